@@ -1,0 +1,25 @@
+# One image, three roles by command: code location, webserver, daemon. No credential is built in.
+FROM python:3.11-slim AS build
+WORKDIR /app
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY shopify_xero_pipeline ./shopify_xero_pipeline
+RUN python3 -m venv /app/.venv \
+ && /app/.venv/bin/python -m pip install --quiet --no-cache-dir uv==0.13.8 \
+ && /app/.venv/bin/uv sync --quiet --frozen --no-dev --no-editable --no-cache --active \
+ && /app/.venv/bin/python -m pip uninstall --quiet --yes uv
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin books
+WORKDIR /app
+COPY --from=build /app/.venv /app/.venv
+COPY workspace.yaml dagster.yaml books.yaml ./
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DAGSTER_HOME=/app/.local/dagster
+RUN mkdir -p /app/.local/dagster && cp dagster.yaml /app/.local/dagster/ && chown -R books:books /app/.local
+USER books
+VOLUME /app/.local
+EXPOSE 4266 3000
+# Webserver: dagster-webserver -h 0.0.0.0 -p 3000 -w workspace.yaml (never publish it without a proxy that signs people in)
+# Daemon:    sh -c "dagster instance concurrency set xero 1 && exec dagster-daemon run -w workspace.yaml"
+CMD ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", "4266", "-m", "shopify_xero_pipeline.definitions"]

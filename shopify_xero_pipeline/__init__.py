@@ -1,0 +1,1 @@
+"""Keeps a Shopify store's books in Xero."""

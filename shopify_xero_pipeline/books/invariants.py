@@ -1,0 +1,108 @@
+"""What must hold before anything of an order is planned; an order that breaks it is blocked with the arithmetic shown.
+
+Only the checks of books.md §1 and §3 belong here. They compare the documents as built with Shopify's own totals,
+which are other figures than the rows they were built from.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.currency import ZERO, shop_amount
+from shopify_xero_pipeline.books.documents import AnyDocument, Booked, net_of
+from shopify_xero_pipeline.books.lines import amount_types, tax_total, total_of
+from shopify_xero_pipeline.books.money import cash_rounding, net_payment
+from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.tax import row_taxes
+from shopify_xero_pipeline.shopify.models import Agreement, Transaction
+from shopify_xero_pipeline.xero.models import Kind, Payment
+
+LOOK = "look at the order in Shopify and enter it in Xero by hand"
+
+
+def earlier_sales(case: Case, kept: Sequence[Agreement]) -> Decimal:
+    """Return what the agreements outside these books (before the start date) add up to."""
+    return sum((net_of(case, entry) for entry in case.agreements if entry not in kept), ZERO)
+
+
+def check_sales(case: Case, booked: Sequence[Booked]) -> None:
+    """Check the order's documents against Shopify's totals.
+
+    Raises:
+        Blocked: a sum differs.
+    """
+    for entry in booked:
+        _check_tax(case, entry)
+        if case.main is not None and entry.entry.id == case.main.id:
+            _check_beginning(case, entry)
+    earlier = earlier_sales(case, [entry.entry for entry in booked])
+    stated = shop_amount(case.order.current_total_price_set, case.currency)
+    totals = [entry.sign * total_of(entry.lines, amount_types(case)) for entry in booked]
+    if sum(totals, earlier) != stated:
+        parts = " + ".join(str(total) for total in ([earlier] if earlier else []) + totals) or "nothing"
+        raise Blocked(
+            f"the documents add up to {parts} = {sum(totals, earlier)}, but Shopify's current total is {stated}; {LOOK}"
+        )
+
+
+def check_money(case: Case, kept: Sequence[Transaction], payments: Iterable[Payment]) -> None:
+    """Check the payments against the money that moved and Shopify's net payment.
+
+    Args:
+        case: the order.
+        kept: the transactions these books keep.
+        payments: the payments planned, without those from the channel's tax account.
+
+    Raises:
+        Blocked: a sum differs.
+    """
+    stated = shop_amount(case.order.net_payment_set, case.currency)
+    moved = net_payment(case, case.order.transactions)
+    if stated not in (moved, moved + cash_rounding(case, case.order.transactions)):
+        raise Blocked(f"the transactions add up to {moved}, but Shopify's net payment is {stated}; {LOOK}")
+    expected = net_payment(case, kept) + cash_rounding(case, kept)
+    signs = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
+    paid = sum((signs[payment.document_kind] * payment.amount for payment in payments), ZERO)
+    if paid != expected:
+        raise Blocked(f"the payments add up to {paid}, but {expected} moved in {len(kept)} transactions; {LOOK}")
+
+
+def check_posted(case: Case, documents: Iterable[AnyDocument]) -> None:
+    """Check that what is posted is what Shopify's history still gives.
+
+    Raises:
+        Blocked: a posted document is gone, of another kind, or of another total.
+    """
+    wanted = {document.shopify_id: document for document in documents}
+    for posted in case.ledger.documents:
+        document = wanted.get(posted.shopify_id)
+        if document is None:
+            raise Blocked(
+                f"{posted.number} is posted, but Shopify's history no longer gives that document; compare it with Xero"
+            )
+        if (document.kind, document.total) != (posted.kind, posted.total):
+            raise Blocked(
+                f"{posted.number} is posted as {posted.kind.value} of {posted.total}, but Shopify's history now gives"
+                f" {document.kind.value} of {document.total}; a posted document is never rewritten: compare it"
+                " with Xero"
+            )
+
+
+def _check_beginning(case: Case, entry: Booked) -> None:
+    stated = shop_amount(case.order.original_total_price_set, case.currency)
+    total = total_of(entry.lines, amount_types(case))
+    if total != stated:
+        raise Blocked(f"the first document is of {total}, but Shopify's original total is {stated}; {LOOK}")
+
+
+def _check_tax(case: Case, entry: Booked) -> None:
+    """In mode `rates`, lines carry exactly the tax their rows state, less what the sales channel remits."""
+    if amount_types(case) == "NoTax":
+        return
+    taxes = [tax for sale in entry.entry.sales for tax in row_taxes(case, sale, entry.sign)]
+    stated = sum((tax.amount for tax in taxes if not tax.channel_liable), ZERO)
+    total = tax_total(entry.lines)
+    if total != stated:
+        raise Blocked(
+            f"agreement {entry.entry.legacy_id}: the lines carry {total} of tax, but its rows state {stated}; {LOOK}"
+        )

@@ -1,0 +1,57 @@
+"""Numbers and references of documents: the same order and agreement always get the same ones.
+
+Only identity belongs here (books.md §1). Whether a number is somebody else's is known to the caller, who says so in
+`Case.taken`.
+"""
+
+import re
+
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.text import cut, plain
+from shopify_xero_pipeline.shopify.models import Agreement
+
+LETTERS = {"ORDER": "O", "ORDER_EDIT": "E", "RETURN": "T", "REFUND": "R"}
+ROUNDING = "C"
+UNCOVERED_REFUND = "M"
+NAME_LIMIT = 150
+
+
+def number_of_agreement(case: Case, entry: Agreement) -> str:
+    """Return `SH-1001` for the agreement an order began with, `SH-1001-E77` for a later one."""
+    if case.main is not None and entry.id == case.main.id:
+        return _frozen(case, entry.legacy_id) or _base(case)
+    return _number(case, entry.legacy_id, LETTERS[entry.reason] + entry.legacy_id)
+
+
+def number_of_transaction(case: Case, letter: str, transaction_id: str) -> str:
+    """Return the number of a document that money, not an agreement, calls for: `SH-1001-C55`."""
+    return _number(case, letter + transaction_id, letter + transaction_id)
+
+
+def reference(case: Case, tail: str) -> str:
+    """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
+    return f"{cut(plain(case.order.name), NAME_LIMIT)} shopify:{case.document_id(tail)}"
+
+
+def cleaned(name: str) -> str:
+    """Return an order name as it stands in numbers: no leading #, every character outside `[A-Za-z0-9._-]` a hyphen."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", plain(name).removeprefix("#"))[:NAME_LIMIT]
+
+
+def _number(case: Case, tail: str, ending: str) -> str:
+    return _frozen(case, tail) or _free(case, f"{_base(case)}-{ending}")
+
+
+def _base(case: Case) -> str:
+    frozen = _frozen(case, case.main.legacy_id) if case.main is not None else None
+    return frozen or _free(case, case.policy.prefix + (cleaned(case.order.name) or case.order_id))
+
+
+def _frozen(case: Case, tail: str) -> str | None:
+    posted = case.posted.get(case.document_id(tail))
+    return posted.number if posted is not None else None
+
+
+def _free(case: Case, number: str) -> str:
+    """Append the order's id to a number that belongs to somebody else's document."""
+    return f"{number}-{case.order_id}" if number.casefold() in case.taken else number

@@ -1,0 +1,127 @@
+"""The books of one order: the way in to this room.
+
+Only the order of the steps belongs here; each rule stands in a module of its own: what is posted at all
+(`outcome.py`), documents and their lines (`documents.py`, `lines.py`), money (`money.py`, `till.py`,
+`settlement.py`), what must hold (`invariants.py`).
+"""
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.accounts import unsure_overrides
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.contacts import contact_of_order, contact_warnings
+from shopify_xero_pipeline.books.currency import ZERO, require_enabled
+from shopify_xero_pipeline.books.documents import book
+from shopify_xero_pipeline.books.invariants import check_money, check_posted, check_sales, earlier_sales
+from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment
+from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
+from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.till import CHANNEL, settle
+from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.xero.models import Contact, Organisation
+
+NOTHING_POSTED = OrderLedger()
+
+
+def keep_order(
+    order: Order,
+    policy: BooksPolicy,
+    organisation: Organisation,
+    ledger: OrderLedger = NOTHING_POSTED,
+    *,
+    shop_handle: str | None = None,
+    taken: Collection[str] = (),
+) -> OrderBooks:
+    """Return what must exist in Xero for an order, or why nothing may.
+
+    Pure and deterministic: the same arguments give the same bytes. The records are all that must exist, those already
+    posted included; what differs from Xero is found out by `changes/`. Never raises for anything an order holds: what
+    has no rule is blocked.
+
+    Args:
+        order: the order with its whole history.
+        policy: the merchant's choices.
+        organisation: currencies, accounts and lock dates of Xero.
+        ledger: what is posted of the order, or planned and not yet refused.
+        shop_handle: the shop's name in admin addresses (`name` of `name.myshopify.com`), for links; None for none.
+        taken: numbers of documents in Xero that are not this order's.
+    """
+    case = Case(order, policy, organisation, ledger, shop_handle, frozenset(number.casefold() for number in taken))
+    try:
+        scope = scope_of(case)
+        if isinstance(scope, NotNow):
+            return _figures(order, scope.outcome, scope.reason)
+        return _posted(case, scope)
+    except Blocked as blocked:
+        return _figures(order, Outcome.BLOCKED, str(blocked))
+
+
+def _posted(case: Case, scope: Scope) -> OrderBooks:
+    require_enabled(case.currency, case.organisation)
+    if case.main is None:
+        raise Blocked("Shopify's ledger has no entry of the order's beginning; enter this order in Xero by hand")
+    contact_id, contact, warnings = _contact(case)
+    booked = [book(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
+    check_sales(case, booked)
+    settled = settle(case, booked, movements(case, scope.transactions), contact_id)
+    check_money(
+        case,
+        scope.transactions,
+        [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)],
+    )
+    check_posted(case, settled.documents)
+    if not settled.documents:
+        return _figures(case.order, Outcome.SKIPPED, "nothing to post: every entry nets to zero")
+    books = _figures(case.order, Outcome.POST, "")
+    money_before = net_payment(case, case.order.transactions) - net_payment(case, scope.transactions)
+    return books.model_copy(
+        update={
+            "contact": contact,
+            "documents": settled.documents,
+            "payments": settled.payments,
+            "allocations": settled.allocations,
+            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books)),
+            "sales_before": earlier_sales(case, scope.agreements),
+            "money_before": money_before,
+            "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),
+            "channel_paid": settled.channel_paid,
+        }
+    )
+
+
+def _contact(case: Case) -> tuple[str, Contact | None, tuple[str, ...]]:
+    """All documents of an order use the contact of its first posted one, whoever the customer is now."""
+    contact = contact_of_order(case.order, case.policy)
+    posted = [document.contact_id for document in case.ledger.documents]
+    if posted and posted[0] != contact.shopify_id:
+        return posted[0], None, ()
+    return contact.shopify_id, contact, contact_warnings(case.order, case.policy)
+
+
+def _beyond_net_payment(case: Case, scope: Scope, money: Decimal) -> Decimal:
+    """Return the cash rounding that Shopify's net payment leaves out."""
+    return net_payment(case, scope.transactions) + cash_rounding(case, scope.transactions) - money
+
+
+def _outstanding(books: OrderBooks) -> tuple[str, ...]:
+    due = books.sales - books.money
+    if due == books.outstanding:
+        return ()
+    return (f"Shopify says {books.outstanding} is outstanding, its own total less its payments is {due}",)
+
+
+def _figures(order: Order, outcome: Outcome, reason: str) -> OrderBooks:
+    return OrderBooks(
+        order_id=order.legacy_id,
+        order_name=order.name,
+        outcome=outcome,
+        reason=reason,
+        currency=order.currency_code,
+        sales=order.current_total_price_set.shop_money.amount + ZERO,
+        tax=order.current_total_tax_set.shop_money.amount + ZERO,
+        money=order.net_payment_set.shop_money.amount + ZERO,
+        outstanding=order.total_outstanding_set.shop_money.amount + ZERO,
+    )

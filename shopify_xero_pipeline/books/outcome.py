@@ -1,0 +1,103 @@
+"""Whether an order is posted now, later or never, and which part of it: what books.md §4 decides first.
+
+Only the verdict belongs here, always with a reason in plain words.
+"""
+
+from dataclasses import dataclass
+
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
+from shopify_xero_pipeline.books.documents import net_of
+from shopify_xero_pipeline.books.money import check_transactions, moves_money, was_paid
+from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.records import Outcome
+from shopify_xero_pipeline.shopify.models import Agreement, Transaction
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The part of an order these books keep: all of it, but for orders placed before the start date."""
+
+    agreements: tuple[Agreement, ...]
+    transactions: tuple[Transaction, ...]
+    is_zero_value: bool = False
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """The order is not posted, and why."""
+
+    outcome: Outcome
+    reason: str
+
+
+def scope_of(case: Case) -> Scope | NotNow:
+    """Return what of an order is to be posted, or why nothing is.
+
+    Raises:
+        Blocked: the order has no rule.
+    """
+    if case.order.test:
+        return NotNow(Outcome.SKIPPED, "a test order: no goods and no money moved")
+    scope = _since_start(case)
+    if isinstance(scope, NotNow):
+        return scope
+    check_transactions(case)
+    is_zero_value = _is_zero_value(case)
+    scope = Scope(scope.agreements, scope.transactions, is_zero_value and case.policy.zero_value == "post")
+    return scope if case.ledger.documents else _not_yet(case, is_zero_value) or scope
+
+
+def _since_start(case: Case) -> Scope | NotNow:
+    """Cut-over: of an order placed before the start date only what came later, if the merchant wants it."""
+    start = case.policy.start_date
+    everything = Scope(case.agreements, case.order.transactions)
+    began_here = case.main is not None and case.document_id(case.main.legacy_id) in case.posted
+    if case.day(case.order.processed_at) >= start or began_here:
+        return everything
+    placed = {entry.transaction_id for entry in case.ledger.placements}
+    later = Scope(
+        tuple(
+            entry
+            for entry in case.agreements
+            if agreement_day(case, entry) >= start or case.document_id(entry.legacy_id) in case.posted
+        ),
+        tuple(
+            entry
+            for entry in case.order.transactions
+            if moves_money(entry) and (transaction_day(case, entry) >= start or entry.legacy_id in placed)
+        ),
+    )
+    if not later.agreements and not later.transactions:
+        return NotNow(Outcome.SKIPPED, f"placed before the start date {start} and unchanged since")
+    if case.policy.opening == "block":
+        raise Blocked(
+            f"opening: placed before the start date {start} and changed or paid since; set opening: post in"
+            " books.yaml to post"
+            " only what came later, or enter it in Xero by hand"
+        )
+    return later
+
+
+def _is_zero_value(case: Case) -> bool:
+    """Every agreement nets to nothing and no money moved."""
+    moved = any(moves_money(entry) and entry.amount_set.shop_money.amount for entry in case.order.transactions)
+    return not moved and not any(net_of(case, entry) for entry in case.agreements)
+
+
+def _not_yet(case: Case, is_zero_value: bool) -> NotNow | None:
+    """Return why an order of which nothing is posted yet is left alone, if it is."""
+    if is_zero_value:
+        if case.policy.zero_value == "skip":
+            return NotNow(
+                Outcome.SKIPPED, "worth nothing: every entry nets to zero and no money moved (zero_value: skip)"
+            )
+        return None
+    if was_paid(case):
+        return None
+    if case.order.cancelled_at is not None:
+        return NotNow(Outcome.SKIPPED, "cancelled before anything was posted, and never paid")
+    if case.policy.post_when == "paid" and case.order.payment_terms is None:
+        status = (case.order.display_financial_status or "unpaid").lower().replace("_", " ")
+        return NotNow(Outcome.WAITING, f"waiting for the first payment (post_when: paid); Shopify calls it {status}")
+    return None

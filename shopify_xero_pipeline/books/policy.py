@@ -1,0 +1,234 @@
+"""What a merchant may choose about the books: every policy with its default, as `books.yaml` spells them.
+
+Only the choices and what makes a choice valid belong here; `policy_file.py` turns the text of `books.yaml` into them
+and words the complaints, the rules that obey them stand in the other modules of this room.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from shopify_xero_pipeline.books.policy_file import PolicyError, policy_of_text
+
+__all__ = ["BooksPolicy", "PolicyError"]
+
+AccountCode = Annotated[str, StringConstraints(min_length=1, max_length=10)]
+TaxTypeCode = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Rate = Annotated[Decimal, Field(ge=0, lt=1)]
+
+GIFT_CARD_GATEWAY = "gift_card"
+
+
+class Policy(BaseModel):
+    """Base of all policies: frozen, exact about types, and no key that does not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RefundPolicy(Policy):
+    """What becomes of money given back for which no credit note stands (books.md §3)."""
+
+    uncovered: Literal["block", "adjust"] = "block"
+
+
+class ContactPolicy(Policy):
+    """Whom documents are for (books.md §5)."""
+
+    mode: Literal["per_customer", "single"] = "per_customer"
+    adopt_by_email: bool = True
+    guest_name: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "Shopify guest"
+
+
+class AccountOverride(Policy):
+    """Another sales account for some products: all conditions given must fit; the first entry that fits wins."""
+
+    product_type: str | None = None
+    vendor: str | None = None
+    tag: str | None = None
+    sku: str | None = None
+    account: AccountCode
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> Self:
+        if not (self.product_type or self.vendor or self.tag or self.sku):
+            raise ValueError("this override fits nothing: give product_type, vendor, tag or sku")
+        return self
+
+
+class AccountPolicy(Policy):
+    """The accounts of the chart, by code, that lines are booked on (books.md §2)."""
+
+    sales: AccountCode = "200"
+    shipping: AccountCode = "205"
+    fees: AccountCode = "206"
+    duties: AccountCode = "207"
+    adjustments: AccountCode = "208"
+    tips: AccountCode = "209"
+    gift_cards: AccountCode = "830"
+    channel_tax: AccountCode = "835"
+    rounding: AccountCode = "860"
+    overrides: tuple[AccountOverride, ...] = ()
+
+
+class TaxPart(Policy):
+    """One tax as Shopify shows it: by title, by rate (a fraction: 0.15 for 15 %), or both."""
+
+    title: str | None = None
+    rate: Rate | None = None
+
+    @model_validator(mode="after")
+    def _names_a_tax(self) -> Self:
+        if type(self) is TaxPart and self.title is None and self.rate is None:
+            raise ValueError("give the tax's title, its rate (0.15 for 15 %), or both")
+        return self
+
+
+class TaxRule(TaxPart):
+    """Which Xero TaxType stands for a tax of Shopify, or for a combination of several on one row."""
+
+    combination: tuple[TaxPart, ...] = ()
+    country: Country | None = None
+    tax_type: TaxTypeCode
+
+    @model_validator(mode="after")
+    def _is_one_or_several(self) -> Self:
+        single = self.title is not None or self.rate is not None
+        if single == bool(self.combination) or len(self.combination) == 1:
+            raise ValueError("give either title and/or rate (0.15 for 15 %), or a combination of two or more taxes")
+        return self
+
+    @property
+    def parts(self) -> tuple[TaxPart, ...]:
+        """The taxes this rule stands for: one, or those of the combination."""
+        return self.combination or (TaxPart(title=self.title, rate=self.rate),)
+
+
+class TaxAccount(TaxPart):
+    """In mode `lines`: the liability account a tax is booked on as its own line."""
+
+    country: Country | None = None
+    account: AccountCode
+
+    @model_validator(mode="after")
+    def _is_a_tax(self) -> Self:
+        if self.title is None and self.rate is None:
+            raise ValueError("give the tax's title, its rate (0.15 for 15 %), or both")
+        return self
+
+    @property
+    def parts(self) -> tuple[TaxPart, ...]:
+        """The tax this entry stands for."""
+        return (TaxPart(title=self.title, rate=self.rate),)
+
+
+DEFAULT_RATES = (
+    TaxRule(title="GST", rate=Decimal("0.15"), tax_type="OUTPUT2"),
+    TaxRule(rate=Decimal(0), tax_type="ZERORATED"),
+)
+
+
+class TaxPolicy(Policy):
+    """How Shopify's taxes become Xero's (books.md §2)."""
+
+    mode: Literal["rates", "lines"] = "rates"
+    none: TaxTypeCode = "NONE"
+    untaxed: TaxTypeCode = "NONE"
+    untaxed_by_country: Mapping[Country, TaxTypeCode] = {}
+    channel_liable: TaxTypeCode = "NONE"
+    rates: tuple[TaxRule, ...] = DEFAULT_RATES
+    lines: tuple[TaxAccount, ...] = ()
+
+
+class RoundingPolicy(Policy):
+    """How far an order's rows may miss its total before it is stopped instead of rounded (books.md §1)."""
+
+    cap: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
+
+
+DEFAULT_PAYMENTS: Mapping[str, str] = {
+    "shopify_payments": "601",
+    "paypal": "602",
+    "cash": "603",
+    "manual": "604",
+    "Bank Deposit": "604",
+}
+
+
+class BooksPolicy(Policy):
+    """Everything a merchant may choose; `BooksPolicy()` is what the `books.yaml` of the repository says."""
+
+    time_zone: str = "Pacific/Auckland"
+    start_date: date = date(2026, 9, 21)
+    prefix: str = "SH-"
+    post_when: Literal["paid", "placed"] = "paid"
+    opening: Literal["block", "post"] = "block"
+    zero_value: Literal["skip", "post"] = "skip"
+    locked_period: Literal["block", "next_open_day"] = "block"
+    on_conflict: Literal["keep_xero", "restore"] = "keep_xero"
+    refund: RefundPolicy = RefundPolicy()
+    contacts: ContactPolicy = ContactPolicy()
+    accounts: AccountPolicy = AccountPolicy()
+    payments: Mapping[str, AccountCode] = DEFAULT_PAYMENTS
+    tax: TaxPolicy = TaxPolicy()
+    rounding: RoundingPolicy = RoundingPolicy()
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str) -> "BooksPolicy":
+        """Read the text of a `books.yaml`; what it leaves out keeps its default.
+
+        Args:
+            text: the file's content.
+            source: the file's name, for complaints.
+
+        Raises:
+            PolicyError: a key is unknown, a value cannot be used, or the text is no YAML.
+        """
+        return policy_of_text(cls, text, source)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's zone, by which instants become calendar days."""
+        return ZoneInfo(self.time_zone)
+
+    def payment_account(self, gateway: str) -> str | None:
+        """Return the account of a gateway (case aside), or None; gift cards always pay from the gift-card liability."""
+        wanted = gateway.strip().casefold()
+        if wanted == GIFT_CARD_GATEWAY:
+            return self.accounts.gift_cards
+        accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
+        return accounts.get(wanted)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{name!r} is not a time zone; write the shop's IANA zone, such as Pacific/Auckland or Europe/Berlin"
+            ) from None
+        return name
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_is_clean(cls, prefix: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{0,20}", prefix):
+            raise ValueError(f"{prefix!r} cannot start a document number; use up to 20 letters, digits, dots, _ and -")
+        return prefix
+
+    @model_validator(mode="after")
+    def _gift_cards_pay_from_their_liability(self) -> Self:
+        named = {name.strip().casefold(): code for name, code in self.payments.items()}.get(GIFT_CARD_GATEWAY)
+        if named is not None and named != self.accounts.gift_cards:
+            raise ValueError(
+                f"payments.gift_card is {named}, but gift cards are sold on accounts.gift_cards"
+                f" {self.accounts.gift_cards};"
+                " use one account for both, so that the liability ends at zero"
+            )
+        return self

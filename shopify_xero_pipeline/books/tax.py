@@ -1,0 +1,157 @@
+"""Which Xero TaxType a row of the sales ledger gets, looked up in `books.yaml` by title, rate and country.
+
+Only the look-up belongs here (books.md §2, tax rates); amounts are never computed from rates: they stand in the
+ledger. A tax that no entry covers stops the order and names the entry to add.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.currency import ZERO, shop_amount
+from shopify_xero_pipeline.books.policy import TaxAccount, TaxPart, TaxRule
+from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.shopify.models import Sale, TaxLine
+
+
+@dataclass(frozen=True)
+class RowTax:
+    """One tax of a row: what the ledger says it amounts to, and from its tax line title, rate and who remits it."""
+
+    title: str
+    rate: Decimal | None
+    amount: Decimal
+    channel_liable: bool
+
+    @property
+    def label(self) -> str:
+        """The tax as people know it: `GST 15 %`."""
+        return f"{self.title} {percent(self.rate)}".strip()
+
+
+def percent(rate: Decimal | None) -> str:
+    """Return a fraction as people write it: 0.15 is `15 %`; None is ''."""
+    return "" if rate is None else f"{(rate * 100).normalize():f} %"
+
+
+def row_taxes(case: Case, sale: Sale, sign: int) -> tuple[RowTax, ...]:
+    """Return the taxes of a row, in the document's sign.
+
+    Raises:
+        Blocked: they do not add up to the row's own tax.
+    """
+    taxes = tuple(
+        RowTax(
+            title=tax.tax_line.title,
+            rate=tax.tax_line.rate,
+            amount=sign * shop_amount(tax.amount, case.currency),
+            channel_liable=bool(tax.tax_line.channel_liable),
+        )
+        for tax in sale.taxes
+    )
+    total, stated = sum((tax.amount for tax in taxes), ZERO), sign * shop_amount(sale.total_tax_amount, case.currency)
+    if total != stated:
+        raise Blocked(
+            f"sale {sale.legacy_id}: its taxes add up to {total}, but Shopify states {stated} of tax;"
+            " look at the order in Shopify and enter it in Xero by hand"
+        )
+    return taxes
+
+
+def tax_type_of(case: Case, taxes: Sequence[RowTax], untaxed: str) -> str:
+    """Return the TaxType for the taxes of one row that the merchant remits.
+
+    Args:
+        case: the order, for its country.
+        taxes: the row's taxes, 0 % ones too; none gives `untaxed`.
+        untaxed: what a row without any tax gets.
+
+    Raises:
+        Blocked: no entry of tax.rates covers them.
+    """
+    if not taxes:
+        return untaxed
+    country = tax_country(case)
+    fitting = [rule for rule in case.policy.tax.rates if _fits(rule, taxes, country)]
+    if not fitting:
+        raise Blocked(_missing_rule(taxes, country))
+    return max(fitting, key=_closeness).tax_type
+
+
+def tax_account_of(case: Case, tax: RowTax) -> str:
+    """Return the liability account of one tax in mode `lines`.
+
+    Raises:
+        Blocked: no entry of tax.lines covers it.
+    """
+    country = tax_country(case)
+    fitting = [entry for entry in case.policy.tax.lines if _fits(entry, (tax,), country)]
+    if not fitting:
+        raise Blocked(
+            f"no account for the tax {tax.label}: add to books.yaml under tax.lines"
+            f" '- {{{_keys(tax)}, account: ...}}' with the liability account it is owed on"
+        )
+    return max(fitting, key=_closeness).account
+
+
+def untaxed_type(case: Case) -> str:
+    """Return the TaxType of a row without any tax line, by country where `books.yaml` says so."""
+    policy = case.policy.tax
+    return policy.untaxed_by_country.get(tax_country(case) or "", policy.untaxed)
+
+
+def tax_country(case: Case) -> str | None:
+    """Return where the goods go: the country of the shipping address, else of the billing address."""
+    for address in (case.order.shipping_address, case.order.billing_address):
+        if address is not None and address.country_code_v2:
+            return address.country_code_v2
+    return None
+
+
+def same_tax(part: TaxPart, tax: RowTax | TaxLine) -> bool:
+    """Return whether an entry's title (case aside) and rate, as far as given, are those of a tax."""
+    title_fits = part.title is None or part.title.strip().casefold() == tax.title.strip().casefold()
+    rate_fits = part.rate is None or (tax.rate is not None and part.rate == tax.rate)
+    return title_fits and rate_fits
+
+
+def _fits(rule: TaxRule | TaxAccount, taxes: Sequence[RowTax], country: str | None) -> bool:
+    if rule.country is not None and rule.country != country:
+        return False
+    return len(rule.parts) == len(taxes) and _paired(rule.parts, taxes)
+
+
+def _paired(parts: Sequence[TaxPart], taxes: Sequence[RowTax]) -> bool:
+    """Return whether every part can be given a tax of its own."""
+    if not parts:
+        return True
+    first, rest = parts[0], parts[1:]
+    return any(
+        same_tax(first, tax) and _paired(rest, [*taxes[:index], *taxes[index + 1 :]]) for index, tax in enumerate(taxes)
+    )
+
+
+def _closeness(rule: TaxRule | TaxAccount) -> int:
+    """How much an entry says: a country, a title, a rate. The one that says most wins, the first of equals."""
+    return (rule.country is not None) + sum((part.title is not None) + (part.rate is not None) for part in rule.parts)
+
+
+def _missing_rule(taxes: Iterable[RowTax], country: str | None) -> str:
+    taxes = list(taxes)
+    names = " + ".join(tax.label for tax in taxes)
+    if len(taxes) == 1:
+        entry = f"- {{{_keys(taxes[0])}, tax_type: ...}}"
+    else:
+        parts = ", ".join(f"{{{_keys(tax)}}}" for tax in taxes)
+        entry = f"- {{combination: [{parts}], tax_type: ...}}"
+    place = f" (goods to {country})" if country else ""
+    return (
+        f"no tax rate for {names}{place}: add to books.yaml under tax.rates '{entry}' with the Xero tax type"
+        " that stands for it"
+    )
+
+
+def _keys(tax: RowTax) -> str:
+    rate = "" if tax.rate is None else f", rate: {tax.rate.normalize():f}"
+    return f"title: {tax.title}{rate}"

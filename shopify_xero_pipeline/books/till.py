@@ -1,0 +1,235 @@
+"""An order's money brought to its documents: cash rounding, refunds without a credit note, tax the sales channel keeps.
+
+Only what is special about some money belongs here (books.md §2 channelLiable, §3); the placing itself is done in
+`settlement.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.currency import ZERO, require_account_fits
+from shopify_xero_pipeline.books.dates import agreement_day
+from shopify_xero_pipeline.books.documents import AnyDocument, Booked, money_document, signed_total
+from shopify_xero_pipeline.books.lines import adjusting_line
+from shopify_xero_pipeline.books.money import Direction, Movement, pending_refunds
+from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
+from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.settlement import SIDE, Desk, allocations_of, payments_of
+from shopify_xero_pipeline.books.tax import row_taxes
+from shopify_xero_pipeline.shopify.models import legacy_id
+from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
+
+CHANNEL = "channel-tax-"
+CHANNEL_GATEWAY = "channel_tax"
+PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
+
+
+@dataclass(frozen=True)
+class Settled:
+    """All documents of an order, its payments and allocations; `channel_paid` came from the channel's account."""
+
+    documents: tuple[AnyDocument, ...]
+    payments: tuple[Payment, ...]
+    allocations: tuple[Allocation, ...]
+    channel_paid: Decimal
+
+
+def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], contact_id: str) -> Settled:
+    """Place an order's money on its documents.
+
+    Args:
+        case: the order.
+        booked: its agreements, in order.
+        moved: its money, in time order.
+        contact_id: the contact of its documents.
+
+    Raises:
+        Blocked: more money than documents, or money posted earlier that no longer fits.
+    """
+    ordinary = [entry.document for entry in booked if entry.document is not None]
+    desk = Desk(case, list(ordinary))
+    own = _own_credit_notes(case, booked)
+    rounding = _add_rounding_documents(desk, moved, contact_id)
+    covers = _add_posted_covers(desk, moved, contact_id)
+    desk.take(moved)
+    for movement in moved:
+        desk.put(movement, [rounding.get(movement.transaction_id), covers.get(movement.transaction_id)])
+        desk.put(movement, [own.get(movement.transaction_id)])
+    for movement in moved:
+        desk.put(movement, ordinary)
+        _settle_excess(desk, movement, contact_id)
+    channel_paid = _settle_channel_tax(desk, booked, moved)
+    _check_posted_placements(desk)
+    payments = payments_of(desk)
+    for refund in pending_refunds(case):
+        desk.reserve(refund, [own.get(refund.transaction_id), *ordinary])
+    return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid)
+
+
+def _own_credit_notes(case: Case, booked: Sequence[Booked]) -> Mapping[str, AnyDocument]:
+    """Return, by transaction, the document of the refund it belongs to."""
+    own = {}
+    for entry in booked:
+        refund = case.refund_of(entry.entry)
+        if refund is not None and entry.document is not None:
+            own.update({legacy_id(transaction): entry.document for transaction in refund.transaction_ids})
+    return own
+
+
+def _add_rounding_documents(desk: Desk, moved: Sequence[Movement], contact_id: str) -> Mapping[str, AnyDocument]:
+    """Add the document of each cash rounding; return those that the same cash settles, by transaction."""
+    settled = {}
+    for movement in moved:
+        if movement.rounding:
+            document = _rounding_document(desk.case, movement, contact_id)
+            desk.add(document)
+            if movement.rounding > 0:
+                settled[movement.transaction_id] = document
+    return settled
+
+
+def _rounding_document(case: Case, movement: Movement, contact_id: str) -> AnyDocument:
+    """More cash than due: a document on the money's own side; less: one on the other side, to be allocated."""
+    more = movement.rounding > 0
+    came_in = movement.direction is Direction.IN
+    return money_document(
+        case,
+        kind=Kind.INVOICE if more == came_in else Kind.CREDIT_NOTE,
+        letter=ROUNDING,
+        transaction_id=movement.transaction_id,
+        day=movement.day,
+        line=adjusting_line(case, "Cash rounding", case.policy.accounts.rounding, abs(movement.rounding)),
+        contact_id=contact_id,
+    )
+
+
+def _add_posted_covers(desk: Desk, moved: Sequence[Movement], contact_id: str) -> Mapping[str, AnyDocument]:
+    """Put back on the desk the credit notes that earlier runs made for uncovered refunds."""
+    covers = {}
+    for movement in moved:
+        posted = desk.case.posted.get(desk.case.document_id(UNCOVERED_REFUND + movement.transaction_id))
+        if posted is not None:
+            covers[movement.transaction_id] = _cover(desk.case, movement, posted.total, contact_id)
+            desk.add(covers[movement.transaction_id])
+    return covers
+
+
+def _cover(case: Case, movement: Movement, amount: Decimal, contact_id: str) -> AnyDocument:
+    return money_document(
+        case,
+        kind=Kind.CREDIT_NOTE,
+        letter=UNCOVERED_REFUND,
+        transaction_id=movement.transaction_id,
+        day=movement.day,
+        line=adjusting_line(case, "Refund beyond what was returned", case.policy.accounts.adjustments, amount),
+        contact_id=contact_id,
+    )
+
+
+def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
+    """Deal with money for which no document has room."""
+    excess = desk.left[movement.transaction_id]
+    if not excess:
+        return
+    if movement.direction is Direction.OUT and desk.case.policy.refund.uncovered == "adjust":
+        cover = _cover(desk.case, movement, excess, contact_id)
+        desk.add(cover)
+        desk.put(movement, [cover])
+        return
+    side = SIDE[movement.direction]
+    total = sum((document.total for document in desk.of(side)), ZERO)
+    if movement.direction is Direction.IN:
+        raise Blocked(
+            f"payments exceed the invoices: {excess} of transaction {movement.transaction_id}"
+            f" ({movement.gateway}) has no invoice,"
+            f" all invoices add up to {total}; look at the order's payments in Shopify"
+        )
+    raise Blocked(
+        f"refunds exceed the credit notes: {excess} of transaction {movement.transaction_id} ({movement.gateway})"
+        " has no credit"
+        f" note, all credit notes add up to {total}; set refund.uncovered: adjust in books.yaml to book it on"
+        f" accounts.adjustments ({desk.case.policy.accounts.adjustments})"
+    )
+
+
+def _settle_channel_tax(desk: Desk, booked: Sequence[Booked], moved: Sequence[Movement]) -> Decimal:
+    """Settle from its own account the tax a sales channel kept back, if that is exactly what is missing."""
+    taxes = {entry.entry.legacy_id: _channel_tax(desk.case, entry) for entry in booked}
+    total = sum(taxes.values(), ZERO)
+    posted = any(placement.transaction_id.startswith(CHANNEL) for placement in desk.case.ledger.placements)
+    if not any(taxes.values()):
+        return ZERO
+    gap = _gap(booked, moved, desk.case)
+    kept_back = gap == total and (posted or (total != 0 and desk.case.order.display_financial_status in PAID))
+    if not kept_back:
+        if gap and total and desk.case.order.display_financial_status == "PAID":
+            raise Blocked(
+                f"Shopify calls the order paid, but {gap} is missing, and the tax its sales channel remits is {total};"
+                " look at the order's payments in Shopify"
+            )
+        if not posted:
+            return ZERO
+    synthetic = [movement for entry in booked for movement in _channel_movement(desk.case, entry, taxes)]
+    desk.take(synthetic)
+    if kept_back:
+        for movement in synthetic:
+            desk.put(movement, [entry.document for entry in booked])
+    return sum(
+        (
+            _signed(placement.amount, placement.movement)
+            for placement in desk.placements
+            if placement.movement in synthetic
+        ),
+        ZERO,
+    )
+
+
+def _gap(booked: Sequence[Booked], moved: Sequence[Movement], case: Case) -> Decimal:
+    """Return what was sold and never paid, refunds under way counted as paid back."""
+    sold = sum((signed_total(entry.document) for entry in booked if entry.document is not None), ZERO)
+    paid = sum((_signed(movement.amount, movement) for movement in [*moved, *pending_refunds(case)]), ZERO)
+    return sold - paid
+
+
+def _signed(amount: Decimal, movement: Movement) -> Decimal:
+    return amount if movement.direction is Direction.IN else -amount
+
+
+def _channel_tax(case: Case, entry: Booked) -> Decimal:
+    taxes = [tax for sale in entry.entry.sales for tax in row_taxes(case, sale, 1)]
+    return sum((tax.amount for tax in taxes if tax.channel_liable), ZERO)
+
+
+def _channel_movement(case: Case, entry: Booked, taxes: Mapping[str, Decimal]) -> list[Movement]:
+    agreement = entry.entry
+    amount = taxes[agreement.legacy_id]
+    if not amount:
+        return []
+    account = case.policy.accounts.channel_tax
+    require_account_fits(account, case.currency, "accounts.channel_tax", case.organisation)
+    return [
+        Movement(
+            transaction_id=CHANNEL + agreement.legacy_id,
+            direction=Direction.IN if amount > 0 else Direction.OUT,
+            amount=abs(amount),
+            rounding=ZERO,
+            day=agreement_day(case, agreement),
+            moment=agreement.happened_at,
+            gateway=CHANNEL_GATEWAY,
+            account=account,
+        )
+    ]
+
+
+def _check_posted_placements(desk: Desk) -> None:
+    """Refuse money posted earlier that no transaction of the order stands for any more."""
+    known = {entry.movement.transaction_id for entry in desk.placements}
+    for posted in desk.case.ledger.placements:
+        if posted.transaction_id not in known:
+            raise Blocked(
+                f"{posted.amount} of transaction {posted.transaction_id} is posted in Xero, but Shopify's history"
+                " no longer gives"
+                " that money; compare the order with Xero"
+            )

@@ -1,0 +1,140 @@
+"""One record against the mapping and against what Xero shows: create, update, adopt, unchanged or conflict, and why.
+
+Only the verdict on a single record belongs here; which records there are and in which order they come stands in
+`plan.py`.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from shopify_xero_pipeline.changes.fields import differences, parsed
+from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
+
+GONE = frozenset({"VOIDED", "DELETED"})
+MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
+
+
+def verdict(record: AnyRecord, mapped: MappedRecord | None, mirror: MirrorRecord | None) -> Change:
+    """Return what is to happen to a record.
+
+    Args:
+        record: what Xero shall hold.
+        mapped: what we posted of it, if we did.
+        mirror: what Xero shows under its Xero id (when mapped) or under its natural key (when not).
+    """
+    if mapped is not None:
+        return _against_mapping(record, mapped, mirror)
+    if mirror is not None:
+        return _against_stranger(record, mirror)
+    return change(Action.CREATE, record, fields=differences({}, _shown(record)))
+
+
+def change(action: Action, record: AnyRecord, **details: object) -> Change:
+    """Return a line of the plan for a record, with its order, amount and currency."""
+    amount, currency = _amount(record)
+    line = Change(
+        action=action,
+        kind=record.kind,
+        shopify_id=record.shopify_id,
+        natural_key=record.natural_key,
+        order_id=getattr(record, "order_id", None),
+        order_name=getattr(record, "order_name", None),
+        record=record,
+        amount=amount,
+        currency=currency,
+    )
+    return line.model_copy(update=details)
+
+
+def _against_mapping(record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None) -> Change:
+    before = parsed(mapped.payload)
+    after = _kept_where_blank(before, record)
+    fields = differences(before, after)
+    if mirror is not None and mirror.status in GONE:
+        reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
+        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    if not fields:
+        return change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
+    if isinstance(record, Contact | Item):
+        return _update(record, mapped, mirror, fields)
+    return _posted_document(record, mapped, fields)
+
+
+def _update(
+    record: Contact | Item, mapped: MappedRecord, mirror: MirrorRecord | None, fields: tuple[FieldDiff, ...]
+) -> Change:
+    edited = _edited_by_a_person(record, parsed(mapped.payload), mirror)
+    if edited:
+        reason = f"a person changed {', '.join(edited)} in Xero; Xero's copy is kept"
+        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    names = ", ".join(field.field for field in fields)
+    return change(Action.UPDATE, record, reason=f"changed in Shopify: {names}", xero_id=mapped.xero_id, fields=fields)
+
+
+def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
+    """What is posted is never rewritten: other money is a conflict, other words are kept."""
+    if any(field.field in MONEY_FIELDS for field in fields):
+        reason = "posted with other amounts than Shopify's history gives now; documents are never rewritten"
+        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    reason = "kept as posted; it would be worded or coded differently today"
+    return change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+
+
+def _against_stranger(record: AnyRecord, mirror: MirrorRecord) -> Change:
+    """A record that Xero has under our key and we have no row of: ours from before, or somebody else's."""
+    element = parsed(mirror.payload)
+    if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
+        reason = f"Xero's Item {record.code} is tracked or not sold; it is left alone and its code is not sent"
+        return change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
+    problem = _not_ours(record, mirror, element)
+    if problem:
+        return change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
+    return change(Action.ADOPT, record, reason="already in Xero under our key", xero_id=mirror.xero_id)
+
+
+def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
+    if isinstance(record, Contact | Item):
+        return ""
+    if mirror.status in GONE:
+        return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
+    amount, _ = _amount(record)
+    shown = Decimal(str(element.get("Total", element.get("Amount", "0"))))
+    if isinstance(record, Invoice | CreditNote) and mirror.reference != record.reference:
+        return (
+            f"the number {record.number} belongs to another document in Xero (reference {mirror.reference or 'empty'})"
+        )
+    if amount != shown:
+        return f"Xero has {record.natural_key} with {shown} where Shopify gives {amount}"
+    return ""
+
+
+def _edited_by_a_person(record: Contact | Item, posted: Mapping[str, object], mirror: MirrorRecord | None) -> list[str]:
+    if mirror is None:
+        return []
+    element = parsed(mirror.payload)
+    names = {"name": "Name", "email": "EmailAddress"} if isinstance(record, Contact) else {"name": "Name"}
+    return [
+        theirs
+        for ours, theirs in names.items()
+        if posted.get(ours) and element.get(theirs) and posted[ours] != element[theirs]
+    ]
+
+
+def _kept_where_blank(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:
+    """Blanks never overwrite: what a Contact or Item no longer says stays as it was posted."""
+    after = record.content()
+    return {**before, **after} if isinstance(record, Contact | Item) else after
+
+
+def _shown(record: AnyRecord) -> dict[str, object]:
+    return {key: value for key, value in record.content().items() if key not in {"kind", "shopify_id"}}
+
+
+def _amount(record: AnyRecord) -> tuple[Decimal | None, str | None]:
+    if isinstance(record, Invoice | CreditNote):
+        return record.total, record.currency
+    if isinstance(record, Payment | Allocation):
+        return record.amount, record.currency
+    return None, None

@@ -1,0 +1,38 @@
+"""Field by field: two contents of a record, flattened to paths, and what differs between them.
+
+Nothing here knows a kind of record; what a difference means is decided in `compare.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from shopify_xero_pipeline.changes.models import FieldDiff
+from shopify_xero_pipeline.state.canonical import exact
+
+
+def flat(content: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, text) for every leaf: `lines.0.tax_amount`, `address.city`."""
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from flat(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(content, list | tuple):
+        for index, value in enumerate(content):
+            yield from flat(value, f"{path}.{index}")
+    elif content is not None:
+        yield path, str(content)
+
+
+def parsed(payload: str) -> dict[str, object]:
+    """Return a stored payload as a dictionary, numbers as `Decimal`."""
+    content: dict[str, object] = exact(payload)
+    return content
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[FieldDiff, ...]:
+    """Return the fields that differ, in the order of `after`, then those that are gone."""
+    old, new = dict(flat(before)), dict(flat(after))
+    paths = list(new) + [path for path in old if path not in new]
+    return tuple(
+        FieldDiff(field=path, before=old.get(path), after=new.get(path))
+        for path in paths
+        if old.get(path) != new.get(path)
+    )

@@ -1,0 +1,203 @@
+"""The plan of one kind of record over any number of days: wanted records x mapping x Xero become change-sets.
+
+Order of days, records wanted on several days, names that clash and orders that are not to be posted are dealt with
+here; the verdict on a single record stands in `compare.py`, what is wanted at all in `wanted.py`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from shopify_xero_pipeline.books.contacts import with_suffix
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.compare import change, verdict
+from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.ledger import RECORD
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT})
+NOT_LIVE = frozenset({"VOIDED", "DELETED", "ARCHIVED"})
+NOT_POSTED = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
+
+
+class Known:
+    """What is known of one kind of record.
+
+    Args:
+        mapped: rows of the mapping, by Shopify id.
+        mirror: what Xero last showed; of several records under one natural key a live one counts.
+    """
+
+    def __init__(self, mapped: Mapping[str, MappedRecord] | None = None, mirror: Sequence[MirrorRecord] = ()) -> None:
+        self.mapped = mapped or {}
+        self.mirror = mirror
+        self._by_xero_id = {row.xero_id: row for row in mirror}
+        live_last = sorted(mirror, key=lambda row: row.status not in NOT_LIVE)
+        self._by_key = {row.natural_key.casefold(): row for row in live_last if row.natural_key}
+
+    def shown(self, record: AnyRecord) -> MirrorRecord | None:
+        """Return what Xero shows of a record: under its Xero id if we posted it, else under its natural key."""
+        mapped = self.mapped.get(record.shopify_id)
+        if mapped is not None:
+            return self._by_xero_id.get(mapped.xero_id)
+        return self._by_key.get(record.natural_key.casefold())
+
+    def allocations_of(self, order_id: str) -> Sequence[MappedRecord]:
+        """Return the Allocations we posted for an order."""
+        return [row for row in self.mapped.values() if row.kind == Kind.ALLOCATION and row.order_id == order_id]
+
+
+def writes(change_sets: Iterable[ChangeSet]) -> bool:
+    """Return whether a plan would write anything to Xero."""
+    return any(line.action in WRITES for change_set in change_sets for line in change_set.changes)
+
+
+def plan_records(kind: Kind, wanted: Mapping[date, Sequence[AnyRecord]], known: Known) -> list[ChangeSet]:
+    """Return a change-set for each day; a record wanted on several days is planned on the first of them."""
+    first_day: dict[str, date] = {}
+    return [
+        ChangeSet(kind=kind, day=day, changes=tuple(_lines(wanted[day], day, first_day, known)))
+        for day in sorted(wanted)
+    ]
+
+
+def plan_contacts(wanted: Mapping[date, Sequence[Contact]], known: Known) -> list[ChangeSet]:
+    """Return the change-sets of Contacts, names made unique, people's own Contacts adopted where that is safe."""
+    names = _Names(known)
+    by_day = {day: [names.settle(contact) for contact in wanted[day]] for day in sorted(wanted)}
+    return [_adopting(change_set, known) for change_set in plan_records(Kind.CONTACT, by_day, known)]
+
+
+def plan_orders(
+    kind: Kind, wanted: Mapping[date, Sequence[OrderBooks]], known: Known, archived: frozenset[str] = frozenset()
+) -> list[ChangeSet]:
+    """Return the change-sets of Invoices, Credit Notes or Payments (with their Allocations) for orders.
+
+    Args:
+        kind: INVOICE, CREDIT_NOTE or PAYMENT; the Invoices' change-set also names every order that is not posted,
+            and why.
+        wanted: the books of each day's orders.
+        known: the mapping and mirror of the kind (for PAYMENT: of Payments and Allocations together).
+        archived: Shopify ids of Contacts that a person archived in Xero; their orders are blocked.
+    """
+    plans = []
+    for day in sorted(wanted):
+        lines: list[Change] = []
+        for books in wanted[day]:
+            lines += _order_lines(kind, books, known, archived)
+        plans.append(ChangeSet(kind=kind, day=day, changes=tuple(lines)))
+    return plans
+
+
+def archived_contacts(known: Known) -> frozenset[str]:
+    """Return the Shopify ids of mapped Contacts that Xero shows archived."""
+    archived = {row.xero_id for row in known.mirror if row.status == "ARCHIVED"}
+    return frozenset(key for key, row in known.mapped.items() if row.xero_id in archived)
+
+
+def _lines(records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: Known) -> Iterable[Change]:
+    for record in records:
+        planned = first_day.setdefault(record.shopify_id, day)
+        line = verdict(record, known.mapped.get(record.shopify_id), known.shown(record))
+        if planned == day:
+            yield line
+        elif line.action in WRITES:
+            yield change(Action.UNCHANGED, record, reason=f"planned with {planned}")
+        else:
+            yield line
+
+
+def _order_lines(kind: Kind, books: OrderBooks, known: Known, archived: frozenset[str]) -> list[Change]:
+    if books.outcome is not Outcome.POST:
+        return [_not_posted(books, NOT_POSTED[books.outcome], books.reason)] if kind is Kind.INVOICE else []
+    records = _records(kind, books)
+    lines = [verdict(record, known.mapped.get(record.shopify_id), known.shown(record)) for record in records]
+    named = {document.contact_id for document in books.documents}
+    if named & archived and any(line.action in WRITES for line in lines):
+        reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
+        return [_not_posted(books, Action.BLOCKED, reason)] if kind is Kind.INVOICE else []
+    return [*lines, *_credit_in_the_way(books, known)] if kind is Kind.PAYMENT else lines
+
+
+def _credit_in_the_way(books: OrderBooks, known: Known) -> Iterable[Change]:
+    """Name Allocations that the order's money now leaves no room for; taking one back is a person's decision."""
+    wanted = {allocation.shopify_id for allocation in books.allocations}
+    for row in known.allocations_of(books.order_id):
+        if row.shopify_id not in wanted:
+            record = RECORD.validate_json(row.payload)
+            reason = "later money leaves no room for this Allocation; remove it in Xero and run the day again"
+            yield change(Action.CONFLICT, record, reason=reason, xero_id=row.xero_id)
+
+
+def _records(kind: Kind, books: OrderBooks) -> Sequence[AnyRecord]:
+    if kind is Kind.PAYMENT:
+        return [*books.payments, *books.allocations]
+    return [document for document in books.documents if document.kind is kind]
+
+
+def _not_posted(books: OrderBooks, action: Action, reason: str) -> Change:
+    return Change(
+        action=action,
+        kind=Kind.INVOICE,
+        shopify_id=books.order_id,
+        order_id=books.order_id,
+        order_name=books.order_name,
+        reason=reason,
+        amount=books.sales,
+        currency=books.currency,
+    )
+
+
+class _Names:
+    """Contact names in use, so that no two live Contacts are called the same; a name once given is kept."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        ours = {row.xero_id: key for key, row in known.mapped.items()}
+        self._owner = {
+            str(parsed(row.payload).get("Name", "")).casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
+            for row in known.mirror
+            if row.status == "ACTIVE"
+        }
+        for key, row in known.mapped.items():
+            self._owner.setdefault(str(parsed(row.payload).get("name", "")).casefold(), key)
+
+    def settle(self, contact: Contact) -> Contact:
+        """Return the Contact under its plain name, or with its id in the name if another one bears it."""
+        mapped = self._known.mapped.get(contact.shopify_id)
+        suffixed = with_suffix(contact)
+        if mapped is not None and parsed(mapped.payload).get("name") == suffixed.name:
+            return suffixed
+        owner = self._owner.setdefault(contact.name.casefold(), contact.shopify_id)
+        mine = owner in {contact.shopify_id, contact.contact_number} or _adoptable(contact, self._known) is not None
+        return contact if mine else suffixed
+
+
+def _adopting(change_set: ChangeSet, known: Known) -> ChangeSet:
+    lines = []
+    for line in change_set.changes:
+        owner = _adoptable(line.record, known) if line.action is Action.CREATE else None
+        if owner is not None:
+            reason = "a Contact of this e-mail and name is already in Xero; it gets our ContactNumber, nothing else"
+            line = line.model_copy(update={"action": Action.ADOPT, "reason": reason, "xero_id": owner.xero_id})
+        lines.append(line)
+    return change_set.model_copy(update={"changes": tuple(lines)})
+
+
+def _adoptable(record: AnyRecord | None, known: Known) -> MirrorRecord | None:
+    """Return a person's Contact to adopt: the only active one of this e-mail, unnumbered, of the same name."""
+    if not isinstance(record, Contact) or not record.email:
+        return None
+    bearers = [
+        row
+        for row in known.mirror
+        if row.status == "ACTIVE" and _text(row, "EmailAddress").casefold() == record.email.casefold()
+    ]
+    if len(bearers) != 1 or bearers[0].natural_key:
+        return None
+    return bearers[0] if _text(bearers[0], "Name").casefold() == record.name.casefold() else None
+
+
+def _text(row: MirrorRecord, name: str) -> str:
+    return str(parsed(row.payload).get(name) or "")

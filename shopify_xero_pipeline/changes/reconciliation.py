@@ -1,0 +1,235 @@
+"""Three columns that must agree, order by order and to the cent: Shopify's ledger, our mapping, Xero read back.
+
+Pure arithmetic over rows handed in; what is shown of it, and where, is not decided here. Cash-rounding and uncovered-
+refund documents (their Shopify id names a letter and a transaction) stand outside the sales column, as they stand
+outside Shopify's ledger.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.compare import GONE
+from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.xero.models import Kind
+
+ZERO = Decimal(0)
+MARKER = re.compile(r"shopify:(\d+)/")
+Columns = tuple[Decimal, Decimal, Decimal]
+SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
+
+
+class OrderRow(BaseModel):
+    """One order in three columns. `outcome` posted, waiting, skipped, blocked or failed; `problems` in plain words.
+
+    Shopify's columns are its own figures for what these books keep: without sales and money from before a cut-over,
+    and with the cash rounding that its net payment leaves out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    order_name: str
+    outcome: str
+    reason: str
+    currency: str
+    sales: Decimal
+    mapped_sales: Decimal
+    xero_sales: Decimal
+    money: Decimal
+    mapped_money: Decimal
+    xero_money: Decimal
+    documents: int
+    payments: int
+    lost: int
+    extra: int
+    problems: tuple[str, ...]
+
+    @property
+    def difference(self) -> Decimal:
+        """How far Xero is from Shopify, sales and money together; 0 for an order that is not posted in full."""
+        if self.outcome != "posted":
+            return ZERO
+        return abs(self.sales - self.xero_sales) + abs(self.money - self.xero_money)
+
+
+class DayReconciliation(BaseModel):
+    """A day's orders in three columns."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    rows: tuple[OrderRow, ...]
+
+    def count(self, outcome: str) -> int:
+        """Return how many orders ended so."""
+        return sum(row.outcome == outcome for row in self.rows)
+
+    @property
+    def unaccounted(self) -> list[OrderRow]:
+        """Orders that are neither posted nor listed with a reason."""
+        return [row for row in self.rows if row.outcome != "posted" and not row.reason]
+
+    @property
+    def unequal(self) -> list[OrderRow]:
+        """Orders whose columns differ in a total or in a record."""
+        return [row for row in self.rows if row.problems]
+
+    @property
+    def difference(self) -> Decimal:
+        """Sum of the orders' differences, whatever the currency: zero is zero in all of them."""
+        return sum((row.difference for row in self.rows), ZERO)
+
+    @property
+    def lost(self) -> int:
+        """Records we posted that Xero no longer shows."""
+        return sum(row.lost for row in self.rows)
+
+    @property
+    def extra(self) -> int:
+        """Live records in Xero that carry an order's mark and are not ours: duplicates."""
+        return sum(row.extra for row in self.rows)
+
+
+class Evidence:
+    """What the mapping, Xero and the list of failures say, indexed by order."""
+
+    def __init__(
+        self, mapped: Iterable[MappedRecord], mirror: Mapping[Kind, Sequence[MirrorRecord]], errors: Iterable[SyncError]
+    ) -> None:
+        self.mapped: dict[str, list[MappedRecord]] = defaultdict(list)
+        for row in mapped:
+            if row.order_id:
+                self.mapped[row.order_id].append(row)
+        self.shown = {(kind, row.xero_id): row for kind, rows in mirror.items() for row in rows}
+        self.marked: dict[str, list[tuple[Kind, MirrorRecord]]] = defaultdict(list)
+        for (kind, _), shown in self.shown.items():
+            for order_id in set(MARKER.findall(shown.reference)):
+                self.marked[order_id].append((kind, shown))
+        self.errors: dict[str, list[SyncError]] = defaultdict(list)
+        for error in errors:
+            if error.order_id:
+                self.errors[error.order_id].append(error)
+
+
+def reconcile(day: date, orders: Iterable[OrderBooks], evidence: Evidence) -> DayReconciliation:
+    """Return a day's three columns."""
+    return DayReconciliation(day=day, rows=tuple(_row(books, evidence) for books in orders))
+
+
+def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
+    mapped = evidence.mapped[books.order_id]
+    lost = [row for row in mapped if _shown(row, evidence) is None and row.kind != Kind.ALLOCATION]
+    extra = _extra(books.order_id, mapped, evidence)
+    outcome, reason = _outcome(books, mapped, evidence)
+    sales = _column(mapped, evidence, SIGN, in_xero=False), _column(mapped, evidence, SIGN, in_xero=True)
+    money = _money(mapped, evidence, in_xero=False), _money(mapped, evidence, in_xero=True)
+    problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
+    problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
+    problems += _unequal_records(mapped, evidence)
+    if outcome == "posted":
+        problems += _unequal_totals((books.expected_sales, *sales), (books.expected_money, *money))
+    return OrderRow(
+        order_id=books.order_id,
+        order_name=books.order_name,
+        outcome=outcome,
+        reason=reason,
+        currency=books.currency,
+        sales=books.expected_sales,
+        mapped_sales=sales[0],
+        xero_sales=sales[1],
+        money=books.expected_money,
+        mapped_money=money[0],
+        xero_money=money[1],
+        documents=sum(row.kind in SIGN for row in mapped),
+        payments=sum(row.kind == Kind.PAYMENT for row in mapped),
+        lost=len(lost),
+        extra=len(extra),
+        problems=tuple(problems),
+    )
+
+
+def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> tuple[str, str]:
+    """An order is posted when all its records are in the mapping; otherwise it says what is in the way."""
+    if books.outcome is not Outcome.POST:
+        return books.outcome.value, books.reason
+    posted = {(row.kind, row.shopify_id) for row in mapped}
+    records = [*books.documents, *books.payments, *books.allocations]
+    missing = [record.natural_key for record in records if (record.kind, record.shopify_id) not in posted]
+    if not missing:
+        return "posted", ""
+    reasons = sorted({error.reason for error in evidence.errors[books.order_id]})
+    waiting = f"not in Xero yet: {', '.join(missing)}"
+    return "failed", f"{'; '.join(reasons)} ({waiting})" if reasons else waiting
+
+
+def _shown(row: MappedRecord, evidence: Evidence) -> MirrorRecord | None:
+    shown = evidence.shown.get((Kind(row.kind), row.xero_id))
+    return None if shown is None or shown.status in GONE else shown
+
+
+def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) -> list[tuple[Kind, MirrorRecord]]:
+    ours = {(row.kind, row.xero_id) for row in mapped}
+    return [
+        (kind, row)
+        for kind, row in evidence.marked[order_id]
+        if (kind, row.xero_id) not in ours and row.status not in GONE
+    ]
+
+
+def _unequal_records(mapped: Sequence[MappedRecord], evidence: Evidence) -> list[str]:
+    problems = []
+    for row in mapped:
+        shown = _shown(row, evidence)
+        if shown is None:
+            continue
+        ours, theirs = _amount(row.payload), _amount(shown.payload)
+        if ours != theirs:
+            problems.append(f"{row.kind} {row.natural_key}: posted {ours}, Xero shows {theirs}")
+    return problems
+
+
+def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
+    problems = []
+    for name, (shopify, mapping, xero) in (("sales", sales), ("money", money)):
+        if not shopify == mapping == xero:
+            problems.append(f"{name}: Shopify {shopify}, mapping {mapping}, Xero {xero}")
+    return problems
+
+
+def _column(mapped: Sequence[MappedRecord], evidence: Evidence, sign: Mapping[Kind, int], *, in_xero: bool) -> Decimal:
+    total = ZERO
+    for row in mapped:
+        if row.kind in SIGN and row.shopify_id.rpartition("/")[2].isdigit():
+            total += sign[Kind(row.kind)] * _value(row, evidence, in_xero=in_xero)
+    return total
+
+
+def _money(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool) -> Decimal:
+    total = ZERO
+    for row in mapped:
+        if row.kind == Kind.PAYMENT:
+            paid_in = parsed(row.payload)["document_kind"] == Kind.INVOICE
+            total += (1 if paid_in else -1) * _value(row, evidence, in_xero=in_xero)
+    return total
+
+
+def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
+    if not in_xero:
+        return _amount(row.payload)
+    shown = _shown(row, evidence)
+    return ZERO if shown is None else _amount(shown.payload)
+
+
+def _amount(payload: str) -> Decimal:
+    content = parsed(payload)
+    for name in ("total", "Total", "amount", "Amount"):
+        if name in content:
+            return Decimal(str(content[name]))
+    return ZERO

@@ -1,0 +1,67 @@
+"""Assembly: the one place where assets, checks, jobs, schedules and resources become a code location.
+
+Nothing is read when this module is imported; `defs` reads `books.yaml` and the environment when Dagster loads it,
+because the days of the partitions depend on the start date and the shop's zone.
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+
+from shopify_xero_pipeline.bookkeeper import read_policy
+from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.defs.assets.changes import change_assets
+from shopify_xero_pipeline.defs.assets.extract import extract_assets
+from shopify_xero_pipeline.defs.assets.load import load_assets
+from shopify_xero_pipeline.defs.assets.mapping import mapping_spec
+from shopify_xero_pipeline.defs.assets.reconciliation import reconciliation_asset
+from shopify_xero_pipeline.defs.checks import mapping_intact
+from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
+from shopify_xero_pipeline.defs.partitions import daily_partitions
+from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
+from shopify_xero_pipeline.defs.schedules import schedules
+from shopify_xero_pipeline.settings import Settings
+
+
+def build_definitions(
+    *, policy: BooksPolicy, resources: Mapping[str, object] | None = None, automation: bool = False
+) -> dg.Definitions:
+    """Return the code location.
+
+    Args:
+        policy: decides the days (start date) and the zone of partitions and schedules.
+        resources: replaces `bookkeeper` and `io_manager`, for tests and the demo.
+        automation: whether schedules start running by themselves.
+    """
+    with warnings.catch_warnings():
+        # Ranges in one run are beta, checks by day a preview; both are measured and pinned (docs/architecture.md).
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _assembled(policy, resources or {}, automation=automation)
+
+
+def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automation: bool) -> dg.Definitions:
+    partitions = daily_partitions(policy)
+    return dg.Definitions(
+        assets=[
+            *extract_assets(partitions),
+            *change_assets(partitions),
+            *load_assets(partitions),
+            reconciliation_asset(partitions),
+            mapping_spec(),
+        ],
+        asset_checks=[mapping_intact],
+        jobs=[SYNC, PLAN, MAPPING_CHECKS],
+        schedules=schedules(zone=policy.time_zone, start=policy.start_date, running=automation),
+        resources={"bookkeeper": bookkeeper_resource, "io_manager": json_storage, **resources},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the code location as the environment and `books.yaml` describe it."""
+    settings = Settings.from_environment(os.environ)
+    return build_definitions(policy=read_policy(settings.books_file), automation=settings.automation)

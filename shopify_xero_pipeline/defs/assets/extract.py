@@ -1,0 +1,52 @@
+"""What Shopify holds, one file a day: customers and products by their last change, orders by when they were placed."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.defs.partitions import days_of
+from shopify_xero_pipeline.defs.report import describe
+from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.shopify.models import Customer, Order, Product
+
+Stored = dict[date, list[Any]]
+
+
+def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
+    """Return the three assets that read Shopify."""
+    common: dict[str, Any] = {
+        "partitions_def": partitions,
+        "backfill_policy": dg.BackfillPolicy.multi_run(31),
+        "group_name": "shopify",
+        "kinds": {"shopify", "json"},
+    }
+
+    @dg.asset(key=["shopify", "customers"], **common)
+    def customers(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+        """Customers last changed on the day."""
+        with told_to_people():
+            found: dict[date, list[Customer]] = bookkeeper.read_customers(days_of(context))
+        describe(context, {day: show.rows(rows) for day, rows in found.items()})
+        return dict(found)
+
+    @dg.asset(key=["shopify", "products"], **common)
+    def products(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+        """Products last changed on the day, each with all its variants."""
+        with told_to_people():
+            found: dict[date, list[Product]] = bookkeeper.read_products(days_of(context))
+        describe(context, {day: show.rows(rows) for day, rows in found.items()})
+        return dict(found)
+
+    @dg.asset(key=["shopify", "orders"], **common)
+    def orders(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+        """Orders placed on the day, each with its whole history: sales agreements, transactions, refunds."""
+        with told_to_people():
+            found: dict[date, list[Order]] = bookkeeper.read_orders(days_of(context))
+        describe(context, {day: show.orders(rows) for day, rows in found.items()})
+        return dict(found)
+
+    return [customers, products, orders]

@@ -1,0 +1,66 @@
+"""Carrying the plan out: each load takes the day's change-set to Xero and says, record by record, what became of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
+from shopify_xero_pipeline.defs.report import report
+from shopify_xero_pipeline.defs.resources import told_to_people
+
+POOL = "xero"
+BEFORE = {
+    "contacts": [],
+    "items": [],
+    "invoices": ["contacts", "items"],
+    "credit_notes": ["invoices"],
+    "payments": ["credit_notes"],
+}
+SAYS = {
+    "contacts": "Contacts in Xero, keyed by ContactNumber.",
+    "items": "Items in Xero, keyed by Code.",
+    "invoices": "Invoices in Xero, keyed by InvoiceNumber.",
+    "credit_notes": "Credit Notes in Xero, keyed by CreditNoteNumber.",
+    "payments": "Payments, refund payments and Allocations in Xero.",
+}
+
+
+def load_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
+    """Return the five loads, each with its check `all_loaded` for every day."""
+    return [_load(name, partitions) for name in BEFORE]
+
+
+def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["xero", name])
+    all_loaded = dg.AssetCheckSpec(
+        "all_loaded", asset=key, partitions_def=partitions, description="Every record of the day's plan is in Xero."
+    )
+
+    @dg.asset(
+        key=key,
+        ins={"plans": dg.AssetIn(["changes", name])},
+        deps=[["xero", before] for before in BEFORE[name]],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(31),
+        group_name="xero",
+        kinds={"xero"},
+        pool=POOL,
+        check_specs=[all_loaded],
+        description=SAYS[name],
+    )
+    def load(
+        context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], plans: dict[Any, Any]
+    ) -> Iterator[Any]:
+        with told_to_people():
+            done = bookkeeper.load(typed_plans(plans), run_id=context.run.run_id)
+        links = show.Links(bookkeeper.shop_domain)
+        context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows": bookkeeper.mapping_size()}))
+        checks = {
+            day: (show.all_in(results), {"failures": show.failures(results, links)}) for day, results in done.items()
+        }
+        yield from report(context, {"all_loaded": checks}, {day: show.load(r, links) for day, r in done.items()})
+
+    return load

@@ -1,0 +1,52 @@
+"""The proof: each day's orders in three columns, Shopify's ledger, our mapping and what Xero reads back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.defs.assets.changes import ORDERS, typed
+from shopify_xero_pipeline.defs.assets.extract import Stored
+from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
+from shopify_xero_pipeline.defs.report import report
+from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.shopify.models import Order
+
+KEY = dg.AssetKey(["books", "reconciliation"])
+CHECKS = {
+    "every_order_accounted_for": "Every order is posted, or waits, is skipped, blocked or failed with a reason.",
+    "totals_equal": "Shopify, mapping and Xero agree, record by record and to the cent.",
+    "nothing_extra": "Nothing stands twice in Xero, and nothing we posted is gone from it.",
+}
+
+
+def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return `books/reconciliation` with its three checks for every day."""
+    specs = [
+        dg.AssetCheckSpec(name, asset=KEY, partitions_def=partitions, description=says) for name, says in CHECKS.items()
+    ]
+
+    @dg.asset(
+        key=KEY,
+        ins={"orders": ORDERS},
+        deps=[["xero", name] for name in BEFORE],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(31),
+        group_name="books",
+        kinds={"python", "pandas"},
+        pool=POOL,
+        check_specs=specs,
+    )
+    def reconciliation(
+        context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], orders: Stored
+    ) -> Iterator[Any]:
+        """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent."""
+        with told_to_people():
+            days = bookkeeper.reconcile(typed(Order, orders))
+        links = show.Links(bookkeeper.shop_domain)
+        checks = {name: {day.day: show.verdict(name, day, links) for day in days} for name in CHECKS}
+        yield from report(context, checks, {day.day: show.reconciliation(day, links) for day in days})
+
+    return reconciliation

@@ -1,0 +1,42 @@
+"""Resources: the bookkeeper every step works with, and where assets are stored. Lifecycle only.
+
+Neither takes configuration: settings are read from the environment when a run begins, so that no secret ever reaches
+Dagster's storage.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from upath import UPath
+
+from shopify_xero_pipeline.bookkeeper import PROBLEMS, Bookkeeper
+from shopify_xero_pipeline.clock import SystemClock
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.settings import Settings
+
+
+@dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
+def bookkeeper_resource(_: dg.InitResourceContext) -> Iterator[Bookkeeper]:
+    """Open a bookkeeper on the environment's settings and close it when the run ends."""
+    bookkeeper = Bookkeeper(Settings.from_environment(os.environ), SystemClock())
+    try:
+        yield bookkeeper
+    finally:
+        bookkeeper.close()
+
+
+@dg.io_manager(description="One JSON file a day for each asset, below ASSET_STORAGE.")
+def json_storage(_: dg.InitResourceContext) -> JsonIOManager:
+    """Return the IO manager on ASSET_STORAGE."""
+    return JsonIOManager(UPath(Settings.from_environment(os.environ).asset_storage))
+
+
+@contextmanager
+def told_to_people() -> Iterator[None]:
+    """Turn what our rooms raise into a failed step that says what to do; trying the same step again would not help."""
+    try:
+        yield
+    except PROBLEMS as problem:
+        raise dg.Failure(description=str(problem), allow_retries=False) from None

@@ -1,0 +1,241 @@
+"""What people see of a run in the Dagster UI: counts, tables, readable diffs, money by currency, links to both sides.
+
+Only rendering belongs here, and only ids, amounts, counts and order names are ever shown: a customer's name, address,
+e-mail or telephone never reaches the event log. Tables are capped; the full list is in the stored change-set and in
+the state store.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.rollup import by_currency, totals
+from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.report import LoadResult
+
+SHOWN = 50
+HIDDEN = "…"
+XERO_PAGES = {
+    Kind.CONTACT: "https://go.xero.com/Contacts/View/{id}",
+    Kind.ITEM: "https://go.xero.com/Accounts/Inventory/{id}",
+    Kind.INVOICE: "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID={id}",
+    Kind.CREDIT_NOTE: "https://go.xero.com/AccountsReceivable/ViewCreditNote.aspx?creditNoteID={id}",
+    Kind.PAYMENT: "https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID={id}",
+}
+
+
+class Links:
+    """Builds links to the shop's admin and to Xero."""
+
+    def __init__(self, shop_domain: str) -> None:
+        self._handle = shop_domain.removesuffix(".myshopify.com")
+
+    def order(self, order_id: str | None, text: str | None) -> str:
+        """Return a Markdown link to an order, or just its text."""
+        if order_id is None:
+            return text or ""
+        return f"[{text or order_id}](https://admin.shopify.com/store/{self._handle}/orders/{order_id})"
+
+    def xero(self, kind: Kind, xero_id: str | None, text: str) -> str:
+        """Return a Markdown link to a record in Xero, or just its text."""
+        page = XERO_PAGES.get(kind)
+        return f"[{text}]({page.format(id=xero_id)})" if page and xero_id else text
+
+
+def orders(found: Sequence[Order]) -> dict[str, Any]:
+    """Describe a day's extracted orders."""
+    sales = by_currency((order.currency_code, order.current_total_price_set.shop_money.amount) for order in found)
+    return {"dagster/row_count": len(found), "sales now": money_table(sales)}
+
+
+def rows(found: Sequence[object]) -> dict[str, Any]:
+    """Describe a day's extracted customers or products: how many."""
+    return {"dagster/row_count": len(found)}
+
+
+def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
+    """Describe a day's plan: counts by action, the plan as a table and as a readable diff, money by currency."""
+    counts = Counter(line.action for line in plan.changes)
+    telling = [line for line in plan.changes if line.action is not Action.UNCHANGED]
+    planned = [line for line in plan.changes if line.action in {Action.CREATE, Action.ADOPT}]
+    return {
+        "dagster/row_count": len(plan.changes),
+        **{action.value: counts[action] for action in Action},
+        "plan": _table(_plan_record(line) for line in telling),
+        "diff": dg.MetadataValue.md(_diff(telling, links)),
+        "money planned": money_table(by_currency((line.currency, line.amount) for line in planned)),
+    }
+
+
+def load(results: Sequence[LoadResult], links: Links) -> dict[str, Any]:
+    """Describe what a load did on a day: counts by outcome, money by currency, failures with links to both sides."""
+    counts = Counter(result.outcome.value for result in results)
+    posted = [result for result in results if result.outcome in {"created", "adopted"}]
+    outcomes = ("created", "updated", "adopted", "unchanged", "failed", "postponed")
+    return {
+        "dagster/row_count": len(results),
+        **{outcome: counts[outcome] for outcome in outcomes},
+        "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
+        "failures": failures(results, links),
+    }
+
+
+def failures(results: Sequence[LoadResult], links: Links) -> dg.MarkdownMetadataValue:
+    """Return the table of records that are not in Xero, and why."""
+    bad = [result for result in results if result.outcome in {"failed", "postponed"}]
+    if not bad:
+        return dg.MetadataValue.md("none")
+    head = "| order | record | reason | can a retry help? | attempts | request |\n|---|---|---|---|---|---|\n"
+    return dg.MetadataValue.md(head + _capped(bad, lambda result: _failure(result, links)))
+
+
+def all_in(results: Sequence[LoadResult]) -> bool:
+    """Return whether every record of a load is in Xero."""
+    return not any(result.outcome in {"failed", "postponed"} for result in results)
+
+
+def verdict(check: str, day: DayReconciliation, links: Links) -> tuple[bool, dict[str, Any]]:
+    """Return whether a check of reconciliation passed on a day, and the orders that broke it."""
+    broken = {
+        "every_order_accounted_for": [row for row in day.rows if row.outcome == "failed" or row in day.unaccounted],
+        "totals_equal": day.unequal,
+        "nothing_extra": [row for row in day.rows if row.extra or row.lost],
+    }[check]
+    return not broken, {"orders": order_table(broken, links)}
+
+
+def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
+    """Describe a day's three columns: orders by outcome, totals by currency, and every order that does not agree."""
+    outcomes = ("posted", "waiting", "skipped", "blocked", "failed")
+    return {
+        "dagster/row_count": len(day.rows),
+        **{outcome: day.count(outcome) for outcome in outcomes},
+        "difference": _plain(day.difference),
+        "lost": day.lost,
+        "extra": day.extra,
+        "columns": dg.MetadataValue.md(_columns(day)),
+        "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
+        "not equal": order_table(day.unequal, links),
+    }
+
+
+def order_table(found: Sequence[OrderRow], links: Links) -> dg.MarkdownMetadataValue:
+    """Return orders with their outcome, reason and arithmetic."""
+    if not found:
+        return dg.MetadataValue.md("none")
+    head = "| order | outcome | reason | Shopify | mapping | Xero | problems |\n|---|---|---|---|---|---|---|\n"
+    return dg.MetadataValue.md(head + _capped(found, lambda row: _order(row, links)))
+
+
+def money_table(totals: Mapping[str, Decimal]) -> dg.MarkdownMetadataValue:
+    """Return amounts by currency."""
+    lines = [f"{amount:,.2f} {currency}" for currency, amount in sorted(totals.items())]
+    return dg.MetadataValue.md("  \n".join(lines) or "none")
+
+
+def _plan_record(line: Change) -> dict[str, str]:
+    return {
+        "action": line.action.value,
+        "record": _label(line.kind, line.natural_key, line.shopify_id),
+        "order": line.order_name or "",
+        "amount": "" if line.amount is None else f"{line.amount} {line.currency}",
+        "why": line.reason,
+    }
+
+
+def _table(records: Iterable[dict[str, str]]) -> dg.MetadataValue[Any]:
+    found = list(records)
+    if not found:
+        return dg.MetadataValue.md("nothing to do")
+    columns = [dg.TableColumn(name) for name in found[0]]
+    shown = [dg.TableRecord(dict(record)) for record in found[:SHOWN]]
+    return dg.MetadataValue.table(records=shown, schema=dg.TableSchema(columns=columns))
+
+
+def _diff(lines: Sequence[Change], links: Links) -> str:
+    blocks = [_diff_block(line, links) for line in lines[:SHOWN]]
+    more = f"\n\n… and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "\n\n".join(blocks) + more if blocks else "nothing to do"
+
+
+def _diff_block(line: Change, links: Links) -> str:
+    signs = {Action.CREATE: "+", Action.UPDATE: "~", Action.ADOPT: "=", Action.CONFLICT: "!"}
+    title = (
+        f"**{signs.get(line.action, '·')} {line.action.value} {_label(line.kind, line.natural_key, line.shopify_id)}**"
+    )
+    order = f" for order {links.order(line.order_id, line.order_name)}" if line.order_id else ""
+    body = "\n".join(_diff_line(line, field.field, field.before, field.after) for field in line.fields)
+    fenced = f"\n```diff\n{body}\n```" if body else ""
+    return f"{title}{order}{': ' + line.reason if line.reason else ''}{fenced}"
+
+
+def _diff_line(line: Change, field: str, before: str | None, after: str | None) -> str:
+    if line.kind is Kind.CONTACT:
+        before, after = (HIDDEN if before else before), (HIDDEN if after else after)
+    removed = [f"- {field}: {before}"] if before is not None else []
+    added = [f"+ {field}: {after}"] if after is not None else []
+    return "\n".join(removed + added)
+
+
+def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
+    return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
+
+
+def _failure(result: LoadResult, links: Links) -> str:
+    record = links.xero(
+        Kind(result.kind), result.xero_id, _label(Kind(result.kind), result.natural_key, result.shopify_id)
+    )
+    retry = "yes" if result.retryable else "no"
+    order = links.order(result.order_id, result.order_name)
+    cells = (order, record, _cell(result.reason), retry, str(result.attempts), result.correlation_id or "")
+    return f"| {' | '.join(cells)} |"
+
+
+def _order(row: OrderRow, links: Links) -> str:
+    cells = (
+        links.order(row.order_id, row.order_name),
+        row.outcome,
+        _cell(row.reason),
+        f"{row.sales} / {row.money}",
+        f"{row.mapped_sales} / {row.mapped_money}",
+        f"{row.xero_sales} / {row.xero_money}",
+        _cell("; ".join(row.problems)),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _columns(day: DayReconciliation) -> str:
+    names = ["sales", "mapped_sales", "xero_sales", "money", "mapped_money", "xero_money"]
+    posted = [row.model_dump(include={"currency", *names}) for row in day.rows if row.outcome == "posted"]
+    if not posted:
+        return "nothing posted"
+    head = "| currency | | Shopify | mapping | Xero |\n|---|---|---|---|---|\n"
+    lines = []
+    for record in totals(posted, ["currency"], names).to_dict("records"):
+        for label, columns in (("sales", names[:3]), ("money", names[3:])):
+            lines.append(
+                f"| {record['currency']} | {label} | {' | '.join(f'{record[name]:,.2f}' for name in columns)} |"
+            )
+    return head + "\n".join(lines)
+
+
+T = TypeVar("T")
+
+
+def _capped(found: Sequence[T], line: Callable[[T], str]) -> str:
+    more = f"\n\n… and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "\n".join(line(item) for item in found[:SHOWN]) + more
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount:.2f}"

@@ -1,0 +1,169 @@
+"""Runs of the jobs from a command: in process, against the configured instance, in chunks of at most 31 days.
+
+The runs stand in the UI under their job, as those of schedules do. What came of them is read from the stored plans and
+from the reconciliation the bookkeeper keeps; nothing is counted twice. Printing belongs to `terminal.py`.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from upath import UPath
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper, BooksProblem
+from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.definitions import build_definitions
+from shopify_xero_pipeline.defs.assets.changes import PLANNED
+from shopify_xero_pipeline.defs.assets.load import POOL
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
+from shopify_xero_pipeline.settings import LOCAL
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
+OnChunk = Callable[[date, date], None]
+PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
+
+
+class RunRefused(BooksProblem):
+    """A run cannot be started now; the message says why and what to do."""
+
+
+@dataclass
+class Report:
+    """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`."""
+
+    days: list[DayReconciliation] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    shopify_calls: int = 0
+    xero_calls: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step ran, every record is in Xero and the books agree."""
+        sound = all(not (day.unequal or day.unaccounted or day.count("failed")) for day in self.days)
+        return sound and not self.failures
+
+    def summary(self) -> dict[str, object]:
+        """Return the figures under the names that `--json` promises; money as text."""
+        total: Callable[[str], int] = lambda outcome: sum(day.count(outcome) for day in self.days)  # noqa: E731
+        return {
+            "days": len(self.days),
+            "orders": sum(len(day.rows) for day in self.days),
+            **{outcome: total(outcome) for outcome in ("posted", "waiting", "skipped", "blocked", "failed")},
+            "documents": sum(row.documents for day in self.days for row in day.rows),
+            "payments": sum(row.payments for day in self.days for row in day.rows),
+            "difference": f"{sum((day.difference for day in self.days), Decimal(0)):.2f}",
+            "duplicates": sum(day.extra for day in self.days),
+            "lost": sum(day.lost for day in self.days),
+            "xero_calls": self.xero_calls,
+            "shopify_calls": self.shopify_calls,
+            "seconds": round(self.seconds, 1),
+            "failures": self.failures,
+        }
+
+
+@contextmanager
+def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.DagsterInstance]:
+    """Yield the instance of DAGSTER_HOME (default `.local/dagster`), made with the project's settings if it is new."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str((LOCAL / "dagster").resolve())))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings_file.is_file():
+        shutil.copyfile(settings_file, home / "dagster.yaml")
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+class Runner:
+    """Runs jobs in process.
+
+    Args:
+        bookkeeper: does the work; its connections and counters are the caller's.
+        instance: where the runs are recorded.
+        storage: where assets are stored.
+    """
+
+    def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
+        self.bookkeeper = bookkeeper
+        self._instance = instance
+        self._storage = storage
+
+    def run(self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None) -> list[str]:
+        """Run a job for days, chunk by chunk, and return the messages of failed steps.
+
+        Args:
+            job: `sync` or `plan`.
+            days: shop-local days; neighbours run together.
+            on_chunk: called after each chunk with its first and last day.
+
+        Raises:
+            RunRefused: another run is writing to Xero at this moment.
+        """
+        failures: list[str] = []
+        for first, last in as_ranges(days):
+            if job == "sync":
+                self._refuse_if_busy()
+            failures += self._run(job, first, last)
+            if on_chunk is not None:
+                on_chunk(first, last)
+        return failures
+
+    def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> Report:
+        """Sync days and return what came of them."""
+        started, before = time.monotonic(), self.bookkeeper.calls
+        failures = self.run("sync", days, on_chunk)
+        after = self.bookkeeper.calls
+        return Report(
+            days=[] if failures else self.bookkeeper.reconciled(days),
+            failures=failures,
+            seconds=time.monotonic() - started,
+            shopify_calls=after[0] - before[0],
+            xero_calls=after[1] - before[1],
+        )
+
+    def plans(self, days: Iterable[date]) -> list[ChangeSet]:
+        """Return the plans last made for days, in the order in which they would be carried out."""
+        paths = [self._storage / "changes" / name / f"{day}.json" for day in days for name in PLAN_ASSETS]
+        return [ChangeSet.model_validate_json(path.read_text()) for path in paths if path.exists()]
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The code location with this bookkeeper in it."""
+        resources = {"bookkeeper": self.bookkeeper, "io_manager": JsonIOManager(self._storage)}
+        return build_definitions(policy=self.bookkeeper.policy, resources=resources)
+
+    def _refuse_if_busy(self) -> None:
+        """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""
+        active = self._instance.get_runs(filters=dg.RunsFilter(statuses=ACTIVE, job_name="sync"))
+        if active:
+            ids = ", ".join(run.run_id[:8] for run in active)
+            raise RunRefused(
+                f"Run {ids} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and try again."
+            )
+
+    def _run(self, job: str, first: date, last: date) -> list[str]:
+        one_day = {"partition_key": first.isoformat()} if first == last else {"tags": range_tags(first, last)}
+        resolved = self.definitions.resolve_job_def(job)
+        result = resolved.execute_in_process(instance=self._instance, run_config=QUIET, raise_on_error=False, **one_day)
+        return [] if result.success else _messages(result)
+
+
+def _messages(result: dg.ExecuteInProcessResult) -> list[str]:
+    messages = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            told = failure.user_failure_data
+            error = failure.error.message.strip() if failure.error else "failed"
+            messages.append(f"{event.step_key}: {told.description if told else error}")
+    return messages or ["the run failed before its first step; see it in the Dagster UI"]

@@ -1,0 +1,37 @@
+"""`shopify-xero sandbox`: both local APIs on one port until someone ends it. Only its options are read here."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from shopify_xero_pipeline.clock import Clock, SystemClock
+from shopify_xero_pipeline.sandbox.app import OffsetClock, StateFileError, build_sandbox, serve
+from shopify_xero_pipeline.sandbox.nodes import ShopSource
+from shopify_xero_pipeline.sandbox.recorded import RecordedError, RecordedShop, recorded_xero_settings
+from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+
+
+def run(*, port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
+    """Serve until told to stop.
+
+    Args:
+        port: a port of 127.0.0.1.
+        folder: recorded answers of a real shop, played instead of the generated ones.
+        seed: which generated shop trades.
+        now: where the sandbox's clock starts (UTC); it runs on from there. None for the machine's time.
+        state_file: keeps Xero's books over restarts.
+    """
+    try:
+        _serve(port, folder, seed, now, state_file)
+    except (OSError, RecordedError, StateFileError) as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+def _serve(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
+    clock: Clock = SystemClock() if now is None else OffsetClock(now.replace(tzinfo=UTC))
+    source: ShopSource = GeneratedShop(seed) if folder is None else RecordedShop(folder)
+    books = None if folder is None else XeroBooks.with_settings(**recorded_xero_settings(folder))
+    sandbox = build_sandbox(clock=clock, source=source, xero_books=books, state_file=state_file)
+    serve(sandbox, port, ready=lambda address: click.echo(f"Shopify and Xero on {address} (end with Ctrl-C)"))

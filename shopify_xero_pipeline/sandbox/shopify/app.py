@@ -1,0 +1,183 @@
+"""The local Shopify as an ASGI app: the token endpoint and the GraphQL endpoint, with their headers and refusals.
+
+Only what happens between HTTP and one operation belongs here; the parts an operation consists of have modules of their
+own. Faults are put around this app, not into it.
+"""
+
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from graphql import OperationDefinitionNode, execute_sync
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
+from shopify_xero_pipeline.sandbox.shopify import documents
+from shopify_xero_pipeline.sandbox.shopify.access import Tokens
+from shopify_xero_pipeline.sandbox.shopify.call import Call
+from shopify_xero_pipeline.sandbox.shopify.cost import Bucket, QueryCost, throttled, too_expensive
+from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, shown
+from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
+from shopify_xero_pipeline.sandbox.shopify.records import Records
+
+_UNRECOGNIZED = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
+
+
+def shopify_app(source: ShopSource, clock: Clock, *, options: ShopifyOptions | None = None) -> Starlette:
+    """Return an app that serves a shop's records as the Admin GraphQL API does.
+
+    Args:
+        source: The shop's records.
+        clock: The shop's time; the bucket, tokens and the search index go by it.
+        options: How the shop is set up.
+    """
+    admin = _Admin(source, clock, options or ShopifyOptions())
+    routes = [
+        Route("/admin/oauth/access_token", admin.access_token, methods=["POST"]),
+        Route("/admin/api/{version}/graphql.json", admin.graphql, methods=["POST"]),
+    ]
+    app = Starlette(routes=routes)
+    app.state.admin = admin
+    return app
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A GraphQL call: its body, and whether its header asks how searches were understood."""
+
+    query: str
+    variables: dict[str, Any]
+    operation: str | None
+    show_searches: bool
+
+
+class _Admin:
+    """One shop behind the two endpoints; calls are carried out one after the other."""
+
+    def __init__(self, source: ShopSource, clock: Clock, options: ShopifyOptions) -> None:
+        self._clock = clock
+        self._options = options
+        self._records = Records(source, options.index_lag)
+        self._tokens = Tokens(options)
+        self._calls = 0
+        self._lock = threading.Lock()
+        self.bucket = Bucket(options, clock.now())
+
+    async def access_token(self, request: Request) -> Response:
+        """Answer the client credentials grant (E1)."""
+        form = _form(await request.body(), request.headers.get("content-type", ""))
+        if form is None or form.get("grant_type") != "client_credentials":
+            return self._json(400, {"error": "invalid_request", "error_description": "Unsupported grant type."})
+        known = (self._options.client_id, self._options.client_secret)
+        if (form.get("client_id"), form.get("client_secret")) != known:
+            return self._json(401, _UNRECOGNIZED)
+        if not self._options.shop_permitted:
+            text = "Oauth error shop_not_permitted: Client credentials cannot be performed on this shop."
+            return PlainTextResponse(text, 400)
+        if not self._options.installed:
+            return PlainTextResponse("Oauth error app_not_installed: The app is not installed on this shop.", 400)
+        with self._lock:
+            token = self._tokens.issue(self._clock.now())
+        scope = ",".join(sorted(self._options.scopes))
+        return self._json(200, {"access_token": token, "scope": scope, "expires_in": self._options.token_lifetime})
+
+    async def graphql(self, request: Request) -> Response:
+        """Answer one GraphQL call (E2)."""
+        version = self._served(request.path_params["version"])
+        with self._lock:
+            if not self._tokens.accepts(request.headers.get("x-shopify-access-token"), self._clock.now()):
+                return self._json(401, _UNRECOGNIZED, version)
+        debug = request.headers.get("shopify-search-query-debug") == "1"
+        asked = _asked(await request.body(), show_searches=debug)
+        if asked is None:
+            return self._json(400, {"errors": {"query": "Required parameter missing or invalid"}}, version)
+        with self._lock:
+            return self._json(200, self._answer(asked), version)
+
+    def _served(self, version: str) -> str:
+        """Fall forward to the oldest supported version for any other (3.8)."""
+        known = (*self._options.versions, *self._options.candidates)
+        return version if version in known else self._options.versions[0]
+
+    def _json(self, status: int, body: Node, version: str | None = None) -> Response:
+        self._calls += 1
+        headers = {"X-Request-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox-call-{self._calls}"))}
+        if version is not None:
+            headers["X-Shopify-API-Version"] = version
+        return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
+
+    def _answer(self, asked: _Asked) -> Node:
+        document = documents.read(asked.query)
+        if document.errors:
+            return {"errors": list(document.errors)}
+        operation = document.operation(asked.operation)
+        if operation is None:
+            return {"errors": [{"message": "No operation named so, or several and none named."}]}
+        variables, errors = documents.variables(operation, asked.variables)
+        if errors:
+            return {"errors": errors}
+        cost = QueryCost(documents.schema(), document.fragments, variables, linear=self._options.linear_cost)
+        return self._paid(document, operation, asked, cost)
+
+    def _paid(
+        self, document: documents.Document, operation: OperationDefinitionNode, asked: _Asked, cost: QueryCost
+    ) -> Node:
+        """Carry an operation out if the bucket holds enough (E6)."""
+        requested = cost.requested(operation)
+        now = self._clock.now()
+        if requested > self._options.single_query_limit:
+            error = too_expensive(requested, self._options.single_query_limit)
+            return {"errors": [error], "extensions": self._costs(requested, None)}
+        if not self.bucket.take(requested, now):
+            return {"errors": [throttled()], "extensions": self._costs(requested, None)}
+        call = Call(self._records.at(now), self._options)
+        name = operation.name.value if operation.name else None
+        found = execute_sync(
+            documents.schema(), document.tree, None, call, variable_values=asked.variables, operation_name=name
+        )
+        spent = min(requested, cost.actual(found.data))
+        self.bucket.give_back(requested - spent)
+        answer: Node = {"data": found.data, "extensions": self._costs(requested, spent)}
+        if found.errors:
+            answer["errors"] = [shown(error, INTERNAL) for error in found.errors]
+        searches = [each for each in call.searches if asked.show_searches or each["warnings"]]
+        if searches:
+            answer["extensions"]["search"] = searches
+        return answer
+
+    def _costs(self, requested: int, actual: int | None) -> Node:
+        status = self.bucket.status(self._clock.now())
+        return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
+
+
+def _form(body: bytes, content_type: str) -> Mapping[str, Any] | None:
+    """Read a token request, JSON or form."""
+    if "json" not in content_type:
+        return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _asked(body: bytes, *, show_searches: bool) -> _Asked | None:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("query"), str):
+        return None
+    given = parsed.get("variables") or {}
+    if not isinstance(given, dict):
+        return None
+    return _Asked(parsed["query"], given, parsed.get("operationName"), show_searches)

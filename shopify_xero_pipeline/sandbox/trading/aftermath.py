@@ -1,0 +1,211 @@
+"""Kinds of orders by what happens afterwards: cancelled, refunded in every way, edited, exchanged, or just noted.
+
+Each function tells one order and is listed in `schedule`.
+"""
+
+from datetime import timedelta
+
+from shopify_xero_pipeline.sandbox.trading.charges import Charge
+from shopify_xero_pipeline.sandbox.trading.instants import local
+from shopify_xero_pipeline.sandbox.trading.ledger import Refund
+from shopify_xero_pipeline.sandbox.trading.money import both
+from shopify_xero_pipeline.sandbox.trading.story import GST, Story
+
+
+def noted(story: Story) -> None:
+    """Staff write a note and a tag: only the date of change moves."""
+    story.checkout()
+    story.pay()
+    story.later(1, 30)
+    story.header.note = "Gift wrap, please"
+    story.header.tags.append("gift")
+
+
+def cancelled_unpaid(story: Story) -> None:
+    """Cancelled before anything was paid."""
+    story.checkout()
+    story.later(1, 30)
+    story.cancel("INVENTORY")
+
+
+def terms_cancelled(story: Story) -> None:
+    """On account, so it is in the books; then cancelled unpaid."""
+    story.company()
+    story.on_account(20)
+    story.checkout(2, 3)
+    story.later(10, 40)
+    story.cancel("DECLINED")
+
+
+def cancelled_refunded(story: Story) -> None:
+    """Cancelled after payment, everything paid back."""
+    story.checkout()
+    story.pay()
+    story.later(1, 30)
+    story.cancel(money=story.ledger.net_payment)
+
+
+def refunded_full(story: Story) -> None:
+    """Everything comes back and everything is paid back, to both gateways."""
+    story.checkout(2, 4)
+    story.pay("gift_card", story.part_of_due(20))
+    story.pay()
+    story.later(10, 60)
+    story.refund(story.everything())
+    story.header.returned = True
+
+
+def refunded_part(story: Story) -> None:
+    """One unit of a discounted line comes back."""
+    lines = [_several_of_one(story), *story.basket(1, 2)]
+    story.ship()
+    story.discount("DiscountCodeApplication", "TENOFF", amount=story.money(1000))
+    story.place()
+    story.pay()
+    story.later(10, 60)
+    story.refund([(lines[0], 1)])
+
+
+def refunded_shipping(story: Story) -> None:
+    """It came late: shipping is paid back."""
+    _paid(story)
+    story.refund([(charge, 1) for charge in story.ledger.charged("SHIPPING")])
+
+
+def refunded_amount(story: Story) -> None:
+    """Some money for the trouble, nothing comes back."""
+    _paid(story)
+    story.refund(money=both(lambda cents: cents * 15 // 100, story.ledger.net_payment))
+
+
+def refunded_less(story: Story) -> None:
+    """Something comes back worn: less is paid than it cost."""
+    line = _paid(story)
+    worth = line.portion(0, 1).total
+    story.refund([(line, 1)], worth - both(lambda cents: cents // 4, worth), reason="DAMAGE")
+
+
+def refunded_more(story: Story) -> None:
+    """Something comes back and the postage is paid on top."""
+    line = _paid(story)
+    story.refund([(line, 1)], line.portion(0, 1).total + story.money(500), reason="CUSTOMER")
+
+
+def restocked_only(story: Story) -> None:
+    """Units go back on the shelf, no money moves."""
+    line = _paid(story)
+    story.refund([(line, 1)], story.money(0), reason="RESTOCK")
+
+
+def refund_pending(story: Story) -> None:
+    """The refund is on its way for a day or two."""
+    line = _paid(story)
+    refund = story.refund([(line, 1)], status="PENDING")
+    story.later(12, 50)
+    _settle(story, refund)
+
+
+def refund_failed(story: Story) -> None:
+    """The gateway refuses the refund; the second attempt works."""
+    line = _paid(story)
+    refund = story.refund([(line, 1)], status="FAILURE")
+    story.later(1, 20)
+    story.ledger.pay_back(refund, line.portion(0, 1).total, at=story.now)
+
+
+def refunded_next_month(story: Story) -> None:
+    """Comes back in the next calendar month."""
+    line = _paid(story, wait=False)
+    next_month = (story.day.replace(day=1) + timedelta(days=32)).replace(day=story.rng.choice((1, 2)))
+    story.at(local(next_month, 11, 17, story.stall.zone))
+    story.refund([(line, 1)])
+
+
+def refunded_unit_by_unit(story: Story) -> None:
+    """Three of a line whose price no three units share evenly come back one after another."""
+    line = story.add(story.line(story.some_ware(), 3))
+    story.discount("DiscountCodeApplication", "ODDCENT", amount=story.money(101))
+    story.ship()
+    story.place()
+    story.pay()
+    for _ in range(3):
+        story.later(4, 20)
+        story.refund([(line, 1)])
+
+
+def refunded_less_fee(story: Story) -> None:
+    """A return for which the shop keeps a restocking fee."""
+    line = _paid(story)
+    fee = story.charge("FEE", "Restocking fee", 400, taxes=(GST,))
+    story.exchange([(line, 1)], [fee])
+
+
+def edited_added(story: Story) -> None:
+    """Something is added to a paid order and paid for later."""
+    _paid(story)
+    story.edit(added=[story.line(story.some_ware(), story.rng.randint(1, 2))])
+    story.later(0.5, 20)
+    story.pay()
+
+
+def edited_removed(story: Story) -> None:
+    """Something is taken off a paid order and paid back: a refund of the line, then one of the money."""
+    line = _paid(story)
+    units = [(line, 1)]
+    story.edit(removed=units)
+    owed = -story.ledger.outstanding
+    story.later(0.2, 10)
+    refund = Refund(story.ledger.next_id(), story.now)
+    story.ledger.refunds.append(refund)
+    story.ledger.agree(story.now, "REFUND", [], refund=refund)
+    story.ledger.pay_back(refund, owed)
+
+
+def edited_before_payment(story: Story) -> None:
+    """On account: one thing off, another on, then paid."""
+    story.company()
+    story.on_account(7)
+    line, *_ = story.checkout(2, 3)
+    story.later(2, 20)
+    story.edit(added=[story.line(story.some_ware())], removed=[(line, line.quantity)])
+    story.later(5, 30)
+    story.pay("Bank Deposit")
+
+
+def exchanged_dearer(story: Story) -> None:
+    """Something dearer instead; the customer pays the difference."""
+    line = _paid(story, dearest=6000)
+    story.exchange([(line, 1)], [story.line(story.some_ware(10_000))])
+    story.pay()
+
+
+def exchanged_cheaper(story: Story) -> None:
+    """Something cheaper instead; the difference is paid back."""
+    line = _paid(story, cheapest=6000)
+    story.exchange([(line, 1)], [story.line(story.some_ware(500, 2000))])
+
+
+def swapped_even(story: Story) -> None:
+    """The same again in another colour: nothing to pay."""
+    line = _paid(story)
+    assert line.ware is not None
+    story.exchange([(line, 1)], [story.line(line.ware)])
+
+
+def _paid(story: Story, wait: bool = True, cheapest: int = 500, dearest: int = 30_000) -> Charge:
+    """An ordinary order, paid, some time ago; its first line has two units and no discount."""
+    line = _several_of_one(story, cheapest, dearest)
+    story.checkout(0, 2)
+    story.pay(story.rng.choice(("shopify_payments", "shopify_payments", "paypal")))
+    if wait:
+        story.later(5, 60)
+    return line
+
+
+def _several_of_one(story: Story, cheapest: int = 500, dearest: int = 30_000) -> Charge:
+    return story.add(story.line(story.some_ware(cheapest, dearest), 2))
+
+
+def _settle(story: Story, refund: Refund) -> None:
+    for movement in refund.transactions:
+        movement.settle(story.now)

@@ -1,0 +1,285 @@
+"""Contacts: whom a POST means, what a contact may look like, and how Xero shows one (B14, fact sheet 6.1)."""
+
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from shopify_xero_pipeline.sandbox.xero.answers import ZERO_GUID, Rejected, not_found
+from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
+from shopify_xero_pipeline.sandbox.xero.desk import Desk
+from shopify_xero_pipeline.sandbox.xero.records import Contact
+from shopify_xero_pipeline.sandbox.xero.wire import Json, ms_date, present, text_of
+
+NO_IDENTITY = (
+    "The Contact must contain at least 1 of the following elements to identify the contact: "
+    "Name, ContactID, ContactNumber"
+)
+ARCHIVED = (
+    "The specified contact details matched an archived contact. "
+    "Archived contacts cannot currently be edited via the API."
+)
+ARCHIVED_FOR_DOCUMENT = (
+    "The contact with the specified contact details has been archived. "
+    "The contact must be un-archived before creating new invoices or credit notes."
+)
+_TEXTS = {
+    "FirstName": 255,
+    "LastName": 255,
+    "EmailAddress": 255,
+    "CompanyNumber": 50,
+    "TaxNumber": 50,
+    "BankAccountDetails": 255,
+    "AccountsReceivableTaxType": 50,
+    "AccountsPayableTaxType": 50,
+    "DefaultCurrency": 3,
+}
+_ADDRESS = {
+    "AddressLine1": 500,
+    "AddressLine2": 500,
+    "AddressLine3": 500,
+    "AddressLine4": 500,
+    "City": 255,
+    "Region": 255,
+    "PostalCode": 50,
+    "Country": 50,
+    "AttentionTo": 255,
+}
+_PHONE = {"PhoneNumber": 50, "PhoneAreaCode": 10, "PhoneCountryCode": 20}
+_ADDRESS_TYPES = ("STREET", "POBOX")
+_PHONE_TYPES = ("DEFAULT", "DDI", "FAX", "MOBILE")
+_EMAIL = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_COUNTRY = re.compile(r"[A-Za-z ]*")
+_ON_PAGES_ONLY = {"ContactPersons", "DefaultCurrency", "SalesTrackingCategories", "PurchasesTrackingCategories"}
+_EMPTY_LISTS = ("Addresses", "Phones", "ContactGroups", "ContactPersons")
+
+
+def _echo(sent: Json) -> Json:
+    phones = [{**phone, "ValidationErrors": []} for phone in sent.get("Phones") or ()]
+    return {name: [] for name in _EMPTY_LISTS} | sent | {"Phones": phones}
+
+
+SHAPE = Shape(
+    collection="Contacts",
+    noun="Contact",
+    id_field="ContactID",
+    flag="HasValidationErrors",
+    known=frozenset(
+        {"ContactID", "ContactNumber", "AccountNumber", "Name", "ContactStatus", "IsCustomer", "IsSupplier"}
+        | {"Addresses", "AddressType", "Phones", "PhoneType", "ContactPersons", "IncludeInEmails"}
+        | {*_TEXTS, *_ADDRESS, *_PHONE}
+    ),
+    echo=_echo,
+)
+
+
+class Contacts:
+    """The rules of contacts over the organisation's books."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._books = desk.books
+
+    def check_ids(self, elements: list[Json]) -> None:
+        """Refuse the whole request with 404 if it names a ContactID that does not exist."""
+        for element in elements:
+            if element.get("ContactID") and self._by_id(element) is None:
+                raise not_found()
+
+    def create(self, sent: Json) -> Written:
+        """PUT: a new contact."""
+        if not sent.get("Name"):
+            raise Rejected(NO_IDENTITY)
+        if (sent.get("ContactStatus") or "ACTIVE") != "ACTIVE":
+            raise Rejected(f"The status '{sent['ContactStatus']}' is not valid for contacts.")
+        return Written(show(self.save(sent, None)))
+
+    def upsert(self, sent: Json) -> Written:
+        """POST: the contact meant by ContactID, else ContactNumber, else Name; a new one if none is."""
+        if not any(sent.get(name) for name in ("Name", "ContactID", "ContactNumber")):
+            raise Rejected(NO_IDENTITY)
+        known = self.meant(sent)
+        return self.create(sent) if known is None else Written(show(self.save(sent, known)))
+
+    def meant(self, sent: Json) -> Contact | None:
+        """Return the contact that fields sent by a client stand for."""
+        found = self._by_id(sent)
+        if found is None and sent.get("ContactNumber"):
+            found = self._books.contact_numbered(str(sent["ContactNumber"]))
+        if found is None and sent.get("Name"):
+            found = self._books.contact_called(str(sent["Name"]))
+        return found
+
+    def save(self, sent: Json, known: Contact | None) -> Contact:
+        """Store a new contact, or a known one with the fields that were sent.
+
+        Raises:
+            Rejected: the contact is archived, or what was sent does not pass.
+        """
+        if known and known.status == "ARCHIVED":
+            raise Rejected(ARCHIVED, record_id=known.id)
+        contact = self.draft(sent, known)
+        self._books.keep_contact(contact)
+        return contact
+
+    def draft(self, sent: Json, known: Contact | None) -> Contact:
+        """Return the contact as it would be stored, without storing it.
+
+        Raises:
+            Rejected: what was sent does not pass.
+        """
+        complaints = [*_length_complaints(sent), *self._clashes(sent, known), *_form_complaints(sent, known)]
+        if complaints:
+            raise Rejected(*complaints, record_id=known.id if known else ZERO_GUID)
+        now = self._desk.now()
+        contact = replace(known, updated=now) if known else Contact(id=self._books.new_id(), updated=now)
+        _take(contact, sent)
+        return contact
+
+    def _by_id(self, sent: Json) -> Contact | None:
+        return self._books.contacts.get(str(sent.get("ContactID") or "").lower())
+
+    def _clashes(self, sent: Json, known: Contact | None) -> list[str]:
+        """Return what is already another contact's."""
+        own = known.id if known else None
+        name, number, account = (text_of(sent, each) or "" for each in ("Name", "ContactNumber", "AccountNumber"))
+        clashes = []
+        other = self._books.contact_called(name) if name else None
+        if other and other.id != own:
+            clashes.append(
+                f"The contact name {name} is already assigned to another contact. "
+                "The contact name must be unique across all active contacts."
+            )
+        other = self._books.contact_numbered(number) if number else None
+        if other and other.id != own:
+            clashes.append("Another contact has this contact number. Please enter a different contact number.")
+        other = self._books.contact_with_account_number(account)
+        if other and other.id != own:
+            clashes.append("The Account Number already exists. Please enter a different Account Number.")
+        return clashes
+
+
+def show(contact: Contact, *, brief: bool = False, whole: bool = True) -> Json:
+    """Return a contact as Xero answers: both addresses and all four phones, sent or not.
+
+    Args:
+        contact: the contact.
+        brief: as `summaryOnly` has it, without addresses, persons and roles.
+        whole: False for the subset that a list without pages has: no persons, currency or tracking.
+    """
+    head = present(
+        {
+            "ContactID": contact.id,
+            "ContactNumber": contact.number,
+            "AccountNumber": contact.account_number,
+            "ContactStatus": contact.status,
+            "Name": contact.name,
+            **{name: contact.texts.get(name, "") for name in _TEXTS if name != "BankAccountDetails"},
+        }
+    )
+    updated = {"UpdatedDateUTC": ms_date(contact.updated), "HasAttachments": False, "HasValidationErrors": False}
+    if brief:
+        return head | updated
+    shown = {
+        **head,
+        "BankAccountDetails": contact.texts.get("BankAccountDetails", ""),
+        "Addresses": [_address(contact, kind) for kind in _ADDRESS_TYPES],
+        "Phones": [_phone(contact, kind) for kind in _PHONE_TYPES],
+        "ContactGroups": [],
+        "IsSupplier": False,
+        "IsCustomer": contact.is_customer,
+        "SalesTrackingCategories": [],
+        "PurchasesTrackingCategories": [],
+        "ContactPersons": contact.persons,
+        **updated,
+    }
+    return shown if whole else {name: worth for name, worth in shown.items() if name not in _ON_PAGES_ONLY}
+
+
+def _take(contact: Contact, sent: Json) -> None:
+    """Put what was sent into a contact; what was left out stays, a list of persons replaces."""
+    contact.name = (text_of(sent, "Name") or contact.name).strip()
+    contact.number = _or_kept(sent, "ContactNumber", contact.number)
+    contact.account_number = _or_kept(sent, "AccountNumber", contact.account_number)
+    contact.status = text_of(sent, "ContactStatus") or contact.status
+    contact.texts = contact.texts | {name: str(sent[name]) for name in _TEXTS if sent.get(name) is not None}
+    contact.addresses = contact.addresses | _by_type(sent.get("Addresses"), "AddressType", "POBOX", _ADDRESS)
+    contact.phones = contact.phones | _by_type(sent.get("Phones"), "PhoneType", "DEFAULT", _PHONE)
+    if sent.get("ContactPersons") is not None:
+        contact.persons = [{"IncludeInEmails": False, **person} for person in sent["ContactPersons"]]
+
+
+def _or_kept(sent: Json, name: str, kept: str) -> str:
+    text = text_of(sent, name)
+    return kept if text is None else text
+
+
+def _by_type(sent: Any, key: str, default: str, fields: dict[str, int]) -> dict[str, dict[str, str]]:
+    """Return addresses or phones by their type."""
+    return {
+        str(one.get(key) or default): {name: str(one[name]) for name in fields if one.get(name) is not None}
+        for one in sent or ()
+    }
+
+
+def _address(contact: Contact, kind: str) -> Json:
+    kept = contact.addresses.get(kind, {})
+    lines = {name: kept[name] for name in _ADDRESS if kept.get(name)}
+    return {"AddressType": kind, **lines, **{name: kept.get(name, "") for name in _ALWAYS}}
+
+
+_ALWAYS = ("City", "Region", "PostalCode", "Country")
+
+
+def _phone(contact: Contact, kind: str) -> Json:
+    kept = contact.phones.get(kind, {})
+    return {"PhoneType": kind, **{name: kept.get(name, "") for name in _PHONE}}
+
+
+def _length_complaints(sent: Json) -> list[str]:
+    """Return the fields that are too long; Xero's own words for this are not known."""
+    limits = {"Name": 255, "ContactNumber": 50, "AccountNumber": 50, **_TEXTS}
+    nested = [(address, _ADDRESS) for address in sent.get("Addresses") or ()]
+    nested += [(phone, _PHONE) for phone in sent.get("Phones") or ()]
+    return [
+        f"{name} must not be longer than {most} characters."
+        for fields, lengths in [(sent, limits), *nested]
+        for name, most in lengths.items()
+        if len(str(fields.get(name) or "")) > most
+    ]
+
+
+def _form_complaints(sent: Json, known: Contact | None) -> list[str]:
+    complaints = []
+    name = text_of(sent, "Name") or ""
+    if set(name) & {"<", ">"} or name != " ".join(name.split()):
+        complaints.append("Contact Name must not contain angle brackets or leading, trailing or double spaces.")
+    email = text_of(sent, "EmailAddress")
+    if email and not _EMAIL.fullmatch(email):
+        complaints.append("Email address must be valid.")
+    if not all(_COUNTRY.fullmatch(str(one.get("Country") or "")) for one in sent.get("Addresses") or ()):
+        complaints.append("Country must consist of letters only.")
+    if (sent.get("ContactStatus") or "ACTIVE") not in ("ACTIVE", "ARCHIVED"):
+        complaints.append(f"The status '{sent['ContactStatus']}' is not valid for contacts.")
+    return complaints + _person_complaints(sent.get("ContactPersons") or [], email, known)
+
+
+def _person_complaints(persons: list[Any], email: str | None, known: Contact | None) -> list[str]:
+    if persons and not (email or (known and known.texts.get("EmailAddress"))):
+        return ["Additional people cannot be added when the primary person has no email address set"]
+    return ["A contact can have 5 additional people at most."] if len(persons) > 5 else []
+
+
+FIELDS: dict[str, Any] = {
+    "ContactID": lambda contact: contact.id,
+    "Name": lambda contact: contact.name,
+    "ContactNumber": lambda contact: contact.number or None,
+    "AccountNumber": lambda contact: contact.account_number or None,
+    "ContactStatus": lambda contact: contact.status,
+    "EmailAddress": lambda contact: contact.texts.get("EmailAddress"),
+    "FirstName": lambda contact: contact.texts.get("FirstName"),
+    "LastName": lambda contact: contact.texts.get("LastName"),
+    "IsCustomer": lambda contact: contact.is_customer,
+    "UpdatedDateUTC": lambda contact: contact.updated,
+}
+"""What `where` and `order` may name."""

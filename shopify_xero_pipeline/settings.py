@@ -1,0 +1,117 @@
+"""Settings from the environment and from `.env`: where the two sides are, who we are to them, where our own files lie.
+
+Only reading and checking settings belongs here; what a merchant decides about the books stands in `books.yaml`.
+Secrets are kept out of `repr` and are handed to nobody but the two clients. With a sandbox's address and no
+credentials, the sandbox's own are used.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+SANDBOX_SHOP = "sandbox.myshopify.com"
+SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
+LOCAL = Path(".local")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment says. Paths are as given, relative ones to the working directory."""
+
+    shopify_shop: str
+    shopify_client_id: str = field(repr=False)
+    shopify_client_secret: str = field(repr=False)
+    shopify_access_token: str = field(repr=False)
+    xero_client_id: str = field(repr=False)
+    xero_client_secret: str = field(repr=False)
+    xero_tenant_id: str
+    shopify_base_url: str
+    xero_base_url: str
+    state_url: str
+    asset_storage: str
+    books_file: Path
+    automation: bool
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> "Settings":
+        """Read the settings; the environment wins over `.env`.
+
+        Raises:
+            SettingsError: an address is not a loopback one, or AUTOMATION is neither `on` nor `off`.
+        """
+        file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+        found = {**{name: value for name, value in file.items() if value}, **environ}
+
+        def text(name: str, default: str = "") -> str:
+            return found.get(name, "").strip() or default
+
+        sandbox = bool(text("SHOPIFY_BASE_URL") or text("XERO_BASE_URL"))
+        known = SANDBOX_SECRET if sandbox else ""
+        token = text("SHOPIFY_ACCESS_TOKEN")
+        local = LOCAL / "sandbox" if sandbox else LOCAL
+        return cls(
+            shopify_shop=text("SHOPIFY_SHOP", SANDBOX_SHOP if sandbox else ""),
+            shopify_client_id=text("SHOPIFY_CLIENT_ID", "" if token else known),
+            shopify_client_secret=text("SHOPIFY_CLIENT_SECRET", "" if token else known),
+            shopify_access_token=token,
+            xero_client_id=text("XERO_CLIENT_ID", known),
+            xero_client_secret=text("XERO_CLIENT_SECRET", known),
+            xero_tenant_id=text("XERO_TENANT_ID"),
+            shopify_base_url=_loopback("SHOPIFY_BASE_URL", text("SHOPIFY_BASE_URL")),
+            xero_base_url=_loopback("XERO_BASE_URL", text("XERO_BASE_URL")),
+            state_url=text("STATE_URL", f"sqlite:///{local / 'state.db'}"),
+            asset_storage=text("ASSET_STORAGE", str(local / "assets")),
+            books_file=Path(text("BOOKS_FILE", "books.yaml")),
+            automation=_switch("AUTOMATION", text("AUTOMATION", "off")),
+        )
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether a sandbox stands in for either side."""
+        return bool(self.shopify_base_url or self.xero_base_url)
+
+    def missing(self) -> list[str]:
+        """Return a sentence for each setting without which nothing can be synced."""
+        sentences = []
+        if not self.shopify_shop:
+            sentences.append("SHOPIFY_SHOP is not set: give the shop's own domain, for example name.myshopify.com.")
+        if not self.shopify_access_token and not (self.shopify_client_id and self.shopify_client_secret):
+            sentences.append(
+                "Shopify credentials are not set: give SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET of your app, "
+                "or SHOPIFY_ACCESS_TOKEN of an older custom app."
+            )
+        if not (self.xero_client_id and self.xero_client_secret):
+            sentences.append(
+                "Xero credentials are not set: give XERO_CLIENT_ID and XERO_CLIENT_SECRET of your custom connection."
+            )
+        return sentences
+
+
+def _loopback(name: str, url: str) -> str:
+    """Accept only addresses on this machine, so that credentials never travel to an unknown host."""
+    if not url:
+        return ""
+    host = urlsplit(url).hostname or ""
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local or urlsplit(url).scheme not in {"http", "https"}:
+        raise SettingsError(
+            f"{name} is for a sandbox on this machine: {url!r} is not a loopback address. Leave it unset otherwise."
+        )
+    return url.rstrip("/")
+
+
+def _switch(name: str, value: str) -> bool:
+    if value.lower() not in {"on", "off"}:
+        raise SettingsError(f"{name} must be on or off, not {value!r}.")
+    return value.lower() == "on"

@@ -1,0 +1,1 @@
+"""Reading a Shopify store: client, throttling, sign-in, models, GraphQL documents. Knows neither Xero nor Dagster."""

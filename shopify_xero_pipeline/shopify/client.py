@@ -1,0 +1,158 @@
+"""The one door to Shopify: sends a GraphQL document and returns its data, or raises.
+
+Sending belongs here: address, token, pace, one renewal of a refused token. What an answer means is in `answers.py`,
+what is tried again in `retry.py`, what to ask in `reader.py`.
+"""
+
+import logging
+import random
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.shopify.address import admin_address
+from shopify_xero_pipeline.shopify.answers import API_VERSION, check_version, data_of, json_object, request_id_of
+from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenKeeper
+from shopify_xero_pipeline.shopify.errors import (
+    AuthenticationFailed,
+    ShopifyUnavailable,
+    ShopifyUnreachable,
+    TokenRefused,
+)
+from shopify_xero_pipeline.shopify.retry import retrying
+from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=10.0)
+_OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
+
+
+class ShopifyClient:
+    """Speaks the GraphQL Admin API of one shop, pinned to one version.
+
+    Args:
+        shop: The shop's permanent domain, `name.myshopify.com`.
+        credentials: A static token, or a client id and secret.
+        clock: Where time comes from, and what waits.
+        base_url: A sandbox's address on this machine, instead of the shop's.
+        transport: What carries requests, for sandboxes in process and tests.
+        rng: Where jitter comes from.
+
+    Attributes:
+        calls: Requests sent so far, retries and token requests included.
+
+    Raises:
+        SettingError: the shop or the address is not one credentials may be sent to.
+    """
+
+    def __init__(
+        self,
+        shop: str,
+        credentials: StaticToken | ClientCredentials,
+        *,
+        clock: Clock,
+        base_url: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        address = admin_address(shop, base_url)
+        self._shop = shop
+        self._graphql = f"{address}/admin/api/{API_VERSION}/graphql.json"
+        self._tokens_at = f"{address}/admin/oauth/access_token"
+        self._clock = clock
+        self._retrying = retrying(clock, rng or random.Random())  # noqa: S311 - jitter, not a secret
+        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+        self._tokens = TokenKeeper(credentials, self._request_token, clock)
+        self._bucket = Bucket()
+        self.calls = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the `data` of one answered operation, decimals exact.
+
+        Waits for room in the rate limit before sending, tries again what is worth it, replaces a refused token once.
+
+        Args:
+            document: A document of one operation.
+            variables: Its variables.
+
+        Raises:
+            ShopifyError: whichever of its kinds the last answer means.
+        """
+        try:
+            return self._retrying(self._ask, document, variables)
+        except TokenRefused:
+            if not self._tokens.renewable:
+                raise
+        self._tokens.forget()
+        return self._retrying(self._ask, document, variables)
+
+    def asked_points(self, document: str) -> int | None:
+        """Return the points a document asked for when it was last sent and not too dear; None if unknown."""
+        return self._bucket.asked(document)
+
+    def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a document once."""
+        token = self._tokens.token()
+        pause = self._bucket.wait_before(document, self._clock.now())
+        if pause > 0:
+            self._clock.sleep(pause)
+        body = {"query": document, "variables": dict(variables)}
+        response = self._post(self._graphql, json=body, headers={"X-Shopify-Access-Token": token})
+        answer = json_object(response, self._clock.now())
+        check_version(response)
+        cost, request_id = cost_of(answer), request_id_of(response)
+        self._bucket.learn(document, cost, self._clock.now())
+        operation = found.group(1) if (found := _OPERATION.search(document)) else "the query"
+        logger.debug("%s: %s, request %s", operation, cost, request_id)
+        data = data_of(answer, operation, request_id)
+        if answer.get("errors"):
+            logger.warning("Shopify withholds protected details of customers from this app; %s goes on", operation)
+        return data
+
+    def _request_token(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Send the token request once; it is retried as a part of the call it is made for."""
+        response = self._post(self._tokens_at, data=dict(form))
+        if response.status_code in (400, 401):
+            raise _refused_credentials(response, self._shop)
+        return json_object(response, self._clock.now())
+
+    def _post(self, url: str, **content: Any) -> httpx.Response:
+        self.calls += 1
+        try:
+            return self._http.post(url, **content)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+            error: ShopifyUnavailable = ShopifyUnreachable(
+                f"{self._shop} could not be reached ({type(failure).__name__}). Check the network and try again."
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as failure:
+            error = ShopifyUnavailable(
+                f"{self._shop} did not answer whole ({type(failure).__name__}). Try again later."
+            )
+        # Raised outside the handlers: what httpx raises holds the request, and that holds the token.
+        raise error
+
+
+def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailed:
+    """Tell why Shopify gives no token (Shopify fact sheet 1.2)."""
+    if b"shop_not_permitted" in response.content:
+        why = f"the app and {shop} belong to different organizations; use an app of the shop's own organization"
+    elif b"app_not_installed" in response.content:
+        why = f"the app is not installed on {shop}; install it there"
+    else:
+        why = "SHOPIFY_CLIENT_ID or SHOPIFY_CLIENT_SECRET is wrong; copy both again from the Dev Dashboard"
+    message = f"Shopify gives no access token: {why}."
+    return AuthenticationFailed(message, status=response.status_code, request_id=request_id_of(response))

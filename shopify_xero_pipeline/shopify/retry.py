@@ -1,0 +1,66 @@
+"""The one place that decides which failed request is sent again, after how long, and how often.
+
+Every request this room sends only reads, so sending it again is always safe; the question is only whether it helps
+(Shopify fact sheet 8). A refused token is not decided here: the client replaces it once.
+"""
+
+import random
+from dataclasses import dataclass
+
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
+
+TRIES_WHEN_UNAVAILABLE = 5
+TRIES_WHEN_THROTTLED = 10
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds; the pause before the n-th retry is drawn between 0 and FIRST_PAUSE doubled n - 1 times, at most this."""
+
+LONGEST_OBEYED_WAIT = 300.0
+"""Seconds; a server that asks for more than this is answered by giving up, so that a run cannot hang on it."""
+
+
+def retrying(clock: Clock, rng: random.Random) -> Retrying:
+    """Return the policy: call it with what to do and its arguments; the last error comes out as it is."""
+    return Retrying(
+        retry=retry_if_exception(lambda error: tries(error) > 1),
+        stop=_enough,
+        wait=_Pause(rng),
+        sleep=clock.sleep,
+        reraise=True,
+    )
+
+
+def tries(error: BaseException) -> int:
+    """Return how often a request may be sent in all when it fails like this; 1 means once only."""
+    if isinstance(error, ShopifyError) and (error.retry_after or 0) > LONGEST_OBEYED_WAIT:
+        return 1
+    if isinstance(error, Throttled):
+        return TRIES_WHEN_THROTTLED
+    return TRIES_WHEN_UNAVAILABLE if isinstance(error, ShopifyUnavailable) else 1
+
+
+def _failure(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _enough(state: RetryCallState) -> bool:
+    error = _failure(state)
+    return error is None or state.attempt_number >= tries(error)
+
+
+@dataclass(frozen=True)
+class _Pause:
+    """What the server asked for, plus full jitter, so that workers that failed together do not return together."""
+
+    rng: random.Random
+
+    def __call__(self, state: RetryCallState) -> float:
+        error = _failure(state)
+        asked = error.retry_after if isinstance(error, ShopifyError) else None
+        if asked is not None:
+            return asked + self.rng.uniform(0, FIRST_PAUSE)
+        return self.rng.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))

@@ -1,0 +1,43 @@
+"""Forward migrations of the state store: a list of functions, each from one schema version to the next.
+
+A new store gets the present tables at once; an older one gets the functions it has not had yet, all in one transaction,
+so that a store is never left half way. There is no way back.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, update
+
+from shopify_xero_pipeline.state.tables import meta, metadata
+
+Migration = Callable[[Connection], None]
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""The function at index 0 takes a store from version 1 to 2, and so on."""
+
+
+class StoreTooNewError(Exception):
+    """The store was written by a newer version of this project."""
+
+
+def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a store to the present schema, creating it if it is empty.
+
+    Raises:
+        StoreTooNewError: the store's schema is newer than this code knows.
+    """
+    newest = len(migrations) + 1
+    with engine.begin() as connection:
+        if not inspect(connection).has_table(meta.name):
+            metadata.create_all(connection)
+            connection.execute(insert(meta).values(name="schema_version", value=str(newest)))
+            return
+        version = int(connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version")) or 0)
+        if version > newest:
+            raise StoreTooNewError(
+                f"The state store has schema {version}, this version of the project knows {newest}. Update the project."
+            )
+        for step in migrations[version - 1 :]:
+            step(connection)
+        if version < newest:
+            connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(newest)))

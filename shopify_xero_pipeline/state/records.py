@@ -1,0 +1,191 @@
+"""Rows of the state store as the rooms see them. Only shapes belong here; tables stand in `tables.py`.
+
+Kinds are text (`contact`, `item`, `invoice`, `credit_note`, `payment`, `allocation`), payloads are canonical JSON text
+with exact decimals, instants are UTC, days are shop-local.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Row(BaseModel):
+    """Base of all rows: frozen."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class MappedRecord(Row):
+    """A record that is in Xero, and the Xero id it got. `payload` is the record's content as posted."""
+
+    kind: str
+    shopify_id: str
+    xero_id: str
+    natural_key: str
+    checksum: str
+    payload: str
+    order_id: str | None = None
+    partition: date
+    run_id: str
+    posted_at: datetime
+
+
+class MirrorRecord(Row):
+    """A record as Xero last showed it, whoever made it. `payload` is Xero's own element."""
+
+    kind: str
+    xero_id: str
+    natural_key: str
+    reference: str
+    status: str
+    updated_at: datetime
+    payload: str
+
+
+class SyncError(Row):
+    """A record that could not be written, with what is needed to understand and retry it."""
+
+    kind: str
+    shopify_id: str
+    natural_key: str
+    order_id: str | None = None
+    partition: date
+    run_id: str
+    reason: str
+    retryable: bool
+    attempts: int
+    payload: str
+    correlation_id: str | None = None
+    first_failed_at: datetime
+    last_failed_at: datetime
+    resolved_at: datetime | None = None
+
+
+class HistoryRow(Row):
+    """What one load did for one kind on one day. `calls` and `duration_ms` are those of the whole load."""
+
+    run_id: str
+    partition: date
+    kind: str
+    created: int = 0
+    updated: int = 0
+    adopted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    postponed: int = 0
+    calls: int = 0
+    duration_ms: int = 0
+    finished_at: datetime
+
+
+class OperationState(StrEnum):
+    """Where one record's write stands. The first four are open: it is still to go to Xero, or may be there."""
+
+    PLANNED = "planned"
+    IN_BATCH = "in_batch"
+    CHECK = "check"
+    REVIEW = "review"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+
+
+UNANSWERED = "unanswered"
+"""Outcome of a rejected operation that Xero could not answer; planned again, it goes on counting its attempts."""
+
+
+class BatchState(StrEnum):
+    """Where a request stands. INTENT: no byte has left. SENT, AMBIGUOUS: perhaps executed. The others are over."""
+
+    INTENT = "intent"
+    SENT = "sent"
+    AMBIGUOUS = "ambiguous"
+    CONFIRMED = "confirmed"
+    RESOLVED = "resolved"
+
+
+class FrozenRecord(Row):
+    """A record whose number, date and placement must stay, because its write is planned or under way."""
+
+    kind: str
+    shopify_id: str
+    natural_key: str
+    order_id: str | None = None
+    payload: str
+
+
+class PlannedWrite(FrozenRecord):
+    """A write to journal. `verb` create, update or adopt; `payload` the whole record, `checksum` its content's."""
+
+    order_name: str | None = None
+    partition: date
+    run_id: str
+    verb: str
+    checksum: str
+    xero_id: str | None = None
+
+
+class Operation(PlannedWrite):
+    """A journalled write. `outcome` created, updated or adopted once confirmed; `reason` says why it is not."""
+
+    id: int
+    state: OperationState
+    outcome: str | None = None
+    reason: str = ""
+    retryable: bool = False
+    batch_id: int | None = None
+    attempts: int = 0
+    correlation_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class BatchRequest(Row):
+    """One request as frozen before anything is sent: route, exact bytes and Idempotency-Key never change afterwards."""
+
+    kind: str
+    method: str
+    path: str
+    body: bytes
+    idempotency_key: str
+
+
+class Batch(BatchRequest):
+    """A journalled request. `first_sent_at` is committed before the first byte; it is read back at `not_before`."""
+
+    id: int
+    body_hash: str
+    state: BatchState
+    first_sent_at: datetime | None = None
+    not_before: datetime | None = None
+    http_status: int | None = None
+
+
+class Evidence(Row):
+    """What a look-up in Xero found: why a record was adopted, planned again or put up for review. Never changed."""
+
+    operation_id: int
+    batch_id: int | None = None
+    natural_key: str
+    looked_up_at: datetime
+    how: str
+    hits: int
+    fingerprint: str
+
+
+class Verdict(Row):
+    """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction."""
+
+    operation_id: int
+    state: OperationState
+    outcome: str | None = None
+    reason: str = ""
+    retryable: bool = False
+    correlation_id: str | None = None
+    mapped: MappedRecord | None = None
+    mirrored: MirrorRecord | None = None
+    evidence: Evidence | None = None

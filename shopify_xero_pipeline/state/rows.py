@@ -1,0 +1,101 @@
+"""Statements that write mapping, mirror and error rows inside a transaction that someone else opened.
+
+They are shared by the store and the journal, so that settling a batch and recording what it did is one transaction.
+Nothing here opens or commits one. Deleting and inserting takes the place of an upsert, which each database spells in
+its own way.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.tables import entity_mapping, remembered, sync_errors, xero_mirror
+
+R = TypeVar("R", MappedRecord, MirrorRecord)
+
+
+def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: datetime) -> None:
+    """Write mapping rows, each in place of an earlier one of the same record, whose failures are resolved thereby.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the Xero id already stands for another record.
+    """
+    table = entity_mapping
+    for kind, same in _by_kind(records).items():
+        for some in chunks(same):
+            ids = [row.shopify_id for row in some]
+            connection.execute(delete(table).where(table.c.kind == kind, table.c.shopify_id.in_(ids)))
+            connection.execute(insert(table), [row.model_dump() for row in some])
+            resolve_errors(connection, kind, ids, at)
+
+
+def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> None:
+    """Write mirror rows, each in place of what was there under its Xero id; the last of equals counts."""
+    table = xero_mirror
+    for kind, same in _by_kind(records).items():
+        newest = {row.xero_id: row.model_dump() for row in same}
+        for some in chunks(newest):
+            connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
+            connection.execute(insert(table), [newest[xero_id] for xero_id in some])
+
+
+def write_error(connection: Connection, error: SyncError) -> None:
+    """Write a failed record, in place of an earlier row; a failure that was not resolved keeps its first time."""
+    table = sync_errors
+    same = (table.c.kind == error.kind, table.c.shopify_id == error.shopify_id)
+    earlier = connection.execute(select(table).where(*same, table.c.resolved_at.is_(None))).mappings().first()
+    values = error.model_dump()
+    if earlier is not None:
+        values["first_failed_at"] = earlier["first_failed_at"]
+    connection.execute(delete(table).where(*same))
+    connection.execute(insert(table).values(values))
+
+
+def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:
+    """Mark failures of these records as resolved."""
+    table = sync_errors
+    for some in chunks(shopify_ids):
+        still_open = (table.c.kind == kind, table.c.shopify_id.in_(some), table.c.resolved_at.is_(None))
+        connection.execute(update(table).where(*still_open).values(resolved_at=at))
+
+
+def resolve_errors_except(
+    connection: Connection,
+    kinds: Collection[str],
+    days: Collection[date],
+    keep: Collection[tuple[str, str]],
+    at: datetime,
+) -> None:
+    """Mark failures of these kinds and days as resolved unless their (kind, Shopify id) is to be kept."""
+    table = sync_errors
+    mine = (table.c.kind.in_(kinds), table.c.partition.in_(days), table.c.resolved_at.is_(None))
+    found = connection.execute(select(table.c.kind, table.c.shopify_id).where(*mine)).all()
+    for kind in kinds:
+        gone = [row.shopify_id for row in found if row.kind == kind and (row.kind, row.shopify_id) not in keep]
+        resolve_errors(connection, kind, gone, at)
+
+
+def write_remembered(connection: Connection, name: str, text: str, at: datetime) -> None:
+    """Write a small text under a name."""
+    connection.execute(delete(remembered).where(remembered.c.name == name))
+    connection.execute(insert(remembered).values(name=name, text=text, at=at))
+
+
+def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str]) -> None:
+    """Delete mirror rows of one kind that a complete listing no longer shows."""
+    table = xero_mirror
+    shown = set(keep)
+    known = connection.scalars(select(table.c.xero_id).where(table.c.kind == kind)).all()
+    for some in chunks(xero_id for xero_id in known if xero_id not in shown):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
+
+
+def _by_kind(records: Iterable[R]) -> dict[str, list[R]]:
+    found: dict[str, list[R]] = {}
+    for record in records:
+        found.setdefault(record.kind, []).append(record)
+    return found

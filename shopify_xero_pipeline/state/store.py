@@ -1,0 +1,209 @@
+"""The state store: what we know we did, and what we last saw in Xero. The one door to the database for the other rooms.
+
+Reading and plain writing stand here; the exactly-once journal stands in `journal.py`, behind `StateStore.journal`.
+Every method is one short transaction; none is ever open while something waits for the network.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, delete, insert, select
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state import rows
+from shopify_xero_pipeline.state.database import chunks, only_writer, open_engine, store_path
+from shopify_xero_pipeline.state.journal import Journal
+from shopify_xero_pipeline.state.migrations import migrate
+from shopify_xero_pipeline.state.records import (
+    FrozenRecord,
+    HistoryRow,
+    MappedRecord,
+    MirrorRecord,
+    OperationState,
+    SyncError,
+)
+from shopify_xero_pipeline.state.tables import (
+    entity_mapping,
+    operation,
+    remembered,
+    sync_errors,
+    sync_history,
+    xero_mirror,
+)
+
+NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK)
+MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+DOCUMENTS = ("invoice", "credit_note")
+
+
+class StateStore:
+    """Mapping, journal, failed records, history and mirror in one database.
+
+    Args:
+        url: `sqlite:///path/to/state.db`; the file and its folder are created, readable by their owner alone.
+        clock: stamps the rows.
+
+    Raises:
+        StoreUrlError: the URL names no SQLite file.
+        StoreTooNewError: the file was written by a newer version of this project.
+    """
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._path = store_path(url)
+        self._clock = clock
+        self._engine = open_engine(self._path)
+        migrate(self._engine)
+        self.journal = Journal(self._engine, clock)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.dispose()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold the right to be the only loader; entering it raises `StoreBusyError` while another one holds it."""
+        return only_writer(self._path)
+
+    # -- mapping -------------------------------------------------------------------------------------------------------
+
+    def mapped(self, kind: str, shopify_ids: Collection[str] | None = None) -> dict[str, MappedRecord]:
+        """Return mapping rows of one kind by Shopify id: all of them, or those asked for that exist."""
+        found = self._select(entity_mapping, kind, entity_mapping.c.shopify_id, shopify_ids)
+        return {row["shopify_id"]: MappedRecord.model_validate(row) for row in found}
+
+    def owners(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
+        """Return which Shopify id each of these Xero ids stands for, where it is mapped at all."""
+        found = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
+        return {row["xero_id"]: row["shopify_id"] for row in found}
+
+    def holders(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
+        """Return which Shopify id each of these natural keys is mapped to, where it is mapped at all."""
+        found = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
+        return {row["natural_key"]: row["shopify_id"] for row in found}
+
+    def mapped_of_orders(self, order_ids: Collection[str]) -> list[MappedRecord]:
+        """Return the mapping rows of every document, payment and allocation of these orders, in posting order."""
+        table, found = entity_mapping, []
+        for some in chunks(order_ids):
+            found += self._rows(select(table).where(table.c.order_id.in_(some)))
+        return sorted(
+            (MappedRecord.model_validate(row) for row in found), key=lambda row: (row.posted_at, row.natural_key)
+        )
+
+    def frozen_of_orders(self, order_ids: Collection[str]) -> list[FrozenRecord]:
+        """Return what these orders have in the journal and not in the mapping, and what must therefore stay as it is.
+
+        Documents count from the first plan on, because their number and date are frozen then; money counts once it may
+        have reached Xero. Records refused for good are left out.
+        """
+        found = []
+        for some in chunks(order_ids):
+            is_document = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_((*NOT_YET_WRITTEN, *MAYBE_WRITTEN))
+            wanted = is_document | operation.c.state.in_(MAYBE_WRITTEN)
+            query = select(operation).where(operation.c.order_id.in_(some), wanted).order_by(operation.c.id)
+            found += self._rows(query)
+        return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in found]
+
+    # -- failures and history ------------------------------------------------------------------------------------------
+
+    def errors(self, open_only: bool = True, days: Collection[date] | None = None) -> list[SyncError]:
+        """Return failed records, oldest failure first; by default those that are still failed, on all days."""
+        query = select(sync_errors).order_by(sync_errors.c.first_failed_at, sync_errors.c.shopify_id)
+        if open_only:
+            query = query.where(sync_errors.c.resolved_at.is_(None))
+        if days is not None:
+            query = query.where(sync_errors.c.partition.in_(list(days)))
+        return [SyncError.model_validate(row) for row in self._rows(query)]
+
+    def resolve_errors(self, kind: str, shopify_ids: Collection[str]) -> None:
+        """Mark failures of these records as resolved, because they turned out to be in Xero as wanted."""
+        if not shopify_ids:
+            return
+        with self._engine.begin() as connection:
+            rows.resolve_errors(connection, kind, shopify_ids, self._clock.now())
+
+    def record_history(self, history: Sequence[HistoryRow]) -> None:
+        """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""
+        with self._engine.begin() as connection:
+            for row in history:
+                same = [getattr(sync_history.c, key) == getattr(row, key) for key in ("run_id", "partition", "kind")]
+                connection.execute(delete(sync_history).where(*same))
+                connection.execute(insert(sync_history).values(row.model_dump()))
+
+    def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
+        """Return what loads did, oldest first: all, or those of one run, or of some days."""
+        query = select(sync_history).order_by(sync_history.c.finished_at, sync_history.c.partition, sync_history.c.kind)
+        if run_id is not None:
+            query = query.where(sync_history.c.run_id == run_id)
+        if days is not None:
+            query = query.where(sync_history.c.partition.in_(list(days)))
+        return [HistoryRow.model_validate(row) for row in self._rows(query)]
+
+    def unfinished_days(self) -> set[date]:
+        """Return days with writes still planned, under way or unclear, or with failures worth trying again."""
+        waiting = select(operation.c.partition).where(operation.c.state.in_(NOT_YET_WRITTEN))
+        failed = select(sync_errors.c.partition).where(sync_errors.c.retryable, sync_errors.c.resolved_at.is_(None))
+        with self._engine.begin() as connection:
+            return {*connection.scalars(waiting), *connection.scalars(failed)}
+
+    # -- mirror of Xero ------------------------------------------------------------------------------------------------
+
+    def mirror(self, kind: str, natural_keys: Collection[str] | None = None) -> list[MirrorRecord]:
+        """Return what Xero last showed of one kind: everything, or all that stands under these natural keys."""
+        found = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
+        return [MirrorRecord.model_validate(row) for row in found]
+
+    def mirrored(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
+        """Return what Xero last showed under these Xero ids."""
+        found = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
+        return {row["xero_id"]: MirrorRecord.model_validate(row) for row in found}
+
+    def update_mirror(
+        self, kind: str, records: Sequence[MirrorRecord], swept_at: datetime | None, *, complete: bool = False
+    ) -> None:
+        """Write what Xero shows now.
+
+        Args:
+            kind: the kind of all records.
+            records: what was read, in reading order; of the same Xero id the last one counts.
+            swept_at: when the sweep began that read everything changed since the one before; None for single records.
+            complete: the records are all there are, so that rows not among them are gone in Xero.
+        """
+        with self._engine.begin() as connection:
+            if complete:
+                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records])
+            rows.write_mirror(connection, records)
+            if swept_at is not None:
+                rows.write_remembered(connection, f"mirror:{kind}", "swept", swept_at)
+
+    def mirror_swept_at(self, kind: str) -> datetime | None:
+        """Return when the last complete sweep of a kind began, or None if there was none."""
+        known = self.recall(f"mirror:{kind}")
+        return known[1] if known else None
+
+    # -- small texts ---------------------------------------------------------------------------------------------------
+
+    def remember(self, name: str, text: str) -> None:
+        """Keep a small text, such as the organisation's settings, under a name, with the present time."""
+        with self._engine.begin() as connection:
+            rows.write_remembered(connection, name, text, self._clock.now())
+
+    def recall(self, name: str) -> tuple[str, datetime] | None:
+        """Return a kept text and when it was kept."""
+        found = self._rows(select(remembered).where(remembered.c.name == name))
+        return (found[0]["text"], found[0]["at"]) if found else None
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _select(
+        self, table: Table, kind: str, column: Column[Any], values: Collection[str] | None
+    ) -> list[dict[str, Any]]:
+        query = select(table).where(table.c.kind == kind).order_by(*table.primary_key)
+        if values is None:
+            return self._rows(query)
+        return [row for some in chunks(values) for row in self._rows(query.where(column.in_(some)))]
+
+    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+        with self._engine.begin() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,150 @@
+"""What the command line prints: tables, a progress bar, verdicts, and the same as JSON. No figure is computed here."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shopify_xero_pipeline.changes.models import Action, ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.rollup import totals
+from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.xero.models import Kind
+
+console = Console(highlight=False)
+
+
+def write_json(path: Path | None, content: object) -> None:
+    """Write a machine-readable result beside the printed one; `-` stands for standard output."""
+    if path is None:
+        return
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    if str(path) == "-":
+        print(text)
+    else:
+        path.write_text(text + "\n")
+
+
+@contextmanager
+def progress(label: str, days: int) -> Iterator[Progress]:
+    """Show a bar that counts days; advance it with `advance`."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        bar.add_task(label, total=days)
+        yield bar
+
+
+def advance(bar: Progress, first: date, last: date) -> None:
+    """Move a bar on by a chunk of days."""
+    bar.advance(bar.task_ids[0], (last - first).days + 1)
+
+
+def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
+    """Print a plan: what would be done, how often, and every line that is not plain creation."""
+    counts = Counter((change_set.kind, line.action) for change_set in change_sets for line in change_set.changes)
+    table = Table("kind", *(action.value for action in Action), title="plan: nothing has been written to Xero")
+    for kind in Kind:
+        if any(found is kind for found, _ in counts):
+            table.add_row(kind.value.replace("_", " "), *(_count(counts[kind, action]) for action in Action))
+    console.print(table)
+    _plan_lines(change_sets)
+    console.print(f"carrying it out takes {calls} write calls to Xero")
+
+
+def days(found: Sequence[DayReconciliation]) -> None:
+    """Print the three columns by day: orders by outcome, documents, money, differences."""
+    table = Table("day", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments",
+                  "sales", "in Xero", "difference")  # fmt: skip
+    for day in found:
+        outcomes = (day.count(name) for name in ("posted", "waiting", "skipped", "blocked", "failed"))
+        table.add_row(
+            str(day.day), str(len(day.rows)), *(_count(number) for number in outcomes),
+            str(sum(row.documents for row in day.rows)), str(sum(row.payments for row in day.rows)),
+            *_money(day), f"{day.difference:.2f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def attention(found: Iterable[DayReconciliation]) -> None:
+    """Print every order that is not posted or does not agree, with its reason and arithmetic."""
+    rows = [(day.day, row) for day in found for row in day.rows if row.outcome in {"blocked", "failed"} or row.problems]
+    if not rows:
+        return
+    table = Table("day", "order", "outcome", "reason", title="orders that need a look")
+    for day, row in rows:
+        table.add_row(str(day), row.order_name, row.outcome, _why(row))
+    console.print(table)
+
+
+def errors(found: Sequence[SyncError]) -> None:
+    """Print records that could not be written. Xero's words may name a customer; this is the owner's own terminal."""
+    if not found:
+        console.print("no failed records")
+        return
+    table = Table("day", "record", "reason", "retry helps", "attempts", "request", title="failed records")
+    for error in found:
+        retry = "yes" if error.retryable else "no"
+        name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
+        table.add_row(str(error.partition), name, error.reason, retry, str(error.attempts), error.correlation_id or "")
+    console.print(table)
+
+
+def verdict(report: Report) -> None:
+    """Print the figures of a sync and whether the books agree."""
+    for failure in report.failures:
+        console.print(f"[red]failed[/] {failure}")
+    figures = report.summary()
+    shown = ("orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments")
+    console.print("  ".join(f"{name} {figures[name]}" for name in shown))
+    console.print(
+        f"difference {figures['difference']}  duplicates {figures['duplicates']}  lost {figures['lost']}  "
+        f"calls: Shopify {figures['shopify_calls']}, Xero {figures['xero_calls']}  seconds {figures['seconds']}"
+    )
+    console.print("[green]the books agree[/]" if report.succeeded else "[red]the books do not agree yet[/]")
+
+
+def facts(found: Mapping[str, object]) -> None:
+    """Print names and values, one a line."""
+    for name, value in found.items():
+        console.print(f"{name:<24} {value}")
+
+
+def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:
+    table = Table("day", "action", "record", "order", "amount", "why")
+    for change_set in change_sets:
+        for line in change_set.changes:
+            if line.action is not Action.UNCHANGED:
+                amount = "" if line.amount is None else f"{line.amount:.2f} {line.currency}"
+                name = f"{line.kind.value.replace('_', ' ')} {line.natural_key}"
+                table.add_row(str(change_set.day), line.action.value, name, line.order_name or "", amount, line.reason)
+    if table.row_count:
+        console.print(table)
+
+
+def _why(row: OrderRow) -> str:
+    return "; ".join(filter(None, (row.reason, *row.problems)))
+
+
+def _money(day: DayReconciliation) -> tuple[str, str]:
+    posted = [
+        {"currency": row.currency, "sales": row.sales, "xero": row.xero_sales}
+        for row in day.rows
+        if row.outcome == "posted"
+    ]
+    sums = totals(posted, ["currency"], ["sales", "xero"]).to_dict("records")
+    return (
+        "\n".join(f"{record['sales']:,.2f} {record['currency']}" for record in sums) or f"{Decimal(0):.2f}",
+        "\n".join(f"{record['xero']:,.2f} {record['currency']}" for record in sums) or f"{Decimal(0):.2f}",
+    )
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "·"

@@ -1,0 +1,1 @@
+"""Writing to Xero: client, limits, sign-in, models, and the loader of change-sets. Decides no accounting."""

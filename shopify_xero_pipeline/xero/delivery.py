@@ -1,0 +1,155 @@
+"""Sending one journalled batch: mark it sent, send it, again while that is safe, and say what is known in the end.
+
+A request may be repeated with the same key and bytes only while Xero certainly remembers the key; what is not known
+then is never guessed, but read back later (`readback.py`). The three times were measured with faults that deliver
+requests minutes late: R plus the latest delivery must stay below the key's life of 360 s, and Q above R plus that
+delivery and the lag of reads.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+import httpx
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.journal import Journal
+from shopify_xero_pipeline.state.records import Batch, BatchState
+from shopify_xero_pipeline.xero import failures
+from shopify_xero_pipeline.xero.client import DEADLINE, Answer, XeroClient
+from shopify_xero_pipeline.xero.errors import DayBudgetSpent, TooLate, XeroError, XeroUnavailableError
+from shopify_xero_pipeline.xero.limits import LONGEST_WAIT, retry_after
+
+logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+REPLAY_HORIZON = timedelta(seconds=120)
+"""R: no byte of a request leaves later than this after its first one."""
+
+QUIESCENCE = timedelta(seconds=600)
+"""Q: what is not known is read back no earlier than this after the first byte."""
+
+NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+UNREADABLE_BODY = (14, 17)
+NOT_ACCEPTED = (405, 412, 413, 415)
+
+
+class Fate(Enum):
+    """What is known of a request. Only ANSWERED and UNKNOWN may have changed anything in Xero."""
+
+    ANSWERED = auto()
+    UNKNOWN = auto()
+    BUSY = auto()
+    SPENT = auto()
+    DENIED = auto()
+    UNREACHABLE = auto()
+    UNACCEPTABLE = auto()
+    MISUSED_KEY = auto()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How a request ended, in words for people; `again`: the same bytes may be sent once more under the same key."""
+
+    fate: Fate
+    reason: str
+    answer: Answer | None = None
+    again: bool = False
+
+
+class Delivery:
+    """Sends batches. The only place from which a write leaves."""
+
+    def __init__(self, client: XeroClient, journal: Journal, clock: Clock) -> None:
+        self._client = client
+        self._journal = journal
+        self._clock = clock
+
+    def send(self, batch: Batch) -> Reply:
+        """Send a batch, the first time or once more after a stop, until it is answered or may not be sent any more."""
+        maybe_executed = batch.state is not BatchState.INTENT
+        if not maybe_executed:
+            batch = self._journal.mark_sent(batch.id)
+        attempt = 0
+        while True:
+            reply = self._attempt(batch)
+            if reply.fate is Fate.ANSWERED:
+                return reply
+            maybe_executed |= reply.fate is Fate.UNKNOWN
+            pause = self._client.pause(reply.answer, attempt)
+            if not reply.again or not self.replayable(batch, timedelta(seconds=pause)):
+                break
+            logger.info("batch %d: %s; sent again in %.0f s", batch.id, reply.reason, pause)
+            self._clock.sleep(pause)
+            attempt += 1
+        if maybe_executed and reply.fate is not Fate.MISUSED_KEY:
+            return Reply(Fate.UNKNOWN, reply.reason, reply.answer)
+        return reply
+
+    def replayable(self, batch: Batch, pause: timedelta = timedelta()) -> bool:
+        """Tell whether a batch may be sent after a pause, with time for its answer; not if the clock went back."""
+        now = self._clock.now()
+        first = batch.first_sent_at
+        return first is not None and first <= now and now + pause + DEADLINE <= first + REPLAY_HORIZON
+
+    def _attempt(self, batch: Batch) -> Reply:
+        def guard() -> None:
+            now, first = self._clock.now(), batch.first_sent_at
+            if first is None or not first <= now <= first + REPLAY_HORIZON:
+                raise TooLate(f"batch {batch.id} may not be sent any more")
+
+        try:
+            answer = self._client.write(batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard)
+        except TooLate:
+            return Reply(Fate.UNKNOWN, "the time in which it could safely be sent again is over")
+        except DayBudgetSpent as error:
+            return Reply(Fate.SPENT, str(error))
+        except XeroUnavailableError as error:
+            return Reply(Fate.UNREACHABLE, str(error))
+        except XeroError as error:
+            return Reply(Fate.DENIED, str(error))
+        except NOT_CONNECTED:
+            return Reply(Fate.UNREACHABLE, "Xero cannot be reached; check the network", again=True)
+        except httpx.RequestError as error:
+            return Reply(Fate.UNKNOWN, f"no whole answer came ({type(error).__name__})", again=True)
+        return _read(answer, batch)
+
+
+def _read(answer: Answer, batch: Batch) -> Reply:
+    """Say what an answer means for the request as a whole."""
+    status = answer.status
+    if status == 200:
+        return _read_success(answer)
+    if status == 429:
+        spent = answer.headers.get("x-rate-limit-problem") == "day" or (retry_after(answer.headers) or 0) > LONGEST_WAIT
+        fate = Fate.SPENT if spent else Fate.BUSY
+        return Reply(fate, "Xero's limit of calls is reached", answer, again=not spent)
+    if status in (401, 403):
+        return Reply(Fate.DENIED, f"Xero does not let this connection write (status {status})", answer)
+    if status in (400, 404, *NOT_ACCEPTED):
+        return _read_refusal(answer, batch)
+    # A 500 is remembered under the key and says nothing of what was saved; the gateway's errors are not remembered.
+    return Reply(Fate.UNKNOWN, f"Xero answered {status}", answer, again=status in (502, 503, 504))
+
+
+def _read_success(answer: Answer) -> Reply:
+    try:
+        answer.parsed()
+    except ValueError:
+        return Reply(Fate.UNKNOWN, "the answer could not be read", answer, again=True)
+    return Reply(Fate.ANSWERED, "", answer)
+
+
+def _read_refusal(answer: Answer, batch: Batch) -> Reply:
+    try:
+        found = answer.parsed()
+    except ValueError:
+        found = {}
+    message = failures.words(found)
+    if answer.status == 404 and batch.method == "PUT" and batch.path.count("/") == 1:
+        return Reply(Fate.UNREACHABLE, "Xero does not know the path (404)", answer)
+    if answer.status != 400 or found.get("ErrorNumber") in UNREADABLE_BODY:
+        return Reply(Fate.UNACCEPTABLE, message or f"Xero answered {answer.status}", answer)
+    if "used with a different request" in str(found):
+        return Reply(Fate.MISUSED_KEY, "an Idempotency-Key was used for two requests; please report this", answer)
+    return Reply(Fate.UNKNOWN, f"Xero refused the whole request: {message or 'no reason given'}", answer)

@@ -1,0 +1,196 @@
+"""The loader: carries change-sets out in Xero, each record exactly once, whatever happens on the way.
+
+It decides which records are written now, in which order, and what is said of each in the end. How one request is made
+safe is in `writer.py`. Everything to be written is in the journal before the first request leaves, so that a load that
+stops, for whatever reason, is taken up where it stopped by the next one.
+"""
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+
+from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.records import OperationState, PlannedWrite
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero import report, requests, settle
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.delivery import QUIESCENCE
+from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroUnavailableError
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
+from shopify_xero_pipeline.xero.report import LoadReport, LoadResult
+from shopify_xero_pipeline.xero.requests import Draft, Write
+from shopify_xero_pipeline.xero.worklist import Worklist, planned_write
+from shopify_xero_pipeline.xero.writer import Step, Writer
+
+logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+UNKNOWN_IN_A_ROW = 3
+BUSY_IN_A_ROW = 5
+
+
+class Loader:
+    """Writes change-sets to Xero.
+
+    Args:
+        client: of the organisation that the store belongs to.
+        store: mapping, journal, failures, history and mirror.
+        clock: paces and dates.
+        rng: draws Idempotency-Keys and jitter; the system's source of randomness if left out.
+    """
+
+    def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random | None = None) -> None:
+        self._client = client
+        self._store = store
+        self._journal = store.journal
+        self._clock = clock
+        self._writer = Writer(client, store, clock, rng or random.SystemRandom())
+        self._stopped, self._unknown, self._busy = "", 0, 0
+
+    def load(self, change_sets: Sequence[ChangeSet], run_id: str) -> LoadReport:
+        """Carry out the plan of one family of kinds for any number of days; one bad record never stops the others.
+
+        What cannot be sent now, because a parent is missing, the day's budget is spent or Xero is not available, is
+        postponed: it stays planned and is sent by the next load.
+
+        Raises:
+            StoreBusyError: another load is writing to the same store.
+            XeroDeniedError: Xero does not let this connection write.
+            XeroSignInError: Xero does not accept the credentials.
+        """
+        with self._store.writing():
+            began, calls = self._clock.now(), self._client.calls
+            self._recover()
+            work = Worklist(change_sets)
+            results = list(work.unchanged)
+            for kind in Kind:
+                done = [one.shopify_id for one in results if one.kind is kind and one.xero_id]
+                self._store.resolve_errors(kind, done)
+            planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
+            wanted = {(write.kind, write.shopify_id) for writes in planned.values() for write in writes}
+            self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed)
+            self._journal.plan([write for writes in planned.values() for write in writes])
+            for kind, writes in planned.items():
+                self._load_kind(kind, [write.shopify_id for write in writes])
+                results += self._results(kind, work, {write.shopify_id for write in writes})
+            loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
+            now = self._clock.now()
+            took = int((now - began).total_seconds() * 1000)
+            self._store.record_history(loaded.history(run_id, now, took))
+        return loaded
+
+    def recover(self) -> None:
+        """Settle what earlier loads left behind, without writing anything new.
+
+        Raises:
+            StoreBusyError: another load is writing to the same store.
+            XeroDeniedError: Xero does not let this connection read or write.
+        """
+        with self._store.writing():
+            self._recover()
+
+    def _recover(self) -> None:
+        self._stopped, self._unknown, self._busy = "", 0, 0
+        self._unless_stopped(self._writer.recover)
+
+    def _planned(self, kind: Kind, work: Worklist, run_id: str) -> list[PlannedWrite]:
+        wanted = work.of(kind)
+        if not wanted:
+            return []
+        mapped = self._store.mapped(kind, wanted)
+        shown = self._store.mirrored(kind, [row.xero_id for row in mapped.values()])
+        writes = [planned_write(one, mapped.get(key), shown, run_id) for key, one in wanted.items()]
+        done = set(wanted) - {write.shopify_id for write in writes if write is not None}
+        self._store.resolve_errors(kind, done)
+        return [write for write in writes if write is not None]
+
+    def _load_kind(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
+        """Settle what needs no sending, then send; a Contact given another name comes up a second time."""
+        if not shopify_ids:
+            return
+        self._look_again(kind, shopify_ids)
+        self._reject_taken_keys(kind, self._sendable(kind, shopify_ids))
+        self._adopt(kind, self._sendable(kind, shopify_ids))
+        tried: set[int] = set()
+        while writes := [one for one in self._sendable(kind, shopify_ids) if one.operation.id not in tried]:
+            tried |= {one.operation.id for one in writes}
+            self._send_all(kind, writes)
+        if self._stopped:
+            left = self._sendable(kind, shopify_ids)
+            self._journal.postpone({one.operation.id: self._stopped for one in left})
+
+    def _sendable(self, kind: Kind, shopify_ids: Sequence[str]) -> list[Write]:
+        operations = self._journal.latest(kind, shopify_ids)
+        latest = (operations[key] for key in shopify_ids)
+        return [requests.read(one) for one in latest if one.state is OperationState.PLANNED]
+
+    def _look_again(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
+        """See whether what a person was asked to look at has been put right since."""
+        before = self._clock.now() - QUIESCENCE
+        operations = self._journal.latest(kind, shopify_ids).values()
+        reviewed = [one for one in operations if one.state is OperationState.REVIEW and one.updated_at <= before]
+        if reviewed and not self._stopped:
+            self._unless_stopped(lambda: self._writer.read_back.check(kind, reviewed))
+
+    def _reject_taken_keys(self, kind: Kind, writes: Sequence[Write]) -> None:
+        """Refuse a record whose natural key already stands for another one: Xero would take both for the same."""
+        holders = self._store.holders(kind, [one.operation.natural_key for one in writes])
+        verdicts = []
+        for one in writes:
+            holder = holders.setdefault(one.operation.natural_key, one.operation.shopify_id)
+            if holder != one.operation.shopify_id:
+                reason = f"{one.operation.natural_key} already stands for Shopify's {kind} {holder}; make them differ."
+                verdicts.append(settle.rejected(one, reason, retryable=False))
+        self._journal.settle(verdicts)
+
+    def _adopt(self, kind: Kind, writes: Sequence[Write]) -> None:
+        """Map what Xero already holds; only a Contact without our number is written to, which `_send_all` does."""
+        adopted = [one for one in writes if one.operation.verb == "adopt"]
+        xero_ids = [str(one.operation.xero_id) for one in adopted]
+        shown = self._store.mirrored(kind, xero_ids)
+        desk = settle.Desk(self._clock.now(), self._store.owners(kind, xero_ids))
+        verdicts = [settle.adopted(one, shown.get(str(one.operation.xero_id)), desk) for one in adopted]
+        self._journal.settle([verdict for verdict in verdicts if verdict is not None])
+
+    def _send_all(self, kind: Kind, writes: Sequence[Write]) -> None:
+        ids = KnownIds(self._store, [one.record for one in writes])
+        waiting = {one.operation.id: reason for one in writes if (reason := ids.missing(one.record))}
+        self._journal.postpone(waiting)
+        queue = deque(requests.drafts(kind, [one for one in writes if one.operation.id not in waiting], ids))
+        while queue and not self._stopped:
+            draft = queue.popleft()
+            queue.extendleft(reversed(self._send(draft, ids)))
+
+    def _send(self, draft: Draft, ids: KnownIds) -> Sequence[Draft]:
+        """Send one request; return what is to be sent next in its place."""
+        steps: list[Step] = []
+        self._unless_stopped(lambda: steps.append(self._writer.write(draft, ids)))
+        step = steps[0] if steps else Step()
+        self._unknown = self._unknown + 1 if step.unknown else 0
+        self._busy = self._busy + 1 if step.busy else 0
+        if step.stop:
+            self._stopped = step.stop
+        elif self._unknown == UNKNOWN_IN_A_ROW:
+            self._stopped = f"Xero gave no usable answer {UNKNOWN_IN_A_ROW} times in a row; the rest is sent later"
+        elif self._busy == BUSY_IN_A_ROW:
+            self._stopped = "Xero's limit of calls stayed reached; the rest is sent later"
+        return [draft] if step.busy else step.instead
+
+    def _unless_stopped(self, act: Callable[[], None]) -> None:
+        """Do something in Xero; a spent budget or an unavailable Xero ends this load's sending, not the load."""
+        try:
+            act()
+        except (DayBudgetSpent, XeroUnavailableError) as error:
+            self._stopped = str(error)
+
+    def _results(self, kind: Kind, work: Worklist, planned: Collection[str]) -> list[LoadResult]:
+        latest = self._journal.latest(kind, planned)
+        results: list[LoadResult] = []
+        for key, wanted in work.of(kind).items():
+            if key in latest:
+                results += report.written(wanted.days, wanted.change, latest[key])
+            else:
+                results += [report.unchanged(day, wanted.change) for day in wanted.days]
+        return results

@@ -1,0 +1,80 @@
+"""The mirror: what Xero holds of each kind, kept in the state store by one sweep of what changed since the last one.
+
+A sweep is one call for each thousand changed records. Allocations have no sweep of their own: a Credit Note carries
+them. What is done with what the mirror shows is decided in `changes/` and in `readback.py`.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero import wire
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.errors import XeroUnavailableError
+from shopify_xero_pipeline.xero.models import Kind
+
+logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+OVERLAP = timedelta(minutes=5)
+SWEEPS = 3
+PARAMS = {
+    Kind.CONTACT: {"includeArchived": "true"},
+    Kind.ITEM: {"unitdp": "4"},
+    Kind.INVOICE: {"unitdp": "4"},
+    Kind.CREDIT_NOTE: {"unitdp": "4"},
+}
+
+
+class Mirror:
+    """Keeps the state store's picture of Xero up to date."""
+
+    def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
+        self._client = client
+        self._store = store
+        self._clock = clock
+
+    def refresh(self, kinds: Iterable[Kind], max_age: timedelta) -> None:
+        """Sweep each kind whose last sweep is older than `max_age`; Allocations come with the Credit Notes.
+
+        Raises:
+            XeroError: Xero does not answer; the mirror stays as it was.
+        """
+        for kind in dict.fromkeys(Kind.CREDIT_NOTE if kind is Kind.ALLOCATION else kind for kind in kinds):
+            swept = self._store.mirror_swept_at(kind)
+            if swept is None or self._clock.now() - swept > max_age:
+                self.sweep(kind)
+
+    def sweep(self, kind: Kind, *, back_to: datetime | None = None) -> None:
+        """Read what changed since the last sweep, or since `back_to` if that is earlier; everything the first time.
+
+        Raises:
+            XeroError: Xero does not answer; the mirror stays as it was.
+        """
+        began = self._clock.now()
+        last = self._store.mirror_swept_at(kind)
+        since = None if last is None else min(last, back_to or last) - OVERLAP
+        found = self._items() if kind is Kind.ITEM else self._changed(kind, since)
+        records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
+        self._store.update_mirror(kind, records, began, complete=kind is Kind.ITEM or since is None)
+        logger.info("swept %s: %d changed since %s", kind, len(records), since or "the beginning")
+
+    def _items(self) -> list[dict[str, Any]]:
+        """Read all Items: their list is not paged, and one that is missing from it is deleted."""
+        found: list[dict[str, Any]] = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
+        return found
+
+    def _changed(self, kind: Kind, since: datetime | None) -> list[dict[str, Any]]:
+        """Read all pages; a record changed meanwhile shifts the others, so that one may be missed: then read again."""
+        path = f"/{wire.COLLECTION[kind]}"
+        for _ in range(SWEEPS):
+            found: dict[str, dict[str, Any]] = {}
+            expected = 0
+            for elements, count in self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since):
+                found |= {str(one[wire.ID[kind]]): one for one in elements}
+                expected = count or 0
+            if len(found) >= expected:
+                return list(found.values())
+        raise XeroUnavailableError(f"{path[1:]} changed each of {SWEEPS} times while they were read. Try again later.")

@@ -1,0 +1,73 @@
+"""The organisation's settings that decide what may be posted, read from Xero in four calls.
+
+Whether they fit `books.yaml` is decided in `books/`; nothing is cached here.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.errors import XeroUnavailableError
+from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
+from shopify_xero_pipeline.xero.wire import instant
+
+CLASSES = {
+    "CanApplyToAssets": "ASSET",
+    "CanApplyToEquity": "EQUITY",
+    "CanApplyToExpenses": "EXPENSE",
+    "CanApplyToLiabilities": "LIABILITY",
+    "CanApplyToRevenue": "REVENUE",
+}
+
+
+def read_organisation(client: XeroClient) -> Organisation:
+    """Return the organisation with its currencies, chart of accounts and tax rates, archived and deleted ones included.
+
+    Raises:
+        XeroError: Xero does not answer, or not to this connection.
+    """
+    organisations = client.get("/Organisation").get("Organisations") or []
+    if not organisations:
+        raise XeroUnavailableError("Xero named no organisation for this connection. Connect the app to one.")
+    found = organisations[0]
+    return Organisation(
+        name=found["Name"],
+        short_code=found.get("ShortCode"),
+        base_currency=found["BaseCurrency"],
+        currencies=frozenset(one["Code"] for one in client.get("/Currencies").get("Currencies") or [])
+        | {found["BaseCurrency"]},
+        period_lock_date=_day(found.get("PeriodLockDate")),
+        end_of_year_lock_date=_day(found.get("EndOfYearLockDate")),
+        accounts=tuple(map(_account, client.get("/Accounts").get("Accounts") or [])),
+        tax_rates=tuple(map(_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
+    )
+
+
+def _day(text: object) -> date | None:
+    """Read a date, which Xero gives as midnight UTC of the calendar day (Xero fact sheet 8)."""
+    moment = instant(text)
+    return moment.date() if moment else None
+
+
+def _account(found: Mapping[str, Any]) -> Account:
+    return Account(
+        code=found.get("Code") or None,
+        name=found["Name"],
+        type=found["Type"],
+        account_class=found.get("Class", ""),
+        status=found.get("Status", "ACTIVE"),
+        enable_payments=found.get("EnablePaymentsToAccount") is True,
+        currency=found.get("CurrencyCode"),
+    )
+
+
+def _tax_rate(found: Mapping[str, Any]) -> TaxRate:
+    return TaxRate(
+        tax_type=found["TaxType"],
+        name=found["Name"],
+        status=found.get("Status", "ACTIVE"),
+        effective_rate=Decimal(found.get("EffectiveRate") or 0),
+        applies_to=frozenset(name for field, name in CLASSES.items() if found.get(field) is True),
+    )

@@ -1,0 +1,161 @@
+"""One request from its draft to its end: intend, send, settle, and what is to be done with the rest of the work.
+
+The order of the steps is the promise of exactly one effect; each is committed before the next begins. How a request
+travels is in `delivery.py`, what its answer means in `settle.py`, what is looked up in `readback.py`, which records are
+written at all in `loader.py`.
+"""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero import requests, settle, wire
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.delivery import QUIESCENCE, Delivery, Fate, Reply
+from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
+from shopify_xero_pipeline.xero.readback import ReadBack
+from shopify_xero_pipeline.xero.requests import Draft
+
+logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows from one request: drafts to send instead, why to stop sending, whether its fate is unknown."""
+
+    instead: Sequence[Draft] = ()
+    stop: str = ""
+    unknown: bool = False
+    busy: bool = False
+
+
+class Writer:
+    """Carries requests out, and recovers those that an earlier run left behind."""
+
+    def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random) -> None:
+        self._client = client
+        self._store = store
+        self._journal = store.journal
+        self._clock = clock
+        self._rng = rng
+        self._delivery = Delivery(client, store.journal, clock)
+        self.read_back = ReadBack(client, store, clock)
+
+    def write(self, draft: Draft, ids: KnownIds) -> Step:
+        """Send one request and settle what its answer shows.
+
+        Raises:
+            DayBudgetSpent: nothing was sent; only the reserve of today's calls is left.
+            XeroDeniedError: the connection may not write; nothing was executed.
+        """
+        self._client.ready()
+        request = BatchRequest(
+            kind=draft.kind, method=draft.method, path=draft.path, body=draft.body, idempotency_key=self._key(draft)
+        )
+        batch = self._journal.intend(request, [write.operation.id for write in draft.writes])
+        return self._conclude(batch, self._delivery.send(batch), draft, ids)
+
+    def recover(self) -> None:
+        """Settle what an earlier run left behind: requests never sent, on their way, or without a usable answer.
+
+        Raises:
+            XeroError: Xero does not answer, or not to this connection; what is not settled stays as it is.
+        """
+        for batch in self._journal.unsettled():
+            if batch.state is BatchState.INTENT:
+                self._journal.release(batch.id, "the run stopped before it was sent")
+            elif batch.state is BatchState.SENT and self._delivery.replayable(batch):
+                self._resume(batch)
+            else:
+                self.read_back.read_back(batch)
+        unsure = self._journal.in_state(OperationState.CHECK)
+        for kind in Kind:
+            self.read_back.check(kind, [one for one in unsure if one.kind == kind])
+
+    def _resume(self, batch: Batch) -> None:
+        logger.info("batch %d was sent and not answered; it is sent again under its key", batch.id)
+        writes = tuple(requests.read(operation) for operation in self._journal.operations_of(batch.id))
+        draft = Draft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
+        ids = KnownIds(self._store, [write.record for write in writes])
+        self._conclude(batch, self._delivery.send(batch), draft, ids)
+
+    def _conclude(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
+        if reply.fate is Fate.ANSWERED:
+            return self._settle(batch, reply, draft, ids)
+        if reply.fate in (Fate.UNKNOWN, Fate.MISUSED_KEY):
+            return self._leave_open(batch, reply)
+        logger.warning("batch %d not executed: %s", batch.id, reply.reason)
+        self._journal.release(batch.id, reply.reason)
+        if reply.fate is Fate.DENIED:
+            correlation_id = reply.answer.correlation_id if reply.answer else None
+            raise XeroDeniedError(
+                f"{reply.reason}. Check the connection and its scopes.", correlation_id=correlation_id
+            )
+        if reply.fate is Fate.BUSY:
+            return Step(busy=True)
+        if reply.fate is not Fate.UNACCEPTABLE:
+            return Step(stop=reply.reason)
+        if len(draft.writes) > 1:
+            return Step(instead=requests.halves(draft, ids))
+        correlation_id = reply.answer.correlation_id if reply.answer else None
+        self._journal.settle([settle.refused(draft.writes[0], reply.reason, correlation_id)])
+        return Step()
+
+    def _settle(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
+        """Settle the records an answer shows; the batch stays open while one of them is not shown."""
+        assert reply.answer is not None
+        named = reply.answer.correlation_id
+        found = self._elements(reply, draft)
+        real_ids = [xero_id for one in found if (xero_id := wire.id_of(draft.kind, one))]
+        desk = settle.Desk(self._clock.now(), self._store.owners(draft.kind, real_ids))
+        verdicts = settle.answered(draft.kind, draft.writes, found, ids, desk, named)
+        logger.info("batch %d: %d of %d %s settled", batch.id, len(verdicts), len(draft.writes), draft.kind)
+        if len(verdicts) < len(draft.writes):
+            self._journal.settle(verdicts)
+            unknown = Reply(Fate.UNKNOWN, "the answer does not show what became of it", reply.answer)
+            return self._leave_open(batch, unknown)
+        self._journal.settle(verdicts, batch.id, status=reply.answer.status)
+        unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.CHECK}
+        if unsure:
+            operations = [one for one in self._journal.in_state(OperationState.CHECK) if one.id in unsure]
+            self.read_back.check(draft.kind, operations, batch.first_sent_at)
+        return Step()
+
+    def _elements(self, reply: Reply, draft: Draft) -> list[dict[str, Any]]:
+        """Return the answer's elements; Allocations are read from their Credit Note where the answer names no ids."""
+        assert reply.answer is not None
+        elements = reply.answer.parsed().get(wire.COLLECTION[draft.kind])
+        found = [one for one in elements if isinstance(one, dict)] if isinstance(elements, list) else []
+        nameless = draft.kind is Kind.ALLOCATION and not any(
+            wire.id_of(draft.kind, one) or one.get("ValidationErrors") for one in found
+        )
+        if not nameless:
+            return found
+        try:
+            return [dict(one) for one in self.read_back.allocations_of(draft.path.split("/")[2])]
+        except XeroError:
+            return []
+
+    def _leave_open(self, batch: Batch, reply: Reply) -> Step:
+        first = batch.first_sent_at or self._clock.now()
+        not_before = first + QUIESCENCE
+        reason = f"{reply.reason}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC"
+        status, body = (reply.answer.status, reply.answer.body) if reply.answer else (None, b"")
+        self._journal.mark_ambiguous(batch.id, not_before=not_before, reason=reason, status=status, answer=body)
+        logger.warning("batch %d: %s", batch.id, reason)
+        if reply.fate is Fate.MISUSED_KEY:
+            raise XeroError(f"batch {batch.id}: {reply.reason}.")
+        return Step(unknown=True)
+
+    def _key(self, draft: Draft) -> str:
+        """Return a key of 128 characters, the most Xero takes; half is drawn, the rest differs with every batch."""
+        drawn = f"{self._rng.getrandbits(256):064x}"
+        return drawn + digest(f"{self._journal.last_batch()}|{self._clock.now().isoformat()}|{digest(draft.body)}")

@@ -1,0 +1,166 @@
+from datetime import date
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.plan import (
+    Known,
+    archived_contacts,
+    plan_contacts,
+    plan_orders,
+    plan_records,
+    writes,
+)
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.changes.rows import (
+    DAY,
+    allocation,
+    contact,
+    credit_note,
+    invoice,
+    item,
+    mapped,
+    payment,
+    shown,
+    shown_record,
+)
+
+NEXT = date(2026, 9, 22)
+
+
+def known(*records: object, mirror: tuple = ()) -> Known:
+    return Known({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
+
+
+def person(name: str, key: str = "", status: str = "ACTIVE", xero_id: str = "p-1", email: str = "") -> object:
+    return shown(Kind.CONTACT, xero_id, key, status, Name=name, EmailAddress=email)
+
+
+def books(outcome: Outcome = Outcome.POST, reason: str = "", **more: object) -> OrderBooks:
+    zero = Decimal(0)
+    figures = {"sales": Decimal("100.00"), "tax": zero, "money": zero, "outstanding": zero}
+    return OrderBooks(
+        order_id="1", order_name="#1001", outcome=outcome, reason=reason, currency="NZD", **figures, **more
+    )
+
+
+def actions(change_sets: list) -> list[list[Action]]:
+    return [[line.action for line in change_set.changes] for change_set in change_sets]
+
+
+def test_each_day_gets_its_own_change_set_in_the_order_of_days() -> None:
+    plans = plan_records(Kind.ITEM, {NEXT: [item("6", "B")], DAY: [item("5", "A")]}, Known())
+    assert [(plan.day, [line.natural_key for line in plan.changes]) for plan in plans] == [(DAY, ["A"]), (NEXT, ["B"])]
+
+
+def test_a_record_wanted_on_two_days_is_created_once() -> None:
+    plans = plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, Known())
+    assert actions(plans) == [[Action.CREATE], [Action.UNCHANGED]]
+    assert plans[1].changes[0].reason == "planned with 2026-09-21"
+
+
+def test_a_plan_without_a_change_writes_nothing() -> None:
+    assert not writes(plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, known(item())))
+    assert writes(plan_records(Kind.ITEM, {DAY: [item()]}, Known()))
+
+
+def test_of_two_new_customers_called_the_same_the_second_gets_its_id_in_the_name() -> None:
+    plans = plan_contacts({DAY: [contact("7", "John Smith"), contact("8", "john smith")]}, Known())
+    assert [line.record.name for line in plans[0].changes] == ["John Smith", "john smith (8)"]
+
+
+def test_a_name_a_person_uses_in_xero_is_given_up_for_one_with_the_id() -> None:
+    plans = plan_contacts({DAY: [contact("7", "John Smith")]}, known(mirror=(person("John Smith"),)))
+    assert plans[0].changes[0].record.name == "John Smith (7)"
+    assert plans[0].changes[0].action is Action.CREATE
+
+
+def test_the_name_of_an_archived_contact_is_free() -> None:
+    plans = plan_contacts({DAY: [contact("7", "John Smith")]}, known(mirror=(person("John Smith", status="ARCHIVED"),)))
+    assert plans[0].changes[0].record.name == "John Smith"
+
+
+def test_a_name_posted_with_the_id_keeps_it_when_the_clash_is_gone() -> None:
+    plans = plan_contacts({DAY: [contact("7", "John Smith")]}, known(contact("7", "John Smith (7)")))
+    assert actions(plans) == [[Action.UNCHANGED]]
+
+
+def test_our_own_contact_in_xero_is_no_clash_with_itself() -> None:
+    mirror = (person("John Smith", key="shopify:7", xero_id="x-0"),)
+    assert actions(
+        plan_contacts({DAY: [contact("7", "John Smith")]}, known(contact("7", "John Smith"), mirror=mirror))
+    ) == [[Action.UNCHANGED]]
+
+
+def test_our_contact_that_the_mapping_lost_is_adopted_by_its_number() -> None:
+    mirror = (person("John Smith", key="shopify:7"),)
+    plans = plan_contacts({DAY: [contact("7", "John Smith")]}, known(mirror=mirror))
+    assert (plans[0].changes[0].action, plans[0].changes[0].xero_id) == (Action.ADOPT, "p-1")
+
+
+def test_a_persons_contact_with_the_same_name_and_e_mail_is_adopted() -> None:
+    wanted = contact("7", "John Smith", email="john@example.com")
+    plans = plan_contacts({DAY: [wanted]}, known(mirror=(person("john smith", email="JOHN@example.com"),)))
+    line = plans[0].changes[0]
+    assert (line.action, line.xero_id, line.record.name) == (Action.ADOPT, "p-1", "John Smith")
+
+
+def test_an_e_mail_two_people_share_adopts_nobody() -> None:
+    both = (person("John Smith", email="j@example.com"), person("Jo Smith", email="j@example.com", xero_id="p-2"))
+    line = plan_contacts({DAY: [contact("7", "John Smith", email="j@example.com")]}, known(mirror=both))[0].changes[0]
+    assert (line.action, line.record.name) == (Action.CREATE, "John Smith (7)")
+
+
+def test_a_contact_of_the_same_e_mail_with_a_number_of_its_own_is_not_adopted() -> None:
+    theirs = (person("John Smith", key="crm-5", email="j@example.com"),)
+    line = plan_contacts({DAY: [contact("7", "John Smith", email="j@example.com")]}, known(mirror=theirs))[0].changes[0]
+    assert line.action is Action.CREATE
+
+
+def test_the_invoices_plan_names_every_order_that_is_not_posted() -> None:
+    wanted = {
+        DAY: [books(Outcome.WAITING, "not paid yet"), books(Outcome.BLOCKED, "no rule"), books(Outcome.SKIPPED, "test")]
+    }
+    plans = plan_orders(Kind.INVOICE, wanted, Known())
+    assert actions(plans) == [[Action.WAITING, Action.BLOCKED, Action.SKIPPED]]
+    assert plans[0].changes[0].reason == "not paid yet"
+    assert actions(plan_orders(Kind.CREDIT_NOTE, wanted, Known())) == [[]]
+
+
+def test_each_kind_gets_its_own_records_of_an_order() -> None:
+    note = credit_note()
+    order = books(
+        documents=(invoice(), note),
+        payments=(payment(amount="70.00"),),
+        allocations=(allocation(note, invoice(), "30.00"),),
+    )
+    found = {
+        kind: plan_orders(kind, {DAY: [order]}, Known())[0].changes
+        for kind in (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
+    }
+    assert [line.natural_key for line in found[Kind.INVOICE]] == ["SH-1001"]
+    assert [line.natural_key for line in found[Kind.CREDIT_NOTE]] == ["SH-1001-R12"]
+    assert [line.kind for line in found[Kind.PAYMENT]] == [Kind.PAYMENT, Kind.ALLOCATION]
+
+
+def test_an_order_whose_contact_was_archived_is_blocked_and_named() -> None:
+    contacts = known(contact(), mirror=(person("Ann Lee", "shopify:7", "ARCHIVED", "x-0"),))
+    archived = archived_contacts(contacts)
+    assert archived == {"7"}
+    order = books(documents=(invoice(),), payments=(payment(),))
+    lines = plan_orders(Kind.INVOICE, {DAY: [order]}, Known(), archived)[0].changes
+    assert [line.action for line in lines] == [Action.BLOCKED]
+    assert lines[0].reason == "its Contact is archived in Xero; restore the Contact there and run the day again"
+    assert plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(), archived)[0].changes == ()
+
+
+def test_an_order_posted_before_its_contact_was_archived_is_left_in_peace() -> None:
+    order = books(documents=(invoice(),))
+    plans = plan_orders(Kind.INVOICE, {DAY: [order]}, known(invoice()), frozenset({"7"}))
+    assert actions(plans) == [[Action.UNCHANGED]]
+
+
+def test_a_live_document_counts_before_a_voided_one_of_the_same_number() -> None:
+    mirror = (shown_record(invoice(), "x-8"), shown_record(invoice(), "x-9", status="VOIDED"))
+    plans = plan_records(Kind.INVOICE, {DAY: [invoice()]}, Known({}, mirror))
+    assert (plans[0].changes[0].action, plans[0].changes[0].xero_id) == (Action.ADOPT, "x-8")

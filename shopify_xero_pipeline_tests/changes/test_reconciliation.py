@@ -1,0 +1,130 @@
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
+from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.changes.rows import (
+    AT,
+    DAY,
+    allocation,
+    credit_note,
+    invoice,
+    mapped,
+    payment,
+    shown,
+    shown_record,
+)
+
+
+def books(outcome: Outcome = Outcome.POST, sales: str = "100.00", money: str = "100.00", **more: object) -> OrderBooks:
+    figures = {"sales": Decimal(sales), "tax": Decimal("13.04"), "money": Decimal(money), "outstanding": Decimal(0)}
+    return OrderBooks(order_id="1", order_name="#1001", outcome=outcome, currency="NZD", **figures, **more)
+
+
+def compared(
+    order: OrderBooks, records: list, *, shown_as: dict | None = None, errors: list | None = None
+) -> DayReconciliation:
+    """Reconcile one order whose records are mapped and, unless said otherwise, shown by Xero as posted."""
+    rows = [mapped(record, f"x-{n}") for n, record in enumerate(records)]
+    mirror = {Kind.INVOICE: [], Kind.CREDIT_NOTE: [], Kind.PAYMENT: []}
+    for row, record in zip(rows, records, strict=True):
+        if record.kind in mirror:
+            mirror[record.kind].append(shown_record(record, row.xero_id))
+    mirror.update(shown_as or {})
+    return reconcile(DAY, [order], Evidence(rows, mirror, errors or []))
+
+
+def paid() -> OrderBooks:
+    return books(documents=(invoice(),), payments=(payment(),))
+
+
+def test_a_posted_and_paid_order_agrees_in_all_three_columns() -> None:
+    day = compared(paid(), [invoice(), payment()])
+    row = day.rows[0]
+    assert (row.outcome, row.sales, row.mapped_sales, row.xero_sales) == ("posted", *[Decimal("100.00")] * 3)
+    assert (row.money, row.mapped_money, row.xero_money) == (Decimal("100.00"),) * 3
+    assert (row.documents, row.payments, day.difference, day.lost, day.extra) == (1, 1, 0, 0, 0)
+    assert not day.unequal
+    assert not day.unaccounted
+
+
+def test_credit_and_refunds_count_against_sales_and_money() -> None:
+    note = credit_note()
+    records = [invoice(), note, payment(), payment("22", "30.00", note)]
+    order = books(sales="70.00", money="70.00", documents=(invoice(), note), payments=(records[2], records[3]))
+    assert not compared(order, records).unequal
+
+
+def test_an_allocation_moves_no_money() -> None:
+    note = credit_note()
+    records = [invoice(), note, payment(amount="70.00"), allocation(note, invoice(), "30.00")]
+    order = books(
+        sales="70.00", money="70.00", documents=(invoice(), note), payments=(records[2],), allocations=(records[3],)
+    )
+    day = compared(order, records)
+    assert not day.unequal
+    assert day.lost == 0
+
+
+def test_a_cash_rounding_document_stands_outside_the_sales_column() -> None:
+    rounding = invoice(agreement="C31", total="0.02", number="SH-1001-C31")
+    records = [invoice(), rounding, payment(), payment("31", "0.02", rounding)]
+    order = books(money="100.02", documents=(invoice(), rounding), payments=(records[2], records[3]))
+    assert not compared(order, records).unequal
+
+
+def test_a_cent_of_difference_in_xero_is_named_with_the_arithmetic() -> None:
+    theirs = shown(Kind.INVOICE, "x-0", "SH-1001", reference=invoice().reference, Total=Decimal("99.99"))
+    day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: [theirs]})
+    assert day.difference == Decimal("0.01")
+    assert day.rows[0].problems == (
+        "invoice SH-1001: posted 100.00, Xero shows 99.99",
+        "sales: Shopify 100.00, mapping 100.00, Xero 99.99",
+    )
+
+
+def test_a_document_gone_from_xero_is_lost() -> None:
+    voided = shown_record(invoice(), "x-0", status="VOIDED")
+    day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: [voided]})
+    assert day.lost == 1
+    assert day.rows[0].problems[0] == "invoice SH-1001 was posted and Xero no longer shows it"
+
+
+def test_a_second_live_record_with_the_orders_mark_is_extra() -> None:
+    twice = [shown_record(invoice(), "x-0"), shown_record(invoice(), "x-77")]
+    day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: twice})
+    assert day.extra == 1
+    assert day.rows[0].problems == ("invoice SH-1001 in Xero carries this order's mark and is not ours",)
+
+
+def test_a_deleted_copy_is_not_extra() -> None:
+    twice = [shown_record(payment(), "x-1"), shown_record(payment(), "x-78", status="DELETED")]
+    assert compared(paid(), [invoice(), payment()], shown_as={Kind.PAYMENT: twice}).extra == 0
+
+
+def test_an_order_with_a_record_missing_has_failed_and_says_why() -> None:
+    error = SyncError(
+        kind="payment", shopify_id="21/SH-1001", natural_key="shopify:1/21|SH-1001", order_id="1", partition=DAY,
+        run_id="run", reason="Account type is invalid", retryable=False, attempts=1, payload="{}",
+        first_failed_at=AT, last_failed_at=AT,
+    )  # fmt: skip
+    day = compared(paid(), [invoice()], errors=[error])
+    assert day.rows[0].outcome == "failed"
+    assert day.rows[0].reason == "Account type is invalid (not in Xero yet: shopify:1/21|SH-1001)"
+    assert day.difference == 0
+
+
+def test_an_order_not_tried_yet_says_what_is_missing() -> None:
+    assert compared(paid(), []).rows[0].reason == "not in Xero yet: SH-1001, shopify:1/21|SH-1001"
+
+
+def test_orders_that_are_not_to_be_posted_are_accounted_for_by_their_reason() -> None:
+    day = compared(books(Outcome.BLOCKED, reason="gateway mystery_pay has no account"), [])
+    assert (day.rows[0].outcome, day.rows[0].reason) == ("blocked", "gateway mystery_pay has no account")
+    assert not day.unaccounted
+    assert day.count("blocked") == 1
+
+
+def test_an_order_without_a_reason_is_unaccounted_for() -> None:
+    assert len(compared(books(Outcome.WAITING), []).unaccounted) == 1

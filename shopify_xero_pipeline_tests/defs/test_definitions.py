@@ -1,0 +1,119 @@
+import subprocess
+import sys
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.definitions import build_definitions
+
+LINEAGE = {
+    "shopify/customers": set(),
+    "shopify/products": set(),
+    "shopify/orders": set(),
+    "entity_mapping": set(),
+    "changes/contacts": {"shopify/customers", "shopify/orders", "entity_mapping"},
+    "changes/items": {"shopify/products", "shopify/orders", "entity_mapping"},
+    "changes/invoices": {"shopify/orders", "entity_mapping"},
+    "changes/credit_notes": {"shopify/orders", "entity_mapping"},
+    "changes/payments": {"shopify/orders", "entity_mapping"},
+    "xero/contacts": {"changes/contacts"},
+    "xero/items": {"changes/items"},
+    "xero/invoices": {"changes/invoices", "xero/contacts", "xero/items"},
+    "xero/credit_notes": {"changes/credit_notes", "xero/invoices"},
+    "xero/payments": {"changes/payments", "xero/credit_notes"},
+    "books/reconciliation": {
+        "shopify/orders", "xero/contacts", "xero/items", "xero/invoices", "xero/credit_notes", "xero/payments",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_definitions(policy=BooksPolicy())
+
+
+def test_the_code_location_loads_and_its_graph_has_no_cycle(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+    assert len(definitions.resolve_asset_graph().toposorted_asset_keys) == len(LINEAGE)
+
+
+def test_the_lineage_is_the_one_of_the_architecture(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == LINEAGE
+
+
+def test_every_days_asset_takes_up_to_31_days_a_run_and_only_the_mapping_has_no_days(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        if key == dg.AssetKey("entity_mapping"):
+            assert node.partitions_def is None
+        else:
+            assert node.partitions_def is not None
+            assert node.backfill_policy == dg.BackfillPolicy.multi_run(31)
+
+
+def test_loads_and_reconciliation_hold_the_pool_and_nothing_else_does(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    holding = {key.to_user_string() for key in graph.materializable_asset_keys if graph.get(key).pools == {"xero"}}
+    assert holding == {key for key in LINEAGE if key.startswith(("xero/", "books/"))}
+
+
+def test_every_load_and_the_reconciliation_have_their_checks_by_day(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    checks = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys}
+    loads = {f"xero/{name}:all_loaded" for name in ("contacts", "items", "invoices", "credit_notes", "payments")}
+    books = {f"books/reconciliation:{name}" for name in ("every_order_accounted_for", "totals_equal", "nothing_extra")}
+    mapping = {f"entity_mapping:{name}" for name in ("no_duplicate_xero_id", "no_orphan", "rows_intact")}
+    assert checks == loads | books | mapping
+
+
+def test_jobs_and_schedules_are_the_ones_the_readme_names(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {"sync", "plan", "mapping_checks"} <= {job.name for job in repository.get_all_jobs()}
+    assert {s.name for s in repository.schedule_defs} == {"hourly", "nightly", "nightly_mapping_checks"}
+
+
+def test_schedules_stand_still_unless_automation_is_on() -> None:
+    def status(*, automation: bool) -> set[dg.DefaultScheduleStatus]:
+        found = build_definitions(policy=BooksPolicy(), automation=automation).get_repository_def()
+        return {schedule.default_status for schedule in found.schedule_defs}
+
+    assert status(automation=False) == {dg.DefaultScheduleStatus.STOPPED}
+    assert status(automation=True) == {dg.DefaultScheduleStatus.RUNNING}
+
+
+def test_the_plan_job_cannot_write(definitions: dg.Definitions) -> None:
+    keys = definitions.resolve_job_def("plan").asset_layer.executable_asset_keys
+    assert {key.path[0] for key in keys} == {"shopify", "changes"}
+
+
+def test_days_follow_the_start_date_and_the_shops_zone() -> None:
+    policy = BooksPolicy(start_date=date(2026, 4, 4), time_zone="Pacific/Auckland")
+    graph = build_definitions(policy=policy).resolve_asset_graph()
+    partitions = graph.get(dg.AssetKey(["shopify", "orders"])).partitions_def
+    assert isinstance(partitions, dg.DailyPartitionsDefinition)
+    window = partitions.time_window_for_partition_key("2026-04-05")
+    assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 25
+    assert partitions.get_first_partition_key() == "2026-04-04"
+
+
+def test_importing_the_definitions_reads_neither_files_nor_the_environment(tmp_path: object) -> None:
+    code = "import shopify_xero_pipeline.definitions as d; print(type(d.defs).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=str(tmp_path),
+        env={"BOOKS_FILE": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

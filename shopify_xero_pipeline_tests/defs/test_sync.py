@@ -1,0 +1,187 @@
+"""The jobs of the code location, run by Dagster itself against the sandbox."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from shopify_xero_pipeline.runs import Report, RunRefused
+from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
+from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.stage import ZONE, Stage, at, copies, staged
+
+FIRST = date(2026, 9, 21)
+NEXT = FIRST + timedelta(days=1)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path, at(FIRST + timedelta(days=3))) as stage:
+        yield stage
+
+
+def check_of_days(instance: dg.DagsterInstance, asset: list[str], name: str) -> dict[str, bool]:
+    """Return each day's check result as the UI counts it: only if it is about the day's latest materialisation."""
+    key, found = dg.AssetKey(asset), {}
+    check = dg.AssetCheckKey(key, name)
+    for info in instance.event_log_storage.get_asset_check_partition_info([check]):
+        ids = instance.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, {info.partition_key}
+        )
+        assert info.latest_target_materialization_storage_id == ids[info.partition_key]
+        found[info.partition_key] = info.latest_execution_status.value == "SUCCEEDED"
+    return found
+
+
+def figures(report: Report) -> dict[str, object]:
+    names = ("days", "failed", "difference", "duplicates", "lost", "failures")
+    return {name: report.summary()[name] for name in names}
+
+
+SOUND = {"failed": 0, "difference": "0.00", "duplicates": 0, "lost": 0, "failures": []}
+
+
+def test_a_day_is_carried_to_xero_and_its_books_agree(stage: Stage, instance: dg.DagsterInstance) -> None:
+    report = stage.runner(instance).sync([FIRST])
+    assert figures(report) == {"days": 1, **SOUND}
+    assert report.succeeded
+    assert stage.size() > 50
+    for name in ("contacts", "items", "invoices", "credit_notes", "payments"):
+        assert check_of_days(instance, ["xero", name], "all_loaded") == {"2026-09-21": True}
+
+
+def test_running_a_day_twice_writes_nothing_the_second_time(stage: Stage, instance: dg.DagsterInstance) -> None:
+    stage.runner(instance).sync([FIRST])
+    size = stage.size()
+    again = stage.runner(instance).sync([FIRST])
+    assert stage.size() == size
+    assert again.xero_calls == 0
+    assert figures(again) == {"days": 1, **SOUND}
+
+
+def test_a_range_gives_every_day_its_own_checks_and_metadata(stage: Stage, instance: dg.DagsterInstance) -> None:
+    days = [FIRST, NEXT, NEXT + timedelta(days=1)]
+    report = stage.runner(instance).sync(days)
+    assert figures(report) == {"days": 3, **SOUND}
+    for check in ("every_order_accounted_for", "totals_equal", "nothing_extra"):
+        assert check_of_days(instance, ["books", "reconciliation"], check) == dict.fromkeys(map(str, days), True)
+    orders = {
+        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        for record in instance.fetch_materializations(dg.AssetKey(["shopify", "orders"]), limit=10).records
+        if record.asset_materialization is not None
+    }
+    assert orders == {str(day.day): len(day.rows) for day in report.days}
+
+
+def test_planning_writes_nothing_and_the_plan_can_be_read(stage: Stage, instance: dg.DagsterInstance) -> None:
+    runner = stage.runner(instance)
+    assert runner.run("plan", [FIRST]) == []
+    assert stage.size() == 0
+    plans = {plan.kind: plan for plan in runner.plans([FIRST])}
+    assert all(line.action.value == "create" for line in plans[Kind.ITEM].changes)
+    invoices = [line for line in plans[Kind.INVOICE].changes if line.action.value == "create"]
+    assert all(line.order_name and line.amount is not None for line in invoices)
+    record = instance.fetch_materializations(dg.AssetKey(["changes", "invoices"]), limit=1).records[0]
+    assert record.asset_materialization is not None
+    shown = record.asset_materialization.metadata
+    assert shown["create"].value == len(invoices)
+    assert invoices[0].natural_key in str(shown["diff"].value)
+
+
+def test_no_name_or_address_of_a_customer_reaches_the_event_log(stage: Stage, instance: dg.DagsterInstance) -> None:
+    stage.runner(instance).sync([FIRST])
+    told = " ".join(
+        str(record.event_log_entry.to_json())
+        for run in instance.get_runs()
+        for record in instance.get_records_for_run(run.run_id).records
+    )
+    people = [contact for contact in stage.sandbox.books.contacts.values() if len(contact.name) > 6]
+    assert people
+    for contact in people:
+        assert json.dumps(contact.name)[1:-1] not in told
+        assert contact.texts.get("EmailAddress") or "no-mail" not in told
+
+
+def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
+    stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    runner = stage.runner(instance)
+    runner.run("plan", [FIRST])
+    stage.person.archive_account("601")
+    report = runner.sync([FIRST])
+    assert report.failures == []
+    assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": False}
+    assert check_of_days(instance, ["books", "reconciliation"], "every_order_accounted_for") == {"2026-09-21": False}
+    assert {error.kind for error in stage.bookkeeper.store.errors()} == {"payment"}
+    stage.person.restore_account("601")
+    stage.clock.sleep(3600)
+    assert figures(stage.runner(instance).sync([FIRST])) == {"days": 1, **SOUND}
+    assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": True}
+    assert stage.bookkeeper.store.errors() == []
+
+
+def test_a_lost_answer_after_xero_booked_the_batch_posts_nothing_twice(
+    stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    fault = stage.sandbox.faults.add(Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Payments"))
+    report = stage.runner(instance).sync([FIRST])
+    assert fault.fired == 1
+    assert figures(report) == {"days": 1, **SOUND}
+
+
+def test_an_account_that_xero_does_not_have_stops_the_step_before_anything_is_written(
+    stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    stage.person.archive_account("200")
+    report = stage.runner(instance).sync([FIRST])
+    assert not report.succeeded
+    assert "accounts.sales names account 200, which is archived in Xero" in report.failures[0]
+    assert stage.size() == 0
+
+
+def test_a_run_that_uses_the_pool_keeps_a_second_one_out(stage: Stage, instance: dg.DagsterInstance) -> None:
+    instance.add_run(dg.DagsterRun(job_name="sync", run_id="0" * 36, status=dg.DagsterRunStatus.STARTED))
+    with pytest.raises(RunRefused, match="Run 00000000 is using the pool xero"):
+        stage.runner(instance).sync([FIRST])
+    assert stage.size() == 0
+
+
+def test_the_nightly_checks_find_the_mapping_sound(stage: Stage, instance: dg.DagsterInstance) -> None:
+    runner = stage.runner(instance)
+    runner.sync([FIRST])
+    result = runner.definitions.resolve_job_def("mapping_checks").execute_in_process(instance=instance)
+    assert {evaluation.check_name: evaluation.passed for evaluation in result.get_asset_check_evaluations()} == {
+        "no_duplicate_xero_id": True,
+        "no_orphan": True,
+        "rows_intact": True,
+    }
+
+
+def test_a_thousand_new_orders_of_a_thousand_new_customers_take_at_most_a_hundred_calls(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    shop = GeneratedShop(1)
+    orders = shop.versions("orders", at(FIRST + timedelta(days=14)))
+    plain = next(found[0].node for gid, found in orders.items() if shop.kind_of(gid) == "plain_card")
+    placed = datetime.fromisoformat(plain["processedAt"])
+    day = placed.astimezone(ZONE).date()
+    thousand = GeneratedShop(1, opened=date(2027, 1, 1))
+    for copy in copies(plain, 1000):
+        thousand.add("orders", copy, placed)
+    with staged(tmp_path, at(day + timedelta(days=3)), thousand) as stage:
+        report = stage.runner(instance).sync([day])
+        assert figures(report) == {"days": 1, **SOUND}
+        assert report.summary()["posted"] == 1000
+        assert len(stage.sandbox.books.contacts) == 1000
+        assert report.xero_calls <= 100
+        assert stage.runner(instance).sync([day]).xero_calls == 0

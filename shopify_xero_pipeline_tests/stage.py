@@ -1,0 +1,93 @@
+"""The whole house in one process: a sandbox, a bookkeeper, and Dagster, on one clock that stands still."""
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from upath import UPath
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.runs import Runner
+from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox
+from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
+from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.sandbox.transport import InProcessTransport
+from shopify_xero_pipeline.sandbox.xero.people import Person
+from shopify_xero_pipeline.settings import Settings
+
+ZONE = ZoneInfo("Pacific/Auckland")
+ADDRESS = "http://127.0.0.1:9"
+BOOKS = Path(__file__).parents[1] / "books.yaml"
+
+
+class Stage:
+    """Everything a test of the whole needs. `restart` is a new process on the same files."""
+
+    def __init__(self, folder: Path, source: ShopSource, now: datetime, **environ: str) -> None:
+        self.folder = folder
+        self.clock = ManualClock(now)
+        self.sandbox: Sandbox = build_sandbox(clock=self.clock, source=source)
+        self.person = Person(self.sandbox.books, self.clock)
+        self.environ = {
+            "SHOPIFY_BASE_URL": ADDRESS,
+            "XERO_BASE_URL": ADDRESS,
+            "STATE_URL": f"sqlite:///{folder / 'state.db'}",
+            "ASSET_STORAGE": str(folder / "assets"),
+            "BOOKS_FILE": str(BOOKS),
+            **environ,
+        }
+        self.bookkeeper = self.restart()
+
+    def restart(self) -> Bookkeeper:
+        transport = InProcessTransport(self.sandbox.asgi)
+        settings = Settings.from_environment(self.environ, dotenv=None)
+        self.bookkeeper = Bookkeeper(
+            settings, self.clock, shopify_transport=transport, xero_transport=transport, rng=random.Random(1)
+        )
+        return self.bookkeeper
+
+    def runner(self, instance: dg.DagsterInstance) -> Runner:
+        return Runner(self.bookkeeper, instance, UPath(self.folder / "assets"))
+
+    def size(self) -> int:
+        """How many records stand in Xero."""
+        books = self.sandbox.books
+        return sum(
+            len(kept) for kept in (books.contacts, books.items, books.documents, books.payments, books.allocations)
+        )
+
+
+def at(day: date, hour: int = 12) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=ZONE)
+
+
+@contextmanager
+def staged(folder: Path, now: datetime, source: ShopSource | None = None, **environ: str) -> Iterator[Stage]:
+    stage = Stage(folder, source or GeneratedShop(1), now, **environ)
+    try:
+        yield stage
+    finally:
+        stage.bookkeeper.close()
+
+
+def copies(node: Node, count: int) -> Iterator[Node]:
+    """Return a plain order again and again, each with ids, a name and a customer of its own."""
+    text = json.dumps(node)
+    ids = sorted({part.split('"')[0] for part in text.split("gid://shopify/")[1:]}, key=len, reverse=True)
+    shared = ("Product/", "ProductVariant/")
+    for number in range(1, count + 1):
+        copy = text
+        for one in ids:
+            if not one.startswith(shared):
+                copy = copy.replace(f"gid://shopify/{one}", f"gid://shopify/{one}{number:04d}")
+        found: dict[str, Any] = json.loads(copy)
+        found["name"] = f"#C{number}"
+        found["customer"]["displayName"] = f"Customer {number}"
+        yield found

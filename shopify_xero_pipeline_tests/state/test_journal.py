@@ -1,0 +1,324 @@
+"""The journal of writes: which steps follow which, and what one transaction holds."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.journal import Journal, JournalOrderError
+from shopify_xero_pipeline.state.records import (
+    Batch,
+    BatchRequest,
+    BatchState,
+    Evidence,
+    MappedRecord,
+    MirrorRecord,
+    Operation,
+    OperationState,
+    PlannedWrite,
+    Verdict,
+)
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.tables import batch as batch_table
+
+NOW = datetime(2026, 9, 22, tzinfo=UTC)
+DAY = date(2026, 9, 21)
+LATER = NOW + timedelta(seconds=600)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: ManualClock) -> StateStore:
+    return StateStore(f"sqlite:///{tmp_path}/state.db", clock)
+
+
+@pytest.fixture
+def journal(store: StateStore) -> Journal:
+    return store.journal
+
+
+def write(number: int = 1, **fields: object) -> PlannedWrite:
+    given = {
+        "kind": "invoice",
+        "shopify_id": f"{number}/1",
+        "natural_key": f"SH-{number}",
+        "order_id": str(number),
+        "payload": '{"total":"1.00"}',
+        "partition": DAY,
+        "run_id": "run",
+        "verb": "create",
+        "checksum": "c",
+    } | fields
+    return PlannedWrite.model_validate(given)
+
+
+def latest(journal: Journal, number: int = 1, kind: str = "invoice") -> Operation:
+    return journal.latest(kind, [f"{number}/1"])[f"{number}/1"]
+
+
+def request(key: str = "key") -> BatchRequest:
+    return BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{...}", idempotency_key=key)
+
+
+def sent(journal: Journal, *numbers: int, key: str = "key") -> Batch:
+    journal.plan([write(number) for number in numbers])
+    one = journal.intend(request(key), [latest(journal, number).id for number in numbers])
+    return journal.mark_sent(one.id)
+
+
+def confirmed(operation: Operation, **fields: object) -> Verdict:
+    mapped = MappedRecord(
+        kind=operation.kind,
+        shopify_id=operation.shopify_id,
+        xero_id=f"x-{operation.id}",
+        natural_key=operation.natural_key,
+        checksum="c",
+        payload=operation.payload,
+        order_id=operation.order_id,
+        partition=DAY,
+        run_id="run",
+        posted_at=NOW,
+    )
+    mirrored = MirrorRecord(
+        kind=operation.kind,
+        xero_id=mapped.xero_id,
+        natural_key=operation.natural_key,
+        reference="",
+        status="AUTHORISED",
+        updated_at=NOW,
+        payload="{}",
+    )
+    return Verdict(
+        operation_id=operation.id,
+        state=OperationState.CONFIRMED,
+        outcome="created",
+        mapped=mapped,
+        mirrored=mirrored,
+    ).model_copy(update=fields)
+
+
+def failed(operation: Operation, **fields: object) -> Verdict:
+    return Verdict(
+        operation_id=operation.id, state=OperationState.REJECTED, reason="Xero refused it: no.", retryable=True
+    ).model_copy(update=fields)
+
+
+def test_a_plan_enters_a_record_once_and_keeps_it_up_to_date(journal: Journal) -> None:
+    journal.plan([write(), write(payload='{"total":"2.00"}'), write(2)])
+
+    assert [one.shopify_id for one in journal.in_state(OperationState.PLANNED)] == ["1/1", "2/1"]
+    assert latest(journal).payload == '{"total":"2.00"}'
+    assert latest(journal).attempts == 0
+
+
+def test_a_write_that_may_be_in_xero_is_not_changed_by_a_plan(journal: Journal) -> None:
+    sent(journal, 1)
+
+    journal.plan([write(payload="{}", natural_key="SH-other")])
+
+    assert latest(journal).natural_key == "SH-1"
+    assert latest(journal).state is OperationState.IN_BATCH
+    assert latest(journal).attempts == 1
+
+
+def test_a_withdrawn_write_is_not_open_any_more(journal: Journal, store: StateStore) -> None:
+    journal.plan([write(1), write(2), write(3, partition=date(2026, 9, 20)), write(4, kind="contact")])
+
+    journal.withdraw(["invoice"], [DAY], wanted={("invoice", "2/1")}, listed={("invoice", "2/1")})
+
+    states = {number: latest(journal, number).state for number in (1, 2, 3)}
+    assert states == {
+        1: OperationState.WITHDRAWN,
+        2: OperationState.PLANNED,
+        3: OperationState.PLANNED,
+    }
+    assert latest(journal, 4, "contact").state is OperationState.PLANNED
+    journal.plan([write(1)])
+    assert latest(journal, 1).state is OperationState.PLANNED
+
+
+def test_a_failure_that_a_new_plan_does_not_name_is_resolved_but_not_one_under_review(
+    store: StateStore, journal: Journal
+) -> None:
+    one = sent(journal, 1, 2, 3)
+    states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.REVIEW}
+    journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one.id)
+
+    journal.withdraw(["invoice"], [DAY], wanted=set(), listed={("invoice", "2/1")})
+
+    assert [error.shopify_id for error in store.errors()] == ["2/1", "3/1"]
+
+
+def test_a_postponed_write_says_why(journal: Journal) -> None:
+    journal.plan([write()])
+    journal.postpone({latest(journal).id: "waits for its Contact"})
+    assert (latest(journal).state, latest(journal).reason) == (OperationState.PLANNED, "waits for its Contact")
+
+
+def test_a_request_is_frozen_marked_and_settled_in_this_order(journal: Journal, clock: ManualClock) -> None:
+    journal.plan([write()])
+    intent = journal.intend(request(), [latest(journal).id])
+    assert (intent.state, intent.body_hash, intent.first_sent_at) == (BatchState.INTENT, digest(b"{...}"), None)
+    clock.sleep(5)
+    marked = journal.mark_sent(intent.id)
+    assert (marked.state, marked.first_sent_at) == (BatchState.SENT, NOW + timedelta(seconds=5))
+    assert [one.shopify_id for one in journal.operations_of(intent.id)] == ["1/1"]
+    assert journal.unsettled() == [marked]
+    assert journal.last_batch() == intent.id
+
+    journal.settle([confirmed(latest(journal))], intent.id, status=200)
+
+    assert journal.unsettled() == []
+    assert (latest(journal).state, latest(journal).outcome) == (OperationState.CONFIRMED, "created")
+    assert latest(journal).xero_id == f"x-{latest(journal).id}"
+
+
+def test_steps_out_of_order_are_refused_and_change_nothing(journal: Journal) -> None:
+    one = sent(journal, 1)
+    with pytest.raises(JournalOrderError):
+        journal.mark_sent(one.id)
+    with pytest.raises(JournalOrderError):
+        journal.intend(request("other"), [latest(journal).id])
+    assert len(journal.unsettled()) == 1
+    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    for step in (
+        lambda: journal.settle([failed(latest(journal))], one.id),
+        lambda: journal.release(one.id, "no"),
+        lambda: journal.mark_ambiguous(one.id, not_before=LATER, reason="no"),
+    ):
+        with pytest.raises(JournalOrderError, match="cannot become"):
+            step()
+    assert latest(journal).state is OperationState.CONFIRMED
+
+
+def test_a_key_is_never_used_twice(journal: Journal) -> None:
+    sent(journal, 1)
+    journal.plan([write(2)])
+    with pytest.raises(IntegrityError):
+        journal.intend(request(), [latest(journal, 2).id])
+    assert latest(journal, 2).state is OperationState.PLANNED
+
+
+def test_what_was_certainly_not_executed_is_planned_afresh_and_not_counted_as_an_attempt(journal: Journal) -> None:
+    one = sent(journal, 1)
+
+    journal.release(one.id, "not connected")
+
+    assert journal.unsettled() == []
+    assert (latest(journal).state, latest(journal).attempts) == (OperationState.PLANNED, 0)
+
+
+def test_an_unknown_outcome_keeps_its_records_and_says_when_it_is_read_back(
+    store: StateStore, journal: Journal
+) -> None:
+    one = sent(journal, 1)
+
+    journal.mark_ambiguous(one.id, not_before=LATER, reason="status 500", status=500, answer=b"x" * 100_000)
+
+    (left,) = journal.unsettled()
+    assert (left.state, left.not_before, left.http_status) == (BatchState.AMBIGUOUS, LATER, 500)
+    assert latest(journal).reason == "status 500"
+    assert store.unfinished_days() == {DAY}
+    with store._engine.begin() as connection:
+        assert len(connection.scalars(select(batch_table.c.response)).one()) == 65_536
+
+
+def test_bytes_are_dropped_when_a_request_is_over_and_their_hash_is_kept(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1)
+    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    with store._engine.begin() as connection:
+        row = connection.execute(select(batch_table)).one()
+    assert (row.body, row.body_hash, row.state) == (b"", digest(b"{...}"), "confirmed")
+
+
+def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at_all(
+    store: StateStore, journal: Journal
+) -> None:
+    one = sent(journal, 1, 2)
+    first, second = latest(journal, 1), latest(journal, 2)
+    seen = Evidence(
+        operation_id=first.id,
+        batch_id=one.id,
+        natural_key="SH-1",
+        looked_up_at=NOW,
+        how="sweep",
+        hits=1,
+        fingerprint="f",
+    )
+    clashing = confirmed(second).model_copy(
+        update={"mapped": confirmed(first).mapped.model_copy(update={"shopify_id": "2/1"})}
+    )  # type: ignore[union-attr]
+
+    with pytest.raises(IntegrityError):
+        journal.settle([confirmed(first, evidence=seen), clashing], one.id)
+    assert store.mapped("invoice") == {}
+    assert store.mirror("invoice") == []
+    assert journal.evidence_of(first.id) == []
+    assert journal.unsettled() == [one]
+
+    journal.settle([confirmed(first, evidence=seen), failed(second)], one.id)
+    assert set(store.mapped("invoice")) == {"1/1"}
+    assert set(store.mapped("invoice", ["1/1", "2/1"])) == {"1/1"}
+    assert [row.natural_key for row in store.mirror("invoice")] == ["SH-1"]
+    assert journal.evidence_of(first.id) == [seen]
+    assert [error.shopify_id for error in store.errors()] == ["2/1"]
+
+
+def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved(
+    store: StateStore, journal: Journal, clock: ManualClock
+) -> None:
+    for attempt in range(3):
+        one = sent(journal, 1, key=f"key {attempt}")
+        journal.settle([failed(latest(journal))], one.id)
+        clock.sleep(60)
+    (error,) = store.errors()
+    assert (error.attempts, error.retryable, error.reason) == (3, True, "Xero refused it: no.")
+    assert (error.first_failed_at, error.last_failed_at) == (NOW, NOW + timedelta(seconds=120))
+    assert store.unfinished_days() == {DAY}
+    assert store.errors(days=[date(2026, 1, 1)]) == []
+
+    one = sent(journal, 1, key="last")
+    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    assert store.errors() == []
+    (resolved,) = store.errors(open_only=False, days=[DAY])
+    assert resolved.resolved_at == clock.now()
+    assert store.unfinished_days() == set()
+
+    one = sent(journal, 1, key="again")
+    journal.settle([failed(latest(journal), retryable=False)], one.id)
+    (anew,) = store.errors()
+    assert (anew.attempts, anew.first_failed_at) == (1, clock.now())
+    assert store.unfinished_days() == set()
+    store.resolve_errors("invoice", ["1/1"])
+    assert store.errors() == []
+
+
+def test_documents_are_frozen_from_the_plan_on_and_money_once_it_may_have_reached_xero(
+    store: StateStore, journal: Journal
+) -> None:
+    journal.plan([write(1), write(1, kind="payment", shopify_id="9/SH-1", natural_key="r|SH-1")])
+    frozen = store.frozen_of_orders(["1", "2"])
+    assert [(one.kind, one.natural_key, one.payload) for one in frozen] == [("invoice", "SH-1", '{"total":"1.00"}')]
+
+    money = journal.latest("payment", ["9/SH-1"])["9/SH-1"]
+    journal.intend(request(), [money.id])
+    assert [one.kind for one in store.frozen_of_orders(["1"])] == ["invoice", "payment"]
+
+    journal.settle([failed(latest(journal))])
+    assert [one.kind for one in store.frozen_of_orders(["1"])] == ["payment"]
+
+
+def test_the_records_of_an_order_are_found_in_posting_order(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1, 2)
+    journal.settle([confirmed(latest(journal, 2)), confirmed(latest(journal, 1))], one.id, status=200)
+
+    assert [row.natural_key for row in store.mapped_of_orders(["1", "2", "3"])] == ["SH-1", "SH-2"]
+    assert [row.natural_key for row in store.mapped_of_orders(["2"])] == ["SH-2"]

@@ -1,0 +1,68 @@
+"""The rooms hold: what may import what, as docs/architecture.md says."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "shopify_xero_pipeline"
+ROOT = Path(__file__).parents[1] / PACKAGE
+EVERYONE = {"clock"}
+MAY_IMPORT = {
+    "shopify": set(),
+    "books": {"shopify.models", "xero.models"},
+    "changes": {"books", "state", "shopify.models", "xero.models"},
+    "state": set(),
+    "xero": {"state", "changes.models"},
+    "sandbox": {"shopify.models", "xero.models"},
+}
+PURE = {
+    "books": {"httpx", "sqlalchemy", "dagster", "time", "os"},
+    "changes": {"httpx", "sqlalchemy", "dagster", "time", "os"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def modules(room: str) -> list[Path]:
+    found = sorted((ROOT / room).rglob("*.py"))
+    assert found, f"the room {room} is empty"
+    return found
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_the_rooms_before_it(room: str) -> None:
+    allowed = MAY_IMPORT[room] | EVERYONE | {room}
+    for path in modules(room):
+        for name in imports(path):
+            inner = name.removeprefix(f"{PACKAGE}.")
+            if inner != name:
+                assert any(inner == one or inner.startswith(f"{one}.") for one in allowed), (
+                    f"{path.name} imports {name}"
+                )
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_the_pure_rooms_have_no_way_to_do_io_or_to_read_a_clock(room: str) -> None:
+    for path in modules(room):
+        assert not {name.split(".")[0] for name in imports(path)} & PURE[room], path.name
+
+
+@pytest.mark.parametrize("room", ["books", "changes", "shopify", "state", "xero", "defs"])
+def test_the_product_never_imports_its_sandbox(room: str) -> None:
+    for path in modules(room):
+        assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name
+
+
+def test_only_one_private_import_of_dagster_exists() -> None:
+    private = [
+        (path.name, name) for path in ROOT.rglob("*.py") for name in imports(path) if name.startswith("dagster._")
+    ]
+    assert private == [("report.py", "dagster._core.definitions.asset_checks.asset_check_evaluation")]

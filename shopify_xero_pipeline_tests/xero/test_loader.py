@@ -1,0 +1,649 @@
+"""What the loader does with a plan, against the sandbox's Xero."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.sandbox.faults import FaultKind
+from shopify_xero_pipeline.state.database import StoreBusyError
+from shopify_xero_pipeline.state.records import OperationState
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
+from shopify_xero_pipeline.xero.models import Kind, PostalAddress
+from shopify_xero_pipeline.xero.report import LoadOutcome
+from shopify_xero_pipeline_tests.xero.world import (
+    DAY,
+    FAMILIES,
+    Tapped,
+    World,
+    allocation,
+    change_set,
+    contact,
+    counted,
+    credit_note,
+    everything,
+    invoice,
+    item,
+    outcomes,
+    payment,
+)
+
+NEXT_DAY = date(2026, 9, 22)
+
+
+def test_everything_of_an_order_is_written_and_a_second_load_writes_nothing(world: World) -> None:
+    records = everything()
+
+    for kinds in FAMILIES:
+        some = [record for record in records if record.kind in kinds]
+        assert world.load(*some).count(LoadOutcome.CREATED) == len(some)
+    assert [len(world.live(kind)) for kind in Kind] == [1, 1, 1, 1, 2, 1]
+
+    before = world.client.calls
+    second = world.load(*records)
+    assert counted(second) == {"unchanged": 7}
+    assert world.client.calls == before
+
+
+def test_a_thousand_invoices_cost_twenty_calls(world: World) -> None:
+    world.load(contact())
+
+    report = world.load(*[invoice(number) for number in range(1001, 2001)])
+
+    assert counted(report) == {"created": 1000}
+    assert report.calls == 20
+    assert len(world.live(Kind.INVOICE)) == 1000
+
+
+def test_what_is_sent_arrives_to_the_cent_and_names_only_known_items(world: World) -> None:
+    bill = invoice()
+    lines = (bill.lines[0].model_copy(update={"variant_id": "1"}), bill.lines[0].model_copy(update={"variant_id": "2"}))
+    bill = bill.model_copy(update={"lines": lines, "total": Decimal("230.00"), "total_tax": Decimal("30.00")})
+    world.load(contact(), item())
+
+    world.load(bill)
+
+    (document,) = world.live(Kind.INVOICE)
+    assert (document.total, document.total_tax, document.status) == (Decimal("230.00"), Decimal("30.00"), "AUTHORISED")
+    assert [line.item_code for line in document.lines] == ["SKU-1", ""]
+    (shown,) = world.client.get("/Items", {"unitdp": "4"})["Items"]
+    assert shown["SalesDetails"]["UnitPrice"] == Decimal("12.3456")
+
+
+def test_an_item_deleted_in_xero_is_no_longer_named(world: World) -> None:
+    world.load(contact(), item())
+    world.books.items.clear()
+    world.mirror.sweep(Kind.ITEM)
+    line = invoice().lines[0].model_copy(update={"variant_id": "1"})
+
+    world.load(invoice(lines=(line,)))
+
+    (document,) = world.live(Kind.INVOICE)
+    assert document.lines[0].item_code == ""
+
+
+def test_a_child_waits_for_its_parent_and_is_written_once_the_parent_is_there(world: World) -> None:
+    bill, note = invoice(), credit_note()
+    children = (bill, payment(bill), allocation(note, bill))
+
+    report = world.load(*children)
+
+    assert outcomes(report) == ["postponed"] * 3
+    assert [result.reason for result in report.results] == [
+        "waits for its Contact shopify:1, which is not in Xero yet",
+        "waits for its Invoice SH-1001, which is not in Xero yet",
+        "waits for its Credit Note SH-1001-R2, which is not in Xero yet",
+    ]
+    assert report.calls == 0
+    assert world.store.unfinished_days() == {DAY}
+    assert counted(world.load(contact(), bill, payment(bill))) == {"created": 3}
+
+
+def test_a_changed_contact_or_item_is_updated_and_nothing_else_of_it_is_touched(world: World) -> None:
+    world.load(contact(phone="021 555"), item())
+    before = {kind: world.live(kind)[0].id for kind in (Kind.CONTACT, Kind.ITEM)}
+    address = PostalAddress(line1="1 Quay St", city="Auckland", country="New Zealand")
+
+    report = world.load(contact(name="Aroha Ngata", address=address), item(name="Big item"), action=Action.UPDATE)
+
+    assert counted(report) == {"updated": 2}
+    (person,), (thing,) = world.live(Kind.CONTACT), world.live(Kind.ITEM)
+    assert (person.id, person.name) == (before[Kind.CONTACT], "Aroha Ngata")
+    assert person.phones["DEFAULT"]["PhoneNumber"] == "021 555"
+    assert person.addresses["STREET"]["City"] == "Auckland"
+    assert (thing.id, thing.name) == (before[Kind.ITEM], "Big item")
+    assert counted(world.load(contact(name="Aroha Ngata", address=address), item(name="Big item"))) == {"unchanged": 2}
+
+
+def test_a_posted_document_is_never_rewritten(world: World) -> None:
+    world.load(contact(), invoice())
+
+    assert counted(world.load(invoice(total="230.00"))) == {"unchanged": 1}
+    assert world.live(Kind.INVOICE)[0].total == Decimal("115.00")
+
+
+def test_an_update_restores_what_a_person_changed_only_when_the_plan_asks_for_it(world: World) -> None:
+    world.load(contact())
+    world.wait(60)
+    world.person.edit_contact(world.live(Kind.CONTACT)[0], name="Somebody Else")
+    world.mirror.sweep(Kind.CONTACT)
+
+    assert counted(world.load(contact())) == {"unchanged": 1}
+    assert counted(world.load(contact(), action=Action.UPDATE)) == {"updated": 1}
+    assert world.live(Kind.CONTACT)[0].name == "Aroha 1"
+    assert counted(world.load(contact(), action=Action.UPDATE)) == {"unchanged": 1}
+
+
+def test_the_same_record_of_several_days_is_written_once_in_its_latest_form(world: World) -> None:
+    sets = [change_set(contact(name="New"), day=NEXT_DAY), change_set(contact(name="Old"), day=DAY)]
+
+    report = world.loader.load(sets, "run")
+
+    assert [(one.day, one.outcome) for one in report.results] == [
+        (DAY, LoadOutcome.CREATED),
+        (NEXT_DAY, LoadOutcome.UNCHANGED),
+    ]
+    assert [one.name for one in world.live(Kind.CONTACT)] == ["New"]
+    assert world.store.mapped(Kind.CONTACT)["1"].partition == DAY
+
+
+def test_a_failure_is_told_for_every_day_that_wanted_the_record(world: World) -> None:
+    bad = contact(email="nobody at home")
+
+    report = world.loader.load([change_set(bad, day=DAY), change_set(bad, day=NEXT_DAY)], "run")
+
+    assert outcomes(report) == ["failed", "failed"]
+
+
+def test_only_create_update_and_adopt_are_written(world: World) -> None:
+    changes = [
+        Change(action=action, kind=Kind.CONTACT, shopify_id=action.value, record=contact())
+        for action in (Action.UNCHANGED, Action.WAITING, Action.SKIPPED, Action.BLOCKED, Action.CONFLICT)
+    ]
+
+    report = world.loader.load([ChangeSet(kind=Kind.CONTACT, day=DAY, changes=tuple(changes))], "run")
+
+    assert [(one.shopify_id, one.outcome) for one in report.results] == [("unchanged", LoadOutcome.UNCHANGED)]
+    assert report.calls == 0
+
+
+def test_history_counts_each_day_and_kind(world: World) -> None:
+    sets = [change_set(contact(1), contact(2, email="bad"), day=DAY), change_set(contact(3), day=NEXT_DAY)]
+
+    world.loader.load(sets, "run-7")
+
+    rows = world.store.history(run_id="run-7")
+    assert [(row.partition, row.kind, row.created, row.failed) for row in rows] == [
+        (DAY, "contact", 1, 1),
+        (NEXT_DAY, "contact", 1, 0),
+    ]
+    assert {row.calls for row in rows} == {2}
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_bad_record_never_stops_the_others_and_is_kept_with_xeros_words(world: World) -> None:
+    line = invoice().lines[0].model_copy(update={"account_code": "999"})
+    bad, good = invoice(1001, lines=(line,)), invoice(1002)
+    world.load(contact())
+
+    report = world.load(bad, payment(bad), good, payment(good, transaction=10))
+
+    by_key = {result.natural_key: result for result in report.results}
+    assert counted(report) == {"created": 2, "failed": 1, "postponed": 1}
+    failed = by_key["SH-1001"]
+    assert "Account code '999' is not a valid code for this document." in failed.reason
+    assert "books.yaml" in failed.reason
+    assert not failed.retryable
+    (error,) = world.store.errors()
+    assert (error.shopify_id, error.attempts, error.partition) == ("1001/1", 1, DAY)
+    assert json.loads(error.payload)["number"] == "SH-1001"
+
+    assert counted(world.load(bad)) == {"failed": 1}
+    assert world.store.errors()[0].attempts == 2
+
+    assert counted(world.load(invoice(1001), payment(bad))) == {"created": 2}
+    assert world.store.errors() == []
+    assert world.store.errors(open_only=False)[0].resolved_at is not None
+    assert world.store.unfinished_days() == set()
+
+
+def test_a_total_that_xero_computes_otherwise_goes_to_a_person_and_is_not_paid(world: World) -> None:
+    world.load(contact())
+    bill = invoice().model_copy(update={"total": Decimal("115.01")})
+
+    report = world.load(bill, payment(bill, "115.00"))
+
+    assert counted(report) == {"failed": 1, "postponed": 1}
+    (failed,) = [one for one in report.results if one.outcome is LoadOutcome.FAILED]
+    assert "Xero shows Total 115.00 where 115.01 was planned" in failed.reason
+    assert not failed.retryable
+    assert world.live(Kind.PAYMENT) == []
+    world.wait(601)
+    assert counted(world.load(bill)) == {"failed": 1}
+    assert len(world.live(Kind.INVOICE)) == 1
+    assert world.store.errors()[0].attempts == 1
+
+
+def test_a_document_under_review_is_taken_once_xero_agrees(world: World) -> None:
+    world.load(contact())
+    bill = invoice().model_copy(update={"total": Decimal("115.01")})
+    world.load(bill)
+    world.wait(601)
+    document = world.live(Kind.INVOICE)[0]
+    world.person.edit_document(document, total=Decimal("115.01"))
+
+    assert counted(world.load(bill)) == {"adopted": 1}
+    assert world.store.errors() == []
+
+
+def test_a_number_that_belongs_to_a_person_is_never_overwritten(world: World) -> None:
+    world.load(contact())
+    theirs = {
+        "Type": "ACCREC",
+        "InvoiceNumber": "SH-1001",
+        "Contact": {"Name": "Walk-in"},
+        "Date": "2026-09-01",
+        "DueDate": "2026-09-01",
+        "LineItems": [{"Description": "By hand", "Quantity": 1, "UnitAmount": 7, "AccountCode": "200"}],
+        "Status": "AUTHORISED",
+    }
+    world.person.enter_invoice(theirs)
+
+    report = world.load(invoice())
+
+    assert counted(report) == {"failed": 1}
+    assert "SH-1001 belongs to another document" in report.results[0].reason
+    assert report.results[0].retryable
+    assert [one.reference for one in world.live(Kind.INVOICE)] == [""]
+    renumbered = invoice(number="SH-1001-1001")
+    assert counted(world.load(renumbered)) == {"created": 1}
+
+
+def test_a_number_that_already_stands_for_another_record_of_ours_is_refused_before_it_is_sent(world: World) -> None:
+    report = world.load(item(1, code="MUG"), item(2, code="MUG"))
+
+    assert outcomes(report) == ["created", "failed"]
+    assert "MUG already stands for Shopify's item 1" in report.results[1].reason
+    assert outcomes(world.load(item(3, code="MUG"))) == ["failed"]
+    assert len(world.live(Kind.ITEM)) == 1
+
+
+def test_two_customers_of_one_name_get_two_contacts_in_one_load(world: World) -> None:
+    report = world.load(contact(1, name="Sam Lee"), contact(2, name="sam lee"))
+
+    assert counted(report) == {"created": 2}
+    assert sorted(one.name for one in world.live(Kind.CONTACT)) == ["Sam Lee", "sam lee (2)"]
+    assert json.loads(world.store.mapped(Kind.CONTACT)["2"].payload)["name"] == "sam lee (2)"
+    assert world.store.errors() == []
+
+
+def test_a_name_that_stays_taken_is_told_without_repeating_it(world: World) -> None:
+    world.load(contact(8, name="Sam Lee"), contact(9, name="Sam Lee (2)"))
+
+    report = world.load(contact(2, name="Sam Lee"))
+
+    assert counted(report) == {"failed": 1}
+    assert "Sam" not in report.results[0].reason
+    assert report.results[0].retryable
+
+
+def test_a_payment_of_ours_that_a_person_deleted_is_reported_and_not_made_again(world: World) -> None:
+    bill = invoice()
+    world.load(contact(), bill)
+    world.fault(FaultKind.SERVER_ERROR_AFTER_COMMIT, path="/Payments", method="PUT")
+    assert counted(world.load(payment(bill))) == {"postponed": 1}
+    world.person.delete_payment(world.live(Kind.PAYMENT)[0])
+    world.wait(601)
+
+    report = world.load(payment(bill))
+
+    assert counted(report) == {"failed": 1}
+    assert "deleted by a person" in report.results[0].reason
+    assert world.live(Kind.PAYMENT) == []
+
+
+def test_a_record_xero_cannot_read_is_found_by_halving_and_the_others_get_through(world: World) -> None:
+    world.load(*[contact(number) for number in range(1, 9)])
+    world.books.contacts.pop(world.store.mapped(Kind.CONTACT)["5"].xero_id)
+
+    report = world.load(*[contact(number, name=f"New {number}") for number in range(1, 9)], action=Action.UPDATE)
+
+    assert counted(report) == {"updated": 7, "failed": 1}
+    (failed,) = [one for one in report.results if one.outcome is LoadOutcome.FAILED]
+    assert failed.shopify_id == "5"
+    assert "resource you're looking for" in failed.reason or "404" in failed.reason
+
+
+def test_a_record_that_makes_xero_fail_every_time_ends_up_alone(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.SERVER_ERROR, body="SH-1003", method="PUT", times=None)
+    bills = [invoice(number) for number in range(1001, 1013)]
+
+    for _ in range(4):
+        report = world.load(*bills)
+        world.wait(601)
+
+    assert counted(report) == {"unchanged": 11, "postponed": 1}
+    assert len(world.live(Kind.INVOICE)) == 11
+    (error,) = world.store.errors()
+    assert (error.shopify_id, error.attempts, error.retryable) == ("1003/1", 3, True)
+    assert "no usable answer 3 times, the last time to this record alone: Xero answered 500" in error.reason
+    world.load(*bills)
+    assert world.store.errors()[0].attempts == 4
+    world.faults.clear()
+    world.wait(601)
+    assert counted(world.load(*bills)) == {"unchanged": 11, "created": 1}
+    assert world.store.errors() == []
+
+
+# -- adoption ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_xero_already_holds_under_our_key_is_only_mapped(world: World, tmp_path: object) -> None:
+    records = everything()[:-1]
+    world.load(*records)
+    world.store = StateStore(f"sqlite:///{tmp_path}/rebuilt.db", world.clock)
+    world.url = f"sqlite:///{tmp_path}/rebuilt.db"
+    world.restart()
+    world.mirror.refresh(Kind, timedelta(0))
+    calls = world.client.calls
+    ids = {record.natural_key: "" for record in records}
+    for kind in Kind:
+        ids |= {row.natural_key: row.xero_id for row in world.store.mirror(kind)}
+
+    for record in records:
+        report = world.load(record, action=Action.ADOPT, xero_id=ids[record.natural_key])
+        assert counted(report) == {"adopted": 1}, report
+
+    assert world.client.calls == calls
+    assert counted(world.load(*records)) == {"unchanged": 6}
+
+
+def test_a_persons_contact_gets_our_number_and_nothing_else(world: World) -> None:
+    theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com", FirstName="A.")
+    world.mirror.sweep(Kind.CONTACT)
+
+    report = world.load(contact(first_name="Aroha", phone="021"), action=Action.ADOPT, xero_id=theirs)
+
+    assert counted(report) == {"adopted": 1}
+    (person,) = world.live(Kind.CONTACT)
+    assert (person.number, person.texts["FirstName"], person.phones) == ("shopify:1", "A.", {})
+    assert counted(world.load(contact(first_name="Aroha", phone="021"))) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("fault", [FaultKind.SERVER_ERROR, FaultKind.SERVER_ERROR_AFTER_COMMIT])
+def test_an_adoption_without_an_answer_is_read_back(world: World, fault: FaultKind) -> None:
+    theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com")
+    world.mirror.sweep(Kind.CONTACT)
+    world.fault(fault, path="/Contacts", method="POST")
+
+    assert counted(world.load(contact(), action=Action.ADOPT, xero_id=theirs)) == {"postponed": 1}
+    world.wait(601)
+    world.load(contact(), action=Action.ADOPT, xero_id=theirs)
+
+    assert [one.number for one in world.live(Kind.CONTACT)] == ["shopify:1"]
+    assert world.store.mapped(Kind.CONTACT)["1"].xero_id == theirs
+
+
+def test_a_contact_cannot_be_adopted_while_another_one_bears_our_number(world: World) -> None:
+    world.load(contact(1, name="First"))
+    theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com")
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.mirror.sweep(Kind.CONTACT)
+
+    report = world.load(contact(), action=Action.ADOPT, xero_id=theirs)
+
+    assert counted(report) == {"failed": 1}
+    assert "another record in Xero bears shopify:1" in report.results[0].reason
+
+
+def test_a_record_is_not_adopted_if_the_mirror_no_longer_shows_it_or_it_stands_for_another(world: World) -> None:
+    assert "no longer shows it" in world.load(contact(), action=Action.ADOPT, xero_id="x").results[0].reason
+    world.load(item(1, code="MUG"))
+    mug = world.store.mapped(Kind.ITEM)["1"].xero_id
+
+    report = world.load(item(2, code="CUP"), action=Action.ADOPT, xero_id=mug)
+
+    assert "already stands for item 1" in report.results[0].reason
+
+
+def test_a_tracked_item_is_never_touched(world: World) -> None:
+    world.load(item(1, code="MUG"))
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.mirror.sweep(Kind.ITEM)
+    (row,) = world.store.mirror(Kind.ITEM)
+    tracked = row.model_copy(
+        update={"payload": row.payload.replace('"IsTrackedAsInventory":false', '"IsTrackedAsInventory":true')}
+    )
+    world.store.update_mirror(Kind.ITEM, [tracked], None)
+
+    report = world.load(item(1, code="MUG"), action=Action.ADOPT, xero_id=row.xero_id)
+
+    assert "tracked or not sold" in report.results[0].reason
+
+
+def test_a_document_to_be_adopted_must_be_ours_and_alive(world: World) -> None:
+    world.load(contact(), invoice())
+    document = world.live(Kind.INVOICE)[0]
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.mirror.sweep(Kind.INVOICE)
+
+    other = invoice(reference="#1001 shopify:1001/other")
+    assert (
+        "belongs to another document" in world.load(other, action=Action.ADOPT, xero_id=document.id).results[0].reason
+    )
+
+    world.url = world.url.replace("rebuilt.db", "again.db")
+    world.restart()
+    world.person.void_document(document)
+    world.mirror.sweep(Kind.INVOICE)
+    report = world.load(invoice(), action=Action.ADOPT, xero_id=document.id)
+    assert "voided by a person" in report.results[0].reason
+
+
+# -- what stops a load -------------------------------------------------------------------------------------------------
+
+
+def test_a_tenth_of_the_day_is_kept_and_the_next_day_goes_on(world: World) -> None:
+    world.load(contact())
+    world.options.day_limit = 105
+    world.wait(86_400)
+    bills = [invoice(number) for number in range(1001, 1401)]
+
+    report = world.load(*bills)
+
+    assert counted(report) == {"created": 250, "postponed": 150}
+    assert report.calls == 5
+    assert "kept for reading back" in report.results[-1].reason
+    world.wait(86_400)
+    assert counted(world.load(*bills)) == {"unchanged": 250, "created": 150}
+
+
+def test_a_day_limit_said_by_xero_postpones_the_rest(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.DAY_LIMIT, retry_after=66_975, path="/Invoices", after=1)
+    bills = [invoice(number) for number in range(1001, 1151)]
+
+    report = world.load(*bills)
+
+    assert counted(report) == {"created": 50, "postponed": 100}
+    assert world.clock.now() - datetime(2026, 9, 22, tzinfo=UTC) < timedelta(minutes=5)
+    world.wait(86_400)
+    assert counted(world.load(*bills)) == {"unchanged": 50, "created": 100}
+
+
+def test_three_requests_without_a_usable_answer_end_the_load(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.SERVER_ERROR, path="/Invoices", method="PUT", times=None)
+
+    report = world.load(*[invoice(number) for number in range(1001, 1301)])
+
+    assert counted(report) == {"postponed": 300}
+    assert report.calls == 3
+    assert "3 times in a row" in report.results[-1].reason
+
+
+def test_an_unreachable_xero_leaves_everything_planned(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.UNREACHABLE, path="/api.xro", times=None)
+
+    report = world.load(invoice())
+
+    assert counted(report) == {"postponed": 1}
+    assert "cannot be reached" in report.results[0].reason
+    world.faults.clear()
+    assert counted(world.load(invoice())) == {"created": 1}
+
+
+def test_a_limit_that_stays_reached_ends_the_load(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.MINUTE_LIMIT, path="/Invoices", retry_after=100, times=None)
+
+    report = world.load(invoice())
+
+    assert counted(report) == {"postponed": 1}
+    assert "stayed reached" in report.results[0].reason
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_connection_that_may_not_write_stops_the_load_and_loses_nothing(world: World, status: int) -> None:
+    world.load(contact())
+    world.fault(FaultKind.ANSWER, status=status, path="/Invoices", times=None)
+
+    with pytest.raises(XeroDeniedError, match=str(status)):
+        world.load(invoice())
+
+    assert [one.state for one in world.store.journal.in_state(OperationState.PLANNED)] == [OperationState.PLANNED]
+    world.faults.clear()
+    assert counted(world.load(invoice())) == {"created": 1}
+
+
+def test_a_path_that_xero_does_not_know_is_not_blamed_on_the_records(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.ANSWER, status=404, path="/Invoices")
+
+    assert "does not know the path" in world.load(invoice()).results[0].reason
+    assert counted(world.load(invoice())) == {"created": 1}
+
+
+def test_a_key_used_twice_stops_the_load_as_our_own_mistake(world: World) -> None:
+    world.load(contact())
+    told = {"Message": "Idempotency Key: k is used with a different request.", "ErrorNumber": 10}
+    world.fault(FaultKind.ANSWER, status=400, path="/Invoices", answer=json.dumps(told))
+
+    with pytest.raises(XeroError, match="two requests"):
+        world.load(invoice())
+
+    world.wait(601)
+    assert counted(world.load(invoice())) == {"created": 1}
+
+
+def test_a_refusal_of_the_whole_request_is_read_back_because_some_of_it_may_be_saved(world: World) -> None:
+    world.load(contact())
+    told = json.dumps({"ErrorNumber": 10, "Message": "A validation exception occurred", "Elements": []})
+    world.fault(FaultKind.ANSWER_AFTER_COMMIT, status=400, path="/Invoices", answer=told)
+
+    assert counted(world.load(invoice())) == {"postponed": 1}
+    world.wait(601)
+    assert counted(world.load(invoice())) == {"unchanged": 1}
+
+
+def test_a_number_that_xero_calls_taken_and_does_not_show_is_never_sent_again_and_ends_with_a_person(
+    world: World,
+) -> None:
+    world.load(contact())
+    element = {"InvoiceNumber": "SH-1001", "ValidationErrors": [{"Message": "Invoice # must be unique."}]}
+    told = json.dumps({"Invoices": [element | {"StatusAttributeString": "ERROR"}]})
+    world.fault(FaultKind.ANSWER, status=200, path="/Invoices", method="PUT", answer=told)
+
+    assert counted(world.load(invoice())) == {"postponed": 1}
+    world.wait(700)
+    assert counted(world.load(invoice())) == {"postponed": 1}
+    world.wait(3600)
+    report = world.load(invoice())
+    assert counted(report) == {"failed": 1}
+    assert "does not show by what" in report.results[0].reason
+
+
+def test_only_one_loader_writes_to_a_store(world: World) -> None:
+    with world.store.writing(), pytest.raises(StoreBusyError, match="Another load is writing"):
+        world.load(contact())
+    with world.store.writing(), pytest.raises(StoreBusyError):
+        world.loader.recover()
+
+    assert counted(world.load(contact())) == {"created": 1}
+
+
+def test_a_read_that_fails_after_a_refusal_is_made_up_for_by_the_next_load(world: World) -> None:
+    world.load(contact())
+    line = invoice().lines[0].model_copy(update={"account_code": "999"})
+    world.fault(FaultKind.OFFLINE, path="/Invoices", method="GET", times=6)
+
+    assert counted(world.load(invoice(lines=(line,)))) == {"postponed": 1}
+    assert counted(world.load(invoice(lines=(line,)))) == {"failed": 1}
+
+
+def test_a_plan_that_no_longer_wants_a_record_withdraws_it(world: World) -> None:
+    world.load(invoice(1001), invoice(1002))
+    assert world.store.unfinished_days() == {DAY}
+
+    world.load(contact(), invoice(1002))
+
+    assert world.store.unfinished_days() == set()
+    assert world.store.journal.latest(Kind.INVOICE, ["1001/1"])["1001/1"].state is OperationState.WITHDRAWN
+
+
+def test_a_plan_that_finds_a_failed_record_as_wanted_resolves_the_failure(world: World) -> None:
+    world.load(contact())
+    world.load(contact(email="nobody at home"), action=Action.UPDATE)
+    assert len(world.store.errors()) == 1
+
+    xero_id = world.store.mapped(Kind.CONTACT)["1"].xero_id
+    world.load(contact(), action=Action.UNCHANGED, xero_id=xero_id)
+
+    assert world.store.errors() == []
+
+
+def test_an_allocation_whose_answer_names_no_id_is_read_from_its_credit_note(world: World) -> None:
+    records = everything()
+    rule = world.fault(FaultKind.NO_ID, path="/Allocations", method="PUT")
+
+    assert counted(world.load(*records)) == {"created": 7}
+    assert rule.fired == 1
+    (allocated,) = world.live(Kind.ALLOCATION)
+    assert world.store.mapped(Kind.ALLOCATION)["SH-1001-R2/SH-1001"].xero_id == allocated.id
+
+
+def test_an_allocation_without_id_that_cannot_be_read_at_once_is_read_back_later(world: World) -> None:
+    records = everything()
+    world.fault(FaultKind.NO_ID, path="/Allocations", method="PUT")
+    world.fault(FaultKind.OFFLINE, path="/CreditNotes/", method="GET", times=6)
+
+    assert counted(world.load(*records)) == {"created": 6, "postponed": 1}
+    world.wait(601)
+    assert counted(world.load(*records)) == {"unchanged": 7}
+
+
+def test_a_sent_row_is_durable_before_any_byte_of_a_write_leaves(world: World) -> None:
+    seen: list[str] = []
+
+    def look(request: httpx.Request) -> None:
+        if request.method == "PUT":
+            second = StateStore(world.url, world.clock)
+            seen.extend(batch.state.value for batch in second.journal.unsettled())
+
+    world.transport = Tapped(world.transport, look)
+    world.restart()
+
+    world.load(contact(), item())
+
+    assert seen == ["sent", "sent"]
