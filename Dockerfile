@@ -5,7 +5,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY shopify_xero_pipeline ./shopify_xero_pipeline
 RUN python3 -m venv /app/.venv \
  && /app/.venv/bin/python -m pip install --quiet --no-cache-dir uv==0.13.8 \
- && /app/.venv/bin/uv sync --quiet --frozen --no-dev --no-editable --no-cache --active \
+ && /app/.venv/bin/uv sync --system-certs --quiet --frozen --no-dev --no-editable --no-cache \
  && /app/.venv/bin/python -m pip uninstall --quiet --yes uv
 
 FROM python:3.11-slim

@@ -6,6 +6,7 @@ anything is written. Knows nothing of Dagster. Connections are made on first use
 the step that needs it.
 """
 
+import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -73,11 +74,15 @@ def read_policy(path: Path) -> BooksPolicy:
     """Read `books.yaml`.
 
     Raises:
-        PolicyError: the file is missing or something in it is wrong.
+        PolicyError: the file is missing, is no text, or something in it is wrong.
     """
     if not path.is_file():
         raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run where it lies.")
-    return BooksPolicy.from_yaml(path.read_text(), str(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path} cannot be read ({type(error).__name__}): it must be a text in UTF-8.") from None
+    return BooksPolicy.from_yaml(text, str(path))
 
 
 class Bookkeeper:
@@ -130,13 +135,14 @@ class Bookkeeper:
         """The state store, which belongs to one shop and one organisation for good."""
         store = StateStore(self._settings.state_url, self._clock)
         self._opened.append(store)
-        self._claim(store, "shop", self._settings.shopify_shop, "SHOPIFY_SHOP")
+        if self._settings.shopify_shop:  # without it only our own files are looked at
+            self._claim(store, "shop", self._settings.shopify_shop, "SHOPIFY_SHOP")
         return store
 
     @cached_property
     def shopify_client(self) -> ShopifyClient:
         """The connection to Shopify."""
-        self._check_settings()
+        self.check_settings()
         given = self._settings
         credentials = (
             StaticToken(given.shopify_access_token)
@@ -170,7 +176,7 @@ class Bookkeeper:
     @cached_property
     def xero_client(self) -> XeroClient:
         """The connection to Xero."""
-        self._check_settings()
+        self.check_settings()
         given = self._settings
         client = XeroClient(
             XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None),
@@ -193,6 +199,16 @@ class Bookkeeper:
         made = self.__dict__
         shopify = self.shopify_client.calls if "shopify_client" in made else 0
         return shopify, self.xero_client.calls if "xero_client" in made else 0
+
+    def check_settings(self) -> None:
+        """Refuse to work without credentials.
+
+        Raises:
+            SettingsError: naming each setting that is missing.
+        """
+        missing = self._settings.missing()
+        if missing:
+            raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
 
     def today(self) -> date:
         """Return the shop's present day."""
@@ -259,7 +275,7 @@ class Bookkeeper:
     def load(self, change_sets: Sequence[ChangeSet], run_id: str) -> dict[date, list[LoadResult]]:
         """Carry change-sets out and return, by day, what became of each record."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
-        self._claim(self.store, "organisation in Xero", self._organisation().name, "XERO_CLIENT_ID and XERO_TENANT_ID")
+        self._organisation()
         loaded = Loader(self.xero_client, self.store, self._clock, self._rng).load(change_sets, run_id)
         if loaded.calls:
             self.store.remember(WRITTEN, f"{run_id} {', '.join(sorted({one.kind for one in change_sets}))}")
@@ -288,10 +304,6 @@ class Bookkeeper:
         """Return the days with work left that may succeed by itself."""
         return self.store.unfinished_days()
 
-    def mapping_size(self) -> int:
-        """Return the number of rows of the mapping."""
-        return sum(len(self.store.mapped(kind)) for kind in Kind)
-
     def mapping_faults(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
         return faults(row for kind in Kind for row in self.store.mapped(kind).values())
@@ -304,14 +316,14 @@ class Bookkeeper:
     def _handle(self) -> str:
         return self.shop_domain.removesuffix(".myshopify.com")
 
+    @property
+    def _settings_name(self) -> str:
+        given = (self._settings.xero_client_id, self._settings.xero_tenant_id)
+        return f"organisation {hashlib.sha256('/'.join(given).encode()).hexdigest()[:12]}"
+
     def _shop_currency(self) -> str:
         known = self.store.recall("shop currency")
         return known[0] if known else self.reader.shop().currency_code
-
-    def _check_settings(self) -> None:
-        missing = self._settings.missing()
-        if missing:
-            raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
 
     def _claim(self, store: StateStore, name: str, value: str, setting: str) -> None:
         """One state store serves one shop and one organisation; another one's mapping would post everything again."""
@@ -328,6 +340,7 @@ class Bookkeeper:
         """Sweep the documents and the money if anything was written since they were last read back."""
         written, seen = self.store.recall(WRITTEN), self.store.recall(READ_BACK)
         if written is not None and (seen is None or seen[0] != written[0]):
+            self._organisation()
             Mirror(self.xero_client, self.store, self._clock).refresh(kinds, NOW)
             self.store.remember(READ_BACK, written[0])
 
@@ -367,10 +380,15 @@ class Bookkeeper:
         Mirror(self.xero_client, self.store, self._clock).refresh(kinds, FRESH)
 
     def _organisation(self, max_age: timedelta | None = None) -> Organisation:
-        """Return the organisation's settings, read again if older than asked for."""
-        known = self.store.recall("organisation")
+        """Return the organisation's settings, read again if older than asked for, or read with other credentials.
+
+        Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
+        """
+        known = self.store.recall(self._settings_name)
         if known is not None and (max_age is None or self._clock.now() - known[1] <= max_age):
             return Organisation.model_validate_json(known[0])
         organisation = read_organisation(self.xero_client)
-        self.store.remember("organisation", organisation.model_dump_json())
+        identity = organisation.short_code or organisation.name
+        self._claim(self.store, "organisation in Xero", identity, "XERO_CLIENT_ID and XERO_TENANT_ID")
+        self.store.remember(self._settings_name, organisation.model_dump_json())
         return organisation

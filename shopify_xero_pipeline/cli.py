@@ -24,8 +24,21 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    from shopify_xero_pipeline import terminal
+
+    terminal.leave_stdout_to_json(path)
+    return path
+
+
 JSON = click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, allow_dash=True), help="Also write JSON there."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, writable=True),
+    callback=_json_file,
+    help="Also write JSON there; - for standard output.",
 )
 
 
@@ -109,9 +122,10 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
             failures = runner.run("plan", days, functools.partial(terminal.advance, bar))
         plans = [] if failures else runner.plans(days)
         calls = cost.calls(plans)
-        terminal.plan(plans, calls)
-    for failure in failures:
-        click.echo(f"failed: {failure}", err=True)
+        if failures:
+            terminal.failures(failures)
+        else:
+            terminal.plan(plans, calls)
     content = {
         "days": len(days),
         "xero_write_calls": calls,
@@ -134,9 +148,11 @@ def sync(day: datetime | None, first: datetime | None, last: datetime | None, js
         runner, days = runs.Runner(bookkeeper, instance, storage), chosen(bookkeeper, day, first, last)
         with terminal.progress("syncing", len(days)) as bar:
             report = runner.sync(days, functools.partial(terminal.advance, bar))
-        terminal.days(report.days)
-        terminal.attention(report.days)
-        terminal.verdict(report)
+        terminal.failures(report.failures)
+        if report.days:
+            terminal.days(report.days)
+            terminal.attention(report.days)
+            terminal.verdict(report)
     terminal.write_json(json_file, report.summary())
     sys.exit(0 if report.succeeded else 1)
 

@@ -1,18 +1,20 @@
 """`make demo`: a fixed fortnight of a shop's trading arrives in Xero through Dagster, with a few faults on the way.
 
-Only the script of the play belongs here: which day what happens, and what is printed of it. The shop, both APIs and
-the faults are the sandbox's, the work is the product's own. The clock is injected, so the figures are the same
-everywhere; talk with the sandbox goes over real HTTP on this machine.
+The first nine days come in as one backfill, the others night by night. Only the script of the play belongs here: which
+day what happens, and what is printed of it. The shop, both APIs and the faults are the sandbox's, the work is the
+product's own. The clock is injected, so the figures are the same everywhere; talk with the sandbox goes over real HTTP
+on this machine.
 """
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +24,7 @@ from upath import UPath
 from shopify_xero_pipeline import runs, terminal
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.partitions import days_between
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox, last_saved, serving
@@ -33,6 +36,9 @@ from shopify_xero_pipeline.settings import LOCAL, Settings
 from shopify_xero_pipeline.xero.models import Invoice, Kind
 
 FIRST, LAST = date(2026, 9, 21), date(2026, 10, 4)
+FORTNIGHT = days_between(FIRST, LAST)
+SCENES = [FORTNIGHT[:9], *([day] for day in FORTNIGHT[9:])]
+COLUMNS = ("day", "orders", "docs", "paid", "money", "open", "failed", "calls")
 ZONE = ZoneInfo("Pacific/Auckland")
 
 
@@ -62,13 +68,11 @@ def play(seed: int, *, fresh: bool, json_file: Path | None) -> bool:
     started = time.monotonic()
     with _stage(home, seed) as stage:
         before = _size(stage.sandbox.books)
-        table = Table(
-            "day", "orders", "documents", "payments", "not posted", "calls", "days run", title="a fortnight of trading"
-        )
-        with terminal.progress("trading", len(days_between(FIRST, LAST))) as bar:
-            for day in days_between(FIRST, LAST):
-                report = _scene(stage, day, table, faults=not before)
-                terminal.advance(bar, day, day)
+        table = Table(*COLUMNS, title="a fortnight of trading, as each night left it")
+        with terminal.progress("trading", len(FORTNIGHT)) as bar:
+            for new_days in SCENES:
+                report = _scene(stage, new_days, table, faults=not before)
+                terminal.advance(bar, new_days[0], new_days[-1])
         report.seconds = time.monotonic() - started
         report.shopify_calls, report.xero_calls = stage.runner.bookkeeper.calls
         created = _size(stage.sandbox.books) - before
@@ -99,33 +103,41 @@ def _stage(home: Path, seed: int) -> Iterator[Stage]:
         yield Stage(clock, sandbox, runs.Runner(bookkeeper, instance, UPath(home / "assets")))
 
 
-def _scene(stage: Stage, day: date, table: Table, *, faults: bool) -> runs.Report:
-    """Let a day pass, meet its fault if it has one, and sync it twenty minutes after midnight, with any work left.
+def _scene(stage: Stage, new_days: Sequence[date], table: Table, *, faults: bool) -> runs.Report:
+    """Let days pass, meet the last one's fault, and sync them twenty minutes after midnight, with any work left over.
 
     The last night syncs the whole fortnight once more, for orders that were edited, refunded or cancelled after their
     own day.
     """
-    end = datetime.combine(day + timedelta(days=1), time_of_day(0, 20), ZONE)
-    if end > stage.clock.now():
-        stage.clock.move_to(end)
-    if faults and day in FAULTS:
-        FAULTS[day](stage, day)
-    days = days_between(FIRST, LAST) if day == LAST else sorted({day, *stage.runner.bookkeeper.unfinished_days()})
+    last = new_days[-1]
+    night = datetime.combine(last + timedelta(days=1), time_of_day(0, 20), ZONE)
+    if night > stage.clock.now():
+        stage.clock.move_to(night)
+    if faults and last in FAULTS:
+        FAULTS[last](stage, last)
+    days = FORTNIGHT if last == LAST else sorted({*new_days, *stage.runner.bookkeeper.unfinished_days()})
     report = stage.runner.sync(days)
-    _note_outcomes(stage, day, report)
-    today = [one for one in report.days if one.day == day]
-    table.add_row(
-        str(day),
-        str(sum(len(one.rows) for one in today)),
-        str(sum(row.documents for one in today for row in one.rows)),
-        str(sum(row.payments for one in today for row in one.rows)),
-        str(sum(row.outcome != "posted" for one in today for row in one.rows)),
-        f"{report.shopify_calls} + {report.xero_calls}",
-        str(len(days)),
-    )
+    _note_outcomes(stage, last, report)
+    for one in report.days:
+        if one.day in new_days:
+            calls = f"{report.shopify_calls} + {report.xero_calls}" if one.day == last else ""
+            table.add_row(*_figures(one), calls)
     for failure in report.failures:
-        terminal.console.print(f"[red]{day}: {failure}[/]")
+        terminal.console.print(f"{last}: {failure}", style="red", markup=False)
     return report
+
+
+def _figures(day: DayReconciliation) -> tuple[str, ...]:
+    documents, payments = sum(row.documents for row in day.rows), sum(row.payments for row in day.rows)
+    money = sum((row.xero_money for row in day.rows), Decimal(0))
+    failed = day.count("failed")
+    others = len(day.rows) - day.count("posted") - failed
+    return (
+        str(day.day),
+        *(str(number) for number in (len(day.rows), documents, payments)),
+        f"{money:,.2f}",
+        *(str(number) for number in (others, failed)),
+    )
 
 
 def _rate_limit(stage: Stage, day: date) -> None:
@@ -209,10 +221,10 @@ def _size(books: XeroBooks) -> int:
 
 
 FAULTS: dict[date, Callable[[Stage, date], None]] = {
-    date(2026, 9, 23): _rate_limit,
-    date(2026, 9, 25): _lost_answer,
-    date(2026, 9, 28): _expired_token,
-    date(2026, 9, 30): _archived_contact,
+    date(2026, 9, 29): _rate_limit,
+    date(2026, 9, 30): _lost_answer,
+    date(2026, 10, 1): _expired_token,
+    date(2026, 10, 2): _archived_contact,
 }
 
 

@@ -5,6 +5,7 @@ from the reconciliation the bookkeeper keeps; nothing is counted twice. Printing
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ from shopify_xero_pipeline.settings import LOCAL
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
 OnChunk = Callable[[date, date], None]
+_REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
 
 
@@ -75,11 +77,17 @@ class Report:
 
 @contextmanager
 def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance of DAGSTER_HOME (default `.local/dagster`), made with the project's settings if it is new."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str((LOCAL / "dagster").resolve())))
+    """Yield the instance of DAGSTER_HOME, made with the project's settings if it has none of its own.
+
+    The default, `.local/dagster`, always has the project's.
+    """
+    default = (LOCAL / "dagster").resolve()
+    home = Path(os.environ.get("DAGSTER_HOME") or default).expanduser().resolve()
+    os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings_file.is_file():
-        shutil.copyfile(settings_file, home / "dagster.yaml")
+    own = home / "dagster.yaml"
+    if settings_file.is_file() and (home == default or not own.exists()):
+        shutil.copyfile(settings_file, own)
     with dg.DagsterInstance.get() as instance:
         yield instance
 
@@ -108,7 +116,9 @@ class Runner:
 
         Raises:
             RunRefused: another run is writing to Xero at this moment.
+            SettingsError: credentials are missing.
         """
+        self.bookkeeper.check_settings()
         failures: list[str] = []
         for first, last in as_ranges(days):
             if job == "sync":
@@ -116,7 +126,7 @@ class Runner:
             failures += self._run(job, first, last)
             if on_chunk is not None:
                 on_chunk(first, last)
-        return failures
+        return list(dict.fromkeys(failures))
 
     def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> Report:
         """Sync days and return what came of them."""
@@ -159,11 +169,24 @@ class Runner:
 
 
 def _messages(result: dg.ExecuteInProcessResult) -> list[str]:
-    messages = []
+    """Return what failed steps say; what several say in the same words, each with its own request id, is said once."""
+    said: dict[str, str] = {}
+    steps: dict[str, list[str]] = {}
     for event in result.all_events:
         if event.is_step_failure:
-            failure = event.step_failure_data
-            told = failure.user_failure_data
-            error = failure.error.message.strip() if failure.error else "failed"
-            messages.append(f"{event.step_key}: {told.description if told else error}")
+            message = _message(event)
+            words = _REQUEST.sub("", message)
+            said.setdefault(words, message)
+            steps.setdefault(words, []).append((event.step_key or "").replace("__", "/"))
+    messages = [f"{', '.join(sorted(steps[words]))}: {message}" for words, message in said.items()]
     return messages or ["the run failed before its first step; see it in the Dagster UI"]
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    failed = event.step_failure_data
+    if failed.user_failure_data and failed.user_failure_data.description:
+        return failed.user_failure_data.description
+    error = failed.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "failed"

@@ -1,8 +1,8 @@
 """Settings from the environment and from `.env`: where the two sides are, who we are to them, where our own files lie.
 
 Only reading and checking settings belongs here; what a merchant decides about the books stands in `books.yaml`.
-Secrets are kept out of `repr` and are handed to nobody but the two clients. With a sandbox's address and no
-credentials, the sandbox's own are used.
+Secrets are kept out of `repr` and are handed to nobody but the two clients. A side that has a sandbox's address and no
+credentials is given the sandbox's own.
 """
 
 import ipaddress
@@ -53,20 +53,22 @@ class Settings:
         def text(name: str, default: str = "") -> str:
             return found.get(name, "").strip() or default
 
-        sandbox = bool(text("SHOPIFY_BASE_URL") or text("XERO_BASE_URL"))
-        known = SANDBOX_SECRET if sandbox else ""
+        shopify_url = _loopback("SHOPIFY_BASE_URL", text("SHOPIFY_BASE_URL"))
+        xero_url = _loopback("XERO_BASE_URL", text("XERO_BASE_URL"))
         token = text("SHOPIFY_ACCESS_TOKEN")
-        local = LOCAL / "sandbox" if sandbox else LOCAL
+        to_shopify = SANDBOX_SECRET if shopify_url and not token else ""
+        to_xero = SANDBOX_SECRET if xero_url else ""
+        local = LOCAL / "sandbox" if shopify_url or xero_url else LOCAL
         return cls(
-            shopify_shop=text("SHOPIFY_SHOP", SANDBOX_SHOP if sandbox else ""),
-            shopify_client_id=text("SHOPIFY_CLIENT_ID", "" if token else known),
-            shopify_client_secret=text("SHOPIFY_CLIENT_SECRET", "" if token else known),
+            shopify_shop=text("SHOPIFY_SHOP", SANDBOX_SHOP if shopify_url else ""),
+            shopify_client_id=text("SHOPIFY_CLIENT_ID", to_shopify),
+            shopify_client_secret=text("SHOPIFY_CLIENT_SECRET", to_shopify),
             shopify_access_token=token,
-            xero_client_id=text("XERO_CLIENT_ID", known),
-            xero_client_secret=text("XERO_CLIENT_SECRET", known),
+            xero_client_id=text("XERO_CLIENT_ID", to_xero),
+            xero_client_secret=text("XERO_CLIENT_SECRET", to_xero),
             xero_tenant_id=text("XERO_TENANT_ID"),
-            shopify_base_url=_loopback("SHOPIFY_BASE_URL", text("SHOPIFY_BASE_URL")),
-            xero_base_url=_loopback("XERO_BASE_URL", text("XERO_BASE_URL")),
+            shopify_base_url=shopify_url,
+            xero_base_url=xero_url,
             state_url=text("STATE_URL", f"sqlite:///{local / 'state.db'}"),
             asset_storage=text("ASSET_STORAGE", str(local / "assets")),
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
@@ -74,9 +76,10 @@ class Settings:
         )
 
     @property
-    def is_sandbox(self) -> bool:
-        """Whether a sandbox stands in for either side."""
-        return bool(self.shopify_base_url or self.xero_base_url)
+    def any_given(self) -> bool:
+        """Whether anything at all says who we are to either side."""
+        shopify = self.shopify_shop, self.shopify_client_id, self.shopify_client_secret, self.shopify_access_token
+        return any((*shopify, self.xero_client_id, self.xero_client_secret))
 
     def missing(self) -> list[str]:
         """Return a sentence for each setting without which nothing can be synced."""
@@ -99,14 +102,17 @@ def _loopback(name: str, url: str) -> str:
     """Accept only addresses on this machine, so that credentials never travel to an unknown host."""
     if not url:
         return ""
-    host = urlsplit(url).hostname or ""
     try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
         local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        usable = local and parts.scheme in {"http", "https"} and parts.port != 0
     except ValueError:
-        local = False
-    if not local or urlsplit(url).scheme not in {"http", "https"}:
+        usable = False
+    if not usable:
         raise SettingsError(
-            f"{name} is for a sandbox on this machine: {url!r} is not a loopback address. Leave it unset otherwise."
+            f"{name} is for a sandbox on this machine: {url!r} is not a loopback address such as "
+            "http://127.0.0.1:8765. Leave it unset otherwise."
         )
     return url.rstrip("/")
 

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
+import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -20,6 +21,12 @@ from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 console = Console(highlight=False)
+NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+
+
+def leave_stdout_to_json(path: Path | None) -> None:
+    """Print to standard error from now on if the JSON is to go to standard output, so that it can be piped on."""
+    console.stderr = _is_stdout(path)
 
 
 def write_json(path: Path | None, content: object) -> None:
@@ -27,10 +34,11 @@ def write_json(path: Path | None, content: object) -> None:
     if path is None:
         return
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    if str(path) == "-":
-        print(text)
+    if _is_stdout(path):
+        click.echo(text)
     else:
-        path.write_text(text + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -60,16 +68,19 @@ def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
 
 
 def days(found: Sequence[DayReconciliation]) -> None:
-    """Print the three columns by day: orders by outcome, documents, money, differences."""
-    table = Table("day", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments",
-                  "sales", "in Xero", "difference")  # fmt: skip
+    """Print the days: orders, how many are posted and what of the others, documents, money, differences."""
+    if not found:
+        console.print("no day has been compared yet")
+        return
+    table = Table()
+    for name in ("day", "orders", "posted", "not posted", "docs", "paid", "sales in Xero", "diff"):
+        table.add_column(name, no_wrap=name != "not posted")
     for day in found:
-        outcomes = (day.count(name) for name in ("posted", "waiting", "skipped", "blocked", "failed"))
-        table.add_row(
-            str(day.day), str(len(day.rows)), *(_count(number) for number in outcomes),
-            str(sum(row.documents for row in day.rows)), str(sum(row.payments for row in day.rows)),
-            *_money(day), f"{day.difference:.2f}",
-        )  # fmt: skip
+        others = [f"{day.count(name)} {name}" for name in NOT_POSTED if day.count(name)]
+        documents = sum(row.documents for row in day.rows)
+        payments = sum(row.payments for row in day.rows)
+        counts = (str(len(day.rows)), str(day.count("posted")), ", ".join(others), str(documents), str(payments))
+        table.add_row(str(day.day), *counts, _sales(day), f"{day.difference:.2f}")
     console.print(table)
 
 
@@ -80,7 +91,7 @@ def attention(found: Iterable[DayReconciliation]) -> None:
         return
     table = Table("day", "order", "outcome", "reason", title="orders that need a look")
     for day, row in rows:
-        table.add_row(str(day), row.order_name, row.outcome, _why(row))
+        table.add_row(str(day), escape(row.order_name), row.outcome, escape(_why(row)))
     console.print(table)
 
 
@@ -93,14 +104,19 @@ def errors(found: Sequence[SyncError]) -> None:
     for error in found:
         retry = "yes" if error.retryable else "no"
         name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
-        table.add_row(str(error.partition), name, error.reason, retry, str(error.attempts), error.correlation_id or "")
+        request = error.correlation_id or ""
+        table.add_row(str(error.partition), escape(name), escape(error.reason), retry, str(error.attempts), request)
     console.print(table)
+
+
+def failures(found: Iterable[str]) -> None:
+    """Print why steps failed, to standard error."""
+    for failure in found:
+        click.echo(f"failed: {failure}", err=True)
 
 
 def verdict(report: Report) -> None:
     """Print the figures of a sync and whether the books agree."""
-    for failure in report.failures:
-        console.print(f"[red]failed[/] {failure}")
     figures = report.summary()
     shown = ("orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments")
     console.print("  ".join(f"{name} {figures[name]}" for name in shown))
@@ -114,7 +130,7 @@ def verdict(report: Report) -> None:
 def facts(found: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
     for name, value in found.items():
-        console.print(f"{name:<24} {value}")
+        console.print(f"{name:<24} {value}", markup=False)
 
 
 def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:
@@ -124,7 +140,8 @@ def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:
             if line.action is not Action.UNCHANGED:
                 amount = "" if line.amount is None else f"{line.amount:.2f} {line.currency}"
                 name = f"{line.kind.value.replace('_', ' ')} {line.natural_key}"
-                table.add_row(str(change_set.day), line.action.value, name, line.order_name or "", amount, line.reason)
+                order, why = escape(line.order_name or ""), escape(line.reason)
+                table.add_row(str(change_set.day), line.action.value, escape(name), order, amount, why)
     if table.row_count:
         console.print(table)
 
@@ -133,17 +150,14 @@ def _why(row: OrderRow) -> str:
     return "; ".join(filter(None, (row.reason, *row.problems)))
 
 
-def _money(day: DayReconciliation) -> tuple[str, str]:
-    posted = [
-        {"currency": row.currency, "sales": row.sales, "xero": row.xero_sales}
-        for row in day.rows
-        if row.outcome == "posted"
-    ]
-    sums = totals(posted, ["currency"], ["sales", "xero"]).to_dict("records")
-    return (
-        "\n".join(f"{record['sales']:,.2f} {record['currency']}" for record in sums) or f"{Decimal(0):.2f}",
-        "\n".join(f"{record['xero']:,.2f} {record['currency']}" for record in sums) or f"{Decimal(0):.2f}",
-    )
+def _sales(day: DayReconciliation) -> str:
+    posted = [{"currency": row.currency, "xero": row.xero_sales} for row in day.rows if row.outcome == "posted"]
+    sums = totals(posted, ["currency"], ["xero"]).to_dict("records")
+    return "\n".join(f"{record['xero']:,.2f} {record['currency']}" for record in sums)
+
+
+def _is_stdout(path: Path | None) -> bool:
+    return str(path) == "-"
 
 
 def _count(number: int) -> str:

@@ -23,7 +23,7 @@ def run(port: int, sandbox_port: int) -> int:
         SettingsError: some credentials are given and others are missing.
     """
     settings = Settings.from_environment(os.environ)
-    alone = not (settings.shopify_shop or settings.shopify_access_token or settings.xero_client_id)
+    alone = not settings.any_given
     if not alone and settings.missing():
         raise SettingsError(" ".join(settings.missing()))
     environ = {**os.environ, "AUTOMATION": os.environ.get("AUTOMATION", "on")}
@@ -73,4 +73,12 @@ def _watch(processes: Sequence[subprocess.Popen[bytes]]) -> int:
         for process in processes:
             process.send_signal(signal.SIGTERM)
         for process in processes:
-            process.wait(timeout=30)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

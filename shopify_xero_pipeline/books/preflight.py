@@ -1,7 +1,7 @@
 """Whether Xero has what `books.yaml` names: every account and tax type, active and of the right kind.
 
-Only the comparison of policy and organisation belongs here; `doctor` and the first step of a run show its sentences.
-Each names the setting and what to do.
+Only the comparison of policy and organisation belongs here; the first step of a run that would write shows its
+sentences. Each names the setting and what to do.
 """
 
 from collections.abc import Iterator, Sequence

@@ -8,6 +8,7 @@ again. Files are readable by their owner alone, as orders carry names and addres
 import json
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -55,11 +56,17 @@ class JsonIOManager(dg.IOManager):
 
 
 def _write(path: UPath, content: bytes) -> None:
-    """Write to a neighbour and rename, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f"{path.name}.partial")
+    """Write a file whole or not at all; on a disk only its owner may read it, whatever the umask says."""
+    if path.protocol not in {"", "file"}:
+        path.write_bytes(content)  # a bucket shows an object when it is complete, and knows its own readers
+        return
+    file = Path(path.path)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = file.with_name(f"{file.name}.partial")
+    partial.touch(mode=0o600)
+    partial.chmod(0o600)
     partial.write_bytes(content)
-    partial.rename(path)
+    partial.replace(file)
 
 
 def _plain(value: object) -> object:

@@ -66,10 +66,10 @@ def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
     planned = [line for line in plan.changes if line.action in {Action.CREATE, Action.ADOPT}]
     return {
         "dagster/row_count": len(plan.changes),
-        **{action.value: counts[action] for action in Action},
         "plan": _table(_plan_record(line) for line in telling),
         "diff": dg.MetadataValue.md(_diff(telling, links)),
         "money planned": money_table(by_currency((line.currency, line.amount) for line in planned)),
+        **{action.value: counts[action] for action in Action},
     }
 
 
@@ -80,9 +80,9 @@ def load(results: Sequence[LoadResult], links: Links) -> dict[str, Any]:
     outcomes = ("created", "updated", "adopted", "unchanged", "failed", "postponed")
     return {
         "dagster/row_count": len(results),
-        **{outcome: counts[outcome] for outcome in outcomes},
-        "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
         "failures": failures(results, links),
+        "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
+        **{outcome: counts[outcome] for outcome in outcomes},
     }
 
 
@@ -115,13 +115,13 @@ def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
     outcomes = ("posted", "waiting", "skipped", "blocked", "failed")
     return {
         "dagster/row_count": len(day.rows),
-        **{outcome: day.count(outcome) for outcome in outcomes},
+        "columns": dg.MetadataValue.md(_columns(day)),
+        "not equal": order_table(day.unequal, links),
+        "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
         "difference": _plain(day.difference),
         "lost": day.lost,
         "extra": day.extra,
-        "columns": dg.MetadataValue.md(_columns(day)),
-        "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
-        "not equal": order_table(day.unequal, links),
+        **{outcome: day.count(outcome) for outcome in outcomes},
     }
 
 
@@ -188,18 +188,17 @@ def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
 
 
 def _failure(result: LoadResult, links: Links) -> str:
-    record = links.xero(
-        Kind(result.kind), result.xero_id, _label(Kind(result.kind), result.natural_key, result.shopify_id)
-    )
+    label = _label(Kind(result.kind), result.natural_key, result.shopify_id)
+    record = links.xero(Kind(result.kind), result.xero_id, _cell(label))
     retry = "yes" if result.retryable else "no"
-    order = links.order(result.order_id, result.order_name)
+    order = links.order(result.order_id, _cell(result.order_name or ""))
     cells = (order, record, _cell(result.reason), retry, str(result.attempts), result.correlation_id or "")
     return f"| {' | '.join(cells)} |"
 
 
 def _order(row: OrderRow, links: Links) -> str:
     cells = (
-        links.order(row.order_id, row.order_name),
+        links.order(row.order_id, _cell(row.order_name)),
         row.outcome,
         _cell(row.reason),
         f"{row.sales} / {row.money}",

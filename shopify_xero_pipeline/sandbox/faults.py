@@ -3,7 +3,7 @@
 A `Fault` names the calls it waits for and what happens to them; `Faults` holds them, wraps an app and says how often
 each one fired. What goes wrong inside the books (a person voids an invoice, a lock date moves) is not here:
 `xero/people.py`. Xero remembers a 500 under its Idempotency-Key (Xero fact sheet 4), so its app carries out those two
-kinds itself.
+kinds itself, and so it does the refusal of single records of a batch.
 """
 
 import json
@@ -25,6 +25,9 @@ from shopify_xero_pipeline.sandbox.transport import IN_PROCESS, ASGIApp, Message
 
 SERVER_ERROR_HINT = "sandbox.server_error"
 """Scope key, `before` or `after`: Xero's app answers 500 before or after it has committed, and remembers it."""
+
+REFUSAL_HINT = "sandbox.refusal"
+"""Scope key, a text and a message: Xero's app refuses every record that holds the text, with that message."""
 
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 
@@ -48,6 +51,7 @@ class FaultKind(StrEnum):
     TRUNCATED = "truncated"  # *
     SHUFFLED = "shuffled"  # *
     NO_ID = "no_id"  # *
+    REFUSED = "refused"
     ANSWER = "answer"
     ANSWER_AFTER_COMMIT = "answer_after_commit"  # *
 
@@ -65,7 +69,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         retry_after: seconds named by a minute or day limit; None sends no header. The other kinds never send one.
         status: status of `answer` and `answer_after_commit`.
         headers: headers of the same two kinds.
-        answer: body of the same two kinds.
+        answer: body of the same two kinds; of `refused`, what Xero says of each record that holds `body`.
         seed: of the shuffle; the result is never the order asked for if there are two or more elements.
         fired: how often it fired so far.
         seen: how many matching calls came so far.
@@ -220,6 +224,9 @@ class _Call:
         kind = fault.kind
         if kind in (FaultKind.SERVER_ERROR, FaultKind.SERVER_ERROR_AFTER_COMMIT):
             await self._server_error(after_commit=kind is FaultKind.SERVER_ERROR_AFTER_COMMIT)
+        elif kind is FaultKind.REFUSED:
+            self._scope[REFUSAL_HINT] = (fault.body, fault.answer or "Refused by a fault of the sandbox.")
+            await self.passes()
         elif kind in _LOST:
             await self._lose(kind)
         elif kind in _SPOILED:

@@ -92,7 +92,7 @@ def json_object(response: httpx.Response, now: datetime) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise ShopifyUnavailable(
-            "Shopify answered with something that is not JSON, or with half of it.",
+            "Shopify answered with something that is not JSON, or with half of it. Try again later.",
             status=response.status_code,
             request_id=request_id_of(response),
         )

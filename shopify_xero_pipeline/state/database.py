@@ -45,10 +45,18 @@ def store_path(url: str) -> Path:
 
 
 def open_engine(path: Path) -> Engine:
-    """Return an engine on an SQLite file that only its owner may read, created if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
+    """Return an engine on an SQLite file that only its owner may read, created if it is missing.
+
+    Raises:
+        StoreUrlError: the file cannot be made, or is no SQLite file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        _look_at_head(path)
+    except (OSError, sqlite3.DatabaseError) as problem:
+        raise StoreUrlError(f"STATE_URL names {path}, which cannot be used as a state store: {problem}.") from None
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT})
     event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin_immediate)
@@ -82,6 +90,11 @@ def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
     rest = iter(values)
     while chunk := tuple(islice(rest, size)):
         yield chunk
+
+
+def _look_at_head(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
 
 
 def _durable(connection: Any, _record: Any) -> None:

@@ -211,6 +211,15 @@ def test_a_500_before_the_commit_leaves_nothing_and_is_remembered_too(xero: Call
     assert xero.books.documents == {}
 
 
+def test_a_marked_record_is_refused_with_the_given_words_and_the_rest_of_its_batch_is_saved(xero: Caller) -> None:
+    xero.faults.add(Fault(kind=FaultKind.REFUSED, path="/Invoices", body="SH-2", answer="No."))
+    batch = {"Invoices": [invoice(InvoiceNumber="SH-1"), invoice(InvoiceNumber="SH-2")]}
+    answer = xero.send("PUT", "Invoices?summarizeErrors=false", batch).json()["Invoices"]
+    assert [one["StatusAttributeString"] for one in answer] == ["OK", "ERROR"]
+    assert answer[1]["ValidationErrors"] == [{"Message": "No."}]
+    assert [document.number for document in xero.books.documents.values()] == ["SH-1"]
+
+
 @pytest.fixture
 def over_http(till: Till, faults: Faults) -> Iterator[httpx.Client]:
     with serving(faults.wrap(till.app)) as url, httpx.Client(base_url=url) as client:

@@ -273,3 +273,11 @@ def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
     assert store.mapped("item")["1"].checksum == "d"
     assert store.owners("item", ["x", "y"]) == {"x": "1"}
     assert store.holders("item", ["A", "B"]) == {"A": "1"}
+
+
+def test_a_file_that_is_no_database_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database at all, only words" * 40)
+    (tmp_path / "folder").mkdir()
+    for name in ("notes.txt", "folder"):
+        with pytest.raises(StoreUrlError, match=f"STATE_URL names .*{name}, which cannot be used as a state store"):
+            StateStore(f"sqlite:///{tmp_path / name}", ManualClock(datetime(2026, 9, 21, tzinfo=UTC)))

@@ -10,8 +10,10 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.xero.report import LoadOutcome
 
 POOL = "xero"
+WRITTEN = frozenset({LoadOutcome.CREATED, LoadOutcome.UPDATED, LoadOutcome.ADOPTED})
 BEFORE = {
     "contacts": [],
     "items": [],
@@ -57,7 +59,9 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         with told_to_people():
             done = bookkeeper.load(typed_plans(plans), run_id=context.run.run_id)
         links = show.Links(bookkeeper.shop_domain)
-        context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows": bookkeeper.mapping_size()}))
+        written = sum(result.outcome in WRITTEN for results in done.values() for result in results)
+        if written:
+            context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows written": written}))
         checks = {
             day: (show.all_in(results), {"failures": show.failures(results, links)}) for day, results in done.items()
         }

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.sandbox.faults import SERVER_ERROR_HINT
+from shopify_xero_pipeline.sandbox.faults import REFUSAL_HINT, SERVER_ERROR_HINT
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply, not_found, server_error
 from shopify_xero_pipeline.sandbox.xero.api import Api
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
@@ -106,7 +106,7 @@ class XeroSandbox:
         if "application/json" not in request.headers.get("accept", ""):
             return _WANTS_XML
         query = {name.lower(): text for name, text in request.query_params.items()}
-        call = Call(request.method, path, query, request.headers, body)
+        call = Call(request.method, path, query, request.headers, body, request.scope.get(REFUSAL_HINT))
         hint = request.scope.get(SERVER_ERROR_HINT)
 
         def act() -> Reply:

@@ -19,7 +19,7 @@ from shopify_xero_pipeline.sandbox.xero.answers import (
     unreadable,
 )
 from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
-from shopify_xero_pipeline.sandbox.xero.wire import Json, decode, ms_date
+from shopify_xero_pipeline.sandbox.xero.wire import Json, decode, encode, ms_date
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MISSPELT = "Ensure the element name has the correct case and that there are no duplicate elements of the same name."
@@ -120,6 +120,7 @@ def answer_batch(
     failed: list[Json] = []
     for element in elements:
         try:
+            _refuse_marked(call, element)
             written = write(element)
         except Rejected as rejected:
             failed.append(_failed(shape, element, rejected, summarize=summarize))
@@ -131,6 +132,16 @@ def answer_batch(
     if desk.options.shuffle_responses:
         random.Random(desk.options.shuffle_seed).shuffle(answers)
     return json_reply(envelope(desk) | {shape.collection: answers})
+
+
+def _refuse_marked(call: Call, element: Json) -> None:
+    """Refuse a record that a fault has marked.
+
+    Raises:
+        Rejected: it is marked.
+    """
+    if call.refusal is not None and call.refusal[0] in encode(element).decode():
+        raise Rejected(call.refusal[1])
 
 
 def validation_exception(elements: list[Json]) -> Json:

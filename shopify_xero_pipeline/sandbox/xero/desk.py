@@ -21,13 +21,17 @@ _ZONES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A request that passed the gateway; the names of query parameters are in lower case."""
+    """A request that passed the gateway; the names of query parameters are in lower case.
+
+    `refusal` is a text and a message: records that hold the text are refused with the message.
+    """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes = b""
+    refusal: tuple[str, str] | None = None
 
     @property
     def summarize_errors(self) -> bool:

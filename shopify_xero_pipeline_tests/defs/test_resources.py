@@ -1,0 +1,50 @@
+"""Resources read the environment when a run begins, and close what they opened."""
+
+import contextlib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper, BooksProblem
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage, told_to_people
+
+
+def test_the_bookkeeper_is_opened_on_the_environments_settings_and_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOPIFY_SHOP", "goods.myshopify.com")
+    closed: list[Bookkeeper] = []
+    monkeypatch.setattr(Bookkeeper, "close", lambda self: closed.append(self))
+    opened = contextlib.contextmanager(bookkeeper_resource.resource_fn)
+    with dg.build_init_resource_context() as context, opened(context) as bookkeeper:
+        assert bookkeeper.shop_domain == "goods.myshopify.com"
+        assert closed == []
+    assert closed == [bookkeeper]
+
+
+def test_assets_are_stored_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASSET_STORAGE", str(tmp_path / "here"))
+    with dg.build_init_resource_context() as context:
+        storage = json_storage(context)
+    assert isinstance(storage, JsonIOManager)
+    days = dg.DailyPartitionsDefinition("2026-09-21")
+    with dg.build_output_context(asset_key=["a"], partition_key="2026-09-21", asset_partitions_def=days) as output:
+        storage.handle_output(output, {"2026-09-21": 1})
+    assert (tmp_path / "here" / "a" / "2026-09-21.json").read_text() == "1"
+
+
+def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_a_retry() -> None:
+    with pytest.raises(dg.Failure) as caught, told_to_people():
+        raise BooksProblem("do this")
+    assert caught.value.description == "do this"
+    assert caught.value.allow_retries is False
+    assert caught.value.__suppress_context__
+
+
+def test_what_nobody_foresaw_stays_what_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), told_to_people():
+        _ = 1 // 0

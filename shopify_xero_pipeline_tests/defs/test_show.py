@@ -1,0 +1,223 @@
+"""What the Dagster UI shows of plans, loads and days: links, caps, and nothing about a customer."""
+
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.report import LoadOutcome, LoadResult
+from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row
+
+LINKS = show.Links("goods.myshopify.com")
+ORDER_LINK = "[#1001](https://admin.shopify.com/store/goods/orders/5001)"
+
+
+def change(**given: Any) -> Change:
+    plain = {
+        "action": Action.CREATE,
+        "kind": Kind.INVOICE,
+        "shopify_id": "5001/77",
+        "natural_key": "SH-1001",
+        "order_id": "5001",
+        "order_name": "#1001",
+        "amount": Decimal("23.00"),
+        "currency": "NZD",
+    }
+    return Change.model_validate(plain | given)
+
+
+def result(**given: Any) -> LoadResult:
+    plain = {
+        "day": DAY,
+        "kind": Kind.INVOICE,
+        "shopify_id": "5001/77",
+        "natural_key": "SH-1001",
+        "order_id": "5001",
+        "order_name": "#1001",
+        "outcome": LoadOutcome.CREATED,
+        "amount": Decimal("23.00"),
+        "currency": "NZD",
+    }
+    return LoadResult.model_validate(plain | given)
+
+
+def plan(*changes: Change) -> dict[str, Any]:
+    return show.change_set(ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes), LINKS)
+
+
+def text(shown: Any) -> str:
+    assert isinstance(shown, dg.MarkdownMetadataValue)
+    return str(shown.value)
+
+
+def test_orders_link_to_the_shops_admin() -> None:
+    assert LINKS.order("5001", "#1001") == ORDER_LINK
+    assert LINKS.order("5001", None) == "[5001](https://admin.shopify.com/store/goods/orders/5001)"
+    assert LINKS.order(None, "#1001") == "#1001"
+    assert LINKS.order(None, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        (Kind.CONTACT, "https://go.xero.com/Contacts/View/x-1"),
+        (Kind.INVOICE, "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"),
+        (Kind.CREDIT_NOTE, "https://go.xero.com/AccountsReceivable/ViewCreditNote.aspx?creditNoteID=x-1"),
+    ],
+)
+def test_records_link_to_xero_once_they_are_there(kind: Kind, page: str) -> None:
+    assert LINKS.xero(kind, "x-1", "it") == f"[it]({page})"
+    assert LINKS.xero(kind, None, "it") == "it"
+
+
+def test_an_allocation_has_no_page_of_its_own() -> None:
+    assert LINKS.xero(Kind.ALLOCATION, "x-1", "it") == "it"
+
+
+def test_a_plan_shows_counts_money_a_table_and_a_diff() -> None:
+    field = FieldDiff(field="total", before="20.00", after="23.00")
+    shown = plan(
+        change(),
+        change(action=Action.UPDATE, fields=(field,), reason="the order was edited"),
+        change(action=Action.UNCHANGED, natural_key="SH-1000"),
+        change(action=Action.ADOPT, amount=Decimal("1000"), currency="AUD"),
+    )
+    assert shown["dagster/row_count"] == 4
+    assert (shown["create"], shown["update"], shown["adopt"], shown["unchanged"], shown["blocked"]) == (1, 1, 1, 1, 0)
+    assert text(shown["money planned"]) == "1,000.00 AUD  \n23.00 NZD"
+    assert [record.data["action"] for record in shown["plan"].records] == ["create", "update", "adopt"]
+    assert shown["plan"].records[0].data["amount"] == "23.00 NZD"
+    diff = text(shown["diff"])
+    assert f"**+ create invoice SH-1001** for order {ORDER_LINK}" in diff
+    assert "**~ update invoice SH-1001**" in diff
+    assert ": the order was edited\n```diff\n- total: 20.00\n+ total: 23.00\n```" in diff
+    assert "SH-1000" not in diff
+
+
+def test_a_plan_with_nothing_to_do_says_so() -> None:
+    shown = plan(change(action=Action.UNCHANGED))
+    assert text(shown["plan"]) == text(shown["diff"]) == "nothing to do"
+    assert text(shown["money planned"]) == "none"
+
+
+def test_a_record_without_key_order_or_amount_is_shown_by_its_id() -> None:
+    shown = plan(change(natural_key="", order_id=None, order_name=None, amount=None, currency=None))
+    assert text(shown["diff"]) == "**+ create invoice 5001/77**"
+    assert shown["plan"].records[0].data == {
+        "action": "create", "record": "invoice 5001/77", "order": "", "amount": "", "why": ""
+    }  # fmt: skip
+
+
+def test_a_contacts_fields_are_named_but_not_shown() -> None:
+    fields = (
+        FieldDiff(field="name", before="Aroha Ngata", after="Aroha Hill"),
+        FieldDiff(field="email", before=None, after="aroha@example.co.nz"),
+        FieldDiff(field="phone", before="", after=None),
+    )
+    shown = plan(change(kind=Kind.CONTACT, natural_key="shopify-7", fields=fields, amount=None))
+    diff = text(shown["diff"])
+    assert "- name: …\n+ name: …\n+ email: …\n- phone: " in diff
+    assert "Aroha" not in str(shown)
+    assert "example" not in str(shown)
+
+
+def test_of_51_changes_50_are_shown_and_one_is_counted() -> None:
+    shown = plan(*(change(natural_key=f"SH-{number}") for number in range(51)))
+    assert len(shown["plan"].records) == 50
+    assert text(shown["diff"]).endswith("\n\n… and 1 more")
+    assert "SH-49" in text(shown["diff"])
+    assert "SH-50" not in text(shown["diff"])
+
+
+def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides() -> None:
+    failed = result(
+        outcome=LoadOutcome.FAILED, xero_id="x-1", reason="Xero | said\nno", attempts=2, correlation_id="corr"
+    )  # fmt: skip
+    late = result(outcome=LoadOutcome.POSTPONED, retryable=True, kind=Kind.ITEM, natural_key="A|B", order_id=None,
+                  order_name=None)  # fmt: skip
+    shown = show.load([result(), result(outcome=LoadOutcome.ADOPTED), failed, late], LINKS)
+    assert (shown["dagster/row_count"], shown["created"], shown["adopted"], shown["failed"], shown["postponed"]) == (
+        4, 1, 1, 1, 1,
+    )  # fmt: skip
+    assert text(shown["money posted"]) == "46.00 NZD"
+    page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
+    assert text(shown["failures"]).splitlines()[2:] == [
+        f"| {ORDER_LINK} | [invoice SH-1001]({page}) | Xero / said no | no | 2 | corr |",
+        "|  | item A/B |  | yes | 0 |  |",
+    ]
+    assert not show.all_in([failed])
+    assert not show.all_in([late])
+
+
+def test_a_load_without_failures_says_none() -> None:
+    assert text(show.failures([result()], LINKS)) == "none"
+    assert show.all_in([result()])
+    assert show.all_in([])
+
+
+def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
+    lines = text(show.failures([result(outcome=LoadOutcome.FAILED)] * 51, LINKS)).splitlines()
+    assert len(lines) == 2 + 50 + 2
+    assert lines[-1] == "… and 1 more"
+
+
+def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equal() -> None:
+    rows = (
+        order_row(),
+        order_row(order_name="#2|3", xero_sales=Decimal("9.99"), problems=("sales: 10, 10, 9.99",)),
+        order_row(currency="AUD", sales=Decimal("1234.5")),
+        order_row(outcome="blocked", reason="no rate", order_name="#4", xero_sales=Decimal(0)),
+    )
+    shown = show.reconciliation(DayReconciliation(day=DAY, rows=rows), LINKS)
+    assert (shown["dagster/row_count"], shown["posted"], shown["blocked"]) == (4, 3, 1)
+    assert shown["difference"] == "1224.51"
+    columns = text(shown["columns"])
+    assert "| NZD | sales | 20.00 | 20.00 | 19.99 |" in columns
+    assert "| NZD | money | 20.00 | 20.00 | 20.00 |" in columns
+    assert "| AUD | sales | 1,234.50 | 10.00 | 10.00 |" in columns
+    assert "| [#4](" in text(shown["not posted"])
+    assert "| blocked | no rate |" in text(shown["not posted"])
+    assert text(shown["not equal"]).count("\n| ") == 1
+    assert "[#2/3](" in text(shown["not equal"])
+
+
+def test_a_day_on_which_nothing_is_posted_says_so() -> None:
+    shown = show.reconciliation(DayReconciliation(day=DAY, rows=()), LINKS)
+    assert text(shown["columns"]) == "nothing posted"
+    assert text(shown["not posted"]) == text(shown["not equal"]) == "none"
+
+
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        ("every_order_accounted_for", order_row(outcome="failed", reason="refused")),
+        ("every_order_accounted_for", order_row(outcome="blocked")),
+        ("totals_equal", order_row(problems=("unequal",))),
+        ("nothing_extra", order_row(extra=1)),
+        ("nothing_extra", order_row(lost=1)),
+    ],
+)
+def test_a_check_fails_for_the_orders_that_break_it_and_names_them(check: str, row: Any) -> None:
+    passed, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(order_name="#9"), row)), LINKS)
+    assert not passed
+    assert ORDER_LINK in text(shown["orders"])
+    assert "#9" not in text(shown["orders"])
+    passed, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
+    assert passed
+    assert text(shown["orders"]) == "none"
+
+
+def test_money_is_shown_by_currency() -> None:
+    assert text(show.money_table({"NZD": TEN, "AUD": Decimal("1234.5")})) == "1,234.50 AUD  \n10.00 NZD"
+    assert text(show.money_table({})) == "none"
+
+
+def test_of_extracted_records_only_the_number_is_shown() -> None:
+    assert show.rows([object(), object()]) == {"dagster/row_count": 2}
+    shown = show.orders([])
+    assert (shown["dagster/row_count"], text(shown["sales now"])) == (0, "none")

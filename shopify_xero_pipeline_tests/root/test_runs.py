@@ -1,0 +1,168 @@
+"""Runs from a command: the instance, what failed steps say, and the figures of a report."""
+
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from upath import UPath
+
+from shopify_xero_pipeline import runs
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.runs import Report, Runner
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.root.carrying import FIRST
+from shopify_xero_pipeline_tests.root.rows import order_row
+from shopify_xero_pipeline_tests.stage import Stage, at, staged
+
+SETTINGS = "telemetry: {enabled: false}\n"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path, at(FIRST + timedelta(days=1))) as stage:
+        yield stage
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    file = tmp_path / "dagster.yaml"
+    file.write_text(SETTINGS)
+    return file
+
+
+def opened(monkeypatch: pytest.MonkeyPatch, settings_file: Path) -> Path:
+    """Open the instance without its database and return its home."""
+    monkeypatch.setattr(dg.DagsterInstance, "get", staticmethod(dg.DagsterInstance.ephemeral))
+    with runs.dagster_instance(settings_file) as instance:
+        assert isinstance(instance, dg.DagsterInstance)
+    return Path(os.environ["DAGSTER_HOME"])
+
+
+def test_the_default_instance_always_has_the_projects_settings(
+    tmp_path: Path, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = opened(monkeypatch, settings_file)
+    assert home == tmp_path / ".local" / "dagster"
+    assert home.stat().st_mode & 0o777 == 0o700
+    (home / "dagster.yaml").write_text("old")
+    opened(monkeypatch, settings_file)
+    assert (home / "dagster.yaml").read_text() == SETTINGS
+
+
+def test_an_instance_with_settings_of_its_own_keeps_them(
+    tmp_path: Path, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "elsewhere")
+    home = opened(monkeypatch, settings_file)
+    assert home == tmp_path / "elsewhere"
+    assert (home / "dagster.yaml").read_text() == SETTINGS
+    (home / "dagster.yaml").write_text("storage: theirs")
+    opened(monkeypatch, settings_file)
+    assert (home / "dagster.yaml").read_text() == "storage: theirs"
+
+
+def test_a_home_without_settings_to_copy_is_fine(
+    tmp_path: Path, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_file.unlink()
+    home = opened(monkeypatch, settings_file)
+    assert list(home.iterdir()) == []
+
+
+def test_an_unforeseen_failure_is_told_by_its_cause(
+    stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_days: list[date]) -> None:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(stage.bookkeeper, "read_customers", broken)
+    (message,) = stage.runner(instance).run("plan", [FIRST])
+    assert message == "shopify/customers: ZeroDivisionError: nobody thought of this"
+
+
+def test_a_run_that_fails_before_its_first_step_says_where_to_look(
+    stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failed:
+        success = False
+        all_events: tuple[dg.DagsterEvent, ...] = ()
+
+    class Job:
+        def execute_in_process(self, **_: object) -> Failed:
+            return Failed()
+
+    runner = stage.runner(instance)
+    monkeypatch.setattr(type(runner.definitions), "resolve_job_def", lambda *_: Job())
+    chunks: list[tuple[date, date]] = []
+    far = FIRST + timedelta(days=20)
+    assert runner.run("plan", [far, FIRST], lambda first, last: chunks.append((first, last))) == [
+        "the run failed before its first step; see it in the Dagster UI"
+    ]
+    assert chunks == [(FIRST, FIRST), (far, far)]
+
+
+def test_the_plans_of_days_are_read_in_the_order_in_which_they_would_be_carried_out(
+    stage: Stage, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    line = Change(action=Action.CREATE, kind=Kind.ITEM, shopify_id="1", natural_key="CUP")
+    for name, kind in (("payments", Kind.PAYMENT), ("items", Kind.ITEM)):
+        file = tmp_path / "plans" / "changes" / name / f"{FIRST}.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(ChangeSet(kind=kind, day=FIRST, changes=(line,)).model_dump_json())
+    found = Runner(stage.bookkeeper, instance, UPath(tmp_path / "plans")).plans([FIRST, FIRST + timedelta(days=1)])
+    assert [plan.kind for plan in found] == [Kind.ITEM, Kind.PAYMENT]
+    assert found[0].changes == (line,)
+
+
+def test_a_report_sums_its_days_under_the_promised_names() -> None:
+    posted = order_row(documents=2, payments=1, xero_sales=Decimal("9.99"), problems=("sales differ",), extra=1)
+    rows = (posted, order_row(outcome="blocked", reason="no rate", lost=1), order_row(outcome="failed", reason="no"))
+    report = Report(days=[DayReconciliation(day=FIRST, rows=rows)], seconds=1.26, shopify_calls=3, xero_calls=4)
+    assert report.summary() == {
+        "days": 1,
+        "orders": 3,
+        "posted": 1,
+        "waiting": 0,
+        "skipped": 0,
+        "blocked": 1,
+        "failed": 1,
+        "documents": 4,
+        "payments": 3,
+        "difference": "0.01",
+        "duplicates": 1,
+        "lost": 1,
+        "xero_calls": 4,
+        "shopify_calls": 3,
+        "seconds": 1.3,
+        "failures": [],
+    }
+    assert not report.succeeded
+
+
+@pytest.mark.parametrize(
+    ("row", "succeeded"),
+    [
+        (order_row(), True),
+        (order_row(outcome="blocked", reason="no rate"), True),
+        (order_row(outcome="blocked"), False),
+        (order_row(outcome="failed", reason="refused"), False),
+        (order_row(problems=("unequal",)), False),
+    ],
+)
+def test_a_report_succeeds_if_every_order_is_in_xero_or_says_why_not(row: object, succeeded: bool) -> None:
+    day = DayReconciliation.model_validate({"day": FIRST, "rows": [row]})
+    assert Report(days=[day]).succeeded is succeeded
+    assert not Report(days=[day], failures=["a step failed"]).succeeded

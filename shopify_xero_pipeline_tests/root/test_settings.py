@@ -1,0 +1,118 @@
+"""What the environment says, and what is said when it says something that cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from shopify_xero_pipeline.settings import Settings, SettingsError
+
+ADDRESS = "http://127.0.0.1:8765"
+REAL = {
+    "SHOPIFY_SHOP": "goods.myshopify.com",
+    "SHOPIFY_CLIENT_ID": "shop-id",
+    "SHOPIFY_CLIENT_SECRET": "shop-secret",
+    "XERO_CLIENT_ID": "xero-id",
+    "XERO_CLIENT_SECRET": "xero-secret",
+}
+
+
+def settings(**environ: str) -> Settings:
+    return Settings.from_environment(environ, dotenv=None)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SHOPIFY_SHOP=file.myshopify.com\nXERO_CLIENT_ID=from-file\nXERO_TENANT_ID=\n")
+    found = Settings.from_environment({"SHOPIFY_SHOP": "environment.myshopify.com"}, dotenv=file)
+    assert found.shopify_shop == "environment.myshopify.com"
+    assert found.xero_client_id == "from-file"
+    assert found.xero_tenant_id == ""
+
+
+def test_a_file_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
+    assert Settings.from_environment({}, dotenv=tmp_path / ".env") == settings()
+
+
+def test_without_any_setting_the_files_lie_below_local_and_nothing_runs_by_itself() -> None:
+    found = settings()
+    assert found.state_url == "sqlite:///.local/state.db"
+    assert found.asset_storage == ".local/assets"
+    assert found.books_file == Path("books.yaml")
+    assert not found.automation
+    assert not found.any_given
+
+
+def test_a_sandboxs_address_brings_the_sandboxs_credentials_and_files_of_its_own() -> None:
+    found = settings(SHOPIFY_BASE_URL=f"{ADDRESS}/", XERO_BASE_URL=ADDRESS)
+    assert found.shopify_shop == "sandbox.myshopify.com"
+    assert found.shopify_client_id == found.shopify_client_secret == "sandbox"
+    assert found.xero_client_id == found.xero_client_secret == "sandbox"
+    assert found.shopify_base_url == ADDRESS
+    assert found.state_url == "sqlite:///.local/sandbox/state.db"
+    assert found.asset_storage == ".local/sandbox/assets"
+    assert found.missing() == []
+
+
+def test_a_static_token_needs_no_client_even_in_a_sandbox() -> None:
+    found = settings(SHOPIFY_BASE_URL=ADDRESS, SHOPIFY_ACCESS_TOKEN="token")
+    assert (found.shopify_client_id, found.shopify_client_secret) == ("", "")
+
+
+def test_the_sandboxs_credentials_are_never_meant_for_the_real_side() -> None:
+    found = settings(SHOPIFY_BASE_URL=ADDRESS)
+    assert found.xero_client_id == ""
+    assert [sentence[:29] for sentence in found.missing()] == ["Xero credentials are not set:"]
+    assert settings(XERO_BASE_URL=ADDRESS).shopify_shop == ""
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    shown = repr(settings(**REAL, SHOPIFY_ACCESS_TOKEN="shpat_1"))
+    for secret in ("shop-id", "shop-secret", "xero-id", "xero-secret", "shpat_1"):
+        assert secret not in shown
+    assert "goods.myshopify.com" in shown
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"),
+    [
+        ("SHOPIFY_SHOP", "SHOPIFY_SHOP is not set: give the shop's own domain"),
+        ("SHOPIFY_CLIENT_ID", "Shopify credentials are not set: give SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET"),
+        ("SHOPIFY_CLIENT_SECRET", "or SHOPIFY_ACCESS_TOKEN of an older custom app"),
+        ("XERO_CLIENT_ID", "Xero credentials are not set: give XERO_CLIENT_ID and XERO_CLIENT_SECRET"),
+        ("XERO_CLIENT_SECRET", "of your custom connection"),
+    ],
+)
+def test_each_missing_credential_is_named_with_what_to_give(gone: str, named: str) -> None:
+    assert settings(**REAL).missing() == []
+    (sentence,) = settings(**{name: value for name, value in REAL.items() if name != gone}).missing()
+    assert named in sentence
+
+
+@pytest.mark.parametrize("name", ["SHOPIFY_BASE_URL", "XERO_BASE_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.example.com",
+        "http://10.0.0.7:8765",
+        "http://127.0.0.1.example.com",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8765",
+        "http://[::1",
+        "http://127.0.0.1:99999",
+    ],
+)
+def test_an_address_that_is_not_on_this_machine_is_refused(name: str, address: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is for a sandbox on this machine.*Leave it unset otherwise"):
+        settings(**{name: address})
+
+
+@pytest.mark.parametrize("address", ["http://localhost:1", "http://127.8.8.8:1", "https://[::1]:1"])
+def test_every_way_to_name_this_machine_will_do(address: str) -> None:
+    assert settings(SHOPIFY_BASE_URL=address).shopify_base_url == address
+
+
+def test_automation_is_on_or_off() -> None:
+    assert settings(AUTOMATION="ON").automation
+    assert not settings(AUTOMATION="off").automation
+    with pytest.raises(SettingsError, match="AUTOMATION must be on or off, not 'maybe'"):
+        settings(AUTOMATION="maybe")

@@ -1,0 +1,152 @@
+"""What is printed: every order and record that needs a look, with its reason, and nothing crashes on nothing."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from shopify_xero_pipeline import terminal
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.root.rows import DAY, order_row, sync_error
+
+AWKWARD = "[/red] a [bold] reason [link=x]"
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "console", Console(highlight=False, width=240))
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> "Printed":
+    return Printed(capsys)
+
+
+class Printed:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def lines(self) -> list[str]:
+        """What was printed since the last look, with single spaces."""
+        return [" ".join(line.replace("│", " ").split()) for line in self._capsys.readouterr().out.splitlines()]
+
+
+def test_days_are_printed_with_their_outcomes_and_money_by_currency(printed: Printed) -> None:
+    rows = (
+        order_row(),
+        order_row(currency="AUD", sales=Decimal("1234.50"), xero_sales=Decimal("1234.49")),
+        order_row(outcome="blocked", reason="no rate", documents=0, payments=0),
+    )
+    terminal.days([DayReconciliation(day=DAY, rows=rows)])
+    lines = printed.lines()
+    assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01" in lines
+    assert "10.00 NZD" in lines
+
+
+def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:
+    terminal.days([DayReconciliation(day=DAY, rows=())])
+    assert "2026-09-21 0 0 0 0 0.00" in printed.lines()
+
+
+def test_nothing_crashes_on_nothing(printed: Printed) -> None:
+    terminal.days([])
+    terminal.attention([])
+    terminal.attention([DayReconciliation(day=DAY, rows=(order_row(),))])
+    terminal.errors([])
+    terminal.plan([], 0)
+    terminal.failures([])
+    terminal.verdict(Report())
+    terminal.facts({})
+    lines = printed.lines()
+    assert lines[0] == "no day has been compared yet"
+    assert "no failed records" in lines
+    assert "carrying it out takes 0 write calls to Xero" in lines
+    assert lines[-1] == "the books agree"
+
+
+def test_blocked_and_failed_orders_and_unequal_ones_are_listed_with_their_reasons(printed: Printed) -> None:
+    rows = (
+        order_row(order_name="#1", outcome="blocked", reason=AWKWARD),
+        order_row(order_name="[/#2]", outcome="failed", reason="refused", problems=("sales: 1, 2, 3",)),
+        order_row(order_name="#3", problems=("twice",)),
+        order_row(order_name="#4", outcome="waiting", reason="not paid"),
+    )
+    terminal.attention([DayReconciliation(day=DAY, rows=rows)])
+    lines = printed.lines()
+    assert f"2026-09-21 #1 blocked {AWKWARD}" in lines
+    assert "2026-09-21 [/#2] failed refused; sales: 1, 2, 3" in lines
+    assert "2026-09-21 #3 posted twice" in lines
+    assert not any("#4" in line for line in lines)
+
+
+def test_failed_records_are_listed_with_reason_attempts_and_xeros_name_for_the_call(printed: Printed) -> None:
+    terminal.errors(
+        [sync_error(reason=AWKWARD), sync_error(retryable=True, correlation_id=None, natural_key="[/SH-1]")]
+    )
+    lines = printed.lines()
+    assert f"2026-09-21 credit note SH-1001-R77 {AWKWARD} no 2 corr-1" in lines
+    assert any(line.startswith("2026-09-21 credit note [/SH-1] Xero refused it") for line in lines)
+
+
+def test_a_plan_is_printed_as_counts_and_every_line_that_would_do_something(printed: Printed) -> None:
+    changes = (
+        Change(action=Action.CREATE, kind=Kind.INVOICE, shopify_id="1", natural_key="SH-1", order_name="#1",
+               amount=Decimal("23.00"), currency="NZD"),
+        Change(action=Action.UNCHANGED, kind=Kind.INVOICE, shopify_id="2", natural_key="SH-2"),
+        Change(action=Action.BLOCKED, kind=Kind.INVOICE, shopify_id="3", natural_key="SH-3", reason=AWKWARD),
+    )  # fmt: skip
+    terminal.plan([ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes)], 1)
+    lines = printed.lines()
+    assert "invoice 1 · · 1 · · 1 ·" in lines
+    assert "2026-09-21 create invoice SH-1 #1 23.00 NZD" in lines
+    assert f"2026-09-21 blocked invoice SH-3 {AWKWARD}" in lines
+    assert not any("SH-2" in line for line in lines)
+
+
+def test_the_verdict_tells_the_figures(printed: Printed) -> None:
+    day = DayReconciliation(day=DAY, rows=(order_row(problems=("unequal",)),))
+    terminal.verdict(Report(days=[day], xero_calls=7))
+    lines = printed.lines()
+    assert lines[0].startswith("orders 1 posted 1 waiting 0")
+    assert "calls: Shopify 0, Xero 7" in lines[1]
+    assert lines[2] == "the books do not agree yet"
+
+
+def test_failures_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.failures(["a step: [/] said so"])
+    assert capsys.readouterr() == ("", "failed: a step: [/] said so\n")
+
+
+def test_facts_are_printed_one_a_line(printed: Printed) -> None:
+    terminal.facts({"days with work left": "[none]"})
+    assert printed.lines() == ["days with work left [none]"]
+
+
+def test_json_goes_to_a_file_to_standard_output_or_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "new" / "figures.json"
+    terminal.write_json(file, {"größe": Decimal("1.10"), "day": DAY})
+    assert json.loads(file.read_text(encoding="utf-8")) == {"größe": "1.10", "day": "2026-09-21"}
+    terminal.write_json(Path("-"), [1])
+    terminal.write_json(None, [2])
+    assert capsys.readouterr().out == "[\n  1\n]\n"
+
+
+def test_tables_make_way_for_json_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.leave_stdout_to_json(Path("-"))
+    terminal.errors([])
+    assert capsys.readouterr() == ("", "no failed records\n")
+    terminal.leave_stdout_to_json(None)
+    terminal.errors([])
+    assert capsys.readouterr() == ("no failed records\n", "")
+
+
+def test_the_bar_counts_days_by_chunk() -> None:
+    with terminal.progress("syncing", 5) as bar:
+        terminal.advance(bar, DAY, DAY + timedelta(days=2))
+        assert (bar.tasks[0].completed, bar.tasks[0].total) == (3, 5)

@@ -1,0 +1,169 @@
+"""`make up` without its processes: what would be started, with which environment, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from shopify_xero_pipeline import up
+from shopify_xero_pipeline.settings import SettingsError
+
+REAL = {
+    "SHOPIFY_SHOP": "goods.myshopify.com",
+    "SHOPIFY_ACCESS_TOKEN": "token",
+    "XERO_CLIENT_ID": "id",
+    "XERO_CLIENT_SECRET": "secret",
+}
+
+
+class Recorded:
+    """A process that was never started; `polls` are what it says until it has ended."""
+
+    started: ClassVar[list["Recorded"]] = []
+    polls: Sequence[int | None] = (None, 3)
+    stubborn = False
+
+    def __init__(self, command: Sequence[str], env: dict[str, str], preexec_fn: Callable[[], None]) -> None:
+        self.command, self.env, self.preexec_fn = list(command), env, preexec_fn
+        self.signals: list[int] = []
+        self.returncode = 0
+        self._polls = list(type(self).polls)
+        self._stubborn = type(self).stubborn
+        type(self).started.append(self)
+
+    def poll(self) -> int | None:
+        answer = self._polls.pop(0) if len(self._polls) > 1 else self._polls[0]
+        self.returncode = answer or 0
+        return answer
+
+    def send_signal(self, number: int) -> None:
+        self.signals.append(number)
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self._stubborn and timeout is not None:
+            raise subprocess.TimeoutExpired(self.command, timeout)
+        return self.returncode
+
+    def kill(self) -> None:
+        self.signals.append(signal.SIGKILL)
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Commands run to their end; processes are in `Recorded.started`."""
+    commands: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("SHOPIFY_", "XERO_", "AUTOMATION"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Recorded, "started", [])
+    monkeypatch.setattr(Recorded, "polls", (None, 3))
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: commands.append((command, options["env"])))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr("shopify_xero_pipeline.runs.dg.DagsterInstance.get", staticmethod(FakeInstance))
+    return commands
+
+
+class FakeInstance:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_it(
+    ran: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert up.run(3001, 8001) == 3
+    sandbox, dagster = Recorded.started
+    assert sandbox.command[:2] == [sys.executable, "-m"]
+    assert sandbox.command[2:6] == ["shopify_xero_pipeline.cli", "sandbox", "--port", "8001"]
+    assert dagster.command[2:] == ["dagster", "dev", "-h", "127.0.0.1", "-p", "3001", "-w", "workspace.yaml"]
+    address = "http://127.0.0.1:8001"
+    assert dagster.env["SHOPIFY_BASE_URL"] == dagster.env["XERO_BASE_URL"] == address
+    assert dagster.env["AUTOMATION"] == "on"
+    assert dagster.env["DAGSTER_HOME"] == str(tmp_path / "home")
+    said = capsys.readouterr().out
+    assert f"a sandbox stands in for both sides on {address}" in said
+    assert "Dagster UI on http://127.0.0.1:3001" in said
+
+
+def test_the_pools_limit_is_set_before_the_daemon_starts(ran: list[Any], tmp_path: Path) -> None:
+    up.run(3000, 8765)
+    ((command, environ),) = ran
+    assert command[2:] == ["dagster", "instance", "concurrency", "set", "xero", "1"]
+    assert environ["DAGSTER_HOME"] == str(tmp_path / "home")
+
+
+def test_with_credentials_no_sandbox_is_started(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in REAL.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AUTOMATION", "off")
+    up.run(3000, 8765)
+    (dagster,) = Recorded.started
+    assert "dagster" in dagster.command
+    assert "SHOPIFY_BASE_URL" not in dagster.env
+    assert dagster.env["AUTOMATION"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SHOPIFY_SHOP": "goods.myshopify.com"}, "Shopify credentials are not set.*Xero credentials are not set"),
+        ({"SHOPIFY_CLIENT_ID": "id"}, "SHOPIFY_SHOP is not set"),
+        ({"XERO_CLIENT_SECRET": "secret"}, "SHOPIFY_SHOP is not set.*give XERO_CLIENT_ID and XERO_CLIENT_SECRET"),
+        ({"SHOPIFY_BASE_URL": "http://127.0.0.1:1"}, "^Xero credentials are not set"),
+    ],
+)
+def test_credentials_given_in_part_are_refused_and_nothing_is_started(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch, given: dict[str, str], said: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=said):
+        up.run(3000, 8765)
+    assert Recorded.started == []
+    assert ran == []
+
+
+def test_when_one_process_ends_the_others_are_told_to(ran: list[Any]) -> None:
+    up.run(3000, 8765)
+    assert [process.signals for process in Recorded.started] == [[signal.SIGTERM], [signal.SIGTERM]]
+
+
+def test_a_process_that_does_not_listen_is_killed(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorded, "stubborn", True)
+    assert up.run(3000, 8765) == 3
+    assert Recorded.started[0].signals == [signal.SIGTERM, signal.SIGKILL]
+
+
+def test_ctrl_c_is_a_fine_way_to_end(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorded, "polls", (None,))
+    monkeypatch.setattr(time, "sleep", interrupted)
+    assert up.run(3000, 8765) == 0
+    assert all(process.signals == [signal.SIGTERM] for process in Recorded.started)
+
+
+def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_to: list[tuple[int, object]] = []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: set_to.append((number, handler)))
+    up.run(3000, 8765)
+    handler = next(one for number, one in set_to if number == signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        handler()  # type: ignore[operator]
+    assert ended.value.code == 0
+    set_to.clear()
+    Recorded.started[0].preexec_fn()
+    assert set_to == [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_DFL)]

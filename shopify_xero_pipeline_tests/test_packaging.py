@@ -1,0 +1,118 @@
+"""The files around the package agree with it and with each other."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from shopify_xero_pipeline.cli import main
+from shopify_xero_pipeline.definitions import defs
+
+ROOT = Path(__file__).parents[1]
+MODULE = "shopify_xero_pipeline.definitions"
+COMMAND = re.compile(r"`((?:make|shopify-xero)[^`]*)`")
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def settings_of_the_instance() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    return found
+
+
+def test_every_way_to_start_dagster_loads_the_same_module() -> None:
+    tool = pyproject()["tool"]
+    assert tool["dagster"] == {"module_name": MODULE, "code_location_name": "shopify_xero_pipeline"}
+    assert tool["dg"]["directory_type"] == "project"
+    assert tool["dg"]["project"]["root_module"] == "shopify_xero_pipeline"
+    assert tool["dg"]["project"]["code_location_target_module"] == MODULE
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    assert workspace["load_from"] == [
+        {"python_module": {"module_name": MODULE, "location_name": "shopify_xero_pipeline"}}
+    ]
+    assert MODULE in (ROOT / "Dockerfile").read_text()
+    assert callable(defs)
+
+
+def test_the_instance_lets_one_run_at_a_time_write_to_xero(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        pools = instance.get_concurrency_config().pool_config
+        assert pools.default_pool_limit == 1
+        assert pools.pool_granularity is not None
+        assert pools.pool_granularity.value == "run"
+        assert type(instance.run_coordinator).__name__ == "QueuedRunCoordinator"
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_max_retries == 1
+
+
+def test_the_instances_log_shows_this_packages_own_words() -> None:
+    assert settings_of_the_instance()["python_logs"]["managed_python_loggers"] == [MODULE.partition(".")[0]]
+
+
+def read_by_settings() -> set[str]:
+    """Return the names that `settings.py` looks up."""
+    tree = ast.parse((ROOT / "shopify_xero_pipeline" / "settings.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    looked_up = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "text"]
+    return {str(name.value) for name in looked_up if isinstance(name, ast.Constant)}
+
+
+def test_the_example_names_every_setting_and_nothing_else() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    named = [found.group(1) for line in lines if (found := re.match(r"#?([A-Z][A-Z_]+)=", line))]
+    assert len(named) == len(set(named))
+    assert set(named) == read_by_settings()
+    assert len(named) == 13
+
+
+def commands() -> list[str]:
+    readme = (ROOT / "README.md").read_text()
+    table = readme.partition("## Commands")[2].partition("\n## ")[0]
+    found = [
+        text for line in table.splitlines() if line.startswith("| `") for text in COMMAND.findall(line.split("|")[1])
+    ]
+    assert len(found) >= 8
+    return found
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_readme_names_only_commands_that_exist(command: str) -> None:
+    program, name, *options = command.replace("[", "").replace("]", "").split()
+    if program == "make":
+        assert re.search(rf"^{name}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return
+    known = {option for parameter in main.commands[name].params for option in parameter.opts}
+    assert {option for option in options if option.startswith("--")} <= known
+
+
+def test_the_readme_names_every_command() -> None:
+    named = {command.split()[1] for command in commands()}
+    assert {*main.commands} <= named
+
+
+def test_the_command_is_installed_under_the_name_the_readme_uses() -> None:
+    assert pyproject()["project"]["scripts"] == {"shopify-xero": "shopify_xero_pipeline.cli:main"}
+
+
+def test_dagster_is_pinned_to_one_version() -> None:
+    project = pyproject()
+    dependencies = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    versions = {text.partition("==")[2] for text in dependencies if text.startswith("dagster")}
+    assert versions == {dg.__version__}
+
+
+def test_json_is_written_by_the_commands_of_which_the_readme_says_so() -> None:
+    (sentence,) = re.findall(r"^(.*) take `--json FILE`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`([a-z]+)`", sentence))
+    writing = {name for name, command in main.commands.items() if any("--json" in one.opts for one in command.params)}
+    assert named == writing
