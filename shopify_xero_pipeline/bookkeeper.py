@@ -236,7 +236,12 @@ class Bookkeeper:
     ) -> list[ChangeSet]:
         """Return the change-sets of Contacts."""
         contacts = wanted.contacts(customers, orders, self.policy)
-        return self._twice((Kind.CONTACT,), lambda: plan_contacts(contacts, self._known(Kind.CONTACT)))
+        adopt = self.policy.contacts.adopt_by_email
+
+        def plan() -> list[ChangeSet]:
+            return plan_contacts(contacts, self._known(Kind.CONTACT), adopt=adopt, restore=self._restore)
+
+        return self._twice((Kind.CONTACT,), plan)
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
@@ -247,7 +252,7 @@ class Bookkeeper:
             known, base = self._known(Kind.ITEM), self._organisation().base_currency
             shop = self._shop_currency()
             items = wanted.items(products, orders, shop_currency=shop, base_currency=base, known=known)
-            return plan_records(Kind.ITEM, items, known)
+            return plan_records(Kind.ITEM, items, known, restore=self._restore)
 
         return self._twice((Kind.ITEM,), plan)
 
@@ -307,6 +312,10 @@ class Bookkeeper:
     def mapping_faults(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
         return faults(row for kind in Kind for row in self.store.mapped(kind).values())
+
+    @property
+    def _restore(self) -> bool:
+        return self.policy.on_conflict == "restore"
 
     @property
     def _zone(self) -> ZoneInfo:

@@ -1,12 +1,10 @@
 """The whole house in one process: a sandbox, a bookkeeper, and Dagster, on one clock that stands still."""
 
-import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,7 +14,7 @@ from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.runs import Runner
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox
-from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
+from shopify_xero_pipeline.sandbox.nodes import ShopSource
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.sandbox.xero.people import Person
@@ -75,19 +73,3 @@ def staged(folder: Path, now: datetime, source: ShopSource | None = None, **envi
         yield stage
     finally:
         stage.bookkeeper.close()
-
-
-def copies(node: Node, count: int) -> Iterator[Node]:
-    """Return a plain order again and again, each with ids, a name and a customer of its own."""
-    text = json.dumps(node)
-    ids = sorted({part.split('"')[0] for part in text.split("gid://shopify/")[1:]}, key=len, reverse=True)
-    shared = ("Product/", "ProductVariant/")
-    for number in range(1, count + 1):
-        copy = text
-        for one in ids:
-            if not one.startswith(shared):
-                copy = copy.replace(f"gid://shopify/{one}", f"gid://shopify/{one}{number:04d}")
-        found: dict[str, Any] = json.loads(copy)
-        found["name"] = f"#C{number}"
-        found["customer"]["displayName"] = f"Customer {number}"
-        yield found

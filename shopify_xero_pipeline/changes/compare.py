@@ -16,16 +16,19 @@ GONE = frozenset({"VOIDED", "DELETED"})
 MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
 
 
-def verdict(record: AnyRecord, mapped: MappedRecord | None, mirror: MirrorRecord | None) -> Change:
+def verdict(
+    record: AnyRecord, mapped: MappedRecord | None, mirror: MirrorRecord | None, *, restore: bool = False
+) -> Change:
     """Return what is to happen to a record.
 
     Args:
         record: what Xero shall hold.
         mapped: what we posted of it, if we did.
         mirror: what Xero shows under its Xero id (when mapped) or under its natural key (when not).
+        restore: whether a person's change of a Contact or Item is undone instead of kept and listed.
     """
     if mapped is not None:
-        return _against_mapping(record, mapped, mirror)
+        return _against_mapping(record, mapped, mirror, restore=restore)
     if mirror is not None:
         return _against_stranger(record, mirror)
     return change(Action.CREATE, record, fields=differences({}, _shown(record)))
@@ -48,29 +51,31 @@ def change(action: Action, record: AnyRecord, **details: object) -> Change:
     return line.model_copy(update=details)
 
 
-def _against_mapping(record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None) -> Change:
+def _against_mapping(record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, *, restore: bool) -> Change:
     before = parsed(mapped.payload)
     after = _kept_where_blank(before, record)
     fields = differences(before, after)
     if mirror is not None and mirror.status in GONE:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
         return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    edited = _edited_by_a_person(record, before, mirror)
+    if edited:
+        return _edited(record, mapped, edited, restore=restore)
     if not fields:
         return change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
     if isinstance(record, Contact | Item):
-        return _update(record, mapped, mirror, fields)
+        reason = f"changed in Shopify: {', '.join(field.field for field in fields)}"
+        return change(Action.UPDATE, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
     return _posted_document(record, mapped, fields)
 
 
-def _update(
-    record: Contact | Item, mapped: MappedRecord, mirror: MirrorRecord | None, fields: tuple[FieldDiff, ...]
-) -> Change:
-    edited = _edited_by_a_person(record, parsed(mapped.payload), mirror)
-    if edited:
-        reason = f"a person changed {', '.join(edited)} in Xero; Xero's copy is kept"
-        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    names = ", ".join(field.field for field in fields)
-    return change(Action.UPDATE, record, reason=f"changed in Shopify: {names}", xero_id=mapped.xero_id, fields=fields)
+def _edited(record: AnyRecord, mapped: MappedRecord, edited: tuple[FieldDiff, ...], *, restore: bool) -> Change:
+    """Both sides are listed: what a person made of it in Xero, and what we would have."""
+    names = ", ".join(field.field for field in edited)
+    action = Action.UPDATE if restore else Action.CONFLICT
+    kept = "it is restored" if restore else "Xero's copy is kept"
+    reason = f"a person changed {names} in Xero; {kept}"
+    return change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
 
 
 def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
@@ -110,16 +115,19 @@ def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, obj
     return ""
 
 
-def _edited_by_a_person(record: Contact | Item, posted: Mapping[str, object], mirror: MirrorRecord | None) -> list[str]:
-    if mirror is None:
-        return []
-    element = parsed(mirror.payload)
+def _edited_by_a_person(
+    record: AnyRecord, posted: Mapping[str, object], mirror: MirrorRecord | None
+) -> tuple[FieldDiff, ...]:
+    """Return the fields of a Contact or Item in which Xero shows something else than we posted."""
+    if mirror is None or not isinstance(record, Contact | Item):
+        return ()
+    theirs, ours = parsed(mirror.payload), record.content()
     names = {"name": "Name", "email": "EmailAddress"} if isinstance(record, Contact) else {"name": "Name"}
-    return [
-        theirs
-        for ours, theirs in names.items()
-        if posted.get(ours) and element.get(theirs) and posted[ours] != element[theirs]
-    ]
+    return tuple(
+        FieldDiff(field=name, before=str(theirs[shown]), after=str(ours.get(name, posted[name])))
+        for name, shown in names.items()
+        if posted.get(name) and theirs.get(shown) and posted[name] != theirs[shown]
+    )
 
 
 def _kept_where_blank(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:

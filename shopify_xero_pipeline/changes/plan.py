@@ -4,6 +4,7 @@ Order of days, records wanted on several days, names that clash and orders that 
 here; the verdict on a single record stands in `compare.py`, what is wanted at all in `wanted.py`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
@@ -53,20 +54,40 @@ def writes(change_sets: Iterable[ChangeSet]) -> bool:
     return any(line.action in WRITES for change_set in change_sets for line in change_set.changes)
 
 
-def plan_records(kind: Kind, wanted: Mapping[date, Sequence[AnyRecord]], known: Known) -> list[ChangeSet]:
-    """Return a change-set for each day; a record wanted on several days is planned on the first of them."""
+def plan_records(
+    kind: Kind, wanted: Mapping[date, Sequence[AnyRecord]], known: Known, *, restore: bool = False
+) -> list[ChangeSet]:
+    """Return a change-set for each day; a record wanted on several days is planned on the first of them.
+
+    Args:
+        kind: of all records.
+        wanted: records by day.
+        known: the mapping and mirror of the kind.
+        restore: whether a person's change of a Contact or Item in Xero is undone.
+    """
     first_day: dict[str, date] = {}
     return [
-        ChangeSet(kind=kind, day=day, changes=tuple(_lines(wanted[day], day, first_day, known)))
+        ChangeSet(kind=kind, day=day, changes=tuple(_lines(wanted[day], day, first_day, known, restore)))
         for day in sorted(wanted)
     ]
 
 
-def plan_contacts(wanted: Mapping[date, Sequence[Contact]], known: Known) -> list[ChangeSet]:
-    """Return the change-sets of Contacts, names made unique, people's own Contacts adopted where that is safe."""
-    names = _Names(known)
+def plan_contacts(
+    wanted: Mapping[date, Sequence[Contact]], known: Known, *, adopt: bool = True, restore: bool = False
+) -> list[ChangeSet]:
+    """Return the change-sets of Contacts, names made unique.
+
+    Args:
+        wanted: Contacts by day.
+        known: the mapping and mirror of Contacts.
+        adopt: whether a person's own Contact of the same e-mail and name becomes the customer's.
+        restore: whether a person's change of a Contact in Xero is undone.
+    """
+    adoptable = _adoptable(known) if adopt else {}
+    names = _Names(known, adoptable)
     by_day = {day: [names.settle(contact) for contact in wanted[day]] for day in sorted(wanted)}
-    return [_adopting(change_set, known) for change_set in plan_records(Kind.CONTACT, by_day, known)]
+    plans = plan_records(Kind.CONTACT, by_day, known, restore=restore)
+    return [_adopting(plan, adoptable) for plan in plans]
 
 
 def plan_orders(
@@ -96,10 +117,12 @@ def archived_contacts(known: Known) -> frozenset[str]:
     return frozenset(key for key, row in known.mapped.items() if row.xero_id in archived)
 
 
-def _lines(records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: Known) -> Iterable[Change]:
+def _lines(
+    records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: Known, restore: bool
+) -> Iterable[Change]:
     for record in records:
         planned = first_day.setdefault(record.shopify_id, day)
-        line = verdict(record, known.mapped.get(record.shopify_id), known.shown(record))
+        line = verdict(record, known.mapped.get(record.shopify_id), known.shown(record), restore=restore)
         if planned == day:
             yield line
         elif line.action in WRITES:
@@ -152,8 +175,9 @@ def _not_posted(books: OrderBooks, action: Action, reason: str) -> Change:
 class _Names:
     """Contact names in use, so that no two live Contacts are called the same; a name once given is kept."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, adoptable: Mapping[tuple[str, str], MirrorRecord]) -> None:
         self._known = known
+        self._adoptable = adoptable
         ours = {row.xero_id: key for key, row in known.mapped.items()}
         self._owner = {
             str(parsed(row.payload).get("Name", "")).casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
@@ -170,33 +194,36 @@ class _Names:
         if mapped is not None and parsed(mapped.payload).get("name") == suffixed.name:
             return suffixed
         owner = self._owner.setdefault(contact.name.casefold(), contact.shopify_id)
-        mine = owner in {contact.shopify_id, contact.contact_number} or _adoptable(contact, self._known) is not None
+        mine = owner in {contact.shopify_id, contact.contact_number} or _key(contact) in self._adoptable
         return contact if mine else suffixed
 
 
-def _adopting(change_set: ChangeSet, known: Known) -> ChangeSet:
+def _adopting(plan: ChangeSet, adoptable: Mapping[tuple[str, str], MirrorRecord]) -> ChangeSet:
     lines = []
-    for line in change_set.changes:
-        owner = _adoptable(line.record, known) if line.action is Action.CREATE else None
+    for line in plan.changes:
+        owner = adoptable.get(_key(line.record)) if line.action is Action.CREATE else None
         if owner is not None:
             reason = "a Contact of this e-mail and name is already in Xero; it gets our ContactNumber, nothing else"
             line = line.model_copy(update={"action": Action.ADOPT, "reason": reason, "xero_id": owner.xero_id})
         lines.append(line)
-    return change_set.model_copy(update={"changes": tuple(lines)})
+    return plan.model_copy(update={"changes": tuple(lines)})
 
 
-def _adoptable(record: AnyRecord | None, known: Known) -> MirrorRecord | None:
-    """Return a person's Contact to adopt: the only active one of this e-mail, unnumbered, of the same name."""
+def _adoptable(known: Known) -> dict[tuple[str, str], MirrorRecord]:
+    """Return people's Contacts to adopt, by e-mail and name: unnumbered, and the only active ones of their e-mail."""
+    by_email: dict[str, list[MirrorRecord]] = defaultdict(list)
+    for row in known.mirror:
+        if row.status == "ACTIVE":
+            by_email[_text(row, "EmailAddress").casefold()].append(row)
+    alone = [rows[0] for email, rows in by_email.items() if email and len(rows) == 1 and not rows[0].natural_key]
+    return {(_text(row, "EmailAddress").casefold(), _text(row, "Name").casefold()): row for row in alone}
+
+
+def _key(record: AnyRecord | None) -> tuple[str, str]:
+    """Return what a person's Contact must agree in to be adopted; never found for anything without an e-mail."""
     if not isinstance(record, Contact) or not record.email:
-        return None
-    bearers = [
-        row
-        for row in known.mirror
-        if row.status == "ACTIVE" and _text(row, "EmailAddress").casefold() == record.email.casefold()
-    ]
-    if len(bearers) != 1 or bearers[0].natural_key:
-        return None
-    return bearers[0] if _text(bearers[0], "Name").casefold() == record.name.casefold() else None
+        return "", ""
+    return record.email.casefold(), record.name.casefold()
 
 
 def _text(row: MirrorRecord, name: str) -> str:

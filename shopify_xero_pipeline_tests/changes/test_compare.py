@@ -56,7 +56,20 @@ def test_a_contact_a_person_renamed_in_xero_is_a_conflict_and_kept() -> None:
     theirs = shown(Kind.CONTACT, key="shopify:7", status="ACTIVE", Name="Ann Lee-Smith")
     line = verdict(contact(phone="222"), mapped(contact(phone="111")), theirs)
     assert line.action is Action.CONFLICT
-    assert line.reason == "a person changed Name in Xero; Xero's copy is kept"
+    assert line.reason == "a person changed name in Xero; Xero's copy is kept"
+    assert [(field.field, field.before, field.after) for field in line.fields] == [("name", "Ann Lee-Smith", "Ann Lee")]
+
+
+def test_a_contact_a_person_renamed_is_listed_although_shopify_did_not_change() -> None:
+    theirs = shown(Kind.CONTACT, key="shopify:7", status="ACTIVE", Name="Ann Lee-Smith")
+    assert verdict(contact(), mapped(contact()), theirs).action is Action.CONFLICT
+
+
+def test_where_the_policy_says_so_a_persons_change_of_a_contact_is_undone() -> None:
+    theirs = shown(Kind.CONTACT, key="shopify:7", status="ACTIVE", Name="Ann Lee", EmailAddress="old@example.com")
+    line = verdict(contact(email="a@example.com"), mapped(contact(email="a@example.com")), theirs, restore=True)
+    assert line.action is Action.UPDATE
+    assert line.reason == "a person changed email in Xero; it is restored"
 
 
 def test_an_update_goes_ahead_where_xero_still_shows_what_we_posted() -> None:

@@ -105,6 +105,13 @@ def test_a_persons_contact_with_the_same_name_and_e_mail_is_adopted() -> None:
     assert (line.action, line.xero_id, line.record.name) == (Action.ADOPT, "p-1", "John Smith")
 
 
+def test_where_the_policy_says_so_nobodys_contact_is_adopted() -> None:
+    theirs = known(mirror=(person("John Smith", email="john@example.com"),))
+    wanted = contact("7", "John Smith", email="john@example.com")
+    line = plan_contacts({DAY: [wanted]}, theirs, adopt=False)[0].changes[0]
+    assert (line.action, line.record.name) == (Action.CREATE, "John Smith (7)")
+
+
 def test_an_e_mail_two_people_share_adopts_nobody() -> None:
     both = (person("John Smith", email="j@example.com"), person("Jo Smith", email="j@example.com", xero_id="p-2"))
     line = plan_contacts({DAY: [contact("7", "John Smith", email="j@example.com")]}, known(mirror=both))[0].changes[0]
@@ -158,6 +165,17 @@ def test_an_order_posted_before_its_contact_was_archived_is_left_in_peace() -> N
     order = books(documents=(invoice(),))
     plans = plan_orders(Kind.INVOICE, {DAY: [order]}, known(invoice()), frozenset({"7"}))
     assert actions(plans) == [[Action.UNCHANGED]]
+
+
+def test_an_allocation_that_stands_in_the_way_of_later_money_is_named_for_a_person_to_remove() -> None:
+    note = credit_note()
+    order = books(documents=(invoice(), note), payments=(payment(),))
+    lines = plan_orders(Kind.PAYMENT, {DAY: [order]}, known(allocation(note, invoice(), "30.00")))[0].changes
+    assert [(line.kind, line.action) for line in lines] == [
+        (Kind.PAYMENT, Action.CREATE),
+        (Kind.ALLOCATION, Action.CONFLICT),
+    ]
+    assert lines[1].reason == "later money leaves no room for this Allocation; remove it in Xero and run the day again"
 
 
 def test_a_live_document_counts_before_a_voided_one_of_the_same_number() -> None:

@@ -1,0 +1,64 @@
+"""What a large day costs."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.plan import writes
+from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline_tests.root.carrying import OF_ORDERS
+from shopify_xero_pipeline_tests.stage import Stage, at, staged
+
+
+def a_plain_order(stage: Stage) -> Order:
+    """Return an order of the generated fortnight that was paid by card and left alone ever since."""
+    source = stage.sandbox.source
+    assert isinstance(source, GeneratedShop)
+    found = source.versions("orders", stage.clock.now())
+    gid = next(gid for gid in found if source.kind_of(gid) == "plain_card")
+    return stage.bookkeeper.reader.orders_by_id([gid])[0]
+
+
+def copies(order: Order, count: int) -> Iterator[Order]:
+    """Yield an order again and again, each with ids, a name and a customer of its own."""
+    text = order.model_dump_json()
+    ids = sorted({part.split('"')[0] for part in text.split("gid://shopify/")[1:]}, key=len, reverse=True)
+    own = [one for one in ids if not one.startswith(("Product/", "ProductVariant/"))]
+    for number in range(1, count + 1):
+        copy = text
+        for one in own:
+            copy = copy.replace(f"gid://shopify/{one}", f"gid://shopify/{one}{number:04d}")
+        found = Order.model_validate_json(copy)
+        assert found.customer is not None
+        customer = found.customer.model_copy(update={"display_name": f"Customer {number}"})
+        yield found.model_copy(update={"name": f"#C{number}", "customer": customer})
+
+
+def carried(keeper: Bookkeeper, orders: Mapping[date, list[Order]]) -> bool:
+    """Plan and load what the orders need, kind by kind as Dagster does, and say whether anything was to be written."""
+    families = [lambda: keeper.plan_contacts({}, orders), lambda: keeper.plan_items({}, orders)]
+    families += [lambda kind=kind: keeper.plan_orders(kind, orders) for kind in OF_ORDERS]
+    wrote = False
+    for plan in families:
+        change_sets = plan()
+        wrote = wrote or writes(change_sets)
+        keeper.load(change_sets, "run")
+    return wrote
+
+
+def test_a_thousand_new_orders_of_a_thousand_new_customers_take_at_most_a_hundred_calls(tmp_path: Path) -> None:
+    with staged(tmp_path, at(date(2026, 10, 10))) as stage:
+        keeper = stage.bookkeeper
+        orders = {date(2026, 10, 1): list(copies(a_plain_order(stage), 1000))}
+        assert carried(keeper, orders)
+        (compared,) = keeper.reconcile(orders)
+        assert compared.count("posted") == 1000
+        assert (compared.difference, compared.lost, compared.extra, compared.unequal) == (0, 0, 0, [])
+        assert len(stage.sandbox.books.contacts) == 1000
+        assert keeper.calls[1] <= 100
+        calls, size = keeper.calls[1], stage.size()
+        assert not carried(keeper, orders)
+        keeper.reconcile(orders)
+        assert (keeper.calls[1], stage.size()) == (calls, size)
