@@ -78,13 +78,14 @@ def main() -> None:
 @main.command()
 @click.option("--seed", default=1, show_default=True, help="Which shop trades.")
 @click.option("--fresh", is_flag=True, help="Forget an earlier demo first.")
+@click.option("--keep-runs", is_flag=True, help="Record the runs on disk, to be looked at in the Dagster UI.")
 @JSON
 @told
-def demo(seed: int, fresh: bool, json_file: Path | None) -> None:
+def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> None:
     """Play a fortnight of trading into Xero, with a few faults on the way."""
     from shopify_xero_pipeline.demo import play
 
-    sys.exit(0 if play(seed, fresh=fresh, json_file=json_file) else 1)
+    sys.exit(0 if play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file) else 1)
 
 
 @main.command()

@@ -1,9 +1,10 @@
 """`make demo`: a fixed fortnight of a shop's trading arrives in Xero through Dagster, with a few faults on the way.
 
-The first nine days come in as one backfill, the others night by night. Only the script of the play belongs here: which
-day what happens, and what is printed of it. The shop, both APIs and the faults are the sandbox's, the work is the
-product's own. The clock is injected, so the figures are the same everywhere; talk with the sandbox goes over real HTTP
-on this machine.
+The pipeline is switched on after nine days of trading, runs night by night, and on the last night takes in the whole
+fortnight: the days before it was switched on, and whatever was edited, refunded or cancelled after its own day. Only
+the script of the play belongs here: which day what happens, and what is printed of it. The shop, both APIs and the
+faults are the sandbox's, the work is the product's own. The clock is injected, so the figures are the same everywhere;
+talk with the sandbox goes over real HTTP on this machine.
 """
 
 import os
@@ -14,10 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
-from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 from rich.table import Table
 from upath import UPath
 
@@ -25,6 +26,7 @@ from shopify_xero_pipeline import runs, terminal
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.partitions import days_between
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox, last_saved, serving
@@ -37,8 +39,8 @@ from shopify_xero_pipeline.xero.models import Invoice, Kind
 
 FIRST, LAST = date(2026, 9, 21), date(2026, 10, 4)
 FORTNIGHT = days_between(FIRST, LAST)
-SCENES = [FORTNIGHT[:9], *([day] for day in FORTNIGHT[9:])]
-COLUMNS = ("day", "orders", "docs", "paid", "money", "open", "failed", "calls")
+NIGHTS = FORTNIGHT[9:]
+COLUMNS = ("synced", "orders", "docs", "paid", "money", "open", "failed", "calls")
 ZONE = ZoneInfo("Pacific/Auckland")
 
 
@@ -54,25 +56,26 @@ class Stage:
     refused: tuple[date, str, str] | None = None
 
 
-def play(seed: int, *, fresh: bool, json_file: Path | None) -> bool:
+def play(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None) -> bool:
     """Play the fortnight and return whether the books agree.
 
     Args:
         seed: which shop trades.
         fresh: forget an earlier demo first; otherwise a second play finds everything done and must write nothing.
+        keep_runs: record the runs in a Dagster instance on disk, to be looked at in the UI; slower, as every event is.
         json_file: where to write the figures as well.
     """
     home = LOCAL / "demo"
     if fresh:
         shutil.rmtree(home, ignore_errors=True)
     started = time.monotonic()
-    with _stage(home, seed) as stage:
+    with _stage(home, seed, keep_runs=keep_runs) as stage:
         before = _size(stage.sandbox.books)
-        table = Table(*COLUMNS, title="a fortnight of trading, as each night left it")
-        with terminal.progress("trading", len(FORTNIGHT)) as bar:
-            for new_days in SCENES:
-                report = _scene(stage, new_days, table, faults=not before)
-                terminal.advance(bar, new_days[0], new_days[-1])
+        table = Table(*COLUMNS, title="night by night (calls to Shopify + Xero)")
+        with terminal.progress("trading", len(NIGHTS)) as bar:
+            for day in NIGHTS:
+                report = _scene(stage, day, table, faults=not before)
+                terminal.advance(bar, day, day)
         report.seconds = time.monotonic() - started
         report.shopify_calls, report.xero_calls = stage.runner.bookkeeper.calls
         created = _size(stage.sandbox.books) - before
@@ -83,7 +86,7 @@ def play(seed: int, *, fresh: bool, json_file: Path | None) -> bool:
 
 
 @contextmanager
-def _stage(home: Path, seed: int) -> Iterator[Stage]:
+def _stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[Stage]:
     home.mkdir(parents=True, exist_ok=True)
     start, xero_file = datetime.combine(FIRST, time_of_day(), ZONE), home / "xero.json"
     clock = ManualClock(last_saved(xero_file) or start)
@@ -99,45 +102,38 @@ def _stage(home: Path, seed: int) -> Iterator[Stage]:
         }
         bookkeeper = Bookkeeper(Settings.from_environment(environ, dotenv=None), clock)
         stack.callback(bookkeeper.close)
-        instance = stack.enter_context(runs.dagster_instance())
+        on_disk = runs.dagster_instance if keep_runs else dg.DagsterInstance.ephemeral
+        instance = stack.enter_context(on_disk())
         yield Stage(clock, sandbox, runs.Runner(bookkeeper, instance, UPath(home / "assets")))
 
 
-def _scene(stage: Stage, new_days: Sequence[date], table: Table, *, faults: bool) -> runs.Report:
-    """Let days pass, meet the last one's fault, and sync them twenty minutes after midnight, with any work left over.
-
-    The last night syncs the whole fortnight once more, for orders that were edited, refunded or cancelled after their
-    own day.
-    """
-    last = new_days[-1]
-    night = datetime.combine(last + timedelta(days=1), time_of_day(0, 20), ZONE)
+def _scene(stage: Stage, day: date, table: Table, *, faults: bool) -> runs.Report:
+    """Let a day pass, meet its fault if it has one, and sync twenty minutes after midnight, with any work left over."""
+    night = datetime.combine(day + timedelta(days=1), time_of_day(0, 20), ZONE)
     if night > stage.clock.now():
         stage.clock.move_to(night)
-    if faults and last in FAULTS:
-        FAULTS[last](stage, last)
-    days = FORTNIGHT if last == LAST else sorted({*new_days, *stage.runner.bookkeeper.unfinished_days()})
+    if faults:
+        for befall in FAULTS.get(day, ()):
+            befall(stage, day)
+    days = FORTNIGHT if day == LAST else sorted({day, *stage.runner.bookkeeper.unfinished_days()})
     report = stage.runner.sync(days)
-    _note_outcomes(stage, last, report)
-    for one in report.days:
-        if one.day in new_days:
-            calls = f"{report.shopify_calls} + {report.xero_calls}" if one.day == last else ""
-            table.add_row(*_figures(one), calls)
+    _note_outcomes(stage, day, report)
+    synced = report.days if day == LAST else [one for one in report.days if one.day == day]
+    table.add_row(*_figures(day, synced), f"{report.shopify_calls} + {report.xero_calls}")
     for failure in report.failures:
-        terminal.console.print(f"{last}: {failure}", style="red", markup=False)
+        terminal.console.print(f"{day}: {failure}", style="red", markup=False)
     return report
 
 
-def _figures(day: DayReconciliation) -> tuple[str, ...]:
-    documents, payments = sum(row.documents for row in day.rows), sum(row.payments for row in day.rows)
-    money = sum((row.xero_money for row in day.rows), Decimal(0))
-    failed = day.count("failed")
-    others = len(day.rows) - day.count("posted") - failed
-    return (
-        str(day.day),
-        *(str(number) for number in (len(day.rows), documents, payments)),
-        f"{money:,.2f}",
-        *(str(number) for number in (others, failed)),
-    )
+def _figures(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ...]:
+    rows = [row for day in days for row in day.rows]
+    documents, payments = sum(row.documents for row in rows), sum(row.payments for row in rows)
+    failed = sum(row.outcome == "failed" for row in rows)
+    still_open = sum(row.outcome not in {"posted", "failed"} for row in rows)
+    money = by_currency((row.currency, row.xero_money) for row in rows)
+    moved = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in money.items())
+    which = f"{night:%d %b}" if len(days) == 1 else f"all {len(days)} days"
+    return (which, *map(str, (len(rows), documents, payments)), moved, str(still_open), str(failed))
 
 
 def _rate_limit(stage: Stage, day: date) -> None:
@@ -220,11 +216,10 @@ def _size(books: XeroBooks) -> int:
     return sum(len(kept) for kept in (books.contacts, books.items, books.documents, books.payments, books.allocations))
 
 
-FAULTS: dict[date, Callable[[Stage, date], None]] = {
-    date(2026, 9, 29): _rate_limit,
-    date(2026, 9, 30): _lost_answer,
-    date(2026, 10, 1): _expired_token,
-    date(2026, 10, 2): _archived_contact,
+FAULTS: dict[date, tuple[Callable[[Stage, date], None], ...]] = {
+    date(2026, 9, 30): (_rate_limit,),
+    date(2026, 10, 1): (_lost_answer, _expired_token),
+    date(2026, 10, 2): (_archived_contact,),
 }
 
 
@@ -243,6 +238,7 @@ def _print(stage: Stage, table: Table, report: runs.Report, created: int, home: 
     terminal.attention(report.days)
     terminal.verdict(report)
     terminal.console.print(f"new records in Xero: {created}")
-    terminal.console.print(
-        f"look at it: DAGSTER_HOME={(home / 'dagster').resolve()} .venv/bin/dagster-webserver -w workspace.yaml -p 3001"
-    )
+    kept = home / "dagster" / "dagster.yaml"
+    if kept.is_file():
+        command = f"DAGSTER_HOME={kept.parent.resolve()} .venv/bin/dagster-webserver -w workspace.yaml -p 3001"
+        terminal.console.print(f"look at the runs: {command}", soft_wrap=True)

@@ -216,7 +216,7 @@ class _Server(uvicorn.Server):
     """A server that saves the sandbox's state soon after each write, and when it ends."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(uvicorn.Config(sandbox.asgi, log_level="warning", lifespan="off", interface="asgi3"))
+        super().__init__(uvicorn.Config(sandbox.asgi, log_level="critical", lifespan="off", interface="asgi3"))
         self._sandbox = sandbox
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

@@ -12,7 +12,7 @@ from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.carrying import FIRST, books_file, carry, plans
-from shopify_xero_pipeline_tests.stage import ZONE, Stage, at, copies, staged
+from shopify_xero_pipeline_tests.stage import ZONE, Stage, at, staged
 
 SUMMER_TIME = date(2026, 9, 27)
 SETTINGS_CALLS, SWEEP = 4, 1
@@ -114,10 +114,11 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_keeps_its_own_orders(tmp
     )
     shop = GeneratedShop(1, opened=date(2027, 1, 1))
     placed = [(26, 23, 59), (27, 0, 5), (27, 23, 30), (28, 0, 0)]
-    for copy, (day, hour, minute) in zip(copies(plain, 4), placed, strict=True):
+    for number, (day, hour, minute) in enumerate(placed, 1):
         instant = datetime(2026, 9, day, hour, minute, tzinfo=ZONE).astimezone(UTC)
         stamp = instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-        shop.add("orders", {**copy, "createdAt": stamp, "processedAt": stamp, "updatedAt": stamp}, instant)
+        order = {**plain, "id": f"gid://shopify/Order/{number}", "name": f"#C{number}"}
+        shop.add("orders", {**order, "createdAt": stamp, "processedAt": stamp, "updatedAt": stamp}, instant)
     with staged(tmp_path, at(date(2026, 9, 30)), shop) as stage:
         days = [SUMMER_TIME + timedelta(days=number) for number in (-1, 0, 1)]
         found = stage.bookkeeper.read_orders(days)

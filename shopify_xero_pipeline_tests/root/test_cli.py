@@ -205,13 +205,13 @@ def test_the_sandbox_refuses_a_port_that_is_taken_with_one_sentence() -> None:
 def test_the_demo_exits_with_what_it_found(agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[object] = []
 
-    def play(seed: int, *, fresh: bool, json_file: Path | None) -> bool:
-        played.append((seed, fresh, json_file))
+    def play(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None) -> bool:
+        played.append((seed, fresh, keep_runs, json_file))
         return agrees
 
     monkeypatch.setattr(demo, "play", play)
     assert invoke("demo", "--seed", "7", "--fresh").exit_code == (0 if agrees else 1)
-    assert played == [(7, True, None)]
+    assert played == [(7, True, False, None)]
 
 
 def test_up_hands_its_ports_on_and_tells_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
