@@ -1,4 +1,8 @@
-"""`make test`: the whole suite on two processes, then branch coverage by room against its floor."""
+"""`make test`: the whole suite on two processes, then branch coverage by room against its floor.
+
+Campaigns (many generated orders, every crash point) run by themselves and unmeasured: tracing more than doubles their
+time, and the other tests reach the same lines.
+"""
 
 import json
 import subprocess
@@ -11,24 +15,31 @@ FLOORS = {"": 85.0, "books/": 95.0, "changes/": 95.0, "state/": 95.0, "xero/": 9
 
 
 def main() -> int:
+    if sys.argv[1:]:
+        return run(*sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "coverage.json"
-        coverage = ["--cov", PACKAGE, "--cov-branch", f"--cov-report=json:{report}", "--cov-report="]
-        tests = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", *coverage, *sys.argv[1:]], check=False)
-        if tests.returncode or sys.argv[1:]:
-            return tests.returncode
-        return 0 if all([reaches(room, floor, report) for room, floor in FLOORS.items()]) else 1
+        measured = run(
+            "-m", "not campaign", "--cov", PACKAGE, "--cov-branch", f"--cov-report=json:{report}", "--cov-report="
+        )
+        if measured:
+            return measured
+        reached = all([reaches(room, floor, report) for room, floor in FLOORS.items()])
+    return run("-m", "campaign") or int(not reached)
+
+
+def run(*options: str) -> int:
+    return subprocess.run([sys.executable, "-m", "pytest", "-n", "2", *options], check=False).returncode
 
 
 def reaches(room: str, floor: float, report: Path) -> bool:
     prefix = f"{PACKAGE}/{room}"
-    files = [
-        found["summary"] for name, found in json.loads(report.read_text())["files"].items() if name.startswith(prefix)
-    ]
+    found = json.loads(report.read_text())["files"]
+    files = [file["summary"] for name, file in found.items() if name.startswith(prefix)]
     have = sum(file["covered_lines"] + file["covered_branches"] for file in files)
     want = sum(file["num_statements"] + file["num_branches"] for file in files)
     percent = 100 * have / want
-    print(f"branch coverage of {room or PACKAGE}: {percent:.1f} % (floor {floor:.0f} %)")
+    print(f"branch coverage of {room or PACKAGE}: {percent:.1f} % (floor {floor:.0f} %)", flush=True)
     return percent >= floor
 
 

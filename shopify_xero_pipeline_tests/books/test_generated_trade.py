@@ -17,6 +17,8 @@ from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import CreditNote, Kind
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 
+pytestmark = pytest.mark.campaign
+
 UNTIL = datetime(2026, 11, 19, 11, 0, tzinfo=UTC)  # midnight after sixty days in Auckland
 BLOCKED = {"unknown_gateway", "unmapped_tax"}
 SKIPPED = {"cancelled_unpaid", "fully_discounted", "test_order", "voided"}

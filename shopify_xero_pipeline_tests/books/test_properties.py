@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,8 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
+
+pytestmark = pytest.mark.campaign
 
 RATES = {"GST": "0.15", "Levy": "0.05", "Free": "0"}
 TAX_TYPES = {"GST": "T15", "Levy": "T5", "Free": "T0"}

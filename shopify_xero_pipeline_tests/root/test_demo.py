@@ -8,6 +8,8 @@ import pytest
 
 from shopify_xero_pipeline import demo
 
+pytestmark = pytest.mark.campaign
+
 DAYS = [date(2026, 9, 21), date(2026, 9, 22), date(2026, 9, 23)]
 KEYS = {
     "days", "orders", "skipped", "blocked", "failed", "documents", "payments", "difference", "duplicates", "lost",

@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.plan import writes
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline_tests.root.carrying import OF_ORDERS
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
+
+pytestmark = pytest.mark.campaign
 
 
 def a_plain_order(stage: Stage) -> Order:

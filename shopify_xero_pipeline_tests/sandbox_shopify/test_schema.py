@@ -20,6 +20,8 @@ from graphql import (
 
 import shopify_xero_pipeline.sandbox.shopify as package
 
+pytestmark = pytest.mark.campaign
+
 REPOSITORY = Path(__file__).parents[2]
 REAL = REPOSITORY.parent / "shared" / "contracts" / "shopify_admin_2026-10.graphql"
 SERVED = Path(str(package.__file__)).with_name("admin.graphql")

@@ -10,6 +10,8 @@ from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.sandbox.trading.invariants import history_violations, violations
 from shopify_xero_pipeline_tests.sandbox_trading.conftest import SIXTY_DAYS_ON
 
+pytestmark = pytest.mark.campaign
+
 Traded = Callable[[int], GeneratedShop]
 
 

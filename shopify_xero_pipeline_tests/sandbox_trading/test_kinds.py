@@ -13,6 +13,8 @@ from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.sandbox.trading.schedule import KINDS, plan
 from shopify_xero_pipeline_tests.sandbox_trading.conftest import SIXTY_DAYS_ON
 
+pytestmark = pytest.mark.campaign
+
 Traded = Callable[[int], GeneratedShop]
 AUCKLAND = ZoneInfo("Pacific/Auckland")
 OPENED = date(2026, 9, 21)

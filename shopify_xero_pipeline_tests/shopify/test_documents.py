@@ -9,6 +9,8 @@ from shopify_xero_pipeline.shopify import reader
 from shopify_xero_pipeline.shopify.documents import document, documents
 from shopify_xero_pipeline_tests.shopify.cost import requested_cost
 
+pytestmark = pytest.mark.campaign
+
 PROJECT = Path(__file__).parents[2]
 SCHEMA = PROJECT.parent / "shared" / "contracts" / "shopify_admin_2026-10.graphql"
 QUERIES = sorted((PROJECT / "shopify_xero_pipeline" / "shopify" / "queries").glob("*.graphql"))

@@ -27,6 +27,8 @@ from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline_tests.shopify import nodes
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
 
+pytestmark = pytest.mark.campaign
+
 NOW = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 START = datetime(2026, 9, 30, 11, 0, tzinfo=UTC)
 END = datetime(2026, 10, 1, 11, 0, tzinfo=UTC)

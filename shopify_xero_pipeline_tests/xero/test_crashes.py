@@ -16,6 +16,8 @@ from shopify_xero_pipeline.xero.report import LoadOutcome
 from shopify_xero_pipeline_tests.xero.test_faults import assert_exactly_once
 from shopify_xero_pipeline_tests.xero.world import SimulatedCrash, World, everything
 
+pytestmark = pytest.mark.campaign
+
 DELAYS = (1, 60, 100, 150, 300, 400, 3600)
 
 

@@ -7,6 +7,8 @@ from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline.xero.report import LoadOutcome, LoadReport
 from shopify_xero_pipeline_tests.xero.world import World, counted, everything
 
+pytestmark = pytest.mark.campaign
+
 WRITES = {
     Kind.CONTACT: "/Contacts",
     Kind.ITEM: "/Items",
