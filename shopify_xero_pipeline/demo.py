@@ -26,7 +26,6 @@ from shopify_xero_pipeline import runs, terminal
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
-from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.partitions import days_between
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox, last_saved, serving
@@ -102,8 +101,8 @@ def _stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[Stage]:
         }
         bookkeeper = Bookkeeper(Settings.from_environment(environ, dotenv=None), clock)
         stack.callback(bookkeeper.close)
-        on_disk = runs.dagster_instance if keep_runs else dg.DagsterInstance.ephemeral
-        instance = stack.enter_context(on_disk())
+        opened = runs.dagster_instance() if keep_runs else dg.DagsterInstance.ephemeral()
+        instance = stack.enter_context(opened)
         yield Stage(clock, sandbox, runs.Runner(bookkeeper, instance, UPath(home / "assets")))
 
 
@@ -130,8 +129,7 @@ def _figures(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ...]:
     documents, payments = sum(row.documents for row in rows), sum(row.payments for row in rows)
     failed = sum(row.outcome == "failed" for row in rows)
     still_open = sum(row.outcome not in {"posted", "failed"} for row in rows)
-    money = by_currency((row.currency, row.xero_money) for row in rows)
-    moved = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in money.items())
+    moved = terminal.money((row.currency, row.xero_money) for row in rows)
     which = f"{night:%d %b}" if len(days) == 1 else f"all {len(days)} days"
     return (which, *map(str, (len(rows), documents, payments)), moved, str(still_open), str(failed))
 

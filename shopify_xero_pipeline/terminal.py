@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
-from shopify_xero_pipeline.changes.rollup import totals
+from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
@@ -127,6 +128,11 @@ def verdict(report: Report) -> None:
     console.print("[green]the books agree[/]" if report.succeeded else "[red]the books do not agree yet[/]")
 
 
+def money(amounts: Iterable[tuple[str, Decimal]], between: str = ", ") -> str:
+    """Return the sum of each currency as text."""
+    return between.join(f"{amount:,.2f} {currency}" for currency, amount in by_currency(amounts).items())
+
+
 def facts(found: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
     for name, value in found.items():
@@ -151,9 +157,7 @@ def _why(row: OrderRow) -> str:
 
 
 def _sales(day: DayReconciliation) -> str:
-    posted = [{"currency": row.currency, "xero": row.xero_sales} for row in day.rows if row.outcome == "posted"]
-    sums = totals(posted, ["currency"], ["xero"]).to_dict("records")
-    return "\n".join(f"{record['xero']:,.2f} {record['currency']}" for record in sums)
+    return money(((row.currency, row.xero_sales) for row in day.rows if row.outcome == "posted"), "\n")
 
 
 def _is_stdout(path: Path | None) -> bool:

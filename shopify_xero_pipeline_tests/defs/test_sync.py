@@ -18,12 +18,6 @@ NEXT = FIRST + timedelta(days=1)
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, at(FIRST + timedelta(days=3))) as stage:
         yield stage

@@ -23,12 +23,6 @@ SETTINGS = "telemetry: {enabled: false}\n"
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, at(FIRST + timedelta(days=1))) as stage:
         yield stage
