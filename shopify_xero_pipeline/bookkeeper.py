@@ -58,6 +58,7 @@ NOW = timedelta(seconds=-1)
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
+LISTED_BY = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
 N = TypeVar("N", bound=Node)
 
 
@@ -369,7 +370,8 @@ class Bookkeeper:
     def _known(self, kind: Kind) -> Known:
         kinds = LOADED_WITH.get(kind, (kind,))
         mapped = {key: row for one in kinds for key, row in self.store.mapped(one).items()}
-        return Known(mapped, [row for one in kinds for row in self.store.mirror(one)])
+        listed = [one for one in kinds if one in LISTED_BY and self.store.mirror_swept_at(LISTED_BY[one])]
+        return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
         """Plan on what is known; if that would write anything, look at Xero and plan again."""

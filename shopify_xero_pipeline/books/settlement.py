@@ -195,7 +195,7 @@ def _allocation(desk: Desk, pair: Pair, amount: Decimal, frozen: date | None) ->
     credit_note, invoice = (desk.document(document_id) for document_id in pair)
     what = f"the allocation of {credit_note.number} to {invoice.number}"
     return Allocation(
-        shopify_id=f"{credit_note.number}/{invoice.number}",
+        shopify_id=f"{credit_note.number}/{invoice.number}/{amount.normalize():f}",
         order_id=desk.case.order_id,
         order_name=desk.case.order.name,
         credit_note_id=credit_note.shopify_id,

@@ -19,6 +19,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     ADOPT = "adopt"
+    DELETE = "delete"
     UNCHANGED = "unchanged"
     WAITING = "waiting"
     SKIPPED = "skipped"

@@ -5,10 +5,10 @@ here; the verdict on a single record stands in `compare.py`, what is wanted at a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
-from shopify_xero_pipeline.books.contacts import with_suffix
+from shopify_xero_pipeline.books.contacts import is_nameless, with_suffix
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import change, verdict
 from shopify_xero_pipeline.changes.fields import parsed
@@ -17,7 +17,7 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind
 
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT})
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 NOT_LIVE = frozenset({"VOIDED", "DELETED", "ARCHIVED"})
 NOT_POSTED = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
 
@@ -28,11 +28,18 @@ class Known:
     Args:
         mapped: rows of the mapping, by Shopify id.
         mirror: what Xero last showed; of several records under one natural key a live one counts.
+        listed: kinds of which the mirror shows all there are, so that what it does not show is gone.
     """
 
-    def __init__(self, mapped: Mapping[str, MappedRecord] | None = None, mirror: Sequence[MirrorRecord] = ()) -> None:
+    def __init__(
+        self,
+        mapped: Mapping[str, MappedRecord] | None = None,
+        mirror: Sequence[MirrorRecord] = (),
+        listed: Collection[Kind] = (),
+    ) -> None:
         self.mapped = mapped or {}
         self.mirror = mirror
+        self._listed = listed
         self._by_xero_id = {row.xero_id: row for row in mirror}
         live_last = sorted(mirror, key=lambda row: row.status not in NOT_LIVE)
         self._by_key = {row.natural_key.casefold(): row for row in live_last if row.natural_key}
@@ -41,12 +48,18 @@ class Known:
         """Return what Xero shows of a record: under its Xero id if we posted it, else under its natural key."""
         mapped = self.mapped.get(record.shopify_id)
         if mapped is not None:
-            return self._by_xero_id.get(mapped.xero_id)
+            return self._by_xero_id.get(mapped.xero_id) or (_gone(mapped) if record.kind in self._listed else None)
         return self._by_key.get(record.natural_key.casefold())
 
     def allocations_of(self, order_id: str) -> Sequence[MappedRecord]:
         """Return the Allocations we posted for an order."""
         return [row for row in self.mapped.values() if row.kind == Kind.ALLOCATION and row.order_id == order_id]
+
+
+def _gone(mapped: MappedRecord) -> MirrorRecord:
+    """Return a record that Xero no longer lists, as it shows others that were deleted."""
+    same = {name: getattr(mapped, name) for name in ("kind", "xero_id", "natural_key")}
+    return MirrorRecord(**same, reference="", status="DELETED", updated_at=mapped.posted_at, payload="{}")
 
 
 def writes(change_sets: Iterable[ChangeSet]) -> bool:
@@ -136,21 +149,23 @@ def _order_lines(kind: Kind, books: OrderBooks, known: Known, archived: frozense
         return [_not_posted(books, NOT_POSTED[books.outcome], books.reason)] if kind is Kind.INVOICE else []
     records = _records(kind, books)
     lines = [verdict(record, known.mapped.get(record.shopify_id), known.shown(record)) for record in records]
+    if kind is Kind.PAYMENT:
+        lines = [*_credit_in_the_way(books, known), *lines]
     named = {document.contact_id for document in books.documents}
     if named & archived and any(line.action in WRITES for line in lines):
         reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
         return [_not_posted(books, Action.BLOCKED, reason)] if kind is Kind.INVOICE else []
-    return [*lines, *_credit_in_the_way(books, known)] if kind is Kind.PAYMENT else lines
+    return lines
 
 
 def _credit_in_the_way(books: OrderBooks, known: Known) -> Iterable[Change]:
-    """Name Allocations that the order's money now leaves no room for; taking one back is a person's decision."""
+    """Take back Allocations that the order's money now leaves no room for; a Payment never is (books.md §3)."""
     wanted = {allocation.shopify_id for allocation in books.allocations}
     for row in known.allocations_of(books.order_id):
         if row.shopify_id not in wanted:
             record = RECORD.validate_json(row.payload)
-            reason = "later money leaves no room for this Allocation; remove it in Xero and run the day again"
-            yield change(Action.CONFLICT, record, reason=reason, xero_id=row.xero_id)
+            reason = "it stands where later money belongs; it is taken back before that is written"
+            yield change(Action.DELETE, record, reason=reason, xero_id=row.xero_id)
 
 
 def _records(kind: Kind, books: OrderBooks) -> Sequence[AnyRecord]:
@@ -190,8 +205,11 @@ class _Names:
     def settle(self, contact: Contact) -> Contact:
         """Return the Contact under its plain name, or with its id in the name if another one bears it."""
         mapped = self._known.mapped.get(contact.shopify_id)
+        posted = parsed(mapped.payload).get("name") if mapped is not None else None
+        if posted and is_nameless(contact):  # blanks never overwrite: a customer erased in Shopify keeps the name
+            return contact.model_copy(update={"name": posted})
         suffixed = with_suffix(contact)
-        if mapped is not None and parsed(mapped.payload).get("name") == suffixed.name:
+        if posted == suffixed.name:
             return suffixed
         owner = self._owner.setdefault(contact.name.casefold(), contact.shopify_id)
         mine = owner in {contact.shopify_id, contact.contact_number} or _key(contact) in self._adoptable

@@ -77,7 +77,7 @@ def load(results: Sequence[LoadResult], links: Links) -> dict[str, Any]:
     """Describe what a load did on a day: counts by outcome, money by currency, failures with links to both sides."""
     counts = Counter(result.outcome.value for result in results)
     posted = [result for result in results if result.outcome in {"created", "adopted"}]
-    outcomes = ("created", "updated", "adopted", "unchanged", "failed", "postponed")
+    outcomes = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
     return {
         "dagster/row_count": len(results),
         "failures": failures(results, links),
@@ -165,7 +165,7 @@ def _diff(lines: Sequence[Change], links: Links) -> str:
 
 
 def _diff_block(line: Change, links: Links) -> str:
-    signs = {Action.CREATE: "+", Action.UPDATE: "~", Action.ADOPT: "=", Action.CONFLICT: "!"}
+    signs = {Action.CREATE: "+", Action.UPDATE: "~", Action.ADOPT: "=", Action.DELETE: "-", Action.CONFLICT: "!"}
     title = (
         f"**{signs.get(line.action, '·')} {line.action.value} {_label(line.kind, line.natural_key, line.shopify_id)}**"
     )

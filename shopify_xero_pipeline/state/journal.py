@@ -235,6 +235,7 @@ class Journal:
         now = self._clock.now()
         rows.write_mapping(connection, [one.mapped for one in verdicts if one.mapped], now)
         rows.write_mirror(connection, [one.mirrored for one in verdicts if one.mirrored])
+        self._drop(connection, [one.operation_id for one in verdicts if one.removed])
         seen = [one.evidence.model_dump() for one in verdicts if one.evidence]
         if seen:
             connection.execute(insert(evidence), seen)
@@ -246,6 +247,10 @@ class Journal:
         for one in verdicts:
             if one.state in FAILED:
                 rows.write_error(connection, self._error(connection, one.operation_id))
+
+    def _drop(self, connection: Connection, operation_ids: Sequence[int]) -> None:
+        for one in connection.execute(select(operation).where(operation.c.id.in_(operation_ids))):
+            rows.drop_record(connection, one.kind, one.shopify_id, one.xero_id, self._clock.now())
 
     def _update(self, connection: Connection, values: Mapping[int, Mapping[str, object]]) -> None:
         """Change operations, by id, all in the same columns."""

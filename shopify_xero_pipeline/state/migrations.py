@@ -6,13 +6,20 @@ so that a store is never left half way. There is no way back.
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
-from shopify_xero_pipeline.state.tables import meta, metadata
+from shopify_xero_pipeline.state.tables import meta, metadata, remembered
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def _count_what_was_taken_back(connection: Connection) -> None:
+    """Allocations can be taken back, and the mirror shows them: Credit Notes are read again from the beginning."""
+    connection.execute(text("ALTER TABLE sync_history ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0"))
+    connection.execute(delete(remembered).where(remembered.c.name == "mirror:credit_note"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back,)
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
 

@@ -71,6 +71,7 @@ class HistoryRow(Row):
     created: int = 0
     updated: int = 0
     adopted: int = 0
+    deleted: int = 0
     unchanged: int = 0
     failed: int = 0
     postponed: int = 0
@@ -119,7 +120,10 @@ class FrozenRecord(Row):
 
 
 class PlannedWrite(FrozenRecord):
-    """A write to journal. `verb` create, update or adopt; `payload` the whole record, `checksum` its content's."""
+    """A write to journal. `verb` create, update, adopt or delete; `payload` the whole record, `checksum` its content's.
+
+    With `delete` the record is what was posted, and `xero_id` what is to go.
+    """
 
     order_name: str | None = None
     partition: date
@@ -130,7 +134,7 @@ class PlannedWrite(FrozenRecord):
 
 
 class Operation(PlannedWrite):
-    """A journalled write. `outcome` created, updated or adopted once confirmed; `reason` says why it is not."""
+    """A journalled write. `outcome` created, updated, adopted or deleted once confirmed; `reason` why it is not."""
 
     id: int
     state: OperationState
@@ -178,7 +182,10 @@ class Evidence(Row):
 
 
 class Verdict(Row):
-    """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction."""
+    """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction.
+
+    `removed`: the record was taken back, so that its mapping and mirror rows go.
+    """
 
     operation_id: int
     state: OperationState
@@ -188,4 +195,5 @@ class Verdict(Row):
     correlation_id: str | None = None
     mapped: MappedRecord | None = None
     mirrored: MirrorRecord | None = None
+    removed: bool = False
     evidence: Evidence | None = None

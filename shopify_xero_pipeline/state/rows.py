@@ -94,6 +94,21 @@ def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str]) -
         connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
 
 
+def drop_carried(connection: Connection, kind: str, bearers: Collection[str]) -> None:
+    """Delete the mirror rows of what these records carried: those name their bearer's Xero id as reference."""
+    table = xero_mirror
+    for some in chunks(bearers):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.reference.in_(some)))
+
+
+def drop_record(connection: Connection, kind: str, shopify_id: str, xero_id: str, at: datetime) -> None:
+    """Delete mapping and mirror row of a record that was taken back; its failures are resolved thereby."""
+    mapping, mirror = entity_mapping, xero_mirror
+    connection.execute(delete(mapping).where(mapping.c.kind == kind, mapping.c.shopify_id == shopify_id))
+    connection.execute(delete(mirror).where(mirror.c.kind == kind, mirror.c.xero_id == xero_id))
+    resolve_errors(connection, kind, [shopify_id], at)
+
+
 def _by_kind(records: Iterable[R]) -> dict[str, list[R]]:
     found: dict[str, list[R]] = {}
     for record in records:

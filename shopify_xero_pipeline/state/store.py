@@ -36,6 +36,8 @@ from shopify_xero_pipeline.state.tables import (
 NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK)
 MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
 DOCUMENTS = ("invoice", "credit_note")
+CARRIER, CARRIED = "credit_note", "allocation"
+TAKEN_BACK = "delete"
 
 
 class StateStore:
@@ -101,7 +103,8 @@ class StateStore:
         for some in chunks(order_ids):
             is_document = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_((*NOT_YET_WRITTEN, *MAYBE_WRITTEN))
             wanted = is_document | operation.c.state.in_(MAYBE_WRITTEN)
-            query = select(operation).where(operation.c.order_id.in_(some), wanted).order_by(operation.c.id)
+            mine = (operation.c.order_id.in_(some), operation.c.verb != TAKEN_BACK, wanted)
+            query = select(operation).where(*mine).order_by(operation.c.id)
             found += self._rows(query)
         return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in found]
 
@@ -160,7 +163,13 @@ class StateStore:
         return {row["xero_id"]: MirrorRecord.model_validate(row) for row in found}
 
     def update_mirror(
-        self, kind: str, records: Sequence[MirrorRecord], swept_at: datetime | None, *, complete: bool = False
+        self,
+        kind: str,
+        records: Sequence[MirrorRecord],
+        swept_at: datetime | None,
+        *,
+        complete: bool = False,
+        carried: Sequence[MirrorRecord] = (),
     ) -> None:
         """Write what Xero shows now.
 
@@ -169,11 +178,15 @@ class StateStore:
             records: what was read, in reading order; of the same Xero id the last one counts.
             swept_at: when the sweep began that read everything changed since the one before; None for single records.
             complete: the records are all there are, so that rows not among them are gone in Xero.
+            carried: the Allocations that these Credit Notes show; others of theirs are gone in Xero.
         """
         with self._engine.begin() as connection:
             if complete:
                 rows.drop_mirror_except(connection, kind, [record.xero_id for record in records])
             rows.write_mirror(connection, records)
+            if kind == CARRIER:
+                rows.drop_carried(connection, CARRIED, [record.xero_id for record in records])
+                rows.write_mirror(connection, carried)
             if swept_at is not None:
                 rows.write_remembered(connection, f"mirror:{kind}", "swept", swept_at)
 

@@ -107,6 +107,7 @@ sync_history = Table(
         for count in ("created", "updated", "adopted", "unchanged", "failed", "postponed", "calls", "duration_ms")
     ),
     Column("finished_at", Instant, nullable=False),
+    Column("deleted", Integer, nullable=False, server_default="0"),
 )
 
 operation = Table(

@@ -168,7 +168,7 @@ class XeroClient:
         """Send a write once; only if the token has lapsed, and nothing was executed, the same bytes go out again.
 
         Args:
-            method: PUT or POST.
+            method: PUT, POST or DELETE.
             path: below the API's root, with its query.
             body: the exact bytes.
             key: the Idempotency-Key.

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from typing import Any
 
 import httpx
 
@@ -126,6 +127,8 @@ def _read(answer: Answer, batch: Batch) -> Reply:
         return Reply(fate, "Xero's limit of calls is reached", answer, again=not spent)
     if status in (401, 403):
         return Reply(Fate.DENIED, f"Xero does not let this connection write (status {status})", answer)
+    if batch.method == "DELETE" and status in (400, 404):
+        return Reply(Fate.ANSWERED, failures.words(_readable(answer)), answer)
     if status in (400, 404, *NOT_ACCEPTED):
         return _read_refusal(answer, batch)
     # A 500 is remembered under the key and says nothing of what was saved; the gateway's errors are not remembered.
@@ -140,11 +143,15 @@ def _read_success(answer: Answer) -> Reply:
     return Reply(Fate.ANSWERED, "", answer)
 
 
-def _read_refusal(answer: Answer, batch: Batch) -> Reply:
+def _readable(answer: Answer) -> dict[str, Any]:
     try:
-        found = answer.parsed()
+        return answer.parsed()
     except ValueError:
-        found = {}
+        return {}
+
+
+def _read_refusal(answer: Answer, batch: Batch) -> Reply:
+    found = _readable(answer)
     message = failures.words(found)
     if answer.status == 404 and batch.method == "PUT" and batch.path.count("/") == 1:
         return Reply(Fate.UNREACHABLE, "Xero does not know the path (404)", answer)

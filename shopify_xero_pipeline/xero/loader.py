@@ -8,7 +8,7 @@ stops, for whatever reason, is taken up where it stopped by the next one.
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
@@ -27,6 +27,8 @@ from shopify_xero_pipeline.xero.writer import Step, Writer
 
 logger = logging.getLogger("shopify_xero_pipeline.xero")
 
+TAKE_BACK = "delete"
+UNSURE = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
 UNKNOWN_IN_A_ROW = 3
 BUSY_IN_A_ROW = 5
 
@@ -48,6 +50,7 @@ class Loader:
         self._clock = clock
         self._writer = Writer(client, store, clock, rng or random.SystemRandom())
         self._stopped, self._unknown, self._busy = "", 0, 0
+        self._held: set[str | None] = set()
 
     def load(self, change_sets: Sequence[ChangeSet], run_id: str) -> LoadReport:
         """Carry out the plan of one family of kinds for any number of days; one bad record never stops the others.
@@ -72,8 +75,11 @@ class Loader:
             wanted = {(write.kind, write.shopify_id) for writes in planned.values() for write in writes}
             self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed)
             self._journal.plan([write for writes in planned.values() for write in writes])
-            for kind, writes in planned.items():
+            self._held = set()
+            for kind, writes in _stages(planned):
                 self._load_kind(kind, [write.shopify_id for write in writes])
+                self._hold(kind, writes)
+            for kind, writes in planned.items():
                 results += self._results(kind, work, {write.shopify_id for write in writes})
             loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
             now = self._clock.now()
@@ -157,11 +163,28 @@ class Loader:
     def _send_all(self, kind: Kind, writes: Sequence[Write]) -> None:
         ids = KnownIds(self._store, [one.record for one in writes])
         waiting = {one.operation.id: reason for one in writes if (reason := ids.missing(one.record))}
+        waiting |= self._behind_credit(kind, writes)
         self._journal.postpone(waiting)
         queue = deque(requests.drafts(kind, [one for one in writes if one.operation.id not in waiting], ids))
         while queue and not self._stopped:
             draft = queue.popleft()
             queue.extendleft(reversed(self._send(draft, ids)))
+
+    def _hold(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
+        """Hold the orders whose Allocations were to be taken back and still stand."""
+        taken_back = [one for one in writes if one.verb == TAKE_BACK]
+        standing = self._store.mapped(kind, [one.shopify_id for one in taken_back])
+        self._held |= {one.order_id for one in taken_back if one.shopify_id in standing}
+
+    def _behind_credit(self, kind: Kind, writes: Sequence[Write]) -> dict[int, str]:
+        """An order's money waits while it is not known which credit stands on its documents."""
+        if kind not in (Kind.PAYMENT, Kind.ALLOCATION):
+            return {}
+        unsure = [one for state in UNSURE for one in self._journal.in_state(state) if one.kind == Kind.ALLOCATION]
+        orders = self._held | {one.order_id for one in unsure}
+        behind = [one.operation for one in writes if one.operation.order_id in orders]
+        reason = "waits until it is known which credit stands on the order's documents"
+        return {one.id: reason for one in behind if one.verb != TAKE_BACK}
 
     def _send(self, draft: Draft, ids: KnownIds) -> Sequence[Draft]:
         """Send one request; return what is to be sent next in its place."""
@@ -194,3 +217,11 @@ class Loader:
             else:
                 results += [report.unchanged(day, wanted.change) for day in wanted.days]
         return results
+
+
+def _stages(planned: Mapping[Kind, Sequence[PlannedWrite]]) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
+    """Yield what is written after what: parents first, and credit that gives way before money that needs its place."""
+    for kind, writes in planned.items():
+        if kind is Kind.PAYMENT:
+            yield Kind.ALLOCATION, [one for one in planned[Kind.ALLOCATION] if one.verb == TAKE_BACK]
+        yield kind, [one for one in writes if one.verb != TAKE_BACK]

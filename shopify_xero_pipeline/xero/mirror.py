@@ -1,7 +1,8 @@
 """The mirror: what Xero holds of each kind, kept in the state store by one sweep of what changed since the last one.
 
 A sweep is one call for each thousand changed records. Allocations have no sweep of their own: a Credit Note carries
-them. What is done with what the mirror shows is decided in `changes/` and in `readback.py`.
+them, so that one it no longer carries is gone. What is done with what the mirror shows is decided in `changes/` and in
+`readback.py`.
 """
 
 import logging
@@ -58,7 +59,8 @@ class Mirror:
         since = None if last is None else min(last, back_to or last) - OVERLAP
         found = self._items() if kind is Kind.ITEM else self._changed(kind, since)
         records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
-        self._store.update_mirror(kind, records, began, complete=kind is Kind.ITEM or since is None)
+        carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
+        self._store.update_mirror(kind, records, began, complete=kind is Kind.ITEM or since is None, carried=carried)
         logger.info("swept %s: %d changed since %s", kind, len(records), since or "the beginning")
 
     def _items(self) -> list[dict[str, Any]]:

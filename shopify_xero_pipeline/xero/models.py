@@ -169,7 +169,10 @@ class Payment(XeroRecord):
 
 
 class Allocation(XeroRecord):
-    """Credit set against an Invoice. `shopify_id` is `<credit note number>/<invoice number>`."""
+    """Credit set against an Invoice. `shopify_id` is `<credit note number>/<invoice number>/<amount>`.
+
+    Xero cannot change an Allocation: one of another amount is another Allocation, and takes the first one's place.
+    """
 
     kind: Literal[Kind.ALLOCATION] = Kind.ALLOCATION
     order_id: str
@@ -184,8 +187,8 @@ class Allocation(XeroRecord):
 
     @property
     def natural_key(self) -> str:
-        """The two numbers."""
-        return f"{self.credit_note_number}|{self.invoice_number}"
+        """The two numbers and the amount."""
+        return f"{self.credit_note_number}|{self.invoice_number}|{self.amount.normalize():f}"
 
 
 AnyRecord = Annotated[Contact | Item | Invoice | CreditNote | Payment | Allocation, Field(discriminator="kind")]

@@ -114,7 +114,7 @@ class ReadBack:
     def allocations_of(self, note_id: str) -> list[Element]:
         """Return what a Credit Note is allocated to, as Xero shows it now."""
         answer = self._client.get(f"/CreditNotes/{note_id}", {"unitdp": "4"})
-        return [one for found in answer.get("CreditNotes") or [] for one in found.get("Allocations") or []]
+        return [one for found in answer.get("CreditNotes") or [] for one in wire.allocations_of(found)]
 
     def _give_other_names(self, writes: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """Plan a Contact whose name another one bears afresh, with its customer's id in the name (books.md §5)."""

@@ -16,11 +16,15 @@ FAILED = (OperationState.REJECTED, OperationState.REVIEW)
 
 
 class LoadOutcome(StrEnum):
-    """What became of a record. Postponed: still planned, or its answer is not known yet; nothing is wrong with it."""
+    """What became of a record. Postponed: still planned, or its answer is not known yet; nothing is wrong with it.
+
+    Deleted: an Allocation that stood in the way of money was taken back.
+    """
 
     CREATED = "created"
     UPDATED = "updated"
     ADOPTED = "adopted"
+    DELETED = "deleted"
     UNCHANGED = "unchanged"
     FAILED = "failed"
     POSTPONED = "postponed"

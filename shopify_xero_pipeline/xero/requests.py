@@ -1,7 +1,8 @@
 """Writes made into requests: which route, how many to a request, and the exact bytes.
 
 Creating is PUT, updating is POST to the collection with the id in each element, never by number or name, which would
-overwrite what a person made (Xero fact sheet 3). Allocations are PUT below their Credit Note. Nothing is sent here.
+overwrite what a person made (Xero fact sheet 3). Allocations are PUT below their Credit Note, and taken back one by one
+with DELETE, which has no body. Nothing is sent here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +34,7 @@ class Write:
     record: AnyRecord
 
     def element(self, ids: wire.Ids) -> dict[str, Any]:
-        """Return what is sent of it."""
+        """Return what is sent of it; to take something back nothing is sent but its id, in the route."""
         if self.operation.verb == "adopt" and isinstance(self.record, Contact):
             return wire.naming(self.record, str(self.operation.xero_id))
         return wire.element(self.record, ids, self.operation.xero_id)
@@ -84,6 +85,8 @@ def _route(write: Write, ids: wire.Ids) -> tuple[str, str]:
     unitdp = "&unitdp=4" if record.kind in ROUNDED_TO_FOUR else ""
     if isinstance(record, Allocation):
         note = ids.xero_id(Kind.CREDIT_NOTE, record.credit_note_id)
+        if write.operation.verb == "delete":
+            return "DELETE", f"/CreditNotes/{note}/Allocations/{write.operation.xero_id}"
         return "PUT", f"/CreditNotes/{note}/Allocations?summarizeErrors=false"
     method = "PUT" if write.operation.verb == "create" else "POST"
     return method, f"/{wire.COLLECTION[record.kind]}?summarizeErrors=false{unitdp}"
@@ -104,4 +107,6 @@ def _portions(encoded: Sequence[tuple[Write, bytes]], most: int) -> Iterator[lis
 
 def _draft(kind: Kind, method: str, path: str, encoded: Sequence[tuple[Write, bytes]]) -> Draft:
     body = b'{"%s":[%s]}' % (wire.COLLECTION[kind].encode(), b",".join(text for _, text in encoded))
+    if method == "DELETE":
+        body = b""
     return Draft(kind, method, path, tuple(write for write, _ in encoded), body)

@@ -23,7 +23,7 @@ from shopify_xero_pipeline.xero.models import Contact, Kind
 from shopify_xero_pipeline.xero.requests import FEWER_AFTER_ATTEMPTS, Write
 from shopify_xero_pipeline.xero.wire import Element
 
-OUTCOME = {"create": "created", "update": "updated", "adopt": "adopted"}
+OUTCOME = {"create": "created", "update": "updated", "adopt": "adopted", "delete": "deleted"}
 INVISIBLE_FOR = timedelta(hours=1)
 """How long a key that Xero calls taken may stay unseen before a person is asked."""
 
@@ -60,9 +60,15 @@ class Desk:
             state=OperationState.CONFIRMED,
             outcome=outcome,
             mapped=mapped,
-            mirrored=None if record.kind is Kind.ALLOCATION else shown,
+            mirrored=shown,
             correlation_id=correlation_id,
         )
+
+
+def to_look_at(write: Write, message: str, correlation_id: str | None) -> Verdict:
+    """Leave it to a look at Xero what became of a record, with what Xero said."""
+    said = failures.safe(message, write.record)
+    return _open(write, OperationState.CHECK, said, correlation_id=correlation_id)
 
 
 def answered(
@@ -143,8 +149,7 @@ def rejected(write: Write, reason: str, *, retryable: bool) -> Verdict:
 def _element_verdict(write: Write, found: Element, desk: Desk, correlation_id: str | None) -> Verdict | None:
     errors = found.get("ValidationErrors") or found.get("HasErrors") or found.get("HasValidationErrors")
     if errors or found.get("StatusAttributeString") == "ERROR":
-        message = failures.safe(failures.words(found), write.record)
-        return _open(write, OperationState.CHECK, message, correlation_id=correlation_id)
+        return to_look_at(write, failures.words(found), correlation_id)
     xero_id = wire.id_of(write.record.kind, found)
     if xero_id is None or write.operation.xero_id not in (None, xero_id):
         return None
@@ -157,6 +162,8 @@ def _element_verdict(write: Write, found: Element, desk: Desk, correlation_id: s
 def _hits_verdict(
     write: Write, hits: Sequence[Element], desk: Desk, sent_at: datetime | None, checking: bool
 ) -> Verdict:
+    if write.operation.verb == "delete":
+        return _deletion_verdict(write, hits, checking)
     own = [hit for hit in hits if not wire.is_strange(write.record, hit)]
     if len(own) > 1:
         return review(write, f"Xero shows {len(own)} records under {write.operation.natural_key}")
@@ -169,6 +176,13 @@ def _hits_verdict(
         reason = f"the number {write.operation.natural_key} belongs to another document in Xero"
         return rejected(write, f"{reason}; ours needs another number, or that one another.", retryable=True)
     return _absent_verdict(write, desk, sent_at, checking)
+
+
+def _deletion_verdict(write: Write, hits: Sequence[Element], checking: bool) -> Verdict:
+    """What is to be taken back is gone, whoever did it, or it is still there; asking for it twice does no harm."""
+    if any(wire.id_of(write.record.kind, hit) == write.operation.xero_id for hit in hits):
+        return _refusal(write) if checking else again(write)
+    return _open(write, OperationState.CONFIRMED, "").model_copy(update={"outcome": "deleted", "removed": True})
 
 
 def _known_verdict(write: Write, own: Sequence[Element], desk: Desk, checking: bool) -> Verdict:

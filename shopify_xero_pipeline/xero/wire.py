@@ -190,7 +190,17 @@ def natural_key(kind: Kind, found: Element) -> str:
         return str(found.get("InvoiceNumber") or "")
     if kind is Kind.CREDIT_NOTE:
         return str(found.get("CreditNoteNumber") or "")
+    if kind is Kind.ALLOCATION:
+        note, invoice = found.get("CreditNote") or {}, found.get("Invoice") or {}
+        amount = Decimal(str(found.get("Amount") or 0)).normalize()
+        return f"{note.get('CreditNoteNumber') or ''}|{invoice.get('InvoiceNumber') or ''}|{amount:f}"
     return f"{found.get('Reference') or ''}|{_paid_document(found)['number']}"
+
+
+def allocations_of(note: Element) -> list[dict[str, Any]]:
+    """Return the Allocations a Credit Note shows, each with the Credit Note it belongs to."""
+    bearer = {name: note.get(name) for name in ("CreditNoteID", "CreditNoteNumber")}
+    return [{**one, "CreditNote": bearer} for one in note.get("Allocations") or []]
 
 
 def sent_key(kind: Kind, found: Element) -> str:
@@ -228,12 +238,16 @@ def instant(text: object) -> datetime | None:
 
 
 def mirror_record(kind: Kind, found: Element, key: str | None = None) -> MirrorRecord:
-    """Return an element as the mirror keeps it; `key` names what an answer leaves out of itself."""
+    """Return an element as the mirror keeps it; `key` names what an answer leaves out of itself.
+
+    An Allocation has no reference of its own: there stands the id of the Credit Note that carries it.
+    """
+    bearer = (found.get("CreditNote") or {}).get("CreditNoteID") if kind is Kind.ALLOCATION else None
     return MirrorRecord(
         kind=kind,
         xero_id=str(found[ID[kind]]),
         natural_key=natural_key(kind, found) if key is None else key,
-        reference=str(found.get("Reference") or ""),
+        reference=str(bearer or found.get("Reference") or ""),
         status=status_of(kind, found),
         updated_at=instant(found.get("UpdatedDateUTC")) or EPOCH,
         payload=canonical_json(found),

@@ -15,7 +15,7 @@ from shopify_xero_pipeline.xero import requests, wire
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline.xero.report import LoadResult, unchanged
 
-WRITTEN = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT})
+WRITTEN = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 UPDATABLE = frozenset({Kind.CONTACT, Kind.ITEM})
 
 
@@ -71,7 +71,11 @@ def planned_write(
     record, change = wanted.record, wanted.change
     content = checksum(record.content())
     verb, xero_id = ("adopt", change.xero_id) if change.action is Action.ADOPT and change.xero_id else ("create", None)
-    if mapped is not None:
+    if change.action is Action.DELETE:
+        if mapped is None:
+            return None
+        verb, xero_id = "delete", mapped.xero_id
+    elif mapped is not None:
         if record.kind not in UPDATABLE or (mapped.checksum == content and not _restores(wanted, mapped, shown)):
             return None
         verb, xero_id = "update", mapped.xero_id

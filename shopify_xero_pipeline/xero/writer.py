@@ -112,6 +112,8 @@ class Writer:
     def _settle(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
         """Settle the records an answer shows; the batch stays open while one of them is not shown."""
         assert reply.answer is not None
+        if draft.method == "DELETE":
+            return self._settle_deletion(batch, reply, draft)
         named = reply.answer.correlation_id
         found = self._elements(reply, draft)
         real_ids = [xero_id for one in found if (xero_id := wire.id_of(draft.kind, one))]
@@ -129,6 +131,15 @@ class Writer:
             self.read_back.check(draft.kind, operations, batch.first_sent_at)
         return Step()
 
+    def _settle_deletion(self, batch: Batch, reply: Reply, draft: Draft) -> Step:
+        """Whatever Xero says of something to be taken back, what it shows afterwards counts."""
+        assert reply.answer is not None
+        verdicts = [settle.to_look_at(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
+        self._journal.settle(verdicts, batch.id, status=reply.answer.status)
+        operations = self._journal.latest(draft.kind, [one.operation.shopify_id for one in draft.writes])
+        self.read_back.check(draft.kind, list(operations.values()), batch.first_sent_at)
+        return Step()
+
     def _elements(self, reply: Reply, draft: Draft) -> list[dict[str, Any]]:
         """Return the answer's elements; Allocations are read from their Credit Note where the answer names no ids."""
         assert reply.answer is not None
@@ -137,10 +148,13 @@ class Writer:
         nameless = draft.kind is Kind.ALLOCATION and not any(
             wire.id_of(draft.kind, one) or one.get("ValidationErrors") for one in found
         )
-        if not nameless:
+        if draft.kind is not Kind.ALLOCATION:
             return found
+        note = draft.path.split("/")[2]
+        if not nameless:
+            return [one | {"CreditNote": {"CreditNoteID": note}} for one in found]
         try:
-            return [dict(one) for one in self.read_back.allocations_of(draft.path.split("/")[2])]
+            return [dict(one) for one in self.read_back.allocations_of(note)]
         except XeroError:
             return []
 

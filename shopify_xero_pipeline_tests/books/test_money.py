@@ -200,7 +200,7 @@ def test_what_is_neither_paid_nor_refunded_is_allocated_oldest_first() -> None:
         ("SH-1001-R4", "SH-1001-E3", "20.00"),
     ]
     assert [entry.date for entry in books.allocations] == [date(2026, 9, 23), date(2026, 9, 25), date(2026, 9, 25)]
-    assert books.allocations[0].shopify_id == "SH-1001-R2/SH-1001"
+    assert books.allocations[0].shopify_id == "SH-1001-R2/SH-1001/10"
 
 
 def test_credit_is_kept_free_for_a_refund_under_way() -> None:

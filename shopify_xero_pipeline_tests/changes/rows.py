@@ -71,7 +71,7 @@ def payment(transaction: str = "21", amount: str = "100.00", document: Invoice |
 
 def allocation(note: CreditNote, to: Invoice, amount: str) -> Allocation:
     return Allocation(
-        shopify_id=f"{note.number}/{to.number}",
+        shopify_id=f"{note.number}/{to.number}/{Decimal(amount).normalize():f}",
         order_id=to.order_id,
         order_name=to.order_name,
         credit_note_id=note.shopify_id,

@@ -2,7 +2,7 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.changes.plan import (
     Known,
     archived_contacts,
@@ -167,15 +167,29 @@ def test_an_order_posted_before_its_contact_was_archived_is_left_in_peace() -> N
     assert actions(plans) == [[Action.UNCHANGED]]
 
 
-def test_an_allocation_that_stands_in_the_way_of_later_money_is_named_for_a_person_to_remove() -> None:
+def test_an_allocation_that_stands_in_the_way_of_later_money_is_taken_back_first() -> None:
     note = credit_note()
     order = books(documents=(invoice(), note), payments=(payment(),))
     lines = plan_orders(Kind.PAYMENT, {DAY: [order]}, known(allocation(note, invoice(), "30.00")))[0].changes
     assert [(line.kind, line.action) for line in lines] == [
+        (Kind.ALLOCATION, Action.DELETE),
         (Kind.PAYMENT, Action.CREATE),
-        (Kind.ALLOCATION, Action.CONFLICT),
     ]
-    assert lines[1].reason == "later money leaves no room for this Allocation; remove it in Xero and run the day again"
+    assert lines[0].reason == "it stands where later money belongs; it is taken back before that is written"
+    assert lines[0].xero_id is not None
+    assert writes([ChangeSet(kind=Kind.PAYMENT, day=DAY, changes=lines[:1])])
+
+
+def test_what_a_complete_list_of_xero_no_longer_shows_was_removed_by_a_person() -> None:
+    note = credit_note()
+    allocated = allocation(note, invoice(), "30.00")
+    order = books(documents=(invoice(), note), allocations=(allocated,))
+    mapped = known(allocated).mapped
+    unseen = plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(mapped))[0].changes
+    assert [line.action for line in unseen] == [Action.UNCHANGED]
+    (line,) = plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(mapped, listed=[Kind.ALLOCATION]))[0].changes
+    assert line.action is Action.CONFLICT
+    assert line.reason == "Xero shows it deleted by a person; it is reported and not created again"
 
 
 def test_a_live_document_counts_before_a_voided_one_of_the_same_number() -> None:

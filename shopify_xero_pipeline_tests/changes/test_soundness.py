@@ -22,7 +22,7 @@ def test_children_without_their_parents_are_orphans() -> None:
     assert faults(alone)["no_orphan"] == [
         "credit_note 1/12 (SH-1001-R12)",
         "payment 21/SH-1001 (shopify:1/21|SH-1001)",
-        "allocation SH-1001-R12/SH-1001 (SH-1001-R12|SH-1001)",
+        "allocation SH-1001-R12/SH-1001/30 (SH-1001-R12|SH-1001|30)",
     ]
 
 

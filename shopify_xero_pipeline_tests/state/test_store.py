@@ -182,6 +182,13 @@ def _fail(connection: Connection) -> None:
     raise RuntimeError("power cut")
 
 
+def at_version_1(path: Path) -> None:
+    """The store as its first version was."""
+    with open_engine(path).begin() as connection:
+        connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
+        connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
+
+
 def schema(path: Path) -> tuple[str, set[str]]:
     with open_engine(path).begin() as connection:
         version = connection.scalar(text("select value from meta where name = 'schema_version'"))
@@ -190,21 +197,39 @@ def schema(path: Path) -> tuple[str, set[str]]:
 
 
 def test_an_older_store_is_brought_up_to_date_once(store: StateStore, path: Path) -> None:
-    assert schema(path) == ("1", {"name", "text", "at"})
+    at_version_1(path)
     for _ in range(2):
         migrate(open_engine(path), [_add_note])
         assert schema(path) == ("2", {"name", "text", "at", "note"})
 
 
+def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_credit_notes_anew(
+    store: StateStore, path: Path, clock: ManualClock
+) -> None:
+    store.update_mirror("credit_note", [mirrored(kind="credit_note")], NOW)
+    store.update_mirror("invoice", [mirrored()], NOW)
+    store.close()
+    at_version_1(path)
+
+    again = StateStore(f"sqlite:///{path}", clock)
+
+    assert (again.mirror_swept_at("credit_note"), again.mirror_swept_at("invoice")) == (None, NOW)
+    assert [row.xero_id for row in again.mirror("credit_note")] == ["x-1"]
+    assert schema(path)[0] == "2"
+    assert again.history() == []
+    again.close()
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, path: Path) -> None:
+    at_version_1(path)
     with pytest.raises(RuntimeError):
         migrate(open_engine(path), [_add_note, _fail])
     assert schema(path) == ("1", {"name", "text", "at"})
 
 
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, path: Path, clock: ManualClock) -> None:
-    migrate(open_engine(path), [_add_note])
-    with pytest.raises(StoreTooNewError, match="schema 2, this version of the project knows 1"):
+    migrate(open_engine(path), [_add_note, _add_note])
+    with pytest.raises(StoreTooNewError, match="schema 3, this version of the project knows 2"):
         StateStore(f"sqlite:///{path}", clock)
 
 

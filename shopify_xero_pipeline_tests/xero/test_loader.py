@@ -620,7 +620,7 @@ def test_an_allocation_whose_answer_names_no_id_is_read_from_its_credit_note(wor
     assert counted(world.load(*records)) == {"created": 7}
     assert rule.fired == 1
     (allocated,) = world.live(Kind.ALLOCATION)
-    assert world.store.mapped(Kind.ALLOCATION)["SH-1001-R2/SH-1001"].xero_id == allocated.id
+    assert world.store.mapped(Kind.ALLOCATION)["SH-1001-R2/SH-1001/20"].xero_id == allocated.id
 
 
 def test_an_allocation_without_id_that_cannot_be_read_at_once_is_read_back_later(world: World) -> None:

@@ -210,15 +210,16 @@ def payment(document: Invoice | CreditNote, amount: str | None = None, transacti
 
 
 def allocation(note: CreditNote, to: Invoice, amount: str | None = None) -> Allocation:
+    credit = Decimal(amount) if amount else note.total
     return Allocation(
-        shopify_id=f"{note.number}/{to.number}",
+        shopify_id=f"{note.number}/{to.number}/{credit.normalize():f}",
         order_id=note.order_id,
         order_name=note.order_name,
         credit_note_id=note.shopify_id,
         credit_note_number=note.number,
         invoice_id=to.shopify_id,
         invoice_number=to.number,
-        amount=Decimal(amount) if amount else note.total,
+        amount=credit,
         date=DAY,
         currency="NZD",
     )

@@ -13,7 +13,7 @@ from shopify_xero_pipeline.defs.resources import told_to_people
 from shopify_xero_pipeline.xero.report import LoadOutcome
 
 POOL = "xero"
-WRITTEN = frozenset({LoadOutcome.CREATED, LoadOutcome.UPDATED, LoadOutcome.ADOPTED})
+WRITTEN = frozenset({LoadOutcome.CREATED, LoadOutcome.UPDATED, LoadOutcome.ADOPTED, LoadOutcome.DELETED})
 BEFORE = {
     "contacts": [],
     "items": [],

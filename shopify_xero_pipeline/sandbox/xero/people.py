@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.sandbox.xero.allocations import Allocations
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.documents import CREDIT_NOTE, INVOICE, Documents
@@ -108,6 +109,22 @@ class Person:
         """
         Payments(self._desk).delete(payment, {"Status": "DELETED"})
 
+    def remove_allocations(self, document: Document) -> None:
+        """Take back the credit that is set against an invoice, or that a credit note gives."""
+        for allocation in self._books.allocations_of(document):
+            self._books.drop_allocation(allocation)
+            for document_id in (allocation.credit_note_id, allocation.invoice_id):
+                other = self._books.documents[document_id]
+                self._set(other, credited=other.credited - allocation.amount, status="AUTHORISED", fully_paid_on=None)
+
+    def allocate(self, credit_note: Document, invoice: Document, amount: Decimal) -> None:
+        """Set credit against an invoice by hand.
+
+        Raises:
+            Rejected: Xero would not take it.
+        """
+        Allocations(self._desk, credit_note).create({"Amount": amount, "Invoice": {"InvoiceID": invoice.id}})
+
     def edit_contact(self, contact: Contact, *, name: str | None = None, email: str | None = None) -> None:
         """Rename a contact or change its e-mail address."""
         contact.name = contact.name if name is None else name
@@ -152,11 +169,7 @@ class Person:
     def _clear(self, document: Document) -> None:
         for payment in self._books.payments_of(document):
             self.delete_payment(payment)
-        for allocation in self._books.allocations_of(document):
-            self._books.drop_allocation(allocation)
-            for document_id in (allocation.credit_note_id, allocation.invoice_id):
-                other = self._books.documents[document_id]
-                self._set(other, credited=other.credited - allocation.amount, status="AUTHORISED", fully_paid_on=None)
+        self.remove_allocations(document)
 
     def _set(self, document: Document, **changes: Any) -> None:
         for name, worth in changes.items():
