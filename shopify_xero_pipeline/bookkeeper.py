@@ -22,11 +22,10 @@ from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes import wanted
+from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.ledger import order_ledgers
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.plan import (
-    Known,
-    archived_contacts,
     plan_contacts,
     plan_orders,
     plan_records,
@@ -54,6 +53,7 @@ from shopify_xero_pipeline.xero.report import LoadResult
 from shopify_xero_pipeline.xero.settings import read_organisation
 
 FRESH = timedelta(minutes=10)
+DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
@@ -261,8 +261,7 @@ class Bookkeeper:
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
 
         def plan() -> list[ChangeSet]:
-            archived = archived_contacts(self._known(Kind.CONTACT))
-            return plan_orders(kind, self.keep(orders), self._known(kind), archived)
+            return plan_orders(kind, self.keep(orders), self._known(kind), self._known(Kind.CONTACT))
 
         return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
 
@@ -374,12 +373,17 @@ class Bookkeeper:
         return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
-        """Plan on what is known; if that would write anything, look at Xero and plan again."""
+        """Plan on what is known; if that would write anything, or Xero was not seen for long, look and plan again."""
         plans = plan()
-        if writes(plans):
+        if writes(plans) or self._unseen(kinds):
             self._look_at_xero(kinds)
             plans = plan()
         return plans
+
+    def _unseen(self, kinds: tuple[Kind, ...]) -> bool:
+        """Tell whether what people did in Xero to records of ours was not looked for lately (books.md §7)."""
+        swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
+        return bool(swept) and self._clock.now() - min(swept) > DRIFT_FOUND_WITHIN
 
     def _look_at_xero(self, kinds: tuple[Kind, ...]) -> None:
         organisation = self._organisation(max_age=FRESH)

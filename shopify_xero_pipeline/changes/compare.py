@@ -7,7 +7,9 @@ Only the verdict on a single record belongs here; which records there are and in
 from collections.abc import Mapping
 from decimal import Decimal
 
+from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import differences, parsed
+from shopify_xero_pipeline.changes.known import ARCHIVED, MERGED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
@@ -17,7 +19,12 @@ MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
 
 
 def verdict(
-    record: AnyRecord, mapped: MappedRecord | None, mirror: MirrorRecord | None, *, restore: bool = False
+    record: AnyRecord,
+    mapped: MappedRecord | None,
+    mirror: MirrorRecord | None,
+    *,
+    restore: bool = False,
+    bearer: str | None = None,
 ) -> Change:
     """Return what is to happen to a record.
 
@@ -26,9 +33,10 @@ def verdict(
         mapped: what we posted of it, if we did.
         mirror: what Xero shows under its Xero id (when mapped) or under its natural key (when not).
         restore: whether a person's change of a Contact or Item is undone instead of kept and listed.
+        bearer: the Xero id of a document's Contact, if it is known.
     """
     if mapped is not None:
-        return _against_mapping(record, mapped, mirror, restore=restore)
+        return _against_mapping(record, mapped, mirror, restore, bearer)
     if mirror is not None:
         return _against_stranger(record, mirror)
     return change(Action.CREATE, record, fields=differences({}, _shown(record)))
@@ -51,14 +59,18 @@ def change(action: Action, record: AnyRecord, **details: object) -> Change:
     return line.model_copy(update=details)
 
 
-def _against_mapping(record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, *, restore: bool) -> Change:
+def _against_mapping(
+    record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, bearer: str | None
+) -> Change:
     before = parsed(mapped.payload)
     after = _kept_where_blank(before, record)
     fields = differences(before, after)
     if mirror is not None and mirror.status in GONE:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
         return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edited = _edited_by_a_person(record, before, mirror)
+    edited = edits(record, before, mirror, bearer) if mirror is not None else ()
+    if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
+        return _archived(record, mapped, mirror, fields)
     if edited:
         return _edited(record, mapped, edited, restore=restore)
     if not fields:
@@ -70,12 +82,24 @@ def _against_mapping(record: AnyRecord, mapped: MappedRecord, mirror: MirrorReco
 
 
 def _edited(record: AnyRecord, mapped: MappedRecord, edited: tuple[FieldDiff, ...], *, restore: bool) -> Change:
-    """Both sides are listed: what a person made of it in Xero, and what we would have."""
+    """Both sides are listed: what a person made of it in Xero, and what we would have; no document is rewritten."""
     names = ", ".join(field.field for field in edited)
-    action = Action.UPDATE if restore else Action.CONFLICT
-    kept = "it is restored" if restore else "Xero's copy is kept"
+    undone = restore and isinstance(record, Contact | Item)
+    action = Action.UPDATE if undone else Action.CONFLICT
+    kept = "it is restored" if undone else "Xero's copy is kept"
     reason = f"a person changed {names} in Xero; {kept}"
     return change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
+
+
+def _archived(record: Contact, mapped: MappedRecord, mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> Change:
+    """An archived Contact cannot be written to; one that was merged into another lives on in that one."""
+    if parsed(mirror.payload).get(MERGED):
+        reason = "a person merged it into another Contact in Xero, which its documents use"
+        return change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id)
+    if not fields:
+        return change(Action.UNCHANGED, record, reason="archived in Xero", xero_id=mapped.xero_id)
+    reason = "archived in Xero by a person; restore it there to let Shopify's changes in"
+    return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
 def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
@@ -113,21 +137,6 @@ def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, obj
     if amount != shown:
         return f"Xero has {record.natural_key} with {shown} where Shopify gives {amount}"
     return ""
-
-
-def _edited_by_a_person(
-    record: AnyRecord, posted: Mapping[str, object], mirror: MirrorRecord | None
-) -> tuple[FieldDiff, ...]:
-    """Return the fields of a Contact or Item in which Xero shows something else than we posted."""
-    if mirror is None or not isinstance(record, Contact | Item):
-        return ()
-    theirs, ours = parsed(mirror.payload), record.content()
-    names = {"name": "Name", "email": "EmailAddress"} if isinstance(record, Contact) else {"name": "Name"}
-    return tuple(
-        FieldDiff(field=name, before=str(theirs[shown]), after=str(ours.get(name, posted[name])))
-        for name, shown in names.items()
-        if posted.get(name) and theirs.get(shown) and posted[name] != theirs[shown]
-    )
 
 
 def _kept_where_blank(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:

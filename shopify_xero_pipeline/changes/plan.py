@@ -5,61 +5,22 @@ here; the verdict on a single record stands in `compare.py`, what is wanted at a
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from shopify_xero_pipeline.books.contacts import is_nameless, with_suffix
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import change, verdict
+from shopify_xero_pipeline.changes.drift import peoples_money
 from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.ledger import RECORD
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
-from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind
+from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
-NOT_LIVE = frozenset({"VOIDED", "DELETED", "ARCHIVED"})
 NOT_POSTED = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
-
-
-class Known:
-    """What is known of one kind of record.
-
-    Args:
-        mapped: rows of the mapping, by Shopify id.
-        mirror: what Xero last showed; of several records under one natural key a live one counts.
-        listed: kinds of which the mirror shows all there are, so that what it does not show is gone.
-    """
-
-    def __init__(
-        self,
-        mapped: Mapping[str, MappedRecord] | None = None,
-        mirror: Sequence[MirrorRecord] = (),
-        listed: Collection[Kind] = (),
-    ) -> None:
-        self.mapped = mapped or {}
-        self.mirror = mirror
-        self._listed = listed
-        self._by_xero_id = {row.xero_id: row for row in mirror}
-        live_last = sorted(mirror, key=lambda row: row.status not in NOT_LIVE)
-        self._by_key = {row.natural_key.casefold(): row for row in live_last if row.natural_key}
-
-    def shown(self, record: AnyRecord) -> MirrorRecord | None:
-        """Return what Xero shows of a record: under its Xero id if we posted it, else under its natural key."""
-        mapped = self.mapped.get(record.shopify_id)
-        if mapped is not None:
-            return self._by_xero_id.get(mapped.xero_id) or (_gone(mapped) if record.kind in self._listed else None)
-        return self._by_key.get(record.natural_key.casefold())
-
-    def allocations_of(self, order_id: str) -> Sequence[MappedRecord]:
-        """Return the Allocations we posted for an order."""
-        return [row for row in self.mapped.values() if row.kind == Kind.ALLOCATION and row.order_id == order_id]
-
-
-def _gone(mapped: MappedRecord) -> MirrorRecord:
-    """Return a record that Xero no longer lists, as it shows others that were deleted."""
-    same = {name: getattr(mapped, name) for name in ("kind", "xero_id", "natural_key")}
-    return MirrorRecord(**same, reference="", status="DELETED", updated_at=mapped.posted_at, payload="{}")
 
 
 def writes(change_sets: Iterable[ChangeSet]) -> bool:
@@ -104,7 +65,7 @@ def plan_contacts(
 
 
 def plan_orders(
-    kind: Kind, wanted: Mapping[date, Sequence[OrderBooks]], known: Known, archived: frozenset[str] = frozenset()
+    kind: Kind, wanted: Mapping[date, Sequence[OrderBooks]], known: Known, contacts: Known | None = None
 ) -> list[ChangeSet]:
     """Return the change-sets of Invoices, Credit Notes or Payments (with their Allocations) for orders.
 
@@ -113,21 +74,15 @@ def plan_orders(
             and why.
         wanted: the books of each day's orders.
         known: the mapping and mirror of the kind (for PAYMENT: of Payments and Allocations together).
-        archived: Shopify ids of Contacts that a person archived in Xero; their orders are blocked.
+        contacts: the mapping and mirror of Contacts; the orders of one that a person archived in Xero are blocked.
     """
-    plans = []
+    bearers, plans = contacts or Known(), []
     for day in sorted(wanted):
         lines: list[Change] = []
         for books in wanted[day]:
-            lines += _order_lines(kind, books, known, archived)
+            lines += _order_lines(kind, books, known, bearers)
         plans.append(ChangeSet(kind=kind, day=day, changes=tuple(lines)))
     return plans
-
-
-def archived_contacts(known: Known) -> frozenset[str]:
-    """Return the Shopify ids of mapped Contacts that Xero shows archived."""
-    archived = {row.xero_id for row in known.mirror if row.status == "ARCHIVED"}
-    return frozenset(key for key, row in known.mapped.items() if row.xero_id in archived)
 
 
 def _lines(
@@ -144,18 +99,22 @@ def _lines(
             yield line
 
 
-def _order_lines(kind: Kind, books: OrderBooks, known: Known, archived: frozenset[str]) -> list[Change]:
+def _order_lines(kind: Kind, books: OrderBooks, known: Known, contacts: Known) -> list[Change]:
     if books.outcome is not Outcome.POST:
-        return [_not_posted(books, NOT_POSTED[books.outcome], books.reason)] if kind is Kind.INVOICE else []
-    records = _records(kind, books)
-    lines = [verdict(record, known.mapped.get(record.shopify_id), known.shown(record)) for record in records]
+        return [_not_posted(kind, books, NOT_POSTED[books.outcome], books.reason)] if kind is Kind.INVOICE else []
+    bearers = {document.contact_id for document in books.documents}
+    lines = [_order_line(record, known, contacts) for record in _records(kind, books)]
     if kind is Kind.PAYMENT:
-        lines = [*_credit_in_the_way(books, known), *lines]
-    named = {document.contact_id for document in books.documents}
-    if named & archived and any(line.action in WRITES for line in lines):
+        lines = list(peoples_money(books, [*_credit_in_the_way(books, known), *lines], known))
+    if any(contacts.is_archived(key) for key in bearers) and any(line.action in WRITES for line in lines):
         reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
-        return [_not_posted(books, Action.BLOCKED, reason)] if kind is Kind.INVOICE else []
+        return [_not_posted(kind, books, Action.BLOCKED, reason)]
     return lines
+
+
+def _order_line(record: AnyRecord, known: Known, contacts: Known) -> Change:
+    bearer = contacts.xero_id(record.contact_id) if isinstance(record, Document) else None
+    return verdict(record, known.mapped.get(record.shopify_id), known.shown(record), bearer=bearer)
 
 
 def _credit_in_the_way(books: OrderBooks, known: Known) -> Iterable[Change]:
@@ -174,10 +133,10 @@ def _records(kind: Kind, books: OrderBooks) -> Sequence[AnyRecord]:
     return [document for document in books.documents if document.kind is kind]
 
 
-def _not_posted(books: OrderBooks, action: Action, reason: str) -> Change:
+def _not_posted(kind: Kind, books: OrderBooks, action: Action, reason: str) -> Change:
     return Change(
         action=action,
-        kind=Kind.INVOICE,
+        kind=kind,
         shopify_id=books.order_id,
         order_id=books.order_id,
         order_name=books.order_name,

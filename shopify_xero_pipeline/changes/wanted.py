@@ -13,7 +13,7 @@ from shopify_xero_pipeline.books.items import item_of
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
-from shopify_xero_pipeline.changes.plan import Known
+from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.reconciliation import MARKER
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
 from shopify_xero_pipeline.state.records import MirrorRecord

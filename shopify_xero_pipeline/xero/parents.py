@@ -7,6 +7,7 @@ names an Item only where it is known to be in Xero.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Document, Kind, Payment
 
@@ -22,6 +23,17 @@ def parents(record: AnyRecord) -> Iterator[tuple[Kind, str, str]]:
     elif isinstance(record, Allocation):
         yield Kind.CREDIT_NOTE, record.credit_note_id, record.credit_note_number
         yield Kind.INVOICE, record.invoice_id, record.invoice_number
+
+
+def _merged_into(store: StateStore, xero_id: str) -> str:
+    """Return the Xero id of a Contact, or of the one that a person merged it into (Xero fact sheet 6.1)."""
+    seen: set[str] = set()
+    while xero_id not in seen:
+        seen.add(xero_id)
+        shown = store.mirrored(Kind.CONTACT, [xero_id]).get(xero_id)
+        other = exact(shown.payload).get("MergedToContactID") if shown and shown.status == "ARCHIVED" else None
+        xero_id = other or xero_id
+    return xero_id
 
 
 class KnownIds:
@@ -41,6 +53,8 @@ class KnownIds:
         self._ids = {
             (kind, key): row.xero_id for kind, ids in wanted.items() for key, row in store.mapped(kind, ids).items()
         }
+        contacts = {key: _merged_into(store, xero_id) for key, xero_id in self._ids.items() if key[0] is Kind.CONTACT}
+        self._ids |= contacts
 
     def missing(self, record: AnyRecord) -> str:
         """Say which parent is not in Xero yet; empty if all of them are."""

@@ -2,10 +2,9 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.changes.plan import (
-    Known,
-    archived_contacts,
     plan_contacts,
     plan_orders,
     plan_records,
@@ -152,18 +151,17 @@ def test_each_kind_gets_its_own_records_of_an_order() -> None:
 
 def test_an_order_whose_contact_was_archived_is_blocked_and_named() -> None:
     contacts = known(contact(), mirror=(person("Ann Lee", "shopify:7", "ARCHIVED", "x-0"),))
-    archived = archived_contacts(contacts)
-    assert archived == {"7"}
     order = books(documents=(invoice(),), payments=(payment(),))
-    lines = plan_orders(Kind.INVOICE, {DAY: [order]}, Known(), archived)[0].changes
-    assert [line.action for line in lines] == [Action.BLOCKED]
-    assert lines[0].reason == "its Contact is archived in Xero; restore the Contact there and run the day again"
-    assert plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(), archived)[0].changes == ()
+    for kind in (Kind.INVOICE, Kind.PAYMENT):
+        (line,) = plan_orders(kind, {DAY: [order]}, Known(), contacts)[0].changes
+        assert (line.action, line.order_name) == (Action.BLOCKED, "#1001")
+        assert line.reason == "its Contact is archived in Xero; restore the Contact there and run the day again"
 
 
 def test_an_order_posted_before_its_contact_was_archived_is_left_in_peace() -> None:
     order = books(documents=(invoice(),))
-    plans = plan_orders(Kind.INVOICE, {DAY: [order]}, known(invoice()), frozenset({"7"}))
+    contacts = known(contact(), mirror=(person("Ann Lee", "shopify:7", "ARCHIVED", "x-0"),))
+    plans = plan_orders(Kind.INVOICE, {DAY: [order]}, known(invoice()), contacts)
     assert actions(plans) == [[Action.UNCHANGED]]
 
 

@@ -103,7 +103,7 @@ def test_a_plan_is_printed_as_counts_and_every_line_that_would_do_something(prin
     )  # fmt: skip
     terminal.plan([ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes)], 1)
     lines = printed.lines()
-    assert "invoice 1 · · 1 · · 1 ·" in lines
+    assert "invoice 1 · · · 1 · · 1 ·" in lines
     assert "2026-09-21 create invoice SH-1 #1 23.00 NZD" in lines
     assert f"2026-09-21 blocked invoice SH-3 {AWKWARD}" in lines
     assert not any("SH-2" in line for line in lines)

@@ -188,6 +188,7 @@ def show(contact: Contact, *, brief: bool = False, whole: bool = True) -> Json:
         "ContactGroups": [],
         "IsSupplier": False,
         "IsCustomer": contact.is_customer,
+        **({"MergedToContactID": contact.merged_into} if contact.merged_into else {}),
         "SalesTrackingCategories": [],
         "PurchasesTrackingCategories": [],
         "ContactPersons": contact.persons,

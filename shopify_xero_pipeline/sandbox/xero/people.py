@@ -136,6 +136,14 @@ class Person:
         contact.status = "ARCHIVED"
         self._keep_contact(contact)
 
+    def merge_contacts(self, contact: Contact, into: Contact) -> None:
+        """Merge a contact into another one, which takes over its documents."""
+        for document in self._books.documents.values():
+            if document.contact_id == contact.id:
+                self._set(document, contact_id=into.id)
+        contact.merged_into = into.id
+        self.archive_contact(contact)
+
     def restore_contact(self, contact: Contact) -> None:
         """Bring an archived contact back, which only a person can."""
         contact.status = "ACTIVE"

@@ -28,6 +28,7 @@ class Contact(Struct):
     phones: dict[str, dict[str, str]] = {}
     persons: list[dict[str, Any]] = []
     is_customer: bool = False
+    merged_into: str = ""
 
 
 class Item(Struct):

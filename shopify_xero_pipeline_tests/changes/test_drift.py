@@ -1,0 +1,159 @@
+from decimal import Decimal
+
+import pytest
+
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.known import Known
+from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.plan import plan_orders
+from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.xero.models import Contact, Kind, PostalAddress
+from shopify_xero_pipeline_tests.changes.rows import (
+    DAY,
+    allocation,
+    contact,
+    credit_note,
+    invoice,
+    item,
+    mapped,
+    payment,
+    shown,
+    shown_record,
+)
+
+WHOLE = contact(
+    email="ann@example.com",
+    first_name="Ann",
+    phone="021 1",
+    address=PostalAddress(line1="1 Pa Rd", city="Ōtaki"),
+)
+
+
+def shown_contact(**changed: object) -> MirrorRecord:
+    element = {
+        "Name": "Ann Lee",
+        "FirstName": "Ann",
+        "EmailAddress": "Ann@Example.com",
+        "Phones": [{"PhoneType": "FAX"}, {"PhoneType": "DEFAULT", "PhoneNumber": "021 1"}],
+        "Addresses": [
+            {"AddressType": "POBOX", "City": "Elsewhere"},
+            {"AddressType": "STREET", "AddressLine1": "1 Pa  Rd ", "City": "Ōtaki"},
+        ],
+    }
+    return shown(Kind.CONTACT, key="shopify:7", status="ACTIVE", **{**element, **changed})
+
+
+def edits(record: Contact, mirror: MirrorRecord) -> list[tuple[str, str | None, str | None]]:
+    line = verdict(record, mapped(WHOLE), mirror)
+    assert line.action in (Action.CONFLICT, Action.UNCHANGED)
+    return [(field.field, field.before, field.after) for field in line.fields]
+
+
+def test_case_and_spacing_are_no_persons_change() -> None:
+    assert edits(WHOLE, shown_contact()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"FirstName": "Anna"}, ("first_name", "Anna", "Ann")),
+        ({"EmailAddress": ""}, ("email", "", "ann@example.com")),
+        ({"Phones": [{"PhoneType": "DEFAULT", "PhoneNumber": "021 2"}]}, ("phone", "021 2", "021 1")),
+        ({"Addresses": [{"AddressType": "STREET", "City": "Levin"}]}, ("address.city", "Levin", "Ōtaki")),
+    ],
+)
+def test_every_field_of_a_contact_that_a_person_changed_is_named_with_both_sides(
+    changed: dict[str, object], named: tuple[str, str, str]
+) -> None:
+    assert edits(WHOLE, shown_contact(**changed)) == [named]
+
+
+def test_a_price_a_person_changed_is_named() -> None:
+    posted = item(unit_price=Decimal("12.50"))
+    same = shown(Kind.ITEM, key="TEE-S", status="ACTIVE", SalesDetails={"UnitPrice": Decimal("12.5")})
+    other = shown(Kind.ITEM, key="TEE-S", status="ACTIVE", SalesDetails={"UnitPrice": Decimal("13.00")})
+    assert verdict(posted, mapped(posted), same).action is Action.UNCHANGED
+    assert [field.field for field in verdict(posted, mapped(posted), other).fields] == ["unit_price"]
+
+
+@pytest.mark.parametrize("restore", [False, True])
+def test_a_document_a_person_changed_is_never_rewritten(restore: bool) -> None:
+    theirs = shown(
+        Kind.INVOICE, key="SH-1001", Date="/Date(1790035200000+0000)/", Total=Decimal(101), LineItems=[{}, {}]
+    )
+    line = verdict(invoice(), mapped(invoice()), theirs, restore=restore)
+    assert line.action is Action.CONFLICT
+    assert [(field.field, field.before, field.after) for field in line.fields] == [
+        ("date", "2026-09-22", "2026-09-21"),
+        ("total", "101", "100.00"),
+        ("lines", "2", "1"),
+    ]
+
+
+def test_a_contact_archived_in_xero_keeps_what_it_has() -> None:
+    archived = shown(Kind.CONTACT, key="shopify:7", status="ARCHIVED", Name="Ann Lee")
+    changed = contact(phone="222")
+    assert verdict(contact(), mapped(contact()), archived).action is Action.UNCHANGED
+    line = verdict(changed, mapped(contact(phone="111")), archived)
+    assert (line.action, [field.field for field in line.fields]) == (Action.CONFLICT, ["phone"])
+    assert line.reason == "archived in Xero by a person; restore it there to let Shopify's changes in"
+
+
+def test_a_contact_merged_into_another_is_left_to_that_one() -> None:
+    merged = shown(Kind.CONTACT, key="shopify:7", status="ARCHIVED", Name="Ann Lee", MergedToContactID="x-2")
+    line = verdict(contact(phone="222"), mapped(contact(phone="111")), merged)
+    assert (line.action, line.reason) == (
+        Action.UNCHANGED,
+        "a person merged it into another Contact in Xero, which its documents use",
+    )
+
+
+def order(**more: object) -> OrderBooks:
+    zero = Decimal(0)
+    named = {"order_id": "1", "order_name": "#1001", "outcome": Outcome.POST, "currency": "NZD"}
+    return OrderBooks(**named, sales=zero, tax=zero, money=zero, outstanding=zero, **more)
+
+
+def planned(books: OrderBooks, *records: object, mirror: tuple[MirrorRecord, ...]) -> list[tuple[str, str, Action]]:
+    known = Known({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
+    lines = plan_orders(Kind.PAYMENT, {DAY: [books]}, known)[0].changes
+    return [(line.kind.value, line.natural_key, line.action) for line in lines]
+
+
+BY_HAND = shown(Kind.PAYMENT, "p-9", "cheque|SH-1001", Amount=Decimal("40.00"), Account={"Code": "090"})
+
+
+def test_nothing_new_is_placed_beside_money_a_person_put_on_our_document() -> None:
+    note = credit_note()
+    books = order(documents=(invoice(), note), payments=(payment(), payment("22", "30.00", note)))
+    assert planned(books, mirror=(BY_HAND,)) == [
+        ("payment", "cheque|SH-1001", Action.CONFLICT),
+        ("payment", "shopify:1/21|SH-1001", Action.CONFLICT),
+        ("payment", "shopify:1/22|SH-1001-R12", Action.CREATE),
+    ]
+
+
+def test_credit_is_not_taken_back_beside_money_of_a_person() -> None:
+    note = credit_note()
+    books = order(documents=(invoice(), note), payments=(payment(),))
+    assert planned(books, allocation(note, invoice(), "30.00"), mirror=(BY_HAND,)) == [
+        ("payment", "cheque|SH-1001", Action.CONFLICT),
+        ("allocation", "SH-1001-R12|SH-1001|30", Action.CONFLICT),
+        ("payment", "shopify:1/21|SH-1001", Action.CONFLICT),
+    ]
+
+
+def test_money_of_ours_that_is_not_in_the_mapping_yet_is_no_strangers() -> None:
+    books = order(documents=(invoice(),), payments=(payment(),))
+    assert planned(books, mirror=(shown_record(payment(), "p-1"),)) == [
+        ("payment", "shopify:1/21|SH-1001", Action.ADOPT)
+    ]
+
+
+def test_money_a_person_deleted_again_or_put_elsewhere_is_no_strangers() -> None:
+    deleted = BY_HAND.model_copy(update={"status": "DELETED"})
+    elsewhere = shown(Kind.PAYMENT, "p-8", "cheque|INV-7", Amount=Decimal(1))
+    credit = shown(Kind.ALLOCATION, "a-1", "CN-5|INV-7|100", Amount=Decimal(100))
+    books = order(documents=(invoice(number="100"),))
+    assert planned(books, mirror=(deleted, elsewhere, credit)) == []
