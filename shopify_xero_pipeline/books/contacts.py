@@ -13,6 +13,7 @@ from shopify_xero_pipeline.shopify.models import Address, Company, Customer, Ord
 from shopify_xero_pipeline.xero.models import Contact, PostalAddress
 
 GUEST = "guest"
+NAMELESS = "Shopify customer {}"
 NAME_LIMIT = 255
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 COUNTRY = re.compile(r"[A-Za-z]{1,50}")
@@ -50,7 +51,7 @@ def kept_customer(customer: Customer, policy: BooksPolicy) -> Kept:
     contact = Contact(
         shopify_id=key,
         contact_number=f"shopify:{key}",
-        name=_name(plain(customer.display_name), f"Shopify customer {key}", key),
+        name=_name(plain(customer.display_name), NAMELESS.format(key), key),
         first_name=_short(customer.first_name, 255),
         last_name=_short(customer.last_name, 255),
         email=_email(customer, warnings),
@@ -58,6 +59,11 @@ def kept_customer(customer: Customer, policy: BooksPolicy) -> Kept:
         address=_address(customer, warnings),
     )
     return Kept(contact, tuple(warnings))
+
+
+def is_nameless(contact: Contact) -> bool:
+    """Return whether a customer gave no name, or no longer has one, so that the Contact is called by its id."""
+    return contact.name == NAMELESS.format(contact.shopify_id)
 
 
 def with_suffix(contact: Contact) -> Contact:
