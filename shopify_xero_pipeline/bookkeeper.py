@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
@@ -224,13 +225,18 @@ class Bookkeeper:
         return self._split(days, self.reader.products(*self._window(days)), lambda product: product.updated_at)
 
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
-        """Return the orders placed on each day, with their whole histories."""
-        return self._split(days, self.reader.orders(*self._window(days)), lambda order: order.processed_at)
+        """Return the orders placed on each day, with their whole histories.
+
+        The start date also holds the orders from before it that were changed or paid on or after it (books.md §4).
+        """
+        found = self.reader.orders(*self._window(days))
+        opening = self._opening_orders() if self.policy.start_date in days else []
+        return self._split(days, [*opening, *found], lambda order: max(order.processed_at, self._start))
 
     def changed_days(self, since: datetime) -> list[tuple[date, ChangedOrder]]:
-        """Return each order changed since an instant with its day; those from before the start date are left out."""
-        found = [(self._day(order.processed_at), order) for order in self.reader.changed_orders(since)]
-        return [(day, order) for day, order in found if day >= self.policy.start_date]
+        """Return each order changed since an instant with its day; orders from before the start date are with that."""
+        found = self.reader.changed_orders(since)
+        return [(self._day(max(order.processed_at, self._start)), order) for order in found]
 
     def plan_contacts(
         self, customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]]
@@ -352,6 +358,14 @@ class Bookkeeper:
             self._organisation()
             Mirror(self.xero_client, self.store, self._clock).refresh(kinds, NOW)
             self.store.remember(READ_BACK, written[0])
+
+    @property
+    def _start(self) -> datetime:
+        return datetime.combine(self.policy.start_date, time(), self._zone)
+
+    def _opening_orders(self) -> list[Order]:
+        changed = [order.id for order in self.reader.changed_orders(self._start) if order.processed_at < self._start]
+        return [order for order in self.reader.orders_by_id(changed) if touched_since(order, self._start)]
 
     def _window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
         first, after = min(days), max(days) + timedelta(days=1)

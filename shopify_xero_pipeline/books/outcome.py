@@ -4,6 +4,7 @@ Only the verdict belongs here, always with a reason in plain words.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
@@ -11,7 +12,7 @@ from shopify_xero_pipeline.books.documents import net_of
 from shopify_xero_pipeline.books.money import check_transactions, moves_money, was_paid
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import Outcome
-from shopify_xero_pipeline.shopify.models import Agreement, Transaction
+from shopify_xero_pipeline.shopify.models import Agreement, Order, Transaction
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class NotNow:
 
     outcome: Outcome
     reason: str
+
+
+def touched_since(order: Order, instant: datetime) -> bool:
+    """Return whether anything was sold, returned or paid on an order at an instant or later."""
+    moments = [entry.happened_at for entry in order.agreements]
+    moments += [entry.processed_at or entry.created_at for entry in order.transactions]
+    moments += [refund.processed_at for refund in order.refunds]
+    return any(moment >= instant for moment in moments)
 
 
 def scope_of(case: Case) -> Scope | NotNow:

@@ -129,14 +129,16 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_keeps_its_own_orders(tmp
         assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 23
 
 
-def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_days_before_the_start_do_not_count(
+def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_date_for_older_ones(
     tmp_path: Path,
 ) -> None:
     now = at(FIRST + timedelta(days=2))
     with staged(tmp_path, now, BOOKS_FILE=books_file(tmp_path, ("2026-09-21 ", "2026-09-22 "))) as stage:
         since = at(FIRST, 0).astimezone(UTC)
-        days = {day for day, _ in stage.bookkeeper.changed_days(since)}
-        assert days == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
+        found = stage.bookkeeper.changed_days(since)
+        assert {day for day, _ in found} == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
+        older = {day for day, order in found if order.processed_at < at(FIRST + timedelta(days=1), 0)}
+        assert older == {FIRST + timedelta(days=1)}
         late = stage.bookkeeper.changed_days(now.astimezone(UTC) - timedelta(hours=16))
         assert late
         assert all(order.updated_at >= now - timedelta(hours=16) for _, order in late)

@@ -1,0 +1,61 @@
+"""The cut-over (books.md §4): orders from before the start date that were changed or paid later sit with that day."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline_tests.root.carrying import FIRST, books_file, carry, plans
+from shopify_xero_pipeline_tests.stage import Stage, at, staged
+
+pytestmark = pytest.mark.campaign
+
+START = FIRST + timedelta(days=7)
+LATER = ("start_date: 2026-09-21 ", f"start_date: {START} ")
+
+
+def opened(stage: Stage) -> DayReconciliation:
+    """Carry the start date; of its orders return those from before it."""
+    (day,) = carry(stage.bookkeeper, [START])
+    older = {
+        order.legacy_id for order in stage.bookkeeper.read_orders([START])[START] if order.processed_at < at(START, 0)
+    }
+    return day.model_copy(update={"rows": tuple(row for row in day.rows if row.order_id in older)})
+
+
+def test_orders_from_before_the_start_date_are_listed_with_what_to_do(tmp_path: Path) -> None:
+    with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=books_file(tmp_path, LATER)) as stage:
+        older = opened(stage)
+        assert len(older.rows) > 5
+        assert {row.outcome for row in older.rows} <= {"blocked", "skipped"}
+        blocked = [row for row in older.rows if row.outcome == "blocked"]
+        assert blocked
+        assert {row.reason for row in blocked} == {
+            "opening: placed before the start date 2026-09-28 and changed or paid since; set opening: post in"
+            " books.yaml to post only what came later, or enter it in Xero by hand"
+        }
+
+
+def test_with_opening_post_what_came_later_is_posted_and_agrees_to_the_cent(tmp_path: Path) -> None:
+    file = books_file(tmp_path, LATER, ("opening: block", "opening: post"))
+    with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=file) as stage:
+        older = opened(stage)
+        posted = [row for row in older.rows if row.outcome == "posted"]
+        assert len(posted) > 3
+        assert (older.unequal, older.difference) == ([], 0)
+        documents = [one for one in stage.sandbox.books.documents.values()]
+        assert min(document.date for document in documents) == START
+        for row in older.rows:
+            if row.outcome == "blocked":
+                assert "enter the money in Xero on its earlier invoice" in row.reason
+
+
+def test_the_next_run_of_the_start_date_writes_nothing(tmp_path: Path) -> None:
+    file = books_file(tmp_path, LATER, ("opening: block", "opening: post"))
+    with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=file) as stage:
+        carry(stage.bookkeeper, [START])
+        again = [line.action for kind in plans(stage.bookkeeper, [START]) for one in kind for line in one.changes]
+        assert Action.CREATE not in again
+        assert Action.UPDATE not in again
