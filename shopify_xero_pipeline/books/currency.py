@@ -50,14 +50,19 @@ def exact(amount: Decimal, currency: str) -> Decimal:
             break
         if kept == amount:
             return kept + ZERO  # a negative zero becomes zero
-    raise Blocked(
-        f"currency_precision: {currency} {amount} has more digits than Xero keeps; enter this order in Xero by hand"
-    )
+    raise _too_many_digits(amount, currency)
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """Return an amount rounded half up to the currency's decimals."""
-    return amount.quantize(smallest_unit(currency), ROUND_HALF_UP)
+    """Return an amount rounded half up to the currency's decimals.
+
+    Raises:
+        Blocked: the amount is absurdly large (`currency_precision`).
+    """
+    try:
+        return amount.quantize(smallest_unit(currency), ROUND_HALF_UP, context=BOUNDED)
+    except InvalidOperation:
+        raise _too_many_digits(amount, currency) from None
 
 
 def shop_amount(bag: MoneyBag, currency: str) -> Decimal:
@@ -73,6 +78,12 @@ def shop_amount(bag: MoneyBag, currency: str) -> Decimal:
             " the shop's currency was changed: enter this order in Xero by hand"
         )
     return exact(money.amount, currency)
+
+
+def _too_many_digits(amount: Decimal, currency: str) -> Blocked:
+    return Blocked(
+        f"currency_precision: {currency} {amount} has more digits than Xero keeps; enter this order in Xero by hand"
+    )
 
 
 def require_enabled(currency: str, organisation: Organisation) -> None:

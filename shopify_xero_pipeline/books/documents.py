@@ -67,8 +67,9 @@ def book(case: Case, entry: Agreement, contact_id: str, *, is_zero_value: bool) 
     lines = lines_of(case, entry, sign)
     if is_main:
         lines += _rounding_lines(case, lines)
-    needs_document = net != 0 or (is_main and is_zero_value) or not _cancels_out(lines)
-    document = _document(case, entry, sign, lines, contact_id) if needs_document else None
+    is_posted = case.document_id(entry.legacy_id) in case.posted
+    needs_document = net != 0 or (is_main and is_zero_value) or is_posted or not _cancels_out(lines)
+    document = _document(case, entry, sign, lines, contact_id) if lines and needs_document else None
     return Booked(entry, sign, lines, document)
 
 

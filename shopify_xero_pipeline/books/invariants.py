@@ -82,10 +82,14 @@ def check_posted(case: Case, documents: Iterable[AnyDocument]) -> None:
             )
         if (document.kind, document.total) != (posted.kind, posted.total):
             raise Blocked(
-                f"{posted.number} is posted as {posted.kind.value} of {posted.total}, but Shopify's history now gives"
-                f" {document.kind.value} of {document.total}; a posted document is never rewritten: compare it"
+                f"{posted.number} is posted as {_in_words(posted.kind, posted.total)}, but Shopify's history now gives"
+                f" {_in_words(document.kind, document.total)}; a posted document is never rewritten: compare it"
                 " with Xero"
             )
+
+
+def _in_words(kind: Kind, total: Decimal) -> str:
+    return f"{kind.value.replace('_', ' ')} of {total}"
 
 
 def _check_beginning(case: Case, entry: Booked) -> None:

@@ -148,11 +148,12 @@ def _movement(case: Case, transaction: Transaction) -> Movement:
 
 
 def _subtract(case: Case, change: Transaction, moved: list[Transaction], found: dict[str, Movement]) -> None:
-    """Take change from its own sale, else from the latest sale of its gateway."""
+    """Take change from its own sale, else from the latest sale of its gateway before it: later sales alter nothing."""
     amount = shop_amount(change.amount_set, case.currency)
     parent = legacy_id(change.parent_id) if change.parent_id else None
-    sales = [entry.legacy_id for entry in moved if entry.kind == "SALE" and entry.gateway == change.gateway]
-    target = parent if parent in found else (sales[-1] if sales else None)
+    sales = [entry for entry in moved if entry.kind == "SALE" and entry.gateway == change.gateway]
+    before = [entry for entry in sales if _moment(entry) <= _moment(change)] or sales
+    target = parent if parent in found else (before[-1].legacy_id if before else None)
     sale = found.get(target or "")
     if sale is None or sale.direction is Direction.OUT or sale.amount < amount:
         raise Blocked(

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from shopify_xero_pipeline.books.policy_file import PolicyError, policy_of_text
 
@@ -21,6 +22,7 @@ AccountCode = Annotated[str, StringConstraints(min_length=1, max_length=10)]
 TaxTypeCode = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Rate = Annotated[Decimal, Field(ge=0, lt=1)]
+TaxTitle = Annotated[str, StringConstraints(min_length=1)]
 
 GIFT_CARD_GATEWAY = "gift_card"
 
@@ -79,7 +81,7 @@ class AccountPolicy(Policy):
 class TaxPart(Policy):
     """One tax as Shopify shows it: by title, by rate (a fraction: 0.15 for 15 %), or both."""
 
-    title: str | None = None
+    title: TaxTitle | None = None
     rate: Rate | None = None
 
     @model_validator(mode="after")
@@ -164,7 +166,7 @@ class BooksPolicy(Policy):
     """Everything a merchant may choose; `BooksPolicy()` is what the `books.yaml` of the repository says."""
 
     time_zone: str = "Pacific/Auckland"
-    start_date: date = date(2026, 9, 21)
+    start_date: Annotated[date, Field(strict=False)] = date(2026, 9, 21)
     prefix: str = "SH-"
     post_when: Literal["paid", "placed"] = "paid"
     opening: Literal["block", "post"] = "block"
@@ -204,6 +206,13 @@ class BooksPolicy(Policy):
         accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
         return accounts.get(wanted)
 
+    @field_validator("start_date", mode="before")
+    @classmethod
+    def _start_is_written_as_a_day(cls, start: object) -> object:
+        if isinstance(start, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", start):
+            raise PydanticCustomError("date_parsing", "not a day")  # a bare number would be seconds since 1970
+        return start
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
@@ -221,6 +230,17 @@ class BooksPolicy(Policy):
         if not re.fullmatch(r"[A-Za-z0-9._-]{0,20}", prefix):
             raise ValueError(f"{prefix!r} cannot start a document number; use up to 20 letters, digits, dots, _ and -")
         return prefix
+
+    @field_validator("payments")
+    @classmethod
+    def _gateways_are_told_apart(cls, payments: Mapping[str, str]) -> Mapping[str, str]:
+        names = [name.strip().casefold() for name in payments]
+        if "" in names:
+            raise ValueError("an entry has no name; write the gateway before the colon, as Shopify shows it")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is given twice, but for its capitals; keep one")
+        return payments
 
     @model_validator(mode="after")
     def _gift_cards_pay_from_their_liability(self) -> Self:

@@ -35,6 +35,7 @@ REMEDIES = {
     "mapping_type": "must be a group of settings (indented lines of 'name: value')",
     "string_pattern_mismatch": "must be a two-letter country code such as NZ",
     "string_too_short": "must not be empty",
+    "finite_number": "must be a number such as 0.05",
 }
 
 
@@ -67,7 +68,7 @@ class _Tree:
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         content: dict[str, object] = {}
         for key, value in node.value:
-            name = str(key.value)
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             here = (*path, name)
             self.lines[here] = key.start_mark.line + 1
             if name in content:
@@ -145,9 +146,12 @@ def _what(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return f"cannot be used: {context['error']}"
     if kind == "literal_error":
-        return f"cannot be {given!r}; write one of {context['expected']}"
+        wrong = "is empty" if given is None else f"cannot be {given!r}"
+        return f"{wrong}; write one of {context['expected']}"
     if kind == "extra_forbidden":
         return f"{REMEDIES[kind]}; {_meant(str(path[-1]), path[:-1], model)}"
+    if kind == "string_too_long":
+        return f"is too long; write at most {context['max_length']} characters"
     if kind in {"greater_than_equal", "less_than", "less_than_equal"}:
         hint = " (15 % is written 0.15)" if path[-1] == "rate" else ""
         return f"cannot be {given}; {detail['msg'].replace('Input', 'it')}{hint}"

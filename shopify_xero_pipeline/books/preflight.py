@@ -93,13 +93,14 @@ def _missing_account(setting: str, code: str, chart: _Chart) -> str:
 
 def _tax_types(policy: BooksPolicy, chart: _Chart) -> Iterator[str]:
     tax = policy.tax
-    yield from _tax_type(
-        "tax.none", tax.none, Decimal(0), [f"accounts.{name}" for name in UNTAXED_SETTINGS], policy, chart
-    )
-    if tax.mode == "lines":
-        return
+    untaxed = [f"accounts.{name}" for name in UNTAXED_SETTINGS]
     goods = [f"accounts.{name}" for name in REVENUE_SETTINGS]
     goods += [f"accounts.overrides[{index}]" for index in range(len(policy.accounts.overrides))]
+    if tax.mode == "lines":  # every line of every document bears it
+        taxes = [f"tax.lines[{index}]" for index in range(len(tax.lines))]
+        yield from _tax_type("tax.none", tax.none, Decimal(0), [*goods, *untaxed, *taxes], policy, chart)
+        return
+    yield from _tax_type("tax.none", tax.none, Decimal(0), untaxed, policy, chart)
     yield from _tax_type("tax.untaxed", tax.untaxed, Decimal(0), goods, policy, chart)
     for country, code in tax.untaxed_by_country.items():
         yield from _tax_type(f"tax.untaxed_by_country.{country}", code, Decimal(0), goods, policy, chart)

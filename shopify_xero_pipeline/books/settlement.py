@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.case import Case, numeric
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
@@ -117,10 +117,14 @@ def payments_of(desk: Desk) -> tuple[Payment, ...]:
     """
     order = {document.shopify_id: index for index, document in enumerate(desk.documents)}
     placed = sorted(
-        enumerate(desk.placements),
-        key=lambda entry: (order[entry[1].document.shopify_id], entry[1].movement.moment, entry[0]),
+        desk.placements,
+        key=lambda entry: (
+            order[entry.document.shopify_id],
+            entry.movement.moment,
+            numeric(entry.movement.transaction_id),
+        ),
     )
-    return tuple(_payment(desk.case, placement) for _, placement in placed)
+    return tuple(_payment(desk.case, placement) for placement in placed)
 
 
 def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
@@ -131,8 +135,8 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     """
     kept = _kept(desk)
     amounts: dict[Pair, Decimal] = {pair: amount for pair, (amount, _) in kept.items()}
-    for credit_note in desk.of(Kind.CREDIT_NOTE):
-        for invoice in desk.of(Kind.INVOICE):
+    for credit_note in _rounding_first(desk.of(Kind.CREDIT_NOTE)):
+        for invoice in _rounding_first(desk.of(Kind.INVOICE)):
             amount = min(desk.room[credit_note.shopify_id], desk.room[invoice.shopify_id])
             if amount > 0:
                 pair = (credit_note.shopify_id, invoice.shopify_id)
@@ -142,6 +146,11 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     order = {document.shopify_id: index for index, document in enumerate(desk.documents)}
     pairs = sorted(amounts, key=lambda pair: (order[pair[0]], order[pair[1]]))
     return tuple(_allocation(desk, pair, amounts[pair], days.get(pair)) for pair in pairs)
+
+
+def _rounding_first(documents: Sequence[AnyDocument]) -> list[AnyDocument]:
+    """Cash rounding closes what its own cash left open, before a later document can take that place."""
+    return sorted(documents, key=lambda document: document.shopify_id.rpartition("/")[2].isdigit())
 
 
 def _kept(desk: Desk) -> Mapping[Pair, tuple[Decimal, date]]:

@@ -59,6 +59,8 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
         desk.put(movement, [own.get(movement.transaction_id)])
     for movement in moved:
         desk.put(movement, ordinary)
+    _cancel_surplus(desk, moved)
+    for movement in moved:
         _settle_excess(desk, movement, contact_id)
     channel_paid = _settle_channel_tax(desk, booked, moved)
     _check_posted_placements(desk)
@@ -128,6 +130,17 @@ def _cover(case: Case, movement: Movement, amount: Decimal, contact_id: str) -> 
     )
 
 
+def _cancel_surplus(desk: Desk, moved: Sequence[Movement]) -> None:
+    """Let money that came beyond what was sold, and went back by the same account, cancel out as change does."""
+    surplus = [movement for movement in reversed(moved) if movement.direction is Direction.IN]
+    for returned in moved:
+        for received in surplus:
+            if returned.direction is Direction.OUT and received.account == returned.account:
+                amount = min(desk.left[received.transaction_id], desk.left[returned.transaction_id])
+                desk.left[received.transaction_id] -= amount
+                desk.left[returned.transaction_id] -= amount
+
+
 def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
     """Deal with money for which no document has room."""
     excess = desk.left[movement.transaction_id]
@@ -143,8 +156,7 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
     if movement.direction is Direction.IN:
         raise Blocked(
             f"payments exceed the invoices: {excess} of transaction {movement.transaction_id}"
-            f" ({movement.gateway}) has no invoice,"
-            f" all invoices add up to {total}; look at the order's payments in Shopify"
+            f" ({movement.gateway}) has no invoice, all invoices add up to {total}; {_where_to_look(desk.case)}"
         )
     raise Blocked(
         f"refunds exceed the credit notes: {excess} of transaction {movement.transaction_id} ({movement.gateway})"
@@ -152,6 +164,14 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
         f" note, all credit notes add up to {total}; set refund.uncovered: adjust in books.yaml to book it on"
         f" accounts.adjustments ({desk.case.policy.accounts.adjustments})"
     )
+
+
+def _where_to_look(case: Case) -> str:
+    """Say what to do about money without an invoice: of an older order it may pay one of the earlier books."""
+    start = case.policy.start_date
+    if case.day(case.order.processed_at) < start:
+        return f"the order is from before the start date {start}: enter the money in Xero on its earlier invoice"
+    return "look at the order's payments in Shopify"
 
 
 def _settle_channel_tax(desk: Desk, booked: Sequence[Booked], moved: Sequence[Movement]) -> Decimal:

@@ -7,8 +7,8 @@ import pytest
 from shopify_xero_pipeline.books.contacts import contact_of, contact_of_order, with_suffix
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
-from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.known import Known
+from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_contacts
 from shopify_xero_pipeline.shopify.models import Company, Customer, Order, PhoneNumber
 from shopify_xero_pipeline.state.records import MappedRecord

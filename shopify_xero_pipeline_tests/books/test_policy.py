@@ -113,7 +113,7 @@ def test_what_cannot_be_used_is_named_with_line_key_and_remedy(text: str, messag
         ("tax: {rates: [{combination: [{title: A}, {}], tax_type: X}]}", "give the tax's title, its rate"),
         ("tax: {lines: [{account: 1}]}", "give the tax's title, its rate"),
         ("payments: {gift_card: 831}", "use one account for both, so that the liability ends at zero"),
-        ("accounts: {sales: 12345678901}", "accounts.sales String should have at most 10 characters"),
+        ("accounts: {sales: 12345678901}", "accounts.sales is too long; write at most 10 characters"),
         ("a: [", "books.yaml line 1: this is not YAML"),
         ("a: b: c", "check the indentation, the colon after the key and the quotes"),
         ("a: \x00", "this is not YAML"),

@@ -92,3 +92,16 @@ def test_in_mode_lines_the_accounts_of_taxes_are_looked_at_and_the_rates_are_not
     assert found(lines) == [
         "tax.lines[0] names account 999, which Xero does not have: create it in Xero, or name another in books.yaml."
     ]
+
+
+def test_in_mode_lines_the_untaxed_type_must_fit_the_accounts_of_goods_and_taxes_too() -> None:
+    policy = BooksPolicy.from_yaml(
+        "tax: {mode: lines, none: ZERORATED, lines: [{title: State, account: '860'}]}", "books.yaml"
+    )
+    found = problems(policy, organisation())
+    assert [sentence for sentence in found if "tax.lines[0]" in sentence] == [
+        "tax.none names ZERORATED, which Xero does not allow on tax.lines[0] 860 (expense):"
+        " name another tax type, or another account."
+    ]
+    elsewhere = BooksPolicy.from_yaml("tax: {mode: lines, none: ZERORATED}\naccounts: {sales: '860'}", "books.yaml")
+    assert any("on accounts.sales 860 (expense)" in sentence for sentence in problems(elsewhere, organisation()))
