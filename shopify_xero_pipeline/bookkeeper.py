@@ -23,9 +23,12 @@ from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes import wanted
+from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.ledger import order_ledgers
 from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.changes.months import Month, month_of
+from shopify_xero_pipeline.changes.movements import Chart, chart_of
 from shopify_xero_pipeline.changes.plan import (
     plan_contacts,
     plan_orders,
@@ -33,6 +36,7 @@ from shopify_xero_pipeline.changes.plan import (
     writes,
 )
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
+from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.settings import Settings, SettingsError
@@ -301,15 +305,37 @@ class Bookkeeper:
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
         evidence = Evidence(self.store.mapped_of_orders(ids), mirror, self.store.errors())
-        days = [reconcile(day, books, evidence) for day, books in sorted(self.keep(orders).items())]
-        for day in days:
-            self.store.remember(f"reconciliation {day.day}", day.model_dump_json())
+        kept, organisation = self.keep(orders), self._organisation()
+        chart, days = chart_of(self.policy, organisation), []
+        for day, books in sorted(kept.items()):
+            moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
+            days.append(reconcile(day, books, evidence, moved, chart))
+            self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
         return days
 
     def reconciled(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
         found = [self.store.recall(f"reconciliation {day}") for day in days]
         return [DayReconciliation.model_validate_json(known[0]) for known in found if known is not None]
+
+    def month(self, first: date) -> Month:
+        """Return a month (by its first day) from its days as they were last compared; nobody is called."""
+        start, today, organisation = self.policy.start_date, self.today(), self._known_organisation()
+        days = self.reconciled(start + timedelta(days=n) for n in range((today - start).days + 1))
+        cards = self._gift_cards(organisation.base_currency if organisation is not None else "")
+        return month_of(first, days, (start, today), cards, self.chart)
+
+    @property
+    def chart(self) -> Chart:
+        """The chart of accounts; without names if Xero's settings were never read."""
+        return chart_of(self.policy, self._known_organisation())
+
+    def _gift_cards(self, base_currency: str) -> LiabilityAccount:
+        """Return what Xero shows of the gift-card liability; rows that do not name the account are not looked into."""
+        code, kinds = self.policy.accounts.gift_cards, (*DOCUMENTS, Kind.PAYMENT)
+        shown = [row for kind in kinds for row in self.store.mirror(kind) if f'"{code}"' in row.payload]
+        mapped = {xero_id for kind in kinds for xero_id in self.store.owners(kind, [row.xero_id for row in shown])}
+        return LiabilityAccount(code, shown, mapped, base_currency)
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""
@@ -407,6 +433,11 @@ class Bookkeeper:
                 f"{self._settings.books_file} does not fit {organisation.name} in Xero: " + " ".join(problems)
             )
         Mirror(self.xero_client, self.store, self._clock).refresh(kinds, FRESH)
+
+    def _known_organisation(self) -> Organisation | None:
+        """Return the organisation's settings as they were last read, however long ago."""
+        known = self.store.recall(self._settings_name)
+        return Organisation.model_validate_json(known[0]) if known is not None else None
 
     def _organisation(self, max_age: timedelta | None = None) -> Organisation:
         """Return the organisation's settings, read again if older than asked for, or read with other credentials.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-DAY = click.DateTime(formats=["%Y-%m-%d"])
+DAY, MONTH = click.DateTime(formats=["%Y-%m-%d"]), click.DateTime(formats=["%Y-%m"])
 
 
 def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
@@ -159,13 +159,23 @@ def sync(day: datetime | None, first: datetime | None, last: datetime | None, js
 
 
 @main.command()
+@click.option("--month", type=MONTH, help="A month's statement instead, YYYY-MM in the shop's zone.")
 @JSON
 @told
-def status(json_file: Path | None) -> None:
-    """Show the days, the failed records and what is unfinished, from our own files alone."""
+def status(month: datetime | None, json_file: Path | None) -> None:
+    """Show the days, the failed records and what is unfinished, from our own files alone.
+
+    With --month: sales, tax, money and gift cards as Xero's own reports of that month should show them.
+    """
     from shopify_xero_pipeline import terminal
     from shopify_xero_pipeline.defs.partitions import days_between
 
+    if month is not None:
+        with connected() as (bookkeeper, _):
+            statement = bookkeeper.month(month.date())
+            terminal.month(statement)
+        terminal.write_json(json_file, {**statement.model_dump(mode="json"), "agrees": statement.agrees})
+        sys.exit(0 if statement.agrees else 1)
     with connected() as (bookkeeper, _):
         found = bookkeeper.reconciled(days_between(bookkeeper.policy.start_date, bookkeeper.today()))
         failed = bookkeeper.store.errors()

@@ -14,14 +14,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shopify_xero_pipeline.changes.gift_cards import RollForward
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
+from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
+from shopify_xero_pipeline.changes.statements import Statement
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 console = Console(highlight=False)
+WIDE = 100
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
 
 
@@ -96,6 +100,22 @@ def attention(found: Iterable[DayReconciliation]) -> None:
     console.print(table)
 
 
+def month(found: Month) -> None:
+    """Print a month: statements by currency with what ties them together, gift cards, and orders beside."""
+    if found.is_empty:
+        console.print(f"nothing is known of {found.month}: none of its days has been compared yet")
+        return
+    for statement in found.statements:
+        _statement(found.month, statement)
+    for cards in found.gift_cards:
+        _gift_cards(found.month, cards)
+    _listed("orders that do not agree", found.not_equal)
+    _listed("orders not posted, and so not in the figures above", found.not_posted)
+    missing = _days_of(found.not_compared)
+    console.print(f"{found.compared} days of orders compared{f'; not compared yet: {missing}' if missing else ''}")
+    console.print(f"[green]{found.month} agrees[/]" if found.agrees else f"[red]{found.month} does not agree[/]")
+
+
 def errors(found: Sequence[SyncError]) -> None:
     """Print records that could not be written. Xero's words may name a customer; this is the owner's own terminal."""
     if not found:
@@ -150,6 +170,67 @@ def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:
                 table.add_row(str(change_set.day), line.action.value, escape(name), order, amount, why)
     if table.row_count:
         console.print(table)
+
+
+def _statement(title: str, statement: Statement) -> None:
+    table, side = Table("", "account", title=f"{title} in {statement.currency}"), None
+    for name in ("Shopify", "mapping", "Xero", "diff"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in statement.lines:
+        if side is not line.side:
+            table.add_section()
+            table.add_row(f"[bold]{line.side}[/]")
+        side = line.side
+        account = line.account if console.width >= WIDE else line.account.split(" ")[0]
+        figures = (line.shopify, line.mapping, line.xero, line.difference)
+        table.add_row(escape(line.what), escape(account), *(_figure(amount) for amount in figures))
+    console.print(table)
+    for identity in statement.identities:
+        verdict = "[green]ok[/]" if identity.agrees else "[red]broken[/]"
+        console.print(f"{verdict} {identity.column}: {escape(identity.text)}", soft_wrap=True)
+    for broken in statement.broken:
+        console.print(f"[red]{escape(broken.order_name)}[/]: {escape(broken.text)}", soft_wrap=True)
+
+
+def _gift_cards(title: str, cards: RollForward) -> None:
+    table = Table(f"{cards.account} in {cards.currency}", title=f"{title}: gift cards")
+    for name in ("Shopify", "Xero"):
+        table.add_column(name, justify="right")
+    for line in cards.lines:
+        table.add_row(line.what, _figure(line.shopify), _figure(line.xero))
+    console.print(table)
+    if cards.note:
+        console.print(cards.note)
+    for other in cards.others:
+        console.print(f"{other.posted} {escape(other.what)}: {other.amount:,.2f}, {escape(other.why)}", soft_wrap=True)
+
+
+def _listed(title: str, orders: Sequence[ListedOrder]) -> None:
+    if not orders:
+        return
+    table = Table("day", "order", "outcome", title=title)
+    for name in ("Shopify", "Xero"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reason")
+    for order in orders:
+        figures = (f"{order.sales:,.2f} {order.currency}", _figure(order.xero_sales))
+        table.add_row(str(order.day), escape(order.order_name), order.outcome, *figures, escape(order.reason))
+    console.print(table)
+
+
+def _figure(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:,.2f}"
+
+
+def _days_of(days: Sequence[date]) -> str:
+    """Name days, those in a row as a range."""
+    ranges: list[list[date]] = []
+    for day in days:
+        if ranges and (day - ranges[-1][-1]).days == 1:
+            ranges[-1] = [ranges[-1][0], day]
+        else:
+            ranges.append([day])
+    return ", ".join(" to ".join(map(str, found)) for found in ranges)
 
 
 def _why(row: OrderRow) -> str:

@@ -13,16 +13,25 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
+from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
+from shopify_xero_pipeline.changes.xero_movements import (
+    SIGN,
+    bases,
+    mapping_movements,
+    posted_postings,
+    shown_postings,
+    xero_movements,
+)
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 ZERO = Decimal(0)
 MARKER = re.compile(r"shopify:(\d+)/")
 Columns = tuple[Decimal, Decimal, Decimal]
-SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
 
 
 class OrderRow(BaseModel):
@@ -60,12 +69,18 @@ class OrderRow(BaseModel):
 
 
 class DayReconciliation(BaseModel):
-    """A day's orders in three columns."""
+    """A day's orders in three columns.
+
+    `movements` are those of its posted orders, on the days that documents and payments bear, which may be months
+    later; `broken` says which orders they differ for.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     day: date
     rows: tuple[OrderRow, ...]
+    movements: tuple[Movement, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     def count(self, outcome: str) -> int:
         """Return how many orders ended so."""
@@ -118,9 +133,82 @@ class Evidence:
                 self.errors[error.order_id].append(error)
 
 
-def reconcile(day: date, orders: Iterable[OrderBooks], evidence: Evidence) -> DayReconciliation:
-    """Return a day's three columns."""
-    return DayReconciliation(day=day, rows=tuple(_row(books, evidence) for books in orders))
+def reconcile(
+    day: date,
+    orders: Iterable[OrderBooks],
+    evidence: Evidence,
+    shopify: Mapping[str, Sequence[Movement]],
+    chart: Chart,
+) -> DayReconciliation:
+    """Return a day's three columns, order by order, and what moved in those that are posted.
+
+    Args:
+        day: the orders' own day.
+        orders: the books of its orders.
+        evidence: what the mapping, Xero and the list of failures say.
+        shopify: Shopify's movements by order id (`shopify_movements.py`); of orders that are not posted none is asked.
+        chart: names of accounts, and which of them hold tax.
+    """
+    rows, movements, broken = [], [], []
+    for books in orders:
+        row = _row(books, evidence)
+        if row.outcome == "posted":
+            found = [*shopify[books.order_id], *_moved(books, evidence, chart), _outstanding(day, books, evidence)]
+            breaks = differences(found, chart)
+            row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks))})
+            movements += found
+            broken += [_broken(books, posted, text) for posted, text in breaks]
+        rows.append(row)
+    return DayReconciliation(day=day, rows=tuple(rows), movements=tuple(merged(movements)), broken=tuple(broken))
+
+
+def _broken(books: OrderBooks, posted: date, text: str) -> Broken:
+    return Broken(
+        order_id=books.order_id, order_name=books.order_name, posted=posted, currency=books.currency, text=text
+    )
+
+
+def _moved(books: OrderBooks, evidence: Evidence, chart: Chart) -> list[Movement]:
+    """Return what our records moved: as posted, and as Xero shows them."""
+    found = []
+    for row in evidence.mapped[books.order_id]:
+        shown = _shown(row, evidence)
+        found += mapping_movements(row, chart)
+        found += xero_movements(shown, chart, books.currency) if shown is not None else []
+    return found
+
+
+def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
+    """Return what is still owed on an order: Shopify's own figure, our documents less our payments, Xero's AmountDue.
+
+    Shopify's leaves out what it owes back and what is under way, so that it is compared only where it can be (books.md
+    §3: it is reported where its own total less its payments says otherwise).
+    """
+    mapped = evidence.mapped[books.order_id]
+    owed = _column(mapped, evidence, in_xero=False, aside=True) - _money(mapped, evidence, in_xero=False)
+    agrees_with_itself = books.outstanding == books.sales - books.money
+    stated = books.outstanding - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
+    return Movement(
+        posted=day,
+        currency=books.currency,
+        side=Side.OUTSTANDING,
+        key="outstanding",
+        category="outstanding",
+        shopify=stated if agrees_with_itself else owed,
+        mapping=owed,
+        xero=sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO),
+    )
+
+
+def _uncovered(books: OrderBooks) -> Decimal:
+    aside = (one for one in books.documents if one.shopify_id.rpartition("/")[2].startswith(UNCOVERED_REFUND))
+    return sum((one.total for one in aside), ZERO)
+
+
+def _due(row: MappedRecord, evidence: Evidence) -> Decimal:
+    shown = _shown(row, evidence)
+    element = parsed(shown.payload) if shown is not None else {}
+    return SIGN[Kind(row.kind)] * Decimal(str(element.get("AmountDue", element.get("RemainingCredit", 0))))
 
 
 def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
@@ -128,7 +216,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     lost = [row for row in mapped if _shown(row, evidence) is None and row.kind != Kind.ALLOCATION]
     extra = _extra(books.order_id, mapped, evidence)
     outcome, reason = _outcome(books, mapped, evidence)
-    sales = _column(mapped, evidence, SIGN, in_xero=False), _column(mapped, evidence, SIGN, in_xero=True)
+    sales = _column(mapped, evidence, in_xero=False), _column(mapped, evidence, in_xero=True)
     money = _money(mapped, evidence, in_xero=False), _money(mapped, evidence, in_xero=True)
     problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
     problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
@@ -192,7 +280,19 @@ def _unequal_records(mapped: Sequence[MappedRecord], evidence: Evidence) -> list
         ours, theirs = _amount(row.payload), _amount(shown.payload)
         if ours != theirs:
             problems.append(f"{row.kind} {row.natural_key}: posted {ours}, Xero shows {theirs}")
+        problems += _other_tax_types(row, shown)
     return problems
+
+
+def _other_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[str]:
+    """Name amounts that Xero shows at another tax type, even where the tax is nothing at both."""
+    ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
+    return [
+        f"{row.kind} {row.natural_key}: at tax type {tax_type} posted {ours.get(tax_type, ZERO)}, "
+        f"Xero shows {theirs.get(tax_type, ZERO)}"
+        for tax_type in sorted({*ours, *theirs})
+        if ours.get(tax_type, ZERO) != theirs.get(tax_type, ZERO)
+    ]
 
 
 def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
@@ -203,11 +303,12 @@ def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
     return problems
 
 
-def _column(mapped: Sequence[MappedRecord], evidence: Evidence, sign: Mapping[Kind, int], *, in_xero: bool) -> Decimal:
+def _column(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool, aside: bool = False) -> Decimal:
+    """Return the sum of documents; `aside` counts those of cash rounding and uncovered refunds, too."""
     total = ZERO
     for row in mapped:
-        if row.kind in SIGN and row.shopify_id.rpartition("/")[2].isdigit():
-            total += sign[Kind(row.kind)] * _value(row, evidence, in_xero=in_xero)
+        if row.kind in SIGN and (aside or row.shopify_id.rpartition("/")[2].isdigit()):
+            total += SIGN[Kind(row.kind)] * _value(row, evidence, in_xero=in_xero)
     return total
 
 

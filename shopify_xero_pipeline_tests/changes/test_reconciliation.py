@@ -1,9 +1,12 @@
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.changes.movements import Chart
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
-from shopify_xero_pipeline.state.records import SyncError
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.changes.xero_movements import mapping_movements
+from shopify_xero_pipeline.state.records import MirrorRecord, SyncError
+from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
+from shopify_xero_pipeline_tests.changes.read_back import element
 from shopify_xero_pipeline_tests.changes.rows import (
     AT,
     DAY,
@@ -25,14 +28,24 @@ def books(outcome: Outcome = Outcome.POST, sales: str = "100.00", money: str = "
 def compared(
     order: OrderBooks, records: list, *, shown_as: dict | None = None, errors: list | None = None
 ) -> DayReconciliation:
-    """Reconcile one order whose records are mapped and, unless said otherwise, shown by Xero as posted."""
+    """Reconcile one order whose records are mapped and, unless said otherwise, shown by Xero as posted.
+
+    Shopify's movements are those of the records: what happens where they are others stands in `test_movements.py`.
+    """
     rows = [mapped(record, f"x-{n}") for n, record in enumerate(records)]
     mirror = {Kind.INVOICE: [], Kind.CREDIT_NOTE: [], Kind.PAYMENT: []}
     for row, record in zip(rows, records, strict=True):
         if record.kind in mirror:
-            mirror[record.kind].append(shown_record(record, row.xero_id))
+            mirror[record.kind].append(seen(record, row.xero_id))
     mirror.update(shown_as or {})
-    return reconcile(DAY, [order], Evidence(rows, mirror, errors or []))
+    posted = [one for row in rows for one in mapping_movements(row, Chart())]
+    moved = [one.model_copy(update={"shopify": one.mapping, "mapping": Decimal(0)}) for one in posted]
+    return reconcile(DAY, [order], Evidence(rows, mirror, errors or []), {order.order_id: moved}, Chart())
+
+
+def seen(record: Invoice | CreditNote | Payment, xero_id: str, **changed: object) -> MirrorRecord:
+    """Return what Xero shows of a record, with what a person changed of it."""
+    return shown(record.kind, xero_id, record.natural_key, reference=record.reference, **(element(record) | changed))
 
 
 def paid() -> OrderBooks:
@@ -75,12 +88,13 @@ def test_a_cash_rounding_document_stands_outside_the_sales_column() -> None:
 
 
 def test_a_cent_of_difference_in_xero_is_named_with_the_arithmetic() -> None:
-    theirs = shown(Kind.INVOICE, "x-0", "SH-1001", reference=invoice().reference, Total=Decimal("99.99"))
+    theirs = seen(invoice(), "x-0", Total=Decimal("99.99"))
     day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: [theirs]})
     assert day.difference == Decimal("0.01")
     assert day.rows[0].problems == (
         "invoice SH-1001: posted 100.00, Xero shows 99.99",
         "sales: Shopify 100.00, mapping 100.00, Xero 99.99",
+        "invoices on 2026-09-21: Shopify 100.00, Xero 99.99, difference -0.01",
     )
 
 
@@ -92,14 +106,14 @@ def test_a_document_gone_from_xero_is_lost() -> None:
 
 
 def test_a_second_live_record_with_the_orders_mark_is_extra() -> None:
-    twice = [shown_record(invoice(), "x-0"), shown_record(invoice(), "x-77")]
+    twice = [seen(invoice(), "x-0"), seen(invoice(), "x-77")]
     day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: twice})
     assert day.extra == 1
     assert day.rows[0].problems == ("invoice SH-1001 in Xero carries this order's mark and is not ours",)
 
 
 def test_a_deleted_copy_is_not_extra() -> None:
-    twice = [shown_record(payment(), "x-1"), shown_record(payment(), "x-78", status="DELETED")]
+    twice = [seen(payment(), "x-1"), shown_record(payment(), "x-78", status="DELETED")]
     assert compared(paid(), [invoice(), payment()], shown_as={Kind.PAYMENT: twice}).extra == 0
 
 

@@ -9,11 +9,15 @@ import pytest
 from rich.console import Console
 
 from shopify_xero_pipeline import terminal
+from shopify_xero_pipeline.changes.gift_cards import OtherPosting, RollForward, RollLine
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.months import ListedOrder, Month
+from shopify_xero_pipeline.changes.movements import Broken, Side
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.changes.statements import Identity, Statement, StatementLine
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.root.rows import DAY, order_row, sync_error
+from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row, sync_error
 
 AWKWARD = "[/red] a [bold] reason [link=x]"
 
@@ -121,6 +125,85 @@ def test_the_verdict_tells_the_figures(printed: Printed) -> None:
 def test_failures_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.failures(["a step: [/] said so"])
     assert capsys.readouterr() == ("", "failed: a step: [/] said so\n")
+
+
+def a_month(**given: object) -> Month:
+    """A month that sold goods for 20.00 and 3.00 of tax, with a gift card of 5.00."""
+    figures = {"shopify": TEN, "mapping": TEN, "xero": TEN}
+    lines = (
+        StatementLine(side=Side.SALES, what="goods [sold]", account="200 Sales", shopify=TEN),
+        StatementLine(side=Side.SALES, what="together", account="200 Sales", **figures),
+        StatementLine(side=Side.REFUNDS, what="cash", account="603", **(figures | {"xero": Decimal("1234.50")})),
+    )
+    ties = Identity(column="Xero", text="200 Sales 10.00 = documents 10.00", agrees=True)
+    broken = Broken(order_id="1", order_name="#1[0]", posted=DAY, currency="NZD", text=AWKWARD)
+    off = Identity(column="mapping", text="off by 1.00", agrees=False)
+    cards = RollForward(
+        currency="NZD", account="830 Cards",
+        lines=(RollLine(what="closing", shopify=TEN, xero=TEN), RollLine(what="others", shopify=None, xero=TEN)),
+        others=(OtherPosting(posted=DAY, what="invoice INV-7", amount=TEN, why="not booked by this pipeline"),),
+    )  # fmt: skip
+    listed = {"day": DAY, "order_name": "#9", "currency": "NZD", "sales": TEN, "mapped_sales": TEN, "xero_sales": TEN}
+    plain = {
+        "month": "2026-09", "compared": 3, "gift_cards": (cards,),
+        "not_compared": (DAY, DAY + timedelta(days=1), DAY + timedelta(days=2), DAY + timedelta(days=4)),
+        "statements": (Statement(currency="NZD", lines=lines, identities=(ties, off), broken=(broken,)),),
+        "not_posted": (ListedOrder(**listed, outcome="blocked", reason=AWKWARD),),
+        "not_equal": (ListedOrder(**listed, outcome="posted", reason="a cent"),),
+    }  # fmt: skip
+    return Month.model_validate(plain | given)
+
+
+def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed: Printed) -> None:
+    terminal.month(a_month())
+    lines = printed.lines()
+    assert lines.index("sales") + 1 == lines.index("goods [sold] 200 Sales 10.00")
+    assert "together 200 Sales 10.00 10.00 10.00 0.00" in lines
+    assert lines.index("refunds") + 1 == lines.index("cash 603 10.00 10.00 1,234.50 1,224.50")
+    assert "ok Xero: 200 Sales 10.00 = documents 10.00" in lines
+    assert "broken mapping: off by 1.00" in lines
+    assert f"#1[0]: {AWKWARD}" in lines
+    assert "closing 10.00 10.00" in lines
+    assert "others 10.00" in lines
+    assert "2026-09-21 invoice INV-7: 10.00, not booked by this pipeline" in lines
+    assert f"2026-09-21 #9 blocked 10.00 NZD 10.00 {AWKWARD}" in lines
+    assert "2026-09-21 #9 posted 10.00 NZD 10.00 a cent" in lines
+    assert lines[-2:] == [
+        "3 days of orders compared; not compared yet: 2026-09-21 to 2026-09-23, 2026-09-25",
+        "2026-09 does not agree",
+    ]
+
+
+def test_on_a_narrow_terminal_accounts_are_shown_by_code_so_that_no_figure_is_cut(
+    printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "console", Console(highlight=False, width=80))
+    million = Decimal("-1234567.89")
+    line = StatementLine(
+        side=Side.SALES, what="refund adjustments", account="200 Sales", shopify=million, mapping=million, xero=million
+    )
+    terminal.month(a_month(statements=(Statement(currency="NZD", lines=(line,), identities=(), broken=()),)))
+    lines = printed.lines()
+    assert any(line.endswith("200 -1,234,567.89 -1,234,567.89 -1,234,567.89 0.00") for line in lines)
+    assert not any("…" in line for line in lines)
+
+
+def test_a_month_in_which_all_is_well_says_so_and_lists_nothing(printed: Printed) -> None:
+    terminal.month(a_month(statements=(), not_posted=(), not_equal=(), not_compared=()))
+    assert printed.lines()[-2:] == ["3 days of orders compared", "2026-09 agrees"]
+
+
+def test_gift_cards_below_zero_are_explained(printed: Printed) -> None:
+    closing = RollLine(what="closing", shopify=-TEN, xero=-TEN)
+    cards = RollForward(currency="NZD", account="830", lines=(closing,), others=())
+    terminal.month(a_month(gift_cards=(cards,)))
+    assert "below zero, as cards sold before these books began were used" in printed.lines()
+
+
+def test_a_month_of_which_nothing_is_known_says_so(printed: Printed) -> None:
+    nothing = {"compared": 0, "statements": (), "gift_cards": (), "not_posted": (), "not_equal": ()}
+    terminal.month(a_month(**nothing))
+    assert printed.lines() == ["nothing is known of 2026-09: none of its days has been compared yet"]
 
 
 def test_facts_are_printed_one_a_line(printed: Printed) -> None:

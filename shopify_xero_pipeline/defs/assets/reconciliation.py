@@ -1,6 +1,7 @@
 """The proof: each day's orders in three columns, Shopify's ledger, our mapping and what Xero reads back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,11 +11,13 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import ORDERS, typed
 from shopify_xero_pipeline.defs.assets.extract import Stored
 from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
+from shopify_xero_pipeline.defs.daybook import daybook
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import told_to_people
 from shopify_xero_pipeline.shopify.models import Order
 
 KEY = dg.AssetKey(["books", "reconciliation"])
+DRAWN = timedelta(days=14)
 CHECKS = {
     "every_order_accounted_for": "Every order is posted, or waits, is skipped, blocked or failed with a reason.",
     "totals_equal": "Shopify, mapping and Xero agree, record by record and to the cent.",
@@ -45,8 +48,21 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent."""
         with told_to_people():
             days = bookkeeper.reconcile(typed(Order, orders))
+            recent = bookkeeper.reconciled(_recent([day.day for day in days]))
+            chart = bookkeeper.chart
         links = show.Links(bookkeeper.shop_domain)
         checks = {name: {day.day: show.verdict(name, day, links) for day in days} for name in CHECKS}
-        yield from report(context, checks, {day.day: show.reconciliation(day, links) for day in days})
+        described = {
+            day.day: show.reconciliation(day, links)
+            | daybook(day, [one for one in recent if timedelta(0) <= day.day - one.day < DRAWN], chart)
+            for day in days
+        }
+        yield from report(context, checks, described)
 
     return reconciliation
+
+
+def _recent(days: Sequence[date]) -> list[date]:
+    """Return the days and those before the first of them that are drawn beside it."""
+    first, last = min(days) - DRAWN + timedelta(days=1), max(days)
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

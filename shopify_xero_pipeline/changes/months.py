@@ -1,0 +1,161 @@
+"""A month as an accountant compares it with Xero's own reports: by the days that documents and payments bear.
+
+Built from the days as they were last compared and from the mirror; nobody is called. A document belongs to the month
+of its own date, whenever its order was placed; where a locked period moved that date, it is the moved one in all three
+columns. Only what the statement is built from is decided here; its arrangement stands in `statements.py`, the
+gift-card liability in `gift_cards.py`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount, RollForward, roll_forward
+from shopify_xero_pipeline.changes.movements import Chart, Movement, Side
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.statements import CLOSING, OPENING, Columns, Statement, amounts, statements
+
+SIGNS = {Side.DOCUMENTS: 1, Side.PAYMENTS: -1, Side.REFUNDS: 1}
+
+
+class ListedOrder(BaseModel):
+    """An order beside the comparison, because it is not posted in full, or because its columns differ."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    order_name: str
+    outcome: str
+    reason: str
+    currency: str
+    sales: Decimal
+    mapped_sales: Decimal
+    xero_sales: Decimal
+
+
+class Month(BaseModel):
+    """A month's statements, gift cards, and the orders that are not in them. `not_compared` are days without figures.
+
+    `compared` counts days on which orders were placed; an order of an earlier month whose later documents fall into
+    this one is in its statements all the same.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str
+    compared: int
+    not_compared: tuple[date, ...]
+    statements: tuple[Statement, ...]
+    gift_cards: tuple[RollForward, ...]
+    not_posted: tuple[ListedOrder, ...]
+    not_equal: tuple[ListedOrder, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of the month."""
+        return not (self.compared or self.statements)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything posted agrees and nothing failed; orders that wait or are blocked do not count."""
+        failed = any(order.outcome == "failed" for order in self.not_posted)
+        equal = all(one.agrees for one in self.statements) and all(one.agrees for one in self.gift_cards)
+        return equal and not failed and not self.not_equal
+
+
+def first_of_next(month: date) -> date:
+    """Return the first day of the month after the one a day lies in."""
+    return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def month_of(
+    first: date, days: Sequence[DayReconciliation], kept: tuple[date, date], account: LiabilityAccount, chart: Chart
+) -> Month:
+    """Return a month.
+
+    Args:
+        first: its first day.
+        days: every day compared so far, before and after the month as well.
+        kept: the first and the last day whose orders these books keep: the start date and today.
+        account: the gift-card liability and what Xero shows on it.
+        chart: names of accounts.
+    """
+    after = first_of_next(first)
+    within = {day.day for day in days if first <= day.day < after}
+    begin, end = max(first, kept[0]), min(after - timedelta(days=1), kept[1])
+    expected = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
+    moved = [one for day in days for one in day.movements]
+    own = [one for one in moved if first <= one.posted < after and one.side is not Side.OUTSTANDING]
+    broken = [one for day in days for one in day.broken if first <= one.posted < after]
+    return Month(
+        month=f"{first:%Y-%m}",
+        compared=len(within),
+        not_compared=tuple(day for day in expected if day not in within),
+        statements=tuple(statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)),
+        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart) if one.moved),
+        not_posted=tuple(_not_posted(day for day in days if day.day in within)),
+        not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
+    )
+
+
+def _owed(moved: Sequence[Movement], first: date, after: date) -> list[Movement]:
+    """Return what customers owed before and after the month, by currency.
+
+    After the last month in which anything moved it is what the orders say is outstanding, in Xero their AmountDue;
+    after an earlier one it can only be what moved until then.
+    """
+    is_last = all(one.posted < after for one in moved if one.side in SIGNS)
+    found = []
+    for currency in sorted({one.currency for one in moved}):
+        own = [one for one in moved if one.currency == currency]
+        before, until = (_change([one for one in own if one.posted < day]) for day in (first, after))
+        still = amounts(one for one in own if one.side is Side.OUTSTANDING)
+        found += [
+            _balance(first, currency, OPENING, before),
+            _balance(first, currency, CLOSING, still if is_last else until),
+        ]
+    return found
+
+
+def _change(moved: Iterable[Movement]) -> Columns:
+    """Return by how much movements change what customers owe: documents less payments, plus refunds."""
+    found = [(SIGNS[one.side], one.amounts) for one in moved if one.side in SIGNS]
+    first, second, third = (sum((sign * each[place] for sign, each in found), Decimal(0)) for place in range(3))
+    return first, second, third
+
+
+def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
+    shopify, mapping, xero = columns
+    return Movement(
+        posted=day, currency=currency, side=Side.OUTSTANDING, key=key, category=key,
+        shopify=shopify, mapping=mapping, xero=xero,
+    )  # fmt: skip
+
+
+def _not_posted(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
+    return [_listed(day.day, row, row.reason) for day in days for row in day.rows if row.outcome != "posted"]
+
+
+def _not_equal(days: Iterable[DayReconciliation], own: Collection[date], broken: Collection[str]) -> list[ListedOrder]:
+    """Return orders of the month whose columns differ, and those of other months that differ in this one."""
+    return [
+        _listed(day.day, row, "; ".join(row.problems))
+        for day in days
+        for row in day.rows
+        if row.problems and (day.day in own or row.order_id in broken)
+    ]
+
+
+def _listed(day: date, row: OrderRow, reason: str) -> ListedOrder:
+    return ListedOrder(
+        day=day,
+        order_name=row.order_name,
+        outcome=row.outcome,
+        reason=reason,
+        currency=row.currency,
+        sales=row.sales,
+        mapped_sales=row.mapped_sales,
+        xero_sales=row.xero_sales,
+    )
