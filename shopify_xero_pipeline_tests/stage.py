@@ -17,6 +17,8 @@ from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox
 from shopify_xero_pipeline.sandbox.nodes import ShopSource
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.sandbox.xero.people import Person
 from shopify_xero_pipeline.settings import Settings
 
@@ -28,10 +30,21 @@ BOOKS = Path(__file__).parents[1] / "books.yaml"
 class Stage:
     """Everything a test of the whole needs. `restart` is a new process on the same files."""
 
-    def __init__(self, folder: Path, source: ShopSource, now: datetime, **environ: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: ShopSource,
+        now: datetime,
+        *,
+        xero_books: XeroBooks | None = None,
+        xero_options: XeroOptions | None = None,
+        **environ: str,
+    ) -> None:
         self.folder = folder
         self.clock = ManualClock(now)
-        self.sandbox: Sandbox = build_sandbox(clock=self.clock, source=source)
+        self.sandbox: Sandbox = build_sandbox(
+            clock=self.clock, source=source, xero_books=xero_books, xero_options=xero_options
+        )
         self.person = Person(self.sandbox.books, self.clock)
         self.environ = {
             "SHOPIFY_BASE_URL": ADDRESS,
@@ -67,8 +80,16 @@ def at(day: date, hour: int = 12) -> datetime:
 
 
 @contextmanager
-def staged(folder: Path, now: datetime, source: ShopSource | None = None, **environ: str) -> Iterator[Stage]:
-    stage = Stage(folder, source or GeneratedShop(1), now, **environ)
+def staged(
+    folder: Path,
+    now: datetime,
+    source: ShopSource | None = None,
+    *,
+    xero_books: XeroBooks | None = None,
+    xero_options: XeroOptions | None = None,
+    **environ: str,
+) -> Iterator[Stage]:
+    stage = Stage(folder, source or GeneratedShop(1), now, xero_books=xero_books, xero_options=xero_options, **environ)
     try:
         yield stage
     finally:

@@ -48,6 +48,11 @@ def net_of(node: Node, agreement: int = -1) -> Decimal:
     return sum((Decimal(sale["totalAmount"]["shopMoney"]["amount"]) for sale in sales), Decimal(0))
 
 
+def tax_of(node: Node, agreement: int = -1) -> Decimal:
+    sales = node["agreements"]["nodes"][agreement]["sales"]["nodes"]
+    return sum((Decimal(sale["totalTaxAmount"]["shopMoney"]["amount"]) for sale in sales), Decimal(0))
+
+
 def rates(node: Node) -> set[tuple[str, float]]:
     return {(tax["title"], tax["rate"]) for line in node["lineItems"]["nodes"] for tax in line["taxLines"]}
 
@@ -150,6 +155,40 @@ WHAT_A_KIND_IS: dict[str, Callable[[Node], bool]] = {
     "edited_before_payment": lambda n: set(rows(n)) == {("PRODUCT", "RETURN"), ("PRODUCT", "ORDER")} and n["edited"],
     "exchanged_dearer": lambda n: reasons(n)[-1] == "RETURN" and net_of(n) > 0 and status(n) == "PAID",
     "exchanged_cheaper": lambda n: reasons(n)[-1] == "REFUND" and net_of(n) < 0 and ("PRODUCT", "ORDER") in rows(n),
+    "marketplace_kept_tax": lambda n: (
+        status(n) == "PAID"
+        and shop_money(n, "totalOutstandingSet") == 0
+        and shop_money(n, "currentTotalPriceSet") - shop_money(n, "netPaymentSet")
+        == shop_money(n, "currentTotalTaxSet")
+        > 0
+    ),
+    "refunded_part_of_shipping": lambda n: (
+        rows(n) == [("SHIPPING", "RETURN")] and shop_money(n, "currentShippingPriceSet") > 0
+    ),
+    "refunded_duty": lambda n: rows(n) == [("DUTY", "RETURN")] and len(n["refunds"][0]["duties"]) == 1,
+    "refund_pending_failed": lambda n: (
+        movements(n) == [SALE, ("REFUND", "FAILURE"), REFUNDED] and len(adjustments(n)) == 2
+    ),
+    "refunded_over_months": lambda n: (
+        len(n["refunds"]) > 1 and len({local_month(r["processedAt"]) for r in n["refunds"]}) == len(n["refunds"])
+    ),
+    "merged_then_refunded": lambda n: (
+        n["customer"]["lastName"].endswith("-Hill") and movements(n) == [SALE, REFUNDED] and net_of(n) < 0
+    ),
+    "forgotten_then_refunded": lambda n: (
+        n["customer"]["displayName"] == "" and movements(n) == [SALE, REFUNDED] and net_of(n) < 0
+    ),
+    "credited_then_paid": lambda n: (
+        reasons(n) == ["ORDER", "REFUND"] and movements(n) == [SALE] and shop_money(n, "totalOutstandingSet") == 0
+    ),
+    "credited_then_overpaid": lambda n: (
+        reasons(n) == ["ORDER", "REFUND", "REFUND"] and movements(n) == [SALE, REFUNDED] and net_of(n, 1) < 0
+    ),
+    "edited_shipping_off": lambda n: (
+        rows(n, 1) == [("SHIPPING", "RETURN")] and n["shippingLines"]["nodes"][0]["isRemoved"]
+    ),
+    "edited_price": lambda n: rows(n, 1) == [("PRODUCT", "UPDATE")] and net_of(n, 1) < 0 and len(n["refunds"]) == 1,
+    "edited_tax": lambda n: rows(n, 1) == [("PRODUCT", "UPDATE")] and net_of(n, 1) == tax_of(n, 1) < 0,
     "swapped_even": lambda n: reasons(n)[-1] == "RETURN" and net_of(n) == 0 and len(rows(n)) == 2,
 }
 

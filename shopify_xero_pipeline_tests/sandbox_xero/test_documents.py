@@ -292,6 +292,13 @@ def test_a_tax_amount_is_kept_up_to_the_line_amount(xero: Caller) -> None:
     assert said == ["The tax amount cannot be greater than the line amount!"]
 
 
+def test_nor_may_a_tax_amount_exceed_the_unit_amount(xero: Caller) -> None:
+    ten = {"Quantity": 10, "UnitAmount": "1.00"}
+    assert xero.invoiced(LineItems=[line(**ten, TaxAmount="1.00")])["TotalTax"] == Decimal("1.00")
+    said = refusal(xero.put("Invoices", invoice("SH-2", LineItems=[line(**ten, TaxAmount="1.01")])))
+    assert said == ["The tax amount cannot be greater than the line amount!"]
+
+
 def test_a_sent_total_is_ignored_and_a_negative_one_refused(xero: Caller) -> None:
     assert xero.invoiced(Total=1, SubTotal=1, TotalTax=0)["Total"] == 115
     said = refusal(xero.put("Invoices", invoice("SH-2", LineItems=[line(), line(UnitAmount="-100.01")])))

@@ -6,9 +6,10 @@ Each function tells one order and is listed in `schedule`.
 from datetime import timedelta
 
 from shopify_xero_pipeline.sandbox.trading.charges import Charge
-from shopify_xero_pipeline.sandbox.trading.instants import local
+from shopify_xero_pipeline.sandbox.trading.instants import cycle_start, local
 from shopify_xero_pipeline.sandbox.trading.ledger import Refund
 from shopify_xero_pipeline.sandbox.trading.money import both
+from shopify_xero_pipeline.sandbox.trading.sales import duty_and_fee
 from shopify_xero_pipeline.sandbox.trading.story import GST, Story
 
 
@@ -72,6 +73,20 @@ def refunded_shipping(story: Story) -> None:
     story.refund([(charge, 1) for charge in story.ledger.charged("SHIPPING")])
 
 
+def refunded_part_of_shipping(story: Story) -> None:
+    """It came a little late: some of the shipping is paid back."""
+    _paid(story)
+    (shipping,) = story.ledger.charged("SHIPPING")
+    story.give_back(shipping, story.rng.choice((33, 50)))
+
+
+def refunded_duty(story: Story) -> None:
+    """Customs never charged the duty that was collected: it is paid back, the customs fee is not."""
+    duty_and_fee(story)
+    story.later(1, 30)
+    story.refund([(duty, 1) for duty in story.ledger.charged("DUTY")])
+
+
 def refunded_amount(story: Story) -> None:
     """Some money for the trouble, nothing comes back."""
     _paid(story)
@@ -105,6 +120,16 @@ def refund_pending(story: Story) -> None:
     _settle(story, refund)
 
 
+def refund_pending_failed(story: Story) -> None:
+    """The refund is on its way for a day or two, then it is refused; the second attempt works."""
+    line = _paid(story)
+    refund = story.refund([(line, 1)], status="PENDING")
+    story.later(12, 30)
+    _settle(story, refund, "FAILURE")
+    story.later(1, 20)
+    story.ledger.pay_back(refund, line.portion(0, 1).total, at=story.now)
+
+
 def refund_failed(story: Story) -> None:
     """The gateway refuses the refund; the second attempt works."""
     line = _paid(story)
@@ -116,9 +141,53 @@ def refund_failed(story: Story) -> None:
 def refunded_next_month(story: Story) -> None:
     """Comes back in the next calendar month."""
     line = _paid(story, wait=False)
-    next_month = (story.day.replace(day=1) + timedelta(days=32)).replace(day=story.rng.choice((1, 2)))
-    story.at(local(next_month, 11, 17, story.stall.zone))
+    _next_month(story)
     story.refund([(line, 1)])
+
+
+def refunded_over_months(story: Story) -> None:
+    """Three of a line come back one after another: at once, in the next month and in the one after that."""
+    line = story.add(story.line(story.some_ware(), 3))
+    story.ship()
+    story.place()
+    story.pay()
+    story.later(0.2, 0.4)
+    story.refund([(line, 1)])
+    for _ in range(2):
+        _next_month(story)
+        story.refund([(line, 1)])
+
+
+def merged_then_refunded(story: Story) -> None:
+    """Something comes back when the customer has been merged into another one."""
+    story.buyer(story.stall.people.newcomers(story.day).duplicate)
+    line = _paid(story, wait=False)
+    story.at(local(cycle_start(story.day) + timedelta(days=8), 10, 5, story.stall.zone))
+    story.refund([(line, 1)])
+
+
+def forgotten_then_refunded(story: Story) -> None:
+    """Something comes back when the customer's data have been erased."""
+    story.buyer(story.stall.people.newcomers(story.day).forgotten)
+    line = _paid(story, wait=False)
+    story.at(local(cycle_start(story.day) + timedelta(days=12), 10, 5, story.stall.zone))
+    story.refund([(line, 1)])
+
+
+def credited_then_paid(story: Story) -> None:
+    """On account: something comes back unpaid, then the rest is paid."""
+    _credited(story)
+    story.later(5, 30)
+    story.pay("Bank Deposit")
+
+
+def credited_then_overpaid(story: Story) -> None:
+    """On account: something comes back unpaid, the whole invoice is paid all the same, the rest goes back."""
+    _credited(story)
+    story.later(5, 30)
+    story.pay("Bank Deposit", story.ledger.original_total)
+    story.later(5, 30)
+    story.pay_back_what_is_owed()
 
 
 def refunded_unit_by_unit(story: Story) -> None:
@@ -151,14 +220,34 @@ def edited_added(story: Story) -> None:
 def edited_removed(story: Story) -> None:
     """Something is taken off a paid order and paid back: a refund of the line, then one of the money."""
     line = _paid(story)
-    units = [(line, 1)]
-    story.edit(removed=units)
-    owed = -story.ledger.outstanding
+    story.edit(removed=[(line, 1)])
     story.later(0.2, 10)
-    refund = Refund(story.ledger.next_id(), story.now)
-    story.ledger.refunds.append(refund)
-    story.ledger.agree(story.now, "REFUND", [], refund=refund)
-    story.ledger.pay_back(refund, owed)
+    story.pay_back_what_is_owed()
+
+
+def edited_shipping_off(story: Story) -> None:
+    """It is picked up instead: shipping is taken off a paid order and paid back."""
+    _paid(story)
+    (shipping,) = story.ledger.charged("SHIPPING")
+    story.take_off(shipping)
+    story.later(0.2, 10)
+    story.pay_back_what_is_owed()
+
+
+def edited_price(story: Story) -> None:
+    """A price promised at the counter is granted afterwards and the difference paid back."""
+    line = _paid(story)
+    story.charge_less(line, story.rng.choice((101, 250, 499)))
+    story.later(0.2, 10)
+    story.pay_back_what_is_owed()
+
+
+def edited_tax(story: Story) -> None:
+    """The buyer shows a certificate: the tax on one line is taken off and paid back."""
+    line = _paid(story)
+    story.charge_less(line, only_tax=True)
+    story.later(0.2, 10)
+    story.pay_back_what_is_owed()
 
 
 def edited_before_payment(story: Story) -> None:
@@ -206,6 +295,23 @@ def _several_of_one(story: Story, cheapest: int = 500, dearest: int = 30_000) ->
     return story.add(story.line(story.some_ware(cheapest, dearest), 2))
 
 
-def _settle(story: Story, refund: Refund) -> None:
+def _settle(story: Story, refund: Refund, status: str = "SUCCESS") -> None:
     for movement in refund.transactions:
-        movement.settle(story.now)
+        movement.settle(story.now, status)
+
+
+def _next_month(story: Story) -> None:
+    """Go on to one of the first two days of the next month."""
+    today = story.now.astimezone(story.stall.zone).date()
+    next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=story.rng.choice((1, 2)))
+    story.at(local(next_month, 11, 17, story.stall.zone))
+
+
+def _credited(story: Story) -> None:
+    """A company's order on account of which one unit comes back before anything is paid."""
+    story.company()
+    story.on_account(20)
+    line = _several_of_one(story)
+    story.checkout(0, 2)
+    story.later(5, 30)
+    story.credit([(line, 1)])

@@ -78,6 +78,8 @@ class Charge:
         line_type: As the ledger names it: PRODUCT, SHIPPING, TIP, GIFT_CARD, DUTY, ADDITIONAL_FEE or FEE.
         included: Whether the unit price contains the taxes.
         detail: The variant's title, the shipping code or the duty's tariff number.
+        part_gone: What was given back of its net price without any unit of it.
+        removed: Whether an edit took it off the order.
     """
 
     serial: int
@@ -92,6 +94,8 @@ class Charge:
     allocations: list[tuple[Discount, Amount]] = field(default_factory=list)
     tax_amounts: tuple[Amount, ...] = ()
     gone: int = 0
+    part_gone: Amount = ZERO
+    removed: bool = False
 
     @property
     def gross(self) -> Amount:
@@ -120,13 +124,18 @@ class Charge:
 
     def settle_taxes(self) -> None:
         """Work out the taxes, each rounded half up on the discounted total; call once, after the discounts."""
-        self.tax_amounts = tuple(self._tax_of(tax) for tax in self.taxes)
+        self.tax_amounts = tuple(self._tax_of(tax, self.net) for tax in self.taxes)
 
-    def _tax_of(self, tax: Tax) -> Amount:
+    def part(self, net: Amount) -> Portion:
+        """What a share of its net price carries in taxes, without any unit of it."""
+        taxes = tuple(self._tax_of(tax, net) for tax in self.taxes)
+        return Portion(0, net, ZERO, taxes, net if self.included else net + total(taxes))
+
+    def _tax_of(self, tax: Tax, net: Amount) -> Amount:
         if not self.included:
-            return per_cent(self.net, tax.basis_points)
+            return per_cent(net, tax.basis_points)
         together = sum(other.basis_points for other in self.taxes)
-        whole = contained_tax(self.net, together)
+        whole = contained_tax(net, together)
         if tax is self.taxes[0]:
             others = (self._share(whole, other.basis_points, together) for other in self.taxes[1:])
             return whole - total(others)

@@ -106,6 +106,7 @@ class Ledger:
         serial: The order's id in digits; its records' ids are counted on from it.
         currencies: The shop's and the customer's currency.
         taxes_included: Whether prices contain tax.
+        kept_back: The tax a sales channel kept of the payment, to remit it itself; the order counts as paid without it.
     """
 
     serial: int
@@ -116,6 +117,7 @@ class Ledger:
     agreements: list[Agreement] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    kept_back: Amount = ZERO
     _last_id: int = 0
 
     def next_id(self) -> int:
@@ -140,6 +142,28 @@ class Ledger:
             rows.append(self._returned(charge, portion))
         self.refunds.append(refund)
         return refund, rows
+
+    def give_back(self, at: datetime, charge: Charge, net: Amount) -> tuple[Refund, list[Row]]:
+        """Open a refund of a share of a charge's net price; its row waits for an agreement, as with `take_back`."""
+        portion = charge.part(net)
+        charge.part_gone += net
+        refund = Refund(self.next_id(), at, [RefundLine(self.next_id(), charge, portion, "NO_RESTOCK")])
+        self.refunds.append(refund)
+        return refund, [self._returned(charge, portion)]
+
+    def remove(self, charge: Charge) -> Row:
+        """Take a whole charge off the order; unlike with goods no refund tells of it."""
+        charge.removed = True
+        return self._returned(charge, self._take(charge, charge.quantity - charge.gone))
+
+    def change(self, charge: Charge, less: Amount, *, only_tax: bool = False) -> Row:
+        """Charge less of what was sold before: off its net price with the taxes on that, or of its taxes alone."""
+        if only_tax:
+            taxes = tuple(-tax for tax in charge.tax_amounts)
+            return Row(self.next_id(), charge.line_type, "UPDATE", None, total(taxes), taxes, ZERO, charge)
+        portion = charge.part(less)
+        taxes = tuple(-tax for tax in portion.taxes)
+        return Row(self.next_id(), charge.line_type, "UPDATE", None, -portion.total, taxes, -less, charge)
 
     def adjust(self, refund: Refund, amount: Amount, reason: str = "REFUND_DISCREPANCY") -> list[Row]:
         """Add a discrepancy to a refund; returns its ledger row, or none for nothing."""
@@ -223,7 +247,7 @@ class Ledger:
     @property
     def outstanding(self) -> Amount:
         """What is still to be paid; negative is owed to the customer."""
-        return self.current_total - self.net_payment
+        return self.current_total - self.net_payment - self.kept_back
 
     @property
     def capturable(self) -> Amount:

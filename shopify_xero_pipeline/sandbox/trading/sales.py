@@ -173,6 +173,14 @@ def marketplace_tax(story: Story) -> None:
     plain_card(story)
 
 
+def marketplace_kept_tax(story: Story) -> None:
+    """Sold through a marketplace that pays out the price without the tax it remits itself."""
+    story.header.source = "4815162342"
+    story.taxes = (Tax("GST", 1500, channel_liable=True),)
+    story.checkout()
+    story.pay_without_channel_tax()
+
+
 def pos_card(story: Story) -> None:
     """Sold at the counter, by card, often to nobody in particular."""
     story.at_the_counter()

@@ -40,7 +40,7 @@ class Appointment:
     hurried: bool
 
 
-KINDS = (
+_EARLIER = (
     Kind(sales.plain_card, 0, 300),
     Kind(sales.order_discount, 0, 20),
     Kind(sales.line_discount, 1, 20),
@@ -109,16 +109,32 @@ KINDS = (
     Kind(aftermath.exchanged_cheaper, 8, 3),
     Kind(aftermath.swapped_even, 6, 3),
 )
+_LATER = (
+    Kind(sales.marketplace_kept_tax, 12),
+    Kind(aftermath.refunded_part_of_shipping, 10),
+    Kind(aftermath.refunded_duty, 11),
+    Kind(aftermath.refund_pending_failed, 9),
+    Kind(aftermath.refunded_over_months, 0),
+    Kind(aftermath.merged_then_refunded, 2),
+    Kind(aftermath.forgotten_then_refunded, 4),
+    Kind(aftermath.credited_then_paid, 3),
+    Kind(aftermath.credited_then_overpaid, 1),
+    Kind(aftermath.edited_shipping_off, 7),
+    Kind(aftermath.edited_price, 5),
+    Kind(aftermath.edited_tax, 11),
+)
+KINDS = (*_EARLIER, *_LATER)
 """Every kind of order the shop trades in."""
 
 
 def plan(seed: int, day: date, zone: ZoneInfo) -> list[Appointment]:
     """The orders of a local day as they are placed: the first just after midnight, the last at half past eleven."""
     rng = Random(f"{seed}/{day.isoformat()}/plan")
-    due = [kind for kind in KINDS if kind.slot == slot_of(day)]
-    count = max(rng.randint(_FEWEST, _MOST), len(due))
-    drawn = rng.choices(KINDS, [kind.weight for kind in KINDS], k=count - len(due))
-    promised = [(kind, True) for kind in due] + [(kind, False) for kind in drawn]
+    due, late = ([kind for kind in kinds if kind.slot == slot_of(day)] for kinds in (_EARLIER, _LATER))
+    count = max(rng.randint(_FEWEST, _MOST), len(due) + len(late))
+    drawn = rng.choices(_EARLIER, [kind.weight for kind in _EARLIER], k=count - len(due))
+    # A kind added later takes the place of a drawn order, so that every other order of a seed stays as it was.
+    promised = [(kind, True) for kind in (*due, *late)] + [(kind, False) for kind in drawn[len(late) :]]
     rng.shuffle(promised)
     instants = _instants(rng, day, zone, count)
     return [Appointment(at, kind, hurried) for at, (kind, hurried) in zip(instants, promised, strict=True)]

@@ -178,6 +178,13 @@ class Story:
         due = self.ledger.outstanding if amount is None else amount
         return self.ledger.move(Transaction(self.ledger.next_id(), kind, status, gateway, due, self.now, parent))
 
+    def pay_without_channel_tax(self) -> None:
+        """A marketplace pays out all but the tax it remits itself; with that the order is paid."""
+        liable = (zip(charge.taxes, charge.tax_amounts, strict=True) for charge in self.ledger.charges)
+        kept = total(amount for taxes in liable for tax, amount in taxes if tax.channel_liable)
+        self.pay(amount=self.ledger.outstanding - kept)
+        self.ledger.kept_back = kept
+
     def part_of_due(self, hundredths: int) -> Amount:
         """A share of what is outstanding, in whole cents."""
         return both(lambda cents: cents * hundredths // 100, self.ledger.outstanding)
@@ -204,6 +211,26 @@ class Story:
             self.ledger.pay_back(refund, paid, status)
         return refund
 
+    def give_back(self, charge: Charge, hundredths: int) -> None:
+        """Pay a share of a charge back, such as of the shipping; no unit of it comes back."""
+        part = both(lambda cents: cents * hundredths // 100, charge.net)
+        refund, rows = self.ledger.give_back(self.now, charge, part)
+        self.ledger.agree(self.now, "REFUND", rows, refund=refund)
+        self.ledger.pay_back(refund, -total(row.total for row in rows))
+
+    def credit(self, units: Sequence[tuple[Charge, int]]) -> None:
+        """Take units of an unpaid order back: less is due, no money moves."""
+        refund, rows = self.ledger.take_back(self.now, units)
+        self.ledger.agree(self.now, "REFUND", rows, refund=refund)
+
+    def pay_back_what_is_owed(self) -> None:
+        """Pay back what is paid beyond the order as it stands: a refund of money alone."""
+        refund = Refund(self.ledger.next_id(), self.now)
+        owed = -self.ledger.outstanding
+        self.ledger.refunds.append(refund)
+        self.ledger.agree(self.now, "REFUND", [], refund=refund)
+        self.ledger.pay_back(refund, owed)
+
     def exchange(self, units: Sequence[tuple[Charge, int]], wares: Sequence[Charge]) -> None:
         """Units come back and others go out in one agreement; a difference in the customer's favour is paid back."""
         for charge in wares:
@@ -223,6 +250,17 @@ class Story:
             charge.settle_taxes()
         rows = self.ledger.take_back(self.now, removed, "NO_RESTOCK")[1] if removed else []
         self.ledger.agree(self.now, "ORDER_EDIT", rows, added)
+        self.header.edited = True
+
+    def charge_less(self, charge: Charge, cents: int = 0, *, only_tax: bool = False) -> None:
+        """Staff change what was charged, after the sale: some cents less, or no tax any more."""
+        row = self.ledger.change(charge, self.money(cents), only_tax=only_tax)
+        self.ledger.agree(self.now, "ORDER_EDIT", [row])
+        self.header.edited = True
+
+    def take_off(self, charge: Charge) -> None:
+        """Staff take shipping off the order."""
+        self.ledger.agree(self.now, "ORDER_EDIT", [self.ledger.remove(charge)])
         self.header.edited = True
 
     def everything(self) -> list[tuple[Charge, int]]:

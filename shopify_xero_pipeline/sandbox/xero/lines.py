@@ -130,7 +130,8 @@ class LineBook:
         override = self._number(sent, "TaxAmount")
         if override is not None and self.amounts != "NoTax":
             line.tax_amount = self.desk.rounded(override)
-            if abs(line.tax_amount) > abs(line.line_amount):
+            # Xero's page names the unit amount as the bound, its message the line's: both hold here (fact sheet 6.3).
+            if abs(line.tax_amount) > min(abs(line.line_amount), abs(line.unit_amount)):
                 self.complaints.append("The tax amount cannot be greater than the line amount!")
 
     def _check_tax(self, line: Line, rate: dict[str, Any] | None, account: dict[str, Any] | None) -> None:
