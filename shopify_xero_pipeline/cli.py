@@ -47,7 +47,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from shopify_xero_pipeline.bookkeeper import PROBLEMS
+        from shopify_xero_pipeline.connections import PROBLEMS
 
         try:
             return command(*args, **kwargs)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from shopify_xero_pipeline.bookkeeper import read_policy
 from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.connections import read_policy
 from shopify_xero_pipeline.defs.assets.changes import change_assets
 from shopify_xero_pipeline.defs.assets.extract import extract_assets
 from shopify_xero_pipeline.defs.assets.load import load_assets

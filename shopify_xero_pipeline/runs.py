@@ -19,9 +19,10 @@ from pathlib import Path
 import dagster as dg
 from upath import UPath
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper, BooksProblem
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.assets.changes import PLANNED
 from shopify_xero_pipeline.defs.assets.load import POOL

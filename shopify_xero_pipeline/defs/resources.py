@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import dagster as dg
 from upath import UPath
 
-from shopify_xero_pipeline.bookkeeper import PROBLEMS, Bookkeeper
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
+from shopify_xero_pipeline.connections import PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.settings import Settings
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper, BooksProblem
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage, told_to_people
 

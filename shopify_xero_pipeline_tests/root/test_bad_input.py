@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.bookkeeper import read_policy
 from shopify_xero_pipeline.books.policy import PolicyError
+from shopify_xero_pipeline.connections import read_policy
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.state.database import StoreUrlError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.bookkeeper import BooksProblem
 from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.xero.models import Kind

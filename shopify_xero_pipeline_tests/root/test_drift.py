@@ -16,8 +16,8 @@ from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A day's orders in Xero, forty days later: nothing of them changes any more."""
-    with staged(tmp_path, at(FIRST + timedelta(days=40))) as stage:
+    """A day's orders in Xero, a hundred days later: nothing of them changes any more."""
+    with staged(tmp_path, at(FIRST + timedelta(days=100))) as stage:
         carry(stage.bookkeeper, [FIRST])
         yield stage
 

@@ -1,0 +1,233 @@
+"""One run's connections: Shopify, Xero and the state store that belongs to just this pair, made on first use.
+
+Made on first use, so that a wrong setting is told by the step that needs it. What is done with them stands in
+`bookkeeper.py`.
+"""
+
+import hashlib
+import random
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.settings import Settings, SettingsError
+from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
+from shopify_xero_pipeline.shopify.client import ShopifyClient
+from shopify_xero_pipeline.shopify.errors import ShopifyError
+from shopify_xero_pipeline.shopify.reader import ShopifyReader
+from shopify_xero_pipeline.state.database import StoreBusyError, StoreUrlError
+from shopify_xero_pipeline.state.migrations import StoreTooNewError
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.auth import XeroCredentials
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.errors import XeroError
+from shopify_xero_pipeline.xero.models import Organisation
+from shopify_xero_pipeline.xero.settings import read_organisation
+
+
+class BooksProblem(Exception):  # noqa: N818 - it is the books that have a problem, not the code
+    """Something in the way of the whole step: the message says what, and what to do."""
+
+
+PROBLEMS = (
+    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreTooNewError, StoreUrlError, XeroError
+)  # fmt: skip
+
+
+def read_policy(path: Path) -> BooksPolicy:
+    """Read `books.yaml`.
+
+    Raises:
+        PolicyError: the file is missing, is no text, or something in it is wrong.
+    """
+    if not path.is_file():
+        raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run where it lies.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path} cannot be read ({type(error).__name__}): it must be a text in UTF-8.") from None
+    return BooksPolicy.from_yaml(text, str(path))
+
+
+class Connections:
+    """One run's connections to the shop, the organisation and the state store, each made on first use.
+
+    Args:
+        settings: where both sides are and who we are to them.
+        clock: the time.
+        shopify_transport: replaces the network towards Shopify, for tests.
+        xero_transport: replaces the network towards Xero, for tests.
+        rng: the source of jitter and keys.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        shopify_transport: httpx.BaseTransport | None = None,
+        xero_transport: httpx.BaseTransport | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._shopify_transport = shopify_transport
+        self._xero_transport = xero_transport
+        self._rng = rng or random.SystemRandom()
+        self._opened: list[ShopifyClient | XeroClient | StateStore] = []
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        while self._opened:
+            self._opened.pop().close()
+
+    @cached_property
+    def policy(self) -> BooksPolicy:
+        """The merchant's `books.yaml`; a start date in the future is refused."""
+        policy = read_policy(self._settings.books_file)
+        today = self._clock.now().astimezone(ZoneInfo(policy.time_zone)).date()
+        if policy.start_date > today:
+            raise PolicyError(
+                f"{self._settings.books_file}: start_date {policy.start_date} lies in the future (today is {today}): "
+                "set it to the first day whose orders shall be in Xero."
+            )
+        return policy
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The state store, which belongs to one shop and one organisation for good."""
+        store = StateStore(self._settings.state_url, self._clock)
+        self._opened.append(store)
+        if self._settings.shopify_shop:  # without it only our own files are looked at
+            self._claim(store, "shop", self._settings.shopify_shop, "SHOPIFY_SHOP")
+        return store
+
+    @cached_property
+    def shopify_client(self) -> ShopifyClient:
+        """The connection to Shopify."""
+        self.check_settings()
+        given = self._settings
+        credentials = (
+            StaticToken(given.shopify_access_token)
+            if given.shopify_access_token
+            else ClientCredentials(given.shopify_client_id, given.shopify_client_secret)
+        )
+        client = ShopifyClient(
+            given.shopify_shop,
+            credentials,
+            clock=self._clock,
+            base_url=given.shopify_base_url or None,
+            transport=self._shopify_transport,
+            rng=self._rng,
+        )
+        self._opened.append(client)
+        return client
+
+    @cached_property
+    def reader(self) -> ShopifyReader:
+        """The reader of the shop, whose zone must be the one `books.yaml` names."""
+        reader = ShopifyReader(self.shopify_client, self._clock)
+        shop = reader.shop()
+        if shop.iana_timezone != self.policy.time_zone:
+            raise PolicyError(
+                f"{self._settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
+                f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly."
+            )
+        self.store.remember("shop currency", shop.currency_code)
+        return reader
+
+    @cached_property
+    def xero_client(self) -> XeroClient:
+        """The connection to Xero."""
+        self.check_settings()
+        given = self._settings
+        client = XeroClient(
+            XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None),
+            clock=self._clock,
+            base_url=given.xero_base_url or None,
+            transport=self._xero_transport,
+            rng=self._rng,
+        )
+        self._opened.append(client)
+        return client
+
+    @property
+    def shop_domain(self) -> str:
+        """The shop's `myshopify.com` domain."""
+        return self._settings.shopify_shop
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        """Calls made so far: to Shopify, to Xero."""
+        made = self.__dict__
+        shopify = self.shopify_client.calls if "shopify_client" in made else 0
+        return shopify, self.xero_client.calls if "xero_client" in made else 0
+
+    def check_settings(self) -> None:
+        """Refuse to work without credentials.
+
+        Raises:
+            SettingsError: naming each setting that is missing.
+        """
+        missing = self._settings.missing()
+        if missing:
+            raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
+
+    def today(self) -> date:
+        """Return the shop's present day."""
+        return self._clock.now().astimezone(self.zone).date()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's zone, by which instants become days."""
+        return ZoneInfo(self.policy.time_zone)
+
+    @property
+    def shop_handle(self) -> str:
+        """The shop's name in admin addresses."""
+        return self.shop_domain.removesuffix(".myshopify.com")
+
+    def shop_currency(self) -> str:
+        """Return the shop's currency, asked of Shopify only the first time."""
+        known = self.store.recall("shop currency")
+        return known[0] if known else self.reader.shop().currency_code
+
+    def known_organisation(self) -> Organisation | None:
+        """Return the organisation's settings as they were last read, however long ago."""
+        known = self.store.recall(self._settings_name)
+        return Organisation.model_validate_json(known[0]) if known is not None else None
+
+    def organisation(self, max_age: timedelta | None = None) -> Organisation:
+        """Return the organisation's settings, read again if older than asked for, or read with other credentials.
+
+        Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
+        """
+        known = self.store.recall(self._settings_name)
+        if known is not None and (max_age is None or self._clock.now() - known[1] <= max_age):
+            return Organisation.model_validate_json(known[0])
+        organisation = read_organisation(self.xero_client)
+        identity = organisation.short_code or organisation.name
+        self._claim(self.store, "organisation in Xero", identity, "XERO_CLIENT_ID and XERO_TENANT_ID")
+        self.store.remember(self._settings_name, organisation.model_dump_json())
+        return organisation
+
+    @property
+    def _settings_name(self) -> str:
+        given = (self._settings.xero_client_id, self._settings.xero_tenant_id)
+        return f"organisation {hashlib.sha256('/'.join(given).encode()).hexdigest()[:12]}"
+
+    def _claim(self, store: StateStore, name: str, value: str, setting: str) -> None:
+        """One state store serves one shop and one organisation; another one's mapping would post everything again."""
+        known = store.recall(name)
+        if known is None:
+            store.remember(name, value)
+        elif known[0] != value:
+            raise BooksProblem(
+                f"The state store {self._settings.state_url} belongs to {name} {known[0]}, not to {value}: "
+                f"check {setting}, or give this pair a STATE_URL of its own."
+            )
