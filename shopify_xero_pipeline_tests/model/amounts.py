@@ -1,0 +1,46 @@
+"""Whole minor units: rounding, splitting and writing them as Shopify does (Shopify fact sheet 4.1, 4.10).
+
+Only arithmetic on integers belongs here. A `grain` is the smallest step amounts take: 1 nearly always, 10 fils for a
+Kuwaiti merchant whose prices have two decimals.
+"""
+
+from collections.abc import Sequence
+
+EXPONENTS = {"NZD": 2, "EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
+RATES = {"NZD": 10_000, "EUR": 5_470, "USD": 6_010, "JPY": 905_000, "KWD": 1_840}  # units per 10,000 NZD
+
+
+def text(minor: int, currency: str) -> str:
+    """Return an amount with trailing zeros stripped to one decimal: 4300 NZD is `43.0`."""
+    digits = EXPONENTS[currency]
+    whole, fraction = divmod(abs(minor), 10**digits)
+    decimals = f"{fraction:0{digits}d}".rstrip("0") if digits else ""
+    return f"{'-' if minor < 0 else ''}{whole}.{decimals or '0'}"
+
+
+def half_up(numerator: int, denominator: int, grain: int = 1) -> int:
+    """Return a quotient rounded to the grain, halves away from zero."""
+    steps = (2 * abs(numerator) + denominator * grain) // (2 * denominator * grain)
+    return (1 if numerator > 0 else -1) * steps * grain
+
+
+def spread(total: int, weights: Sequence[int], grain: int = 1) -> list[int]:
+    """Split an amount in proportion: floored, what is left one grain at a time from the first on (4.10.4)."""
+    everything = sum(weights)
+    if not everything:
+        return [0 for _ in weights]
+    shares = [total * weight // everything // grain * grain for weight in weights]
+    left = total - sum(shares)
+    for index, weight in enumerate(weights):
+        step = min(grain, left)
+        if weight and step:
+            shares[index] += step
+            left -= step
+    shares[0] += left
+    return shares
+
+
+def converted(minor: int, currency: str, other: str) -> int:
+    """Return an amount in another currency's minor units, rounded half up, at a fixed rate."""
+    numerator = minor * RATES[other] * 10 ** EXPONENTS[other]
+    return half_up(numerator, RATES[currency] * 10 ** EXPONENTS[currency])
