@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := uv==0.13.8
 ENV    := DAGSTER_HOME=$(CURDIR)/.local/dagster
 
-.PHONY: help demo test simulate up check format lint types clean
+.PHONY: help demo test mutate simulate up check format lint types clean
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ demo: $(BIN)/.synced ## two weeks of a shop's trading arrive in Xero, with a few
 
 test: $(BIN)/.synced ## the whole test suite with branch coverage
 	@$(BIN)/python -m shopify_xero_pipeline_tests $(ARGS)
+
+mutate: $(BIN)/.synced ## whether the tests notice small changes to the code of the books
+	@$(BIN)/python -m shopify_xero_pipeline_tests.mutation $(ARGS)
 
 simulate: $(BIN)/.synced ## 100,000 generated orders, every promise of the books checked (ARGS="--orders 1 --seed 4711")
 	@$(BIN)/python -m shopify_xero_pipeline_tests.simulate $(ARGS)

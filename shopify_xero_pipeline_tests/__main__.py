@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def run(*options: str) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", "-n", "2", *options], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *options], check=False).returncode
 
 
 def reaches(room: str, floor: float, report: Path) -> bool:

@@ -8,8 +8,6 @@ from shopify_xero_pipeline.books.policy import AccountOverride
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.shopify.models import LineItem, Sale, legacy_id
 
-LINE_TYPES = ("PRODUCT", "TIP", "GIFT_CARD", "SHIPPING", "DUTY", "FEE", "ADDITIONAL_FEE", "ADJUSTMENT")
-
 
 def line_item_of(case: Case, sale: Sale) -> LineItem | None:
     """Return the order line behind a row, if there is one."""
@@ -52,8 +50,9 @@ def unsure_overrides(case: Case) -> tuple[str, ...]:
 
 
 def _sales_account(case: Case, item: LineItem | None) -> str:
-    overrides = case.policy.accounts.overrides if item is not None else ()
-    fitting = (override.account for override in overrides if item is not None and _fits(override, item))
+    if item is None:
+        return case.policy.accounts.sales
+    fitting = (override.account for override in case.policy.accounts.overrides if _fits(override, item))
     return next(fitting, case.policy.accounts.sales)
 
 

@@ -229,9 +229,9 @@ def _line(row: Row, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decima
 def _description(case: Case, sale: Sale) -> str:
     item = line_item_of(case, sale)
     if item is None:
-        return plain(sale.title) or LABELS.get(sale.line_type, "Other")
+        return plain(sale.title) or LABELS[sale.line_type]
     variant = plain(item.variant_title)
-    title = plain(item.title) or LABELS.get(sale.line_type, "Other")
+    title = plain(item.title) or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
 
 

@@ -4,7 +4,7 @@ Only the reading of transactions belongs here (books.md §3, first paragraph, an
 money is placed is decided in `settlement.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -87,22 +87,10 @@ def movements(case: Case, transactions: Iterable[Transaction]) -> list[Movement]
     return [movement for movement in found.values() if movement.amount or movement.rounding]
 
 
-def pending_refunds(case: Case) -> list[Movement]:
-    """Return refunds that are under way: money kept free for them."""
+def pending_refunds(case: Case) -> Mapping[str, Decimal]:
+    """Return the refunds that are under way, by transaction: money kept free for them."""
     waiting = [entry for entry in case.order.transactions if entry.kind == "REFUND" and entry.status in PENDING]
-    return [
-        Movement(
-            transaction_id=entry.legacy_id,
-            direction=Direction.OUT,
-            amount=shop_amount(entry.amount_set, case.currency),
-            rounding=ZERO,
-            day=transaction_day(case, entry),
-            moment=entry.processed_at or entry.created_at,
-            gateway=entry.gateway or "",
-            account="",
-        )
-        for entry in sorted(waiting, key=_moment)
-    ]
+    return {entry.legacy_id: shop_amount(entry.amount_set, case.currency) for entry in waiting}
 
 
 def cash_rounding(case: Case, transactions: Iterable[Transaction]) -> Decimal:
@@ -125,7 +113,7 @@ def net_payment(case: Case, transactions: Iterable[Transaction]) -> Decimal:
 
 def _movement(case: Case, transaction: Transaction) -> Movement:
     gateway = transaction.gateway or ""
-    account = case.policy.payment_account(gateway) if gateway else None
+    account = case.policy.payment_account(gateway)
     if account is None:
         raise Blocked(_no_account(transaction))
     setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"

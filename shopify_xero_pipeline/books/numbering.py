@@ -19,7 +19,7 @@ NAME_LIMIT = 150
 def number_of_agreement(case: Case, entry: Agreement) -> str:
     """Return `SH-1001` for the agreement an order began with, `SH-1001-E77` for a later one."""
     if case.main is not None and entry.id == case.main.id:
-        return _frozen(case, entry.legacy_id) or _base(case)
+        return _base(case)
     return _number(case, entry.legacy_id, LETTERS[entry.reason] + entry.legacy_id)
 
 

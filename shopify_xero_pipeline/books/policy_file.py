@@ -161,7 +161,7 @@ def _what(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
 
 def _meant(name: str, path: Path, model: type[BaseModel]) -> str:
     known = sorted(_known(path, model))
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, known)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 
 

@@ -80,9 +80,8 @@ class Desk:
             if amount > 0:
                 self._put(Placement(movement, document, amount))
 
-    def reserve(self, movement: Movement, documents: Sequence[AnyDocument | None]) -> None:
+    def reserve(self, left: Decimal, documents: Sequence[AnyDocument | None]) -> None:
         """Keep room free for a refund under way, without placing it."""
-        left = movement.amount
         for document in documents:
             if document is not None and document.kind is Kind.CREDIT_NOTE:
                 amount = min(left, self.room[document.shopify_id])

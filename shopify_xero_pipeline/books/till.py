@@ -65,8 +65,8 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
     channel_paid = _settle_channel_tax(desk, booked, moved)
     _check_posted_placements(desk)
     payments = payments_of(desk)
-    for refund in pending_refunds(case):
-        desk.reserve(refund, [own.get(refund.transaction_id), *ordinary])
+    for transaction_id, amount in pending_refunds(case).items():
+        desk.reserve(amount, [own.get(transaction_id), *ordinary])
     return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid)
 
 
@@ -209,8 +209,8 @@ def _settle_channel_tax(desk: Desk, booked: Sequence[Booked], moved: Sequence[Mo
 def _gap(booked: Sequence[Booked], moved: Sequence[Movement], case: Case) -> Decimal:
     """Return what was sold and never paid, refunds under way counted as paid back."""
     sold = sum((signed_total(entry.document) for entry in booked if entry.document is not None), ZERO)
-    paid = sum((_signed(movement.amount, movement) for movement in [*moved, *pending_refunds(case)]), ZERO)
-    return sold - paid
+    paid = sum((_signed(movement.amount, movement) for movement in moved), ZERO)
+    return sold - paid + sum(pending_refunds(case).values(), ZERO)
 
 
 def _signed(amount: Decimal, movement: Movement) -> Decimal:

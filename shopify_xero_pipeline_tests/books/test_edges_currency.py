@@ -4,13 +4,30 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.books.currency import decimals, exact, rounded, smallest_unit
+from shopify_xero_pipeline.books.currency import EXPONENTS, decimals, exact, rounded, smallest_unit
 from shopify_xero_pipeline.books.reasons import Blocked
 
 
 def test_a_currency_has_its_own_decimals_but_never_more_than_xero_keeps() -> None:
     assert [decimals(code) for code in ("NZD", "JPY", "ISK", "KWD", "TND", "XYZ")] == [2, 0, 0, 2, 2, 2]
     assert [str(smallest_unit(code)) for code in ("NZD", "JPY", "KWD")] == ["0.01", "1", "0.01"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "places"),
+    [
+        ("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0),
+        ("BHD IQD JOD KWD LYD OMR TND", 3),
+        ("AUD CAD CHF EUR GBP HUF INR MXN NZD SGD TWD USD", 2),
+    ],
+)
+def test_decimals_are_those_of_iso_4217(codes: str, places: int) -> None:
+    assert {code: EXPONENTS.get(code, 2) for code in codes.split()} == dict.fromkeys(codes.split(), places)
+    assert {decimals(code) for code in codes.split()} == {min(places, 2)}
+
+
+def test_no_other_currency_is_listed() -> None:
+    assert len(EXPONENTS) == 24
 
 
 def test_half_of_the_smallest_unit_is_rounded_away_from_zero() -> None:
@@ -39,3 +56,12 @@ def test_sixteen_digits_before_the_point_are_the_most_an_amount_can_have() -> No
     for text in ("1" + "0" * 16, "0.001"):
         with pytest.raises(Blocked):
             exact(Decimal(text), "NZD")
+
+
+def test_an_amount_too_large_to_be_rounded_exactly_is_named() -> None:
+    assert str(rounded(Decimal("9" * 16 + ".994"), "NZD")) == "9" * 16 + ".99"
+    with pytest.raises(Blocked) as caught:
+        rounded(Decimal("1" + "0" * 16), "NZD")
+    assert str(caught.value) == (
+        "currency_precision: NZD 10000000000000000 has more digits than Xero keeps; enter this order in Xero by hand"
+    )

@@ -196,6 +196,13 @@ def test_what_was_posted_stays_kept_when_the_start_date_moves_past_it() -> None:
     ]
 
 
+def test_an_invoice_of_nothing_once_posted_stays_though_zero_value_is_now_skip() -> None:
+    free = order(agreement(1, sale("0.00")))
+    before = posted(free, BooksPolicy(post_when="placed", zero_value="post"))
+    after = posted(free, PLACED, ledger_of(before))
+    assert shown_documents(after) == [("SH-1001", "0.00", "0")]
+
+
 def test_a_back_dated_order_is_dated_by_its_processing_not_by_its_entry() -> None:
     document = posted(order(agreement(1, sale("5.00"), at=NOON + 3 * DAY), at=NOON + DAY)).documents[0]
     assert document.date == date(2026, 9, 23)

@@ -4,6 +4,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome, PostedAllocation, PostedPlacement
@@ -82,6 +84,14 @@ def test_change_whose_sale_moved_no_money_is_taken_from_the_latest_that_did() ->
         cash(93, "10.00", "CHANGE", parent=91),
     ]
     assert shown_payments(posted(order(SOLD, transactions=money))) == [("SH-1001", "100.00", "603")]
+
+
+def test_change_without_a_parent_is_taken_from_the_sale_before_it_else_from_the_one_after() -> None:
+    money = [cash(91, "60.00"), cash(92, "10.00", "CHANGE", at=NOON + DAY), cash(93, "50.00", at=NOON + 2 * DAY)]
+    books = posted(order(SOLD, transactions=money))
+    assert [str(entry.amount) for entry in books.payments] == ["50.00", "50.00"]
+    early = [cash(91, "10.00", "CHANGE"), cash(92, "110.00", at=NOON + DAY)]
+    assert shown_payments(posted(order(SOLD, transactions=early))) == [("SH-1001", "100.00", "603")]
 
 
 def test_change_of_another_gateway_is_not_taken_from_this_one() -> None:
@@ -207,6 +217,20 @@ def test_two_posted_allocations_of_one_pair_are_one_dated_by_the_later() -> None
     assert [(str(entry.amount), entry.date) for entry in books.allocations] == [("10.00", date(2026, 9, 28))]
 
 
+def test_cash_rounding_closes_its_own_invoice_before_an_older_credit_note_can() -> None:
+    money = [cash(91, "100.00", rounding="-0.02")]
+    assert shown_allocations(posted(order(SOLD, returned(2, "5.00"), transactions=money))) == [
+        ("SH-1001-C91", "SH-1001", "0.02")
+    ]
+
+
+def test_cash_rounding_of_a_refund_closes_its_own_credit_note_before_an_older_invoice_can() -> None:
+    added = agreement(3, sale("7.00"), reason="ORDER_EDIT", at=NOON + 2 * DAY)
+    money = [transaction(91, "100.00"), cash(92, "10.00", "REFUND", rounding="-0.02", at=NOON + 3 * DAY)]
+    subject = order(SOLD, returned(2, "10.00", 1, 31), added, transactions=money, refunds=[refund(31, 92)])
+    assert shown_allocations(posted(subject)) == [("SH-1001-R2", "SH-1001-C92", "0.02")]
+
+
 def test_an_allocation_gives_way_to_a_refund_while_its_invoice_stays_unpaid() -> None:
     money = [transaction(92, "10.00", "REFUND", at=NOON + 2 * DAY)]
     ledger = OrderLedger(allocations=(allocation(2, 1, "10.00"),))
@@ -242,6 +266,34 @@ def test_an_account_kept_in_no_currency_of_its_own_takes_any() -> None:
     assert shown_payments(posted(order(SOLD, transactions=[transaction(91, "100.00")]), xero=blank)) == [
         ("SH-1001", "100.00", "601")
     ]
+
+
+@pytest.mark.parametrize("kind", ["AUTHORIZATION", "EMV_AUTHORIZATION", "VOID", "SUGGESTED_REFUND"])
+def test_what_only_promises_money_neither_pays_nor_blocks(kind: str) -> None:
+    books = posted(order(SOLD, transactions=[transaction(91, "100.00", kind)]), PLACED)
+    assert (books.payments, books.money) == ((), Decimal(0))
+    assert kept(order(SOLD, transactions=[transaction(91, "100.00", kind)])).outcome is Outcome.WAITING
+
+
+@pytest.mark.parametrize("status", ["PENDING", "AWAITING_RESPONSE", "FAILURE", "ERROR"])
+def test_what_has_not_succeeded_moves_nothing_in_either_direction(status: str) -> None:
+    money = [transaction(91, "100.00", status=status), transaction(92, "10.00", "REFUND", status=status)]
+    assert posted(order(SOLD, returned(2, "10.00"), transactions=money), PLACED).payments == ()
+    assert kept(order(SOLD, transactions=money)).outcome is Outcome.WAITING
+
+
+@pytest.mark.parametrize("status", ["PAID", "PARTIALLY_REFUNDED", "REFUNDED"])
+def test_an_order_that_was_paid_is_settled_by_the_channels_tax_whatever_came_after(status: str) -> None:
+    remitted = agreement(1, sale("115.00", tax("15.00", channel_liable=True)))
+    subject = order(remitted, transactions=[transaction(91, "100.00")], display_financial_status=status)
+    assert posted(subject).channel_paid == Decimal("15.00")
+
+
+@pytest.mark.parametrize("status", ["PENDING", "AUTHORIZED", "PARTIALLY_PAID", "VOIDED", "EXPIRED", None])
+def test_an_order_that_was_not_paid_is_not_settled_by_the_channels_tax(status: str | None) -> None:
+    remitted = agreement(1, sale("115.00", tax("15.00", channel_liable=True)))
+    subject = order(remitted, transactions=[transaction(91, "100.00")], display_financial_status=status)
+    assert posted(subject).channel_paid == Decimal(0)
 
 
 def test_a_channels_account_kept_in_the_orders_currency_fits() -> None:

@@ -8,9 +8,10 @@ from shopify_xero_pipeline.books.policy_file import policy_of_text
 
 
 class Wanting(BaseModel):
-    """A setting without a default, as `books.yaml` has at its top level none."""
+    """What `books.yaml` has none of at its top level: a setting without a default, and a whole number."""
 
     needed: str
+    count: int = 0
 
 
 def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
@@ -91,6 +92,12 @@ def test_the_complaint_names_the_line_the_setting_and_the_remedy(text: str, mess
 def test_what_is_missing_from_an_empty_file_is_missing_on_its_first_line() -> None:
     assert complaint("", Wanting) == "books.yaml line 1: needed is missing; add it"
     assert complaint("\n\nother: 1", Wanting) == "books.yaml line 3: needed is missing; add it"
+
+
+def test_a_complaint_without_words_of_its_own_is_passed_on() -> None:
+    assert complaint("needed: A\ncount: many", Wanting) == (
+        "books.yaml line 2: count Input should be a valid integer, unable to parse string as an integer, not 'many'"
+    )
 
 
 def test_true_and_false_are_written_without_quotes_in_any_capitals() -> None:

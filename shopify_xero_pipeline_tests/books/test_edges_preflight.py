@@ -49,6 +49,10 @@ def with_rates(*rates: tuple[str, str, frozenset[str]]) -> Organisation:
             " type of that rate.",
         ),
         (
+            "tax: {mode: lines, none: OUTPUT2}",
+            "tax.none names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: name the tax type of that rate.",
+        ),
+        (
             "tax: {channel_liable: OUTPUT2}",
             "tax.channel_liable names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: name the tax type of"
             " that rate.",

@@ -352,6 +352,18 @@ def test_less_cash_refunded_than_due_is_an_invoice_set_off_against_the_credit_no
     assert shown_allocations(books) == [("SH-1001-R2", "SH-1001-C92", "0.02")]
 
 
+def test_cash_rounding_of_a_refund_is_set_off_before_an_invoice_of_a_later_edit() -> None:
+    books = posted(
+        agreement(1, sale("10.02")),
+        returned(2, "10.02", 1, 31),
+        agreement(3, sale("20.00"), reason="ORDER_EDIT", at=NOON + 2 * DAY),
+        money=[transaction(91, "10.02"), cash("10.02", "REFUND", 92, rounding="-0.02", at=NOON + DAY)],
+        refunds=[refund(31, 92)],
+    )
+    assert shown_payments(books) == [("SH-1001", "10.02", "601"), ("SH-1001-R2", "10.00", "603")]
+    assert shown_allocations(books) == [("SH-1001-R2", "SH-1001-C92", "0.02")]
+
+
 def test_an_account_in_another_currency_blocks() -> None:
     dollars = account("601", "BANK", "ASSET", currency="USD")
     books = keep_order(

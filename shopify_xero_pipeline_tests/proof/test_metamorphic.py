@@ -13,7 +13,7 @@ from shopify_xero_pipeline_tests.proof.scale import SCALE, generated, modelled
 from shopify_xero_pipeline_tests.proof.synced import MODEL_BOOKS, Changed
 from shopify_xero_pipeline_tests.proof.trade import Trade
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("metamorphic")]
 
 WAYS = [histories.version_by_version, histories.backwards, histories.twice]
 

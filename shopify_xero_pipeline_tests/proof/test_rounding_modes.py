@@ -20,7 +20,7 @@ from shopify_xero_pipeline_tests.proof.synced import MODEL_BOOKS, TAX_ACCOUNTS
 from shopify_xero_pipeline_tests.proof.trade import Trade
 from shopify_xero_pipeline_tests.stage import staged
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("rounding modes")]
 
 BLOCKED = {"unmapped_tax", "unknown_gateway"}
 SKIPPED = {"fully_discounted", "cancelled_unpaid", "terms_cancelled", "test_order", "voided"}
