@@ -17,6 +17,7 @@ from shopify_xero_pipeline.books.money import Direction, Movement, pending_refun
 from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.settlement import SIDE, Desk, allocations_of, payments_of
+from shopify_xero_pipeline.books.surplus import without_surplus
 from shopify_xero_pipeline.books.tax import row_taxes
 from shopify_xero_pipeline.shopify.models import legacy_id
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
@@ -51,6 +52,7 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
     ordinary = [entry.document for entry in booked if entry.document is not None]
     desk = Desk(case, list(ordinary))
     own = _own_credit_notes(case, booked)
+    moved = without_surplus(case, booked, moved)
     rounding = _add_rounding_documents(desk, moved, contact_id)
     covers = _add_posted_covers(desk, moved, contact_id)
     desk.take(moved)
@@ -59,8 +61,6 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
         desk.put(movement, [own.get(movement.transaction_id)])
     for movement in moved:
         desk.put(movement, ordinary)
-    _cancel_surplus(desk, moved)
-    for movement in moved:
         _settle_excess(desk, movement, contact_id)
     channel_paid = _settle_channel_tax(desk, booked, moved)
     _check_posted_placements(desk)
@@ -128,17 +128,6 @@ def _cover(case: Case, movement: Movement, amount: Decimal, contact_id: str) -> 
         line=adjusting_line(case, "Refund beyond what was returned", case.policy.accounts.adjustments, amount),
         contact_id=contact_id,
     )
-
-
-def _cancel_surplus(desk: Desk, moved: Sequence[Movement]) -> None:
-    """Let money that came beyond what was sold, and went back by the same account, cancel out as change does."""
-    surplus = [movement for movement in reversed(moved) if movement.direction is Direction.IN]
-    for returned in moved:
-        for received in surplus:
-            if returned.direction is Direction.OUT and received.account == returned.account:
-                amount = min(desk.left[received.transaction_id], desk.left[returned.transaction_id])
-                desk.left[received.transaction_id] -= amount
-                desk.left[returned.transaction_id] -= amount
 
 
 def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:

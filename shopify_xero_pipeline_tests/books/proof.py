@@ -18,7 +18,6 @@ from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 from shopify_xero_pipeline_tests.books.proof_policies import (
-    MAY_BLOCK,
     MONEY_TROUBLE,
     POLICIES,
     TAX_ACCOUNTS,
@@ -47,13 +46,16 @@ def prove(history: History, policy_name: str) -> Counter[str]:
         Violation: a promise is broken.
     """
     policy, xero = POLICIES[policy_name], organisation_of(history.currency)
-    ledger, last = NOTHING_POSTED, None
+    ledger, last, cancelled = NOTHING_POSTED, None, False
     for moment in history.moments:
         subject = order_of(moment.node)
+        cancelled |= "surplus given back" in moment.facts.weird
+        if _looks_kept_back(moment.facts):
+            return Counter({"orders": 1, "outcome not judged: looks as if a channel kept its tax": 1})
         where = f"{policy_name} policy, after {moment.event} at {moment.at:%d %b %H:%M}"
         try:
             last = keep_order(subject, policy, xero, ledger)
-            judge(last, moment, policy, subject, posted=bool(ledger.documents))
+            judge(last, moment, policy, subject, posted=bool(ledger.documents), cancelled=cancelled)
             if last.outcome is Outcome.POST:
                 _unchanged(last, ledger)
                 ledger = ledger_of(last)
@@ -75,8 +77,25 @@ def organisation_of(currency: str) -> Organisation:
     return organisation(base=currency, currencies=(currency,))
 
 
-def judge(books: OrderBooks, moment: Moment, policy: BooksPolicy, subject: Order, *, posted: bool) -> None:
+def _looks_kept_back(facts: Facts) -> bool:
+    """A coincidence of a few orders in 100,000: what is missing is just what a channel would have kept."""
+    missing = facts.current - facts.net_payment + facts.pending_out
+    is_paid = facts.status in {"PAID", "PARTIALLY_REFUNDED", "REFUNDED"}
+    return not facts.kept_back and is_paid and 0 != missing == facts.channel_taxes
+
+
+def judge(
+    books: OrderBooks, moment: Moment, policy: BooksPolicy, subject: Order, *, posted: bool, cancelled: bool
+) -> None:
     """Check books against the figures of their moment.
+
+    Args:
+        books: as kept at the moment.
+        moment: of the model's history.
+        policy: under which they were kept.
+        subject: the order as Shopify shows it.
+        posted: whether anything was posted before.
+        cancelled: whether too much was once paid and given back: both cancel out where they went by one account.
 
     Raises:
         AssertionError: a promise is broken.
@@ -84,6 +103,7 @@ def judge(books: OrderBooks, moment: Moment, policy: BooksPolicy, subject: Order
     facts = moment.facts
     reasons = facts.weird - ({"uncovered"} if policy.refund.uncovered == "adjust" else set())
     kept_back_from = _kept_back_from(facts, policy, posted)
+    may_block = MONEY_TROUBLE if cancelled else frozenset[str]()
     if books.outcome is Outcome.BLOCKED:
         assert reasons, f"blocked without need: {books.reason}"
         assert any(refused_for(reason, books.reason) for reason in reasons), (
@@ -93,9 +113,9 @@ def judge(books: OrderBooks, moment: Moment, policy: BooksPolicy, subject: Order
         assert books.outcome is kept_back_from, f"{books.outcome} instead of {kept_back_from}: {books.reason}"
         assert books.reason, "not posted without a word"
     else:
-        assert reasons <= MAY_BLOCK, f"posted although {', '.join(sorted(reasons))}"
+        assert reasons <= may_block, f"posted although {', '.join(sorted(reasons))}"
         assert books.outcome is Outcome.POST, f"{books.outcome}: {books.reason}"
-        _sound(books, facts, policy, subject)
+        _sound(books, facts, policy, subject, cancelled)
         return
     assert (books.documents, books.payments, books.allocations) == ((), (), ()), "records of an order not posted"
 
@@ -108,6 +128,8 @@ def _kept_back_from(facts: Facts, policy: BooksPolicy, posted: bool) -> Outcome 
         return None
     if facts.worthless:
         return Outcome.SKIPPED if policy.zero_value == "skip" else None
+    if "surplus given back" in facts.weird and not any(facts.nets.values()):
+        return Outcome.SKIPPED
     if facts.ever_paid:
         return None
     if facts.cancelled:
@@ -115,11 +137,11 @@ def _kept_back_from(facts: Facts, policy: BooksPolicy, posted: bool) -> Outcome 
     return Outcome.WAITING if policy.post_when == "paid" and not facts.terms else None
 
 
-def _sound(books: OrderBooks, facts: Facts, policy: BooksPolicy, subject: Order) -> None:
+def _sound(books: OrderBooks, facts: Facts, policy: BooksPolicy, subject: Order, cancelled: bool) -> None:
     _documents_are_the_ledger(books, facts)
     _tax_is_the_ledgers(books, facts, policy)
     _money_is_all_there(books, facts)
-    _settled_as_shopify_says(books, facts, policy)
+    _settled_as_shopify_says(books, facts, _adjusted(books, facts, policy, cancelled))
     _dated_by_the_shops_days(books, facts)
     _xero_would_take(books)
     _identities(books, subject)
@@ -194,7 +216,7 @@ def _money_is_all_there(books: OrderBooks, facts: Facts) -> None:
         assert channel == 0, f"{channel} of channel tax paid though nothing was kept back"
 
 
-def _settled_as_shopify_says(books: OrderBooks, facts: Facts, policy: BooksPolicy) -> None:
+def _settled_as_shopify_says(books: OrderBooks, facts: Facts, adjusted: int) -> None:
     settled = _settled(books)
     due = {Kind.INVOICE: Decimal(0), Kind.CREDIT_NOTE: Decimal(0)}
     for document in books.documents:
@@ -202,18 +224,19 @@ def _settled_as_shopify_says(books: OrderBooks, facts: Facts, policy: BooksPolic
         assert open_amount >= 0, f"{document.number} of {document.total} is settled by {settled[document.shopify_id]}"
         due[document.kind] += open_amount
     left = _minor(due[Kind.INVOICE] - due[Kind.CREDIT_NOTE], facts)
-    adjusted = _adjusted(books, facts, policy)
     assert left == facts.outstanding - adjusted, f"due in Xero {left}, outstanding in Shopify {facts.outstanding}"
-    full, paid = due[Kind.INVOICE] == 0, facts.outstanding - adjusted + facts.pending_out <= 0
+    credit = facts.credited + adjusted - facts.repaid - facts.pending_out
+    covered = credit < 0 and facts.invoiced <= facts.paid  # more is under way back than there is credit for
+    full, paid = due[Kind.INVOICE] == 0, covered or facts.outstanding - adjusted + facts.pending_out <= 0
     assert full == paid, f"invoices {'are' if full else 'are not'} all paid, the order {'is' if paid else 'is not'}"
 
 
-def _adjusted(books: OrderBooks, facts: Facts, policy: BooksPolicy) -> int:
+def _adjusted(books: OrderBooks, facts: Facts, policy: BooksPolicy, cancelled: bool) -> int:
     """Return what was given back for nothing and is booked as such, so that nobody owes it (`uncovered: adjust`)."""
     found = sum(_minor(entry.total, facts) for entry in books.documents if entry.shopify_id.split("/")[1][0] == "M")
     if policy.refund.uncovered == "block":
         assert not found, f"{found} adjusted though uncovered refunds are to block"
-    least = max(0, facts.repaid - facts.credited - max(0, facts.paid - facts.invoiced))
+    least = 0 if cancelled else max(0, facts.repaid - facts.credited - max(0, facts.paid - facts.invoiced))
     assert least <= found <= facts.repaid, f"{found} adjusted of {facts.repaid} given back, {least} uncovered"
     return found
 
@@ -302,7 +325,8 @@ def _same_at_once(history: History, policy: BooksPolicy, subject: Order, step_by
     """
     xero = organisation_of(history.currency)
     at_once = keep_order(subject, policy, xero)
-    judge(at_once, history.last, policy, subject, posted=False)
+    cancelled = any("surplus given back" in moment.facts.weird for moment in history.moments)
+    judge(at_once, history.last, policy, subject, posted=False, cancelled=cancelled)
     if step_by_step.outcome is not Outcome.POST:
         return
     again = keep_order(subject, policy, xero, ledger_of(step_by_step))

@@ -60,8 +60,7 @@ REASONS = {
     "lone change": "of change (till)",
     "began below nothing": "less than nothing",
 }
-MAY_BLOCK = frozenset({"surplus given back"})  # money that came and went beyond the documents, if by other accounts
-MONEY_TROUBLE = MAY_BLOCK | {"overpaid", "uncovered"}
+MONEY_TROUBLE = frozenset({"surplus given back", "overpaid", "uncovered"})
 
 
 def refused_for(oddity: str, said: str) -> bool:

@@ -117,6 +117,17 @@ def test_a_second_payment_by_mistake_cancels_out_once_it_was_given_back() -> Non
     assert [found.number for found in books.documents] == ["SH-1001"]
 
 
+def test_what_cancelled_out_stays_so_whatever_is_added_to_the_order_later() -> None:
+    twice = [transaction(91, "100.00"), transaction(92, "100.00"), transaction(93, "100.00", "REFUND", at=NOON + DAY)]
+    later = edited(2, sale("20.00", tax("2.61"), line=12), day=2)
+    unpaid = books_of(*twice, later=(later,))
+    assert [document.number for document in unpaid.documents] == ["SH-1001", "SH-1001-E2"]
+    assert shown_payments(unpaid) == [("SH-1001", "100.00", "601")]
+    paid = books_of(*twice, transaction(94, "20.00", at=NOON + 3 * DAY), later=(later,), before=unpaid)
+    assert shown_payments(paid) == [("SH-1001", "100.00", "601"), ("SH-1001-E2", "20.00", "601")]
+    assert [payment.shopify_id for payment in paid.payments] == ["91/SH-1001", "94/SH-1001-E2"]
+
+
 def test_of_too_much_paid_only_what_went_back_cancels_out() -> None:
     money = [transaction(91, "130.00"), transaction(92, "20.00", "REFUND", at=NOON + DAY)]
     assert "payments exceed the invoices: 10.00 of transaction 91" in blocked(

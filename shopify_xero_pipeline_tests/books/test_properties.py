@@ -41,6 +41,8 @@ REGRESSIONS = (
     (3799, "lines"),
     (6972, "adjust"),
     (13281, "paid"),
+    (188815, "placed"),
+    (194507, "adjust"),
 )
 MANY = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 
