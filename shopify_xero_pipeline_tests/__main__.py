@@ -29,7 +29,9 @@ def main() -> int:
 
 
 def run(*options: str) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *options], check=False).returncode
+    """Run pytest on two processes; tests that share one expensive stage are kept on one of them (`xdist_group`)."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *options]
+    return subprocess.run(command, check=False).returncode
 
 
 def reaches(room: str, floor: float, report: Path) -> bool:
