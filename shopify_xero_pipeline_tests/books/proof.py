@@ -104,6 +104,7 @@ def judge(
     reasons = facts.weird - ({"uncovered"} if policy.refund.uncovered == "adjust" else set())
     kept_back_from = _kept_back_from(facts, policy, posted)
     may_block = MONEY_TROUBLE if cancelled else frozenset[str]()
+    may_block |= {"payment differs"} if facts.rounding else set()  # it may differ by just the cash rounding
     if books.outcome is Outcome.BLOCKED:
         assert reasons, f"blocked without need: {books.reason}"
         assert any(refused_for(reason, books.reason) for reason in reasons), (
