@@ -228,6 +228,6 @@ class Connections:
             store.remember(name, value)
         elif known[0] != value:
             raise BooksProblem(
-                f"The state store {self._settings.state_url} belongs to {name} {known[0]}, not to {value}: "
+                f"The state store {store.name} belongs to {name} {known[0]}, not to {value}: "
                 f"check {setting}, or give this pair a STATE_URL of its own."
             )

@@ -35,7 +35,7 @@ class Settings:
     xero_tenant_id: str
     shopify_base_url: str
     xero_base_url: str
-    state_url: str
+    state_url: str = field(repr=False)
     asset_storage: str
     books_file: Path
     automation: bool

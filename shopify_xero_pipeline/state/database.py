@@ -1,23 +1,41 @@
-"""Opening the state store's SQLite file, and the guard that lets only one loader write at a time.
+"""Opening the state store's database, and the guard that lets only one loader write at a time.
 
-Connection settings and nothing else: which URL is accepted, how durable a commit is, how a transaction begins, who may
-read the file. Every transaction is BEGIN IMMEDIATE, because a deferred one that reads and then writes fails at once
-when another process writes in between; journal_mode=DELETE, because WAL has a corruption bug in the SQLite that many
-systems still carry.
+What SQLite and Postgres do differently stands here and nowhere else: which URL is accepted, how durable a commit is,
+how a transaction begins, who holds the guard.
+
+On both, a transaction is alone in the store from its first statement to its end, because most of them read and then
+write. On SQLite that is BEGIN IMMEDIATE; a deferred transaction fails at once when another process writes in between.
+On Postgres it is an advisory lock: row locks would not do, as what must stay true in between is often that a row is not
+there. The lock comes first and the isolation is READ COMMITTED, so that each statement sees what was committed before
+the lock was got; a stricter level would go on looking at a snapshot from before the wait.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 BUSY_TIMEOUT = 10
+SESSION = {
+    "synchronous_commit": "on",
+    "lock_timeout": f"{BUSY_TIMEOUT}s",
+    # A process that hangs in a transaction, or a host that vanished, must not keep the others out for long ...
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    # ... and the guard of a load that waits for Xero must not be taken from it.
+    "idle_session_timeout": "0",
+}
 T = TypeVar("T")
 
 
@@ -29,60 +47,36 @@ class StoreBusyError(Exception):
     """Another load is writing to the same store."""
 
 
-def store_path(url: str) -> Path:
-    """Return the file an SQLite URL names.
+@dataclass(frozen=True)
+class Database:
+    """An opened database.
+
+    Attributes:
+        name: its URL for messages, without password and options.
+        engine: each transaction it begins is alone in the store, and durable once it is committed.
+        only_writer: holds the right to write for one load; entering raises `StoreBusyError` while another load holds
+            it. It is freed when the process dies, and never stands in the way of transactions.
+    """
+
+    name: str
+    engine: Engine
+    only_writer: Callable[[], AbstractContextManager[None]]
+
+
+def open_database(url: str) -> Database:
+    """Open the database a URL names; an SQLite file is created if it is missing, readable by its owner alone.
 
     Raises:
-        StoreUrlError: the URL is not of the form `sqlite:///path/to/state.db`.
+        StoreUrlError: the URL is of another form, or what it names cannot be used. Its password is never repeated.
     """
+    parsed = _parsed(url)
+    name = parsed.set(query={}).render_as_string()
     try:
-        parsed = make_url(url)
-    except ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise StoreUrlError("The state store must be an SQLite file: set STATE_URL to sqlite:///path/to/state.db.")
-    return Path(str(parsed.database))
-
-
-def open_engine(path: Path) -> Engine:
-    """Return an engine on an SQLite file that only its owner may read, created if it is missing.
-
-    Raises:
-        StoreUrlError: the file cannot be made, or is no SQLite file.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        _look_at_head(path)
-    except (OSError, sqlite3.DatabaseError) as problem:
-        raise StoreUrlError(f"STATE_URL names {path}, which cannot be used as a state store: {problem}.") from None
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT})
-    event.listen(engine, "connect", _durable)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-@contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Hold the right to write for one load; the system frees it when the process dies.
-
-    The lock is an exclusive transaction on a small file beside the store, never on the store itself, so that the store
-    can be read and written in short transactions while a load talks to Xero.
-
-    Raises:
-        StoreBusyError: another load holds it.
-    """
-    lock = path.with_name(path.name + ".lock")
-    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
-        lock.chmod(0o600)
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            raise StoreBusyError(
-                f"Another load is writing to {path.name} right now. Let it finish, then start this one again."
-            ) from None
-        yield
+        engine, only_writer = OPENERS[parsed.drivername](parsed)
+    except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
+        said = " ".join(str(problem.orig if isinstance(problem, DBAPIError) else problem).split())
+        raise StoreUrlError(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
+    return Database(name, engine, only_writer)
 
 
 def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
@@ -92,13 +86,49 @@ def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
         yield chunk
 
 
-def _look_at_head(path: Path) -> None:
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = URL.create("unknown")
+    if parsed.drivername not in OPENERS or parsed.database in (None, "", ":memory:"):
+        raise StoreUrlError(
+            "The state store must be an SQLite file or a Postgres database: set STATE_URL to "
+            "sqlite:///path/to/state.db or postgresql://user:password@host/database."
+        )
+    if parsed.drivername != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+        raise StoreUrlError("The password in STATE_URL holds an @: write it as %40.")
+    return parsed
+
+
+def _busy(url: URL) -> StoreBusyError:
+    name = Path(str(url.database)).name
+    return StoreBusyError(f"Another load is writing to {name} right now. Let it finish, then start this one again.")
+
+
+# -- SQLite ------------------------------------------------------------------------------------------------------------
+
+
+def _open_sqlite(url: URL) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+    path = Path(str(url.database))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT}
+    )
+    event.listen(engine, "connect", _make_durable)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine, partial(_hold_file, url)
 
 
-def _durable(connection: Any, _record: Any) -> None:
-    """Take transactions out of the driver's hands and make every commit reach the disk."""
+def _make_durable(connection: Any, _record: Any) -> None:
+    """Take transactions out of the driver's hands and make every commit reach the disk.
+
+    journal_mode=DELETE, because WAL has a corruption bug in the SQLite that many systems still carry.
+    """
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=FULL")
@@ -106,3 +136,74 @@ def _durable(connection: Any, _record: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _hold_file(url: URL) -> Iterator[None]:
+    """Hold an exclusive transaction on a small file beside the store, never on the store itself."""
+    lock = Path(f"{url.database}.lock")
+    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
+        lock.chmod(0o600)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise _busy(url) from None
+        yield
+
+
+# -- Postgres ----------------------------------------------------------------------------------------------------------
+
+
+def _open_postgres(url: URL) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+    sessions = _postgres_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    wanted = "current_schema(), current_setting('server_encoding'), has_schema_privilege(current_schema(), 'CREATE')"
+    with sessions.connect() as connection:
+        schema, encoding, may_create = connection.execute(text(f"SELECT {wanted}")).one()
+    if encoding != "UTF8":
+        raise ValueError(f"its encoding is {encoding}, and customers' names need UTF8")
+    if not may_create:
+        raise ValueError(f"its user may not create tables in the schema {schema or 'it looks in'}")
+    # A connection is kept for the next transaction, as making one costs five times what a transaction does.
+    engine = _postgres_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    key = _lock_key("transaction", schema)
+    event.listen(engine, "begin", lambda connection: _call(connection, "pg_advisory_xact_lock", key))
+    return engine, partial(_hold_session, sessions, _lock_key("load", schema))
+
+
+def _postgres_engine(url: URL, **options: Any) -> Engine:
+    given = dict(url.query)
+    settings = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+    given["options"] = f"{given.get('options', '')} {settings}".strip()
+    # A standby would accept the sign-in and refuse the first write.
+    defaults = {"connect_timeout": str(BUSY_TIMEOUT), "target_session_attrs": "read-write"}
+    url = url.set(drivername="postgresql+psycopg", query={**defaults, **given})
+    return create_engine(url, hide_parameters=True, **options)
+
+
+def _lock_key(purpose: str, schema: str) -> int:
+    """Return the number of an advisory lock; Postgres itself keeps those of different databases apart."""
+    return int.from_bytes(sha256(f"shopify-xero {purpose} {schema}".encode()).digest()[:8], signed=True)
+
+
+def _call(connection: Connection, function: str, key: int) -> Any:
+    return connection.exec_driver_sql(f"SELECT {function}(%s)", (key,)).scalar()
+
+
+@contextmanager
+def _hold_session(sessions: Engine, key: int) -> Iterator[None]:
+    """Hold an advisory lock in a session of its own, outside any transaction; the server frees it if we die."""
+    with sessions.connect() as connection:
+        if not _call(connection, "pg_try_advisory_lock", key):
+            raise _busy(sessions.url)
+        try:
+            yield
+        finally:
+            # Said, not left to the end of the session: the server comes to that only after the next load has begun.
+            _call(connection, "pg_advisory_unlock", key)
+
+
+OPENERS: dict[str, Callable[[URL], tuple[Engine, Callable[[], AbstractContextManager[None]]]]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": _open_postgres,
+    "postgresql+psycopg": _open_postgres,
+}

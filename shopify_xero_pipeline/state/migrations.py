@@ -1,13 +1,15 @@
 """Forward migrations of the state store: a list of functions, each from one schema version to the next.
 
 A new store gets the present tables at once; an older one gets the functions it has not had yet, all in one transaction,
-so that a store is never left half way. There is no way back.
+so that a store is never left half way, and two processes that start at once do it once. There is no way back. SQL
+written by hand must mean the same to SQLite and to Postgres.
 """
 
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
+from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.tables import meta, metadata, remembered
 
 Migration = Callable[[Connection], None]
@@ -32,14 +34,21 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
 
     Raises:
         StoreTooNewError: the store's schema is newer than this code knows.
+        StoreUrlError: tables of another program stand there under the names of ours.
     """
     newest = len(migrations) + 1
     with engine.begin() as connection:
-        if not inspect(connection).has_table(meta.name):
-            metadata.create_all(connection)
+        present = sorted({*inspect(connection).get_table_names()} & {*metadata.tables})
+        if not present:
+            metadata.create_all(connection, checkfirst=False)
             connection.execute(insert(meta).values(name="schema_version", value=str(newest)))
             return
-        version = int(connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version")) or 0)
+        version = _version(connection) if meta.name in present else None
+        if version is None:
+            raise StoreUrlError(
+                f"STATE_URL names a database in which another program keeps tables of its own ({', '.join(present)}): "
+                "give the state store a database, or a schema, for itself."
+            )
         if version > newest:
             raise StoreTooNewError(
                 f"The state store has schema {version}, this version of the project knows {newest}. Update the project."
@@ -48,3 +57,11 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
             step(connection)
         if version < newest:
             connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(newest)))
+
+
+def _version(connection: Connection) -> int | None:
+    columns = {column["name"] for column in inspect(connection).get_columns(meta.name)}
+    if columns != set(meta.columns.keys()):
+        return None
+    found = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+    return None if found is None else int(found)

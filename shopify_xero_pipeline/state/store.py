@@ -13,7 +13,7 @@ from sqlalchemy import Column, Select, Table, delete, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import rows
-from shopify_xero_pipeline.state.database import chunks, only_writer, open_engine, store_path
+from shopify_xero_pipeline.state.database import chunks, open_database
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.records import (
@@ -44,20 +44,30 @@ class StateStore:
     """Mapping, journal, failed records, history and mirror in one database.
 
     Args:
-        url: `sqlite:///path/to/state.db`; the file and its folder are created, readable by their owner alone.
+        url: `sqlite:///path/to/state.db`, created with its folder and readable by its owner alone, or
+            `postgresql://user:password@host/database`, in which the tables are created.
         clock: stamps the rows.
 
     Raises:
-        StoreUrlError: the URL names no SQLite file.
-        StoreTooNewError: the file was written by a newer version of this project.
+        StoreUrlError: the URL is of another form, or what it names cannot be used as a state store.
+        StoreTooNewError: the store was written by a newer version of this project.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        self._path = store_path(url)
+        self._database = open_database(url)
         self._clock = clock
-        self._engine = open_engine(self._path)
-        migrate(self._engine)
+        self._engine = self._database.engine
+        try:
+            migrate(self._engine)
+        except BaseException:
+            self.close()
+            raise
         self.journal = Journal(self._engine, clock)
+
+    @property
+    def name(self) -> str:
+        """The store's URL for messages, without a password."""
+        return self._database.name
 
     def close(self) -> None:
         """Close the database."""
@@ -65,7 +75,7 @@ class StateStore:
 
     def writing(self) -> AbstractContextManager[None]:
         """Hold the right to be the only loader; entering it raises `StoreBusyError` while another one holds it."""
-        return only_writer(self._path)
+        return self._database.only_writer()
 
     # -- mapping -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The tables of the state store, plain to read with `sqlite3`: instants and days are ISO text, money is JSON text.
+"""The tables of the state store, plain to read: instants and days are ISO text, money is JSON text.
 
 Only columns, keys and the two column types belong here; the statements stand in `rows.py`, `store.py` and `journal.py`.
 """
@@ -23,6 +23,8 @@ from sqlalchemy import (
 from shopify_xero_pipeline.state.records import OPEN
 
 INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
+# Sorted by its bytes, as in SQLite; Postgres would else sort by the rules of the language it was set up with.
+Words = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -59,20 +61,20 @@ class Day(TypeDecorator[date]):
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table("meta", metadata, Column("name", Words, primary_key=True), Column("value", Words, nullable=False))
 
 entity_mapping = Table(
     "entity_mapping",
     metadata,
-    Column("kind", Text, primary_key=True),
-    Column("shopify_id", Text, primary_key=True),
-    Column("xero_id", Text, nullable=False),
-    Column("natural_key", Text, nullable=False),
-    Column("checksum", Text, nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("order_id", Text, index=True),
+    Column("kind", Words, primary_key=True),
+    Column("shopify_id", Words, primary_key=True),
+    Column("xero_id", Words, nullable=False),
+    Column("natural_key", Words, nullable=False),
+    Column("checksum", Words, nullable=False),
+    Column("payload", Words, nullable=False),
+    Column("order_id", Words, index=True),
     Column("partition", Day, nullable=False),
-    Column("run_id", Text, nullable=False),
+    Column("run_id", Words, nullable=False),
     Column("posted_at", Instant, nullable=False),
     UniqueConstraint("kind", "xero_id"),
 )
@@ -80,17 +82,17 @@ entity_mapping = Table(
 sync_errors = Table(
     "sync_errors",
     metadata,
-    Column("kind", Text, primary_key=True),
-    Column("shopify_id", Text, primary_key=True),
-    Column("natural_key", Text, nullable=False),
-    Column("order_id", Text),
+    Column("kind", Words, primary_key=True),
+    Column("shopify_id", Words, primary_key=True),
+    Column("natural_key", Words, nullable=False),
+    Column("order_id", Words),
     Column("partition", Day, nullable=False, index=True),
-    Column("run_id", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("run_id", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("retryable", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("correlation_id", Text),
+    Column("payload", Words, nullable=False),
+    Column("correlation_id", Words),
     Column("first_failed_at", Instant, nullable=False),
     Column("last_failed_at", Instant, nullable=False),
     Column("resolved_at", Instant),
@@ -99,9 +101,9 @@ sync_errors = Table(
 sync_history = Table(
     "sync_history",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", Words, primary_key=True),
     Column("partition", Day, primary_key=True),
-    Column("kind", Text, primary_key=True),
+    Column("kind", Words, primary_key=True),
     *(
         Column(count, Integer, nullable=False)
         for count in ("created", "updated", "adopted", "unchanged", "failed", "postponed", "calls", "duration_ms")
@@ -114,24 +116,24 @@ operation = Table(
     "operation",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("shopify_id", Text, nullable=False),
-    Column("natural_key", Text, nullable=False),
-    Column("order_id", Text, index=True),
-    Column("order_name", Text),
+    Column("kind", Words, nullable=False),
+    Column("shopify_id", Words, nullable=False),
+    Column("natural_key", Words, nullable=False),
+    Column("order_id", Words, index=True),
+    Column("order_name", Words),
     Column("partition", Day, nullable=False),
-    Column("run_id", Text, nullable=False),
-    Column("verb", Text, nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("checksum", Text, nullable=False),
-    Column("state", Text, nullable=False, index=True),
-    Column("outcome", Text),
-    Column("reason", Text, nullable=False),
+    Column("run_id", Words, nullable=False),
+    Column("verb", Words, nullable=False),
+    Column("payload", Words, nullable=False),
+    Column("checksum", Words, nullable=False),
+    Column("state", Words, nullable=False, index=True),
+    Column("outcome", Words),
+    Column("reason", Words, nullable=False),
     Column("retryable", Boolean, nullable=False),
-    Column("xero_id", Text),
+    Column("xero_id", Words),
     Column("batch_id", Integer, index=True),
     Column("attempts", Integer, nullable=False),
-    Column("correlation_id", Text),
+    Column("correlation_id", Words),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("operation_of_record", "kind", "shopify_id", "id"),
@@ -152,18 +154,18 @@ batch = Table(
     "batch",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("method", Words, nullable=False),
+    Column("path", Words, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("body_hash", Text, nullable=False),
-    Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("state", Text, nullable=False, index=True),
+    Column("body_hash", Words, nullable=False),
+    Column("idempotency_key", Words, nullable=False, unique=True),
+    Column("state", Words, nullable=False, index=True),
     Column("first_sent_at", Instant),
     Column("not_before", Instant),
     Column("http_status", Integer),
     Column("response", LargeBinary),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -174,30 +176,30 @@ evidence = Table(
     Column("id", Integer, primary_key=True),
     Column("operation_id", Integer, nullable=False, index=True),
     Column("batch_id", Integer),
-    Column("natural_key", Text, nullable=False),
+    Column("natural_key", Words, nullable=False),
     Column("looked_up_at", Instant, nullable=False),
-    Column("how", Text, nullable=False),
+    Column("how", Words, nullable=False),
     Column("hits", Integer, nullable=False),
-    Column("fingerprint", Text, nullable=False),
+    Column("fingerprint", Words, nullable=False),
 )
 
 xero_mirror = Table(
     "xero_mirror",
     metadata,
-    Column("kind", Text, primary_key=True),
-    Column("xero_id", Text, primary_key=True),
-    Column("natural_key", Text, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("kind", Words, primary_key=True),
+    Column("xero_id", Words, primary_key=True),
+    Column("natural_key", Words, nullable=False),
+    Column("reference", Words, nullable=False),
+    Column("status", Words, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Words, nullable=False),
     Index("mirror_by_natural_key", "kind", "natural_key"),
 )
 
 remembered = Table(
     "remembered",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("text", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )

@@ -155,7 +155,7 @@ def test_an_account_and_a_tax_rate_that_xero_does_not_have_are_both_named_before
 
 
 def test_a_store_of_another_kind_is_refused_without_showing_its_password(stage: Stage) -> None:
-    stage.environ["STATE_URL"] = "postgresql://me:secret@db/state"
+    stage.environ["STATE_URL"] = "mysql://me:secret@db/state"
     with pytest.raises(StoreUrlError, match=r"set STATE_URL to sqlite:///path/to/state\.db") as caught:
         stage.restart().unfinished_days()
     assert "secret" not in str(caught.value)

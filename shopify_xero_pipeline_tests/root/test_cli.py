@@ -245,7 +245,11 @@ class TestOnTheEnvironmentsSettings:
     @pytest.mark.parametrize(
         ("name", "value", "said"),
         [
-            ("STATE_URL", "postgresql://db/state", "set STATE_URL to sqlite:///path/to/state.db"),
+            (
+                "STATE_URL",
+                "mysql://db/state",
+                "set STATE_URL to sqlite:///path/to/state.db or postgresql://user:password@",
+            ),
             ("SHOPIFY_BASE_URL", "https://example.com", "SHOPIFY_BASE_URL is for a sandbox on this machine"),
             ("AUTOMATION", "maybe", "AUTOMATION must be on or off, not 'maybe'."),
             ("BOOKS_FILE", "nowhere.yaml", "nowhere.yaml does not exist: set BOOKS_FILE to your books.yaml"),

@@ -66,8 +66,8 @@ def test_the_sandboxs_credentials_are_never_meant_for_the_real_side() -> None:
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    shown = repr(settings(**REAL, SHOPIFY_ACCESS_TOKEN="shpat_1"))
-    for secret in ("shop-id", "shop-secret", "xero-id", "xero-secret", "shpat_1"):
+    shown = repr(settings(**REAL, SHOPIFY_ACCESS_TOKEN="shpat_1", STATE_URL="postgresql://me:my-password@db/state"))
+    for secret in ("my-password", "shop-id", "shop-secret", "xero-id", "xero-secret", "shpat_1"):
         assert secret not in shown
     assert "goods.myshopify.com" in shown
 

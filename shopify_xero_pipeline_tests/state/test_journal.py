@@ -1,7 +1,6 @@
 """The journal of writes: which steps follow which, and what one transaction holds."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -33,11 +32,6 @@ LATER = NOW + timedelta(seconds=600)
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(NOW)
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: ManualClock) -> StateStore:
-    return StateStore(f"sqlite:///{tmp_path}/state.db", clock)
 
 
 @pytest.fixture

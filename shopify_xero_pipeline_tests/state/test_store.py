@@ -1,24 +1,17 @@
-"""The state store on a real SQLite file."""
+"""What the state store keeps, and how it comes back; on SQLite and on Postgres."""
 
-import multiprocessing
-import sqlite3
-import stat
-import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from multiprocessing.synchronize import Event
-from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import rows
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, exact
-from shopify_xero_pipeline.state.database import StoreBusyError, StoreUrlError, chunks, open_engine
-from shopify_xero_pipeline.state.migrations import StoreTooNewError, migrate
-from shopify_xero_pipeline.state.records import HistoryRow, MappedRecord, MirrorRecord
+from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import Instant
 
@@ -29,16 +22,6 @@ DAY = date(2026, 9, 21)
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(NOW)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "state.db"
-
-
-@pytest.fixture
-def store(path: Path, clock: ManualClock) -> StateStore:
-    return StateStore(f"sqlite:///{path}", clock)
 
 
 def mirrored(xero_id: str = "x-1", key: str = "SH-1", **fields: object) -> MirrorRecord:
@@ -62,65 +45,30 @@ def test_money_passes_exactly() -> None:
     assert str(exact(canonical_json({"a": amount}))["a"]) == "9007199254740993.0100"
 
 
-# -- the file ----------------------------------------------------------------------------------------------------------
+# -- text, instants and bytes ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:secret@h/d", "sqlite://", "sqlite:///:memory:", "state.db", ""])
-def test_only_an_sqlite_file_is_accepted_and_no_password_is_repeated(url: str, clock: ManualClock) -> None:
-    with pytest.raises(StoreUrlError, match="must be an SQLite file") as raised:
-        StateStore(url, clock)
-    assert "secret" not in str(raised.value)
+def test_what_is_stored_comes_back_as_it_was(store: StateStore) -> None:
+    words = "Zoë 漢字 🧾 < > \\ ' \" \u0085 \u2028 e\u0301  two spaces "
+    shown = mirrored(key=words, reference="", payload=canonical_json({"Total": Decimal("9007199254740993.0100")}))
+    store.update_mirror("invoice", [shown], datetime(2026, 9, 27, 1, 30, 0, 1, tzinfo=ZoneInfo("Pacific/Auckland")))
+
+    assert store.mirror("invoice", [words]) == [shown]
+    assert str(exact(store.mirror("invoice")[0].payload)["Total"]) == "9007199254740993.0100"
+    swept = store.mirror_swept_at("invoice")
+    assert swept == datetime(2026, 9, 26, 13, 30, 0, 1, tzinfo=UTC)
+    assert swept.tzinfo == UTC
+
+    store.journal.intend(
+        BatchRequest(kind="item", method="PUT", path="/Items", body=bytes(range(256)) * 9, idempotency_key="k"), []
+    )
+    assert store.journal.unsettled()[0].body == bytes(range(256)) * 9
 
 
-def test_the_file_is_made_for_its_owner_alone(store: StateStore, path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with store.writing():
-        assert stat.S_IMODE(path.with_name("state.db.lock").stat().st_mode) == 0o600
-
-
-def test_every_commit_reaches_the_disk_and_every_transaction_may_write(path: Path) -> None:
-    path.parent.mkdir()
-    with open_engine(path).begin() as connection:
-        assert connection.scalar(text("PRAGMA journal_mode")) == "delete"
-        assert connection.scalar(text("PRAGMA synchronous")) == 2
-        second = sqlite3.connect(path, timeout=0)
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            second.execute("BEGIN IMMEDIATE")
-        second.close()
-
-
-def test_the_tables_are_plain_to_read(store: StateStore, path: Path) -> None:
-    store.update_mirror("invoice", [mirrored()], NOW)
-    connection = sqlite3.connect(path)
-    assert connection.execute("select natural_key, updated_at, payload from xero_mirror").fetchall() == [
-        ("SH-1", "2026-09-22T01:02:03.000456Z", '{"Total":10.10}')
-    ]
-    tables = {row[0] for row in connection.execute("select name from sqlite_master where type='table'")}
-    connection.close()
-    assert tables == {
-        "batch",
-        "entity_mapping",
-        "evidence",
-        "meta",
-        "operation",
-        "remembered",
-        "sync_errors",
-        "sync_history",
-        "xero_mirror",
-    }
-
-
-def test_writers_in_several_threads_wait_for_each_other(store: StateStore) -> None:
-    def write(number: int) -> None:
-        for _ in range(5):
-            store.remember(f"name-{number}", "again" if store.recall(f"name-{number}") else "first")
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(store.recall(f"name-{number}") == ("again", NOW) for number in range(6))
+def test_rows_are_sorted_by_the_bytes_of_their_text_in_every_database(store: StateStore) -> None:
+    ids = ["1001/1", "10/1", "a", "B", "é", "z", "_", "A-1", "A1"]
+    store.update_mirror("invoice", [mirrored(one) for one in ids], None)
+    assert [row.xero_id for row in store.mirror("invoice")] == ["10/1", "1001/1", "A-1", "A1", "B", "_", "a", "z", "é"]
 
 
 def test_an_instant_without_a_zone_is_refused(store: StateStore) -> None:
@@ -129,108 +77,15 @@ def test_an_instant_without_a_zone_is_refused(store: StateStore) -> None:
     assert Instant().process_bind_param(None, None) is None  # type: ignore[arg-type]
 
 
+def test_a_failed_statement_does_not_repeat_what_was_to_be_stored(store: StateStore) -> None:
+    with pytest.raises(SQLAlchemyError) as raised:
+        store.update_mirror("invoice", [mirrored().model_copy(update={"kind": None, "payload": "Aroha"})], None)
+    assert "Aroha" not in str(raised.value).partition("DETAIL")[0]
+
+
 def test_chunks_keep_order_and_end() -> None:
     assert list(chunks(range(5), 2)) == [(0, 1), (2, 3), (4,)]
     assert list(chunks([])) == []
-
-
-# -- the only writer ---------------------------------------------------------------------------------------------------
-
-
-def test_a_second_load_is_refused_while_one_runs_and_reading_goes_on(store: StateStore, path: Path) -> None:
-    other = StateStore(f"sqlite:///{path}", ManualClock(NOW))
-    with store.writing():
-        with pytest.raises(StoreBusyError, match=r"Another load is writing to state\.db"), other.writing():
-            raise AssertionError("entered")
-        other.remember("name", "text")
-    with other.writing():
-        pass
-
-
-def _hold_and_die(path: str, held: Event) -> None:
-    with StateStore(f"sqlite:///{path}", ManualClock(NOW)).writing():
-        held.set()
-        threading.Event().wait()
-
-
-def test_a_writer_that_is_killed_leaves_the_way_free(store: StateStore, path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held = context.Event()
-    process = context.Process(target=_hold_and_die, args=(str(path), held))
-    process.start()
-    assert held.wait(60)
-    with pytest.raises(StoreBusyError), store.writing():
-        pass
-
-    process.kill()
-    process.join()
-    process.close()
-
-    with store.writing():
-        pass
-
-
-# -- migrations --------------------------------------------------------------------------------------------------------
-
-
-def _add_note(connection: Connection) -> None:
-    connection.execute(text("ALTER TABLE remembered ADD COLUMN note TEXT"))
-
-
-def _fail(connection: Connection) -> None:
-    connection.execute(text("ALTER TABLE remembered ADD COLUMN half TEXT"))
-    raise RuntimeError("power cut")
-
-
-def at_version_1(path: Path) -> None:
-    """The store as its first version was."""
-    with open_engine(path).begin() as connection:
-        connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
-        connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
-
-
-def schema(path: Path) -> tuple[str, set[str]]:
-    with open_engine(path).begin() as connection:
-        version = connection.scalar(text("select value from meta where name = 'schema_version'"))
-        columns = {row.name for row in connection.execute(text("PRAGMA table_info(remembered)"))}
-    return str(version), columns
-
-
-def test_an_older_store_is_brought_up_to_date_once(store: StateStore, path: Path) -> None:
-    at_version_1(path)
-    for _ in range(2):
-        migrate(open_engine(path), [_add_note])
-        assert schema(path) == ("2", {"name", "text", "at", "note"})
-
-
-def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_credit_notes_anew(
-    store: StateStore, path: Path, clock: ManualClock
-) -> None:
-    store.update_mirror("credit_note", [mirrored(kind="credit_note")], NOW)
-    store.update_mirror("invoice", [mirrored()], NOW)
-    store.close()
-    at_version_1(path)
-
-    again = StateStore(f"sqlite:///{path}", clock)
-
-    assert (again.mirror_swept_at("credit_note"), again.mirror_swept_at("invoice")) == (None, NOW)
-    assert [row.xero_id for row in again.mirror("credit_note")] == ["x-1"]
-    assert schema(path)[0] == "2"
-    assert again.history() == []
-    again.close()
-
-
-def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, path: Path) -> None:
-    at_version_1(path)
-    with pytest.raises(RuntimeError):
-        migrate(open_engine(path), [_add_note, _fail])
-    assert schema(path) == ("1", {"name", "text", "at"})
-
-
-def test_a_store_of_a_newer_version_is_refused(store: StateStore, path: Path, clock: ManualClock) -> None:
-    migrate(open_engine(path), [_add_note, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 3, this version of the project knows 2"):
-        StateStore(f"sqlite:///{path}", clock)
 
 
 # -- mirror, texts, history --------------------------------------------------------------------------------------------
@@ -298,11 +153,3 @@ def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
     assert store.mapped("item")["1"].checksum == "d"
     assert store.owners("item", ["x", "y"]) == {"x": "1"}
     assert store.holders("item", ["A", "B"]) == {"A": "1"}
-
-
-def test_a_file_that_is_no_database_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("not a database at all, only words" * 40)
-    (tmp_path / "folder").mkdir()
-    for name in ("notes.txt", "folder"):
-        with pytest.raises(StoreUrlError, match=f"STATE_URL names .*{name}, which cannot be used as a state store"):
-            StateStore(f"sqlite:///{tmp_path / name}", ManualClock(datetime(2026, 9, 21, tzinfo=UTC)))

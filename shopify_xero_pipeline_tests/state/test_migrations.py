@@ -1,0 +1,236 @@
+"""Schema changes: in one transaction, once, and never half done, whatever dies in between; on both databases."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from multiprocessing.synchronize import Barrier
+
+import pytest
+from sqlalchemy import Connection, Engine, event, inspect, text
+
+from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
+from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.tables import metadata
+
+NOW = datetime(2026, 9, 22, tzinfo=UTC)
+# Children are forked from one small process that has read the modules, so that dying sixty times takes seconds.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"])
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+def _add_note(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE remembered ADD COLUMN note TEXT"))
+
+
+def _move_texts(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE notes (name TEXT PRIMARY KEY, note TEXT NOT NULL)"))
+    connection.execute(text("INSERT INTO notes SELECT name, text FROM remembered"))
+    connection.execute(text("DELETE FROM remembered"))
+
+
+def _fail(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE remembered ADD COLUMN half TEXT"))
+    raise RuntimeError("power cut")
+
+
+LONGER: tuple[Migration, ...] = (*MIGRATIONS, _add_note, _move_texts)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    engine = open_database(url).engine
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    with opened(url) as engine, engine.begin() as connection:
+        yield connection
+
+
+def at_version_1(url: str) -> None:
+    """The store as its first version was."""
+    with transaction(url) as connection:
+        connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
+        connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
+
+
+def version(url: str) -> str:
+    with transaction(url) as connection:
+        return str(connection.scalar(text("SELECT value FROM meta WHERE name = 'schema_version'")))
+
+
+def shape(url: str) -> dict[str, object]:
+    """Everything a migration may change: tables, columns, indexes, and how many rows each table has."""
+    with transaction(url) as connection:
+        found = inspect(connection)
+        return {
+            name: (
+                [column["name"] for column in found.get_columns(name)],
+                sorted(str(index["name"]) for index in found.get_indexes(name)),
+                connection.exec_driver_sql(f"SELECT * FROM {name} ORDER BY 1").all(),
+            )
+            for name in sorted(found.get_table_names())
+        }
+
+
+def columns(url: str, table: str = "remembered") -> list[str]:
+    found = shape(url)[table]
+    assert isinstance(found, tuple)
+    return list(found[0])
+
+
+def test_an_older_store_is_brought_up_to_date_once(store: StateStore, url: str) -> None:
+    at_version_1(url)
+    for _ in range(2):
+        with opened(url) as engine:
+            migrate(engine, [_add_note])
+        assert (version(url), columns(url)) == ("2", ["name", "text", "at", "note"])
+
+
+def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_credit_notes_anew(
+    store: StateStore, url: str, clock: ManualClock
+) -> None:
+    note = MirrorRecord(
+        kind="credit_note", xero_id="x", natural_key="", reference="", status="", updated_at=NOW, payload="{}"
+    )
+    store.update_mirror("credit_note", [note], NOW)
+    store.update_mirror("invoice", [note.model_copy(update={"kind": "invoice"})], NOW)
+    store.close()
+    new = shape(url)
+    at_version_1(url)
+
+    with closing(StateStore(url, clock)) as again:
+        assert (again.mirror_swept_at("credit_note"), again.mirror_swept_at("invoice")) == (None, NOW)
+        assert [row.xero_id for row in again.mirror("credit_note")] == ["x"]
+        assert again.history() == []
+    assert {name: said for name, said in shape(url).items() if name != "remembered"} == {
+        name: said for name, said in new.items() if name != "remembered"
+    }
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, url: str) -> None:
+    at_version_1(url)
+    before = shape(url)
+    with opened(url) as engine, pytest.raises(RuntimeError):
+        migrate(engine, [_add_note, _fail])
+    assert shape(url) == before
+
+
+def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
+    with opened(url) as engine:
+        migrate(engine, [*MIGRATIONS, _add_note])
+    with pytest.raises(StoreTooNewError, match="schema 3, this version of the project knows 2"):
+        StateStore(url, clock)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "CREATE TABLE batch (id INTEGER)",
+        "CREATE TABLE meta (name TEXT, worth TEXT)",
+        "CREATE TABLE meta (name TEXT, value TEXT)",
+    ],
+)
+def test_a_database_in_which_another_program_keeps_its_tables_is_left_alone(
+    url: str, clock: ManualClock, foreign: str
+) -> None:
+    with transaction(url) as connection:
+        connection.exec_driver_sql(foreign)
+    before = shape(url)
+    with pytest.raises(StoreUrlError, match=rf"tables of its own \({foreign.split()[2]}\): give the state store"):
+        StateStore(url, clock)
+    assert shape(url) == before
+
+
+# -- processes ---------------------------------------------------------------------------------------------------------
+
+
+def _migrate_and_die(url: str, at: int, steps: Sequence[Migration]) -> None:
+    """Bring the store up to date, and die by SIGKILL before the n-th statement or commit."""
+    engine, passed = open_database(url).engine, count(1)
+
+    def burn(*_: object) -> None:
+        if next(passed) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(engine, "before_cursor_execute", burn)
+    event.listen(engine, "commit", burn)
+    migrate(engine, steps)
+
+
+def killed_everywhere(url: str, steps: Sequence[Migration]) -> int:
+    """Kill at the first statement, the second, and so on until one gets through; return how many were killed."""
+    before = shape(url)
+    for at in count(1):
+        process = FORKS.Process(target=_migrate_and_die, args=(url, at, steps))
+        process.start()
+        process.join()
+        if process.exitcode == 0:
+            return at - 1
+        assert process.exitcode == -signal.SIGKILL
+        assert shape(url) == before, f"half done when killed before statement {at}"
+    raise AssertionError
+
+
+@pytest.mark.campaign
+def test_a_store_whose_making_is_killed_at_any_statement_is_empty_or_whole(url: str, clock: ManualClock) -> None:
+    kills = killed_everywhere(url, MIGRATIONS)
+
+    assert kills > len(metadata.tables) + 10  # and the indexes
+    assert set(shape(url)) == set(metadata.tables)
+    with closing(StateStore(url, clock)) as store:
+        assert store.unfinished_days() == set()
+
+
+@pytest.mark.campaign
+def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store: StateStore, url: str) -> None:
+    store.update_mirror("credit_note", [], NOW)
+    store.remember("shop", "goods.myshopify.com")
+    at_version_1(url)
+
+    kills = killed_everywhere(url, LONGER)
+
+    assert kills >= 10
+    assert version(url) == "4"
+    assert "deleted" in columns(url, "sync_history")
+    assert columns(url) == ["name", "text", "at", "note"]
+    with transaction(url) as connection:
+        assert connection.execute(text("SELECT name, note FROM notes")).all() == [("shop", "goods.myshopify.com")]
+        assert connection.scalar(text("SELECT count(*) FROM remembered")) == 0
+
+
+def _start(url: str, together: Barrier, steps: Sequence[Migration]) -> None:
+    engine = open_database(url).engine
+    together.wait(60)
+    migrate(engine, steps)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, clock: ManualClock, new: bool) -> None:
+    if not new:
+        StateStore(url, clock).close()
+        at_version_1(url)
+    together = FORKS.Barrier(4)
+    processes = [FORKS.Process(target=_start, args=(url, together, LONGER)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert version(url) == "4"
