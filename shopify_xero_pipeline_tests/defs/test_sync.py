@@ -53,6 +53,7 @@ def test_a_day_is_carried_to_xero_and_its_books_agree(stage: Stage, instance: dg
         assert check_of_days(instance, ["xero", name], "all_loaded") == {"2026-09-21": True}
 
 
+@pytest.mark.campaign
 def test_running_a_day_twice_writes_nothing_the_second_time(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.runner(instance).sync([FIRST])
     size = stage.size()
@@ -91,6 +92,7 @@ def test_planning_writes_nothing_and_the_plan_can_be_read(stage: Stage, instance
     assert invoices[0].natural_key in str(shown["diff"].value)
 
 
+@pytest.mark.campaign
 def test_no_name_or_address_of_a_customer_reaches_the_event_log(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.runner(instance).sync([FIRST])
     told = " ".join(
@@ -105,6 +107,7 @@ def test_no_name_or_address_of_a_customer_reaches_the_event_log(stage: Stage, in
         assert contact.texts.get("EmailAddress") or "no-mail" not in told
 
 
+@pytest.mark.campaign
 def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     assert stage.bookkeeper.store.errors() == []
 
 
+@pytest.mark.campaign
 def test_a_lost_answer_after_xero_booked_the_batch_posts_nothing_twice(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:

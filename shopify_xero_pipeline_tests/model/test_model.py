@@ -18,6 +18,8 @@ from shopify_xero_pipeline_tests.model.oddities import ODDITIES
 from shopify_xero_pipeline_tests.model.order import Order, Share, Tax, charge, taken_back, untaxed
 from shopify_xero_pipeline_tests.model.payments import add_money
 
+pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("model")]
+
 MANY = 600
 
 

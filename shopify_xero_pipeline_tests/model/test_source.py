@@ -15,6 +15,8 @@ from shopify_xero_pipeline_tests.model.histories import FIRST_NUMBER, histories,
 from shopify_xero_pipeline_tests.model.source import OPENED, ModelShop
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
 
+pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("model")]
+
 
 @pytest.mark.parametrize("currency", ["NZD", "JPY", "KWD"])
 def test_what_is_read_through_the_sandbox_is_what_the_model_says(currency: str) -> None:

@@ -29,6 +29,7 @@ def fresh(stage: Stage) -> None:
     stage.restart()
 
 
+@pytest.mark.campaign
 def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=40))) as stage:
         (day,) = carry(stage.bookkeeper, [FIRST])
