@@ -43,6 +43,8 @@ REGRESSIONS = (
     (13281, "paid"),
     (188815, "placed"),
     (194507, "adjust"),
+    (626148, "zero"),
+    (650889, "lines"),
 )
 MANY = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 
