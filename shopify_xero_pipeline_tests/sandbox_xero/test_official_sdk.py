@@ -21,6 +21,7 @@ api_client = pytest.importorskip("xero_python.api_client")
 exceptions = pytest.importorskip("xero_python.exceptions")
 
 pytestmark = [
+    pytest.mark.xdist_group("official sdk"),
     # The SDK's own use of what Python and urllib3 have deprecated.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
