@@ -16,7 +16,7 @@ COPY workspace.yaml dagster.yaml books.yaml ./
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DAGSTER_HOME=/app/.local/dagster
-RUN mkdir -p /app/.local/dagster && cp dagster.yaml /app/.local/dagster/ && chown -R books:books /app/.local
+RUN mkdir -p /app/.local/dagster && cp dagster.yaml /app/.local/dagster/ && chown -R books:books /app/.local && chmod 700 /app/.local
 USER books
 VOLUME /app/.local
 EXPOSE 4266 3000

@@ -28,6 +28,7 @@ from shopify_xero_pipeline.changes.plan import (
 )
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
+from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
@@ -39,6 +40,7 @@ from shopify_xero_pipeline.xero.report import LoadResult
 FRESH = timedelta(minutes=10)
 DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
+FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -52,8 +54,10 @@ class Bookkeeper(Connections):
     _kept: tuple[object, dict[date, list[OrderBooks]]] | None = None
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
-        """Return the customers last changed on each day."""
-        return self._split(days, self.reader.customers(*self._window(days)), lambda customer: customer.updated_at)
+        """Return the customers last changed on each day; redacted ones are empty but for their id."""
+        redacted = self.store.redacted()
+        found = [customer.forgetting(redacted) for customer in self.reader.customers(*self._window(days))]
+        return self._split(days, found, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
         """Return the products last changed on each day."""
@@ -66,7 +70,9 @@ class Bookkeeper(Connections):
         """
         found = self.reader.orders(*self._window(days))
         opening = self._opening_orders() if self.policy.start_date in days else []
-        return self._split(days, [*opening, *found], lambda order: max(order.processed_at, self._start))
+        redacted = self.store.redacted()
+        known = [order.forgetting(redacted) for order in (*opening, *found)]
+        return self._split(days, known, lambda order: max(order.processed_at, self._start))
 
     def changed_days(self, since: datetime) -> list[tuple[date, ChangedOrder]]:
         """Return each order changed since an instant with its day; orders from before the start date are with that."""
@@ -111,6 +117,9 @@ class Bookkeeper(Connections):
         ids = [order.legacy_id for found in orders.values() for order in found]
         ledgers = order_ledgers(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
         documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
+        if unmapped := self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT])):
+            contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
+            ledgers = with_shown(ledgers, set(ids), unmapped, contacts)
         organisation = self.organisation()
         given = ([order for found in orders.values() for order in found], dict(ledgers), documents, organisation)
         if self._kept is None or self._kept[0] != given:
@@ -118,15 +127,19 @@ class Bookkeeper(Connections):
             self._kept = (given, books)
         return self._kept[1]
 
-    def load(self, change_sets: Sequence[ChangeSet], run_id: str) -> dict[date, list[LoadResult]]:
-        """Carry change-sets out and return, by day, what became of each record."""
+    def load(
+        self, change_sets: Sequence[ChangeSet], run_id: str, *, patient: bool = False
+    ) -> dict[date, list[LoadResult]]:
+        """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
         self.organisation()
-        loaded = Loader(self.xero_client, self.store, self._clock, self._rng).load(change_sets, run_id)
+        loader = Loader(self.xero_client, self.store, self._clock, self._rng)
+        loaded = loader.load(change_sets, run_id, patient=patient)
         if loaded.calls:
             self.store.remember(WRITTEN, f"batch {self.store.journal.last_batch()}")
         for result in loaded.results:
             results[result.day].append(result)
+        self._forget()
         return results
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
@@ -135,7 +148,8 @@ class Bookkeeper(Connections):
         self._read_back(kinds)
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
-        evidence = Evidence(self.store.mapped_of_orders(ids), mirror, self.store.errors())
+        under_way = self.store.frozen_of_orders(ids)
+        evidence = Evidence(self.store.mapped_of_orders(ids), mirror, self.store.errors(), under_way)
         kept, organisation = self.keep(orders), self.organisation()
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
@@ -175,6 +189,13 @@ class Bookkeeper(Connections):
     def mapping_faults(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
         return faults(row for kind in Kind for row in self.store.mapped(kind).values())
+
+    def _forget(self) -> None:
+        """Once a day, empty what is no longer needed of the payloads of settled writes."""
+        known, now = self.store.recall(FORGOTTEN), self._clock.now()
+        if known is None or now - known[1] >= FORGET_EVERY:
+            count = self.store.forget_payloads(now - self.keep_payloads)
+            self.store.remember(FORGOTTEN, f"{count} payloads")
 
     @property
     def _restore(self) -> bool:

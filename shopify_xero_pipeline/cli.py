@@ -3,6 +3,7 @@
 Exit codes: 0 all is well, 1 something failed or the books do not agree, 2 a setting or an option is wrong.
 """
 
+import dataclasses
 import functools
 import os
 import sys
@@ -73,6 +74,7 @@ def days_options(command: Callable[P, R]) -> Callable[P, R]:
 @click.version_option(package_name="shopify-xero-pipeline")
 def main() -> None:
     """Keeps a Shopify store's books in Xero."""
+    os.umask(0o077)  # whatever is written here, or by a process started here, is for its owner alone
 
 
 @main.command()
@@ -131,7 +133,7 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
         "days": len(days),
         "xero_write_calls": calls,
         "failures": failures,
-        "changes": [{"day": str(p.day), **line.model_dump(mode="json")} for p in plans for line in p.changes],
+        "changes": [{"day": str(p.day), **terminal.plan_line(line)} for p in plans for line in p.changes],
     }
     terminal.write_json(json_file, content)
     sys.exit(1 if failures else 0)
@@ -184,6 +186,8 @@ def status(month: datetime | None, json_file: Path | None) -> None:
         terminal.attention(found)
         terminal.errors(failed)
         terminal.facts({"days with work left": ", ".join(map(str, unfinished)) or "none"})
+        if warning := bookkeeper.sign_in_warning():
+            terminal.facts({"sign-in to Xero": warning})
     content = {
         "days": [day.model_dump(mode="json") for day in found],
         "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in failed],
@@ -191,6 +195,182 @@ def status(month: datetime | None, json_file: Path | None) -> None:
     }
     terminal.write_json(json_file, content)
     sys.exit(1 if failed or unfinished else 0)
+
+
+@main.command()
+@click.option("--new-key", is_flag=True, help="Print a fresh TOKEN_KEY and do nothing else.")
+@click.option("--port", default=8767, show_default=True, help="Of this machine; http://localhost:PORT/callback.")
+@JSON
+@told
+def login(new_key: bool, port: int, json_file: Path | None) -> None:
+    """Sign in to Xero in a browser, for an app that is no custom connection."""
+    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.state.tokens import new_key as fresh
+
+    if new_key:
+        click.echo(fresh())
+        return
+    with connected() as (bookkeeper, _):
+        signed_in = bookkeeper.login(port, functools.partial(click.echo, err=True))
+    for one in signed_in.organisations:
+        terminal.facts({one.name: one.tenant_id})
+    click.echo(signed_in.verdict, err=True)
+    terminal.write_json(json_file, dataclasses.asdict(signed_in))
+    sys.exit(0 if signed_in.tenant_id else 2)
+
+
+@main.command()
+@click.option("--customer", required=True, help="The digits of its Shopify id.")
+@click.option("--reason", default="", help="Kept with the note of it; name nobody in it.")
+@JSON
+@told
+def redact(customer: str, reason: str, json_file: Path | None) -> None:
+    """Forget a customer: empty its name, e-mail, telephone and address in all that is kept here, for good.
+
+    Accounting facts stay. What is to be done in Xero, by hand, is told.
+    """
+    from shopify_xero_pipeline import redact as forgetting
+    from shopify_xero_pipeline import runs, terminal
+
+    if not (customer.isascii() and customer.isdigit()):
+        raise click.UsageError("--customer takes the digits of a customer's Shopify id, such as 7300000000101.")
+    with connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
+        runs.refuse_beside_runs(instance)
+        done = forgetting.redact(bookkeeper.store, storage, customer, reason)
+    terminal.facts({f"emptied: {name}": count for name, count in done.emptied.items()})
+    terminal.facts({f"kept: {name}": count for name, count in done.kept.items()})
+    terminal.facts({"Contact in Xero": done.link or "none"})
+    terminal.console.print(done.in_xero, soft_wrap=True)
+    terminal.write_json(json_file, {**done.model_dump(), "in_xero": done.in_xero})
+
+
+@main.command()
+@click.option("--state", "state_only", is_flag=True, help="Only the state store and the books, not the connections.")
+@click.option("--offline", is_flag=True, help="Judge by what Xero showed last; no call is made.")
+@JSON
+@told
+def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
+    """Examine settings, connections, state store and books, and say what is wrong and what to do."""
+    from shopify_xero_pipeline import doctor as examination
+    from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline.clock import SystemClock
+    from shopify_xero_pipeline.defs.partitions import days_between
+
+    with connected() as (bookkeeper, _):
+        days = days_between(bookkeeper.policy.start_date, bookkeeper.today())
+        if not (state_only or offline):
+            terminal.facts(examination.connections(bookkeeper))
+        secrets = Settings.from_environment(os.environ).secrets()
+        found = examination.examine(
+            bookkeeper, days, SystemClock(), home=runs.dagster_home(), secrets=secrets, offline=offline
+        )
+        terminal.findings(found)
+    terminal.write_json(json_file, examination.summary(found))
+    sys.exit(0 if examination.sound(found) else 1)
+
+
+def records_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Let a command be told which failed records."""
+    for name, parameter, says in (
+        ("--key", "natural_key", "The one with this number or code, as `status` shows it."),
+        ("--id", "shopify_id", "The one with this id of Shopify's."),
+        ("--kind", "kind", "All of this kind: contact, item, invoice, credit_note, payment or allocation."),
+    ):
+        command = click.option(name, parameter, help=says)(command)
+    return command
+
+
+@main.command()
+@records_options
+@click.option("--all", "everything", is_flag=True, help="All failed records.")
+@JSON
+@told
+def retry(
+    kind: str | None, shopify_id: str | None, natural_key: str | None, everything: bool, json_file: Path | None
+) -> None:
+    """Try failed records again now; dismissed ones only if they are named."""
+    from shopify_xero_pipeline import runs, terminal
+
+    if everything == any((kind, shopify_id, natural_key)):
+        raise click.UsageError("Name records with --kind, --id or --key, or say --all.")
+    with connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
+        failed = bookkeeper.store.failed
+        chosen = failed.chosen(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        if not (shopify_id or natural_key):
+            chosen = [error for error in chosen if error.dismissed_at is None]
+        failed.ask_again(chosen)
+        days = sorted({error.partition for error in chosen})
+        with terminal.progress("trying again", len(days)) as bar:
+            failures = runs.Runner(bookkeeper, instance, storage).run(
+                "sync", days, functools.partial(terminal.advance, bar), patient=True
+            )
+        tried = {(error.kind, error.shopify_id) for error in chosen}
+        left = [error for error in bookkeeper.store.errors() if (error.kind, error.shopify_id) in tried]
+        terminal.failures(failures)
+        terminal.errors(left)
+        terminal.facts({"tried again": len(tried), "still failed": len(left)})
+    content = {
+        "tried": len(tried),
+        "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in left],
+        "failures": failures,
+    }
+    terminal.write_json(json_file, content)
+    sys.exit(1 if failures or left else 0)
+
+
+@main.command()
+@records_options
+@click.option("--because", required=True, help="The reason; it is kept.")
+@JSON
+@told
+def dismiss(
+    kind: str | None, shopify_id: str | None, natural_key: str | None, because: str, json_file: Path | None
+) -> None:
+    """Take failed records off the list for a reason; they are tried again only if their content changes."""
+    from shopify_xero_pipeline import terminal
+
+    if not any((kind, shopify_id, natural_key)):
+        raise click.UsageError("Name records with --kind, --id or --key.")
+    with connected() as (bookkeeper, _):
+        failed = bookkeeper.store.failed
+        chosen = failed.chosen(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        failed.dismiss(chosen, because)
+        terminal.facts({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
+    terminal.write_json(json_file, {"dismissed": [[error.kind, error.shopify_id] for error in chosen]})
+    sys.exit(0 if chosen else 1)
+
+
+@main.command()
+@click.option("--no-wait", is_flag=True, help="If something may still be under way to Xero, say until when and stop.")
+@JSON
+@told
+def rebuild(no_wait: bool, json_file: Path | None) -> None:
+    """Make the state store anew from Shopify and Xero, where it is lost or damaged; nothing is written to Xero.
+
+    The old store is put aside, not deleted. What is not in Xero yet is left to the next sync.
+    """
+    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.rebuild import Rebuild, make_room
+
+    clock = SystemClock()
+    aside = make_room(Settings.from_environment(os.environ), clock)
+    with connected() as (bookkeeper, _):
+        if aside is not None:
+            bookkeeper.store.take_over(aside.keepsakes)
+            terminal.facts({"the old store is now": aside.name})
+        work = Rebuild(bookkeeper, clock)
+        until = work.until()
+        if until is not None and until > clock.now():
+            terminal.facts({"may be under way until": f"{until:%Y-%m-%d %H:%M:%S} UTC"})
+            if no_wait:
+                terminal.write_json(json_file, {"until": until.isoformat()})
+                sys.exit(1)
+            terminal.countdown(work.wait(until))
+        with terminal.progress("adopting", work.days) as bar:
+            found = work.adopt("rebuild", functools.partial(terminal.advance, bar))
+    terminal.rebuilt(found)
+    terminal.write_json(json_file, found.summary())
+    sys.exit(0 if found.succeeded else 1)
 
 
 @main.command()

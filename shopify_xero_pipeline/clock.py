@@ -16,6 +16,10 @@ class Clock(Protocol):
         """Return the present instant, timezone-aware, in UTC."""
         ...
 
+    def elapsed(self) -> float:
+        """Return seconds since some moment of this process's life; they never go back, and go on in suspension."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait; an injected clock may simply move on."""
         ...
@@ -28,6 +32,10 @@ class SystemClock:
         """Return the machine's time in UTC."""
         return datetime.now(UTC)
 
+    def elapsed(self) -> float:
+        """Return the seconds since the machine started, those of its sleep included where it counts them."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
     def sleep(self, seconds: float) -> None:
         """Wait for real."""
         time.sleep(seconds)
@@ -38,14 +46,20 @@ class ManualClock:
 
     def __init__(self, start: datetime) -> None:
         self._now = start.astimezone(UTC)
+        self._elapsed = 0.0
 
     def now(self) -> datetime:
         """Return the instant the clock was last moved to, in UTC."""
         return self._now
 
+    def elapsed(self) -> float:
+        """Return by how many seconds the clock was moved in all."""
+        return self._elapsed
+
     def sleep(self, seconds: float) -> None:
         """Move on by so many seconds without waiting."""
         self._now += timedelta(seconds=seconds)
+        self._elapsed += seconds
 
     def move_to(self, instant: datetime) -> None:
         """Move forward to an instant; moving back is refused, as a real clock of this protocol never does.
@@ -55,4 +69,5 @@ class ManualClock:
         """
         if instant < self._now:
             raise ValueError(f"a clock does not go back: {self._now} to {instant}")
+        self._elapsed += (instant - self._now).total_seconds()
         self._now = instant.astimezone(UTC)

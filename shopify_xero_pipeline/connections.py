@@ -6,6 +6,7 @@ Made on first use, so that a wrong setting is told by the step that needs it. Wh
 
 import hashlib
 import random
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,19 @@ import httpx
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.login import Login, SignedIn
 from shopify_xero_pipeline.settings import Settings, SettingsError
+from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import ShopifyError
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
-from shopify_xero_pipeline.state.database import StoreBusyError, StoreUrlError
+from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
+from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSets
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroError
@@ -35,7 +41,8 @@ class BooksProblem(Exception):  # noqa: N818 - it is the books that have a probl
 
 
 PROBLEMS = (
-    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreTooNewError, StoreUrlError, XeroError
+    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreDamagedError, StoreReplacedError,
+    StoreTooNewError, StoreUnwritableError, StoreUrlError, TokenKeyError, XeroError
 )  # fmt: skip
 
 
@@ -79,7 +86,7 @@ class Connections:
         self._shopify_transport = shopify_transport
         self._xero_transport = xero_transport
         self._rng = rng or random.SystemRandom()
-        self._opened: list[ShopifyClient | XeroClient | StateStore] = []
+        self._opened: list[ShopifyClient | XeroClient | StateStore | TokenSets] = []
 
     def close(self) -> None:
         """Close whatever was opened."""
@@ -101,9 +108,10 @@ class Connections:
     @cached_property
     def store(self) -> StateStore:
         """The state store, which belongs to one shop and one organisation for good."""
-        store = StateStore(self._settings.state_url, self._clock)
+        store = StateStore(self._settings.state_url, self._clock, self._settings.state_witness)
         self._opened.append(store)
         if self._settings.shopify_shop:  # without it only our own files are looked at
+            admin_address(self._settings.shopify_shop, None)  # what is no shop's domain is neither kept nor repeated
             self._claim(store, "shop", self._settings.shopify_shop, "SHOPIFY_SHOP")
         return store
 
@@ -146,15 +154,75 @@ class Connections:
         """The connection to Xero."""
         self.check_settings()
         given = self._settings
+        tokens = self._consent
+        if tokens is not None and tokens.look() is not None and not self._tenant:
+            raise SettingsError(
+                "XERO_TENANT_ID is not set, and the sign-in to Xero does not reach just one organisation: set it to "
+                "the one whose books these are; `shopify-xero login` names them."
+            )
         client = XeroClient(
-            XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None),
+            XeroCredentials(given.xero_client_id, given.xero_client_secret, self._tenant or None),
             clock=self._clock,
             base_url=given.xero_base_url or None,
             transport=self._xero_transport,
             rng=self._rng,
+            calls=self.store.calls,
+            tokens=tokens,
         )
         self._opened.append(client)
         return client
+
+    def login(self, port: int, tell: Callable[[str], None]) -> SignedIn:
+        """Let a person sign in to Xero, and remember the organisation if it is the only one; see `Login.run`."""
+        given = self._settings
+        if not given.xero_client_id or not given.token_key:
+            raise SettingsError(
+                "To sign in, XERO_CLIENT_ID of your app, its XERO_CLIENT_SECRET if it has one, and TOKEN_KEY must be "
+                "set: `shopify-xero login --new-key` makes a key."
+            )
+        app = XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None)
+        base_url, transport = given.xero_base_url or None, self._xero_transport
+        signed_in = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(port, tell)
+        found = [one.tenant_id for one in signed_in.organisations]
+        self.store.remember(self._tenant_name, found[0] if len(found) == 1 else "")
+        return signed_in
+
+    def sign_in_warning(self) -> str | None:
+        """Return what a person should know or do about the sign-in to Xero, from our own files alone."""
+        kept = self._tokens.look()
+        return None if kept is None else kept.warning(self._clock.now())
+
+    @cached_property
+    def _tokens(self) -> TokenSets:
+        """The sign-in by consent of the app that the settings name, whether there is one or not."""
+        _ = self.store  # makes the tables
+        given = self._settings
+        database = open_database(given.state_url)
+        tokens = TokenSets(database, f"xero-{_short(given.xero_client_id)}", given.token_key, self._clock)
+        self._opened.append(tokens)
+        return tokens
+
+    @property
+    def _consent(self) -> TokenSets | None:
+        """The sign-in by consent, if somebody signed in or TOKEN_KEY says that somebody shall; else None."""
+        return self._tokens if self._settings.token_key or self._tokens.look() is not None else None
+
+    @cached_property
+    def _tenant(self) -> str:
+        """The organisation to speak to: as set, or the only one that a sign-in reaches."""
+        if self._settings.xero_tenant_id or self._consent is None:
+            return self._settings.xero_tenant_id
+        known = self.store.recall(self._tenant_name)
+        return known[0] if known else ""
+
+    @property
+    def _tenant_name(self) -> str:
+        return f"organisation of the sign-in {_short(self._settings.xero_client_id)}"
+
+    @property
+    def keep_payloads(self) -> timedelta:
+        """How long payloads with personal data are kept after they were settled, and stored days after a run."""
+        return timedelta(days=self._settings.keep_payloads_days)
 
     @property
     def shop_domain(self) -> str:
@@ -218,8 +286,7 @@ class Connections:
 
     @property
     def _settings_name(self) -> str:
-        given = (self._settings.xero_client_id, self._settings.xero_tenant_id)
-        return f"organisation {hashlib.sha256('/'.join(given).encode()).hexdigest()[:12]}"
+        return f"organisation {_short(f'{self._settings.xero_client_id}/{self._tenant}')}"
 
     def _claim(self, store: StateStore, name: str, value: str, setting: str) -> None:
         """One state store serves one shop and one organisation; another one's mapping would post everything again."""
@@ -231,3 +298,8 @@ class Connections:
                 f"The state store {store.name} belongs to {name} {known[0]}, not to {value}: "
                 f"check {setting}, or give this pair a STATE_URL of its own."
             )
+
+
+def _short(name: str) -> str:
+    """Return a name for a name that is not to be read in the store."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -22,6 +22,7 @@ from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
 from shopify_xero_pipeline.defs.schedules import schedules
+from shopify_xero_pipeline.defs.sensors import dead_runs
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -55,6 +56,7 @@ def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automati
         asset_checks=[mapping_intact],
         jobs=[SYNC, PLAN, MAPPING_CHECKS],
         schedules=schedules(zone=policy.time_zone, start=policy.start_date, running=automation),
+        sensors=[dead_runs],
         resources={"bookkeeper": bookkeeper_resource, "io_manager": json_storage, **resources},
         executor=dg.in_process_executor,
     )

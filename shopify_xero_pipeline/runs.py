@@ -4,12 +4,14 @@ The runs stand in the UI under their job, as those of schedules do. What came of
 from the reconciliation the bookkeeper keeps; nothing is counted twice. Printing belongs to `terminal.py`.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -27,14 +29,25 @@ from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.assets.changes import PLANNED
 from shopify_xero_pipeline.defs.assets.load import POOL
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.jobs import PATIENT
+from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.settings import LOCAL
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
+ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 OnChunk = Callable[[date, date], None]
 _REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
+
+
+INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+INTERRUPTED = "interrupted; what was under way is settled by the next run of these days"
 
 
 class RunRefused(BooksProblem):
@@ -76,21 +89,38 @@ class Report:
         }
 
 
+def dagster_home() -> Path:
+    """Return DAGSTER_HOME, by default `.local/dagster`."""
+    return Path(os.environ.get("DAGSTER_HOME") or LOCAL / "dagster").expanduser().resolve()
+
+
 @contextmanager
 def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.DagsterInstance]:
     """Yield the instance of DAGSTER_HOME, made with the project's settings if it has none of its own.
 
     The default, `.local/dagster`, always has the project's.
     """
-    default = (LOCAL / "dagster").resolve()
-    home = Path(os.environ.get("DAGSTER_HOME") or default).expanduser().resolve()
+    home = dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     own = home / "dagster.yaml"
-    if settings_file.is_file() and (home == default or not own.exists()):
-        shutil.copyfile(settings_file, own)
-    with dg.DagsterInstance.get() as instance:
+    with ExitStack() as stack:
+        with _alone(home):
+            if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
+                shutil.copyfile(settings_file, own)
+            instance = stack.enter_context(dg.DagsterInstance.get())
         yield instance
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only command that opens an instance: two that make its database at once leave it broken for good."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 class Runner:
@@ -107,13 +137,16 @@ class Runner:
         self._instance = instance
         self._storage = storage
 
-    def run(self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None) -> list[str]:
+    def run(
+        self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False
+    ) -> list[str]:
         """Run a job for days, chunk by chunk, and return the messages of failed steps.
 
         Args:
             job: `sync` or `plan`.
             days: shop-local days; neighbours run together.
             on_chunk: called after each chunk with its first and last day.
+            patient: failed records whose next try is not due rest.
 
         Raises:
             RunRefused: another run is writing to Xero at this moment.
@@ -124,15 +157,17 @@ class Runner:
         for first, last in as_ranges(days):
             if job == "sync":
                 self._refuse_if_busy()
-            failures += self._run(job, first, last)
+            failures += self._run(job, first, last, {PATIENT: "yes"} if patient else {})
+            if any(INTERRUPTED in failure for failure in failures):
+                break
             if on_chunk is not None:
                 on_chunk(first, last)
         return list(dict.fromkeys(failures))
 
-    def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> Report:
-        """Sync days and return what came of them."""
+    def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:
+        """Sync days and return what came of them; see `run`."""
         started, before = time.monotonic(), self.bookkeeper.calls
-        failures = self.run("sync", days, on_chunk)
+        failures = self.run("sync", days, on_chunk, patient=patient)
         after = self.bookkeeper.calls
         return Report(
             days=[] if failures else self.bookkeeper.reconciled(days),
@@ -150,23 +185,58 @@ class Runner:
     @cached_property
     def definitions(self) -> dg.Definitions:
         """The code location with this bookkeeper in it."""
-        resources = {"bookkeeper": self.bookkeeper, "io_manager": JsonIOManager(self._storage)}
+        resources = {
+            "bookkeeper": self.bookkeeper,
+            "io_manager": JsonIOManager(self._storage, self.bookkeeper.keep_payloads),
+        }
         return build_definitions(policy=self.bookkeeper.policy, resources=resources)
 
     def _refuse_if_busy(self) -> None:
         """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""
-        active = self._instance.get_runs(filters=dg.RunsFilter(statuses=ACTIVE, job_name="sync"))
+        end_dead_runs(self._instance)
+        active = [run for run in self._instance.get_runs(dg.RunsFilter(statuses=ACTIVE)) if _uses_pool(run)]
         if active:
             ids = ", ".join(run.run_id[:8] for run in active)
             raise RunRefused(
                 f"Run {ids} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and try again."
             )
 
-    def _run(self, job: str, first: date, last: date) -> list[str]:
-        one_day = {"partition_key": first.isoformat()} if first == last else {"tags": range_tags(first, last)}
+    def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[str]:
+        one_day = first == last
+        day = first.isoformat() if one_day else None
+        tags = tags if one_day else {**range_tags(first, last), **tags}
         resolved = self.definitions.resolve_job_def(job)
-        result = resolved.execute_in_process(instance=self._instance, run_config=QUIET, raise_on_error=False, **one_day)
+        run_id = str(uuid.uuid4())
+        with alive(self._instance, run_id):
+            result = resolved.execute_in_process(
+                instance=self._instance,
+                run_id=run_id,
+                run_config=QUIET,
+                raise_on_error=False,
+                tags=tags,
+                partition_key=day,
+            )
         return [] if result.success else _messages(result)
+
+
+def refuse_beside_runs(instance: dg.DagsterInstance) -> None:
+    """Refuse to go on while any run is active, whatever it does.
+
+    Raises:
+        RunRefused: it names the runs.
+    """
+    end_dead_runs(instance)
+    active = instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
+    if active:
+        ids = ", ".join(run.run_id[:8] for run in active)
+        raise RunRefused(f"Run {ids} is under way and may store what it has read: wait until it ends, then try again.")
+
+
+def _uses_pool(run: dg.DagsterRun) -> bool:
+    """Tell whether a run loads: a sync from anywhere, or loads picked or backfilled in the UI, which Dagster notes."""
+    noted = run.run_op_concurrency
+    pools = noted.all_pools if noted is not None else None
+    return run.job_name == "sync" or POOL in (pools or ())
 
 
 def _messages(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -188,6 +258,8 @@ def _message(event: dg.DagsterEvent) -> str:
     if failed.user_failure_data and failed.user_failure_data.description:
         return failed.user_failure_data.description
     error = failed.error
+    if error is not None and error.cls_name in INTERRUPTIONS:
+        return INTERRUPTED
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip() if error else "failed"

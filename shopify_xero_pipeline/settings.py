@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 SANDBOX_SHOP = "sandbox.myshopify.com"
 SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
 LOCAL = Path(".local")
+LONGEST_KEPT = 3_650
 
 
 class SettingsError(Exception):
@@ -33,19 +34,23 @@ class Settings:
     xero_client_id: str = field(repr=False)
     xero_client_secret: str = field(repr=False)
     xero_tenant_id: str
+    token_key: str = field(repr=False)
     shopify_base_url: str
     xero_base_url: str
     state_url: str = field(repr=False)
+    state_witness: Path | None
     asset_storage: str
     books_file: Path
     automation: bool
+    keep_payloads_days: int = 30
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> "Settings":
         """Read the settings; the environment wins over `.env`.
 
         Raises:
-            SettingsError: an address is not a loopback one, or AUTOMATION is neither `on` nor `off`.
+            SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`, or
+                KEEP_PAYLOADS_DAYS is no number of days.
         """
         file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
         found = {**{name: value for name, value in file.items() if value}, **environ}
@@ -67,12 +72,15 @@ class Settings:
             xero_client_id=text("XERO_CLIENT_ID", to_xero),
             xero_client_secret=text("XERO_CLIENT_SECRET", to_xero),
             xero_tenant_id=text("XERO_TENANT_ID"),
+            token_key=text("TOKEN_KEY"),
             shopify_base_url=shopify_url,
             xero_base_url=xero_url,
             state_url=text("STATE_URL", f"sqlite:///{local / 'state.db'}"),
+            state_witness=_folder(text("STATE_WITNESS"), text("STATE_URL"), local),
             asset_storage=text("ASSET_STORAGE", str(local / "assets")),
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
             automation=_switch("AUTOMATION", text("AUTOMATION", "off")),
+            keep_payloads_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
         )
 
     @property
@@ -80,6 +88,13 @@ class Settings:
         """Whether anything at all says who we are to either side."""
         shopify = self.shopify_shop, self.shopify_client_id, self.shopify_client_secret, self.shopify_access_token
         return any((*shopify, self.xero_client_id, self.xero_client_secret))
+
+    def secrets(self) -> list[str]:
+        """Return what must stand in no log; the sandbox's published credential is none."""
+        password = urlsplit(self.state_url).password
+        keys = [key.strip() for key in self.token_key.split(",")]
+        given = [self.shopify_client_secret, self.shopify_access_token, self.xero_client_secret, password, *keys]
+        return [secret for secret in given if secret and secret != SANDBOX_SECRET]
 
     def missing(self) -> list[str]:
         """Return a sentence for each setting without which nothing can be synced."""
@@ -91,9 +106,11 @@ class Settings:
                 "Shopify credentials are not set: give SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET of your app, "
                 "or SHOPIFY_ACCESS_TOKEN of an older custom app."
             )
-        if not (self.xero_client_id and self.xero_client_secret):
+        # An app that people sign in to with PKCE has no secret.
+        if not (self.xero_client_id and (self.xero_client_secret or self.token_key)):
             sentences.append(
-                "Xero credentials are not set: give XERO_CLIENT_ID and XERO_CLIENT_SECRET of your custom connection."
+                "Xero credentials are not set: give XERO_CLIENT_ID and XERO_CLIENT_SECRET of your custom connection, "
+                "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`."
             )
         return sentences
 
@@ -111,10 +128,23 @@ def _loopback(name: str, url: str) -> str:
         usable = False
     if not usable:
         raise SettingsError(
-            f"{name} is for a sandbox on this machine: {url!r} is not a loopback address such as "
+            f"{name} is for a sandbox on this machine, and what it says is not a loopback address such as "
             "http://127.0.0.1:8765. Leave it unset otherwise."
         )
     return url.rstrip("/")
+
+
+def _folder(given: str, state_url: str, local: Path) -> Path | None:
+    """Return where witnesses of what was sent lie: as said, else beside an SQLite file, else among our own files."""
+    if given:
+        return Path(given)
+    return local / "witness" if state_url and not state_url.startswith("sqlite:") else None
+
+
+def _days(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= LONGEST_KEPT):
+        raise SettingsError(f"{name} must be a whole number of days from 1 to {LONGEST_KEPT}.")
+    return int(value)
 
 
 def _switch(name: str, value: str) -> bool:

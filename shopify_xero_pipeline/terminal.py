@@ -15,12 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from shopify_xero_pipeline.changes.gift_cards import RollForward
-from shopify_xero_pipeline.changes.models import Action, ChangeSet
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
+from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -60,6 +62,30 @@ def advance(bar: Progress, first: date, last: date) -> None:
     bar.advance(bar.task_ids[0], (last - first).days + 1)
 
 
+def countdown(seconds_left: Iterable[float]) -> None:
+    """Show a bar that runs while somebody waits, fed with the seconds that are left."""
+    columns = (TextColumn("waiting"), BarColumn(), TextColumn("{task.fields[left]:.0f} s left"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task, longest = bar.add_task("waiting", total=1.0, left=0.0), 0.0
+        for left in seconds_left:
+            longest = max(longest, left)
+            bar.update(task, completed=1 - left / longest, left=left)
+
+
+def rebuilt(found: Rebuilt) -> None:
+    """Print what a rebuild found, by kind, and what a person has to look at."""
+    table = Table("kind", title="rebuilt from Shopify and Xero")
+    for name in ("adopted", "not in Xero yet", "conflicting", "in Xero only"):
+        table.add_column(name, justify="right")
+    for kind in Kind:
+        counts = (found.adopted, found.missing, found.conflicting, found.unclaimed)
+        table.add_row(kind.value.replace("_", " "), *(_count(one[kind]) for one in counts))
+    console.print(table)
+    for line in found.conflicts:
+        name = f"{line.kind.value.replace('_', ' ')} {line.natural_key}"
+        console.print(f"[red]{escape(name)}[/]: {escape(line.reason)}", soft_wrap=True)
+
+
 def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
     """Print a plan: what would be done, how often, and every line that is not plain creation."""
     counts = Counter((change_set.kind, line.action) for change_set in change_sets for line in change_set.changes)
@@ -70,6 +96,13 @@ def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
     console.print(table)
     _plan_lines(change_sets)
     console.print(f"carrying it out takes {calls} write calls to Xero")
+
+
+def plan_line(line: Change) -> dict[str, object]:
+    """Return a line of a plan for `--json`; of a Contact only which fields differ, as it holds personal data."""
+    if line.kind is not Kind.CONTACT:
+        return line.model_dump(mode="json")
+    return line.model_dump(mode="json", exclude={"record": True, "fields": {"__all__": {"before", "after"}}})
 
 
 def days(found: Sequence[DayReconciliation]) -> None:
@@ -117,16 +150,27 @@ def month(found: Month) -> None:
 
 
 def errors(found: Sequence[SyncError]) -> None:
-    """Print records that could not be written. Xero's words may name a customer; this is the owner's own terminal."""
+    """Print records that could not be written."""
     if not found:
         console.print("no failed records")
         return
-    table = Table("day", "record", "reason", "retry helps", "attempts", "request", title="failed records")
+    table = Table("day", "record", "reason", "retry helps", "attempts", "next try", "request", title="failed records")
     for error in found:
         retry = "yes" if error.retryable else "no"
         name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
         request = error.correlation_id or ""
-        table.add_row(str(error.partition), escape(name), escape(error.reason), retry, str(error.attempts), request)
+        due = f"{error.next_try:%d %b %H:%M} UTC" if error.next_try else ""
+        cells = str(error.partition), escape(name), escape(error.reason), retry, str(error.attempts), due, request
+        table.add_row(*cells)
+    console.print(table)
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """Print what must be true, and what breaks it."""
+    table = Table("", "promise", "looked at", "broken", title="examination")
+    for one in found:
+        few = ", ".join(one.broken[:5]) + (f" and {len(one.broken) - 5} more" if len(one.broken) > 5 else "")
+        table.add_row(one.number, one.says, str(one.asked), f"[red]{escape(few)}[/]" if few else "[green]none[/]")
     console.print(table)
 
 

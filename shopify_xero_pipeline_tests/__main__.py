@@ -2,9 +2,13 @@
 
 Campaigns (many generated orders, every crash point) run by themselves and unmeasured: tracing more than doubles their
 time, and the other tests reach the same lines.
+
+Where Python is told to keep no bytecode, it is kept for as long as this takes, in a folder of its own: otherwise every
+process of the suite compiles Dagster and all tests anew.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,22 +19,29 @@ FLOORS = {"": 85.0, "books/": 95.0, "changes/": 95.0, "state/": 95.0, "xero/": 9
 
 
 def main() -> int:
-    if sys.argv[1:]:
-        return run(*sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "coverage.json"
-        measured = run(
-            "-m", "not campaign", "--cov", PACKAGE, "--cov-branch", f"--cov-report=json:{report}", "--cov-report="
-        )
-        if measured:
-            return measured
-        reached = all([reaches(room, floor, report) for room, floor in FLOORS.items()])
-    return run("-m", "campaign") or int(not reached)
+        if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+            os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
+        return suite(Path(folder) / "coverage.json") if not sys.argv[1:] else run(*sys.argv[1:])
+
+
+def suite(report: Path) -> int:
+    """Run everything, the measured tests first; return an exit code."""
+    measured = run(
+        "-m", "not campaign", "--cov", PACKAGE, "--cov-branch", f"--cov-report=json:{report}", "--cov-report="
+    )
+    if measured:
+        return measured
+    reached = all([reaches(room, floor, report) for room, floor in FLOORS.items()])
+    return run("-m", "campaign and not long") or int(not reached)
 
 
 def run(*options: str) -> int:
-    """Run pytest on two processes; tests that share one expensive stage are kept on one of them (`xdist_group`)."""
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *options]
+    """Run pytest on two processes, each test where there is time; stages that a module's tests share are made on both.
+
+    Keeping a module on one process (`loadfile`) leaves the other one idle for minutes at the end.
+    """
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "load", *options]
     return subprocess.run(command, check=False).returncode
 
 

@@ -1,45 +1,105 @@
-"""`make mutate`: how many small changes to a room's code its tests notice, by module, against the room's floor.
+"""`make mutate`: how many small changes to a part of the code its tests notice, by module, against the part's floor.
 
-Only the run and its figures belong here; what is changed and which tests look is set in `pyproject.toml`
-(`[tool.mutmut]`). Without arguments everything is tried anew; `ARGS="'*till*'"` tries the mutants of that name again.
+Only the run and its figures belong here; what all parts have in common is set in `pyproject.toml` (`[tool.mutmut]`).
+Each part is tried in a copy of the project under `mutants.<part>`, because mutmut knows one set of tests only. Without
+a name everything is tried anew; `ARGS="protocol '*settle*'"` tries the mutants of that name again.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-MUTANTS = Path("mutants")
-PACKAGE = "shopify_xero_pipeline"
-FLOORS = {"books": 90.0}
+PACKAGE, TESTS = "shopify_xero_pipeline", "shopify_xero_pipeline_tests"
 TIMED_OUT = dict.fromkeys((24, -24, 36, 152, 255), "timed out")
 VERDICTS = {0: "survived", 1: "killed", 3: "killed", 5: "untested", 33: "untested", **TIMED_OUT}
 NOTICED = ("killed", "timed out")
 
 
+@dataclass(frozen=True)
+class Part:
+    """What is changed, which tests look, and how many changes in a hundred they must notice."""
+
+    changed: tuple[str, ...]
+    tests: tuple[str, ...]
+    floor: float
+    options: tuple[str, ...] = ()
+
+
+PARTS = {
+    "books": Part(("books/*.py",), ("books",), 90.0, ("--ignore", f"{TESTS}/books/test_books_page.py")),
+    "protocol": Part(
+        ("xero/loader.py", "state/journal.py"),
+        (
+            "state/test_journal.py",
+            "xero/test_loader.py",
+            "xero/test_failed_records.py",
+            "xero/test_taking_back.py",
+            "xero/test_faults.py",
+        ),
+        95.0,
+        ("-k", "not postgres"),
+    ),
+}
+
+
 def main() -> int:
-    if not sys.argv[1:]:
-        shutil.rmtree(MUTANTS, ignore_errors=True)
-    run = subprocess.run([sys.executable, "-m", "mutmut", "run", *sys.argv[1:]], check=False)
-    return run.returncode or int(not all([reaches(room, floor) for room, floor in FLOORS.items()]))
+    chosen = [name for name in sys.argv[1:] if name in PARTS]
+    mutants = [name for name in sys.argv[1:] if name not in PARTS]
+    return int(not all([tried(name, mutants) for name in chosen or PARTS]))
 
 
-def reaches(room: str, floor: float) -> bool:
-    """Print a room's figures and what nobody noticed; return whether the room reaches its floor."""
-    modules = {path.name.removesuffix(".meta"): verdicts(path) for path in (MUTANTS / PACKAGE / room).glob("*.meta")}
-    changed = {name: modules[name] for name in sorted(modules) if modules[name]}
-    found = [entry for module in changed.values() for entry in module.items()]
-    for name, verdict in found:
+def tried(name: str, mutants: list[str]) -> bool:
+    """Try a part's mutants in its own copy of the project; return whether enough of them were noticed."""
+    home = Path(f"mutants.{name}")
+    if not mutants:
+        shutil.rmtree(home, ignore_errors=True)
+        copied(home, PARTS[name])
+    run = subprocess.run([sys.executable, "-m", "mutmut", "run", *mutants], check=False, cwd=home)
+    return reaches(name, home / "mutants" / PACKAGE) and run.returncode == 0
+
+
+def copied(home: Path, part: Part) -> None:
+    """Copy the project, with settings that change this part and run its tests."""
+    home.mkdir()
+    for folder in (PACKAGE, TESTS):
+        shutil.copytree(folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile("books.yaml", home / "books.yaml")
+    settings = Path("pyproject.toml").read_text()
+    lists = {
+        "only_mutate": [f"{PACKAGE}/{changed}" for changed in part.changed],
+        "pytest_add_cli_args": ["-m", "not campaign", *part.options],
+        "pytest_add_cli_args_test_selection": [f"{TESTS}/{test}" for test in part.tests],
+    }
+    for key, values in lists.items():
+        (line,) = re.findall(rf"^{key} = .*$", settings, re.MULTILINE)
+        settings = settings.replace(line, f"{key} = {json.dumps(values)}")
+    (home / "pyproject.toml").write_text(settings)
+
+
+def reaches(name: str, changed: Path) -> bool:
+    """Print a part's figures and what nobody noticed; return whether the part reaches its floor."""
+    modules = {str(path.relative_to(changed)).removesuffix(".meta"): verdicts(path) for path in metas(changed)}
+    modules = {module: found for module, found in modules.items() if found}
+    found = [entry for module in modules.values() for entry in module.items()]
+    for mutant, verdict in found:
         if verdict not in NOTICED:
-            print(f"{verdict}: {name}")
-    for name, module in changed.items():
-        print(f"{room}/{name}: {figures(Counter(module.values()))}")
-    total = Counter(verdict for _, verdict in found)
-    print(f"{room}: {figures(total)}, floor {floor:.0f} %; `mutmut show NAME` shows a change", flush=True)
+            print(f"{verdict}: {mutant}")
+    for module, entries in modules.items():
+        print(f"{module}: {figures(Counter(entries.values()))}")
+    total, floor = Counter(verdict for _, verdict in found), PARTS[name].floor
+    print(f"{name}: {figures(total)}, floor {floor:.0f} %; `mutmut show NAME` in {changed.parts[0]} shows a change")
+    sys.stdout.flush()
     return percent(total) >= floor
+
+
+def metas(changed: Path) -> Iterator[Path]:
+    return iter(sorted(changed.rglob("*.meta")))
 
 
 def verdicts(path: Path) -> Mapping[str, str]:

@@ -59,18 +59,20 @@ class Case:
 
     @cached_property
     def agreements(self) -> tuple[Agreement, ...]:
-        """The sales ledger in time order; at one instant the ORDER comes first."""
+        """The sales ledger in time order; at one instant what the order began with comes first, the rest by id.
+
+        A later entry never stands before one that was there already: money is placed in this order.
+        """
+        began = self.main
         return tuple(
-            sorted(
-                self.order.agreements,
-                key=lambda entry: (entry.happened_at, entry.reason != ORDER, numeric(entry.legacy_id)),
-            )
+            sorted(self.order.agreements, key=lambda entry: (entry.happened_at, entry is not began, _id(entry)))
         )
 
     @cached_property
     def main(self) -> Agreement | None:
-        """The agreement the order began with."""
-        return next((entry for entry in self.agreements if entry.reason == ORDER), None)
+        """The agreement the order began with: its earliest ORDER."""
+        begun = (entry for entry in self.order.agreements if entry.reason == ORDER)
+        return min(begun, key=lambda entry: (entry.happened_at, _id(entry)), default=None)
 
     def day(self, instant: datetime) -> date:
         """Return the calendar day of an instant in the shop's zone (Shopify fact sheet 9)."""
@@ -83,3 +85,7 @@ class Case:
     def refund_of(self, entry: Agreement) -> Refund | None:
         """Return the refund an agreement belongs to."""
         return self.refunds.get(legacy_id(entry.refund_id)) if entry.refund_id else None
+
+
+def _id(entry: Agreement) -> tuple[int, str]:
+    return numeric(entry.legacy_id)

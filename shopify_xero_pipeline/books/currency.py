@@ -5,6 +5,7 @@ checked at the end of the module for an order as a whole (books.md §6).
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import cache
 
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.shopify.models import MoneyBag
@@ -32,6 +33,7 @@ def decimals(currency: str) -> int:
     return min(EXPONENTS.get(currency, DEFAULT_EXPONENT), XERO_DECIMALS)
 
 
+@cache
 def smallest_unit(currency: str) -> Decimal:
     """Return the smallest amount of a currency in the books: 0.01 for NZD, 1 for JPY."""
     return Decimal(1).scaleb(-decimals(currency))

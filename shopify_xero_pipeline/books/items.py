@@ -15,7 +15,7 @@ NAME_LIMIT = 50
 DESCRIPTION_LIMIT = 4000
 VARIANT_LIMIT = 24
 NO_VARIANT = "Default Title"
-DERIVED_CODE = re.compile(r"v\d+")
+DERIVED_CODE = re.compile(r"v\d+", re.IGNORECASE)
 
 
 def item_of(
@@ -53,7 +53,7 @@ def code_of(variant: Variant | VariantRef, taken: Mapping[str, str]) -> str:
     derived = f"V{variant.legacy_id}"
     sku = (variant.sku or "").strip()
     owner = taken.get(sku.casefold(), variant.legacy_id)
-    usable = 0 < len(sku) <= CODE_LIMIT and sku == plain(sku) and not DERIVED_CODE.fullmatch(sku.casefold())
+    usable = 0 < len(sku) <= CODE_LIMIT and sku == plain(sku) and not DERIVED_CODE.fullmatch(sku)
     return sku if usable and owner == variant.legacy_id else derived
 
 

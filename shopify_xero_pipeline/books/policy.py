@@ -108,7 +108,7 @@ class TaxRule(TaxPart):
     @property
     def parts(self) -> tuple[TaxPart, ...]:
         """The taxes this rule stands for: one, or those of the combination."""
-        return self.combination or (TaxPart(title=self.title, rate=self.rate),)
+        return self.combination or (self,)
 
 
 class TaxAccount(TaxPart):
@@ -126,7 +126,7 @@ class TaxAccount(TaxPart):
     @property
     def parts(self) -> tuple[TaxPart, ...]:
         """The tax this entry stands for."""
-        return (TaxPart(title=self.title, rate=self.rate),)
+        return (self,)
 
 
 DEFAULT_RATES = (

@@ -10,9 +10,11 @@ UNPRINTABLE = {"Cc", "Cs", "Cn", "Co"}
 
 def plain(text: str | None) -> str:
     """Return text without control characters, trimmed, with single spaces; None gives ''."""
-    spaced = "".join(" " if char.isspace() else char for char in text or "")
-    kept = "".join(char for char in spaced if unicodedata.category(char) not in UNPRINTABLE)
-    return " ".join(kept.split())
+    text = text or ""
+    if not text.isprintable():
+        spaced = "".join(" " if char.isspace() else char for char in text)
+        text = "".join(char for char in spaced if unicodedata.category(char) not in UNPRINTABLE)
+    return " ".join(text.split())
 
 
 def cut(text: str, limit: int, suffix: str = "") -> str:

@@ -11,6 +11,7 @@ from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import differences, parsed
 from shopify_xero_pipeline.changes.known import ARCHIVED, MERGED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
+from shopify_xero_pipeline.changes.shown import filled
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
 
@@ -120,7 +121,7 @@ def _against_stranger(record: AnyRecord, mirror: MirrorRecord) -> Change:
     problem = _not_ours(record, mirror, element)
     if problem:
         return change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
-    return change(Action.ADOPT, record, reason="already in Xero under our key", xero_id=mirror.xero_id)
+    return change(Action.ADOPT, filled(record, element), reason="already in Xero under our key", xero_id=mirror.xero_id)
 
 
 def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:

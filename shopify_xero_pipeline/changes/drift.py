@@ -104,14 +104,15 @@ def _of_a_person(row: MirrorRecord, books: OrderBooks) -> Change:
 def _shown(record: AnyRecord, element: Element) -> Shown:
     """Return what Xero shows, under our names; what an element leaves out is not known and not compared."""
     if isinstance(record, Contact):
-        return _shown_contact(element)
+        return shown_contact(element)
     if isinstance(record, Item):
         sales = element.get("SalesDetails") or {}
         return {"name": element.get("Name"), "unit_price": sales.get("UnitPrice")}
     return _shown_document(element) if isinstance(record, Document) else {}
 
 
-def _shown_contact(element: Element) -> Shown:
+def shown_contact(element: Element) -> Shown:
+    """Return what Xero shows of a Contact, under our names; address fields as `address.city`."""
     shown = {name: element.get(field) for name, field in CONTACT_FIELDS.items()}
     for phone in element.get("Phones") or ():
         if phone.get("PhoneType") == "DEFAULT":
@@ -128,7 +129,7 @@ def _shown_document(element: Element) -> Shown:
         "contact": (element.get("Contact") or {}).get("ContactID"),
         "number": element.get("InvoiceNumber") or element.get("CreditNoteNumber"),
         "reference": element.get("Reference"),
-        "date": _day(element),
+        "date": day_shown(element),
         "currency": element.get("CurrencyCode"),
         "total": element.get("Total"),
         "total_tax": element.get("TotalTax"),
@@ -142,7 +143,7 @@ def _shown_document(element: Element) -> Shown:
     return shown | fields
 
 
-def _day(element: Element) -> str | None:
+def day_shown(element: Element) -> str | None:
     """Read a document's date: `DateString`, else the milliseconds of `Date`, both of them calendar days."""
     if element.get("DateString"):
         return str(element["DateString"])[:10]

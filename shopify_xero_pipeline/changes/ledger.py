@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from shopify_xero_pipeline.books.records import OrderLedger, PostedAllocation, PostedDocument, PostedPlacement
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, CreditNote, Invoice, Payment
 
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 class Stored(Protocol):

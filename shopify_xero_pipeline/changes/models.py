@@ -30,7 +30,7 @@ class Action(StrEnum):
 class FieldDiff(BaseModel):
     """One field that differs, both sides as text."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     field: str
     before: str | None
@@ -40,7 +40,7 @@ class FieldDiff(BaseModel):
 class Change(BaseModel):
     """One line of the plan. `record` is what Xero shall hold; None for an order that is not posted."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     action: Action
     kind: Kind
@@ -59,7 +59,7 @@ class Change(BaseModel):
 class ChangeSet(BaseModel):
     """All changes of one kind on one shop-local day; `payment` change-sets hold Allocations too."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     kind: Kind
     day: date

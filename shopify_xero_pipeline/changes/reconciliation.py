@@ -26,7 +26,7 @@ from shopify_xero_pipeline.changes.xero_movements import (
     shown_postings,
     xero_movements,
 )
-from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 ZERO = Decimal(0)
@@ -113,11 +113,16 @@ class DayReconciliation(BaseModel):
 
 
 class Evidence:
-    """What the mapping, Xero and the list of failures say, indexed by order."""
+    """What the mapping, Xero, the list of failures and the journal's writes under way say, indexed by order."""
 
     def __init__(
-        self, mapped: Iterable[MappedRecord], mirror: Mapping[Kind, Sequence[MirrorRecord]], errors: Iterable[SyncError]
+        self,
+        mapped: Iterable[MappedRecord],
+        mirror: Mapping[Kind, Sequence[MirrorRecord]],
+        errors: Iterable[SyncError],
+        under_way: Iterable[FrozenRecord] = (),
     ) -> None:
+        self.under_way = frozenset((one.kind, one.natural_key) for one in under_way)
         self.mapped: dict[str, list[MappedRecord]] = defaultdict(list)
         for row in mapped:
             if row.order_id:
@@ -263,12 +268,17 @@ def _shown(row: MappedRecord, evidence: Evidence) -> MirrorRecord | None:
 
 
 def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) -> list[tuple[Kind, MirrorRecord]]:
-    ours = {(row.kind, row.xero_id) for row in mapped}
-    return [
-        (kind, row)
-        for kind, row in evidence.marked[order_id]
-        if (kind, row.xero_id) not in ours and row.status not in GONE
-    ]
+    """Return the live records that are not ours; of those that bear the key of a write under way, one is that write."""
+    ours, extra = {(row.kind, row.xero_id) for row in mapped}, []
+    arriving = set(evidence.under_way - {(row.kind, row.natural_key) for row in mapped})
+    for kind, row in evidence.marked[order_id]:
+        if (kind, row.xero_id) in ours or row.status in GONE:
+            continue
+        if (kind, row.natural_key) in arriving:
+            arriving.remove((kind, row.natural_key))
+        else:
+            extra.append((kind, row))
+    return extra
 
 
 def _unequal_records(mapped: Sequence[MappedRecord], evidence: Evidence) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from shopify_xero_pipeline.books.contacts import contact_of, contact_of_order
-from shopify_xero_pipeline.books.items import item_of
+from shopify_xero_pipeline.books.items import DERIVED_CODE, item_of
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
@@ -42,9 +42,11 @@ def items(
 ) -> dict[date, list[Item]]:
     """Return each day's Items: of its products' variants and of the variants its orders name, each once a day.
 
-    A code once given stays; a SKU goes to the first variant that asks for it, every other one gets a code of its own.
+    A code once given stays, whether the mapping says so or Xero shows one that only we give; a SKU goes to the first
+    variant that asks for it, every other one gets a code of its own.
     """
-    codes = {key: row.natural_key for key, row in known.mapped.items()}
+    codes = {row.natural_key[1:]: row.natural_key for row in known.mirror if DERIVED_CODE.fullmatch(row.natural_key)}
+    codes |= {key: row.natural_key for key, row in known.mapped.items()}
     taken = {code.casefold(): key for key, code in codes.items()}
     wanted: dict[date, list[Item]] = {}
     for day in sorted({*products, *orders}):

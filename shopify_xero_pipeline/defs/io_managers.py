@@ -1,13 +1,16 @@
 """Stores what an asset returns as JSON, one file a day, exact decimals as text, on a disk or in a bucket.
 
 An asset returns `{day: value}` and its readers get `{day: value}`, in a run of one day as in a run of a range. Nothing
-here knows what is stored: models come in as pydantic and go out as plain JSON, which the asset that reads it types
-again. Files are readable by their owner alone, as orders carry names and addresses.
+here knows what is stored, but for which assets hold personal data: models come in as pydantic and go out as plain JSON,
+which the asset that reads it types again. Files are readable by their owner alone, in folders that nobody else may
+enter, as orders carry customers' names and addresses.
 """
 
 import json
-from collections.abc import Mapping
-from datetime import date
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,59 @@ import msgspec
 from pydantic import BaseModel
 from upath import UPath
 
+from shopify_xero_pipeline.clock import Clock, SystemClock
+
+PERSONAL = (
+    dg.AssetKey(["shopify", "customers"]),
+    dg.AssetKey(["shopify", "orders"]),
+    dg.AssetKey(["changes", "contacts"]),
+)
+"""The assets that hold personal data. Any run that needs a day of theirs makes it again."""
+
 
 class JsonIOManager(dg.IOManager):
-    """One `<asset key>/<day>.json` below a folder or bucket."""
+    """One `<asset key>/<day>.json` below a folder or bucket.
 
-    def __init__(self, base_path: UPath) -> None:
+    Args:
+        base_path: the folder or bucket.
+        keep: how long days with personal data are kept after they were last written; None for ever.
+        clock: of the machine that dates the files.
+    """
+
+    def __init__(self, base_path: UPath, keep: timedelta | None = None, clock: Clock | None = None) -> None:
         self._base_path = base_path
+        self._keep = keep
+        self._clock = clock or SystemClock()
+
+    def forget(self, before: datetime) -> int:
+        """Delete the days with personal data that were last written before an instant; return how many there were."""
+        old = [path for key in PERSONAL for path in self._days(key) if _written(path) < before.timestamp()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def rewrite(self, key: dg.AssetKey, change: Callable[[Any], Any]) -> int:
+        """Change what is stored of an asset, day by day, and return how many days this changed.
+
+        Args:
+            key: the asset's.
+            change: gets a day's JSON and returns what it shall be; it changes nothing in place.
+        """
+        changed = 0
+        for path in self._days(key):
+            if not path.name.endswith(".json"):
+                path.unlink()  # left by a run that died while it wrote
+                continue
+            before = json.loads(path.read_bytes())
+            after = change(before)
+            if after != before:
+                _write(path, _json(after))
+                changed += 1
+        return changed
+
+    def _days(self, key: dg.AssetKey) -> Iterator[UPath]:
+        folder = self._base_path.joinpath(*key.path)
+        return iter(sorted(folder.iterdir(), key=str)) if folder.is_dir() else iter(())
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write every day's value; all days of the run must be there, so that none is silently left as it was."""
@@ -31,10 +81,10 @@ class JsonIOManager(dg.IOManager):
         expected = set(context.asset_partition_keys)
         if set(by_key) != expected:
             raise ValueError(f"{context.asset_key.to_user_string()} must return each of the days {sorted(expected)}")
+        if self._keep is not None and context.asset_key in PERSONAL:
+            self.forget(self._clock.now() - self._keep)
         for key, value in by_key.items():
-            _write(
-                self._path(context.asset_key, key), msgspec.json.format(msgspec.json.encode(_plain(value)), indent=1)
-            )
+            _write(self._path(context.asset_key, key), _json(_plain(value)))
 
     def load_input(self, context: dg.InputContext) -> dict[date, Any]:
         """Return the plain JSON of each day of the run.
@@ -61,12 +111,31 @@ def _write(path: UPath, content: bytes) -> None:
         path.write_bytes(content)  # a bucket shows an object when it is complete, and knows its own readers
         return
     file = Path(path.path)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = file.with_name(f"{file.name}.partial")
+    _make_folder(file.parent)
+    partial = file.with_name(f"{file.name}.{uuid.uuid4().hex}.partial")  # two runs may write the same day at once
     partial.touch(mode=0o600)
     partial.chmod(0o600)
     partial.write_bytes(content)
     partial.replace(file)
+
+
+def _written(path: UPath) -> float:
+    """Return when a file was last written; one that another run has just deleted counts as new."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return inf
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, all of them for their owner alone; `mkdir` opens those above to everyone."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+
+
+def _json(plain: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(plain), indent=1)
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,9 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
 
+PATIENT = "shopify-xero/patient"
+"""Tag of runs that nobody waits for: in them a failed record rests until its next try is due."""
+
 SYNC = dg.define_asset_job(
     "sync",
     selection=dg.AssetSelection.groups("shopify", "changes", "xero", "books"),

@@ -6,7 +6,8 @@ Dagster's storage.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 
 import dagster as dg
 from upath import UPath
@@ -15,15 +16,18 @@ from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.connections import PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.liveness import alive
 from shopify_xero_pipeline.settings import Settings
 
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
-def bookkeeper_resource(_: dg.InitResourceContext) -> Iterator[Bookkeeper]:
-    """Open a bookkeeper on the environment's settings and close it when the run ends."""
+def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]:
+    """Open a bookkeeper on the environment's settings and close it when the run ends, which is alive until then."""
     bookkeeper = Bookkeeper(Settings.from_environment(os.environ), SystemClock())
+    run, instance = context.run, context.instance
     try:
-        yield bookkeeper
+        with alive(instance, run.run_id) if run is not None and instance is not None else nullcontext():
+            yield bookkeeper
     finally:
         bookkeeper.close()
 
@@ -31,7 +35,8 @@ def bookkeeper_resource(_: dg.InitResourceContext) -> Iterator[Bookkeeper]:
 @dg.io_manager(description="One JSON file a day for each asset, below ASSET_STORAGE.")
 def json_storage(_: dg.InitResourceContext) -> JsonIOManager:
     """Return the IO manager on ASSET_STORAGE."""
-    return JsonIOManager(UPath(Settings.from_environment(os.environ).asset_storage))
+    settings = Settings.from_environment(os.environ)
+    return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.keep_payloads_days))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs.assets.reconciliation import KEY
-from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, SYNC
+from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PATIENT, SYNC
 from shopify_xero_pipeline.defs.partitions import as_ranges, days_between, range_tags
 
 SOON = {"dagster/priority": "10"}
@@ -34,7 +34,8 @@ def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished
 def requests(days: Sequence[date], tick: datetime, tags: dict[str, str]) -> Iterator[dg.RunRequest]:
     """Yield a run for each range of days."""
     for first, last in as_ranges(days):
-        yield dg.RunRequest(run_key=f"{first}..{last}@{tick.isoformat()}", tags={**range_tags(first, last), **tags})
+        tagged = {**range_tags(first, last), PATIENT: "yes", **tags}
+        yield dg.RunRequest(run_key=f"{first}..{last}@{tick.isoformat()}", tags=tagged)
 
 
 def schedules(

@@ -57,6 +57,10 @@ class OffsetClock:
         """Return the shifted instant, in UTC."""
         return self._machine.now() + self._offset
 
+    def elapsed(self) -> float:
+        """Return what the machine's clock counts."""
+        return self._machine.elapsed()
+
     def sleep(self, seconds: float) -> None:
         """Wait as the machine does."""
         self._machine.sleep(seconds)

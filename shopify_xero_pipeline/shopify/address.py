@@ -25,8 +25,8 @@ def admin_address(shop: str, base_url: str | None) -> str:
     """
     if not _SHOP.fullmatch(shop):
         raise SettingError(
-            f"SHOPIFY_SHOP is {shop!r}, which is no shop's permanent domain. Set it to name.myshopify.com, in small "
-            "letters and without https:// (Shopify admin, Settings, Domains)."
+            "SHOPIFY_SHOP is no shop's permanent domain. Set it to name.myshopify.com, in small letters and without "
+            "https:// (Shopify admin, Settings, Domains)."
         )
     if base_url is None:
         return f"https://{shop}"

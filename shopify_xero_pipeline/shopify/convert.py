@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if "pageInfo" in value:
             return [_plain(node) for node in nodes_of(value)]
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _plain(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -6,6 +6,7 @@ stay text, so that a value Shopify adds tomorrow is carried to the books, which 
 failing the extraction.
 """
 
+from collections.abc import Container
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,7 +22,9 @@ def legacy_id(gid: str) -> str:
 class ShopifyModel(BaseModel):
     """Base of all: frozen, camelCase outside, unknown fields ignored."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+    )
 
 
 class Node(ShopifyModel):
@@ -235,6 +238,14 @@ class Customer(Node):
     default_address: Address | None = None
     updated_at: datetime
 
+    def forgotten(self) -> "Customer":
+        """Return the customer with nothing but its id, as Shopify shows one whose data was erased."""
+        return Customer(id=self.id, updated_at=self.updated_at)
+
+    def forgetting(self, customers: Container[str]) -> "Customer":
+        """Return the customer, forgotten if its id (digits) is one of those."""
+        return self.forgotten() if self.legacy_id in customers else self
+
 
 class Company(Node):
     """The company that bought, for B2B orders."""
@@ -286,6 +297,11 @@ class Order(Node):
     agreements: tuple[Agreement, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     refunds: tuple[Refund, ...] = ()
+
+    def forgetting(self, customers: Container[str]) -> "Order":
+        """Return the order, its customer forgotten if its id (digits) is one of those; no other fact changes."""
+        known = self.customer and self.customer.forgetting(customers)
+        return self if known is self.customer else self.model_copy(update={"customer": known})
 
 
 class ChangedOrder(Node):

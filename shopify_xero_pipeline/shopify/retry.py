@@ -13,7 +13,8 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
 
 TRIES_WHEN_UNAVAILABLE = 5
-TRIES_WHEN_THROTTLED = 10
+TRIES_WHEN_THROTTLED = 30
+"""Several jobs may share the limit, and nobody is served in turn; whoever gives up early loses its whole run."""
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -54,13 +55,11 @@ def _enough(state: RetryCallState) -> bool:
 
 @dataclass(frozen=True)
 class _Pause:
-    """What the server asked for, plus full jitter, so that workers that failed together do not return together."""
+    """What the server asked for, plus full jitter that grows, so that those who failed together return apart."""
 
     rng: random.Random
 
     def __call__(self, state: RetryCallState) -> float:
         error = _failure(state)
         asked = error.retry_after if isinstance(error, ShopifyError) else None
-        if asked is not None:
-            return asked + self.rng.uniform(0, FIRST_PAUSE)
-        return self.rng.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))
+        return (asked or 0.0) + self.rng.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))

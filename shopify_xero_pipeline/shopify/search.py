@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead
+from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead, UnexpectedShape
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,16 @@ class Listing:
 
 
 def instant(text: str) -> datetime:
-    """Return the instant an answer spells as `2026-06-15T13:21:43Z`."""
-    return datetime.fromisoformat(text)
+    """Return the instant an answer spells as `2026-06-15T13:21:43Z`.
+
+    Raises:
+        UnexpectedShape: it spells something else, which is not repeated.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise UnexpectedShape("Shopify gives a time that cannot be read. Nothing of the list is used; report this.")
 
 
 def _second(moment: datetime) -> str:

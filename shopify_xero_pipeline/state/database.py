@@ -1,7 +1,7 @@
-"""Opening the state store's database, and the guard that lets only one loader write at a time.
+"""Opening the state store's database, and locks for what only one process at a time may do outside a transaction.
 
 What SQLite and Postgres do differently stands here and nowhere else: which URL is accepted, how durable a commit is,
-how a transaction begins, who holds the guard.
+how a transaction begins, who holds a lock.
 
 On both, a transaction is alone in the store from its first statement to its end, because most of them read and then
 write. On SQLite that is BEGIN IMMEDIATE; a deferred transaction fails at once when another process writes in between.
@@ -18,10 +18,11 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 BUSY_TIMEOUT = 10
@@ -33,18 +34,19 @@ SESSION = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
-    # ... and the guard of a load that waits for Xero must not be taken from it.
+    # ... and a lock that is held while Xero is asked must not be taken from its holder.
     "idle_session_timeout": "0",
 }
 T = TypeVar("T")
+Opened: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
 
 
 class StoreUrlError(ValueError):
     """The URL does not name a store this version can use."""
 
 
-class StoreBusyError(Exception):
-    """Another load is writing to the same store."""
+class HeldError(Exception):
+    """Another process did not let go of a lock within the time given."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,19 @@ class Database:
     Attributes:
         name: its URL for messages, without password and options.
         engine: each transaction it begins is alone in the store, and durable once it is committed.
-        only_writer: holds the right to write for one load; entering raises `StoreBusyError` while another load holds
-            it. It is freed when the process dies, and never stands in the way of transactions.
+        alone: holds a lock by its purpose, for at most one process at a time; entering waits so many whole seconds (of
+            real time) for another holder and then raises `HeldError`. It is freed when its holder's process dies, and
+            never stands in the way of transactions.
     """
 
     name: str
     engine: Engine
-    only_writer: Callable[[], AbstractContextManager[None]]
+    alone: Callable[[str, int], AbstractContextManager[None]]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine, and no server's."""
+        return self.engine.dialect.name == "sqlite"
 
 
 def open_database(url: str) -> Database:
@@ -72,11 +80,11 @@ def open_database(url: str) -> Database:
     parsed = _parsed(url)
     name = parsed.set(query={}).render_as_string()
     try:
-        engine, only_writer = OPENERS[parsed.drivername](parsed)
+        engine, alone = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
         said = " ".join(str(problem.orig if isinstance(problem, DBAPIError) else problem).split())
         raise StoreUrlError(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
-    return Database(name, engine, only_writer)
+    return Database(name, engine, alone)
 
 
 def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
@@ -101,15 +109,10 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _busy(url: URL) -> StoreBusyError:
-    name = Path(str(url.database)).name
-    return StoreBusyError(f"Another load is writing to {name} right now. Let it finish, then start this one again.")
-
-
 # -- SQLite ------------------------------------------------------------------------------------------------------------
 
 
-def _open_sqlite(url: URL) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+def _open_sqlite(url: URL) -> Opened:
     path = Path(str(url.database))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
@@ -121,7 +124,7 @@ def _open_sqlite(url: URL) -> tuple[Engine, Callable[[], AbstractContextManager[
     )
     event.listen(engine, "connect", _make_durable)
     event.listen(engine, "begin", _begin_immediate)
-    return engine, partial(_hold_file, url)
+    return engine, partial(_hold_file, path)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -132,6 +135,7 @@ def _make_durable(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # what was emptied is not left lying in the file
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -139,22 +143,22 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def _hold_file(url: URL) -> Iterator[None]:
+def _hold_file(path: Path, purpose: str, wait: int) -> Iterator[None]:
     """Hold an exclusive transaction on a small file beside the store, never on the store itself."""
-    lock = Path(f"{url.database}.lock")
-    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
+    lock = path.with_name(f"{path.name}.{purpose}.lock")
+    with closing(sqlite3.connect(lock, timeout=wait, isolation_level=None)) as connection:
         lock.chmod(0o600)
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            raise _busy(url) from None
+            raise HeldError(purpose) from None
         yield
 
 
 # -- Postgres ----------------------------------------------------------------------------------------------------------
 
 
-def _open_postgres(url: URL) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+def _open_postgres(url: URL) -> Opened:
     sessions = _postgres_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     wanted = "current_schema(), current_setting('server_encoding'), has_schema_privilege(current_schema(), 'CREATE')"
     with sessions.connect() as connection:
@@ -167,7 +171,7 @@ def _open_postgres(url: URL) -> tuple[Engine, Callable[[], AbstractContextManage
     engine = _postgres_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
     key = _lock_key("transaction", schema)
     event.listen(engine, "begin", lambda connection: _call(connection, "pg_advisory_xact_lock", key))
-    return engine, partial(_hold_session, sessions, _lock_key("load", schema))
+    return engine, partial(_hold_session, sessions, schema)
 
 
 def _postgres_engine(url: URL, **options: Any) -> Engine:
@@ -190,19 +194,33 @@ def _call(connection: Connection, function: str, key: int) -> Any:
 
 
 @contextmanager
-def _hold_session(sessions: Engine, key: int) -> Iterator[None]:
+def _hold_session(sessions: Engine, schema: str, purpose: str, wait: int) -> Iterator[None]:
     """Hold an advisory lock in a session of its own, outside any transaction; the server frees it if we die."""
+    key = _lock_key(purpose, schema)
     with sessions.connect() as connection:
-        if not _call(connection, "pg_try_advisory_lock", key):
-            raise _busy(sessions.url)
+        if not _taken(connection, key, wait):
+            raise HeldError(purpose)
         try:
             yield
         finally:
-            # Said, not left to the end of the session: the server comes to that only after the next load has begun.
+            # Said, not left to the end of the session: the server comes to that only after the next holder has begun.
             _call(connection, "pg_advisory_unlock", key)
 
 
-OPENERS: dict[str, Callable[[URL], tuple[Engine, Callable[[], AbstractContextManager[None]]]]] = {
+def _taken(connection: Connection, key: int, wait: int) -> bool:
+    if wait == 0:
+        return bool(_call(connection, "pg_try_advisory_lock", key))
+    connection.exec_driver_sql(f"SET lock_timeout = '{wait}s'")
+    try:
+        _call(connection, "pg_advisory_lock", key)
+    except OperationalError as problem:
+        if isinstance(problem.orig, LockNotAvailable):
+            return False
+        raise
+    return True
+
+
+OPENERS: dict[str, Callable[[URL], Opened]] = {
     "sqlite": _open_sqlite,
     "postgresql": _open_postgres,
     "postgresql+psycopg": _open_postgres,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
 from shopify_xero_pipeline.state.database import StoreUrlError
-from shopify_xero_pipeline.state.tables import meta, metadata, remembered
+from shopify_xero_pipeline.state.seals import seal_everything
+from shopify_xero_pipeline.state.tables import call, meta, metadata, remembered, token_set
 
 Migration = Callable[[Connection], None]
 
@@ -21,7 +22,24 @@ def _count_what_was_taken_back(connection: Connection) -> None:
     connection.execute(delete(remembered).where(remembered.c.name == "mirror:credit_note"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back,)
+def _seal_rows(connection: Connection) -> None:
+    """Rows bear a hash, batches a lease, failures a next try and a word of dismissal; tokens and calls are kept."""
+    for column in ("owner TEXT NOT NULL DEFAULT ''", "fence INTEGER NOT NULL DEFAULT 0", "lease_until TEXT"):
+        connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column}"))
+    for column in (
+        "payload_hash TEXT NOT NULL DEFAULT ''",
+        "next_try TEXT",
+        "dismissed_at TEXT",
+        "dismissed_because TEXT NOT NULL DEFAULT ''",
+    ):
+        connection.execute(text(f"ALTER TABLE sync_errors ADD COLUMN {column}"))
+    for table in ("entity_mapping", "sync_errors", "operation", "batch", "evidence"):
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
+    metadata.create_all(connection, tables=[token_set, call], checkfirst=False)
+    seal_everything(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows)
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Row(BaseModel):
-    """Base of all rows: frozen."""
+    """Base of all rows: frozen. What does not fit is never quoted: it may be a customer's."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class MappedRecord(Row):
@@ -60,6 +60,10 @@ class SyncError(Row):
     first_failed_at: datetime
     last_failed_at: datetime
     resolved_at: datetime | None = None
+    payload_hash: str = ""
+    next_try: datetime | None = None
+    dismissed_at: datetime | None = None
+    dismissed_because: str = ""
 
 
 class HistoryRow(Row):
@@ -159,7 +163,10 @@ class BatchRequest(Row):
 
 
 class Batch(BatchRequest):
-    """A journalled request. `first_sent_at` is committed before the first byte; it is read back at `not_before`."""
+    """A journalled request. `first_sent_at` is committed before the first byte; it is read back at `not_before`.
+
+    Until `lease_until` it is its owner's alone; `fence` counts who took it, and only the last one may go on with it.
+    """
 
     id: int
     body_hash: str
@@ -167,6 +174,9 @@ class Batch(BatchRequest):
     first_sent_at: datetime | None = None
     not_before: datetime | None = None
     http_status: int | None = None
+    owner: str = ""
+    fence: int = 0
+    lease_until: datetime | None = None
 
 
 class Evidence(Row):
@@ -184,10 +194,12 @@ class Evidence(Row):
 class Verdict(Row):
     """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction.
 
-    `removed`: the record was taken back, so that its mapping and mirror rows go.
+    `found` is the state and the batch in which the operation was read; `removed`: the record was taken back, so that
+    its mapping and mirror rows go.
     """
 
     operation_id: int
+    found: tuple[OperationState, int | None]
     state: OperationState
     outcome: str | None = None
     reason: str = ""

@@ -12,7 +12,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, delete, insert, select, update
 
 from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.privacy import discreet
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.seals import seal
 from shopify_xero_pipeline.state.tables import entity_mapping, remembered, sync_errors, xero_mirror
 
 R = TypeVar("R", MappedRecord, MirrorRecord)
@@ -30,17 +32,30 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
             ids = [row.shopify_id for row in some]
             connection.execute(delete(table).where(table.c.kind == kind, table.c.shopify_id.in_(ids)))
             connection.execute(insert(table), [row.model_dump() for row in some])
+            seal(connection, table, table.c.kind == kind, table.c.shopify_id.in_(ids))
             resolve_errors(connection, kind, ids, at)
 
 
-def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> None:
-    """Write mirror rows, each in place of what was there under its Xero id; the last of equals counts."""
-    table = xero_mirror
-    for kind, same in _by_kind(records).items():
-        newest = {row.xero_id: row.model_dump() for row in same}
+def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set[str]:
+    """Write mirror rows, each in place of what was there under its Xero id; the last of equals counts.
+
+    What was read before another process read something newer of the same record is left out.
+
+    Returns:
+        The Xero ids of those written.
+    """
+    table, written = xero_mirror, set[str]()
+    for kind, same in _by_kind(discreet(connection, records)).items():
+        newest = {row.xero_id: row for row in same}
         for some in chunks(newest):
-            connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
-            connection.execute(insert(table), [newest[xero_id] for xero_id in some])
+            mine = (table.c.kind == kind, table.c.xero_id.in_(some))
+            known = {row.xero_id: row.updated_at for row in connection.execute(select(table).where(*mine))}
+            fresh = [key for key in some if key not in known or known[key] <= newest[key].updated_at]
+            connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(fresh)))
+            if fresh:
+                connection.execute(insert(table), [newest[key].model_dump() for key in fresh])
+            written |= {*fresh}
+    return written
 
 
 def write_error(connection: Connection, error: SyncError) -> None:
@@ -53,6 +68,7 @@ def write_error(connection: Connection, error: SyncError) -> None:
         values["first_failed_at"] = earlier["first_failed_at"]
     connection.execute(delete(table).where(*same))
     connection.execute(insert(table).values(values))
+    seal(connection, table, *same)
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:
@@ -61,6 +77,7 @@ def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[st
     for some in chunks(shopify_ids):
         still_open = (table.c.kind == kind, table.c.shopify_id.in_(some), table.c.resolved_at.is_(None))
         connection.execute(update(table).where(*still_open).values(resolved_at=at))
+        seal(connection, table, table.c.kind == kind, table.c.shopify_id.in_(some))
 
 
 def resolve_errors_except(
@@ -85,11 +102,12 @@ def write_remembered(connection: Connection, name: str, text: str, at: datetime)
     connection.execute(insert(remembered).values(name=name, text=text, at=at))
 
 
-def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str]) -> None:
-    """Delete mirror rows of one kind that a complete listing no longer shows."""
+def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], began: datetime | None) -> None:
+    """Delete mirror rows of one kind that a complete listing, begun then, no longer shows; newer ones stay."""
     table = xero_mirror
     shown = set(keep)
-    known = connection.scalars(select(table.c.xero_id).where(table.c.kind == kind)).all()
+    older = (table.c.kind == kind, *([] if began is None else [table.c.updated_at <= began]))
+    known = connection.scalars(select(table.c.xero_id).where(*older)).all()
     for some in chunks(xero_id for xero_id in known if xero_id not in shown):
         connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
 

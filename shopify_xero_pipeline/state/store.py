@@ -4,16 +4,23 @@ Reading and plain writing stand here; the exactly-once journal stands in `journa
 Every method is one short transaction; none is ever open while something waits for the network.
 """
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+import os
+import platform
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Select, Table, delete, insert, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import rows
-from shopify_xero_pipeline.state.database import chunks, open_database
+from shopify_xero_pipeline.state import faults, privacy, rows, verification
+from shopify_xero_pipeline.state.calls import SharedCalls
+from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.database import Database, StoreUrlError, chunks, open_database
+from shopify_xero_pipeline.state.failed import FailedRecords
+from shopify_xero_pipeline.state.invariants import Finding, findings
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.records import (
@@ -24,20 +31,26 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
+from shopify_xero_pipeline.state.seals import StoreDamagedError, sound
 from shopify_xero_pipeline.state.tables import (
+    SEALED,
     entity_mapping,
+    metadata,
     operation,
     remembered,
     sync_errors,
     sync_history,
     xero_mirror,
 )
+from shopify_xero_pipeline.state.witness import Witness
+from shopify_xero_pipeline.state.witness_file import SUFFIX, WitnessFile
 
 NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK)
 MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
 DOCUMENTS = ("invoice", "credit_note")
 CARRIER, CARRIED = "credit_note", "allocation"
 TAKEN_BACK = "delete"
+LOCKED_FOR = 10
 
 
 class StateStore:
@@ -47,22 +60,31 @@ class StateStore:
         url: `sqlite:///path/to/state.db`, created with its folder and readable by its owner alone, or
             `postgresql://user:password@host/database`, in which the tables are created.
         clock: stamps the rows.
+        witnesses: the folder of the files that witness what was sent (`witness.py`); by default an SQLite file's own
+            folder, and none for Postgres.
 
     Raises:
         StoreUrlError: the URL is of another form, or what it names cannot be used as a state store.
         StoreTooNewError: the store was written by a newer version of this project.
+        StoreDamagedError: its file is damaged, as far as a quick look shows.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._database = open_database(url)
+    def __init__(self, url: str, clock: Clock, witnesses: Path | None = None) -> None:
+        self._database = _opened(url, witnesses)
         self._clock = clock
         self._engine = self._database.engine
+        self._verified = False
+        faults.tell(self._engine, self.name)
         try:
+            verification.quick_check(self._engine)
             migrate(self._engine)
+            self.witness = Witness(self._engine, self._witness_file(witnesses), clock, needed=self._database.is_file)
         except BaseException:
             self.close()
             raise
-        self.journal = Journal(self._engine, clock)
+        self.failed = FailedRecords(self._engine, clock)
+        self.calls = SharedCalls(self._engine, clock)
+        self.journal = Journal(self._engine, clock, f"process {os.getpid()} on {platform.node()}", self.witness)
 
     @property
     def name(self) -> str:
@@ -73,9 +95,37 @@ class StateStore:
         """Close the database."""
         self._engine.dispose()
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Hold the right to be the only loader; entering it raises `StoreBusyError` while another one holds it."""
-        return self._database.only_writer()
+    def verify(self) -> None:
+        """Look over everything that is stored, once: before a load, and before anything is sent.
+
+        Raises:
+            StoreDamagedError: something does not say what was written there.
+        """
+        if not self._verified:
+            verification.verify(self._engine)
+            self._verified = True
+
+    def take_over(self, keepsakes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Write rows that another store kept, by table, where this one has none of their keys."""
+        for name, found in keepsakes.items():
+            table = metadata.tables[name]
+            (key,) = table.primary_key
+            with self._engine.begin() as connection:
+                known = {*connection.scalars(select(key))}
+                if new := [dict(row) for row in found if row[key.name] not in known]:
+                    connection.execute(insert(table), new)
+
+    def _witness_file(self, folder: Path | None) -> WitnessFile:
+        url, alone = self._engine.url, partial(self._database.alone, "witness", LOCKED_FOR)
+        if self._database.is_file:
+            path = Path(str(url.database))
+            return WitnessFile(folder or path.parent, path.name, "", alone)
+        where = f"{url.host} {url.port} {url.database} {url.query.get('options', '')}"
+        return WitnessFile(folder, f"postgres-{digest(where)[:12]}", digest(platform.node())[:12], alone)
+
+    def findings(self) -> list[Finding]:
+        """Return what must be true of the store, and what breaks it."""
+        return findings(self._engine, self._clock.now())
 
     # -- mapping -------------------------------------------------------------------------------------------------------
 
@@ -98,7 +148,7 @@ class StateStore:
         """Return the mapping rows of every document, payment and allocation of these orders, in posting order."""
         table, found = entity_mapping, []
         for some in chunks(order_ids):
-            found += self._rows(select(table).where(table.c.order_id.in_(some)))
+            found += self._sound(table, select(table).where(table.c.order_id.in_(some)))
         return sorted(
             (MappedRecord.model_validate(row) for row in found), key=lambda row: (row.posted_at, row.natural_key)
         )
@@ -115,19 +165,19 @@ class StateStore:
             wanted = is_document | operation.c.state.in_(MAYBE_WRITTEN)
             mine = (operation.c.order_id.in_(some), operation.c.verb != TAKEN_BACK, wanted)
             query = select(operation).where(*mine).order_by(operation.c.id)
-            found += self._rows(query)
+            found += self._sound(operation, query)
         return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in found]
 
     # -- failures and history ------------------------------------------------------------------------------------------
 
     def errors(self, open_only: bool = True, days: Collection[date] | None = None) -> list[SyncError]:
-        """Return failed records, oldest failure first; by default those that are still failed, on all days."""
+        """Return failed records, oldest failure first; by default those neither resolved nor dismissed, on all days."""
         query = select(sync_errors).order_by(sync_errors.c.first_failed_at, sync_errors.c.shopify_id)
         if open_only:
-            query = query.where(sync_errors.c.resolved_at.is_(None))
+            query = query.where(sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None))
         if days is not None:
             query = query.where(sync_errors.c.partition.in_(list(days)))
-        return [SyncError.model_validate(row) for row in self._rows(query)]
+        return [SyncError.model_validate(row) for row in self._sound(sync_errors, query)]
 
     def resolve_errors(self, kind: str, shopify_ids: Collection[str]) -> None:
         """Mark failures of these records as resolved, because they turned out to be in Xero as wanted."""
@@ -156,7 +206,9 @@ class StateStore:
     def unfinished_days(self) -> set[date]:
         """Return days with writes still planned, under way or unclear, or with failures worth trying again."""
         waiting = select(operation.c.partition).where(operation.c.state.in_(NOT_YET_WRITTEN))
-        failed = select(sync_errors.c.partition).where(sync_errors.c.retryable, sync_errors.c.resolved_at.is_(None))
+        failed = select(sync_errors.c.partition).where(
+            sync_errors.c.retryable, sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None)
+        )
         with self._engine.begin() as connection:
             return {*connection.scalars(waiting), *connection.scalars(failed)}
 
@@ -171,6 +223,14 @@ class StateStore:
         """Return what Xero last showed under these Xero ids."""
         found = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
         return {row["xero_id"]: MirrorRecord.model_validate(row) for row in found}
+
+    def unmapped(self, kinds: Collection[str]) -> list[MirrorRecord]:
+        """Return what Xero last showed of these kinds and the mapping does not know, people's own records among it."""
+        mirror, mapping = xero_mirror, entity_mapping
+        same = (mirror.c.kind == mapping.c.kind) & (mirror.c.xero_id == mapping.c.xero_id)
+        unknown = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
+        query = select(mirror).outerjoin(mapping, same).where(*unknown).order_by(*mirror.primary_key)
+        return [MirrorRecord.model_validate(row) for row in self._sound(mirror, query)]
 
     def update_mirror(
         self,
@@ -192,11 +252,11 @@ class StateStore:
         """
         with self._engine.begin() as connection:
             if complete:
-                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records])
-            rows.write_mirror(connection, records)
+                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], swept_at)
+            written = rows.write_mirror(connection, records)
             if kind == CARRIER:
-                rows.drop_carried(connection, CARRIED, [record.xero_id for record in records])
-                rows.write_mirror(connection, carried)
+                rows.drop_carried(connection, CARRIED, written)
+                rows.write_mirror(connection, [one for one in carried if one.reference in written])
             if swept_at is not None:
                 rows.write_remembered(connection, f"mirror:{kind}", "swept", swept_at)
 
@@ -217,6 +277,31 @@ class StateStore:
         found = self._rows(select(remembered).where(remembered.c.name == name))
         return (found[0]["text"], found[0]["at"]) if found else None
 
+    # -- privacy -------------------------------------------------------------------------------------------------------
+
+    def forget_payloads(self, before: datetime) -> int:
+        """Empty the payloads of what was settled before an instant and return how many there were."""
+        return privacy.forget_payloads(self._engine, before)
+
+    def redact_contact(self, shopify_id: str, payload: str) -> dict[str, int]:
+        """Empty what is kept of a Contact, for good, and return how many rows of which table; see `privacy.py`.
+
+        Raises:
+            ContactOnItsWayError: a write of it is under way; nothing was changed.
+        """
+        with self._engine.begin() as connection:
+            return privacy.redact_contact(connection, shopify_id, payload, self._clock.now())
+
+    def note_redaction(self, shopify_id: str, told: Mapping[str, object]) -> None:
+        """Write down what became of a redaction; nothing personal may be among it."""
+        with self._engine.begin() as connection:
+            privacy.write_note(connection, shopify_id, told, self._clock.now())
+
+    def redacted(self) -> dict[str, dict[str, Any]]:
+        """Return the notes of all redacted Contacts by Shopify id."""
+        with self._engine.begin() as connection:
+            return privacy.redacted(connection)
+
     # ------------------------------------------------------------------------------------------------------------------
 
     def _select(
@@ -224,9 +309,24 @@ class StateStore:
     ) -> list[dict[str, Any]]:
         query = select(table).where(table.c.kind == kind).order_by(*table.primary_key)
         if values is None:
-            return self._rows(query)
-        return [row for some in chunks(values) for row in self._rows(query.where(column.in_(some)))]
+            return self._sound(table, query)
+        return [row for some in chunks(values) for row in self._sound(table, query.where(column.in_(some)))]
+
+    def _sound(self, table: Table, query: Select[Any]) -> list[dict[str, Any]]:
+        found = self._rows(query)
+        return sound(table, found) if table in SEALED else found
 
     def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         with self._engine.begin() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _opened(url: str, witnesses: Path | None) -> Database:
+    """Open a database; a file that is none is a damaged store of ours where a witness of it stands."""
+    try:
+        return open_database(url)
+    except StoreUrlError:
+        path = Path(url.removeprefix("sqlite:///"))
+        if url.startswith("sqlite:") and ((witnesses or path.parent) / f"{path.name}{SUFFIX}").exists():
+            raise StoreDamagedError("its file cannot be read as a database") from None
+        raise

@@ -61,6 +61,12 @@ class Day(TypeDecorator[date]):
 
 metadata = MetaData()
 
+
+def seal() -> Column[str]:
+    """Return the column that holds the hash of all others, by which a damaged row is known (`seals.py`)."""
+    return Column("row_hash", Words, nullable=False, server_default="")
+
+
 meta = Table("meta", metadata, Column("name", Words, primary_key=True), Column("value", Words, nullable=False))
 
 entity_mapping = Table(
@@ -76,6 +82,7 @@ entity_mapping = Table(
     Column("partition", Day, nullable=False),
     Column("run_id", Words, nullable=False),
     Column("posted_at", Instant, nullable=False),
+    seal(),
     UniqueConstraint("kind", "xero_id"),
 )
 
@@ -96,6 +103,11 @@ sync_errors = Table(
     Column("first_failed_at", Instant, nullable=False),
     Column("last_failed_at", Instant, nullable=False),
     Column("resolved_at", Instant),
+    Column("payload_hash", Words, nullable=False, server_default=""),
+    Column("next_try", Instant),
+    Column("dismissed_at", Instant),
+    Column("dismissed_because", Words, nullable=False, server_default=""),
+    seal(),
 )
 
 sync_history = Table(
@@ -136,6 +148,7 @@ operation = Table(
     Column("correlation_id", Words),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    seal(),
     Index("operation_of_record", "kind", "shopify_id", "id"),
 )
 
@@ -168,6 +181,10 @@ batch = Table(
     Column("reason", Words, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("owner", Words, nullable=False, server_default=""),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_until", Instant),
+    seal(),
 )
 
 evidence = Table(
@@ -181,6 +198,7 @@ evidence = Table(
     Column("how", Words, nullable=False),
     Column("hits", Integer, nullable=False),
     Column("fingerprint", Words, nullable=False),
+    seal(),
 )
 
 xero_mirror = Table(
@@ -203,3 +221,28 @@ remembered = Table(
     Column("text", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )
+
+token_set = Table(
+    "token_set",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("access", Words, nullable=False),
+    Column("refresh", Words, nullable=False),
+    Column("previous_refresh", Words, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("refreshed_at", Instant, nullable=False),
+    Column("refresh_started_at", Instant),
+    Column("verified_at", Instant),
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", Instant, nullable=False, index=True),
+    Column("ended_at", Instant),
+)
+
+SEALED = (entity_mapping, sync_errors, operation, batch, evidence)
+"""The tables whose rows bear a hash."""

@@ -1,29 +1,33 @@
-"""Signing in to Xero with a custom connection: client id and secret give an access token, kept in memory and renewed.
+"""Signing in to Xero: the token endpoint, and the token of a custom connection, for which client id and secret do.
 
-Only the token and the two hosts belong here. Credentials go to `identity.xero.com` and to nowhere else; another address
+Only the hosts, the asking and what is kept in memory belong here; a token for which a person gave consent is kept in
+the state store and stands in `consent.py`. Credentials go to `identity.xero.com` and to nowhere else; another address
 is accepted for a sandbox only, and only on this machine.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.tokens import renew_at
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
 
 API_HOST = "https://api.xero.com"
 IDENTITY_HOST = "https://identity.xero.com"
+LOGIN_HOST = "https://login.xero.com"
 SCOPES = "accounting.contacts accounting.invoices accounting.payments accounting.settings.read"
-RENEW_BEFORE = timedelta(minutes=5)
 ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
 class XeroCredentials:
-    """A custom connection's credentials. `tenant_id` is only needed by apps that serve several organisations."""
+    """An app's credentials. A custom connection needs no `tenant_id`; an app for PKCE has no secret."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -31,51 +35,73 @@ class XeroCredentials:
     scopes: str = SCOPES
 
 
-class Token:
-    """An access token, renewed before it lapses; a custom connection has no refresh token (Xero fact sheet 1)."""
+@dataclass(frozen=True)
+class Grant:
+    """What the sign-in service gave; a custom connection gets no refresh token (Xero fact sheet 1). Instants in UTC."""
 
-    def __init__(self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock) -> None:
-        self._credentials = credentials
-        self._http = http
-        self._url = f"{host}/connect/token"
-        self._clock = clock
-        self._access = ""
-        self._renew_at: datetime | None = None
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    given_at: datetime
+    expires_at: datetime
+
+
+class GrantRefusedError(Exception):
+    """The sign-in service refused; `word` is OAuth's, such as invalid_grant."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+class AccessToken(Protocol):
+    """What signs calls in, whichever way it is got."""
 
     def headers(self) -> dict[str, str]:
         """Return the headers that sign a call in, with a token that is good for some minutes more."""
-        if self._renew_at is None or self._clock.now() >= self._renew_at:
-            self.renew()
-        tenant = {"xero-tenant-id": self._credentials.tenant_id} if self._credentials.tenant_id else {}
-        return {"Authorization": f"Bearer {self._access}", **tenant}
+        ...
 
     def renew(self) -> None:
-        """Get a new token.
+        """Get another token, because the present one was refused."""
+        ...
+
+    def worked(self) -> None:
+        """Take note that a call with the present token was answered."""
+        ...
+
+
+class Identity:
+    """The token endpoint of the sign-in service, asked as one app; an app without a secret names itself in the form."""
+
+    def __init__(self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock) -> None:
+        self.credentials = credentials
+        self._http = http
+        self._url = f"{host}/connect/token"
+        self._clock = clock
+
+    def ask(self, form: Mapping[str, str]) -> Grant:
+        """Ask for a token, a few times if no usable answer comes.
 
         Raises:
-            XeroSignInError: Xero does not accept the credentials or the scopes.
-            XeroUnavailableError: the sign-in service gave no usable answer.
+            GrantRefusedError: Xero says no.
+            XeroUnavailableError: the service gave no usable answer.
         """
-        answer = self._asked()
+        asked_at = self._clock.now()
+        answer = self._asked(form)
         if answer.status_code in (400, 401, 403):
-            raise XeroSignInError(
-                f"Xero does not accept the credentials ({_word(answer)}). Check XERO_CLIENT_ID and "
-                "XERO_CLIENT_SECRET, and that the custom connection is authorised with the scopes "
-                f"{self._credentials.scopes}."
-            )
+            raise GrantRefusedError(_word(answer))
         try:
             found = answer.json() if answer.status_code == 200 else {}
-            self._access = str(found["access_token"])
-            lifetime = timedelta(seconds=int(found["expires_in"]))
+            expires_at = asked_at + timedelta(seconds=int(found["expires_in"]))
+            return Grant(str(found["access_token"]), str(found.get("refresh_token", "")), asked_at, expires_at)
         except (ValueError, KeyError, TypeError):
             raise XeroUnavailableError(
                 f"Xero's sign-in service gave no usable answer (status {answer.status_code}). Try again later."
             ) from None
-        self._renew_at = self._clock.now() + max(lifetime - RENEW_BEFORE, lifetime / 2)
 
-    def _asked(self) -> httpx.Response:
-        form = {"grant_type": "client_credentials", "scope": self._credentials.scopes}
-        account = (self._credentials.client_id, self._credentials.client_secret)
+    def _asked(self, form: Mapping[str, str]) -> httpx.Response:
+        app = (self.credentials.client_id, self.credentials.client_secret)
+        account = app if app[1] else httpx.USE_CLIENT_DEFAULT
+        form = dict(form) if app[1] else {**form, "client_id": app[0]}
         answer: httpx.Response | None = None
         for attempt in range(ATTEMPTS):
             try:
@@ -88,6 +114,51 @@ class Token:
         if answer is None:
             raise XeroUnavailableError("Xero's sign-in service cannot be reached. Check the network and try again.")
         return answer
+
+
+class Token:
+    """A custom connection's access token, kept in memory and asked for anew before it lapses."""
+
+    def __init__(self, identity: Identity, clock: Clock) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._grant: Grant | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that sign a call in, with a token that is good for some minutes more."""
+        grant = self._grant
+        if grant is None or self._clock.now() >= renew_at(grant.given_at, grant.expires_at):
+            grant = self._asked()
+        return signed(grant.access, self._identity.credentials.tenant_id)
+
+    def renew(self) -> None:
+        """Get a new token.
+
+        Raises:
+            XeroSignInError: Xero does not accept the credentials or the scopes.
+            XeroUnavailableError: the sign-in service gave no usable answer.
+        """
+        self._asked()
+
+    def worked(self) -> None:
+        """Take note of nothing: a custom connection can always ask for another token."""
+
+    def _asked(self) -> Grant:
+        scopes = self._identity.credentials.scopes
+        try:
+            self._grant = self._identity.ask({"grant_type": "client_credentials", "scope": scopes})
+        except GrantRefusedError as refused:
+            raise XeroSignInError(
+                f"Xero does not accept the credentials ({refused.word}). Check XERO_CLIENT_ID and "
+                f"XERO_CLIENT_SECRET, and that the custom connection is authorised with the scopes {scopes}."
+            ) from None
+        return self._grant
+
+
+def signed(access: str, tenant_id: str | None) -> dict[str, str]:
+    """Return the headers of a call with this token, to this organisation where one has to be named."""
+    tenant = {"xero-tenant-id": tenant_id} if tenant_id else {}
+    return {"Authorization": f"Bearer {access}", **tenant}
 
 
 def host_of(base_url: str | None, default: str) -> str:

@@ -15,10 +15,13 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.canonical import exact
-from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, Token, XeroCredentials, host_of
+from shopify_xero_pipeline.state.calls import Calls
+from shopify_xero_pipeline.state.canonical import digest, exact
+from shopify_xero_pipeline.state.tokens import TokenSets
+from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
+from shopify_xero_pipeline.xero.consent import access_token
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.limits import LONGEST_WAIT, Pacer, retry_after
+from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, retry_after
 
 logger = logging.getLogger("shopify_xero_pipeline.xero")
 
@@ -26,7 +29,6 @@ DEADLINE = timedelta(seconds=30)
 LONGEST_ANSWER = 64_000_000
 READ_ATTEMPTS = 6
 PAGE_SIZE = 1_000
-SHORT_BACK_OFF = 4.0
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,26 @@ class Answer:
 
 
 class _TryAgain(Exception):  # noqa: N818
-    """A read got no usable answer; `pause` is how long Xero asked to wait."""
+    """A read got no usable answer; `limited`: Xero's limits decide when the next one may leave."""
 
-    def __init__(self, message: str, pause: float | None = None) -> None:
+    def __init__(self, message: str, *, limited: bool = False) -> None:
         super().__init__(message)
-        self.pause = pause
+        self.limited = limited
 
 
 class XeroClient:
     """One organisation of Xero.
 
     Args:
-        credentials: of a custom connection.
+        credentials: of the app.
         clock: paces, dates and times out.
         base_url: of a sandbox on this machine; None for Xero itself.
         identity_url: of the sandbox's sign-in service; by default the same as `base_url`.
         transport: replaces the network, for tests and the sandbox in process.
         rng: draws the jitter of retries.
+        tokens: where a person's consent is kept; None for a custom connection.
+        calls: the record by which several processes keep Xero's limits together, `StateStore.calls`; without it the
+            client reckons with its own calls only.
 
     Raises:
         XeroSettingsError: a URL is not on this machine.
@@ -86,6 +91,8 @@ class XeroClient:
         identity_url: str | None = None,
         transport: httpx.BaseTransport | None = None,
         rng: random.Random | None = None,
+        tokens: TokenSets | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
@@ -97,8 +104,9 @@ class XeroClient:
             trust_env=False,
             headers={"Accept": "application/json", "User-Agent": "shopify-xero-pipeline"},
         )
-        self._token = Token(credentials, self._http, host_of(identity_url or base_url, IDENTITY_HOST), clock)
-        self._pacer = Pacer(clock)
+        identity = host_of(identity_url or base_url, IDENTITY_HOST)
+        self._token = access_token(credentials, self._http, identity, clock, tokens)
+        self._pacer = Pacer(calls or Calls(clock), clock, self._rng, _mark(credentials))
         self.calls = 0
 
     def close(self) -> None:
@@ -156,13 +164,19 @@ class XeroClient:
             page += 1
 
     def ready(self) -> None:
-        """Wait until a write may leave at once: a call is free, the token is good.
+        """Wait until a write may leave at once: the token is good, and a place among the calls is kept for it.
 
         Raises:
             DayBudgetSpent: only the reserve of today's calls is left.
+            XeroDeniedError: Xero denied a call lately, and it is not yet time to try again.
         """
         self._token.headers()
-        self._pacer.wait(reserve=False)
+        self._pacer.hold()
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether calls failed so seldom lately that the last one may be tried again."""
+        return self._pacer.may_retry
 
     def write(self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None]) -> Answer:
         """Send a write once; only if the token has lapsed, and nothing was executed, the same bytes go out again.
@@ -177,39 +191,48 @@ class XeroClient:
         Raises:
             httpx.RequestError: no whole answer came; the write may have been executed.
             TooLate: the guard refused.
+            DayBudgetSpent: no call is left today; nothing was sent.
+            XeroDeniedError: Xero denied a call lately, and it is not yet time to try again; nothing was sent.
         """
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return self._signed(method, path, headers=headers, body=body, guard=guard, reserve=True)
+        return self._signed(method, path, headers=headers, body=body, guard=guard)
 
     def pause(self, answer: Answer | None, attempt: int) -> float:
         """Return how long to wait before the next attempt: what Xero asks for, else full jitter that grows."""
         asked = retry_after(answer.headers) if answer else None
         if asked is not None:
             return float(asked)
-        return self._rng.uniform(0, min(20.0, SHORT_BACK_OFF * 2**attempt))
+        return self._rng.uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.pause if isinstance(error, _TryAgain) else None
-        return asked if asked is not None else self.pause(None, state.attempt_number - 1)
+        if isinstance(error, _TryAgain) and error.limited:
+            return 0.0
+        return self.pause(None, state.attempt_number - 1)
 
     def _read(self, path: str, params: dict[str, str], headers: dict[str, str]) -> dict[str, Any]:
         try:
-            answer = self._signed("GET", path, headers=headers, params=params, guard=_no_guard, reserve=True)
+            answer = self._signed("GET", path, headers=headers, params=params, guard=_no_guard)
         except httpx.RequestError as error:
-            raise _TryAgain(f"no answer ({type(error).__name__})") from None
+            raise self._failed(f"no answer ({type(error).__name__})", path) from None
         if answer.status == 304:
             return {}
         if answer.status == 429:
-            pause = retry_after(answer.headers)
-            raise _TryAgain("limit reached", 0.0 if pause is not None and pause <= LONGEST_WAIT else None)
+            raise _TryAgain("limit reached", limited=True)
         if answer.status >= 500:
-            raise _TryAgain(f"status {answer.status}")
+            raise self._failed(f"status {answer.status}", path)
         refuse(answer, f"GET {path}")
         try:
             return answer.parsed()
         except ValueError:
             raise _TryAgain("the answer was not JSON") from None
+
+    def _failed(self, what: str, path: str) -> Exception:
+        if self.may_retry:
+            return _TryAgain(what)
+        return XeroUnavailableError(
+            f"Reading {path} failed: {what}. So much failed lately that it is not asked again now. Try again later."
+        )
 
     def _signed(
         self,
@@ -218,23 +241,44 @@ class XeroClient:
         *,
         headers: Mapping[str, str],
         guard: Callable[[], None],
-        reserve: bool,
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
-        answer: Answer | None = None
-        for _ in range(2):
+        for once_more in (True, False):
             signed = {**headers, **self._token.headers()}
-            self._pacer.wait(reserve=reserve)
-            guard()
             answer = self._exchange(method, path, signed, body, params, guard)
-            if answer.status != 401 or "insufficent_scope" in answer.headers.get("www-authenticate", ""):
+            lapsed = answer.status == 401 and "insufficent_scope" not in answer.headers.get("www-authenticate", "")
+            if not (lapsed and once_more):
                 break
             self._token.renew()
-        assert answer is not None
+        if answer.status == 403 or (answer.status == 401 and method != "GET"):
+            self._pacer.denied(answer.status)
         return answer
 
     def _exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        params: Mapping[str, str] | None,
+        guard: Callable[[], None],
+    ) -> Answer:
+        """Send once, entered in the record of calls before and after. A call cut off by a crash stays open in it."""
+        writes = method != "GET"
+        call = self._pacer.start(writes=writes, reserve=True)
+        try:
+            answer = self._sent(method, path, headers, body, params, guard)
+        except Exception as error:
+            self._pacer.end(call, lost=isinstance(error, httpx.RequestError))
+            raise
+        self._pacer.answered(call, answer.status, answer.headers, writes=writes)
+        if answer.status < 400:
+            self._token.worked()
+        logger.debug("%s %s: %s %s", method, path.split("?")[0], answer.status, answer.correlation_id or "")
+        return answer
+
+    def _sent(
         self,
         method: str,
         path: str,
@@ -247,21 +291,20 @@ class XeroClient:
             if event == "http11.send_request_headers.started":
                 guard()
 
+        guard()
         deadline = self._clock.now() + DEADLINE
-        self._pacer.sent()
         self.calls += 1
         extensions = {"trace": trace}
         stream = self._http.stream(
             method, self._base + path, headers=headers, content=body, params=params or None, extensions=extensions
         )
         with stream as response:
-            answer = Answer(response.status_code, dict(response.headers), self._body(response, deadline))
-        self._pacer.answered(answer.headers)
-        logger.debug("%s %s: %s %s", method, path.split("?")[0], answer.status, answer.correlation_id or "")
-        return answer
+            return Answer(response.status_code, dict(response.headers), self._body(response, deadline))
 
     def _body(self, response: httpx.Response, deadline: datetime) -> bytes:
         """Read a whole body within the deadline and a size, so that a slow drip or a huge answer ends as no answer."""
+        if "," in response.headers.get("content-encoding", ""):  # unpacked twice, a few bytes may be gigabytes at once
+            raise httpx.DecodingError("the answer was compressed more than once")
         parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
@@ -292,6 +335,12 @@ def refuse(answer: Answer, call: str) -> None:
         )
     if 400 <= answer.status < 500:
         raise XeroRefusedError(f"Xero refused {call} ({answer.status}).", correlation_id=named)
+
+
+def _mark(credentials: XeroCredentials) -> str:
+    """Return a short hash that tells credentials apart and gives none of them away."""
+    parts = (credentials.client_id, credentials.client_secret, credentials.tenant_id or "", credentials.scopes)
+    return digest("/".join(parts))[:12]
 
 
 def _no_guard() -> None:

@@ -67,20 +67,29 @@ class Delivery:
         self._clock = clock
 
     def send(self, batch: Batch) -> Reply:
-        """Send a batch, the first time or once more after a stop, until it is answered or may not be sent any more."""
+        """Send a batch, the first time or once more after a stop, until it is answered or may not be sent any more.
+
+        Raises:
+            FenceLostError: another process has taken the batch over.
+            StoreReplacedError: another store took the place of this one; nothing was sent.
+            StoreUnwritableError: what is about to be sent cannot be written down; nothing was sent.
+        """
         maybe_executed = batch.state is not BatchState.INTENT
         if not maybe_executed:
-            batch = self._journal.mark_sent(batch.id)
-        attempt = 0
+            batch = self._journal.mark_sent(batch)
+        self._journal.witness.sent(batch)
+        began, attempt = self._clock.elapsed(), 0
         while True:
-            reply = self._attempt(batch)
+            reply = self._attempt(batch, began)
             if reply.fate is Fate.ANSWERED:
                 return reply
             maybe_executed |= reply.fate is Fate.UNKNOWN
             pause = self._client.pause(reply.answer, attempt)
-            if not reply.again or not self.replayable(batch, timedelta(seconds=pause)):
+            again = reply.again and (self._client.may_retry or reply.fate is Fate.BUSY)
+            if not again or not self.replayable(batch, timedelta(seconds=pause)):
                 break
             logger.info("batch %d: %s; sent again in %.0f s", batch.id, reply.reason, pause)
+            self._journal.keep(batch, timedelta(seconds=pause))
             self._clock.sleep(pause)
             attempt += 1
         if maybe_executed and reply.fate is not Fate.MISUSED_KEY:
@@ -93,16 +102,17 @@ class Delivery:
         first = batch.first_sent_at
         return first is not None and first <= now and now + pause + DEADLINE <= first + REPLAY_HORIZON
 
-    def _attempt(self, batch: Batch) -> Reply:
+    def _attempt(self, batch: Batch, began: float) -> Reply:
         def guard() -> None:
             now, first = self._clock.now(), batch.first_sent_at
-            if first is None or not first <= now <= first + REPLAY_HORIZON:
+            slept = self._clock.elapsed() - began > REPLAY_HORIZON.total_seconds()
+            if slept or first is None or not first <= now <= first + REPLAY_HORIZON:
                 raise TooLate(f"batch {batch.id} may not be sent any more")
 
         try:
             answer = self._client.write(batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard)
         except TooLate:
-            return Reply(Fate.UNKNOWN, "the time in which it could safely be sent again is over")
+            return Reply(Fate.BUSY, "the time in which it could safely be sent is over")
         except DayBudgetSpent as error:
             return Reply(Fate.SPENT, str(error))
         except XeroUnavailableError as error:

@@ -21,6 +21,10 @@ class XeroSignInError(XeroError):
     """Xero gave no access token for these credentials."""
 
 
+class XeroConsentError(XeroSignInError):
+    """Only a person can go on from here: nobody has given consent in Xero yet, or it must be given again."""
+
+
 class XeroDeniedError(XeroError):
     """401 with a fresh token, or 403: the connection may not do this."""
 

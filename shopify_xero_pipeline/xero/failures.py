@@ -5,22 +5,27 @@ Xero changes their wording without notice (Xero fact sheet 7).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact
 
 LONGEST = 500
+SHORTEST = 2
+HIDDEN = "…"
+E_MAIL = r"[^\s@<>\"'(]+@[^\s@<>\"')]+"
+TELEPHONE = r"\+\d[\d ()/-]{6,}\d"
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A kind of refusal. `retryable`: it may go away by itself or with the next plan."""
+    """A kind of refusal. `retryable`: it may go away by itself or with the next plan; `passing`: within seconds."""
 
     pattern: str
     retryable: bool
     advice: str
+    passing: bool = False
 
 
 CAUSES = (
@@ -49,7 +54,12 @@ CAUSES = (
     ),
     Cause(r"account", False, "Correct the account in books.yaml or in Xero, then load the day again."),
     Cause(r"limit of invoices", True, "Xero's plan allows no more approved invoices for now; raise the plan or wait."),
-    Cause(r"offline|unavailable|try again", True, "Xero was not available; it is tried again with the next load."),
+    Cause(
+        r"offline|unavailable|try again",
+        True,
+        "Xero was not available; it is tried again by itself.",
+        passing=True,
+    ),
 )
 UNKNOWN = Cause("", False, "Correct the record in Shopify or the settings it depends on, then load the day again.")
 
@@ -67,6 +77,11 @@ def cause(message: str) -> Cause:
     return next((one for one in CAUSES if re.search(one.pattern, message, re.IGNORECASE)), UNKNOWN)
 
 
+def passes(reason: str) -> bool:
+    """Tell whether what a record was refused for may be over within seconds."""
+    return cause(reason).passing
+
+
 def is_name_clash(message: str) -> bool:
     """Tell whether a Contact was refused because another one bears its name."""
     return cause(message) is CAUSES[0]
@@ -82,11 +97,17 @@ def explained(message: str) -> str:
     return f"Xero refused it: {message or 'no reason given.'} {cause(message).advice}"
 
 
+def cleared(text: str, personal: Iterable[str]) -> str:
+    """Return a text without personal ones, whole words of it, whatever their case; the longest go first."""
+    telling = sorted({one.strip() for one in personal if len(one.strip()) >= SHORTEST}, key=len, reverse=True)
+    patterns = [rf"(?<!\w){re.escape(one)}(?!\w)" for one in telling]
+    return re.sub("|".join([E_MAIL, TELEPHONE, *patterns]), HIDDEN, text, flags=re.IGNORECASE)
+
+
 def safe(message: str, record: AnyRecord) -> str:
     """Return Xero's words without the personal fields of the record, short enough to be shown."""
     if isinstance(record, Contact):
-        personal = (record.name, record.email, record.phone, record.first_name, record.last_name)
-        for text in sorted(filter(None, personal), key=len, reverse=True):
-            message = re.sub(re.escape(text), "…", message, flags=re.IGNORECASE)
+        names = (record.name, record.email, record.phone, record.first_name, record.last_name)
+        message = cleared(message, filter(None, names))
     message = message if len(message) <= LONGEST else message[: LONGEST - 1] + "…"
     return message if not message or message.endswith((".", "!", "…")) else f"{message}."

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.records import OperationState, PlannedWrite
+from shopify_xero_pipeline.state.records import MirrorRecord, OperationState, PlannedWrite, SyncError
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import report, requests, settle
+from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
 from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroUnavailableError
@@ -22,6 +22,7 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import LoadReport, LoadResult
 from shopify_xero_pipeline.xero.requests import Draft, Write
+from shopify_xero_pipeline.xero.safe_mode import SafeMode
 from shopify_xero_pipeline.xero.worklist import Worklist, planned_write
 from shopify_xero_pipeline.xero.writer import Step, Writer
 
@@ -29,6 +30,7 @@ logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 TAKE_BACK = "delete"
 UNSURE = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+TRIES, FIRST_PAUSE = 3, 2.0
 UNKNOWN_IN_A_ROW = 3
 BUSY_IN_A_ROW = 5
 
@@ -48,58 +50,71 @@ class Loader:
         self._store = store
         self._journal = store.journal
         self._clock = clock
-        self._writer = Writer(client, store, clock, rng or random.SystemRandom())
+        self._rng = rng or random.SystemRandom()
+        self._writer = Writer(client, store, clock, self._rng)
+        self._safe_mode = SafeMode(client, store, clock)
         self._stopped, self._unknown, self._busy = "", 0, 0
         self._held: set[str | None] = set()
 
-    def load(self, change_sets: Sequence[ChangeSet], run_id: str) -> LoadReport:
+    def load(self, change_sets: Sequence[ChangeSet], run_id: str, *, patient: bool = False) -> LoadReport:
         """Carry out the plan of one family of kinds for any number of days; one bad record never stops the others.
 
         What cannot be sent now, because a parent is missing, the day's budget is spent or Xero is not available, is
         postponed: it stays planned and is sent by the next load.
 
+        Args:
+            change_sets: the plan.
+            run_id: the run that asks.
+            patient: nobody waits for it, so what failed before rests until its next try is due.
+
         Raises:
-            StoreBusyError: another load is writing to the same store.
             XeroDeniedError: Xero does not let this connection write.
             XeroSignInError: Xero does not accept the credentials.
         """
-        with self._store.writing():
-            began, calls = self._clock.now(), self._client.calls
-            self._recover()
-            work = Worklist(change_sets)
-            results = list(work.unchanged)
-            for kind in Kind:
-                done = [one.shopify_id for one in results if one.kind is kind and one.xero_id]
-                self._store.resolve_errors(kind, done)
-            planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
-            wanted = {(write.kind, write.shopify_id) for writes in planned.values() for write in writes}
-            self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed)
-            self._journal.plan([write for writes in planned.values() for write in writes])
-            self._held = set()
-            for kind, writes in _stages(planned):
-                self._load_kind(kind, [write.shopify_id for write in writes])
-                self._hold(kind, writes)
-            for kind, writes in planned.items():
-                results += self._results(kind, work, {write.shopify_id for write in writes})
-            loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
-            now = self._clock.now()
-            took = int((now - began).total_seconds() * 1000)
-            self._store.record_history(loaded.history(run_id, now, took))
+        began, calls = self._clock.now(), self._client.calls
+        self._recover()
+        recovered = self._clock.now()
+        work = Worklist(change_sets)
+        results = list(work.unchanged)
+        for kind in Kind:
+            done = [one.shopify_id for one in results if one.kind is kind and one.xero_id]
+            self._store.resolve_errors(kind, done)
+        planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
+        resting = {kind: self._store.failed.resting(kind, planned[kind], patient=patient) for kind in Kind}
+        planned = {
+            kind: [one for one in writes if one.shopify_id not in resting[kind]] for kind, writes in planned.items()
+        }
+        wanted = {(write.kind, write.shopify_id) for writes in planned.values() for write in writes}
+        self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed, planned_by=recovered)
+        self._journal.plan([write for writes in planned.values() for write in writes])
+        self._held = set()
+        for kind, writes in _stages(planned):
+            self._load_kind(kind, [write.shopify_id for write in writes])
+            self._hold(kind, writes)
+        for kind, writes in planned.items():
+            results += self._results(kind, work, {write.shopify_id for write in writes}, resting[kind])
+        loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
+        now = self._clock.now()
+        took = int((now - began).total_seconds() * 1000)
+        self._store.record_history(loaded.history(run_id, now, took))
         return loaded
 
     def recover(self) -> None:
         """Settle what earlier loads left behind, without writing anything new.
 
         Raises:
-            StoreBusyError: another load is writing to the same store.
             XeroDeniedError: Xero does not let this connection read or write.
         """
-        with self._store.writing():
-            self._recover()
+        self._recover()
 
     def _recover(self) -> None:
         self._stopped, self._unknown, self._busy = "", 0, 0
-        self._unless_stopped(self._writer.recover)
+        self._unless_stopped(self._look_over)
+        if not self._stopped:
+            self._unless_stopped(self._writer.recover)
+
+    def _look_over(self) -> None:
+        self._stopped = self._safe_mode.reason()
 
     def _planned(self, kind: Kind, work: Worklist, run_id: str) -> list[PlannedWrite]:
         wanted = work.of(kind)
@@ -119,13 +134,27 @@ class Loader:
         self._look_again(kind, shopify_ids)
         self._reject_taken_keys(kind, self._sendable(kind, shopify_ids))
         self._adopt(kind, self._sendable(kind, shopify_ids))
+        self._recognise(kind, self._sendable(kind, shopify_ids))
         tried: set[int] = set()
         while writes := [one for one in self._sendable(kind, shopify_ids) if one.operation.id not in tried]:
             tried |= {one.operation.id for one in writes}
             self._send_all(kind, writes)
+        self._try_again(kind, shopify_ids)
         if self._stopped:
             left = self._sendable(kind, shopify_ids)
             self._journal.postpone({one.operation.id: self._stopped for one in left})
+
+    def _try_again(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
+        """Try what was refused for a cause that passes within seconds up to three times in all."""
+        for attempt in range(TRIES - 1):
+            latest = self._journal.latest(kind, shopify_ids).values()
+            refused = [one for one in latest if one.state is OperationState.REJECTED and failures.passes(one.reason)]
+            if self._stopped or not refused:
+                return
+            self._clock.sleep(FIRST_PAUSE * 2**attempt * self._rng.uniform(0.5, 1.0))
+            fields = PlannedWrite.model_fields
+            self._journal.plan([PlannedWrite.model_validate(one.model_dump(include=set(fields))) for one in refused])
+            self._send_all(kind, self._sendable(kind, [one.shopify_id for one in refused]))
 
     def _sendable(self, kind: Kind, shopify_ids: Sequence[str]) -> list[Write]:
         operations = self._journal.latest(kind, shopify_ids)
@@ -159,6 +188,18 @@ class Loader:
         desk = settle.Desk(self._clock.now(), self._store.owners(kind, xero_ids))
         verdicts = [settle.adopted(one, shown.get(str(one.operation.xero_id)), desk) for one in adopted]
         self._journal.settle([verdict for verdict in verdicts if verdict is not None])
+
+    def _recognise(self, kind: Kind, writes: Sequence[Write]) -> None:
+        """Settle what Xero shows under our key, although it is to be created: a lost or older store did that."""
+        new = {one.operation.natural_key: one for one in writes if one.operation.verb == "create"}
+        hits: dict[str, list[MirrorRecord]] = {}
+        for row in self._store.mirror(kind, new):
+            if row.status not in wire.GONE:
+                hits.setdefault(row.natural_key, []).append(row)
+        desk = settle.Desk(
+            self._clock.now(), self._store.owners(kind, [row.xero_id for rows in hits.values() for row in rows])
+        )
+        self._journal.settle([settle.shown(new[key], rows, desk) for key, rows in hits.items()])
 
     def _send_all(self, kind: Kind, writes: Sequence[Write]) -> None:
         ids = KnownIds(self._store, [one.record for one in writes])
@@ -208,12 +249,18 @@ class Loader:
         except (DayBudgetSpent, XeroUnavailableError) as error:
             self._stopped = str(error)
 
-    def _results(self, kind: Kind, work: Worklist, planned: Collection[str]) -> list[LoadResult]:
+    def _results(
+        self, kind: Kind, work: Worklist, planned: Collection[str], resting: Mapping[str, SyncError]
+    ) -> list[LoadResult]:
         latest = self._journal.latest(kind, planned)
+        unsure = (one for state in UNSURE[:2] for one in self._journal.in_state(state) if one.kind == kind)
+        latest |= {one.shopify_id: one for one in unsure}  # as the mapping has it, but an earlier write may change it
         results: list[LoadResult] = []
         for key, wanted in work.of(kind).items():
             if key in latest:
                 results += report.written(wanted.days, wanted.change, latest[key])
+            elif key in resting:
+                results += [report.resting(day, wanted.change, resting[key]) for day in wanted.days]
             else:
                 results += [report.unchanged(day, wanted.change) for day in wanted.days]
         return results

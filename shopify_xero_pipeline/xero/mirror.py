@@ -48,14 +48,16 @@ class Mirror:
             if swept is None or self._clock.now() - swept > max_age:
                 self.sweep(kind)
 
-    def sweep(self, kind: Kind, *, back_to: datetime | None = None) -> None:
+    def sweep(self, kind: Kind, *, back_to: datetime | None = None, anew: bool = False) -> None:
         """Read what changed since the last sweep, or since `back_to` if that is earlier; everything the first time.
+
+        With `anew` everything is read, whatever is known.
 
         Raises:
             XeroError: Xero does not answer; the mirror stays as it was.
         """
         began = self._clock.now()
-        last = self._store.mirror_swept_at(kind)
+        last = None if anew else self._store.mirror_swept_at(kind)
         since = None if last is None else min(last, back_to or last) - OVERLAP
         found = self._items() if kind is Kind.ITEM else self._changed(kind, since)
         records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 class XeroRecord(BaseModel):
     """Base of all records: frozen, and known by its Shopify id within its kind."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     shopify_id: str
 
@@ -44,7 +44,7 @@ class XeroRecord(BaseModel):
 class PostalAddress(BaseModel):
     """A street address within Xero's lengths (fact sheet 6.1)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     line1: str | None = None
     line2: str | None = None
@@ -90,7 +90,7 @@ class Item(XeroRecord):
 class Line(BaseModel):
     """A document line. `tax_amount` is always given. `variant_id` becomes ItemCode where the Item is known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     description: str
     quantity: Decimal

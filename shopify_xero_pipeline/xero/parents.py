@@ -25,14 +25,24 @@ def parents(record: AnyRecord) -> Iterator[tuple[Kind, str, str]]:
         yield Kind.INVOICE, record.invoice_id, record.invoice_number
 
 
-def _merged_into(store: StateStore, xero_id: str) -> str:
-    """Return the Xero id of a Contact, or of the one that a person merged it into (Xero fact sheet 6.1)."""
+def _merged_into(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]:
+    """Return, for each Contact that a person merged into another one, which one that is (Xero fact sheet 6.1)."""
+    into: dict[str, str] = {}
+    asked, known = set(xero_ids), set[str]()
+    while asked:
+        known |= asked
+        archived = [row for row in store.mirrored(Kind.CONTACT, asked).values() if row.status == "ARCHIVED"]
+        others = {row.xero_id: exact(row.payload).get("MergedToContactID") for row in archived}
+        into |= {one: str(other) for one, other in others.items() if other}
+        asked = {*into.values()} - known
+    return into
+
+
+def _at_the_end(into: dict[str, str], xero_id: str) -> str:
     seen: set[str] = set()
-    while xero_id not in seen:
+    while xero_id in into and xero_id not in seen:
         seen.add(xero_id)
-        shown = store.mirrored(Kind.CONTACT, [xero_id]).get(xero_id)
-        other = exact(shown.payload).get("MergedToContactID") if shown and shown.status == "ARCHIVED" else None
-        xero_id = other or xero_id
+        xero_id = into[xero_id]
     return xero_id
 
 
@@ -53,8 +63,9 @@ class KnownIds:
         self._ids = {
             (kind, key): row.xero_id for kind, ids in wanted.items() for key, row in store.mapped(kind, ids).items()
         }
-        contacts = {key: _merged_into(store, xero_id) for key, xero_id in self._ids.items() if key[0] is Kind.CONTACT}
-        self._ids |= contacts
+        contacts = {key: xero_id for key, xero_id in self._ids.items() if key[0] is Kind.CONTACT}
+        into = _merged_into(store, contacts.values())
+        self._ids |= {key: _at_the_end(into, xero_id) for key, xero_id in contacts.items()}
 
     def missing(self, record: AnyRecord) -> str:
         """Say which parent is not in Xero yet; empty if all of them are."""

@@ -46,12 +46,12 @@ class ReadBack:
         first = batch.first_sent_at or self._clock.now()
         if batch.state is BatchState.SENT:
             reason = f"not answered; whether it is in Xero is read back after {first + QUIESCENCE:%H:%M:%S} UTC"
-            self._store.journal.mark_ambiguous(batch.id, not_before=first + QUIESCENCE, reason=reason)
+            self._store.journal.mark_ambiguous(batch, not_before=first + QUIESCENCE, reason=reason)
         if self._clock.now() < first + QUIESCENCE:
             return
         writes = [requests.read(operation) for operation in self._store.journal.operations_of(batch.id)]
         verdicts = self._verdicts(Kind(batch.kind), writes, first, checking=False)
-        self._store.journal.settle(verdicts, batch.id)
+        self._store.journal.settle(verdicts, batch)
         logger.info("batch %d read back: %s", batch.id, _counts(verdicts))
 
     def check(self, kind: Kind, operations: Sequence[Operation], sent_at: datetime | None = None) -> None:

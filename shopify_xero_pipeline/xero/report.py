@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.changes.models import Change
-from shopify_xero_pipeline.state.records import HistoryRow, Operation, OperationState
+from shopify_xero_pipeline.state.records import HistoryRow, Operation, OperationState, SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 FAILED = (OperationState.REJECTED, OperationState.REVIEW)
@@ -18,7 +18,8 @@ FAILED = (OperationState.REJECTED, OperationState.REVIEW)
 class LoadOutcome(StrEnum):
     """What became of a record. Postponed: still planned, or its answer is not known yet; nothing is wrong with it.
 
-    Deleted: an Allocation that stood in the way of money was taken back.
+    Deleted: an Allocation that stood in the way of money was taken back. Dismissed: it failed, and a person decided to
+    leave it at that.
     """
 
     CREATED = "created"
@@ -28,6 +29,10 @@ class LoadOutcome(StrEnum):
     UNCHANGED = "unchanged"
     FAILED = "failed"
     POSTPONED = "postponed"
+    DISMISSED = "dismissed"
+
+
+COUNTED = tuple(outcome for outcome in LoadOutcome if outcome is not LoadOutcome.DISMISSED)
 
 
 class LoadResult(BaseModel):
@@ -74,7 +79,7 @@ class LoadReport(BaseModel):
                 calls=self.calls,
                 duration_ms=duration_ms,
                 finished_at=finished_at,
-                **{outcome.value: counted[day, kind, outcome] for outcome in LoadOutcome},
+                **{outcome.value: counted[day, kind, outcome] for outcome in COUNTED},
             )
             for day, kind in dict.fromkeys((one.day, one.kind) for one in self.results)
         ]
@@ -83,6 +88,16 @@ class LoadReport(BaseModel):
 def unchanged(day: date, change: Change, reason: str = "") -> LoadResult:
     """Return the result of a record that already is as wanted."""
     return _result(day, change, outcome=LoadOutcome.UNCHANGED, reason=reason, xero_id=change.xero_id)
+
+
+def resting(day: date, change: Change, error: SyncError) -> LoadResult:
+    """Return the result of a record that failed before and is not tried now."""
+    details = {"retryable": error.retryable, "correlation_id": error.correlation_id, "attempts": error.attempts}
+    if error.dismissed_at is not None:
+        reason = f"dismissed: {error.dismissed_because}. It had failed: {error.reason}"
+        return _result(day, change, outcome=LoadOutcome.DISMISSED, reason=reason, **details)
+    when = f"tried again after {error.next_try:%d %b %H:%M} UTC" if error.next_try else "tried again later"
+    return _result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({when})", **details)
 
 
 def outcome_of(operation: Operation) -> LoadOutcome:

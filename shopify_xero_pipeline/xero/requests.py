@@ -23,7 +23,7 @@ FEWER_AFTER_ATTEMPTS = (MOST_ELEMENTS, 10, 1)
 MOST_BYTES = 3_400_000
 ROUNDED_TO_FOUR = (Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE)
 
-_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class Desk:
         shown = wire.mirror_record(record.kind, found, operation.natural_key)
         return Verdict(
             operation_id=operation.id,
+            found=(operation.state, operation.batch_id),
             state=OperationState.CONFIRMED,
             outcome=outcome,
             mapped=mapped,
@@ -113,6 +114,12 @@ def looked_up(
     return verdict.model_copy(update={"evidence": seen})
 
 
+def shown(write: Write, rows: Sequence[MirrorRecord], desk: Desk) -> Verdict:
+    """Return the verdict on a record that the mirror shows under its natural key before it was ever sent."""
+    found = [exact(row.payload) for row in rows]
+    return looked_up(write, found, desk, how="all that Xero shows, by natural key", sent_at=None, checking=False)
+
+
 def adopted(write: Write, shown: MirrorRecord | None, desk: Desk) -> Verdict | None:
     """Return the verdict on a record that is in Xero already; None if our ContactNumber is still to be written."""
     if shown is None:
@@ -120,7 +127,8 @@ def adopted(write: Write, shown: MirrorRecord | None, desk: Desk) -> Verdict | N
     found = exact(shown.payload)
     if isinstance(write.record, Contact) and wire.natural_key(Kind.CONTACT, found) != write.operation.natural_key:
         return None
-    problem = wire.mismatch(write.record, found)
+    # A Contact is ours by its number alone; an archived one, perhaps merged into another, is mapped as such.
+    problem = "" if isinstance(write.record, Contact) else wire.mismatch(write.record, found)
     if wire.is_strange(write.record, found):
         problem = f"the number {write.operation.natural_key} belongs to another document in Xero"
     return review(write, problem) if problem else desk.confirm(write, found, "adopted")
@@ -226,6 +234,7 @@ def _open(
 ) -> Verdict:
     return Verdict(
         operation_id=write.operation.id,
+        found=(write.operation.state, write.operation.batch_id),
         state=state,
         reason=reason,
         retryable=retryable,

@@ -49,6 +49,12 @@ OURS: dict[Kind, tuple[str, set[str | None]]] = {
     Kind.CREDIT_NOTE: ("Type", {"ACCRECCREDIT"}),
     Kind.PAYMENT: ("PaymentType", {"ACCRECPAYMENT", "ARCREDITPAYMENT", None}),
 }
+KEPT_OF_CONTACT = frozenset(
+    {
+        *("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC"),
+        *("Name", "FirstName", "LastName", "EmailAddress", "Phones", "Addresses"),
+    }
+)
 GONE = frozenset({"VOIDED", "DELETED"})
 NO_ID = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -240,7 +246,8 @@ def instant(text: object) -> datetime | None:
 def mirror_record(kind: Kind, found: Element, key: str | None = None) -> MirrorRecord:
     """Return an element as the mirror keeps it; `key` names what an answer leaves out of itself.
 
-    An Allocation has no reference of its own: there stands the id of the Credit Note that carries it.
+    An Allocation has no reference of its own: there stands the id of the Credit Note that carries it. Personal data is
+    kept only where it is compared.
     """
     bearer = (found.get("CreditNote") or {}).get("CreditNoteID") if kind is Kind.ALLOCATION else None
     return MirrorRecord(
@@ -250,8 +257,23 @@ def mirror_record(kind: Kind, found: Element, key: str | None = None) -> MirrorR
         reference=str(bearer or found.get("Reference") or ""),
         status=status_of(kind, found),
         updated_at=instant(found.get("UpdatedDateUTC")) or EPOCH,
-        payload=canonical_json(found),
+        payload=canonical_json(_kept_of_contact(found) if kind is Kind.CONTACT else _without_names(found)),
     )
+
+
+def _kept_of_contact(found: Element) -> dict[str, Any]:
+    """Leave away what nothing is compared with: balances, bank details, contact persons, other addresses."""
+    return {name: value for name, value in found.items() if name in KEPT_OF_CONTACT}
+
+
+def _without_names(content: Any) -> Any:
+    """Of the Contact that a document or its money is for, the id is enough."""
+    if isinstance(content, Mapping):
+        kept = {name: value for name, value in content.items() if name != "Contact"}
+        bearer = content.get("Contact")
+        own = {"Contact": {ID[Kind.CONTACT]: bearer.get(ID[Kind.CONTACT])}} if isinstance(bearer, Mapping) else {}
+        return own | {name: _without_names(value) for name, value in kept.items()}
+    return [_without_names(one) for one in content] if isinstance(content, list) else content
 
 
 # -- whether the two agree --------------------------------------------------------------------------------------------

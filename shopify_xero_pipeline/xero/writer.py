@@ -13,11 +13,13 @@ from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE, Delivery, Fate, Reply
+from shopify_xero_pipeline.xero.discretion import discreet
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
@@ -60,25 +62,42 @@ class Writer:
         request = BatchRequest(
             kind=draft.kind, method=draft.method, path=draft.path, body=draft.body, idempotency_key=self._key(draft)
         )
-        batch = self._journal.intend(request, [write.operation.id for write in draft.writes])
-        return self._conclude(batch, self._delivery.send(batch), draft, ids)
+        try:
+            batch = self._journal.intend(request, [write.operation for write in draft.writes])
+            return self._conclude(batch, self._delivery.send(batch), draft, ids)
+        except JournalOrderError as overtaken:
+            logger.info("left to another process: %s", overtaken)
+            return Step()
 
     def recover(self) -> None:
-        """Settle what an earlier run left behind: requests never sent, on their way, or without a usable answer.
+        """Settle what runs left behind: requests never sent, on their way, or without a usable answer.
+
+        What another process may still be working on is left alone.
 
         Raises:
             XeroError: Xero does not answer, or not to this connection; what is not settled stays as it is.
         """
         for batch in self._journal.unsettled():
-            if batch.state is BatchState.INTENT:
-                self._journal.release(batch.id, "the run stopped before it was sent")
-            elif batch.state is BatchState.SENT and self._delivery.replayable(batch):
-                self._resume(batch)
-            else:
-                self.read_back.read_back(batch)
+            mine = self._journal.take(batch) if self._is_due(batch) else None
+            if mine is not None:
+                try:
+                    self._finish(mine)
+                except JournalOrderError as overtaken:
+                    logger.info("left to another process: %s", overtaken)
         unsure = self._journal.in_state(OperationState.CHECK)
         for kind in Kind:
             self.read_back.check(kind, [one for one in unsure if one.kind == kind])
+
+    def _is_due(self, batch: Batch) -> bool:
+        return batch.not_before is None or self._clock.now() >= batch.not_before
+
+    def _finish(self, batch: Batch) -> None:
+        if batch.state is BatchState.INTENT:
+            self._journal.release(batch, "the run stopped before it was sent")
+        elif batch.state is BatchState.SENT and self._delivery.replayable(batch):
+            self._resume(batch)
+        else:
+            self.read_back.read_back(batch)
 
     def _resume(self, batch: Batch) -> None:
         logger.info("batch %d was sent and not answered; it is sent again under its key", batch.id)
@@ -88,26 +107,22 @@ class Writer:
         self._conclude(batch, self._delivery.send(batch), draft, ids)
 
     def _conclude(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
+        reply = discreet(reply, draft.writes, self._store)
         if reply.fate is Fate.ANSWERED:
             return self._settle(batch, reply, draft, ids)
         if reply.fate in (Fate.UNKNOWN, Fate.MISUSED_KEY):
             return self._leave_open(batch, reply)
         logger.warning("batch %d not executed: %s", batch.id, reply.reason)
-        self._journal.release(batch.id, reply.reason)
+        named = reply.answer.correlation_id if reply.answer else None
+        if reply.fate is Fate.UNACCEPTABLE and len(draft.writes) == 1:
+            self._journal.settle([settle.refused(draft.writes[0], reply.reason, named)], batch)
+            return Step()
+        self._journal.release(batch, reply.reason)
         if reply.fate is Fate.DENIED:
-            correlation_id = reply.answer.correlation_id if reply.answer else None
-            raise XeroDeniedError(
-                f"{reply.reason}. Check the connection and its scopes.", correlation_id=correlation_id
-            )
-        if reply.fate is Fate.BUSY:
-            return Step(busy=True)
-        if reply.fate is not Fate.UNACCEPTABLE:
-            return Step(stop=reply.reason)
-        if len(draft.writes) > 1:
+            raise XeroDeniedError(f"{reply.reason}. Check the connection and its scopes.", correlation_id=named)
+        if reply.fate is Fate.UNACCEPTABLE:
             return Step(instead=requests.halves(draft, ids))
-        correlation_id = reply.answer.correlation_id if reply.answer else None
-        self._journal.settle([settle.refused(draft.writes[0], reply.reason, correlation_id)])
-        return Step()
+        return Step(busy=True) if reply.fate is Fate.BUSY else Step(stop=reply.reason)
 
     def _settle(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
         """Settle the records an answer shows; the batch stays open while one of them is not shown."""
@@ -121,10 +136,10 @@ class Writer:
         verdicts = settle.answered(draft.kind, draft.writes, found, ids, desk, named)
         logger.info("batch %d: %d of %d %s settled", batch.id, len(verdicts), len(draft.writes), draft.kind)
         if len(verdicts) < len(draft.writes):
-            self._journal.settle(verdicts)
+            self._journal.settle(verdicts, batch, status=reply.answer.status, over=False)
             unknown = Reply(Fate.UNKNOWN, "the answer does not show what became of it", reply.answer)
             return self._leave_open(batch, unknown)
-        self._journal.settle(verdicts, batch.id, status=reply.answer.status)
+        self._journal.settle(verdicts, batch, status=reply.answer.status)
         unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.CHECK}
         if unsure:
             operations = [one for one in self._journal.in_state(OperationState.CHECK) if one.id in unsure]
@@ -135,7 +150,7 @@ class Writer:
         """Whatever Xero says of something to be taken back, what it shows afterwards counts."""
         assert reply.answer is not None
         verdicts = [settle.to_look_at(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
-        self._journal.settle(verdicts, batch.id, status=reply.answer.status)
+        self._journal.settle(verdicts, batch, status=reply.answer.status)
         operations = self._journal.latest(draft.kind, [one.operation.shopify_id for one in draft.writes])
         self.read_back.check(draft.kind, list(operations.values()), batch.first_sent_at)
         return Step()
@@ -163,7 +178,7 @@ class Writer:
         not_before = first + QUIESCENCE
         reason = f"{reply.reason}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC"
         status, body = (reply.answer.status, reply.answer.body) if reply.answer else (None, b"")
-        self._journal.mark_ambiguous(batch.id, not_before=not_before, reason=reason, status=status, answer=body)
+        self._journal.mark_ambiguous(batch, not_before=not_before, reason=reason, status=status, answer=body)
         logger.warning("batch %d: %s", batch.id, reason)
         if reply.fate is Fate.MISUSED_KEY:
             raise XeroError(f"batch {batch.id}: {reply.reason}.")

@@ -147,6 +147,19 @@ def test_entries_of_one_instant_begin_with_the_order_and_follow_by_id() -> None:
     assert [entry.number for entry in posted(order(*entries)).documents] == ["SH-1001", "SH-1001-E9", "SH-1001-E10"]
 
 
+def test_a_later_sale_of_the_same_instant_follows_by_id_whatever_order_the_entries_come_in() -> None:
+    entries = [agreement(11, sale("100.00")), edit(12, sale("1.00"), at=0), agreement(13, sale("3.00"))]
+    for given in (entries, entries[::-1]):
+        books = posted(order(*given, original_total_price_set=bag("100.00")))
+        assert [entry.number for entry in books.documents] == ["SH-1001", "SH-1001-E12", "SH-1001-O13"]
+
+
+def test_an_order_begins_with_its_earliest_sale_even_where_a_later_one_has_a_lower_id() -> None:
+    entries = [agreement(9, sale("3.00"), at=NOON + DAY), agreement(11, sale("100.00"))]
+    books = posted(order(*entries, original_total_price_set=bag("100.00")))
+    assert [entry.number for entry in books.documents] == ["SH-1001", "SH-1001-O9"]
+
+
 def test_an_order_is_due_on_its_own_day_where_terms_name_none() -> None:
     document = posted(order(SOLD, payment_terms={"payment_schedules": [{"due_at": None}]})).documents[0]
     assert document.model_dump()["due_date"] == date(2026, 9, 22)

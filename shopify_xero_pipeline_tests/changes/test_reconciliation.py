@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.movements import Chart
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
 from shopify_xero_pipeline.changes.xero_movements import mapping_movements
-from shopify_xero_pipeline.state.records import MirrorRecord, SyncError
+from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
 from shopify_xero_pipeline_tests.changes.read_back import element
 from shopify_xero_pipeline_tests.changes.rows import (
@@ -26,7 +27,12 @@ def books(outcome: Outcome = Outcome.POST, sales: str = "100.00", money: str = "
 
 
 def compared(
-    order: OrderBooks, records: list, *, shown_as: dict | None = None, errors: list | None = None
+    order: OrderBooks,
+    records: list,
+    *,
+    shown_as: dict | None = None,
+    errors: list | None = None,
+    under_way: Sequence[Invoice] = (),
 ) -> DayReconciliation:
     """Reconcile one order whose records are mapped and, unless said otherwise, shown by Xero as posted.
 
@@ -40,7 +46,12 @@ def compared(
     mirror.update(shown_as or {})
     posted = [one for row in rows for one in mapping_movements(row, Chart())]
     moved = [one.model_copy(update={"shopify": one.mapping, "mapping": Decimal(0)}) for one in posted]
-    return reconcile(DAY, [order], Evidence(rows, mirror, errors or []), {order.order_id: moved}, Chart())
+    frozen = [
+        FrozenRecord(kind=one.kind, shopify_id=one.shopify_id, natural_key=one.natural_key, payload="{}")
+        for one in under_way
+    ]
+    evidence = Evidence(rows, mirror, errors or [], frozen)
+    return reconcile(DAY, [order], evidence, {order.order_id: moved}, Chart())
 
 
 def seen(record: Invoice | CreditNote | Payment, xero_id: str, **changed: object) -> MirrorRecord:
@@ -110,6 +121,15 @@ def test_a_second_live_record_with_the_orders_mark_is_extra() -> None:
     day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: twice})
     assert day.extra == 1
     assert day.rows[0].problems == ("invoice SH-1001 in Xero carries this order's mark and is not ours",)
+
+
+def test_what_was_sent_and_is_not_settled_yet_is_no_duplicate_but_a_second_one_is() -> None:
+    order = books(documents=(invoice(),))
+    arrived = compared(order, [], shown_as={Kind.INVOICE: [seen(invoice(), "x-0")]}, under_way=[invoice()])
+    assert (arrived.extra, arrived.rows[0].outcome, arrived.rows[0].problems) == (0, "failed", ())
+    twice = [seen(invoice(), "x-0"), seen(invoice(), "x-77")]
+    assert compared(order, [], shown_as={Kind.INVOICE: twice}, under_way=[invoice()]).extra == 1
+    assert compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: twice}, under_way=[invoice()]).extra == 1
 
 
 def test_a_deleted_copy_is_not_extra() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from upath import UPath
 
+from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.xero.models import Item
 
@@ -102,10 +103,35 @@ def test_files_are_readable_by_their_owner_alone_whatever_the_umask(
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
     file.chmod(0o644)
-    (file.parent / f"{file.name}.partial").write_text("of a run that was killed")
     written(manager, {FIRST: [1]}, [FIRST])
     assert file.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in file.parent.iterdir()] == [file.name]
+
+
+def test_two_runs_may_write_the_same_day_at_once(
+    manager: JsonIOManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def meanwhile(partial: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        written(manager, {FIRST: ["the other run's"]}, [FIRST])
+        return partial.replace(target)
+
+    monkeypatch.setattr(Path, "replace", meanwhile)
+    written(manager, {FIRST: ["ours"]}, [FIRST])
+    assert read(manager, [FIRST]) == {FIRST: ["ours"]}
+    assert len(list((tmp_path / "assets" / "shopify" / "orders").iterdir())) == 1
+
+
+def test_what_a_killed_run_left_half_written_goes_when_the_asset_is_rewritten(
+    manager: JsonIOManager, tmp_path: Path
+) -> None:
+    written(manager, {FIRST: ["whole"]}, [FIRST])
+    folder = tmp_path / "assets" / "shopify" / "orders"
+    (folder / "2026-09-21.json.0af1.partial").write_text("[\"a customer's na")
+    assert manager.rewrite(dg.AssetKey(["shopify", "orders"]), lambda found: found) == 0
+    assert [one.name for one in folder.iterdir()] == ["2026-09-21.json"]
 
 
 def test_what_cannot_be_written_leaves_the_day_as_it_was(manager: JsonIOManager) -> None:
@@ -119,3 +145,45 @@ def test_a_bucket_will_do_as_well() -> None:
     manager = JsonIOManager(UPath("memory://books/assets"))
     written(manager, {FIRST: ["in a bucket"]}, [FIRST])
     assert read(manager, [FIRST]) == {FIRST: ["in a bucket"]}
+
+
+def test_every_folder_that_is_made_is_closed_to_others(
+    manager: JsonIOManager, tmp_path: Path, open_umask: None
+) -> None:
+    written(manager, {day: [] for day in DAYS})
+    for folder in (tmp_path / "assets", tmp_path / "assets" / "shopify", tmp_path / "assets" / "shopify" / "orders"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_days_with_personal_data_go_when_their_time_is_over_and_a_newer_one_stays(tmp_path: Path) -> None:
+    clock = ManualClock(datetime.now(UTC) + timedelta(days=29))
+    manager = JsonIOManager(UPath(tmp_path), timedelta(days=30), clock)
+    written(manager, {day: ["kept"] for day in DAYS})
+    written(manager, {DAYS[0]: ["again"]}, DAYS[:1])
+    assert set(read(manager)) == set(DAYS)
+    clock.sleep(2 * 86_400)
+    written(manager, {DAYS[0]: ["again"]}, DAYS[:1])
+    assert [path.name for path in (tmp_path / "shopify" / "orders").iterdir()] == ["2026-09-21.json"]
+    with pytest.raises(dg.Failure, match="shopify/orders has no 2026-09-22 yet"):
+        read(manager)
+
+
+def test_assets_without_personal_data_are_kept(tmp_path: Path) -> None:
+    manager = JsonIOManager(UPath(tmp_path))
+    for name in ("shopify/products", "shopify/customers", "changes/contacts", "changes/invoices"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "2026-09-21.json").write_text("[]")
+    assert manager.forget(datetime.now(UTC) + timedelta(days=1)) == 2
+    assert sorted(path.parent.name for path in tmp_path.rglob("*.json")) == ["invoices", "products"]
+
+
+def test_what_is_stored_is_changed_day_by_day_and_stays_for_the_owner_alone(
+    manager: JsonIOManager, tmp_path: Path, open_umask: None
+) -> None:
+    written(manager, {DAYS[0]: ["1.10", "name"], DAYS[1]: ["2.20"]})
+    assert manager.rewrite(KEY, lambda rows: [row for row in rows if row != "name"]) == 1
+    assert read(manager) == {DAYS[0]: ["1.10"], DAYS[1]: ["2.20"]}
+    file = tmp_path / "assets" / "shopify" / "orders" / "2026-09-21.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert manager.rewrite(dg.AssetKey("nothing"), lambda rows: rows) == 0

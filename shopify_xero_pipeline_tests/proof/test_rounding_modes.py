@@ -12,6 +12,7 @@ import pytest
 
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
+from shopify_xero_pipeline.shopify.models import Address, Order
 from shopify_xero_pipeline_tests import stage
 from shopify_xero_pipeline_tests.proof.agreement import disagreements
 from shopify_xero_pipeline_tests.proof.rounding import Rounding, prove
@@ -95,7 +96,7 @@ def test_orders_read_at_once_are_the_orders_the_bookkeeper_reads(tmp_path: Path)
     with staged(tmp_path, trade.until, shop) as house:
         keeper, seen = house.bookkeeper, trade.seen(trade.days, trade.until)
         by_id = {order.id: order for orders in keeper.read_orders(trade.days).values() for order in orders}
-        assert by_id == {order.id: order for orders in seen.orders.values() for order in orders}
+        assert by_id == {order.id: _as_read(order) for orders in seen.orders.values() for order in orders}
         for read, at_once in (
             (keeper.read_customers(trade.days), seen.customers),
             (keeper.read_products(trade.days), seen.products),
@@ -103,6 +104,19 @@ def test_orders_read_at_once_are_the_orders_the_bookkeeper_reads(tmp_path: Path)
             assert {day: sorted(one.id for one in found) for day, found in read.items()} == {
                 day: sorted(one.id for one in found) for day, found in at_once.items()
             }
+
+
+def _as_read(order: Order) -> Order:
+    """Return an order with what is read of its own addresses: the country."""
+    return order.model_copy(
+        update={
+            name: address and Address(country_code_v2=address.country_code_v2)
+            for name, address in (
+                ("billing_address", order.billing_address),
+                ("shipping_address", order.shipping_address),
+            )
+        }
+    )
 
 
 # The measure itself: each figure off by a cent is named ------------------------------------------------------------

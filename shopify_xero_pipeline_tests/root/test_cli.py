@@ -179,6 +179,59 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
             yield from commands(command, (*path, name))
 
 
+def refused_invoice(stage: Stage) -> str:
+    """Sync the first day while Xero refuses one of its Invoices; return its number."""
+    plan = json.loads(invoke("plan", "--day", "2026-09-21", "--json", "-").stdout)
+    number = next(line["natural_key"] for line in plan["changes"] if line["kind"] == "invoice" and line["record"])
+    rule = Fault(kind=FaultKind.REFUSED, path="/Invoices", body=f'"{number}"', answer="Account is archived", times=None)
+    stage.sandbox.faults.add(rule)
+    assert invoke("sync", "--day", "2026-09-21").exit_code == 1
+    return str(number)
+
+
+def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage: Stage) -> None:
+    number = refused_invoice(stage)
+
+    again = invoke("retry", "--all", "--json", "-")
+    assert again.exit_code == 1
+    told = json.loads(again.stdout)
+    assert (told["tried"], [one["natural_key"] for one in told["still_failed"]]) == (1, [number])
+    assert told["still_failed"][0]["attempts"] == 2
+    assert told["still_failed"][0]["next_try"]
+
+    dismissed = invoke("dismiss", "--key", number, "--because", "by hand", "--json", "-")
+    (row,) = stage.bookkeeper.store.errors(open_only=False)
+    assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]]}
+    assert json.loads(invoke("status", "--json", "-").stdout)["failed_records"] == []
+    assert json.loads(invoke("retry", "--all", "--json", "-").stdout)["tried"] == 0
+
+    stage.sandbox.faults.clear()
+    mended = invoke("retry", "--key", number, "--json", "-")
+    assert mended.exit_code == 0, mended.output
+    assert json.loads(mended.stdout) == {"tried": 1, "still_failed": [], "failures": []}
+    assert number in [row.natural_key for row in stage.bookkeeper.store.mapped("invoice").values()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("retry",), "Name records with --kind, --id or --key, or say --all."),
+        (("retry", "--all", "--kind", "item"), "Name records with --kind, --id or --key, or say --all."),
+        (("dismiss", "--because", "so"), "Name records with --kind, --id or --key."),
+        (("dismiss", "--kind", "item"), "Missing option '--because'"),
+    ],
+)
+def test_which_failed_records_are_meant_must_be_said(stage: Stage, arguments: tuple[str, ...], said: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_dismissing_what_has_not_failed_ends_with_code_1(stage: Stage) -> None:
+    result = invoke("dismiss", "--key", "SH-9", "--because", "so", "--json", "-")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"dismissed": []})
+
+
 @pytest.mark.parametrize("path", list(commands(cli.main)), ids=" ".join)
 def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     result = invoke(*path, "--help")

@@ -1,5 +1,6 @@
 """Runs from a command: the instance, what failed steps say, and the figures of a report."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from upath import UPath
 
 from shopify_xero_pipeline import runs
@@ -74,6 +76,51 @@ def test_a_home_without_settings_to_copy_is_fine(
     settings_file.unlink()
     home = opened(monkeypatch, settings_file)
     assert list(home.iterdir()) == []
+
+
+def test_whoever_opens_an_instance_waits_for_the_one_who_is_opening_it(
+    tmp_path: Path, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / ".local" / "dagster"
+
+    def opens() -> dg.DagsterInstance:
+        other = os.open(home, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+        return dg.DagsterInstance.ephemeral()
+
+    monkeypatch.setattr(dg.DagsterInstance, "get", staticmethod(opens))
+    with runs.dagster_instance(settings_file):
+        other = os.open(home, os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+
+
+def test_an_interruption_ends_the_command_and_not_just_its_chunk(
+    stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_days: list[date]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage.bookkeeper, "read_customers", interrupted)
+    chunks: list[date] = []
+    failures = stage.runner(instance).run(
+        "plan", [FIRST, FIRST + timedelta(days=20)], lambda first, _: chunks.append(first)
+    )
+    assert failures == [f"shopify/customers: {runs.INTERRUPTED}"]
+    assert chunks == []
+
+
+def test_loads_picked_in_the_ui_use_the_pool_and_extracts_do_not() -> None:
+    def picked(*pools: str) -> dg.DagsterRun:
+        noted = RunOpConcurrency(root_key_counts={}, has_unconstrained_root_nodes=True, all_pools=set(pools))
+        return dg.DagsterRun(job_name="__ASSET_JOB", run_op_concurrency=noted)
+
+    assert runs._uses_pool(picked("xero"))
+    assert not runs._uses_pool(picked())
+    assert not runs._uses_pool(dg.DagsterRun(job_name="plan"))
+    assert runs._uses_pool(dg.DagsterRun(job_name="sync"))
 
 
 def test_an_unforeseen_failure_is_told_by_its_cause(

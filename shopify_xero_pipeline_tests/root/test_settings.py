@@ -66,8 +66,9 @@ def test_the_sandboxs_credentials_are_never_meant_for_the_real_side() -> None:
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    shown = repr(settings(**REAL, SHOPIFY_ACCESS_TOKEN="shpat_1", STATE_URL="postgresql://me:my-password@db/state"))
-    for secret in ("my-password", "shop-id", "shop-secret", "xero-id", "xero-secret", "shpat_1"):
+    more = {"SHOPIFY_ACCESS_TOKEN": "shpat_1", "TOKEN_KEY": "my-key"}
+    shown = repr(settings(**REAL, **more, STATE_URL="postgresql://me:my-password@db/state"))
+    for secret in ("my-password", "my-key", "shop-id", "shop-secret", "xero-id", "xero-secret", "shpat_1"):
         assert secret not in shown
     assert "goods.myshopify.com" in shown
 
@@ -86,6 +87,13 @@ def test_each_missing_credential_is_named_with_what_to_give(gone: str, named: st
     assert settings(**REAL).missing() == []
     (sentence,) = settings(**{name: value for name, value in REAL.items() if name != gone}).missing()
     assert named in sentence
+
+
+def test_an_app_that_people_sign_in_to_needs_a_key_and_no_secret() -> None:
+    given = {name: value for name, value in REAL.items() if name != "XERO_CLIENT_SECRET"}
+    assert settings(**given, TOKEN_KEY="key").missing() == []
+    (sentence,) = settings(**{**given, "XERO_CLIENT_ID": ""}, TOKEN_KEY="key").missing()
+    assert "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`" in sentence
 
 
 @pytest.mark.parametrize("name", ["SHOPIFY_BASE_URL", "XERO_BASE_URL"])
@@ -116,3 +124,14 @@ def test_automation_is_on_or_off() -> None:
     assert not settings(AUTOMATION="off").automation
     with pytest.raises(SettingsError, match="AUTOMATION must be on or off, not 'maybe'"):
         settings(AUTOMATION="maybe")
+
+
+def test_payloads_are_kept_for_thirty_days_or_as_long_as_is_said() -> None:
+    assert settings().keep_payloads_days == 30
+    assert settings(KEEP_PAYLOADS_DAYS="7").keep_payloads_days == 7
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651", "1.5", "a month", "٣"])
+def test_payloads_are_kept_for_a_whole_number_of_days(days: str) -> None:
+    with pytest.raises(SettingsError, match=r"KEEP_PAYLOADS_DAYS must be a whole number of days from 1 to 3650\.$"):
+        settings(KEEP_PAYLOADS_DAYS=days)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -47,33 +47,119 @@ def test_a_refresh_token_dies_after_60_days_and_survives_a_restart(xero: Caller)
     assert xero.token(grant_type="refresh_token", refresh_token=token).json() == {"error": "invalid_grant"}
 
 
-def _consent(xero: Caller, scope: str) -> str:
-    query = {"client_id": "sandbox", "redirect_uri": "http://localhost/cb", "scope": scope, "state": "s"}
-    answer = xero.client.get(AUTHORIZE, params={"response_type": "code", **query})
+BACK = "http://localhost/cb"
+
+
+def asked(xero: Caller, **query: str) -> httpx.Response:
+    given = {"response_type": "code", "client_id": "sandbox", "redirect_uri": BACK, "state": "s"}
+    return xero.client.get(AUTHORIZE, params=given | {"scope": "offline_access accounting.contacts"} | query)
+
+
+def sent_back(answer: httpx.Response) -> dict[str, str]:
+    """Return what the browser was sent back with."""
     assert answer.status_code == 302
-    sent_back = parse_qs(urlsplit(answer.headers["Location"]).query)
-    assert sent_back["state"] == ["s"]
-    return sent_back["code"][0]
+    assert answer.headers["Location"].startswith(f"{BACK}?")
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+
+def _consent(xero: Caller, scope: str, **query: str) -> str:
+    found = sent_back(asked(xero, scope=scope, **query))
+    assert found["state"] == "s"
+    return found["code"]
+
+
+def redeemed(xero: Caller, code: str, **form: str) -> dict[str, str]:
+    given = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
+    found: dict[str, str] = xero.token(**given | form).json()
+    return found
+
+
+INVALID_GRANT = {"error": "invalid_grant"}
 
 
 def test_a_code_is_good_once_and_for_5_minutes(xero: Caller) -> None:
     code = _consent(xero, "offline_access accounting.contacts")
-    granted = xero.token(grant_type="authorization_code", code=code).json()
-    assert granted["refresh_token"]
-    assert xero.token(grant_type="authorization_code", code=code).json() == {"error": "invalid_grant"}
+    assert redeemed(xero, code)["refresh_token"]
+    assert redeemed(xero, code) == INVALID_GRANT
     late = _consent(xero, "accounting.contacts")
     xero.clock.sleep(301)
-    assert xero.token(grant_type="authorization_code", code=late).json() == {"error": "invalid_grant"}
-    assert xero.token(grant_type="authorization_code", code="nonsense").json() == {"error": "invalid_grant"}
+    assert redeemed(xero, late) == INVALID_GRANT
+    assert redeemed(xero, "nonsense") == INVALID_GRANT
+
+
+def test_a_code_is_only_good_with_the_address_it_was_sent_to(xero: Caller) -> None:
+    code = _consent(xero, "accounting.contacts")
+    assert redeemed(xero, code, redirect_uri="http://localhost/elsewhere") == INVALID_GRANT
+    assert xero.token(grant_type="authorization_code", code=code).json() == INVALID_GRANT
+    assert "access_token" in redeemed(xero, code)
 
 
 def test_without_offline_access_there_is_no_refresh_token(xero: Caller) -> None:
-    code = _consent(xero, "openid accounting.contacts")
-    assert "refresh_token" not in xero.token(grant_type="authorization_code", code=code).json()
+    assert "refresh_token" not in redeemed(xero, _consent(xero, "openid accounting.contacts"))
 
 
-def test_consent_is_refused_to_an_unknown_app(xero: Caller) -> None:
-    assert xero.client.get(AUTHORIZE, params={"client_id": "other", "redirect_uri": "x"}).status_code == 400
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_id": "other"},
+        {"redirect_uri": "x"},
+        {"redirect_uri": ""},
+        {"redirect_uri": "http://127.0.0.1/cb"},
+        {"redirect_uri": "http://example.com/cb"},
+        {"redirect_uri": "https:///cb"},
+    ],
+)
+def test_nobody_is_sent_back_for_an_unknown_app_or_to_an_address_that_is_not_safe(
+    xero: Caller, wrong: dict[str, str]
+) -> None:
+    answer = asked(xero, **wrong)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+
+
+def test_a_browser_may_be_sent_back_over_https(xero: Caller) -> None:
+    assert asked(xero, redirect_uri="https://example.com/cb").headers["Location"].startswith("https://example.com/cb?")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "accounting.transactions"}, "invalid_scope"),
+        ({"code_challenge": "short", "code_challenge_method": "S256"}, "invalid_request"),
+        ({"code_challenge": "c" * 43, "code_challenge_method": "plain"}, "invalid_request"),
+    ],
+)
+def test_what_is_wrong_with_a_request_for_consent_is_told_to_the_app(
+    xero: Caller, wrong: dict[str, str], error: str
+) -> None:
+    assert sent_back(asked(xero, **wrong)) == {"error": error, "state": "s"}
+
+
+# RFC 7636, appendix B.
+VERIFIER, CHALLENGE = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_an_app_without_a_secret_has_to_show_with_pkce_that_it_is_the_one_that_asked() -> None:
+    xero = Caller()
+    xero.options.client_secret = ""
+    assert sent_back(asked(xero)) == {"error": "invalid_request", "state": "s"}
+    code = _consent(xero, "offline_access", code_challenge=CHALLENGE, code_challenge_method="S256")
+
+    def redeem(**form: str) -> dict[str, str]:
+        given = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": "sandbox"}
+        found: dict[str, str] = xero.client.post(TOKEN_URL, data=given | form, headers={"Authorization": ""}).json()
+        return found
+
+    for wrong in ("", "v" * 43, VERIFIER[:42], "v" * 129):
+        assert redeem(code_verifier=wrong) == INVALID_GRANT
+    refresh = redeem(code_verifier=VERIFIER)["refresh_token"]
+    assert "access_token" in redeem(grant_type="refresh_token", refresh_token=refresh)
+    assert redeem(grant_type="client_credentials") == {"error": "unauthorized_client"}
+    assert redeem(client_id="other") == {"error": "invalid_client"}
+
+
+def test_a_verifier_for_a_code_that_was_asked_for_without_a_challenge_is_refused(xero: Caller) -> None:
+    assert redeemed(xero, _consent(xero, "accounting.contacts"), code_verifier=VERIFIER) == INVALID_GRANT
 
 
 @pytest.mark.parametrize("header", ["Basic c2FuZGJveDp3cm9uZw==", "Basic ???", ""])

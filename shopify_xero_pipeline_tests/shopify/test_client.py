@@ -205,13 +205,15 @@ def test_a_throttled_query_waits_a_second_at_least() -> None:
     assert clock.slept == [1.5]
 
 
-def test_a_query_that_stays_throttled_is_given_up_after_ten_tries() -> None:
+def test_a_query_that_stays_throttled_is_given_up_after_thirty_tries() -> None:
     clock = RecordingClock()
-    script = Script(*[refused(error("THROTTLED"), requested=100, available=0)] * 10)
+    script = Script(*[refused(error("THROTTLED"), requested=100, available=0)] * 30)
     with pytest.raises(Throttled, match="will in 1 s"):
         client_of(script, clock).execute(DOCUMENT, {})
     assert not script.answers
-    assert len(clock.slept) == 9
+    assert len(clock.slept) == 29
+    assert clock.slept[:6] == [1.5, 2.0, 3.0, 5.0, 9.0, 16.0]  # the second that was asked for, and growing jitter
+    assert max(clock.slept) == 16.0
 
 
 def test_a_query_known_not_to_fit_is_held_back() -> None:

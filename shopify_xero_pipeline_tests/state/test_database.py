@@ -1,10 +1,10 @@
-"""Opening the database: which URLs, how safe a commit is, that a transaction is alone, and the one loader at a time."""
+"""Opening the database: which URLs, how safe a commit is, that a transaction is alone, and the locks outside of one."""
 
 import multiprocessing
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from multiprocessing.synchronize import Event
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state.database import StoreBusyError, StoreUrlError, open_database
+from shopify_xero_pipeline.state.database import Database, HeldError, StoreUrlError, open_database
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
@@ -139,12 +139,12 @@ def test_both_spellings_of_a_postgres_url_open_the_same_store(
 # -- durable, private, plain -------------------------------------------------------------------------------------------
 
 
-def test_an_sqlite_file_is_made_for_its_owner_alone(tmp_path: Path, clock: ManualClock) -> None:
+def test_an_sqlite_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state.db"
-    store = StateStore(f"sqlite:///{path}", clock)
+    database = open_database(f"sqlite:///{path}")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with store.writing():
-        assert stat.S_IMODE(path.with_name("state.db.lock").stat().st_mode) == 0o600
+    with database.alone("renewal", 0):
+        assert stat.S_IMODE(path.with_name("state.db.renewal.lock").stat().st_mode) == 0o600
 
 
 def test_every_commit_to_sqlite_reaches_the_disk_and_every_transaction_may_write(tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_the_same_plan_made_at_once_enters_each_record_once(store: StateStore) -
 
 def test_of_several_requests_made_at_once_for_the_same_records_one_gets_them(store: StateStore) -> None:
     store.journal.plan([write(1), write(2)])
-    ids = [one.id for one in store.journal.in_state(OperationState.PLANNED)]
+    planned = store.journal.in_state(OperationState.PLANNED)
 
     def intend(number: int) -> None:
         request = BatchRequest(kind="item", method="PUT", path="/Items", body=b"{}", idempotency_key=f"key {number}")
-        store.journal.intend(request, ids if number % 2 else ids[::-1])
+        store.journal.intend(request, planned if number % 2 else planned[::-1])
 
     assert [type(problem) for problem in at_once(intend)] == [JournalOrderError] * (THREADS - 1)
     (batch,) = store.journal.unsettled()
@@ -238,64 +238,89 @@ def _end_a_session(postgres: Server, store: StateStore) -> None:
     assert store.recall("whole") == ("text", NOW)
 
 
-# -- the only writer ---------------------------------------------------------------------------------------------------
+# -- one at a time outside a transaction -------------------------------------------------------------------------------
 
 
-def test_a_second_load_is_refused_while_one_runs_and_other_work_goes_on(store: StateStore, url: str) -> None:
-    with closing(StateStore(url, ManualClock(NOW))) as other, store.writing():
-        with (
-            pytest.raises(StoreBusyError, match=r"Another load is writing to (state\.db|store_\d+) right"),
-            other.writing(),
-        ):
-            raise AssertionError("entered")
-        other.remember("name", "text")
-    with store.writing():
-        pass
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    yield database
+    database.engine.dispose()
+
+
+def is_free(database: Database, purpose: str, wait: int = 0) -> bool:
+    try:
+        with database.alone(purpose, wait):
+            return True
+    except HeldError:
+        return False
+
+
+def test_what_one_holds_nobody_else_gets_and_other_work_goes_on(
+    database: Database, store: StateStore, url: str
+) -> None:
+    other = open_database(url)
+    with database.alone("renewal", 0):
+        assert not is_free(other, "renewal")
+        assert not is_free(other, "renewal", wait=1)
+        assert not is_free(database, "renewal")
+        assert is_free(other, "something else")
+        store.remember("name", "text")
+    assert is_free(other, "renewal")
+    other.engine.dispose()
+
+
+def test_a_lock_is_let_go_when_its_holder_fails(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.alone("renewal", 0):
+        _ = 1 / 0
+    assert is_free(database, "renewal")
+
+
+def test_who_waits_gets_the_lock_as_soon_as_it_is_let_go(database: Database, url: str) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter(number: int) -> None:
+        mine = open_database(url)
+        with mine.alone("renewal", 30):
+            inside.append(number)
+            most.append(len(inside))
+            inside.remove(number)
+        mine.engine.dispose()
+
+    assert at_once(enter) == []
+    assert most == [1] * THREADS
 
 
 def test_stores_in_two_schemas_of_one_postgres_database_know_nothing_of_each_other(
     postgres: Server, clock: ManualClock
 ) -> None:
-    with (
-        closing(StateStore(postgres.new_schema(), clock)) as first,
-        closing(StateStore(postgres.new_schema(), clock)) as second,
-        first.writing(),
-        second.writing(),
-    ):
-        first.remember("name", "text")
-        assert second.recall("name") is None
-        with pytest.raises(StoreBusyError), first.writing():
-            raise AssertionError("entered")
+    urls = postgres.new_schema(), postgres.new_schema()
+    with closing(StateStore(urls[0], clock)) as first, closing(StateStore(urls[1], clock)) as second:
+        databases = open_database(urls[0]), open_database(urls[1])
+        with databases[0].alone("renewal", 0), databases[1].alone("renewal", 0):
+            first.remember("name", "text")
+            assert second.recall("name") is None
+        for database in databases:
+            database.engine.dispose()
 
 
 def _hold_and_die(url: str, held: Event) -> None:
-    with StateStore(url, ManualClock(NOW)).writing():
+    with open_database(url).alone("renewal", 0):
         held.set()
         threading.Event().wait()
 
 
-def test_a_writer_that_is_killed_leaves_the_way_free(store: StateStore, url: str) -> None:
+def test_a_holder_that_is_killed_leaves_the_way_free(database: Database, url: str) -> None:
     context = multiprocessing.get_context("spawn")
     held = context.Event()
     process = context.Process(target=_hold_and_die, args=(url, held))
     process.start()
     assert held.wait(60)
-    with pytest.raises(StoreBusyError), store.writing():
-        pass
+    assert not is_free(database, "renewal")
 
     process.kill()
     process.join()
     process.close()
 
-    enter_soon(store)
-
-
-def enter_soon(store: StateStore) -> None:
-    """Enter as soon as the dead process's session is gone; a server notices its end within moments, not at once."""
-    for _ in range(1000):
-        try:
-            with store.writing():
-                return
-        except StoreBusyError:
-            continue
-    raise AssertionError("the way is never free")
+    assert is_free(database, "renewal", wait=30)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.journal import Journal, JournalOrderError
+from shopify_xero_pipeline.state.journal import FenceLostError, Journal, JournalOrderError
 from shopify_xero_pipeline.state.records import (
     Batch,
     BatchRequest,
@@ -21,6 +21,7 @@ from shopify_xero_pipeline.state.records import (
     PlannedWrite,
     Verdict,
 )
+from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch as batch_table
 
@@ -62,10 +63,10 @@ def request(key: str = "key") -> BatchRequest:
     return BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{...}", idempotency_key=key)
 
 
-def sent(journal: Journal, *numbers: int, key: str = "key") -> Batch:
-    journal.plan([write(number) for number in numbers])
-    one = journal.intend(request(key), [latest(journal, number).id for number in numbers])
-    return journal.mark_sent(one.id)
+def sent(journal: Journal, *numbers: int, key: str = "key", **fields: object) -> Batch:
+    journal.plan([write(number, **fields) for number in numbers])
+    one = journal.intend(request(key), [latest(journal, number) for number in numbers])
+    return journal.mark_sent(one)
 
 
 def confirmed(operation: Operation, **fields: object) -> Verdict:
@@ -92,6 +93,7 @@ def confirmed(operation: Operation, **fields: object) -> Verdict:
     )
     return Verdict(
         operation_id=operation.id,
+        found=(operation.state, operation.batch_id),
         state=OperationState.CONFIRMED,
         outcome="created",
         mapped=mapped,
@@ -101,7 +103,11 @@ def confirmed(operation: Operation, **fields: object) -> Verdict:
 
 def failed(operation: Operation, **fields: object) -> Verdict:
     return Verdict(
-        operation_id=operation.id, state=OperationState.REJECTED, reason="Xero refused it: no.", retryable=True
+        operation_id=operation.id,
+        found=(operation.state, operation.batch_id),
+        state=OperationState.REJECTED,
+        reason="Xero refused it: no.",
+        retryable=True,
     ).model_copy(update=fields)
 
 
@@ -126,7 +132,7 @@ def test_a_write_that_may_be_in_xero_is_not_changed_by_a_plan(journal: Journal) 
 def test_a_withdrawn_write_is_not_open_any_more(journal: Journal, store: StateStore) -> None:
     journal.plan([write(1), write(2), write(3, partition=date(2026, 9, 20)), write(4, kind="contact")])
 
-    journal.withdraw(["invoice"], [DAY], wanted={("invoice", "2/1")}, listed={("invoice", "2/1")})
+    journal.withdraw(["invoice"], [DAY], wanted={("invoice", "2/1")}, listed={("invoice", "2/1")}, planned_by=LATER)
 
     states = {number: latest(journal, number).state for number in (1, 2, 3)}
     assert states == {
@@ -144,9 +150,9 @@ def test_a_failure_that_a_new_plan_does_not_name_is_resolved_but_not_one_under_r
 ) -> None:
     one = sent(journal, 1, 2, 3)
     states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.REVIEW}
-    journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one.id)
+    journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one)
 
-    journal.withdraw(["invoice"], [DAY], wanted=set(), listed={("invoice", "2/1")})
+    journal.withdraw(["invoice"], [DAY], wanted=set(), listed={("invoice", "2/1")}, planned_by=LATER)
 
     assert [error.shopify_id for error in store.errors()] == ["2/1", "3/1"]
 
@@ -159,16 +165,16 @@ def test_a_postponed_write_says_why(journal: Journal) -> None:
 
 def test_a_request_is_frozen_marked_and_settled_in_this_order(journal: Journal, clock: ManualClock) -> None:
     journal.plan([write()])
-    intent = journal.intend(request(), [latest(journal).id])
+    intent = journal.intend(request(), [latest(journal)])
     assert (intent.state, intent.body_hash, intent.first_sent_at) == (BatchState.INTENT, digest(b"{...}"), None)
     clock.sleep(5)
-    marked = journal.mark_sent(intent.id)
+    marked = journal.mark_sent(intent)
     assert (marked.state, marked.first_sent_at) == (BatchState.SENT, NOW + timedelta(seconds=5))
     assert [one.shopify_id for one in journal.operations_of(intent.id)] == ["1/1"]
     assert journal.unsettled() == [marked]
     assert journal.last_batch() == intent.id
 
-    journal.settle([confirmed(latest(journal))], intent.id, status=200)
+    journal.settle([confirmed(latest(journal))], intent, status=200)
 
     assert journal.unsettled() == []
     assert (latest(journal).state, latest(journal).outcome) == (OperationState.CONFIRMED, "created")
@@ -178,17 +184,17 @@ def test_a_request_is_frozen_marked_and_settled_in_this_order(journal: Journal, 
 def test_steps_out_of_order_are_refused_and_change_nothing(journal: Journal) -> None:
     one = sent(journal, 1)
     with pytest.raises(JournalOrderError):
-        journal.mark_sent(one.id)
+        journal.mark_sent(one)
     with pytest.raises(JournalOrderError):
-        journal.intend(request("other"), [latest(journal).id])
+        journal.intend(request("other"), [latest(journal)])
     assert len(journal.unsettled()) == 1
-    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    journal.settle([confirmed(latest(journal))], one, status=200)
     for step in (
-        lambda: journal.settle([failed(latest(journal))], one.id),
-        lambda: journal.release(one.id, "no"),
-        lambda: journal.mark_ambiguous(one.id, not_before=LATER, reason="no"),
+        lambda: journal.settle([failed(latest(journal))], one),
+        lambda: journal.release(one, "no"),
+        lambda: journal.mark_ambiguous(one, not_before=LATER, reason="no"),
     ):
-        with pytest.raises(JournalOrderError, match="cannot become"):
+        with pytest.raises(JournalOrderError, match="batch 1 is confirmed, not "):
             step()
     assert latest(journal).state is OperationState.CONFIRMED
 
@@ -197,14 +203,14 @@ def test_a_key_is_never_used_twice(journal: Journal) -> None:
     sent(journal, 1)
     journal.plan([write(2)])
     with pytest.raises(IntegrityError):
-        journal.intend(request(), [latest(journal, 2).id])
+        journal.intend(request(), [latest(journal, 2)])
     assert latest(journal, 2).state is OperationState.PLANNED
 
 
 def test_what_was_certainly_not_executed_is_planned_afresh_and_not_counted_as_an_attempt(journal: Journal) -> None:
     one = sent(journal, 1)
 
-    journal.release(one.id, "not connected")
+    journal.release(one, "not connected")
 
     assert journal.unsettled() == []
     assert (latest(journal).state, latest(journal).attempts) == (OperationState.PLANNED, 0)
@@ -215,7 +221,7 @@ def test_an_unknown_outcome_keeps_its_records_and_says_when_it_is_read_back(
 ) -> None:
     one = sent(journal, 1)
 
-    journal.mark_ambiguous(one.id, not_before=LATER, reason="status 500", status=500, answer=b"x" * 100_000)
+    journal.mark_ambiguous(one, not_before=LATER, reason="status 500", status=500, answer=b"x" * 100_000)
 
     (left,) = journal.unsettled()
     assert (left.state, left.not_before, left.http_status) == (BatchState.AMBIGUOUS, LATER, 500)
@@ -227,7 +233,7 @@ def test_an_unknown_outcome_keeps_its_records_and_says_when_it_is_read_back(
 
 def test_bytes_are_dropped_when_a_request_is_over_and_their_hash_is_kept(store: StateStore, journal: Journal) -> None:
     one = sent(journal, 1)
-    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    journal.settle([confirmed(latest(journal))], one, status=200)
     with store._engine.begin() as connection:
         row = connection.execute(select(batch_table)).one()
     assert (row.body, row.body_hash, row.state) == (b"", digest(b"{...}"), "confirmed")
@@ -252,13 +258,13 @@ def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at
     )  # type: ignore[union-attr]
 
     with pytest.raises(IntegrityError):
-        journal.settle([confirmed(first, evidence=seen), clashing], one.id)
+        journal.settle([confirmed(first, evidence=seen), clashing], one)
     assert store.mapped("invoice") == {}
     assert store.mirror("invoice") == []
     assert journal.evidence_of(first.id) == []
     assert journal.unsettled() == [one]
 
-    journal.settle([confirmed(first, evidence=seen), failed(second)], one.id)
+    journal.settle([confirmed(first, evidence=seen), failed(second)], one)
     assert set(store.mapped("invoice")) == {"1/1"}
     assert set(store.mapped("invoice", ["1/1", "2/1"])) == {"1/1"}
     assert [row.natural_key for row in store.mirror("invoice")] == ["SH-1"]
@@ -271,7 +277,7 @@ def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved
 ) -> None:
     for attempt in range(3):
         one = sent(journal, 1, key=f"key {attempt}")
-        journal.settle([failed(latest(journal))], one.id)
+        journal.settle([failed(latest(journal))], one)
         clock.sleep(60)
     (error,) = store.errors()
     assert (error.attempts, error.retryable, error.reason) == (3, True, "Xero refused it: no.")
@@ -280,14 +286,14 @@ def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved
     assert store.errors(days=[date(2026, 1, 1)]) == []
 
     one = sent(journal, 1, key="last")
-    journal.settle([confirmed(latest(journal))], one.id, status=200)
+    journal.settle([confirmed(latest(journal))], one, status=200)
     assert store.errors() == []
     (resolved,) = store.errors(open_only=False, days=[DAY])
     assert resolved.resolved_at == clock.now()
     assert store.unfinished_days() == set()
 
-    one = sent(journal, 1, key="again")
-    journal.settle([failed(latest(journal), retryable=False)], one.id)
+    one = sent(journal, 1, key="again", verb="update", xero_id=f"x-{latest(journal).id}")
+    journal.settle([failed(latest(journal), retryable=False)], one)
     (anew,) = store.errors()
     assert (anew.attempts, anew.first_failed_at) == (1, clock.now())
     assert store.unfinished_days() == set()
@@ -303,7 +309,7 @@ def test_documents_are_frozen_from_the_plan_on_and_money_once_it_may_have_reache
     assert [(one.kind, one.natural_key, one.payload) for one in frozen] == [("invoice", "SH-1", '{"total":"1.00"}')]
 
     money = journal.latest("payment", ["9/SH-1"])["9/SH-1"]
-    journal.intend(request(), [money.id])
+    journal.intend(request(), [money])
     assert [one.kind for one in store.frozen_of_orders(["1"])] == ["invoice", "payment"]
 
     journal.settle([failed(latest(journal))])
@@ -312,7 +318,188 @@ def test_documents_are_frozen_from_the_plan_on_and_money_once_it_may_have_reache
 
 def test_the_records_of_an_order_are_found_in_posting_order(store: StateStore, journal: Journal) -> None:
     one = sent(journal, 1, 2)
-    journal.settle([confirmed(latest(journal, 2)), confirmed(latest(journal, 1))], one.id, status=200)
+    journal.settle([confirmed(latest(journal, 2)), confirmed(latest(journal, 1))], one, status=200)
 
     assert [row.natural_key for row in store.mapped_of_orders(["1", "2", "3"])] == ["SH-1", "SH-2"]
     assert [row.natural_key for row in store.mapped_of_orders(["2"])] == ["SH-2"]
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+
+def test_a_record_that_was_written_since_the_plan_was_made_is_not_planned_again(journal: Journal) -> None:
+    one = sent(journal, 1)
+    journal.settle([confirmed(latest(journal))], one, status=200)
+    xero_id = str(latest(journal).xero_id)
+
+    journal.plan([write()])
+    journal.plan([write(verb="adopt", xero_id="x-9")])
+    journal.plan([write(verb="update", xero_id="x-another")])
+    assert latest(journal).state is OperationState.CONFIRMED
+
+    journal.plan([write(verb="update", xero_id=xero_id)])
+    assert latest(journal).state is OperationState.PLANNED
+
+
+def test_a_record_that_was_taken_back_since_the_plan_was_made_is_not_taken_back_again(journal: Journal) -> None:
+    journal.plan([write(verb="delete", xero_id="x-1")])
+    assert journal.in_state(OperationState.PLANNED) == []
+
+
+def test_what_was_planned_anew_with_another_content_since_it_was_read_is_not_put_in_a_request(journal: Journal) -> None:
+    journal.plan([write()])
+    read = latest(journal)
+    journal.plan([write(payload='{"total":"2.00"}')])
+    with pytest.raises(JournalOrderError, match="another process has taken on, or changed"):
+        journal.intend(request(), [read])
+    assert (latest(journal).state, journal.unsettled()) == (OperationState.PLANNED, [])
+
+
+def test_a_batch_is_its_owners_until_the_lease_is_over_and_then_whoevers_is_first(
+    journal: Journal, clock: ManualClock
+) -> None:
+    one = sent(journal, 1)
+    clock.sleep(45)
+    assert journal.take(one) is None
+    clock.sleep(1)
+    taken = journal.take(one)
+    assert taken is not None
+    assert (taken.fence, taken.lease_until) == (2, clock.now() + timedelta(seconds=45))
+    assert journal.take(one) is None
+    clock.sleep(46)
+    assert journal.take(one) is None, "one that was read before it was taken over"
+
+
+def test_whoever_lost_a_batch_can_change_nothing_of_it_any_more(journal: Journal, clock: ManualClock) -> None:
+    one = sent(journal, 1)
+    clock.sleep(46)
+    taken = journal.take(one)
+    assert taken is not None
+
+    for step in (
+        lambda: journal.keep(one, timedelta()),
+        lambda: journal.settle([confirmed(latest(journal))], one, status=200),
+        lambda: journal.release(one, "no"),
+        lambda: journal.mark_ambiguous(one, not_before=LATER, reason="no"),
+    ):
+        with pytest.raises(FenceLostError, match="batch 1 has been taken over by process"):
+            step()
+    assert journal.unsettled() == [taken]
+    assert latest(journal).state is OperationState.IN_BATCH
+
+    journal.settle([confirmed(latest(journal))], taken, status=200)
+    assert latest(journal).state is OperationState.CONFIRMED
+
+
+def test_a_batch_not_marked_sent_is_lost_to_who_takes_it_over_and_nothing_may_leave(
+    journal: Journal, clock: ManualClock
+) -> None:
+    journal.plan([write()])
+    one = journal.intend(request(), [latest(journal)])
+    clock.sleep(46)
+    assert journal.take(one) is not None
+    with pytest.raises(FenceLostError):
+        journal.mark_sent(one)
+
+
+def test_a_batch_is_kept_for_a_pause_and_one_more_attempt(journal: Journal, clock: ManualClock) -> None:
+    one = sent(journal, 1)
+    journal.keep(one, timedelta(seconds=60))
+    clock.sleep(105)
+    assert journal.take(journal.unsettled()[0]) is None
+    clock.sleep(1)
+    assert journal.take(journal.unsettled()[0]) is not None
+
+
+def test_a_batch_of_unknown_outcome_is_nobodys_and_a_settled_one_cannot_be_taken(journal: Journal) -> None:
+    one = sent(journal, 1)
+    journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
+    (left,) = journal.unsettled()
+    taken = journal.take(left)
+    assert taken is not None
+    journal.settle([confirmed(latest(journal))], taken)
+    assert journal.take(taken) is None
+
+
+def test_a_verdict_on_a_record_that_somebody_else_has_settled_since_counts_for_nothing(
+    store: StateStore, journal: Journal
+) -> None:
+    one = sent(journal, 1)
+    looked_at = Verdict(
+        operation_id=latest(journal).id, found=(OperationState.IN_BATCH, one.id), state=OperationState.CHECK
+    )
+    journal.settle([looked_at], one, status=200)
+    seen = latest(journal)
+    journal.settle([confirmed(seen)])
+
+    journal.settle([failed(seen)])
+
+    assert latest(journal).state is OperationState.CONFIRMED
+    assert store.errors() == []
+
+
+def test_a_verdict_on_an_earlier_try_does_not_count_for_a_later_one(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1)
+    early = latest(journal)
+    journal.release(one, "not connected")
+    two = sent(journal, 1, key="second")
+
+    journal.settle([failed(early)], None)
+    journal.settle([failed(early)], two)
+
+    assert (latest(journal).state, latest(journal).batch_id) == (OperationState.REJECTED, two.id)
+
+
+def test_what_another_process_planned_after_this_plan_was_made_is_not_withdrawn(
+    journal: Journal, clock: ManualClock
+) -> None:
+    journal.plan([write(1)])
+    made = clock.now()
+    clock.sleep(1)
+    journal.plan([write(2)])
+
+    journal.withdraw(["invoice"], [DAY], wanted=set(), listed=set(), planned_by=made)
+
+    assert [one.shopify_id for one in journal.in_state(OperationState.PLANNED)] == ["2/1"]
+
+
+# -- damage ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE operation SET state = 'planned' WHERE state = 'in_batch'",
+        'UPDATE operation SET payload = \'{"total":"1.01"}\'',
+        "UPDATE operation SET attempts = 7",
+    ],
+)
+def test_a_damaged_operation_is_never_used(store: StateStore, journal: Journal, damage: str) -> None:
+    sent(journal, 1)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(damage)
+    with pytest.raises(StoreDamagedError, match="a row of operation does not say what was written there"):
+        latest(journal)
+    with pytest.raises(StoreDamagedError):
+        journal.plan([write()])
+
+
+def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1, 2)
+    seen = Evidence(
+        operation_id=1, batch_id=one.id, natural_key="SH-1", looked_up_at=NOW, how="sweep", hits=1, fingerprint="f"
+    )
+    journal.settle([confirmed(latest(journal), evidence=seen), failed(latest(journal, 2))], one, over=False)
+    readings = {
+        "batch": journal.unsettled,
+        "entity_mapping": lambda: store.mapped("invoice"),
+        "sync_errors": store.errors,
+        "evidence": lambda: journal.evidence_of(1),
+    }
+    columns = {"batch": "path", "entity_mapping": "xero_id", "sync_errors": "reason", "evidence": "fingerprint"}
+    for table, read in readings.items():
+        assert read()
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET {columns[table]} = 'other'")
+        with pytest.raises(StoreDamagedError, match=f"a row of {table} does not"):
+            read()

@@ -45,6 +45,13 @@ def _fail(connection: Connection) -> None:
     raise RuntimeError("power cut")
 
 
+NEW_IN_3 = {
+    "entity_mapping": ["row_hash"],
+    "sync_errors": ["payload_hash", "next_try", "dismissed_at", "dismissed_because", "row_hash"],
+    "operation": ["row_hash"],
+    "batch": ["owner", "fence", "lease_until", "row_hash"],
+    "evidence": ["row_hash"],
+}
 LONGER: tuple[Migration, ...] = (*MIGRATIONS, _add_note, _move_texts)
 
 
@@ -66,6 +73,11 @@ def transaction(url: str) -> Iterator[Connection]:
 def at_version_1(url: str) -> None:
     """The store as its first version was."""
     with transaction(url) as connection:
+        connection.execute(text("DROP TABLE token_set"))
+        connection.execute(text("DROP TABLE call"))
+        for table, columns in NEW_IN_3.items():
+            for column in columns:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
 
@@ -135,7 +147,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 3, this version of the project knows 2"):
+    with pytest.raises(StoreTooNewError, match="schema 4, this version of the project knows 3"):
         StateStore(url, clock)
 
 
@@ -207,7 +219,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "4"
+    assert version(url) == "5"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["name", "text", "at", "note"]
     with transaction(url) as connection:
@@ -233,4 +245,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "4"
+    assert version(url) == "5"

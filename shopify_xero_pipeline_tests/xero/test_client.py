@@ -272,7 +272,7 @@ def test_what_was_said_of_the_day_is_forgotten_after_a_while() -> None:
     with pytest.raises(DayBudgetSpent):
         fake.client.get("/Organisation")
 
-    fake.clock.sleep(601)
+    fake.clock.sleep(3601)
 
     fake.client.get("/Organisation")
 

@@ -92,6 +92,7 @@ def test_a_crash_around_any_call_leads_to_exactly_one_record(tmp_path: Path, poi
         recover_and_finish(world, delay)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", ["begin", "commit"])
 def test_a_crash_around_any_transaction_leads_to_exactly_one_record(tmp_path: Path, point: str) -> None:
     for world, delay in points(tmp_path, point, 4):

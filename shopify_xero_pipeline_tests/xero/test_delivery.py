@@ -159,7 +159,7 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
 
 def test_a_request_that_comes_too_late_does_not_leave(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.mark_sent(line.batch.id)
+    line.journal.mark_sent(line.batch)
     line.clock.sleep(120.5)
 
     reply = line.delivery.send(line.reload())
@@ -171,20 +171,30 @@ def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tm
     line = Line(tmp_path, ok())
     mark = line.journal.mark_sent
 
-    def mark_and_turn_back(batch_id: int) -> Batch:
-        marked = mark(batch_id)
+    def mark_and_turn_back(batch: Batch) -> Batch:
+        marked = mark(batch)
         line.clock._now -= timedelta(hours=1)
         return marked
 
     line.journal.mark_sent = mark_and_turn_back  # type: ignore[method-assign]
 
-    assert line.delivery.send(line.batch).fate is Fate.UNKNOWN
+    assert line.delivery.send(line.batch).fate is Fate.BUSY, "nothing has left, so it may be planned afresh"
     assert line.sent == []
+
+
+def test_a_request_that_comes_too_late_after_one_without_an_answer_leaves_doubt(tmp_path: Path) -> None:
+    line = Line(tmp_path, httpx.ReadTimeout(""), ok())
+    line.delivery._client.pause = lambda _answer, _attempt: 90.0  # type: ignore[method-assign]
+    sleep = line.clock.sleep
+    line.clock.sleep = lambda seconds: sleep(seconds + 31)  # type: ignore[method-assign]
+
+    assert line.delivery.send(line.batch).fate is Fate.UNKNOWN
+    assert len(line.sent) == 1
 
 
 def test_a_request_on_its_way_when_the_process_stopped_is_sent_again_within_its_window(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.mark_sent(line.batch.id)
+    line.journal.mark_sent(line.batch)
     line.clock.sleep(60)
     sent = line.reload()
     assert sent.state is BatchState.SENT

@@ -1,20 +1,22 @@
 """What the loader does with a plan, against the sandbox's Xero."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.sandbox.faults import FaultKind
-from shopify_xero_pipeline.state.database import StoreBusyError
-from shopify_xero_pipeline.state.records import OperationState
+from shopify_xero_pipeline.state.records import Batch, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Kind, PostalAddress
 from shopify_xero_pipeline.xero.report import LoadOutcome
+from shopify_xero_pipeline_tests.xero.test_faults import assert_exactly_once
 from shopify_xero_pipeline_tests.xero.world import (
     DAY,
     FAMILIES,
@@ -351,6 +353,7 @@ def test_what_xero_already_holds_under_our_key_is_only_mapped(world: World, tmp_
     world.store = StateStore(f"sqlite:///{tmp_path}/rebuilt.db", world.clock)
     world.url = f"sqlite:///{tmp_path}/rebuilt.db"
     world.restart()
+    world.trust()
     world.mirror.refresh(Kind, timedelta(0))
     calls = world.client.calls
     ids = {record.natural_key: "" for record in records}
@@ -396,6 +399,7 @@ def test_a_contact_cannot_be_adopted_while_another_one_bears_our_number(world: W
     theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com")
     world.url = world.url.replace("state.db", "rebuilt.db")
     world.restart()
+    world.trust()
     world.mirror.sweep(Kind.CONTACT)
 
     report = world.load(contact(), action=Action.ADOPT, xero_id=theirs)
@@ -524,6 +528,7 @@ def test_a_connection_that_may_not_write_stops_the_load_and_loses_nothing(world:
 
     assert [one.state for one in world.store.journal.in_state(OperationState.PLANNED)] == [OperationState.PLANNED]
     world.faults.clear()
+    world.wait(900)  # until then nothing is written to a connection that was denied
     assert counted(world.load(invoice())) == {"created": 1}
 
 
@@ -574,13 +579,87 @@ def test_a_number_that_xero_calls_taken_and_does_not_show_is_never_sent_again_an
     assert "does not show by what" in report.results[0].reason
 
 
-def test_only_one_loader_writes_to_a_store(world: World) -> None:
-    with world.store.writing(), pytest.raises(StoreBusyError, match="Another load is writing"):
-        world.load(contact())
-    with world.store.writing(), pytest.raises(StoreBusyError):
-        world.loader.recover()
+def at_each_write(world: World, act: Callable[[], object]) -> None:
+    """Let another process act whenever a write of the first one is about to arrive at Xero."""
+    sound, busy = world.transport, []
 
-    assert counted(world.load(contact())) == {"created": 1}
+    def tap(request: httpx.Request) -> None:
+        if request.method != "GET" and "api.xro" in request.url.path and not busy:
+            busy.append(request)
+            act()
+            busy.clear()
+
+    world.transport = Tapped(sound, tap)
+    world.restart()
+    world.transport = sound
+
+
+def test_two_processes_that_load_the_same_days_at_once_write_each_record_once(world: World) -> None:
+    records, seen = everything(3), []
+
+    def beside() -> None:
+        world.restart()
+        seen.append(counted(world.load(*records)))
+
+    at_each_write(world, beside)
+    world.load(*records)
+
+    assert_exactly_once(world, records)
+    assert len(seen) > 1
+
+
+def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(world: World) -> None:
+    world.load(contact(), invoice())
+    part = payment(invoice(), "50.00")
+
+    def beside() -> None:
+        world.restart()
+        assert counted(world.load(part)) == {"created": 1}
+
+    stale = world.loader
+    planned = stale._planned
+    beside_once = iter([beside])
+
+    def plan(kind: Kind, *rest: Any) -> Any:
+        found = planned(kind, *rest)
+        if kind is Kind.PAYMENT:
+            next(beside_once)()
+        return found
+
+    stale._planned = plan  # type: ignore[method-assign]
+    stale.load([change_set(part)], "stale")
+
+    assert len(world.live(Kind.PAYMENT)) == 1
+
+
+def test_a_process_that_slept_through_a_take_over_changes_nothing_when_it_wakes(world: World) -> None:
+    """It sleeps between its mark and the wire, longer than the quiet time; another one reads back and writes."""
+    world.load(contact(), invoice())
+    part = payment(invoice(), "50.00")
+    slept: list[str] = []
+
+    def beside() -> None:
+        world.wait(700)
+        world.restart()
+        slept.append(str(counted(world.load(part))))
+        world.wait(700)
+        world.restart()
+        slept.append(str(counted(world.load(part))))
+
+    sleeper, journal = world.loader, world.store.journal
+    mark = journal.mark_sent
+
+    def mark_and_sleep(batch: Batch) -> Batch:
+        marked = mark(batch)
+        beside()
+        return marked
+
+    journal.mark_sent = mark_and_sleep  # type: ignore[method-assign]
+    report = sleeper.load([change_set(part)], "sleeper")
+
+    assert slept == ["{'created': 1}", "{'unchanged': 1}"]
+    assert len(world.live(Kind.PAYMENT)) == 1
+    assert report.count(LoadOutcome.FAILED) == 0
 
 
 def test_a_read_that_fails_after_a_refusal_is_made_up_for_by_the_next_load(world: World) -> None:

@@ -5,7 +5,6 @@ How the loader behaves is proved on SQLite; here it is shown that nothing of it 
 
 import gc
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -13,15 +12,13 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
-from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import FaultKind
-from shopify_xero_pipeline.state.database import StoreBusyError
-from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.report import LoadOutcome
+from shopify_xero_pipeline.xero.report import LoadReport
 from shopify_xero_pipeline_tests.postgres import Server
 from shopify_xero_pipeline_tests.xero.test_crashes import crash, recover_and_finish
 from shopify_xero_pipeline_tests.xero.test_faults import assert_exactly_once, until_settled
-from shopify_xero_pipeline_tests.xero.world import START, World, change_set, counted, everything, item
+from shopify_xero_pipeline_tests.xero.test_loader import at_each_write
+from shopify_xero_pipeline_tests.xero.world import World, counted, everything
 
 # A process that dies closes nothing; what a simulated one leaves open is closed by the collector, which says so.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -92,6 +89,7 @@ def test_an_error_of_the_server_is_read_back_before_anything_is_sent_again(
 
 
 @pytest.mark.campaign
+@pytest.mark.long
 @pytest.mark.parametrize("point", ["before call", "after call", "begin", "commit"])
 def test_a_crash_at_any_point_leads_to_exactly_one_record(postgres: Server, tmp_path: Path, point: str) -> None:
     delays = (1, 100, 150, 400, 3600)
@@ -105,6 +103,7 @@ def test_a_crash_at_any_point_leads_to_exactly_one_record(postgres: Server, tmp_
 
 
 @pytest.mark.campaign
+@pytest.mark.long
 def test_a_server_that_goes_away_at_any_commit_costs_that_run_and_nothing_else(
     postgres: Server, tmp_path: Path
 ) -> None:
@@ -120,8 +119,15 @@ def test_a_server_that_goes_away_at_any_commit_costs_that_run_and_nothing_else(
             return
 
 
-def test_a_second_loader_is_turned_away_while_one_writes_and_nothing_is_sent_twice(world: PostgresWorld) -> None:
-    refused = pytest.raises(StoreBusyError, match="Another load is writing to")
-    with closing(StateStore(world.url, ManualClock(START))) as other, other.writing(), refused:
-        world.loader.load([change_set(item())], "run")
-    assert world.load(item()).count(LoadOutcome.CREATED) == 1
+def test_two_processes_that_load_the_same_days_at_once_write_each_record_once(world: PostgresWorld) -> None:
+    beside: list[LoadReport] = []
+
+    def load_beside() -> None:
+        world.restart()
+        beside.append(world.load(*everything(3)))
+
+    at_each_write(world, load_beside)
+    world.load(*everything(3))
+
+    assert_exactly_once(world, everything(3))
+    assert len(beside) > 1

@@ -47,9 +47,9 @@ class SimulatedCrash(BaseException):
 
 
 class World:
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.clock = ManualClock(START)
-        self.books = XeroBooks()
+    def __init__(self, folder: Path, *, books: XeroBooks | None = None, now: datetime = START, **options: Any) -> None:
+        self.clock = ManualClock(now)
+        self.books = books or XeroBooks()
         self.faults = Faults()
         self.options = XeroOptions(**options)
         app = xero_app(self.books, self.clock, options=self.options)
@@ -59,15 +59,23 @@ class World:
         self.url = f"sqlite:///{folder}/state.db"
         self.seed = 0
         self.restart()
+        self.trust()
 
     def restart(self) -> None:
         """A new process on the same database."""
         self.seed += 1
         rng = random.Random(self.seed)
         self.store = StateStore(self.url, self.clock)
-        self.client = XeroClient(CREDENTIALS, clock=self.clock, transport=self.transport, rng=rng)
+        calls = self.store.calls
+        self.client = XeroClient(CREDENTIALS, clock=self.clock, transport=self.transport, rng=rng, calls=calls)
         self.loader = Loader(self.client, self.store, self.clock, rng)
         self.mirror = Mirror(self.client, self.store, self.clock)
+
+    def trust(self) -> None:
+        """Have the store known to be the first one of this organisation, so that no call is needed to find that out."""
+        doubt = self.store.witness.doubt()
+        if doubt is not None:
+            self.store.witness.trust(doubt)
 
     def load(self, *records: AnyRecord, **plan: Any) -> LoadReport:
         """Load all families at once, which is quicker; production loads one family after the other."""

@@ -8,6 +8,7 @@ import dagster as dg
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
+from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import told_to_people
 from shopify_xero_pipeline.xero.report import LoadOutcome
@@ -57,7 +58,8 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], plans: dict[Any, Any]
     ) -> Iterator[Any]:
         with told_to_people():
-            done = bookkeeper.load(typed_plans(plans), run_id=context.run.run_id)
+            patient = PATIENT in context.run.tags
+            done = bookkeeper.load(typed_plans(plans), run_id=context.run.run_id, patient=patient)
         links = show.Links(bookkeeper.shop_domain)
         written = sum(result.outcome in WRITTEN for results in done.values() for result in results)
         if written:

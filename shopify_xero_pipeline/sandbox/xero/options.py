@@ -28,7 +28,7 @@ class XeroOptions:
 
     Attributes:
         client_id: of the only app that is known.
-        client_secret: of the same.
+        client_secret: of the same; empty for an app that signs in with PKCE.
         scopes: what the app may ask for; the broad scopes of before March 2026 are not among them (fact sheet 1).
         minute_limit: calls in a fixed window of 60 s.
         day_limit: calls in a fixed window of a day: 1,000 on the Starter tier, 5,000 above.

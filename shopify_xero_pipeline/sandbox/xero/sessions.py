@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply, json_reply, not_found, problem
@@ -26,6 +26,7 @@ REFRESH_LIFE = timedelta(days=60)
 GRACE = timedelta(minutes=30)
 _USER_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 _CONNECTION_ID = "e1eede29-f875-4a5d-8470-17f6a29a88b1"
+_CHALLENGE_LENGTH = 43  # a SHA-256 in base64 without padding
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,20 @@ class Sessions:
 
     def authorise(self, query: Mapping[str, str]) -> Reply:
         """Consent at once and send the browser back with a code that is good for 5 minutes."""
+        back, challenge = query.get("redirect_uri", ""), query.get("code_challenge", "")
+        if query.get("client_id") != self._options.client_id or not _may_be_sent_to(back):
+            return _oauth_error("invalid_request")
+        if query.get("response_type") != "code":
+            return _sent_back(back, query, error="unsupported_response_type")
+        if not self._may_challenge(challenge, query.get("code_challenge_method", "")):
+            return _sent_back(back, query, error="invalid_request")
         scopes = self._scopes(query.get("scope", ""))
-        if query.get("client_id") != self._options.client_id or scopes is None or "redirect_uri" not in query:
-            return json_reply({"error": "invalid_request"}, 400)
+        if scopes is None:
+            return _sent_back(back, query, error="invalid_scope")
         self.connected = True
-        code = self._signed({"use": "code", "scope": sorted(scopes), "exp": self._expiry(CODE_LIFE)})
-        answer = {"code": code, "scope": " ".join(sorted(scopes)), "state": query.get("state", "")}
-        return Reply(302, headers={"Location": f"{query['redirect_uri']}?{urlencode(answer)}"})
+        bound = {"redirect_uri": back, "challenge": challenge}
+        code = self._signed({"use": "code", "scope": sorted(scopes), "exp": self._expiry(CODE_LIFE), **bound})
+        return _sent_back(back, query, code=code, scope=" ".join(sorted(scopes)))
 
     def token(self, form: Mapping[str, str], authorization: str) -> Reply:
         """Answer the token endpoint."""
@@ -72,7 +80,7 @@ class Sessions:
         if grant == "client_credentials":
             return self._client_credentials(form.get("scope", ""))
         if grant == "authorization_code":
-            return self._code(form.get("code", ""))
+            return self._code(form)
         if grant == "refresh_token":
             return self._refresh(form.get("refresh_token", ""))
         return _oauth_error("unsupported_grant_type")
@@ -146,16 +154,25 @@ class Sessions:
                 return False
         return hmac.compare_digest(given, f"{self._options.client_id}:{self._options.client_secret}")
 
+    def _may_challenge(self, challenge: str, method: str) -> bool:
+        """An app without a secret has to prove with PKCE that it is the one that asked; S256 is the only method."""
+        if not challenge:
+            return bool(self._options.client_secret)
+        return method == "S256" and len(challenge) == _CHALLENGE_LENGTH
+
     def _client_credentials(self, asked: str) -> Reply:
+        if not self._options.client_secret:
+            return _oauth_error("unauthorized_client")
         scopes = self._scopes(asked)
         if scopes is None or _USER_SCOPES & set(asked.split()):
             return _oauth_error("invalid_scope")
         return self._issue(scopes - _USER_SCOPES, custom=True)
 
-    def _code(self, code: str) -> Reply:
+    def _code(self, form: Mapping[str, str]) -> Reply:
+        code = form.get("code", "")
         claims = self._verified(code)
         fresh = claims is not None and claims["use"] == "code" and self._clock.now().timestamp() < claims["exp"]
-        if claims is None or not fresh or code in self._spent_codes:
+        if claims is None or not fresh or code in self._spent_codes or not _is_same_caller(claims, form):
             return _oauth_error("invalid_grant")
         self._spent_codes.add(code)
         scopes = frozenset(claims["scope"])
@@ -207,6 +224,28 @@ class Sessions:
     def _signature(self, head: str, body: str) -> str:
         key = self._options.client_secret.encode()
         return _base64(hmac.new(key, f"{head}.{body}".encode(), hashlib.sha256).digest())
+
+
+def _may_be_sent_to(address: str) -> bool:
+    """A browser is sent back over https, or to `http://localhost`; 127.0.0.1 is refused (section 1)."""
+    parts = urlsplit(address)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme, parts.hostname) == ("http", "localhost"))
+
+
+def _sent_back(address: str, query: Mapping[str, str], **answer: str) -> Reply:
+    state = {"state": query["state"]} if "state" in query else {}
+    return Reply(302, headers={"Location": f"{address}?{urlencode({**answer, **state})}"})
+
+
+def _is_same_caller(claims: Mapping[str, Any], form: Mapping[str, str]) -> bool:
+    """A code is for the address it was sent to, and with PKCE for whoever knows the verifier (43 to 128 characters)."""
+    if form.get("redirect_uri") != claims["redirect_uri"]:
+        return False
+    verifier = form.get("code_verifier", "")
+    if not claims["challenge"]:
+        return not verifier
+    made = _base64(hashlib.sha256(verifier.encode()).digest())
+    return 43 <= len(verifier) <= 128 and hmac.compare_digest(made, claims["challenge"])
 
 
 def _base64(content: bytes) -> str:

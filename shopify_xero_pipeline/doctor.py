@@ -1,0 +1,163 @@
+"""The doctor: what must be true of a live store, its books in Xero and its surroundings, asked and told.
+
+It reads Xero, unless told not to, and writes nothing but the mirror. The promises are numbered I1 to I13 as in
+`docs/reliability.md`; those that our own tables can answer stand in `state/invariants.py`.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.invariants import Finding
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero import requests
+from shopify_xero_pipeline.xero.mirror import Mirror
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
+
+NOW = timedelta(seconds=-1)
+GONE = ("VOIDED", "DELETED")
+SWEPT = (Kind.CONTACT, Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
+LARGEST = 64_000_000
+
+
+def connections(bookkeeper: Bookkeeper) -> dict[str, object]:
+    """Return who is on either side, as asked of both now.
+
+    Raises:
+        ShopifyError: Shopify does not let us in.
+        XeroError: Xero does not let us in.
+        PolicyError: `books.yaml` does not fit the shop.
+    """
+    shop = bookkeeper.reader.shop()
+    organisation = bookkeeper.organisation(NOW)
+    return {
+        "shop": f"{bookkeeper.shop_domain}, {shop.currency_code}, {shop.iana_timezone}",
+        "organisation in Xero": f"{organisation.name}, {organisation.base_currency}",
+        "state store": bookkeeper.store.name,
+    }
+
+
+def examine(
+    bookkeeper: Bookkeeper,
+    days: Iterable[date],
+    clock: Clock,
+    *,
+    home: Path,
+    secrets: Collection[str],
+    offline: bool = False,
+) -> list[Finding]:
+    """Return every promise with what breaks it; the state store is verified first.
+
+    Args:
+        bookkeeper: on the store to be examined.
+        days: all days of the books.
+        clock: the time.
+        home: DAGSTER_HOME, searched for secrets and customers' e-mail addresses.
+        secrets: values that must stand nowhere in it.
+        offline: leave Xero alone and judge by what it showed last.
+
+    Raises:
+        StoreDamagedError: the store cannot be trusted, so nothing of it was examined.
+        XeroError: Xero does not answer.
+    """
+    store = bookkeeper.store
+    store.verify()
+    if not offline:
+        bookkeeper.organisation()
+        mirror = Mirror(bookkeeper.xero_client, store, clock)
+        for kind in SWEPT:
+            mirror.sweep(kind)
+    found = [*store.findings(), _mapped(store), _families(store), _days(bookkeeper, days), _leaks(store, home, secrets)]
+    return sorted(found, key=lambda one: int(one.number[1:]))
+
+
+def _mapped(store: StateStore) -> Finding:
+    """I2: what we say we wrote is in Xero, once, with the id and the money we say."""
+    asked, broken = 0, []
+    for kind in Kind:
+        rows = store.mapped(kind)
+        shown = store.mirrored(kind, [row.xero_id for row in rows.values()])
+        asked += len(rows)
+        broken += [f"{kind} {row.natural_key}: {said}" for row in rows.values() if (said := _told(row, shown))]
+    return Finding(
+        "I2", "every record we wrote is in Xero, under the id we know, with the money we posted", asked, broken
+    )
+
+
+def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
+    found = shown.get(row.xero_id)
+    if found is None:
+        return "Xero does not show it"
+    if found.status in GONE:
+        return f"{found.status.lower()} in Xero"
+    posted, there = exact(row.payload), exact(found.payload)
+    total = posted.get("total", posted.get("amount"))
+    now = there.get("Total", there.get("Amount"))
+    return (
+        "" if total is None or now is None or Decimal(str(total)) == Decimal(str(now)) else f"posted {total}, now {now}"
+    )
+
+
+def _families(store: StateStore) -> Finding:
+    """I12: nothing is in Xero whose document or Contact is not."""
+    confirmed = [
+        one for one in store.journal.in_state(OperationState.CONFIRMED) if one.payload and one.verb == "create"
+    ]
+    broken = []
+    for start in range(0, len(confirmed), 500):
+        some = [requests.read(one) for one in confirmed[start : start + 500]]
+        ids = KnownIds(store, [one.record for one in some])
+        live = {one.operation.id for one in some if not ids.missing(one.record)}
+        broken += [one.operation for one in some if one.operation.id not in live]
+    names = [f"{one.kind} {one.natural_key}" for one in broken]
+    return Finding("I12", "no record is in Xero before what it depends on", len(confirmed), names)
+
+
+def _days(bookkeeper: Bookkeeper, days: Iterable[date]) -> Finding:
+    """I9: what was compared last agrees, order by order and to the cent."""
+    compared = bookkeeper.reconciled(days)
+    broken = [f"{day.day}: difference {day.difference}" for day in compared if day.unequal or day.extra or day.lost]
+    return Finding("I9", "the books agree on every day that was compared", len(compared), broken)
+
+
+def _leaks(store: StateStore, home: Path, secrets: Collection[str]) -> Finding:
+    """I13: no secret and no customer's e-mail address stands in what Dagster keeps."""
+    mails = {str(exact(row.payload).get("email") or "") for row in store.mapped(Kind.CONTACT).values()}
+    wanted = {text.encode() for text in (*secrets, *mails) if len(text) > 5}
+    broken, asked = [], 0
+    for path in _files(home):
+        asked += 1
+        if any(text in content for content in _contents(path) for text in wanted):
+            broken.append(str(path.relative_to(home)))
+    return Finding("I13", "no secret and no customer's address stands in what Dagster keeps", asked, broken)
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(home):
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """Yield a file's bytes in pieces, each with the end of the one before, so that nothing is cut in two."""
+    with path.open("rb") as file:
+        tail = b""
+        while piece := file.read(LARGEST):
+            yield tail + piece
+            tail = piece[-1_000:]
+
+
+def sound(found: Iterable[Finding]) -> bool:
+    """Tell whether nothing is broken."""
+    return not any(one.broken for one in found)
+
+
+def summary(found: Sequence[Finding]) -> dict[str, object]:
+    """Return the findings under the names that `--json` promises."""
+    return {one.number: {"says": one.says, "asked": one.asked, "broken": list(one.broken)} for one in found}

@@ -1,0 +1,62 @@
+"""What a database says when its file is damaged or cannot be written, told for people.
+
+Only the translation belongs here; finding damage that a database does not notice is `verification.py`'s.
+"""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from shopify_xero_pipeline.state.seals import StoreDamagedError
+
+DAMAGED = {
+    sqlite3.SQLITE_CORRUPT: "SQLite finds its file malformed",
+    sqlite3.SQLITE_NOTADB: "its file is not a database any more",
+    sqlite3.SQLITE_ERROR: "something is missing from it",
+}
+UNWRITABLE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+PRIMARY = 0xFF
+
+
+class StoreUnwritableError(Exception):
+    """The disk does not take what must be on it before anything may be sent."""
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(
+            f"The state store cannot be written ({name}: {said}), and nothing is sent to Xero that is not written down "
+            "first. Free some space or mend the disk or its permissions, then run again."
+        )
+
+
+class StoreReplacedError(Exception):
+    """Another store took the place of the one a load was working with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The state store was replaced while it was in use: it does not know what was sent last. Nothing more is "
+            "sent. Run again: what is in Xero is read back first."
+        )
+
+
+def told(problem: BaseException | None, name: str) -> Exception | None:
+    """Return what to raise in place of a driver's exception, or None where it says it well enough."""
+    if not isinstance(problem, sqlite3.Error):
+        return None
+    code = getattr(problem, "sqlite_errorcode", None)
+    if code is None:
+        return StoreDamagedError("a text in it cannot be read") if "decode" in str(problem) else None
+    if code & PRIMARY in UNWRITABLE:
+        return StoreUnwritableError(name, str(problem))
+    return StoreDamagedError(DAMAGED[code & PRIMARY]) if code & PRIMARY in DAMAGED else None
+
+
+def tell(engine: Engine, name: str) -> None:
+    """Have an engine raise `StoreDamagedError` and `StoreUnwritableError` where they apply."""
+
+    def translate(context: Any) -> None:
+        found = told(context.original_exception, name)
+        if found is not None:
+            raise found from None
+
+    event.listen(engine, "handle_error", translate)

@@ -1,0 +1,69 @@
+"""Safe mode: nothing is sent while the journal may not know all that was sent before.
+
+A store that is lost, damaged and replaced, or older than it was, would send again what is in Xero already. So it sends
+nothing until whatever it does not know of has arrived, and everything is read from Xero once more; what is found there
+under our keys is then adopted, by the plan and by the loader, before anything is created. Whether the journal is to be
+trusted is judged in `state/witness.py`.
+"""
+
+import logging
+from datetime import datetime
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.delivery import QUIESCENCE
+from shopify_xero_pipeline.xero.mirror import Mirror
+from shopify_xero_pipeline.xero.models import Kind
+
+logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+OURS = "shopify:"
+"""How the ContactNumber of every Contact of ours begins; nothing else is posted without one (books.md §5)."""
+
+
+class SafeMode:
+    """Looks over the store before anything is sent, and reads Xero back where it must."""
+
+    def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._mirror = Mirror(client, store, clock)
+
+    def until(self) -> datetime | None:
+        """Return until when nothing may be read back, as something may still be under way; None if all is known.
+
+        Raises:
+            StoreDamagedError: the store does not say what was written to it.
+            XeroError: Xero does not answer.
+        """
+        self._store.verify()
+        doubt = self._store.witness.doubt()
+        if doubt is not None and doubt.new and self._nothing_in_xero():
+            self._store.witness.trust(doubt)
+            return None
+        return None if doubt is None else doubt.since + QUIESCENCE
+
+    def reason(self) -> str:
+        """Say why nothing may be sent now, and until when; empty if all that was ever sent is known.
+
+        Raises:
+            StoreDamagedError: the store does not say what was written to it.
+            XeroError: Xero does not answer; the store stays as it was.
+        """
+        until, doubt = self.until(), self._store.witness.doubt()
+        if until is None or doubt is None:
+            return ""
+        if self._clock.now() < until:
+            return f"safe mode: of the state store, {doubt.why}; Xero is read back after {until:%H:%M:%S} UTC"
+        logger.warning("the state store is not trusted, as %s: all of Xero is read back", doubt.why)
+        for kind in Kind:
+            if kind is not Kind.ALLOCATION:
+                self._mirror.sweep(kind, anew=True)
+        self._store.witness.trust(doubt)
+        return self.reason()
+
+    def _nothing_in_xero(self) -> bool:
+        """Tell whether this organisation was never written to: then nothing can be on its way to it either."""
+        self._mirror.sweep(Kind.CONTACT)
+        return not any(row.natural_key.startswith(OURS) for row in self._store.mirror(Kind.CONTACT))

@@ -1,0 +1,184 @@
+"""What must be true when a run has come to rest: Xero holds what was wanted, once, and the store knows exactly that.
+
+First the multisets of (kind, natural key, amount, currency, content), then the totals; then the mapping, id by id; then
+the states of the journal. It is told what was wanted and looks at Xero's books and the store; how they came about does
+not matter here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.state.records import Operation, OperationState
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, CreditNote, Invoice, Item, Kind
+from shopify_xero_pipeline_tests.protocol.trade import Trade, content, key_of
+
+GONE = ("VOIDED", "DELETED")
+Entry = tuple[str, str, Decimal, str, str]
+"""Kind, natural key, amount, currency, content."""
+
+
+def wanted_entry(record: AnyRecord) -> Entry:
+    """Return what Xero is to show of a record."""
+    if isinstance(record, Contact):
+        return ("contact", record.contact_number, Decimal(0), "", content(record))
+    if isinstance(record, Item):
+        return ("item", record.code, Decimal(0), "", "")
+    if isinstance(record, Invoice | CreditNote):
+        return (record.kind.value, record.natural_key, record.total, record.currency, f"tax {record.total_tax}")
+    return (record.kind.value, record.natural_key, record.amount, record.currency, content(record))
+
+
+class Shown:
+    """What Xero holds of ours, live or not, by Xero id."""
+
+    def __init__(self, books: XeroBooks) -> None:
+        self.live: dict[str, Entry] = {}
+        self.gone: dict[str, Entry] = {}
+        self._read(books)
+
+    def _read(self, books: XeroBooks) -> None:
+        for one in books.contacts.values():
+            if one.number:
+                self._keep(
+                    one.id, one.status, ("contact", one.number, Decimal(0), "", one.texts.get("EmailAddress", ""))
+                )
+        for thing in books.items.values():
+            self._keep(thing.id, "", ("item", thing.code, Decimal(0), "", ""))
+        for document in books.documents.values():
+            if " shopify:" in document.reference:
+                kind = "credit_note" if document.is_credit_note else "invoice"
+                entry = (kind, document.number, document.total, document.currency, f"tax {document.total_tax}")
+                self._keep(document.id, document.status, entry)
+        for money in books.payments.values():
+            if money.reference.startswith("shopify:"):
+                document = books.documents[money.document_id]
+                code = next(one["Code"] for one in books.accounts if one["AccountID"] == money.account_id)
+                key = f"{money.reference}|{document.number}"
+                self._keep(money.id, money.status, ("payment", key, money.amount, document.currency, code))
+        for credit in books.allocations.values():
+            note, bill = books.documents[credit.credit_note_id], books.documents[credit.invoice_id]
+            key = f"{note.number}|{bill.number}|{credit.amount.normalize():f}"
+            self._keep(credit.id, "", ("allocation", key, credit.amount, note.currency, ""))
+
+    def _keep(self, xero_id: str, status: str, entry: Entry) -> None:
+        (self.gone if status in GONE else self.live)[xero_id] = entry
+
+
+class Judgement:
+    """One run's end, judged.
+
+    Attributes:
+        problems: what is wrong, in words; a duplicate begins with "duplicate", a loss with "lost", what never came to
+            an end with "stuck".
+    """
+
+    def __init__(self, trade: Trade, books: XeroBooks, store: StateStore) -> None:
+        self._trade = trade
+        self._store = store
+        self._shown = Shown(books)
+        self._failed = {(one.kind, one.shopify_id): one for one in store.errors()}
+        self._open: dict[tuple[str, str], Operation] = {
+            (one.kind, one.shopify_id): one
+            for state in (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+            for one in store.journal.in_state(state)
+        }
+        self.problems = [*self._duplicates(), *self._records(), *self._mapping(), *self._stuck(), *self._strangers()]
+        if not self.problems:
+            self.problems += self._multisets()
+
+    def _meddled(self, record: AnyRecord) -> bool:
+        return getattr(record, "order_id", None) in self._trade.meddled
+
+    def _duplicates(self) -> Iterator[str]:
+        counted = Counter(one[:2] for one in (*self._shown.live.values(), *self._shown.gone.values()))
+        for (kind, key), times in counted.items():
+            if times > 1:
+                yield f"duplicate: {kind} {key} stands {times} times in Xero"
+
+    def _records(self) -> Iterator[str]:
+        """Judge each wanted record by itself."""
+        live = Counter(self._shown.live.values())
+        for record in self._trade.last.records:
+            if self._meddled(record):
+                continue
+            times = live[wanted_entry(record)]
+            failure, waiting = self._failed.get(key_of(record)), self._open.get(key_of(record))
+            if times == 1 and (failure or waiting):
+                yield f"wrongly {'failed' if failure else 'open'}: {_named(record)} is in Xero"
+            if times == 0 and not failure and not (waiting and _is_reason(waiting.reason)):
+                yield f"lost: {_named(record)} is not in Xero, and nothing says why"
+        for record in self._trade.last.taken_back:
+            if live[wanted_entry(record)] and not self._meddled(record):
+                yield f"left: {_named(record)} was to be taken back"
+
+    def _mapping(self) -> Iterator[str]:
+        mapped = {row.xero_id: row for kind in Kind for row in self._store.mapped(kind).values()}
+        for xero_id, row in mapped.items():
+            entry = self._shown.live.get(xero_id) or self._shown.gone.get(xero_id)
+            if entry is None and row.order_id not in self._trade.meddled:
+                yield f"mapped to nothing: {row.kind} {row.natural_key}"
+            elif entry is not None and entry[:2] != (row.kind, row.natural_key):
+                yield f"mis-assigned: {row.kind} {row.natural_key} is mapped to {entry[0]} {entry[1]}"
+        unknown = [one for xero_id, one in self._shown.live.items() if xero_id not in mapped]
+        for entry in unknown:
+            if entry[:2] not in self._under_review() and not self._of_meddled(entry):
+                yield f"not mapped: {entry[0]} {entry[1]} is in Xero"
+
+    def _of_meddled(self, entry: Entry) -> bool:
+        return any(order in entry[1] for order in self._trade.meddled)
+
+    def _under_review(self) -> set[tuple[str, str]]:
+        return {(one.kind, one.natural_key) for one in self._open.values() if one.state is OperationState.REVIEW}
+
+    def _stuck(self) -> Iterator[str]:
+        for batch in self._store.journal.unsettled():
+            yield f"stuck: batch {batch.id} is {batch.state}"
+        for one in self._open.values():
+            if one.state in (OperationState.IN_BATCH, OperationState.CHECK):
+                yield f"stuck: {one.kind} {one.natural_key} is {one.state}: {one.reason}"
+            elif one.state is OperationState.PLANNED and not self._waits_rightly(one.reason):
+                yield f"stuck: {one.kind} {one.natural_key} is planned: {one.reason or 'no reason'}"
+
+    def _waits_rightly(self, reason: str) -> bool:
+        """Tell whether a record waits for a parent that has failed, or waits itself, or was meddled with."""
+        held = {one.natural_key for one in self._failed.values()} | {one.natural_key for one in self._open.values()}
+        meddled = any(order in reason for order in self._trade.meddled)
+        return reason.startswith("waits") and (meddled or any(key in reason for key in held))
+
+    def _strangers(self) -> Iterator[str]:
+        ours = [*self._trade.last.records, *self._trade.last.taken_back, *self._trade.dropped()]
+        known = {wanted_entry(one)[:2] for one in ours}
+        for entry in self._shown.live.values():
+            if entry[:2] not in known:
+                yield f"unknown: {entry[0]} {entry[1]} was never wanted"
+
+    def _multisets(self) -> Iterator[str]:
+        """Compare all that is wanted and not failed with all that Xero shows, and then the totals."""
+        dropped = {wanted_entry(one)[:2] for one in self._trade.dropped()}
+        aside = dropped | self._under_review()
+        there = [one for one in self._shown.live.values() if one[:2] not in aside and not self._of_meddled(one)]
+        absent = {*self._failed, *self._open}
+        records = [one for one in self._trade.last.records if key_of(one) not in absent and not self._meddled(one)]
+        want = [wanted_entry(one) for one in records]
+        if Counter(there) != Counter(want):
+            yield f"unequal: {sorted(Counter(there) - Counter(want))} / {sorted(Counter(want) - Counter(there))}"
+        if _totals(there) != _totals(want):
+            yield f"totals: {_totals(there)} is not {_totals(want)}"
+
+
+def _totals(entries: list[Entry]) -> dict[tuple[str, str], Decimal]:
+    found: dict[tuple[str, str], Decimal] = {}
+    for kind, _, amount, currency, _ in entries:
+        found[kind, currency] = found.get((kind, currency), Decimal(0)) + amount
+    return found
+
+
+def _is_reason(reason: str) -> bool:
+    return reason.startswith("waits")
+
+
+def _named(record: AnyRecord) -> str:
+    return f"{record.kind.value} {record.natural_key}"
