@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, Select, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -60,8 +61,10 @@ def put_aside(url: str, now: datetime) -> Aside | None:
     if journal.exists():
         journal.rename(new.with_name(new.name + JOURNAL))
     path.rename(new)
-    engine = create_engine(f"{SQLITE}{new}", poolclass=NullPool, hide_parameters=True)
-    return Aside(str(new), _keepsakes(engine))
+    untouched = (
+        f"{SQLITE}file:{quote(str(new))}?immutable=1&uri=true"  # or SQLite would roll back, and drop, its journal
+    )
+    return Aside(str(new), _keepsakes(create_engine(untouched, poolclass=NullPool, hide_parameters=True)))
 
 
 def _free(path: Path) -> Path:
