@@ -27,6 +27,7 @@ mutate: $(BIN)/.synced ## whether the tests notice small changes to the code of 
 simulate: $(BIN)/.synced ## the write protocol under every fault, then 100,000 generated orders (ARGS="--seeds 5" or ARGS="--orders 1")
 	@$(if $(filter --orders,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.protocol $(ARGS))
 	@$(if $(filter --seeds --crash --loaders --minutes,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.simulate $(ARGS))
+	@$(if $(ARGS),,$(BIN)/python -m shopify_xero_pipeline_tests -m long)
 
 up: $(BIN)/.synced ## a sandbox and the Dagster UI on http://127.0.0.1:3000, automation on
 	@$(ENV) $(BIN)/shopify-xero up $(ARGS)
