@@ -23,7 +23,7 @@ from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import ShopifyError
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
-from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
@@ -86,7 +86,7 @@ class Connections:
         self._shopify_transport = shopify_transport
         self._xero_transport = xero_transport
         self._rng = rng or random.SystemRandom()
-        self._opened: list[ShopifyClient | XeroClient | StateStore | TokenSets] = []
+        self._opened: list[ShopifyClient | XeroClient | StateStore] = []
 
     def close(self) -> None:
         """Close whatever was opened."""
@@ -195,12 +195,7 @@ class Connections:
     @cached_property
     def _tokens(self) -> TokenSets:
         """The sign-in by consent of the app that the settings name, whether there is one or not."""
-        _ = self.store  # makes the tables
-        given = self._settings
-        database = open_database(given.state_url)
-        tokens = TokenSets(database, f"xero-{_short(given.xero_client_id)}", given.token_key, self._clock)
-        self._opened.append(tokens)
-        return tokens
+        return self.store.tokens(f"xero-{_short(self._settings.xero_client_id)}", self._settings.token_key)
 
     @property
     def _consent(self) -> TokenSets | None:

@@ -6,24 +6,21 @@ It reads Xero, unless told not to, and writes nothing but the mirror. The promis
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.bookkeeper import NOW, Bookkeeper
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import requests
+from shopify_xero_pipeline.xero import requests, wire
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 
-NOW = timedelta(seconds=-1)
-GONE = ("VOIDED", "DELETED")
-SWEPT = (Kind.CONTACT, Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 LARGEST = 64_000_000
 
 
@@ -71,9 +68,7 @@ def examine(
     store.verify()
     if not offline:
         bookkeeper.organisation()
-        mirror = Mirror(bookkeeper.xero_client, store, clock)
-        for kind in SWEPT:
-            mirror.sweep(kind)
+        Mirror(bookkeeper.xero_client, store, clock).refresh(Kind, NOW)
     found = [*store.findings(), _mapped(store), _families(store), _days(bookkeeper, days), _leaks(store, home, secrets)]
     return sorted(found, key=lambda one: int(one.number[1:]))
 
@@ -95,7 +90,7 @@ def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
     found = shown.get(row.xero_id)
     if found is None:
         return "Xero does not show it"
-    if found.status in GONE:
+    if found.status in wire.GONE:
         return f"{found.status.lower()} in Xero"
     posted, there = exact(row.payload), exact(found.payload)
     total = posted.get("total", posted.get("amount"))

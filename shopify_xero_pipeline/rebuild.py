@@ -26,8 +26,8 @@ from shopify_xero_pipeline.state.aside import Aside, put_aside, stands
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.models import Item, Kind
-from shopify_xero_pipeline.xero.safe_mode import OURS, SafeMode
+from shopify_xero_pipeline.xero.models import CONTACT_MARK, Item, Kind
+from shopify_xero_pipeline.xero.safe_mode import SafeMode
 
 AT_ONCE = timedelta(days=31)
 STEP = 5.0
@@ -165,11 +165,11 @@ class Rebuild:
     def _adopt_bearers(self, run_id: str) -> None:
         """Map Contacts whose customers Shopify no longer has, as documents of theirs may still be to come."""
         store = self._keeper.store
-        ours = [row for row in store.mirror(Kind.CONTACT) if row.natural_key.startswith(OURS)]
+        ours = [row for row in store.mirror(Kind.CONTACT) if row.natural_key.startswith(CONTACT_MARK)]
         known = store.owners(Kind.CONTACT, [row.xero_id for row in ours])
         lines = []
         for row in (row for row in ours if row.xero_id not in known):
-            contact = contact_shown(row.natural_key.removeprefix(OURS), parsed(row.payload))
+            contact = contact_shown(row.natural_key.removeprefix(CONTACT_MARK), parsed(row.payload))
             lines.append(change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
             self._keeper.load([ChangeSet(kind=Kind.CONTACT, day=self._keeper.today(), changes=tuple(lines))], run_id)
@@ -220,5 +220,5 @@ def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord
 
 def _bears_our_mark(row: MirrorRecord) -> bool:
     """Tell whether a live record of Xero bears a mark of ours; Items and Allocations bear none."""
-    marked = row.natural_key.startswith(OURS) if row.kind == Kind.CONTACT else OURS in row.reference
+    marked = row.natural_key.startswith(CONTACT_MARK) if row.kind == Kind.CONTACT else CONTACT_MARK in row.reference
     return marked and row.status not in NOT_LIVE

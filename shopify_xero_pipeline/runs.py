@@ -193,12 +193,11 @@ class Runner:
 
     def _refuse_if_busy(self) -> None:
         """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""
-        end_dead_runs(self._instance)
-        active = [run for run in self._instance.get_runs(dg.RunsFilter(statuses=ACTIVE)) if _uses_pool(run)]
+        active = [run for run in _active(self._instance) if _uses_pool(run)]
         if active:
-            ids = ", ".join(run.run_id[:8] for run in active)
             raise RunRefused(
-                f"Run {ids} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and try again."
+                f"Run {_named(active)} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and "
+                "try again."
             )
 
     def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[str]:
@@ -225,11 +224,20 @@ def refuse_beside_runs(instance: dg.DagsterInstance) -> None:
     Raises:
         RunRefused: it names the runs.
     """
+    if active := _active(instance):
+        raise RunRefused(
+            f"Run {_named(active)} is under way and may store what it has read: wait until it ends, then try again."
+        )
+
+
+def _active(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    """Return the runs that wait or go on; those whose process died are ended first."""
     end_dead_runs(instance)
-    active = instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
-    if active:
-        ids = ", ".join(run.run_id[:8] for run in active)
-        raise RunRefused(f"Run {ids} is under way and may store what it has read: wait until it ends, then try again.")
+    return instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
+
+
+def _named(runs: Iterable[dg.DagsterRun]) -> str:
+    return ", ".join(run.run_id[:8] for run in runs)
 
 
 def _uses_pool(run: dg.DagsterRun) -> bool:

@@ -18,10 +18,9 @@ from shopify_xero_pipeline.changes.drift import day_shown, shown_contact
 from shopify_xero_pipeline.changes.fields import parsed
 from shopify_xero_pipeline.changes.known import NOT_LIVE, documents_of
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind, PostalAddress
+from shopify_xero_pipeline.xero.models import CONTACT_MARK, AnyRecord, Contact, Kind, PostalAddress
 
 MARK = re.compile(r"shopify:(?P<order>\d+)/(?P<tail>\S+)$")
-CONTACT_MARK = "shopify:"
 
 
 def with_shown(

@@ -8,12 +8,12 @@ that settles a record; whether a try may help is Xero's table in `xero/failures.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, select, update
+from sqlalchemy import ColumnElement, Engine, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
-from shopify_xero_pipeline.state.seals import seal, sound
+from shopify_xero_pipeline.state.seals import rewrite, sound
 from shopify_xero_pipeline.state.tables import sync_errors
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -89,5 +89,4 @@ class FailedRecords:
             sync_errors.c.shopify_id == error.shopify_id,
         )
         with self._engine.begin() as connection:
-            connection.execute(update(sync_errors).where(*mine).values(**values))
-            seal(connection, sync_errors, *mine)
+            rewrite(connection, sync_errors, lambda _: values, *mine)

@@ -5,6 +5,7 @@ Only what our own tables can show belongs here; what Xero shows, and where secre
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,18 +24,21 @@ OVER = (BatchState.CONFIRMED, BatchState.RESOLVED)
 Rows = Iterator[str]
 
 
+@dataclass(frozen=True)
 class Finding:
     """One invariant: its number and words, how many rows it was asked of, and those that break it, named by ids."""
 
-    def __init__(self, number: str, says: str, asked: int, broken: Sequence[str]) -> None:
-        self.number, self.says, self.asked, self.broken = number, says, asked, tuple(broken)
+    number: str
+    says: str
+    asked: int
+    broken: Sequence[str]
 
 
 def findings(engine: Engine, now: datetime) -> list[Finding]:
     """Ask a store for its invariants, in one transaction."""
     with engine.begin() as connection:
         return [
-            Finding(number, says, _count(connection, asked), list(broken(connection, now)))
+            Finding(number, says, _count(connection, asked), tuple(broken(connection, now)))
             for number, says, asked, broken in INVARIANTS
         ]
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import rows
@@ -33,7 +33,7 @@ from shopify_xero_pipeline.state.records import (
     SyncError,
     Verdict,
 )
-from shopify_xero_pipeline.state.seals import seal, seal_ids, sound
+from shopify_xero_pipeline.state.seals import Values, rewrite, seal, sound
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation
 from shopify_xero_pipeline.state.witness import Witness
 
@@ -155,16 +155,16 @@ class Journal:
         with self._engine.begin() as connection:
             found = connection.execute(select(*columns).where(*mine)).all()
             planned = [row for row in found if row.state == OperationState.PLANNED]
-            for some in chunks(row.id for row in planned if (row.kind, row.shopify_id) not in wanted):
-                self._change(connection, some, state=OperationState.WITHDRAWN, reason="no longer wanted by the plan")
+            unwanted = [row.id for row in planned if (row.kind, row.shopify_id) not in wanted]
+            over = {"state": OperationState.WITHDRAWN, "reason": "no longer wanted by the plan"}
+            self._change(connection, unwanted, lambda _: over)
             reviewed = {(row.kind, row.shopify_id) for row in found if row.state == OperationState.REVIEW}
             rows.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
         """Note why operations, by id, are not sent now; they stay where they are."""
-        now = self._clock.now()
         with self._engine.begin() as connection:
-            self._update(connection, {key: {"reason": reason, "updated_at": now} for key, reason in reasons.items()})
+            self._change(connection, reasons, lambda row: {"reason": reasons[row["id"]]})
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
@@ -187,9 +187,9 @@ class Journal:
             leased = {"owner": self._owner, "fence": 1, "lease_until": now + LEASE, "reason": ""}
             result = connection.execute(insert(batch).values(**values, **leased, created_at=now, updated_at=now))
             batch_id = int((result.inserted_primary_key or [0])[0])
-            attempts = operation.c.attempts + 1
-            self._change(connection, ids, state=OperationState.IN_BATCH, batch_id=batch_id, attempts=attempts)
-            seal_ids(connection, batch, [batch_id])
+            taken = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
+            self._change(connection, ids, lambda row: taken | {"attempts": row["attempts"] + 1})
+            seal(connection, batch, batch.c.id == batch_id)
             return self._batch(connection, batch_id)
 
     def mark_sent(self, mine: Batch) -> Batch:
@@ -241,7 +241,7 @@ class Journal:
         kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None}
         with self._engine.begin() as connection:
             self._step(connection, mine, [BatchState.SENT, BatchState.AMBIGUOUS], **unknown, **kept)
-            self._change(connection, self._waiting(connection, mine.id), reason=reason)
+            self._change(connection, self._waiting(connection, mine.id), lambda _: {"reason": reason})
 
     def release(self, mine: Batch, reason: str) -> None:
         """Plan the operations of a batch afresh, because Xero certainly executed nothing of it.
@@ -250,10 +250,11 @@ class Journal:
             FenceLostError: another process has taken it over.
         """
         over = {"state": BatchState.RESOLVED, "reason": reason, "body": b"", "lease_until": None}
-        again = {"state": OperationState.PLANNED, "reason": reason, "attempts": operation.c.attempts - 1}
+        again = {"state": OperationState.PLANNED, "reason": reason}
         with self._engine.begin() as connection:
             self._step(connection, mine, [BatchState.INTENT, BatchState.SENT], **over)
-            self._change(connection, self._waiting(connection, mine.id), **again)
+            waiting = self._waiting(connection, mine.id)
+            self._change(connection, waiting, lambda row: again | {"attempts": row["attempts"] - 1})
 
     def settle(
         self, verdicts: Sequence[Verdict], mine: Batch | None = None, *, status: int | None = None, over: bool = True
@@ -297,7 +298,7 @@ class Journal:
             seal(connection, operation, operation.c.kind == kind, *unsealed)
         again = {"state": OperationState.PLANNED, "outcome": None}
         planned = [row for row in known.values() if row["state"] in (OperationState.PLANNED, OperationState.REJECTED)]
-        self._update(connection, {row["id"]: values[row["shopify_id"]] | again for row in planned})
+        self._change(connection, [row["id"] for row in planned], lambda row: values[row["shopify_id"]] | again)
 
     def _fitting(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> list[PlannedWrite]:
         """Return the writes whose record is mapped as they suppose: not at all, or to the Xero id they change."""
@@ -338,13 +339,13 @@ class Journal:
         self._drop(connection, [one.operation_id for one in verdicts if one.removed])
         seen = [one.evidence.model_dump() for one in verdicts if one.evidence]
         if seen:
+            looked_up = {one["operation_id"] for one in seen}
             connection.execute(insert(evidence), seen)
-            seal(connection, evidence, evidence.c.row_hash == "")
+            seal(connection, evidence, evidence.c.operation_id.in_([*looked_up]), evidence.c.row_hash == "")
         wanted = {"state", "outcome", "reason", "retryable", "correlation_id"}
-        said = {one.operation_id: one.model_dump(include=wanted) | {"updated_at": now} for one in verdicts}
+        said = {one.operation_id: one.model_dump(include=wanted) for one in verdicts}
         mapped = {one.operation_id: one.mapped.xero_id for one in verdicts if one.mapped}
-        self._update(connection, {key: one | {"xero_id": mapped[key]} for key, one in said.items() if key in mapped})
-        self._update(connection, {key: one for key, one in said.items() if key not in mapped})
+        self._change(connection, said, lambda row: said[row["id"]] | {"xero_id": mapped.get(row["id"], row["xero_id"])})
         for one in verdicts:
             if one.state in FAILED:
                 rows.write_error(connection, self._error(connection, one.operation_id))
@@ -352,14 +353,6 @@ class Journal:
     def _drop(self, connection: Connection, operation_ids: Sequence[int]) -> None:
         for one in connection.execute(select(operation).where(operation.c.id.in_(operation_ids))).all():
             rows.drop_record(connection, one.kind, one.shopify_id, one.xero_id, self._clock.now())
-
-    def _update(self, connection: Connection, values: Mapping[int, Mapping[str, object]]) -> None:
-        """Change operations, by id, all in the same columns."""
-        if values:
-            columns: dict[str, object] = {name: bindparam(name) for name in next(iter(values.values()))}
-            statement = update(operation).where(operation.c.id == bindparam("operation_id")).values(columns)
-            connection.execute(statement, [{"operation_id": key, **one} for key, one in values.items()])
-            seal_ids(connection, operation, values)
 
     def _error(self, connection: Connection, operation_id: int) -> SyncError:
         failed = connection.execute(select(operation).where(operation.c.id == operation_id)).mappings().one()
@@ -374,11 +367,11 @@ class Journal:
         told = {"first_failed_at": now, "last_failed_at": now, "next_try": again}
         return SyncError.model_validate(same | counted | told)
 
-    def _change(self, connection: Connection, ids: Sequence[int], **values: object) -> None:
+    def _change(self, connection: Connection, ids: Collection[int], new: Values) -> None:
+        """Change operations, each as `new` says of it."""
+        now = self._clock.now()
         for some in chunks(ids):
-            mine = operation.c.id.in_(some)
-            connection.execute(update(operation).where(mine).values(**values, updated_at=self._clock.now()))
-            seal(connection, operation, mine)
+            rewrite(connection, operation, lambda row: {**new(row), "updated_at": now}, operation.c.id.in_(some))
 
     def _step(self, connection: Connection, mine: Batch, allowed: Sequence[BatchState], **values: object) -> None:
         """Change a batch, if it is still ours and in one of the states allowed."""
@@ -387,8 +380,8 @@ class Journal:
             raise FenceLostError(f"batch {mine.id} has been taken over by {present.owner}")
         if present.state not in allowed:
             raise JournalOrderError(f"batch {mine.id} is {present.state}, not {' or '.join(allowed)}")
-        connection.execute(update(batch).where(batch.c.id == mine.id).values(**values, updated_at=self._clock.now()))
-        seal_ids(connection, batch, [mine.id])
+        changed = values | {"updated_at": self._clock.now()}
+        rewrite(connection, batch, lambda _: changed, batch.c.id == mine.id)
 
     def _batch(self, connection: Connection, batch_id: int) -> Batch:
         (found,) = sound(batch, _all(connection, select(batch).where(batch.c.id == batch_id)))

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select, update
 
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.seals import HASH, row_hash, sound
+from shopify_xero_pipeline.state.seals import rewrite
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, operation, remembered, sync_errors, xero_mirror
 
 CONTACT = "contact"
@@ -69,7 +69,7 @@ def redact_contact(connection: Connection, shopify_id: str, payload: str, at: da
     mapped = (entity_mapping.c.kind == CONTACT, entity_mapping.c.shopify_id == shopify_id)
     failed = (sync_errors.c.kind == CONTACT, sync_errors.c.shopify_id == shopify_id)
     posted = {"payload": payload, "checksum": digest(payload)}
-    withdrawn = {**EMPTY, "state": OperationState.WITHDRAWN.value, "reason": "redacted before it was written"}
+    withdrawn = {**EMPTY, "state": OperationState.WITHDRAWN, "reason": "redacted before it was written"}
     written, planned = (*own, operation.c.state.in_(SETTLED)), (*own, operation.c.state.in_(NOT_SENT))
     keys = _keys(connection, shopify_id)
     write_note(connection, shopify_id, {"keys": sorted(keys)}, at)
@@ -135,15 +135,8 @@ def _forget_some(connection: Connection, before: datetime) -> int:
 def _change(
     connection: Connection, table: Table, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]
 ) -> int:
-    """Change some rows of a sealed table in the same way and seal them again, unless one of them is damaged."""
-    found = connection.execute(select(table).where(*where).limit(AT_ONCE)).mappings().all()
-    keys = [column.name for column in table.primary_key]
-    new = [{**row, **values} for row in sound(table, [dict(row) for row in found])]
-    if new:
-        same = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-        seals = [{"seal": row_hash(row), **{f"key_{key}": row[key] for key in keys}} for row in new]
-        connection.execute(update(table).where(*same).values({**values, HASH: bindparam("seal")}), seals)
-    return len(new)
+    """Change some rows of a sealed table in the same way."""
+    return rewrite(connection, table, lambda _: values, *where, limit=AT_ONCE)
 
 
 def _keys(connection: Connection, shopify_id: str) -> set[str]:

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.privacy import discreet
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
-from shopify_xero_pipeline.state.seals import seal
+from shopify_xero_pipeline.state.seals import rewrite, seal
 from shopify_xero_pipeline.state.tables import entity_mapping, remembered, sync_errors, xero_mirror
 
 R = TypeVar("R", MappedRecord, MirrorRecord)
@@ -76,8 +76,7 @@ def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[st
     table = sync_errors
     for some in chunks(shopify_ids):
         still_open = (table.c.kind == kind, table.c.shopify_id.in_(some), table.c.resolved_at.is_(None))
-        connection.execute(update(table).where(*still_open).values(resolved_at=at))
-        seal(connection, table, table.c.kind == kind, table.c.shopify_id.in_(some))
+        rewrite(connection, table, lambda _: {"resolved_at": at}, *still_open)
 
 
 def resolve_errors_except(

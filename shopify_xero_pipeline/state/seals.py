@@ -1,21 +1,21 @@
 """Hashes of rows: each row of a sealed table bears the SHA-256 of all its other columns, so that damage is seen.
 
 SQLite has no checksums of its own: of single flipped bits that change what a row says, its integrity check sees one in
-six, the hash of the row all of them. A row whose hash is wrong is never used: reading it raises. Whoever inserts or
-updates rows of a sealed table seals them in the same transaction.
+six, the hash of the row all of them. A row whose hash is wrong is never used: reading it raises. Whoever inserts rows
+of a sealed table seals them in the same transaction; rows are changed by `rewrite` alone, which seals no damage over.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, update
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.tables import SEALED
 
 HASH = "row_hash"
+Values = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class StoreDamagedError(Exception):
@@ -40,10 +40,38 @@ def seal(connection: Connection, table: Table, *where: ColumnElement[bool]) -> N
     connection.execute(statement, values)
 
 
-def seal_ids(connection: Connection, table: Table, ids: Iterable[int]) -> None:
-    """Seal the rows with these ids."""
-    for some in chunks(ids):
-        seal(connection, table, table.c.id.in_(some))
+def rewrite(
+    connection: Connection, table: Table, new: Values, *where: ColumnElement[bool], limit: int | None = None
+) -> int:
+    """Change the rows of a sealed table that meet the conditions, and seal them; return how many there were.
+
+    Args:
+        connection: inside a transaction.
+        table: a sealed one.
+        new: gives, for a row as it is, the columns to be changed, of all rows the same ones.
+        where: the conditions.
+        limit: change no more rows than this.
+
+    Raises:
+        StoreDamagedError: one of the rows does not say what was written there; nothing was changed.
+    """
+    found = sound(table, connection.execute(select(table).where(*where).limit(limit)).mappings().all())
+    changes = [(row, new(row)) for row in found]
+    if changes:
+        keys = [column.name for column in table.primary_key]
+        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in changes[0][1]}
+        same = [table.c[key] == bindparam(f"key_{key}") for key in keys]
+        statement = update(table).where(*same).values({**columns, HASH: bindparam("seal")})
+        values = [
+            {
+                "seal": row_hash({**row, **said}),
+                **{f"key_{key}": row[key] for key in keys},
+                **{f"new_{name}": value for name, value in said.items()},
+            }
+            for row, said in changes
+        ]
+        connection.execute(statement, values)
+    return len(changes)
 
 
 def seal_everything(connection: Connection) -> None:
@@ -70,9 +98,11 @@ def sound(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, A
 
 
 def _text(value: object) -> str:
-    """Write a value so that no two different ones look alike."""
-    if value.__class__ is str:
-        return f"str {value!r}"
-    if isinstance(value, datetime | date):
+    """Write a value so that no two different ones look alike, and one about to be written as it will be read."""
+    if isinstance(value, str):
+        return f"str {str(value)!r}"
+    if isinstance(value, datetime):
+        return f"at {value.astimezone(UTC).isoformat()}"
+    if isinstance(value, date):
         return f"at {value.isoformat()}"
     return f"{type(value).__name__} {value!r}"

@@ -42,6 +42,7 @@ from shopify_xero_pipeline.state.tables import (
     sync_history,
     xero_mirror,
 )
+from shopify_xero_pipeline.state.tokens import TokenSets
 from shopify_xero_pipeline.state.witness import Witness
 from shopify_xero_pipeline.state.witness_file import SUFFIX, WitnessFile
 
@@ -122,6 +123,14 @@ class StateStore:
             return WitnessFile(folder or path.parent, path.name, "", alone)
         where = f"{url.host} {url.port} {url.database} {url.query.get('options', '')}"
         return WitnessFile(folder, f"postgres-{digest(where)[:12]}", digest(platform.node())[:12], alone)
+
+    def tokens(self, name: str, keys: str) -> TokenSets:
+        """Return the sign-in of an app kept here; see `TokenSets`.
+
+        Raises:
+            TokenKeyError: `keys` holds something that is not a key.
+        """
+        return TokenSets(self._database, name, keys, self._clock)
 
     def findings(self) -> list[Finding]:
         """Return what must be true of the store, and what breaks it."""

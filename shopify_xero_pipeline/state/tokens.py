@@ -113,10 +113,6 @@ class TokenSets:
         self._clock = clock
         self._mine = token_set.c.name == name
 
-    def close(self) -> None:
-        """Close the database."""
-        self._database.engine.dispose()
-
     def alone(self, wait: int) -> AbstractContextManager[None]:
         """Hold the right to change this sign-in, waiting so many seconds for whoever holds it.
 

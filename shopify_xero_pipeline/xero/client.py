@@ -7,7 +7,7 @@ with which key, is decided by the exactly-once protocol in `delivery.py`. What a
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,6 +54,23 @@ class Answer:
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - for the caller any unreadable body is the same
         return content
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One call as it leaves; `guard` is asked just before, and raises if it may not."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    guard: Callable[[], None]
+    body: bytes | None = None
+    params: Mapping[str, str] | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something in Xero."""
+        return self.method != "GET"
 
 
 class _TryAgain(Exception):  # noqa: N818
@@ -195,7 +212,7 @@ class XeroClient:
             XeroDeniedError: Xero denied a call lately, and it is not yet time to try again; nothing was sent.
         """
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return self._signed(method, path, headers=headers, body=body, guard=guard)
+        return self._signed(_Request(method, path, headers, guard, body=body))
 
     def pause(self, answer: Answer | None, attempt: int) -> float:
         """Return how long to wait before the next attempt: what Xero asks for, else full jitter that grows."""
@@ -212,7 +229,7 @@ class XeroClient:
 
     def _read(self, path: str, params: dict[str, str], headers: dict[str, str]) -> dict[str, Any]:
         try:
-            answer = self._signed("GET", path, headers=headers, params=params, guard=_no_guard)
+            answer = self._signed(_Request("GET", path, headers, _no_guard, params=params))
         except httpx.RequestError as error:
             raise self._failed(f"no answer ({type(error).__name__})", path) from None
         if answer.status == 304:
@@ -234,69 +251,47 @@ class XeroClient:
             f"Reading {path} failed: {what}. So much failed lately that it is not asked again now. Try again later."
         )
 
-    def _signed(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        guard: Callable[[], None],
-        body: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> Answer:
+    def _signed(self, request: _Request) -> Answer:
         for once_more in (True, False):
-            signed = {**headers, **self._token.headers()}
-            answer = self._exchange(method, path, signed, body, params, guard)
+            answer = self._exchange(replace(request, headers={**request.headers, **self._token.headers()}))
             lapsed = answer.status == 401 and "insufficent_scope" not in answer.headers.get("www-authenticate", "")
             if not (lapsed and once_more):
                 break
             self._token.renew()
-        if answer.status == 403 or (answer.status == 401 and method != "GET"):
+        if answer.status == 403 or (answer.status == 401 and request.writes):
             self._pacer.denied(answer.status)
         return answer
 
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        params: Mapping[str, str] | None,
-        guard: Callable[[], None],
-    ) -> Answer:
+    def _exchange(self, request: _Request) -> Answer:
         """Send once, entered in the record of calls before and after. A call cut off by a crash stays open in it."""
-        writes = method != "GET"
-        call = self._pacer.start(writes=writes, reserve=True)
+        call = self._pacer.start(writes=request.writes, reserve=True)
         try:
-            answer = self._sent(method, path, headers, body, params, guard)
+            answer = self._sent(request)
         except Exception as error:
             self._pacer.end(call, lost=isinstance(error, httpx.RequestError))
             raise
-        self._pacer.answered(call, answer.status, answer.headers, writes=writes)
+        self._pacer.answered(call, answer.status, answer.headers, writes=request.writes)
         if answer.status < 400:
             self._token.worked()
-        logger.debug("%s %s: %s %s", method, path.split("?")[0], answer.status, answer.correlation_id or "")
+        path = request.path.split("?")[0]
+        logger.debug("%s %s: %s %s", request.method, path, answer.status, answer.correlation_id or "")
         return answer
 
-    def _sent(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        params: Mapping[str, str] | None,
-        guard: Callable[[], None],
-    ) -> Answer:
+    def _sent(self, request: _Request) -> Answer:
         def trace(event: str, _details: object) -> None:
             if event == "http11.send_request_headers.started":
-                guard()
+                request.guard()
 
-        guard()
+        request.guard()
         deadline = self._clock.now() + DEADLINE
         self.calls += 1
-        extensions = {"trace": trace}
         stream = self._http.stream(
-            method, self._base + path, headers=headers, content=body, params=params or None, extensions=extensions
+            request.method,
+            self._base + request.path,
+            headers=request.headers,
+            content=request.body,
+            params=request.params or None,
+            extensions={"trace": trace},
         )
         with stream as response:
             return Answer(response.status_code, dict(response.headers), self._body(response, deadline))

@@ -8,11 +8,11 @@ stops, for whatever reason, is taken up where it stopped by the next one.
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.records import MirrorRecord, OperationState, PlannedWrite, SyncError
+from shopify_xero_pipeline.state.records import MirrorRecord, Operation, OperationState, PlannedWrite, SyncError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -23,7 +23,7 @@ from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import LoadReport, LoadResult
 from shopify_xero_pipeline.xero.requests import Draft, Write
 from shopify_xero_pipeline.xero.safe_mode import SafeMode
-from shopify_xero_pipeline.xero.worklist import Worklist, planned_write
+from shopify_xero_pipeline.xero.worklist import Wanted, Worklist, planned_write
 from shopify_xero_pipeline.xero.writer import Step, Writer
 
 logger = logging.getLogger("shopify_xero_pipeline.xero")
@@ -91,8 +91,12 @@ class Loader:
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
             self._hold(kind, writes)
+        unsure = [one for state in UNSURE[:2] for one in self._journal.in_state(state)]
         for kind, writes in planned.items():
-            results += self._results(kind, work, {write.shopify_id for write in writes}, resting[kind])
+            # As the mapping has it, but an earlier write may still change it; or as this load left it.
+            latest = {one.shopify_id: one for one in unsure if one.kind == kind}
+            latest |= self._journal.latest(kind, {write.shopify_id for write in writes})
+            results += _results(work.of(kind), latest, resting[kind])
         loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
         now = self._clock.now()
         took = int((now - began).total_seconds() * 1000)
@@ -249,21 +253,20 @@ class Loader:
         except (DayBudgetSpent, XeroUnavailableError) as error:
             self._stopped = str(error)
 
-    def _results(
-        self, kind: Kind, work: Worklist, planned: Collection[str], resting: Mapping[str, SyncError]
-    ) -> list[LoadResult]:
-        latest = self._journal.latest(kind, planned)
-        unsure = (one for state in UNSURE[:2] for one in self._journal.in_state(state) if one.kind == kind)
-        latest |= {one.shopify_id: one for one in unsure}  # as the mapping has it, but an earlier write may change it
-        results: list[LoadResult] = []
-        for key, wanted in work.of(kind).items():
-            if key in latest:
-                results += report.written(wanted.days, wanted.change, latest[key])
-            elif key in resting:
-                results += [report.resting(day, wanted.change, resting[key]) for day in wanted.days]
-            else:
-                results += [report.unchanged(day, wanted.change) for day in wanted.days]
-        return results
+
+def _results(
+    records: Mapping[str, Wanted], latest: Mapping[str, Operation], resting: Mapping[str, SyncError]
+) -> list[LoadResult]:
+    """Return what became of the records of one kind."""
+    results: list[LoadResult] = []
+    for key, wanted in records.items():
+        if key in latest:
+            results += report.written(wanted.days, wanted.change, latest[key])
+        elif key in resting:
+            results += [report.resting(day, wanted.change, resting[key]) for day in wanted.days]
+        else:
+            results += [report.unchanged(day, wanted.change) for day in wanted.days]
+    return results
 
 
 def _stages(planned: Mapping[Kind, Sequence[PlannedWrite]]) -> Iterator[tuple[Kind, list[PlannedWrite]]]:

@@ -12,6 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+CONTACT_MARK = "shopify:"
+"""How the ContactNumber of every Contact of ours begins; nothing else is posted without one (books.md §5)."""
+
 
 class Kind(StrEnum):
     """The kinds of record this project writes, in the order they are written."""

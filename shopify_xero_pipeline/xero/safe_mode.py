@@ -11,15 +11,13 @@ from datetime import datetime
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.witness import Doubt
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
 from shopify_xero_pipeline.xero.mirror import Mirror
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import CONTACT_MARK, Kind
 
 logger = logging.getLogger("shopify_xero_pipeline.xero")
-
-OURS = "shopify:"
-"""How the ContactNumber of every Contact of ours begins; nothing else is posted without one (books.md §5)."""
 
 
 class SafeMode:
@@ -37,11 +35,7 @@ class SafeMode:
             StoreDamagedError: the store does not say what was written to it.
             XeroError: Xero does not answer.
         """
-        self._store.verify()
-        doubt = self._store.witness.doubt()
-        if doubt is not None and doubt.new and self._nothing_in_xero():
-            self._store.witness.trust(doubt)
-            return None
+        doubt = self._doubt()
         return None if doubt is None else doubt.since + QUIESCENCE
 
     def reason(self) -> str:
@@ -51,9 +45,10 @@ class SafeMode:
             StoreDamagedError: the store does not say what was written to it.
             XeroError: Xero does not answer; the store stays as it was.
         """
-        until, doubt = self.until(), self._store.witness.doubt()
-        if until is None or doubt is None:
+        doubt = self._doubt()
+        if doubt is None:
             return ""
+        until = doubt.since + QUIESCENCE
         if self._clock.now() < until:
             return f"safe mode: of the state store, {doubt.why}; Xero is read back after {until:%H:%M:%S} UTC"
         logger.warning("the state store is not trusted, as %s: all of Xero is read back", doubt.why)
@@ -63,7 +58,16 @@ class SafeMode:
         self._store.witness.trust(doubt)
         return self.reason()
 
+    def _doubt(self) -> Doubt | None:
+        """Return why the store is not to be trusted; a new one is, where nothing was ever written."""
+        self._store.verify()
+        doubt = self._store.witness.doubt()
+        if doubt is not None and doubt.new and self._nothing_in_xero():
+            self._store.witness.trust(doubt)
+            return None
+        return doubt
+
     def _nothing_in_xero(self) -> bool:
         """Tell whether this organisation was never written to: then nothing can be on its way to it either."""
         self._mirror.sweep(Kind.CONTACT)
-        return not any(row.natural_key.startswith(OURS) for row in self._store.mirror(Kind.CONTACT))
+        return not any(row.natural_key.startswith(CONTACT_MARK) for row in self._store.mirror(Kind.CONTACT))

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from shopify_xero_pipeline.state.canonical import canonical_json
+from shopify_xero_pipeline.state.privacy import KEPT_OF_CONTACT
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import (
     Allocation,
@@ -49,12 +50,7 @@ OURS: dict[Kind, tuple[str, set[str | None]]] = {
     Kind.CREDIT_NOTE: ("Type", {"ACCRECCREDIT"}),
     Kind.PAYMENT: ("PaymentType", {"ACCRECPAYMENT", "ARCREDITPAYMENT", None}),
 }
-KEPT_OF_CONTACT = frozenset(
-    {
-        *("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC"),
-        *("Name", "FirstName", "LastName", "EmailAddress", "Phones", "Addresses"),
-    }
-)
+COMPARED = ("Name", "FirstName", "LastName", "EmailAddress", "Phones", "Addresses")
 GONE = frozenset({"VOIDED", "DELETED"})
 NO_ID = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -263,7 +259,7 @@ def mirror_record(kind: Kind, found: Element, key: str | None = None) -> MirrorR
 
 def _kept_of_contact(found: Element) -> dict[str, Any]:
     """Leave away what nothing is compared with: balances, bank details, contact persons, other addresses."""
-    return {name: value for name, value in found.items() if name in KEPT_OF_CONTACT}
+    return {name: value for name, value in found.items() if name in (*KEPT_OF_CONTACT, *COMPARED)}
 
 
 def _without_names(content: Any) -> Any:

@@ -484,6 +484,20 @@ def test_a_damaged_operation_is_never_used(store: StateStore, journal: Journal, 
         journal.plan([write()])
 
 
+def test_damage_is_not_sealed_over_by_the_next_change(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE operation SET payload = '{}'")
+    for step in (
+        lambda: journal.postpone({1: "later"}),
+        lambda: journal.release(one, "not connected"),
+        lambda: journal.mark_ambiguous(one, not_before=LATER, reason="no answer"),
+    ):
+        with pytest.raises(StoreDamagedError, match="a row of operation does not"):
+            step()
+    assert journal.unsettled() == [one]
+
+
 def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateStore, journal: Journal) -> None:
     one = sent(journal, 1, 2)
     seen = Evidence(

@@ -211,7 +211,7 @@ def race(url: str, folder: Path, *, renewals: int, share: float = 0.0, seed: int
         figures.minutes = (clock.now() - began) / timedelta(minutes=1)
         figures.failures = [path.read_text() for path in folder.iterdir() if path.name.isdigit()]
         figures.kept = tokens.load()
-        tokens.close()
+        tokens._database.engine.dispose()
     return figures
 
 
@@ -224,4 +224,4 @@ def _sign_in(course: Course, service: Service) -> None:
     tokens = course.tokens()
     now = course.clock.now()
     tokens.put("lapsed", service.xero.sessions.grant_refresh_token(), now - LIFE, now)
-    tokens.close()
+    tokens._database.engine.dispose()
