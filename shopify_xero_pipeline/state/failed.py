@@ -7,13 +7,16 @@ that settles a record; whether a try may help is Xero's table in `xero/failures.
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import ColumnElement, Engine, select
+from sqlalchemy import Engine, select
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.state import queries, rows
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
-from shopify_xero_pipeline.state.seals import rewrite, sound
+from shopify_xero_pipeline.state.seals import read, rewrite
 from shopify_xero_pipeline.state.tables import sync_errors
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -45,24 +48,22 @@ class FailedRecords:
         wanted = [table.c[name] == value for name, value in given.items() if value is not None]
         query = select(table).where(table.c.resolved_at.is_(None), *wanted).order_by(table.c.first_failed_at)
         with self._engine.begin() as connection:
-            return [SyncError.model_validate(row) for row in sound(table, connection.execute(query).mappings().all())]
+            return [SyncError.model_validate(row) for row in read(connection, table, query)]
 
-    def resting(self, kind: str, writes: Collection[PlannedWrite], *, patient: bool) -> dict[str, SyncError]:
-        """Return, by Shopify id, which of these writes are not tried now and the failure that says so.
+    def resting(self, writes: Collection[PlannedWrite], *, patient: bool) -> dict[tuple[str, str], SyncError]:
+        """Return, by kind and Shopify id, which of these writes are not tried now and the failure that says so.
 
         Args:
-            kind: of all writes.
             writes: what a plan wants; with another content than the one that failed a record is tried at once.
             patient: leave out what is not due yet; otherwise only what a person dismissed.
         """
-        wanted = {write.shopify_id: (write.checksum, write.natural_key) for write in writes}
-        found: dict[str, SyncError] = {}
-        for some in chunks(wanted):
-            for error in self._open_of(kind, some):
-                same = wanted[error.shopify_id] == (error.payload_hash, error.natural_key)
-                early = patient and error.next_try is not None and error.next_try > self._clock.now()
-                if same and (early or error.dismissed_at is not None):
-                    found[error.shopify_id] = error
+        wanted = {(write.kind, write.shopify_id): (write.checksum, write.natural_key) for write in writes}
+        found = {}
+        for error in self._open_of(wanted.keys()):
+            key = (error.kind, error.shopify_id)
+            early = patient and error.next_try is not None and error.next_try > self._clock.now()
+            if wanted[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
+                found[key] = error
         return found
 
     def dismiss(self, errors: Collection[SyncError], because: str) -> None:
@@ -76,17 +77,17 @@ class FailedRecords:
         for error in errors:
             self._decide(error, next_try=self._clock.now(), dismissed_at=None, dismissed_because="")
 
-    def _open_of(self, kind: str, shopify_ids: Collection[str]) -> list[SyncError]:
-        table = sync_errors
-        mine = (table.c.kind == kind, table.c.shopify_id.in_(shopify_ids), table.c.resolved_at.is_(None))
+    def _open_of(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
+        found = []
         with self._engine.begin() as connection:
-            found = connection.execute(select(table).where(*mine)).mappings().all()
-            return [SyncError.model_validate(row) for row in sound(table, found)]
+            mine = sorted(rows.failed(connection) & {*records})
+            for kind, some in groupby(mine, itemgetter(0)):
+                for ids in chunks(shopify_id for _, shopify_id in some):
+                    found += read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
+        return [SyncError.model_validate(row) for row in found]
 
     def _decide(self, error: SyncError, **values: object) -> None:
-        mine: tuple[ColumnElement[bool], ...] = (
-            sync_errors.c.kind == error.kind,
-            sync_errors.c.shopify_id == error.shopify_id,
-        )
+        mine = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
         with self._engine.begin() as connection:
-            rewrite(connection, sync_errors, lambda _: values, *mine)
+            found = read(connection, sync_errors, select(sync_errors).where(*mine))
+            rewrite(connection, sync_errors, found, lambda _: values)

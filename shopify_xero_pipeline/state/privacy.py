@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, o
 
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.seals import rewrite
+from shopify_xero_pipeline.state.seals import read, rewrite
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, operation, remembered, sync_errors, xero_mirror
 
 CONTACT = "contact"
@@ -136,7 +136,8 @@ def _change(
     connection: Connection, table: Table, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]
 ) -> int:
     """Change some rows of a sealed table in the same way."""
-    return rewrite(connection, table, lambda _: values, *where, limit=AT_ONCE)
+    found = read(connection, table, select(table).where(*where).limit(AT_ONCE))
+    return len(rewrite(connection, table, found, lambda _: values))
 
 
 def _keys(connection: Connection, shopify_id: str) -> set[str]:

@@ -9,15 +9,21 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.privacy import discreet
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
-from shopify_xero_pipeline.state.seals import rewrite, seal
+from shopify_xero_pipeline.state.seals import read, rewrite, sealed
 from shopify_xero_pipeline.state.tables import entity_mapping, remembered, sync_errors, xero_mirror
 
 R = TypeVar("R", MappedRecord, MirrorRecord)
+
+_SHOWN = (xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id))
+SHOWN = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(*_SHOWN)
+DROP_SHOWN = delete(xero_mirror).where(*_SHOWN)
+DROP_MAPPED = delete(entity_mapping).where(*queries.of_records(entity_mapping))
 
 
 def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: datetime) -> None:
@@ -26,13 +32,11 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
     Raises:
         sqlalchemy.exc.IntegrityError: the Xero id already stands for another record.
     """
-    table = entity_mapping
     for kind, same in _by_kind(records).items():
         for some in chunks(same):
             ids = [row.shopify_id for row in some]
-            connection.execute(delete(table).where(table.c.kind == kind, table.c.shopify_id.in_(ids)))
-            connection.execute(insert(table), [row.model_dump() for row in some])
-            seal(connection, table, table.c.kind == kind, table.c.shopify_id.in_(ids))
+            connection.execute(DROP_MAPPED, {"kind": kind, "ids": ids})
+            connection.execute(insert(entity_mapping), [sealed(row.model_dump()) for row in some])
             resolve_errors(connection, kind, ids, at)
 
 
@@ -44,16 +48,16 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
     Returns:
         The Xero ids of those written.
     """
-    table, written = xero_mirror, set[str]()
+    written = set[str]()
     for kind, same in _by_kind(discreet(connection, records)).items():
         newest = {row.xero_id: row for row in same}
         for some in chunks(newest):
-            mine = (table.c.kind == kind, table.c.xero_id.in_(some))
-            known = {row.xero_id: row.updated_at for row in connection.execute(select(table).where(*mine))}
+            found = connection.execute(SHOWN, {"kind": kind, "ids": some})
+            known = {row.xero_id: row.updated_at for row in found}
             fresh = [key for key in some if key not in known or known[key] <= newest[key].updated_at]
-            connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(fresh)))
             if fresh:
-                connection.execute(insert(table), [newest[key].model_dump() for key in fresh])
+                connection.execute(DROP_SHOWN, {"kind": kind, "ids": fresh})
+                connection.execute(insert(xero_mirror), [newest[key].model_dump() for key in fresh])
             written |= {*fresh}
     return written
 
@@ -67,16 +71,19 @@ def write_error(connection: Connection, error: SyncError) -> None:
     if earlier is not None:
         values["first_failed_at"] = earlier["first_failed_at"]
     connection.execute(delete(table).where(*same))
-    connection.execute(insert(table).values(values))
-    seal(connection, table, *same)
+    connection.execute(insert(table), [sealed(values)])
+
+
+def failed(connection: Connection) -> set[tuple[str, str]]:
+    """Return the kinds and Shopify ids of all failures that are not resolved."""
+    return {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)}
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:
     """Mark failures of these records as resolved."""
-    table = sync_errors
     for some in chunks(shopify_ids):
-        still_open = (table.c.kind == kind, table.c.shopify_id.in_(some), table.c.resolved_at.is_(None))
-        rewrite(connection, table, lambda _: {"resolved_at": at}, *still_open)
+        still_open = read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=some)
+        rewrite(connection, sync_errors, still_open, lambda _: {"resolved_at": at})
 
 
 def resolve_errors_except(

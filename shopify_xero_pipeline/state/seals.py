@@ -2,20 +2,23 @@
 
 SQLite has no checksums of its own: of single flipped bits that change what a row says, its integrity check sees one in
 six, the hash of the row all of them. A row whose hash is wrong is never used: reading it raises. Whoever inserts rows
-of a sealed table seals them in the same transaction; rows are changed by `rewrite` alone, which seals no damage over.
+of a sealed table seals them in the same transaction; rows are changed by `rewrite` alone, and only as they were read
+and found sound, so that no damage is sealed over.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Select, Table, Update, bindparam, select, update
 
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.tables import SEALED
 
 HASH = "row_hash"
-Values = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Row = Mapping[str, Any]
+Values = Callable[[Row], Row]
 
 
 class StoreDamagedError(Exception):
@@ -28,56 +31,71 @@ class StoreDamagedError(Exception):
         )
 
 
-def seal(connection: Connection, table: Table, *where: ColumnElement[bool]) -> None:
-    """Give the rows of a sealed table that meet the conditions the hash of what they say now."""
-    keys = [column.name for column in table.primary_key]
-    found = connection.execute(select(table).where(*where)).mappings().all()
-    if not found:
-        return
-    same = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-    statement = update(table).where(*same).values({HASH: bindparam("seal")})
-    values = [{"seal": row_hash(row), **{f"key_{key}": row[key] for key in keys}} for row in found]
-    connection.execute(statement, values)
-
-
-def rewrite(
-    connection: Connection, table: Table, new: Values, *where: ColumnElement[bool], limit: int | None = None
-) -> int:
-    """Change the rows of a sealed table that meet the conditions, and seal them; return how many there were.
+def read(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
+    """Return rows of a sealed table without their hashes.
 
     Args:
         connection: inside a transaction.
         table: a sealed one.
-        new: gives, for a row as it is, the columns to be changed, of all rows the same ones.
-        where: the conditions.
-        limit: change no more rows than this.
+        query: selects all its columns.
+        given: the query's parameters.
 
     Raises:
-        StoreDamagedError: one of the rows does not say what was written there; nothing was changed.
+        StoreDamagedError: a row does not say what was written there.
     """
-    found = sound(table, connection.execute(select(table).where(*where).limit(limit)).mappings().all())
-    changes = [(row, new(row)) for row in found]
-    if changes:
-        keys = [column.name for column in table.primary_key]
-        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in changes[0][1]}
-        same = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-        statement = update(table).where(*same).values({**columns, HASH: bindparam("seal")})
-        values = [
-            {
-                "seal": row_hash({**row, **said}),
-                **{f"key_{key}": row[key] for key in keys},
-                **{f"new_{name}": value for name, value in said.items()},
-            }
-            for row, said in changes
-        ]
-        connection.execute(statement, values)
-    return len(changes)
+    return sound(table, connection.execute(query, given).mappings().all())
+
+
+def sealed(values: Row) -> dict[str, Any]:
+    """Return a whole row, as it is about to be inserted, with its hash."""
+    return {**values, HASH: row_hash(values)}
+
+
+def seal(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
+    """Give rows that were inserted in this transaction, and got their ids, their hashes; return them without."""
+    found = connection.execute(query, given).mappings().all()
+    return _write(connection, table, [(row, {}) for row in found])
+
+
+def rewrite(connection: Connection, table: Table, rows: Sequence[Row], new: Values) -> list[dict[str, Any]]:
+    """Change rows of a sealed table, and seal them; return them as they are now.
+
+    Args:
+        connection: inside the transaction in which the rows were read.
+        table: a sealed one.
+        rows: whole, as `read` gave them.
+        new: gives, for a row as it is, the columns to be changed, of all rows the same ones.
+    """
+    return _write(connection, table, [(row, new(row)) for row in rows])
 
 
 def seal_everything(connection: Connection) -> None:
     """Seal all rows of all sealed tables."""
     for table in SEALED:
-        seal(connection, table)
+        seal(connection, table, select(table))
+
+
+def _write(
+    connection: Connection, table: Table, changes: Sequence[tuple[Mapping[Any, Any], Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Write changes of rows with the new hashes; return the rows, changed, without them."""
+    if not changes:
+        return []
+    changed = [{**row, **said} for row, said in changes]
+    values = [
+        {f"old_{name}": row[name] for name in [column.name for column in table.primary_key]}
+        | {f"new_{name}": value for name, value in said.items()}
+        | {f"new_{HASH}": row_hash(now)}
+        for (row, said), now in zip(changes, changed, strict=True)
+    ]
+    connection.execute(_update(table, tuple(changes[0][1])), values)
+    return [{name: value for name, value in row.items() if name != HASH} for row in changed]
+
+
+@cache
+def _update(table: Table, columns: tuple[str, ...]) -> Update:
+    same = [column == bindparam(f"old_{column.name}") for column in table.primary_key]
+    return update(table).where(*same).values({name: bindparam(f"new_{name}") for name in (*columns, HASH)})
 
 
 def row_hash(row: Mapping[Any, Any]) -> str:

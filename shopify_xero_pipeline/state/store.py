@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, delete, insert, select
+from sqlalchemy import Column, Select, Table, bindparam, delete, insert, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import faults, privacy, rows, verification
+from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
 from shopify_xero_pipeline.state.calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, StoreUrlError, chunks, open_database
@@ -188,20 +188,26 @@ class StateStore:
             query = query.where(sync_errors.c.partition.in_(list(days)))
         return [SyncError.model_validate(row) for row in self._sound(sync_errors, query)]
 
-    def resolve_errors(self, kind: str, shopify_ids: Collection[str]) -> None:
-        """Mark failures of these records as resolved, because they turned out to be in Xero as wanted."""
-        if not shopify_ids:
+    def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
+        """Mark failures of records, by kind and Shopify id, as resolved: they turned out to be in Xero as wanted."""
+        if not records:
             return
         with self._engine.begin() as connection:
-            rows.resolve_errors(connection, kind, shopify_ids, self._clock.now())
+            failed = rows.failed(connection) & {*records}
+            for kind in {kind for kind, _ in failed}:
+                ids = [shopify_id for its, shopify_id in failed if its == kind]
+                rows.resolve_errors(connection, kind, ids, self._clock.now())
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
         """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""
+        if not history:
+            return
+        keys = [column.name for column in sync_history.primary_key]
+        same = [sync_history.c[key] == bindparam(f"old_{key}") for key in keys]
         with self._engine.begin() as connection:
-            for row in history:
-                same = [getattr(sync_history.c, key) == getattr(row, key) for key in ("run_id", "partition", "kind")]
-                connection.execute(delete(sync_history).where(*same))
-                connection.execute(insert(sync_history).values(row.model_dump()))
+            earlier = [{f"old_{key}": getattr(row, key) for key in keys} for row in history]
+            connection.execute(delete(sync_history).where(*same), earlier)
+            connection.execute(insert(sync_history), [row.model_dump() for row in history])
 
     def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
         """Return what loads did, oldest first: all, or those of one run, or of some days."""
@@ -316,18 +322,18 @@ class StateStore:
     def _select(
         self, table: Table, kind: str, column: Column[Any], values: Collection[str] | None
     ) -> list[dict[str, Any]]:
-        query = select(table).where(table.c.kind == kind).order_by(*table.primary_key)
         if values is None:
-            return self._sound(table, query)
-        return [row for some in chunks(values) for row in self._sound(table, query.where(column.in_(some)))]
+            return self._sound(table, select(table).where(table.c.kind == kind).order_by(*table.primary_key))
+        query = queries.of_kind(table, column)
+        return [row for some in chunks(values) for row in self._sound(table, query, kind=kind, ids=some)]
 
-    def _sound(self, table: Table, query: Select[Any]) -> list[dict[str, Any]]:
-        found = self._rows(query)
+    def _sound(self, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
+        found = self._rows(query, **given)
         return sound(table, found) if table in SEALED else found
 
-    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def _rows(self, query: Select[Any], **given: object) -> list[dict[str, Any]]:
         with self._engine.begin() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [dict(row) for row in connection.execute(query, given).mappings()]
 
 
 def _opened(url: str, witnesses: Path | None) -> Database:

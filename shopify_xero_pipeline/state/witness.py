@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.faults import StoreReplacedError
@@ -26,6 +26,9 @@ RESTORED = "it is older than what was sent by it: a copy was put in its place"
 REPLACED = "it took the place of another one, by which something may have been sent"
 LOST = "the file that witnesses what was sent is missing or damaged"
 UNSURE = "it does not say that what was sent before is read back"
+
+META = select(meta)
+SENT_AT = select(batch.c.first_sent_at).where(batch.c.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _is_known(connection: Connection, said: dict[str, str], claim: Claim) -> boo
         return True
     if claim.epoch != said.get(EPOCH):
         return False
-    found = connection.scalar(select(batch.c.first_sent_at).where(batch.c.id == claim.batch))
+    found = connection.scalar(SENT_AT, {"id": claim.batch})
     return claim.batch == 0 or (found is not None and found == claim.sent_at)
 
 
@@ -154,7 +157,7 @@ def _last_sent(connection: Connection) -> tuple[int, datetime] | None:
 
 
 def _said(connection: Connection) -> dict[str, str]:
-    return {row.name: row.value for row in connection.execute(select(meta))}
+    return {row.name: row.value for row in connection.execute(META)}
 
 
 def _write(connection: Connection, name: str, value: str) -> None:

@@ -9,10 +9,18 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.records import MirrorRecord, Operation, OperationState, PlannedWrite, SyncError
+from shopify_xero_pipeline.state.records import (
+    MirrorRecord,
+    Operation,
+    OperationState,
+    PlannedWrite,
+    SyncError,
+    Verdict,
+)
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -23,10 +31,15 @@ from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import LoadReport, LoadResult
 from shopify_xero_pipeline.xero.requests import Draft, Write
 from shopify_xero_pipeline.xero.safe_mode import SafeMode
-from shopify_xero_pipeline.xero.worklist import Wanted, Worklist, planned_write
+from shopify_xero_pipeline.xero.worklist import Worklist, planned_write
 from shopify_xero_pipeline.xero.writer import Step, Writer
 
 logger = logging.getLogger("shopify_xero_pipeline.xero")
+
+Key: TypeAlias = tuple[str, str]
+"""Kind and Shopify id."""
+
+Planned: TypeAlias = Mapping[Kind, Sequence[PlannedWrite]]
 
 TAKE_BACK = "delete"
 UNSURE = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
@@ -73,31 +86,14 @@ class Loader:
         """
         began, calls = self._clock.now(), self._client.calls
         self._recover()
-        recovered = self._clock.now()
         work = Worklist(change_sets)
-        results = list(work.unchanged)
-        for kind in Kind:
-            done = [one.shopify_id for one in results if one.kind is kind and one.xero_id]
-            self._store.resolve_errors(kind, done)
-        planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
-        resting = {kind: self._store.failed.resting(kind, planned[kind], patient=patient) for kind in Kind}
-        planned = {
-            kind: [one for one in writes if one.shopify_id not in resting[kind]] for kind, writes in planned.items()
-        }
-        wanted = {(write.kind, write.shopify_id) for writes in planned.values() for write in writes}
-        self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed, planned_by=recovered)
-        self._journal.plan([write for writes in planned.values() for write in writes])
+        planned, resting = self._plan(work, run_id, patient=patient)
         self._held = set()
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
             self._hold(kind, writes)
-        unsure = [one for state in UNSURE[:2] for one in self._journal.in_state(state)]
-        for kind, writes in planned.items():
-            # As the mapping has it, but an earlier write may still change it; or as this load left it.
-            latest = {one.shopify_id: one for one in unsure if one.kind == kind}
-            latest |= self._journal.latest(kind, {write.shopify_id for write in writes})
-            results += _results(work.of(kind), latest, resting[kind])
-        loaded = LoadReport(results=tuple(results), calls=self._client.calls - calls)
+        results = (*work.unchanged, *self._results(work, planned, resting))
+        loaded = LoadReport(results=results, calls=self._client.calls - calls)
         now = self._clock.now()
         took = int((now - began).total_seconds() * 1000)
         self._store.record_history(loaded.history(run_id, now, took))
@@ -120,60 +116,78 @@ class Loader:
     def _look_over(self) -> None:
         self._stopped = self._safe_mode.reason()
 
+    def _plan(self, work: Worklist, run_id: str, *, patient: bool) -> tuple[Planned, dict[Key, SyncError]]:
+        """Bring the journal in line with what is wanted; return what is to be written, and what rests instead."""
+        began = self._clock.now()
+        planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
+        writes = {(write.kind, write.shopify_id): write for some in planned.values() for write in some}
+        unchanged = {(one.kind.value, one.shopify_id) for one in work.unchanged if one.xero_id}
+        self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
+        resting = self._store.failed.resting(writes.values(), patient=patient)
+        wanted = writes.keys() - resting.keys()
+        self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed, planned_by=began)
+        self._journal.plan([write for key, write in writes.items() if key in wanted])
+        due = {kind: [one for one in some if (one.kind, one.shopify_id) in wanted] for kind, some in planned.items()}
+        return due, resting
+
     def _planned(self, kind: Kind, work: Worklist, run_id: str) -> list[PlannedWrite]:
         wanted = work.of(kind)
         if not wanted:
             return []
         mapped = self._store.mapped(kind, wanted)
         shown = self._store.mirrored(kind, [row.xero_id for row in mapped.values()])
-        writes = [planned_write(one, mapped.get(key), shown, run_id) for key, one in wanted.items()]
-        done = set(wanted) - {write.shopify_id for write in writes if write is not None}
-        self._store.resolve_errors(kind, done)
+        writes = (planned_write(one, mapped.get(key), shown, run_id) for key, one in wanted.items())
         return [write for write in writes if write is not None]
 
     def _load_kind(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
         """Settle what needs no sending, then send; a Contact given another name comes up a second time."""
         if not shopify_ids:
             return
-        self._look_again(kind, shopify_ids)
-        self._reject_taken_keys(kind, self._sendable(kind, shopify_ids))
-        self._adopt(kind, self._sendable(kind, shopify_ids))
-        self._recognise(kind, self._sendable(kind, shopify_ids))
+        operations = self._look_again(kind, shopify_ids)
+        writes = _sendable(operations)
+        for settled in (self._reject_taken_keys, self._adopt, self._recognise):
+            over = settled(kind, writes)
+            writes = [one for one in writes if one.operation.id not in over]
         tried: set[int] = set()
-        while writes := [one for one in self._sendable(kind, shopify_ids) if one.operation.id not in tried]:
+        while writes:
             tried |= {one.operation.id for one in writes}
             self._send_all(kind, writes)
-        self._try_again(kind, shopify_ids)
+            operations = self._journal.latest(kind, shopify_ids)
+            writes = [one for one in _sendable(operations) if one.operation.id not in tried]
+        self._try_again(kind, operations)
         if self._stopped:
-            left = self._sendable(kind, shopify_ids)
+            left = _sendable(self._journal.latest(kind, shopify_ids))
             self._journal.postpone({one.operation.id: self._stopped for one in left})
 
-    def _try_again(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
+    def _try_again(self, kind: Kind, operations: Mapping[str, Operation]) -> None:
         """Try what was refused for a cause that passes within seconds up to three times in all."""
         for attempt in range(TRIES - 1):
-            latest = self._journal.latest(kind, shopify_ids).values()
-            refused = [one for one in latest if one.state is OperationState.REJECTED and failures.passes(one.reason)]
+            rejected = [one for one in operations.values() if one.state is OperationState.REJECTED]
+            refused = [one for one in rejected if failures.passes(one.reason)]
             if self._stopped or not refused:
                 return
             self._clock.sleep(FIRST_PAUSE * 2**attempt * self._rng.uniform(0.5, 1.0))
             fields = PlannedWrite.model_fields
             self._journal.plan([PlannedWrite.model_validate(one.model_dump(include=set(fields))) for one in refused])
-            self._send_all(kind, self._sendable(kind, [one.shopify_id for one in refused]))
+            ids = [one.shopify_id for one in refused]
+            self._send_all(kind, _sendable(self._journal.latest(kind, ids)))
+            operations = self._journal.latest(kind, ids)
 
-    def _sendable(self, kind: Kind, shopify_ids: Sequence[str]) -> list[Write]:
-        operations = self._journal.latest(kind, shopify_ids)
-        latest = (operations[key] for key in shopify_ids)
-        return [requests.read(one) for one in latest if one.state is OperationState.PLANNED]
-
-    def _look_again(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
-        """See whether what a person was asked to look at has been put right since."""
+    def _look_again(self, kind: Kind, shopify_ids: Sequence[str]) -> dict[str, Operation]:
+        """See whether what a person was asked to look at has been put right since; return the newest operations."""
         before = self._clock.now() - QUIESCENCE
-        operations = self._journal.latest(kind, shopify_ids).values()
-        reviewed = [one for one in operations if one.state is OperationState.REVIEW and one.updated_at <= before]
-        if reviewed and not self._stopped:
-            self._unless_stopped(lambda: self._writer.read_back.check(kind, reviewed))
+        operations = self._journal.latest(kind, shopify_ids)
+        operations = {key: operations[key] for key in shopify_ids}
+        waiting = [one for one in operations.values() if one.state is OperationState.REVIEW]
+        reviewed = [one for one in waiting if one.updated_at <= before]
+        if not reviewed or self._stopped:
+            return operations
+        self._unless_stopped(lambda: self._writer.read_back.check(kind, reviewed))
+        return operations | self._journal.latest(kind, [one.shopify_id for one in reviewed])
 
-    def _reject_taken_keys(self, kind: Kind, writes: Sequence[Write]) -> None:
+    # What needs no sending is settled first. Each step returns the ids of the operations it has settled.
+
+    def _reject_taken_keys(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
         """Refuse a record whose natural key already stands for another one: Xero would take both for the same."""
         holders = self._store.holders(kind, [one.operation.natural_key for one in writes])
         verdicts = []
@@ -182,18 +196,18 @@ class Loader:
             if holder != one.operation.shopify_id:
                 reason = f"{one.operation.natural_key} already stands for Shopify's {kind} {holder}; make them differ."
                 verdicts.append(settle.rejected(one, reason, retryable=False))
-        self._journal.settle(verdicts)
+        return self._settle(verdicts)
 
-    def _adopt(self, kind: Kind, writes: Sequence[Write]) -> None:
+    def _adopt(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
         """Map what Xero already holds; only a Contact without our number is written to, which `_send_all` does."""
         adopted = [one for one in writes if one.operation.verb == "adopt"]
         xero_ids = [str(one.operation.xero_id) for one in adopted]
         shown = self._store.mirrored(kind, xero_ids)
         desk = settle.Desk(self._clock.now(), self._store.owners(kind, xero_ids))
         verdicts = [settle.adopted(one, shown.get(str(one.operation.xero_id)), desk) for one in adopted]
-        self._journal.settle([verdict for verdict in verdicts if verdict is not None])
+        return self._settle([verdict for verdict in verdicts if verdict is not None])
 
-    def _recognise(self, kind: Kind, writes: Sequence[Write]) -> None:
+    def _recognise(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
         """Settle what Xero shows under our key, although it is to be created: a lost or older store did that."""
         new = {one.operation.natural_key: one for one in writes if one.operation.verb == "create"}
         hits: dict[str, list[MirrorRecord]] = {}
@@ -203,7 +217,11 @@ class Loader:
         desk = settle.Desk(
             self._clock.now(), self._store.owners(kind, [row.xero_id for rows in hits.values() for row in rows])
         )
-        self._journal.settle([settle.shown(new[key], rows, desk) for key, rows in hits.items()])
+        return self._settle([settle.shown(new[key], rows, desk) for key, rows in hits.items()])
+
+    def _settle(self, verdicts: Sequence[Verdict]) -> set[int]:
+        self._journal.settle(verdicts)
+        return {one.operation_id for one in verdicts}
 
     def _send_all(self, kind: Kind, writes: Sequence[Write]) -> None:
         ids = KnownIds(self._store, [one.record for one in writes])
@@ -225,7 +243,7 @@ class Loader:
         """An order's money waits while it is not known which credit stands on its documents."""
         if kind not in (Kind.PAYMENT, Kind.ALLOCATION):
             return {}
-        unsure = [one for state in UNSURE for one in self._journal.in_state(state) if one.kind == Kind.ALLOCATION]
+        unsure = [one for one in self._journal.in_state(*UNSURE) if one.kind == Kind.ALLOCATION]
         orders = self._held | {one.order_id for one in unsure}
         behind = [one.operation for one in writes if one.operation.order_id in orders]
         reason = "waits until it is known which credit stands on the order's documents"
@@ -246,6 +264,21 @@ class Loader:
             self._stopped = "Xero's limit of calls stayed reached; the rest is sent later"
         return [draft] if step.busy else step.instead
 
+    def _results(self, work: Worklist, planned: Planned, resting: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
+        """Yield what became of each record that was wanted."""
+        # As the mapping has it, but an earlier write may still change it; or as this load left it.
+        latest = {(one.kind, one.shopify_id): one for one in self._journal.in_state(*UNSURE[:2])}
+        for kind, writes in planned.items():
+            newest = self._journal.latest(kind, [write.shopify_id for write in writes])
+            latest |= {(kind.value, key): one for key, one in newest.items()}
+        for key, wanted in work.wanted().items():
+            if key in latest:
+                yield from report.written(wanted.days, wanted.change, latest[key])
+            elif key in resting:
+                yield from (report.resting(day, wanted.change, resting[key]) for day in wanted.days)
+            else:
+                yield from (report.unchanged(day, wanted.change) for day in wanted.days)
+
     def _unless_stopped(self, act: Callable[[], None]) -> None:
         """Do something in Xero; a spent budget or an unavailable Xero ends this load's sending, not the load."""
         try:
@@ -254,22 +287,11 @@ class Loader:
             self._stopped = str(error)
 
 
-def _results(
-    records: Mapping[str, Wanted], latest: Mapping[str, Operation], resting: Mapping[str, SyncError]
-) -> list[LoadResult]:
-    """Return what became of the records of one kind."""
-    results: list[LoadResult] = []
-    for key, wanted in records.items():
-        if key in latest:
-            results += report.written(wanted.days, wanted.change, latest[key])
-        elif key in resting:
-            results += [report.resting(day, wanted.change, resting[key]) for day in wanted.days]
-        else:
-            results += [report.unchanged(day, wanted.change) for day in wanted.days]
-    return results
+def _sendable(operations: Mapping[str, Operation]) -> list[Write]:
+    return [requests.read(one) for one in operations.values() if one.state is OperationState.PLANNED]
 
 
-def _stages(planned: Mapping[Kind, Sequence[PlannedWrite]]) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
+def _stages(planned: Planned) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
     """Yield what is written after what: parents first, and credit that gives way before money that needs its place."""
     for kind, writes in planned.items():
         if kind is Kind.PAYMENT:

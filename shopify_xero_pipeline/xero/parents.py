@@ -58,7 +58,7 @@ class KnownIds:
                 wanted[Kind.ITEM] |= {line.variant_id for line in record.lines if line.variant_id}
         items = store.mapped(Kind.ITEM, wanted.pop(Kind.ITEM, set()))
         shown = store.mirrored(Kind.ITEM, [row.xero_id for row in items.values()])
-        swept = store.mirror_swept_at(Kind.ITEM) is not None
+        swept = bool(items) and store.mirror_swept_at(Kind.ITEM) is not None
         self._codes = {key: row.natural_key for key, row in items.items() if not swept or row.xero_id in shown}
         self._ids = {
             (kind, key): row.xero_id for kind, ids in wanted.items() for key, row in store.mapped(kind, ids).items()

@@ -62,10 +62,12 @@ class SafeMode:
         """Return why the store is not to be trusted; a new one is, where nothing was ever written."""
         self._store.verify()
         doubt = self._store.witness.doubt()
-        if doubt is not None and doubt.new and self._nothing_in_xero():
+        if doubt is None or not doubt.new:
+            return doubt
+        if self._nothing_in_xero():
             self._store.witness.trust(doubt)
-            return None
-        return doubt
+        # Another process may have trusted it, and written, while this one asked Xero.
+        return self._store.witness.doubt()
 
     def _nothing_in_xero(self) -> bool:
         """Tell whether this organisation was never written to: then nothing can be on its way to it either."""

@@ -47,6 +47,10 @@ class Worklist:
         """Return what is wanted of one kind, by Shopify id."""
         return self._wanted[kind]
 
+    def wanted(self) -> dict[tuple[str, str], Wanted]:
+        """Return all that is wanted, by kind and Shopify id."""
+        return {(kind.value, key): one for kind, some in self._wanted.items() for key, one in some.items()}
+
     def _add(self, day: date, change: Change) -> None:
         if change.action is Action.UNCHANGED:
             self.unchanged.append(unchanged(day, change, change.reason))

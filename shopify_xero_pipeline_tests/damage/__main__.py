@@ -61,7 +61,7 @@ def _play(life: Life, folder: Path, control: bool, seed: int) -> Outcome:
     with (
         patch.object(SafeMode, "reason", lambda _: ""),
         patch.object(Witness, "sent", lambda *_: None),
-        patch.object(Loader, "_recognise", lambda *_: None),
+        patch.object(Loader, "_recognise", lambda *_: set()),
     ):
         return suffer(life, seed, folder / str(seed))
 

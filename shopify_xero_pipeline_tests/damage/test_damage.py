@@ -30,7 +30,7 @@ def test_without_safe_mode_a_restored_copy_would_post_again(
 ) -> None:
     monkeypatch.setattr(SafeMode, "reason", lambda _: "")
     monkeypatch.setattr("shopify_xero_pipeline.state.witness.Witness.sent", lambda *_: None)
-    monkeypatch.setattr("shopify_xero_pipeline.xero.loader.Loader._recognise", lambda *_: None)
+    monkeypatch.setattr("shopify_xero_pipeline.xero.loader.Loader._recognise", lambda *_: set())
     outcome: Outcome = suffer(life, 16, tmp_path / "control")
     assert outcome.harm == "old copy restored"
     assert outcome.duplicates > 0

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -30,9 +30,9 @@ Patches = list[Any]
 def no_key() -> Patches:
     sound = XeroClient._signed
 
-    def signed(self: XeroClient, method: str, path: str, *, headers: Any, **rest: Any) -> Any:
-        kept = {name: text for name, text in headers.items() if name != "Idempotency-Key"}
-        return sound(self, method, path, headers=kept, **rest)
+    def signed(self: XeroClient, request: Any) -> Any:
+        kept = {name: text for name, text in request.headers.items() if name != "Idempotency-Key"}
+        return sound(self, replace(request, headers=kept))
 
     return [patch.object(XeroClient, "_signed", signed)]
 
@@ -143,37 +143,28 @@ def taken_key_means_rejected() -> Patches:
 def no_fence() -> Patches:
     sound = Journal._step
 
-    def step(self: Journal, connection: Any, mine: Batch, allowed: Any, **values: Any) -> None:
+    def step(self: Journal, connection: Any, mine: Batch, allowed: Any, **values: Any) -> Batch:
         present = self._batch(connection, mine.id)
-        sound(self, connection, mine.model_copy(update={"fence": present.fence}), allowed, **values)
+        return sound(self, connection, mine.model_copy(update={"fence": present.fence}), allowed, **values)
 
     return [patch.object(Journal, "_step", step)]
 
 
 def settled_unconditionally() -> Patches:
-    return [patch.object(Journal, "_counting", lambda _self, _connection, verdicts, _mine: list(verdicts))]
+    return [patch.object(Journal, "_counting", lambda _self, _found, verdicts, _mine: list(verdicts))]
 
 
 def planned_unconditionally() -> Patches:
     """Both rules that see what another process has created since: of the mapping, and of the mirror."""
     return [
         patch.object(Journal, "_fitting", lambda _self, _connection, _kind, writes: list(writes)),
-        patch.object(loader.Loader, "_recognise", lambda _self, _kind, _writes: None),
+        patch.object(loader.Loader, "_recognise", lambda _self, _kind, _writes: set()),
     ]
 
 
 def claimed_unconditionally() -> Patches:
     """What another process has taken on since is put in a batch of one's own all the same."""
-    sound = Journal.intend
-
-    def intend(self: Journal, request: Any, operations: Any) -> Batch:
-        as_read = lambda _self, _connection, _ids, _state: [  # noqa: E731
-            {"id": one.id, "payload": one.payload} for one in operations
-        ]
-        with patch.object(Journal, "_rows_of", as_read):
-            return sound(self, request, operations)
-
-    return [patch.object(Journal, "intend", intend)]
+    return [patch.object(Journal, "_planned", Journal._by_id)]
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ class Run:
         tally = self.result.tally
         for one in store.journal.in_state(OperationState.CONFIRMED):
             tally[f"settled {one.outcome}"] += 1
-            tally["read back"] += bool(store.journal.evidence_of(one.id))
+        tally["read back"] += self.scene.watch.read_back()
         tally["failed"] += len(store.errors())
         tally["replayed"] += self.scene.organisation.sandbox.idempotency.replays
         tally["requests"] += len(self.scene.watch.by_key)

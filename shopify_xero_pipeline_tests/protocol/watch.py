@@ -70,6 +70,15 @@ class Watch:
             self._planned_again_rightly(operation_id, sent)
         return sent
 
+    def read_back(self) -> int:
+        """Return of how many confirmed writes something was looked up."""
+        query = (
+            "SELECT count(DISTINCT operation_id) FROM evidence e JOIN operation o ON o.id = e.operation_id "
+            "WHERE o.state = 'confirmed'"
+        )
+        (count,) = self._row(query) or (0,)
+        return int(count)
+
     def close(self) -> None:
         """Close the connection."""
         if self._journal is not None:

@@ -297,7 +297,7 @@ def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved
     (anew,) = store.errors()
     assert (anew.attempts, anew.first_failed_at) == (1, clock.now())
     assert store.unfinished_days() == set()
-    store.resolve_errors("invoice", ["1/1"])
+    store.resolve_errors([("invoice", "1/1")])
     assert store.errors() == []
 
 

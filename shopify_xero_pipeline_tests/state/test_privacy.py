@@ -128,7 +128,7 @@ def test_a_failed_record_keeps_its_payload_until_it_is_resolved(store: StateStor
     clock.sleep(60)
     assert store.forget_payloads(clock.now()) == 0
     assert payloads(store, "sync_errors") == [JANE]
-    store.resolve_errors("contact", ["1"])
+    store.resolve_errors([("contact", "1")])
     clock.sleep(60)
     assert store.forget_payloads(clock.now()) == 2
     assert (payloads(store, "operation"), payloads(store, "sync_errors")) == ([""], [""])
