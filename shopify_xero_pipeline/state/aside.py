@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from shopify_xero_pipeline.state.database import StoreUrlError, open_database
-from shopify_xero_pipeline.state.privacy import NOTE
+from shopify_xero_pipeline.state.privacy import NOTES
+from shopify_xero_pipeline.state.seals import HASH, row_hash
 from shopify_xero_pipeline.state.tables import metadata, remembered, token_set
 
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -27,7 +28,7 @@ SQLITE = "sqlite:///"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 KEEPSAKES: Mapping[str, Select[Any]] = {
     token_set.name: select(token_set),
-    remembered.name: select(remembered).where(remembered.c.name.startswith(NOTE, autoescape=True)),
+    remembered.name: NOTES,
 }
 
 
@@ -100,7 +101,8 @@ def _keepsakes(engine: Engine) -> Rows:
     for name, query in KEEPSAKES.items():
         try:
             with engine.connect() as connection:
-                found[name] = [dict(row) for row in connection.execute(query).mappings()]
+                rows = [dict(row) for row in connection.execute(query).mappings()]
+            found[name] = [row for row in rows if HASH not in row or row[HASH] == row_hash(row)]
         except (SQLAlchemyError, ValueError, sqlite3.Error):
             found[name] = []
     return found

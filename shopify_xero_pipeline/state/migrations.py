@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 
 from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.seals import seal_everything
-from shopify_xero_pipeline.state.tables import call, meta, metadata, remembered, token_set
+from shopify_xero_pipeline.state.tables import call, meta, metadata, remembered, token_set, xero_mirror
 
 Migration = Callable[[Connection], None]
 
@@ -23,7 +23,10 @@ def _count_what_was_taken_back(connection: Connection) -> None:
 
 
 def _seal_rows(connection: Connection) -> None:
-    """Rows bear a hash, batches a lease, failures a next try and a word of dismissal; tokens and calls are kept."""
+    """Rows bear a hash, batches a lease, failures a next try and a word of dismissal; tokens and calls are kept.
+
+    The mirror is read again from the beginning: it holds less of a Contact now.
+    """
     for column in ("owner TEXT NOT NULL DEFAULT ''", "fence INTEGER NOT NULL DEFAULT 0", "lease_until TEXT"):
         connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column}"))
     for column in (
@@ -33,8 +36,11 @@ def _seal_rows(connection: Connection) -> None:
         "dismissed_because TEXT NOT NULL DEFAULT ''",
     ):
         connection.execute(text(f"ALTER TABLE sync_errors ADD COLUMN {column}"))
-    for table in ("entity_mapping", "sync_errors", "operation", "batch", "evidence"):
+    written = ("entity_mapping", "sync_errors", "sync_history", "operation", "batch", "evidence")
+    for table in (*written, "xero_mirror", "remembered"):
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
+    connection.execute(delete(xero_mirror))
+    connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
     metadata.create_all(connection, tables=[token_set, call], checkfirst=False)
     seal_everything(connection)
 

@@ -10,16 +10,18 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select
 
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.seals import read, rewrite
+from shopify_xero_pipeline.state.seals import read, rewrite, sealed
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, operation, remembered, sync_errors, xero_mirror
 
 CONTACT = "contact"
 NOTE = "redacted contact "
 """Under this name and the Contact's Shopify id stands what was redacted: `{"keys": [...], ...}`."""
+
+NOTES = select(remembered).where(remembered.c.name.startswith(NOTE, autoescape=True))
 
 KEPT_OF_CONTACT = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC")
 EMPTY: Mapping[str, Any] = {"payload": ""}
@@ -85,16 +87,17 @@ def redact_contact(connection: Connection, shopify_id: str, payload: str, at: da
 def write_note(connection: Connection, shopify_id: str, told: Mapping[str, object], at: datetime) -> None:
     """Write down what became of a redaction, beside what is there; the caller sees to it that nothing is personal."""
     name = f"{NOTE}{shopify_id}"
-    earlier = connection.scalar(select(remembered.c.text).where(remembered.c.name == name))
-    values = {"name": name, "text": canonical_json({**exact(earlier or "{}"), **told}), "at": at}
-    statement = insert(remembered) if earlier is None else update(remembered).where(remembered.c.name == name)
-    connection.execute(statement.values(values))
+    earlier = read(connection, remembered, select(remembered).where(remembered.c.name == name))
+    values = {"text": canonical_json({**exact(earlier[0]["text"] if earlier else "{}"), **told}), "at": at}
+    rewrite(connection, remembered, earlier, lambda _: values)
+    if not earlier:
+        connection.execute(insert(remembered), [sealed({"name": name, **values})])
 
 
 def redacted(connection: Connection) -> dict[str, dict[str, Any]]:
     """Return the notes of all redacted Contacts by Shopify id."""
-    found = connection.execute(select(remembered).where(remembered.c.name.startswith(NOTE, autoescape=True)))
-    return {row.name.removeprefix(NOTE): exact(row.text) for row in found}
+    found = read(connection, remembered, NOTES)
+    return {row["name"].removeprefix(NOTE): exact(row["text"]) for row in found}
 
 
 def discreet(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
@@ -151,13 +154,9 @@ def _keys(connection: Connection, shopify_id: str) -> set[str]:
 def _strip_mirror(connection: Connection, keys: Collection[str]) -> int:
     table = xero_mirror
     own = (table.c.kind == CONTACT, or_(table.c.xero_id.in_(keys), table.c.natural_key.in_(keys)))
-    stripped = 0
-    for row in connection.execute(select(table.c.xero_id, table.c.payload).where(*own)).all():
-        less = _stripped(row.payload)
-        same = (table.c.kind == CONTACT, table.c.xero_id == row.xero_id)
-        connection.execute(update(table).where(*same).values(payload=less))
-        stripped += less != row.payload
-    return stripped
+    found = read(connection, table, select(table).where(*own))
+    full = [row for row in found if row["payload"] != _stripped(row["payload"])]
+    return len(rewrite(connection, table, full, lambda row: {"payload": _stripped(row["payload"])}))
 
 
 def _stripped(payload: str) -> str:

@@ -57,7 +57,7 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
             fresh = [key for key in some if key not in known or known[key] <= newest[key].updated_at]
             if fresh:
                 connection.execute(DROP_SHOWN, {"kind": kind, "ids": fresh})
-                connection.execute(insert(xero_mirror), [newest[key].model_dump() for key in fresh])
+                connection.execute(insert(xero_mirror), [sealed(newest[key].model_dump()) for key in fresh])
             written |= {*fresh}
     return written
 
@@ -105,7 +105,7 @@ def resolve_errors_except(
 def write_remembered(connection: Connection, name: str, text: str, at: datetime) -> None:
     """Write a small text under a name."""
     connection.execute(delete(remembered).where(remembered.c.name == name))
-    connection.execute(insert(remembered).values(name=name, text=text, at=at))
+    connection.execute(insert(remembered), [sealed({"name": name, "text": text, "at": at})])
 
 
 def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], began: datetime | None) -> None:

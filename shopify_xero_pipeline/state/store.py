@@ -31,9 +31,8 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError, sound
+from shopify_xero_pipeline.state.seals import StoreDamagedError, read, sealed
 from shopify_xero_pipeline.state.tables import (
-    SEALED,
     entity_mapping,
     metadata,
     operation,
@@ -207,7 +206,7 @@ class StateStore:
         with self._engine.begin() as connection:
             earlier = [{f"old_{key}": getattr(row, key) for key in keys} for row in history]
             connection.execute(delete(sync_history).where(*same), earlier)
-            connection.execute(insert(sync_history), [row.model_dump() for row in history])
+            connection.execute(insert(sync_history), [sealed(row.model_dump()) for row in history])
 
     def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
         """Return what loads did, oldest first: all, or those of one run, or of some days."""
@@ -216,7 +215,7 @@ class StateStore:
             query = query.where(sync_history.c.run_id == run_id)
         if days is not None:
             query = query.where(sync_history.c.partition.in_(list(days)))
-        return [HistoryRow.model_validate(row) for row in self._rows(query)]
+        return [HistoryRow.model_validate(row) for row in self._sound(sync_history, query)]
 
     def unfinished_days(self) -> set[date]:
         """Return days with writes still planned, under way or unclear, or with failures worth trying again."""
@@ -289,7 +288,7 @@ class StateStore:
 
     def recall(self, name: str) -> tuple[str, datetime] | None:
         """Return a kept text and when it was kept."""
-        found = self._rows(select(remembered).where(remembered.c.name == name))
+        found = self._sound(remembered, select(remembered).where(remembered.c.name == name))
         return (found[0]["text"], found[0]["at"]) if found else None
 
     # -- privacy -------------------------------------------------------------------------------------------------------
@@ -328,12 +327,8 @@ class StateStore:
         return [row for some in chunks(values) for row in self._sound(table, query, kind=kind, ids=some)]
 
     def _sound(self, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
-        found = self._rows(query, **given)
-        return sound(table, found) if table in SEALED else found
-
-    def _rows(self, query: Select[Any], **given: object) -> list[dict[str, Any]]:
         with self._engine.begin() as connection:
-            return [dict(row) for row in connection.execute(query, given).mappings()]
+            return read(connection, table, query, **given)
 
 
 def _opened(url: str, witnesses: Path | None) -> Database:

@@ -122,6 +122,7 @@ sync_history = Table(
     ),
     Column("finished_at", Instant, nullable=False),
     Column("deleted", Integer, nullable=False, server_default="0"),
+    seal(),
 )
 
 operation = Table(
@@ -211,6 +212,7 @@ xero_mirror = Table(
     Column("status", Words, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("payload", Words, nullable=False),
+    seal(),
     Index("mirror_by_natural_key", "kind", "natural_key"),
 )
 
@@ -220,6 +222,7 @@ remembered = Table(
     Column("name", Words, primary_key=True),
     Column("text", Words, nullable=False),
     Column("at", Instant, nullable=False),
+    seal(),
 )
 
 token_set = Table(
@@ -244,5 +247,5 @@ call = Table(
     Column("ended_at", Instant),
 )
 
-SEALED = (entity_mapping, sync_errors, operation, batch, evidence)
+SEALED = (entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered)
 """The tables whose rows bear a hash."""
