@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from shopify_xero_pipeline_tests.protocol import pages
+from shopify_xero_pipeline_tests.protocol import keeping, pages
 from shopify_xero_pipeline_tests.protocol.campaign import Tally, whole_seed
 from shopify_xero_pipeline_tests.protocol.planted import BUGS, Hunt, hunt
 from shopify_xero_pipeline_tests.protocol.play import Spec, play, template
@@ -41,6 +42,7 @@ T = TypeVar("T")
 @click.option("--loaders", default=1, type=click.IntRange(1, 8), help="Play one run of the seed with several loaders.")
 @click.option("--bugs", is_flag=True, help="Hunt the planted bugs instead; each has to be caught.")
 @click.option("--publish", is_flag=True, help="Write what was measured into docs/reliability.md.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the campaign in this file, and go on with it.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there ('-': standard output).")
 def main(
     seeds: int | None,
@@ -52,6 +54,7 @@ def main(
     loaders: int,
     bugs: bool,
     publish: bool,
+    keep: Path | None,
     file: Path | None,
 ) -> None:
     """Run, show, and tell the truth by the exit code."""
@@ -64,13 +67,17 @@ def main(
     if bugs:
         sys.exit(hunt_all(console, seeds or 40, workers, publish=publish))
     first_to_last = range(seed, seed + (seeds or (1_000_000 if minutes else 20)))
-    tally, seconds = campaign(console, first_to_last, stride, workers, until)
+    try:
+        tally, seconds = keeping.kept(keep, stride) if keep else (Tally(), 0.0)
+    except keeping.OtherCodeError as refusal:
+        raise click.ClickException(str(refusal)) from None
+    seconds = campaign(console, first_to_last, Campaign(tally, stride, workers, until, seconds, keep))
     show(console, tally, seconds)
     if publish and tally.runs:
         pages.write_simulator(tally, stride, seconds)
     if file is not None:
         write(file, tally.as_json() | {"first_seed": seed, "stride": stride, "seconds": round(seconds, 1)})
-    missing = len(first_to_last) - tally.seeds if seeds and not minutes else 0
+    missing = len({*first_to_last} - tally.done) if seeds and not minutes else 0
     if missing:
         console.print(f"stopped; {missing:,} seeds were not looked at", style="red")
     sys.exit(1 if tally.failed or missing or not tally.runs else 0)
@@ -87,22 +94,35 @@ def replay(console: Console, spec: Spec) -> int:
     return 1 if outcome.problems else 0
 
 
-def campaign(console: Console, seeds: range, stride: int, workers: int, until: float | None) -> tuple[Tally, float]:
-    """Play everything of some seeds."""
-    began, tally = time.monotonic(), Tally()
-    with (
-        _parts(partial(_seed, stride=stride, until=until), seeds, min(workers, len(seeds))) as parts,
-        _bar(console) as bar,
-    ):
-        task = bar.add_task("seeds", total=len(seeds) if until is None else None)
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as it stands: what was counted in how many seconds, how it is played, and where it is kept."""
+
+    tally: Tally
+    stride: int
+    workers: int
+    until: float | None
+    seconds: float
+    keep: Path | None
+
+
+def campaign(console: Console, seeds: range, own: Campaign) -> float:
+    """Play everything of those seeds that are not done; return how many seconds the whole campaign took."""
+    began, tally = time.monotonic() - own.seconds, own.tally
+    left = [seed for seed in seeds if seed not in tally.done]
+    act = partial(_seed, stride=own.stride, until=own.until)
+    with _parts(act, left, max(1, min(own.workers, len(left)))) as parts, _bar(console) as bar:
+        task = bar.add_task("seeds", total=len(left) + tally.seeds if own.until is None else None)
         with suppress(KeyboardInterrupt):
             for part in parts:
                 if part is None:
                     break
                 tally.join(part)
+                if own.keep:
+                    keeping.keep(own.keep, tally, own.stride, time.monotonic() - began)
                 told = f"{tally.runs:,} runs, {len(tally.failed)} failed"
                 bar.update(task, completed=tally.seeds, description=f"seeds; {told}")
-    return tally, time.monotonic() - began
+    return time.monotonic() - began
 
 
 def hunt_all(console: Console, seeds: int, workers: int, *, publish: bool) -> int:
@@ -166,7 +186,7 @@ def _bug(number: int, *, seeds: int) -> Hunt:
 
 
 @contextmanager
-def _parts(act: Callable[[int], T], numbers: range, workers: int) -> Iterator[Iterator[T]]:
+def _parts(act: Callable[[int], T], numbers: Sequence[int], workers: int) -> Iterator[Iterator[T]]:
     """Give results as they are done; a single worker is this process."""
     if workers == 1:
         yield map(act, numbers)

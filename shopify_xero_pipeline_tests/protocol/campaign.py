@@ -22,7 +22,7 @@ class Tally:
     """Counts by name, and the runs that were not as they should be.
 
     Attributes:
-        seeds: how many seeds are done.
+        done: the seeds that are done.
         runs: how many runs were played.
         points: how many points the runs without a death passed.
         cpu: seconds of computing.
@@ -30,12 +30,17 @@ class Tally:
         failed: command and problems of each bad run.
     """
 
-    seeds: int = 0
+    done: set[int] = field(default_factory=set)
     runs: int = 0
     points: int = 0
     cpu: float = 0
     counts: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds are done."""
+        return len(self.done)
 
     def add(self, outcome: Outcome) -> None:
         """Count a run."""
@@ -47,7 +52,8 @@ class Tally:
 
     def join(self, other: "Tally") -> None:
         """Add another one's counts."""
-        for name in ("seeds", "runs", "points", "cpu"):
+        self.done |= other.done
+        for name in ("runs", "points", "cpu"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.counts.update(other.counts)
         self.failed += other.failed
@@ -56,12 +62,19 @@ class Tally:
         """Return everything as JSON holds it."""
         failed = [{"command": command, "problems": problems} for command, problems in self.failed]
         whole = {"seeds": self.seeds, "runs": self.runs, "points": self.points, "cpu_seconds": round(self.cpu, 1)}
-        return {**whole, "counts": dict(sorted(self.counts.items())), "failed": failed}
+        return {**whole, "done": sorted(self.done), "counts": dict(sorted(self.counts.items())), "failed": failed}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "Tally":
+        """Return what `as_json` gave."""
+        failed = [(one["command"], one["problems"]) for one in found["failed"]]
+        counted = {"runs": found["runs"], "points": found["points"], "cpu": found["cpu_seconds"]}
+        return cls(done={*found["done"]}, counts=Counter(found["counts"]), failed=failed, **counted)
 
 
 def whole_seed(seed: int, stride: int = 1) -> Tally:
     """Play everything of one seed; with a stride only every so many crash points."""
-    tally, began = Tally(seeds=1), time.process_time()
+    tally, began = Tally(done={seed}), time.process_time()
     sound, *dying = Sweep(seed, stride, 1 + seed % stride).outcomes()
     tally.points = sound.points
     for outcome in (sound, *dying):
