@@ -1,6 +1,8 @@
 """The whole house in one process: a sandbox, a bookkeeper, and Dagster, on one clock that stands still."""
 
+import copy
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -94,3 +96,12 @@ def staged(
         yield stage
     finally:
         stage.bookkeeper.close()
+
+
+@contextmanager
+def just_as_far(first: Stage, folder: Path) -> Iterator[Stage]:
+    """A house of one's own in which all stands as in the one that many tests begin with; only the shop is shared."""
+    shutil.copytree(first.folder, folder, dirs_exist_ok=True)
+    books = copy.deepcopy(first.sandbox.books)
+    with staged(folder, first.clock.now(), first.sandbox.source, xero_books=books) as stage:
+        yield stage

@@ -17,7 +17,7 @@ from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import CreditNote, Kind
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("generated trade")]
+pytestmark = pytest.mark.campaign
 
 UNTIL = datetime(2026, 11, 19, 11, 0, tzinfo=UTC)  # midnight after sixty days in Auckland
 BLOCKED = {"unknown_gateway", "unmapped_tax"}

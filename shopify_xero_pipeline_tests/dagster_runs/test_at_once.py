@@ -10,7 +10,7 @@ from shopify_xero_pipeline_tests.dagster_runs.judge import Judge
 from shopify_xero_pipeline_tests.dagster_runs.sandbox import OPENED
 from shopify_xero_pipeline_tests.dagster_runs.scenarios import QUIET_TIME
 
-pytestmark = [pytest.mark.campaign, pytest.mark.long, pytest.mark.xdist_group("a house of Dagster")]
+pytestmark = [pytest.mark.campaign, pytest.mark.long]
 FIRST, LAST = OPENED + timedelta(days=4), OPENED + timedelta(days=5)
 
 

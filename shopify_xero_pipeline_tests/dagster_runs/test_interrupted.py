@@ -9,7 +9,7 @@ from shopify_xero_pipeline_tests.dagster_runs.house import House
 from shopify_xero_pipeline_tests.dagster_runs.judge import Judge
 from shopify_xero_pipeline_tests.dagster_runs.sandbox import OPENED
 
-pytestmark = [pytest.mark.campaign, pytest.mark.long, pytest.mark.xdist_group("a house of Dagster")]
+pytestmark = [pytest.mark.campaign, pytest.mark.long]
 FIRST, NEXT = OPENED, OPENED + timedelta(days=1)
 
 

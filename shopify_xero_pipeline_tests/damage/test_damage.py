@@ -9,7 +9,7 @@ from shopify_xero_pipeline_tests.damage.campaign import Outcome, suffer
 from shopify_xero_pipeline_tests.damage.harm import HARMS
 from shopify_xero_pipeline_tests.damage.life import Life, lived
 
-pytestmark = [pytest.mark.campaign, pytest.mark.long, pytest.mark.xdist_group("damage")]
+pytestmark = [pytest.mark.campaign, pytest.mark.long]
 ONE_OF_EACH = (0, 8, 9, 10, 12, 14, 15, 16, 18, 19, 20)
 
 

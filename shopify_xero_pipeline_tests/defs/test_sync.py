@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
+pytestmark = pytest.mark.campaign
+
 FIRST = date(2026, 9, 21)
 NEXT = FIRST + timedelta(days=1)
 
@@ -21,6 +24,24 @@ NEXT = FIRST + timedelta(days=1)
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, at(FIRST + timedelta(days=3))) as stage:
         yield stage
+
+
+@dataclass(frozen=True)
+class Synced:
+    """A day that was carried to Xero; what tests then do with it writes nothing."""
+
+    stage: Stage
+    instance: dg.DagsterInstance
+    report: Report
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
+    with (
+        staged(tmp_path_factory.mktemp("synced"), at(FIRST + timedelta(days=3))) as stage,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        yield Synced(stage, instance, stage.runner(instance).sync([FIRST]))
 
 
 def check_of_days(instance: dg.DagsterInstance, asset: list[str], name: str) -> dict[str, bool]:
@@ -44,21 +65,18 @@ def figures(report: Report) -> dict[str, object]:
 SOUND = {"failed": 0, "difference": "0.00", "duplicates": 0, "lost": 0, "failures": []}
 
 
-def test_a_day_is_carried_to_xero_and_its_books_agree(stage: Stage, instance: dg.DagsterInstance) -> None:
-    report = stage.runner(instance).sync([FIRST])
-    assert figures(report) == {"days": 1, **SOUND}
-    assert report.succeeded
-    assert stage.size() > 50
+def test_a_day_is_carried_to_xero_and_its_books_agree(synced: Synced) -> None:
+    assert figures(synced.report) == {"days": 1, **SOUND}
+    assert synced.report.succeeded
+    assert synced.stage.size() > 50
     for name in ("contacts", "items", "invoices", "credit_notes", "payments"):
-        assert check_of_days(instance, ["xero", name], "all_loaded") == {"2026-09-21": True}
+        assert check_of_days(synced.instance, ["xero", name], "all_loaded") == {"2026-09-21": True}
 
 
-@pytest.mark.campaign
-def test_running_a_day_twice_writes_nothing_the_second_time(stage: Stage, instance: dg.DagsterInstance) -> None:
-    stage.runner(instance).sync([FIRST])
-    size = stage.size()
-    again = stage.runner(instance).sync([FIRST])
-    assert stage.size() == size
+def test_running_a_day_twice_writes_nothing_the_second_time(synced: Synced) -> None:
+    size = synced.stage.size()
+    again = synced.stage.runner(synced.instance).sync([FIRST])
+    assert synced.stage.size() == size
     assert again.xero_calls == 0
     assert figures(again) == {"days": 1, **SOUND}
 
@@ -92,22 +110,19 @@ def test_planning_writes_nothing_and_the_plan_can_be_read(stage: Stage, instance
     assert invoices[0].natural_key in str(shown["diff"].value)
 
 
-@pytest.mark.campaign
-def test_no_name_or_address_of_a_customer_reaches_the_event_log(stage: Stage, instance: dg.DagsterInstance) -> None:
-    stage.runner(instance).sync([FIRST])
+def test_no_name_or_address_of_a_customer_reaches_the_event_log(synced: Synced) -> None:
     told = " ".join(
         str(record.event_log_entry.to_json())
-        for run in instance.get_runs()
-        for record in instance.get_records_for_run(run.run_id).records
+        for run in synced.instance.get_runs()
+        for record in synced.instance.get_records_for_run(run.run_id).records
     )
-    people = [contact for contact in stage.sandbox.books.contacts.values() if len(contact.name) > 6]
+    people = [contact for contact in synced.stage.sandbox.books.contacts.values() if len(contact.name) > 6]
     assert people
     for contact in people:
         assert json.dumps(contact.name)[1:-1] not in told
         assert contact.texts.get("EmailAddress") or "no-mail" not in told
 
 
-@pytest.mark.campaign
 def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
@@ -126,7 +141,6 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     assert stage.bookkeeper.store.errors() == []
 
 
-@pytest.mark.campaign
 def test_a_lost_answer_after_xero_booked_the_batch_posts_nothing_twice(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
@@ -153,10 +167,9 @@ def test_a_run_that_uses_the_pool_keeps_a_second_one_out(stage: Stage, instance:
     assert stage.size() == 0
 
 
-def test_the_nightly_checks_find_the_mapping_sound(stage: Stage, instance: dg.DagsterInstance) -> None:
-    runner = stage.runner(instance)
-    runner.sync([FIRST])
-    result = runner.definitions.resolve_job_def("mapping_checks").execute_in_process(instance=instance)
+def test_the_nightly_checks_find_the_mapping_sound(synced: Synced) -> None:
+    definitions = synced.stage.runner(synced.instance).definitions
+    result = definitions.resolve_job_def("mapping_checks").execute_in_process(instance=synced.instance)
     assert {evaluation.check_name: evaluation.passed for evaluation in result.get_asset_check_evaluations()} == {
         "no_duplicate_xero_id": True,
         "no_orphan": True,

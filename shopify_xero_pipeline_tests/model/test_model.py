@@ -18,7 +18,7 @@ from shopify_xero_pipeline_tests.model.oddities import ODDITIES
 from shopify_xero_pipeline_tests.model.order import Order, Share, Tax, charge, taken_back, untaxed
 from shopify_xero_pipeline_tests.model.payments import add_money
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("model")]
+pytestmark = pytest.mark.campaign
 
 MANY = 600
 

@@ -15,7 +15,7 @@ from shopify_xero_pipeline_tests.model.histories import FIRST_NUMBER, histories,
 from shopify_xero_pipeline_tests.model.source import OPENED, ModelShop
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("model")]
+pytestmark = pytest.mark.campaign
 
 
 @pytest.mark.parametrize("currency", ["NZD", "JPY", "KWD"])

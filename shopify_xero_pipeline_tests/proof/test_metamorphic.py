@@ -13,7 +13,7 @@ from shopify_xero_pipeline_tests.proof.scale import SCALE, generated, modelled
 from shopify_xero_pipeline_tests.proof.synced import MODEL_BOOKS, Changed
 from shopify_xero_pipeline_tests.proof.trade import Trade
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("metamorphic")]
+pytestmark = pytest.mark.campaign
 
 WAYS = [histories.version_by_version, histories.backwards, histories.twice]
 
@@ -52,7 +52,10 @@ def test_the_orders_of_some_days_come_to_the_same(tmp_path: Path, some_days: Tel
 
 @pytest.mark.parametrize(
     ("way", "days", "horizon", "syncs"),
-    [(histories.event_by_event, 1, 2, 15), (histories.night_by_night, 2, 6, 8)],
+    [
+        (histories.event_by_event, 1, 2, 15),
+        pytest.param(histories.night_by_night, 2, 6, 8, marks=pytest.mark.long),
+    ],
     ids=["event_by_event", "night_by_night"],
 )
 def test_days_told_as_they_happen_come_to_the_same(

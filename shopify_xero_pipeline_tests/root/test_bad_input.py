@@ -16,6 +16,8 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.carrying import FIRST, books_file
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
+pytestmark = pytest.mark.campaign
+
 NOW = at(FIRST + timedelta(days=1))
 
 

@@ -72,6 +72,7 @@ def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(sta
     assert again[name] is Action.ADOPT
 
 
+@pytest.mark.campaign
 def test_xero_is_read_back_once_after_a_write(stage: Stage) -> None:
     keeper = stage.bookkeeper
     for change_sets in plans(keeper, [FIRST]):
@@ -84,6 +85,7 @@ def test_xero_is_read_back_once_after_a_write(stage: Stage) -> None:
     assert keeper.reconciled([FIRST, FIRST + timedelta(days=1)]) == first
 
 
+@pytest.mark.campaign
 def test_a_number_that_somebody_else_uses_is_given_up_for_one_with_the_orders_id(stage: Stage) -> None:
     stage.person.enter_invoice(
         {

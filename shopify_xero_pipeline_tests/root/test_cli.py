@@ -68,6 +68,7 @@ def one_message(result: Result, code: int) -> str:
     return message
 
 
+@pytest.mark.campaign
 def test_a_day_is_planned_synced_and_shown(stage: Stage, tmp_path: Path) -> None:
     planned = invoke("plan", "--day", "2026-09-21", "--json", "-")
     assert planned.exit_code == 0
@@ -100,6 +101,7 @@ def test_a_day_is_planned_synced_and_shown(stage: Stage, tmp_path: Path) -> None
     assert "days with work left      none" in status.stderr
 
 
+@pytest.mark.campaign
 def test_wrong_credentials_end_a_sync_with_one_message(stage: Stage, tmp_path: Path) -> None:
     stage.environ["SHOPIFY_ACCESS_TOKEN"] = "not-the-secret"
     stage.restart()
@@ -189,6 +191,7 @@ def refused_invoice(stage: Stage) -> str:
     return str(number)
 
 
+@pytest.mark.campaign
 def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage: Stage) -> None:
     number = refused_invoice(stage)
 

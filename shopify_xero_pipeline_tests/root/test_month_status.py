@@ -14,7 +14,7 @@ from shopify_xero_pipeline_tests.root.carrying import FIRST, carry
 from shopify_xero_pipeline_tests.root.test_cli import invoke, on_stage
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("month")]
+pytestmark = pytest.mark.campaign
 
 DAYS = [FIRST + timedelta(days=number) for number in range(14)]
 LAST = DAYS[-1]

@@ -1,5 +1,6 @@
 """The cut-over (books.md §4): orders from before the start date that were changed or paid later sit with that day."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def opened(stage: Stage) -> DayReconciliation:
     return day.model_copy(update={"rows": tuple(row for row in day.rows if row.order_id in older)})
 
 
+@pytest.fixture(scope="module")
+def posted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, DayReconciliation]]:
+    """The start date in Xero with `opening: post`, and its orders from before."""
+    folder = tmp_path_factory.mktemp("post")
+    file = books_file(folder, LATER, ("opening: block", "opening: post"))
+    with staged(folder, at(START + timedelta(days=14)), BOOKS_FILE=file) as stage:
+        yield stage, opened(stage)
+
+
 def test_orders_from_before_the_start_date_are_listed_with_what_to_do(tmp_path: Path) -> None:
     with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=books_file(tmp_path, LATER)) as stage:
         older = opened(stage)
@@ -38,24 +48,21 @@ def test_orders_from_before_the_start_date_are_listed_with_what_to_do(tmp_path: 
         }
 
 
-def test_with_opening_post_what_came_later_is_posted_and_agrees_to_the_cent(tmp_path: Path) -> None:
-    file = books_file(tmp_path, LATER, ("opening: block", "opening: post"))
-    with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=file) as stage:
-        older = opened(stage)
-        posted = [row for row in older.rows if row.outcome == "posted"]
-        assert len(posted) > 3
-        assert (older.unequal, older.difference) == ([], 0)
-        documents = [one for one in stage.sandbox.books.documents.values()]
-        assert min(document.date for document in documents) == START
-        for row in older.rows:
-            if row.outcome == "blocked":
-                assert "enter the money in Xero on its earlier invoice" in row.reason
+def test_with_opening_post_what_came_later_is_posted_and_agrees_to_the_cent(
+    posted: tuple[Stage, DayReconciliation],
+) -> None:
+    stage, older = posted
+    assert older.count("posted") > 3
+    assert (older.unequal, older.difference) == ([], 0)
+    documents = [one for one in stage.sandbox.books.documents.values()]
+    assert min(document.date for document in documents) == START
+    for row in older.rows:
+        if row.outcome == "blocked":
+            assert "enter the money in Xero on its earlier invoice" in row.reason
 
 
-def test_the_next_run_of_the_start_date_writes_nothing(tmp_path: Path) -> None:
-    file = books_file(tmp_path, LATER, ("opening: block", "opening: post"))
-    with staged(tmp_path, at(START + timedelta(days=14)), BOOKS_FILE=file) as stage:
-        carry(stage.bookkeeper, [START])
-        again = [line.action for kind in plans(stage.bookkeeper, [START]) for one in kind for line in one.changes]
-        assert Action.CREATE not in again
-        assert Action.UPDATE not in again
+def test_the_next_run_of_the_start_date_writes_nothing(posted: tuple[Stage, DayReconciliation]) -> None:
+    stage, _ = posted
+    again = [line.action for kind in plans(stage.bookkeeper, [START]) for one in kind for line in one.changes]
+    assert Action.CREATE not in again
+    assert Action.UPDATE not in again

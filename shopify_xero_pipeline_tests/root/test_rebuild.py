@@ -15,7 +15,7 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.carrying import FIRST, carry, plans
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
-pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("rebuild")]
+pytestmark = pytest.mark.campaign
 
 DAYS = [FIRST + timedelta(days=number) for number in range(14)]
 SAME = ("xero_id", "natural_key", "checksum", "payload", "order_id")

@@ -21,7 +21,10 @@ from shopify_xero_pipeline_tests.xero.test_loader import at_each_write
 from shopify_xero_pipeline_tests.xero.world import World, counted, everything
 
 # A process that dies closes nothing; what a simulated one leaves open is closed by the collector, which says so.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 class PostgresWorld(World):
@@ -88,7 +91,6 @@ def test_an_error_of_the_server_is_read_back_before_anything_is_sent_again(
     assert_exactly_once(world, everything())
 
 
-@pytest.mark.campaign
 @pytest.mark.long
 @pytest.mark.parametrize("point", ["before call", "after call", "begin", "commit"])
 def test_a_crash_at_any_point_leads_to_exactly_one_record(postgres: Server, tmp_path: Path, point: str) -> None:
@@ -102,7 +104,6 @@ def test_a_crash_at_any_point_leads_to_exactly_one_record(postgres: Server, tmp_
         recover_and_finish(world, delays[at % len(delays)])
 
 
-@pytest.mark.campaign
 @pytest.mark.long
 def test_a_server_that_goes_away_at_any_commit_costs_that_run_and_nothing_else(
     postgres: Server, tmp_path: Path
@@ -124,10 +125,10 @@ def test_two_processes_that_load_the_same_days_at_once_write_each_record_once(wo
 
     def load_beside() -> None:
         world.restart()
-        beside.append(world.load(*everything(3)))
+        beside.append(world.load(*everything()))
 
     at_each_write(world, load_beside)
-    world.load(*everything(3))
+    world.load(*everything())
 
-    assert_exactly_once(world, everything(3))
+    assert_exactly_once(world, everything())
     assert len(beside) > 1

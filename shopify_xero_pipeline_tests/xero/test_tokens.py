@@ -156,6 +156,12 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     scene.close()
 
 
+IN_MAKE_TEST_ON_SQLITE = pytest.mark.parametrize(
+    "scene", ["sqlite", pytest.param("postgres", marks=[pytest.mark.campaign, pytest.mark.long])], indirect=True
+)
+"""For every point and every pause; that nothing of it rests on SQLite's ways is seen by the other tests."""
+
+
 # -- in peace ----------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +240,7 @@ def killed(scene: Scene, point: str) -> None:
         scene.process(point).call()
 
 
+@IN_MAKE_TEST_ON_SQLITE
 @pytest.mark.parametrize("minutes", [0, 1, 4, 6, 29, 31, 24 * 60])
 @pytest.mark.parametrize("point", [BEFORE_LOCK, BEGUN, UNSENT])
 def test_killed_before_anything_was_sent_the_next_process_renews_whenever_it_comes(
@@ -249,6 +256,7 @@ def test_killed_before_anything_was_sent_the_next_process_renews_whenever_it_com
     assert scene.stored().refresh_started_at is None
 
 
+@IN_MAKE_TEST_ON_SQLITE
 @pytest.mark.parametrize("minutes", [0, 1, 4, 6, 29])
 def test_killed_before_the_answer_was_kept_the_next_process_asks_with_the_old_token_within_its_grace(
     scene: Scene, minutes: int
@@ -275,6 +283,7 @@ def test_after_the_grace_a_person_is_asked_to_sign_in_and_xero_is_not_asked_agai
     assert "must be renewed" in str(scene.stored().warning(scene.clock.now()))
 
 
+@IN_MAKE_TEST_ON_SQLITE
 @pytest.mark.parametrize("minutes", [0, 24, 26, 31, 24 * 60])
 def test_killed_after_the_pair_was_kept_the_next_process_goes_on_with_it(scene: Scene, minutes: int) -> None:
     killed(scene, KEPT)
