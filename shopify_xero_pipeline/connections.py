@@ -24,7 +24,7 @@ from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import ShopifyError
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database import StoreUrlError
-from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.faults import StoreBusyError, StoreReplacedError, StoreUnwritableError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
@@ -41,7 +41,7 @@ class BooksProblem(Exception):  # noqa: N818 - it is the books that have a probl
 
 
 PROBLEMS = (
-    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreDamagedError, StoreReplacedError,
+    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreDamagedError, StoreReplacedError,
     StoreTooNewError, StoreUnwritableError, StoreUrlError, TokenKeyError, XeroError
 )  # fmt: skip
 

@@ -25,6 +25,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from shopify_xero_pipeline.state.faults import StoreBusyError, told
+
 BUSY_TIMEOUT = 10
 SESSION = {
     "synchronous_commit": "on",
@@ -76,13 +78,17 @@ def open_database(url: str) -> Database:
 
     Raises:
         StoreUrlError: the URL is of another form, or what it names cannot be used. Its password is never repeated.
+        StoreBusyError: another process keeps the file.
     """
     parsed = _parsed(url)
     name = parsed.set(query={}).render_as_string()
     try:
         engine, alone = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
-        said = " ".join(str(problem.orig if isinstance(problem, DBAPIError) else problem).split())
+        cause = problem.orig if isinstance(problem, DBAPIError) else problem
+        if isinstance(busy := told(cause, name), StoreBusyError):
+            raise busy from None
+        said = " ".join(str(cause).split())
         raise StoreUrlError(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
     return Database(name, engine, alone)
 

@@ -1,4 +1,4 @@
-"""What a database says when its file is damaged or cannot be written, told for people.
+"""What a database says when it is damaged, held by another process or cannot be written, told for people.
 
 Only the translation belongs here; finding damage that a database does not notice is `verification.py`'s.
 """
@@ -6,6 +6,7 @@ Only the translation belongs here; finding damage that a database does not notic
 import sqlite3
 from typing import Any
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine, event
 
 from shopify_xero_pipeline.state.seals import StoreDamagedError
@@ -16,6 +17,7 @@ DAMAGED = {
     sqlite3.SQLITE_ERROR: "something is missing from it",
 }
 UNWRITABLE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 PRIMARY = 0xFF
 
 
@@ -26,6 +28,16 @@ class StoreUnwritableError(Exception):
         super().__init__(
             f"The state store cannot be written ({name}: {said}), and nothing is sent to Xero that is not written down "
             "first. Free some space or mend the disk or its permissions, then run again."
+        )
+
+
+class StoreBusyError(Exception):
+    """Another process kept the store for longer than anything of ours takes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The state store {name} was kept by another process all the time it was waited for. If that one was "
+            "suspended, or its host has stopped, let it go on or end it; then run again. Nothing is lost."
         )
 
 
@@ -41,18 +53,22 @@ class StoreReplacedError(Exception):
 
 def told(problem: BaseException | None, name: str) -> Exception | None:
     """Return what to raise in place of a driver's exception, or None where it says it well enough."""
+    if isinstance(problem, LockNotAvailable):
+        return StoreBusyError(name)
     if not isinstance(problem, sqlite3.Error):
         return None
     code = getattr(problem, "sqlite_errorcode", None)
     if code is None:
         return StoreDamagedError("a text in it cannot be read") if "decode" in str(problem) else None
+    if code & PRIMARY in HELD:
+        return StoreBusyError(name)
     if code & PRIMARY in UNWRITABLE:
         return StoreUnwritableError(name, str(problem))
     return StoreDamagedError(DAMAGED[code & PRIMARY]) if code & PRIMARY in DAMAGED else None
 
 
 def tell(engine: Engine, name: str) -> None:
-    """Have an engine raise `StoreDamagedError` and `StoreUnwritableError` where they apply."""
+    """Have an engine raise `StoreBusyError`, `StoreDamagedError` and `StoreUnwritableError` where they apply."""
 
     def translate(context: Any) -> None:
         found = told(context.original_exception, name)

@@ -65,6 +65,7 @@ class StateStore:
 
     Raises:
         StoreUrlError: the URL is of another form, or what it names cannot be used as a state store.
+        StoreBusyError: another process keeps it.
         StoreTooNewError: the store was written by a newer version of this project.
         StoreDamagedError: its file is damaged, as far as a quick look shows.
     """

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
-from shopify_xero_pipeline.state.database import StoreUrlError
+from shopify_xero_pipeline.state.faults import StoreBusyError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
@@ -33,7 +31,7 @@ from shopify_xero_pipeline_tests.processes.scaled import (
 from shopify_xero_pipeline_tests.processes.workload import plans
 from shopify_xero_pipeline_tests.xero.world import CREDENTIALS
 
-PUT_OFF = (OperationalError, StoreUrlError, XeroUnavailableError)
+PUT_OFF = (StoreBusyError, XeroUnavailableError)
 """The store was held by a stopped process for longer than its time-out, or Xero gave no answer. Another run goes on."""
 
 MOST_DAYS = 6

@@ -15,10 +15,13 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state import database as opening
 from shopify_xero_pipeline.state.database import Database, HeldError, StoreUrlError, open_database
+from shopify_xero_pipeline.state.faults import StoreBusyError
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.witness_file import SUFFIX
 from shopify_xero_pipeline_tests.postgres import Server
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
@@ -156,6 +159,33 @@ def test_every_commit_to_sqlite_reaches_the_disk_and_every_transaction_may_write
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             second.execute("BEGIN IMMEDIATE")
         second.close()
+
+
+def test_an_sqlite_store_that_a_suspended_process_keeps_is_busy_and_not_damaged(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0)
+    url, path = f"sqlite:///{tmp_path}/state.db", tmp_path / "state.db"
+    with closing(StateStore(url, clock)) as store, closing(sqlite3.connect(path, isolation_level=None)) as suspended:
+        path.with_name(f"{path.name}{SUFFIX}").touch()  # something was sent by it
+        suspended.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreBusyError, match="was kept by another process"):
+            store.remember("name", "text")
+        with pytest.raises(StoreBusyError, match="let it go on or end it; then run again"):
+            StateStore(url, clock)
+        suspended.execute("ROLLBACK")
+        store.remember("name", "text")
+
+
+def test_a_postgres_store_that_a_suspended_process_keeps_is_busy(
+    postgres: Server, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(opening.SESSION, "lock_timeout", "1ms")
+    url = postgres.new_schema()
+    with closing(StateStore(url, clock)) as store, closing(StateStore(url, clock)) as suspended:
+        with suspended._engine.begin(), pytest.raises(StoreBusyError, match="was kept by another process"):
+            store.remember("name", "text")
+        store.remember("name", "text")
 
 
 def test_a_session_on_postgres_is_as_safe_as_the_store_needs_whatever_the_database_is_set_to(postgres: Server) -> None:
