@@ -12,30 +12,24 @@ process of the suite compiles Dagster and all tests anew.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from shopify_xero_pipeline_tests.scratch import in_memory
+
 PACKAGE = "shopify_xero_pipeline"
-MEMORY, ENOUGH = Path("/dev/shm"), 2 * 2**30
 FLOORS = {"": 85.0, "books/": 95.0, "changes/": 95.0, "state/": 95.0, "xero/": 95.0}
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(dir=roomy()) as folder:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         Path(folder).chmod(0o711)  # Postgres refuses to run as root, and has its files in there
         os.environ["TMPDIR"] = folder
         if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
             os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
         return suite(Path(folder) / "coverage.json") if not sys.argv[1:] else run(*sys.argv[1:])
-
-
-def roomy() -> Path | None:
-    """Return a folder in memory; None where there is none, or little room."""
-    usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH
-    return MEMORY if usable else None
 
 
 def suite(report: Path) -> int:
@@ -67,7 +61,7 @@ def reaches(room: str, floor: float, report: Path) -> bool:
     want = sum(file["num_statements"] + file["num_branches"] for file in files)
     percent = 100 * have / want
     print(f"branch coverage of {room or PACKAGE}: {percent:.1f} % (floor {floor:.0f} %)", flush=True)
-    return percent >= floor
+    return bool(percent >= floor)
 
 
 if __name__ == "__main__":

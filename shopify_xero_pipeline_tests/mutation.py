@@ -6,14 +6,18 @@ a name everything is tried anew; `ARGS="protocol '*settle*'"` tries the mutants 
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from shopify_xero_pipeline_tests.scratch import in_memory
 
 PACKAGE, TESTS = "shopify_xero_pipeline", "shopify_xero_pipeline_tests"
 TIMED_OUT = dict.fromkeys((24, -24, 36, 152, 255), "timed out")
@@ -60,7 +64,9 @@ def tried(name: str, mutants: list[str]) -> bool:
     if not mutants:
         shutil.rmtree(home, ignore_errors=True)
         copied(home, PARTS[name])
-    run = subprocess.run([sys.executable, "-m", "mutmut", "run", *mutants], check=False, cwd=home)
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
+        command = [sys.executable, "-m", "mutmut", "run", *mutants]
+        run = subprocess.run(command, check=False, cwd=home, env={**os.environ, "TMPDIR": folder})
     return reaches(name, home / "mutants" / PACKAGE) and run.returncode == 0
 
 

@@ -29,6 +29,7 @@ from shopify_xero_pipeline_tests.protocol.scene import ENGINES, Process, Scene, 
 from shopify_xero_pipeline_tests.protocol.timeline import Timeline
 from shopify_xero_pipeline_tests.protocol.trade import FOR_GOOD, Plan, Trade, trade
 from shopify_xero_pipeline_tests.protocol.troubles import Character, character
+from shopify_xero_pipeline_tests.scratch import in_memory
 
 COMMAND = "python -m shopify_xero_pipeline_tests.protocol"
 RESTARTS = (1, 20, 29, 31, 44, 46, 60, 89, 91, 100, 119, 121, 150, 300, 400, 599, 601, 700, 3600)
@@ -95,7 +96,7 @@ class Outcome:
 @contextmanager
 def stage() -> Iterator[Path]:
     """Give a folder with an empty store, in memory if the machine allows it: a commit then costs no disk."""
-    with tempfile.TemporaryDirectory(prefix="protocol-", dir=memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="protocol-", dir=in_memory()) as folder:
         home = Path(folder)
         with ENGINES.lending(home / "state.db"):
             shutil.copyfile(template(), home / "state.db")
@@ -109,15 +110,9 @@ def play(spec: Spec) -> Outcome:
 
 
 @cache
-def memory() -> str | None:
-    """Return a folder that is held in memory, if there is one."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
-@cache
 def template() -> Path:
     """Return an empty store, made once by a process and left to those it forks; it refuses what must never be."""
-    folder = tempfile.mkdtemp(prefix="protocol-", dir=memory())
+    folder = tempfile.mkdtemp(prefix="protocol-", dir=in_memory())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "state.db"
     ENGINES.path, before = path, ENGINES.path

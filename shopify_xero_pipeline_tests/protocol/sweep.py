@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shopify_xero_pipeline.state.witness_file import SUFFIX
-from shopify_xero_pipeline_tests.protocol.play import Outcome, Run, Spec, memory, stage
+from shopify_xero_pipeline_tests.protocol.play import Outcome, Run, Spec, stage
 from shopify_xero_pipeline_tests.protocol.scene import ENGINES
+from shopify_xero_pipeline_tests.scratch import in_memory
 
 IN_FLIGHT = "call: in flight"
 
@@ -84,7 +85,7 @@ class Sweep:
 
     def _become_copy(self, point: int, state: bytes, answer: BinaryIO) -> None:
         """Go on as the copy: on a store of its own, with what was durable in the other one."""
-        self._home, self._answer = Path(tempfile.mkdtemp(prefix="protocol-", dir=memory())), answer
+        self._home, self._answer = Path(tempfile.mkdtemp(prefix="protocol-", dir=in_memory())), answer
         path = self._home / "state.db"
         for other in self._run.scene.path.parent.glob(f"*{SUFFIX}"):
             shutil.copyfile(other, self._home / other.name)
