@@ -161,14 +161,19 @@ def sync(day: datetime | None, first: datetime | None, last: datetime | None, js
 
 
 @main.command()
+@click.argument("name", required=False)
 @click.option("--month", type=MONTH, help="A month's statement instead, YYYY-MM in the shop's zone.")
 @JSON
 @told
-def status(month: datetime | None, json_file: Path | None) -> None:
+def status(name: str | None, month: datetime | None, json_file: Path | None) -> None:
     """Show the days, the failed records and what is unfinished, from our own files alone.
 
-    With --month: sales, tax, money and gift cards as Xero's own reports of that month should show them.
+    With the NAME of an order (#1001, or its Shopify id) or the number of an Invoice or Credit Note: all that is known
+    of that order, back to each run and request. With --month: sales, tax, money and gift cards as Xero's own reports of
+    that month should show them.
     """
+    if name is not None:
+        sys.exit(_one_order(name, json_file))
     from shopify_xero_pipeline import terminal
     from shopify_xero_pipeline.defs.partitions import days_between
 
@@ -195,6 +200,22 @@ def status(month: datetime | None, json_file: Path | None) -> None:
     }
     terminal.write_json(json_file, content)
     sys.exit(1 if failed or unfinished else 0)
+
+
+def _one_order(name: str, json_file: Path | None) -> int:
+    """Show one order; return the exit code."""
+    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.defs.partitions import days_between
+    from shopify_xero_pipeline.trace import traced
+
+    with connected() as (bookkeeper, _):
+        found = traced(bookkeeper, name, days_between(bookkeeper.policy.start_date, bookkeeper.today()))
+    if not found:
+        raise click.ClickException(f"Nothing is known of {name}: give an order's name or id, or a document's number.")
+    for one in found:
+        terminal.order(one)
+    terminal.write_json(json_file, [one.model_dump(mode="json") for one in found])
+    return 0 if all(one.is_settled for one in found) else 1
 
 
 @main.command()

@@ -16,7 +16,7 @@ from upath import UPath
 from shopify_xero_pipeline.books.contacts import NAMELESS
 from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.show import XERO_PAGES
+from shopify_xero_pipeline.pages import XERO_PAGES
 from shopify_xero_pipeline.shopify.models import Customer, legacy_id
 from shopify_xero_pipeline.state.canonical import canonical_json
 from shopify_xero_pipeline.state.privacy import ContactOnItsWayError

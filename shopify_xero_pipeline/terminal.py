@@ -24,6 +24,7 @@ from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.trace import Trace
 from shopify_xero_pipeline.xero.models import Kind
 
 console = Console(highlight=False)
@@ -131,6 +132,27 @@ def attention(found: Iterable[DayReconciliation]) -> None:
     for day, row in rows:
         table.add_row(str(day), escape(row.order_name), row.outcome, escape(_why(row)))
     console.print(table)
+
+
+def order(found: Trace) -> None:
+    """Print an order: how its day says it stands, each record with its page in Xero, and every write of it."""
+    facts({"order": f"{found.order_name} ({found.order_id}), day {found.day}", "page": found.page})
+    said = "; ".join(filter(None, (found.outcome or "not compared yet", found.reason, *found.problems)))
+    facts({"state": said})
+    table = Table("record", "amount", "state", "page or reason", "next try", title="records")
+    for record in found.records:
+        due = f"{record.next_try:%d %b %H:%M} UTC" if record.next_try else ""
+        name = f"{record.kind.replace('_', ' ')} {record.name}"
+        table.add_row(escape(name), record.amount, record.state, escape(record.reason or record.page), due)
+    console.print(table)
+    steps = Table("record", "write", "run", "request", "sent", "answer", "attempts", "request id", title="writes")
+    for record in found.records:
+        for step in record.steps:
+            sent = f"{step.sent_at:%d %b %Y %H:%M:%S} UTC" if step.sent_at else ""
+            write = f"{step.verb}: {step.state}"
+            cells = (write, step.run_id[:8], step.request, sent, str(step.http_status or ""), str(step.attempts))
+            steps.add_row(escape(record.name), *cells, step.correlation_id)
+    console.print(steps)
 
 
 def month(found: Month) -> None:

@@ -15,37 +15,31 @@ import dagster as dg
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
+from shopify_xero_pipeline.pages import Pages
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadResult
 
 SHOWN = 50
 HIDDEN = "…"
-XERO_PAGES = {
-    Kind.CONTACT: "https://go.xero.com/Contacts/View/{id}",
-    Kind.ITEM: "https://go.xero.com/Accounts/Inventory/{id}",
-    Kind.INVOICE: "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID={id}",
-    Kind.CREDIT_NOTE: "https://go.xero.com/AccountsReceivable/ViewCreditNote.aspx?creditNoteID={id}",
-    Kind.PAYMENT: "https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID={id}",
-}
 
 
 class Links:
-    """Builds links to the shop's admin and to Xero."""
+    """Builds Markdown links to the shop's admin and to Xero."""
 
     def __init__(self, shop_domain: str) -> None:
-        self._handle = shop_domain.removesuffix(".myshopify.com")
+        self._pages = Pages(shop_domain)
 
     def order(self, order_id: str | None, text: str | None) -> str:
         """Return a Markdown link to an order, or just its text."""
         if order_id is None:
             return text or ""
-        return f"[{text or order_id}](https://admin.shopify.com/store/{self._handle}/orders/{order_id})"
+        return f"[{text or order_id}]({self._pages.order(order_id)})"
 
     def xero(self, kind: Kind, xero_id: str | None, text: str) -> str:
         """Return a Markdown link to a record in Xero, or just its text."""
-        page = XERO_PAGES.get(kind)
-        return f"[{text}]({page.format(id=xero_id)})" if page and xero_id else text
+        page = self._pages.xero(kind, xero_id)
+        return f"[{text}]({page})" if page else text
 
 
 def orders(found: Sequence[Order]) -> dict[str, Any]:

@@ -84,6 +84,16 @@ class Journal:
         """Return the operations still waiting for the outcome of a batch, in the order in which they were sent."""
         return self._operations(queries.WAITING, batch=batch_id)
 
+    def of_order(self, order_id: str) -> list[Operation]:
+        """Return all operations of an order, oldest first."""
+        mine = operation.c.order_id == order_id
+        return self._operations(select(operation).where(mine).order_by(operation.c.id))
+
+    def batch(self, batch_id: int) -> Batch:
+        """Return a request."""
+        with self._engine.begin() as connection:
+            return self._batch(connection, batch_id)
+
     def unsettled(self) -> list[Batch]:
         """Return the batches whose outcome is not known, oldest first."""
         with self._engine.begin() as connection:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Select, Table, bindparam, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
@@ -176,6 +176,18 @@ class StateStore:
             query = select(operation).where(*mine).order_by(operation.c.id)
             found += self._sound(operation, query)
         return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in found]
+
+    def order_ids(self, name: str) -> set[str]:
+        """Return the orders that a name stands for: an order's own, its Shopify id, or the number of a document."""
+        posted, planned = entity_mapping.c, operation.c
+        among_posted = or_(posted.natural_key == name, posted.order_id == name)
+        among_planned = or_(planned.natural_key == name, planned.order_id == name, planned.order_name == name)
+        with self._engine.begin() as connection:
+            found = [
+                *connection.scalars(select(posted.order_id).where(among_posted)),
+                *connection.scalars(select(planned.order_id).where(among_planned)),
+            ]
+        return {order_id for order_id in found if order_id is not None}
 
     # -- failures and history ------------------------------------------------------------------------------------------
 

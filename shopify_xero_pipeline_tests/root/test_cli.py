@@ -195,6 +195,13 @@ def refused_invoice(stage: Stage) -> str:
 def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage: Stage) -> None:
     number = refused_invoice(stage)
 
+    shown = invoke("status", number, "--json", "-")
+    assert shown.exit_code == 1
+    (order,) = json.loads(shown.stdout)
+    assert {one["name"]: one["state"] for one in order["records"]}[number] == "refused"
+    for words in (number, "Account is archived", order["page"], "create: refused", "PUT /Invoices"):
+        assert words in shown.stderr
+
     again = invoke("retry", "--all", "--json", "-")
     assert again.exit_code == 1
     told = json.loads(again.stdout)
@@ -213,6 +220,7 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
     assert mended.exit_code == 0, mended.output
     assert json.loads(mended.stdout) == {"tried": 1, "still_failed": [], "failures": []}
     assert number in [row.natural_key for row in stage.bookkeeper.store.mapped("invoice").values()]
+    assert invoke("status", number).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -228,6 +236,11 @@ def test_which_failed_records_are_meant_must_be_said(stage: Stage, arguments: tu
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_name_that_nothing_is_known_of_is_said_to_be_one(stage: Stage) -> None:
+    message = one_message(invoke("status", "SH-0000"), 1)
+    assert "Nothing is known of SH-0000: give an order's name or id, or a document's number." in message
 
 
 def test_dismissing_what_has_not_failed_ends_with_code_1(stage: Stage) -> None:

@@ -1,0 +1,196 @@
+"""All that is known here of one order: its records in Xero, what was sent for them when, and what stands in the way.
+
+The way back from a number someone reads in Xero to order, day, run and request. It reads our own files alone; how it is
+printed is in `terminal.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.reconciliation import OrderRow
+from shopify_xero_pipeline.pages import Pages
+from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.records import Batch, BatchState, MappedRecord, Operation, OperationState, SyncError
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.models import Kind
+
+WORDS = {
+    OperationState.PLANNED: "planned, not sent yet",
+    OperationState.IN_BATCH: "under way",
+    OperationState.CHECK: "to be looked up in Xero",
+    OperationState.REVIEW: "to be looked at by a person",
+    OperationState.CONFIRMED: "taken back",
+    OperationState.REJECTED: "refused",
+    OperationState.WITHDRAWN: "no longer wanted",
+}
+IN_XERO = "in Xero"
+UNCLEAR = "sent, unclear until it is read back"
+
+
+class Step(BaseModel):
+    """One write of a record. `request` is `PUT /Invoices`, empty if it never was in one; times are UTC.
+
+    Attributes:
+        state: what came of it: `created`, or where it stands.
+        correlation_id: by which Xero's support finds the request.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verb: str
+    state: str
+    run_id: str
+    planned_at: datetime
+    request: str
+    sent_at: datetime | None
+    http_status: int | None
+    attempts: int
+    correlation_id: str
+    reason: str
+
+
+class TracedRecord(BaseModel):
+    """A document, Payment or Allocation: how it stands now, and every write of it, oldest first.
+
+    Attributes:
+        amount: as posted or planned, in the order's currency; empty once its payload was emptied.
+        next_try: when a failed one is tried again by itself, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    name: str
+    amount: str
+    state: str
+    xero_id: str
+    page: str
+    day: date
+    reason: str
+    next_try: datetime | None
+    steps: tuple[Step, ...]
+
+
+class Trace(BaseModel):
+    """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    order_name: str
+    page: str
+    day: date | None
+    outcome: str
+    reason: str
+    problems: tuple[str, ...]
+    records: tuple[TracedRecord, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is posted as it should be and nothing of it is left to do."""
+        fine = (IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN])
+        done = all(record.state in fine for record in self.records)
+        return done and self.outcome in ("posted", "skipped") and not self.problems
+
+
+def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trace]:
+    """Return what is known of the orders that a name stands for, none if it stands for nothing.
+
+    Args:
+        bookkeeper: of the shop.
+        name: an order's name or Shopify id, or the number of an Invoice or Credit Note.
+        days: of which comparisons are looked through.
+    """
+    rows = {row.order_id: (day.day, row) for day in bookkeeper.reconciled(days) for row in day.rows}
+    named = {key for key, (_, row) in rows.items() if name in (key, row.order_name)}
+    pages = Pages(bookkeeper.shop_domain)
+    return [
+        _trace(bookkeeper.store, pages, order_id, *rows.get(order_id, (None, None)))
+        for order_id in sorted(named | bookkeeper.store.order_ids(name))
+    ]
+
+
+def _trace(store: StateStore, pages: Pages, order_id: str, day: date | None, row: OrderRow | None) -> Trace:
+    operations = store.journal.of_order(order_id)
+    records = tuple(_records(store, pages, order_id, operations))
+    known = [one.order_name for one in operations if one.order_name]
+    return Trace(
+        order_id=order_id,
+        order_name=row.order_name if row else known[-1] if known else "",
+        page=pages.order(order_id),
+        day=day or (records[0].day if records else None),
+        outcome=row.outcome if row else "",
+        reason=row.reason if row else "",
+        problems=row.problems if row else (),
+        records=records,
+    )
+
+
+def _records(store: StateStore, pages: Pages, order_id: str, operations: Sequence[Operation]) -> Iterator[TracedRecord]:
+    mapped = {(row.kind, row.shopify_id): row for row in store.mapped_of_orders([order_id])}
+    failed = {(one.kind, one.shopify_id): one for one in store.errors()}
+    writes: dict[tuple[str, str], list[Operation]] = {}
+    for one in operations:
+        writes.setdefault((one.kind, one.shopify_id), []).append(one)
+    for key in {**writes, **mapped}:
+        yield _record(store, pages, mapped.get(key), writes.get(key, []), failed.get(key))
+
+
+def _record(
+    store: StateStore,
+    pages: Pages,
+    mapped: MappedRecord | None,
+    writes: Sequence[Operation],
+    failed: SyncError | None,
+) -> TracedRecord:
+    batches = [None if one.batch_id is None else store.journal.batch(one.batch_id) for one in writes]
+    latest, batch = (writes[-1], batches[-1]) if writes else (None, None)
+    known = mapped or latest
+    assert known is not None
+    xero_id = mapped.xero_id if mapped else ""
+    return TracedRecord(
+        kind=known.kind,
+        name=known.natural_key,
+        amount=_amount(known.payload),
+        state=_state(mapped, latest, batch),
+        xero_id=xero_id,
+        page=pages.xero(Kind(known.kind), xero_id),
+        day=known.partition,
+        reason=failed.reason if failed else "" if latest is None or mapped else latest.reason,
+        next_try=failed.next_try if failed else None,
+        steps=tuple(_step(*pair) for pair in zip(writes, batches, strict=True)),
+    )
+
+
+def _state(mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:
+    if latest is None or (mapped and latest.state in (OperationState.CONFIRMED, OperationState.WITHDRAWN)):
+        return IN_XERO
+    return _words(latest, batch)
+
+
+def _words(one: Operation, batch: Batch | None) -> str:
+    unclear = one.state is OperationState.IN_BATCH and batch is not None and batch.state is BatchState.AMBIGUOUS
+    return UNCLEAR if unclear else WORDS[one.state]
+
+
+def _step(one: Operation, batch: Batch | None) -> Step:
+    return Step(
+        verb=one.verb,
+        state=one.outcome or "" if one.state is OperationState.CONFIRMED else _words(one, batch),
+        run_id=one.run_id,
+        planned_at=one.created_at,
+        request=f"{batch.method} {batch.path.split('?')[0]}" if batch else "",
+        sent_at=batch.first_sent_at if batch else None,
+        http_status=batch.http_status if batch else None,
+        attempts=one.attempts,
+        correlation_id=one.correlation_id or "",
+        reason=one.reason,
+    )
+
+
+def _amount(payload: str) -> str:
+    said = exact(payload or "{}")
+    return str(said.get("total", said.get("amount", "")))
