@@ -214,7 +214,7 @@ class Journal:
         """
         with self._engine.begin() as connection:
             until = self._clock.now() + pause + LEASE
-            self._step(connection, mine, [BatchState.SENT], state=BatchState.SENT, lease_until=until)
+            self._step(connection, mine, [BatchState.SENT], lease_until=until)
 
     def take(self, found: Batch) -> Batch | None:
         """Take over an unsettled batch whose owner's lease is over; None if somebody has it, or was quicker."""
@@ -354,7 +354,7 @@ class Journal:
         attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*mine, since))
         now = self._clock.now()
         counted = {"attempts": attempts, "payload_hash": failed["checksum"]}
-        again = next_try(now, attempts or 1, retryable=failed["retryable"])
+        again = next_try(now, attempts, retryable=failed["retryable"])
         told = {"first_failed_at": now, "last_failed_at": now, "next_try": again}
         return SyncError.model_validate(same | counted | told)
 

@@ -214,6 +214,7 @@ def test_what_was_certainly_not_executed_is_planned_afresh_and_not_counted_as_an
 
     assert journal.unsettled() == []
     assert (latest(journal).state, latest(journal).attempts) == (OperationState.PLANNED, 0)
+    assert (journal.batch(1).state, journal.batch(1).body) == (BatchState.RESOLVED, b"")
 
 
 def test_an_unknown_outcome_keeps_its_records_and_says_when_it_is_read_back(
@@ -229,6 +230,12 @@ def test_an_unknown_outcome_keeps_its_records_and_says_when_it_is_read_back(
     assert store.unfinished_days() == {DAY}
     with store._engine.begin() as connection:
         assert len(connection.scalars(select(batch_table.c.response)).one()) == 65_536
+
+
+def test_where_no_answer_came_none_is_kept(store: StateStore, journal: Journal) -> None:
+    journal.mark_ambiguous(sent(journal, 1), not_before=LATER, reason="no answer")
+    with store._engine.begin() as connection:
+        assert connection.scalars(select(batch_table.c.response)).one() is None
 
 
 def test_bytes_are_dropped_when_a_request_is_over_and_their_hash_is_kept(store: StateStore, journal: Journal) -> None:
@@ -411,6 +418,16 @@ def test_a_batch_is_kept_for_a_pause_and_one_more_attempt(journal: Journal, cloc
     assert journal.take(journal.unsettled()[0]) is not None
 
 
+def test_a_lease_longer_than_any_that_is_given_comes_from_a_clock_put_back_and_keeps_nobody_out(
+    journal: Journal,
+) -> None:
+    one = sent(journal, 1)
+    journal.keep(one, timedelta(seconds=120))
+    assert journal.take(one) is None
+    journal.keep(one, timedelta(seconds=121))
+    assert journal.take(one) is not None
+
+
 def test_a_batch_of_unknown_outcome_is_nobodys_and_a_settled_one_cannot_be_taken(journal: Journal) -> None:
     one = sent(journal, 1)
     journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
@@ -496,6 +513,21 @@ def test_damage_is_not_sealed_over_by_the_next_change(store: StateStore, journal
         with pytest.raises(StoreDamagedError, match="a row of operation does not"):
             step()
     assert journal.unsettled() == [one]
+
+
+def test_a_damaged_batch_takes_no_step(store: StateStore, journal: Journal, clock: ManualClock) -> None:
+    one = sent(journal, 1)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE batch SET fence = 2, body = ''")
+    clock.sleep(46)
+    for step in (
+        lambda: journal.take(one),
+        lambda: journal.batch(one.id),
+        lambda: journal.keep(one, timedelta()),
+        lambda: journal.settle([], one),
+    ):
+        with pytest.raises(StoreDamagedError, match="a row of batch does not"):
+            step()
 
 
 def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateStore, journal: Journal) -> None:

@@ -1,11 +1,13 @@
 """Failed records: tried again by themselves after growing pauses, dismissed by people, never lost on the way."""
 
+import random
 from datetime import timedelta
 
 import pytest
 
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.state.failed import next_try
+from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadOutcome, LoadReport
 from shopify_xero_pipeline_tests.xero.world import START, World, change_set, contact, counted, invoice
@@ -52,6 +54,25 @@ def test_what_passes_within_seconds_is_tried_three_times_in_a_load(world: World)
     assert timedelta(seconds=3) <= world.clock.now() - before <= timedelta(seconds=6)
     assert len(world.live(Kind.INVOICE)) == 1
     assert world.store.errors() == []
+
+
+class Longest(random.Random):
+    """Draws the longest pause."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def test_tries_within_a_load_are_two_and_four_seconds_apart_at_most_and_a_load_without_any_waits_for_nothing(
+    world: World,
+) -> None:
+    world.loader = Loader(world.client, world.store, world.clock, Longest(1))
+    before = world.clock.now()
+    world.load(contact())
+    assert world.clock.now() == before
+    refuse(world, OFFLINE, times=2)
+    assert counted(world.load(invoice())) == {"created": 1}
+    assert world.clock.now() - before == timedelta(seconds=6)
 
 
 def test_what_does_not_pass_is_left_for_later_after_three_tries_with_everything_one_needs_to_know(world: World) -> None:
