@@ -7,6 +7,7 @@ the state store.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -67,26 +68,35 @@ def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
     }
 
 
-def load(results: Sequence[LoadResult], links: Links) -> dict[str, Any]:
-    """Describe what a load did on a day: counts by outcome, money by currency, failures with links to both sides."""
+def load(results: Sequence[LoadResult]) -> dict[str, Any]:
+    """Describe what a load did on a day: counts by outcome, money by currency."""
     counts = Counter(result.outcome.value for result in results)
     posted = [result for result in results if result.outcome in {"created", "adopted"}]
     outcomes = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
     return {
         "dagster/row_count": len(results),
-        "failures": failures(results, links),
         "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
         **{outcome: counts[outcome] for outcome in outcomes},
     }
 
 
-def failures(results: Sequence[LoadResult], links: Links) -> dg.MarkdownMetadataValue:
-    """Return the table of records that are not in Xero, and why."""
+def failures(
+    results: Sequence[LoadResult], links: Links, due: Mapping[tuple[str, str], datetime]
+) -> dg.MarkdownMetadataValue:
+    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides.
+
+    Args:
+        results: of a day.
+        links: to both sides.
+        due: when each failed record, by kind and Shopify id, is tried again by itself (UTC).
+    """
     bad = [result for result in results if result.outcome in {"failed", "postponed"}]
     if not bad:
         return dg.MetadataValue.md("none")
-    head = "| order | record | reason | can a retry help? | attempts | request |\n|---|---|---|---|---|---|\n"
-    return dg.MetadataValue.md(head + _capped(bad, lambda result: _failure(result, links)))
+    head = "| order | record | reason | can a retry help? | attempts | next try | request |"
+    return dg.MetadataValue.md(
+        f"{head}\n|---|---|---|---|---|---|---|\n" + _capped(bad, lambda result: _failure(result, links, due))
+    )
 
 
 def all_in(results: Sequence[LoadResult]) -> bool:
@@ -181,12 +191,14 @@ def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
     return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
 
 
-def _failure(result: LoadResult, links: Links) -> str:
+def _failure(result: LoadResult, links: Links, due: Mapping[tuple[str, str], datetime]) -> str:
     label = _label(Kind(result.kind), result.natural_key, result.shopify_id)
     record = links.xero(Kind(result.kind), result.xero_id, _cell(label))
     retry = "yes" if result.retryable else "no"
     order = links.order(result.order_id, _cell(result.order_name or ""))
-    cells = (order, record, _cell(result.reason), retry, str(result.attempts), result.correlation_id or "")
+    again = due.get((result.kind, result.shopify_id))
+    when = f"{again:%d %b %H:%M} UTC" if again else "with the next load"
+    cells = (order, record, _cell(result.reason), retry, str(result.attempts), when, result.correlation_id or "")
     return f"| {' | '.join(cells)} |"
 
 

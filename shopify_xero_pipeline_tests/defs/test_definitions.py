@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
@@ -59,6 +59,19 @@ def test_every_days_asset_takes_up_to_31_days_a_run_and_only_the_mapping_has_no_
         else:
             assert node.partitions_def is not None
             assert node.backfill_policy == dg.BackfillPolicy.multi_run(31)
+
+
+def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_any_more(
+    definitions: dg.Definitions,
+) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert spec.kinds, spec.key
+        if spec.partitions_def is not None:
+            assert list(spec.owners) == ["team:bookkeeping"]
+            assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
+                fail_window=timedelta(hours=26), warn_window=timedelta(hours=4)
+            )
 
 
 def test_loads_and_reconciliation_hold_the_pool_and_nothing_else_does(definitions: dg.Definitions) -> None:

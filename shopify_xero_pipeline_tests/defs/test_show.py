@@ -1,5 +1,6 @@
 """What the Dagster UI shows of plans, loads and days: links, caps, and nothing about a customer."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -134,34 +135,35 @@ def test_of_51_changes_50_are_shown_and_one_is_counted() -> None:
     assert "SH-50" not in text(shown["diff"])
 
 
-def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides() -> None:
+def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides_and_what_comes_next() -> None:
     failed = result(
         outcome=LoadOutcome.FAILED, xero_id="x-1", reason="Xero | said\nno", attempts=2, correlation_id="corr"
     )  # fmt: skip
     late = result(outcome=LoadOutcome.POSTPONED, retryable=True, kind=Kind.ITEM, natural_key="A|B", order_id=None,
                   order_name=None)  # fmt: skip
-    shown = show.load([result(), result(outcome=LoadOutcome.ADOPTED), failed, late], LINKS)
+    shown = show.load([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
     assert (shown["dagster/row_count"], shown["created"], shown["adopted"], shown["failed"], shown["postponed"]) == (
         4, 1, 1, 1, 1,
     )  # fmt: skip
     assert text(shown["money posted"]) == "46.00 NZD"
     page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
-    assert text(shown["failures"]).splitlines()[2:] == [
-        f"| {ORDER_LINK} | [invoice SH-1001]({page}) | Xero / said no | no | 2 | corr |",
-        "|  | item A/B |  | yes | 0 |  |",
+    due = {(Kind.INVOICE, failed.shopify_id): datetime(2026, 9, 22, 7, 5, tzinfo=UTC)}
+    assert text(show.failures([result(), failed, late], LINKS, due)).splitlines()[2:] == [
+        f"| {ORDER_LINK} | [invoice SH-1001]({page}) | Xero / said no | no | 2 | 22 Sep 07:05 UTC | corr |",
+        "|  | item A/B |  | yes | 0 | with the next load |  |",
     ]
     assert not show.all_in([failed])
     assert not show.all_in([late])
 
 
 def test_a_load_without_failures_says_none() -> None:
-    assert text(show.failures([result()], LINKS)) == "none"
+    assert text(show.failures([result()], LINKS, {})) == "none"
     assert show.all_in([result()])
     assert show.all_in([])
 
 
 def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
-    lines = text(show.failures([result(outcome=LoadOutcome.FAILED)] * 51, LINKS)).splitlines()
+    lines = text(show.failures([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, {})).splitlines()
     assert len(lines) == 2 + 50 + 2
     assert lines[-1] == "… and 1 more"
 

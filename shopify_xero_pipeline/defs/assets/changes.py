@@ -11,6 +11,7 @@ from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.extract import Stored
+from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.report import describe
 from shopify_xero_pipeline.defs.resources import told_to_people
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
@@ -31,13 +32,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the five change-sets."""
-    common: dict[str, Any] = {
-        "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.multi_run(31),
-        "group_name": "changes",
-        "kinds": {"python", "json"},
-        "deps": [MAPPING],
-    }
+    common = daily(partitions, "changes", "python", "json") | {"deps": [MAPPING]}
 
     @dg.asset(
         key=["changes", "contacts"], ins={"customers": dg.AssetIn(["shopify", "customers"]), "orders": ORDERS}, **common

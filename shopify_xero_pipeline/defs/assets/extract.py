@@ -8,6 +8,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.partitions import days_of
 from shopify_xero_pipeline.defs.report import describe
 from shopify_xero_pipeline.defs.resources import told_to_people
@@ -18,16 +19,11 @@ Stored = dict[date, list[Any]]
 
 def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the three assets that read Shopify."""
-    common: dict[str, Any] = {
-        "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.multi_run(31),
-        "group_name": "shopify",
-        "kinds": {"shopify", "json"},
-    }
+    common = daily(partitions, "shopify", "shopify", "json")
 
     @dg.asset(key=["shopify", "customers"], **common)
     def customers(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
-        """Customers last changed on the day."""
+        """Customers last changed on the day. An order's own customer is read with the order."""
         with told_to_people():
             found: dict[date, list[Customer]] = bookkeeper.read_customers(days_of(context))
         describe(context, {day: show.rows(rows) for day, rows in found.items()})
@@ -43,7 +39,10 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
     @dg.asset(key=["shopify", "orders"], **common)
     def orders(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
-        """Orders placed on the day, each with its whole history: sales agreements, transactions, refunds."""
+        """Orders placed on the day, each with its whole history: sales agreements, transactions, refunds.
+
+        An edit or refund of weeks later is read with the day of its order: run that day again.
+        """
         with told_to_people():
             found: dict[date, list[Order]] = bookkeeper.read_orders(days_of(context))
         describe(context, {day: show.orders(rows) for day, rows in found.items()})

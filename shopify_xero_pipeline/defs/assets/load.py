@@ -8,6 +8,7 @@ import dagster as dg
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
+from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import told_to_people
@@ -30,6 +31,11 @@ SAYS = {
     "payments": "Payments, refund payments and Allocations in Xero.",
 }
 
+WHEN_RED = (
+    "A day whose check `all_loaded` is red has records that Xero refused or that wait: the check's metadata names each "
+    "with its order, the reason and what to do. Mend the cause and run the day again; nothing is written twice."
+)
+
 
 def load_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the five loads, each with its check `all_loaded` for every day."""
@@ -46,13 +52,10 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         key=key,
         ins={"plans": dg.AssetIn(["changes", name])},
         deps=[["xero", before] for before in BEFORE[name]],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.multi_run(31),
-        group_name="xero",
-        kinds={"xero"},
         pool=POOL,
         check_specs=[all_loaded],
-        description=SAYS[name],
+        description=f"{SAYS[name]} {WHEN_RED}",
+        **daily(partitions, "xero", "xero"),
     )
     def load(
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], plans: dict[Any, Any]
@@ -64,9 +67,12 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         written = sum(result.outcome in WRITTEN for results in done.values() for result in results)
         if written:
             context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows written": written}))
-        checks = {
-            day: (show.all_in(results), {"failures": show.failures(results, links)}) for day, results in done.items()
-        }
-        yield from report(context, {"all_loaded": checks}, {day: show.load(r, links) for day, r in done.items()})
+        errors = bookkeeper.store.errors(days=done.keys())
+        due = {(one.kind, one.shopify_id): one.next_try for one in errors if one.next_try}
+        failures = {day: show.failures(results, links, due) for day, results in done.items()}
+        checks = {day: (show.all_in(results), {"failures": failures[day]}) for day, results in done.items()}
+        told = {day: show.load(results) | {"failures": failures[day]} for day, results in done.items()}
+        yield from report(context, {"all_loaded": checks}, told)
 
-    return load
+    made: dg.AssetsDefinition = load
+    return made

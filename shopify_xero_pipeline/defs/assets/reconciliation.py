@@ -11,6 +11,7 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import ORDERS, typed
 from shopify_xero_pipeline.defs.assets.extract import Stored
 from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
+from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.daybook import daybook
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import told_to_people
@@ -35,17 +36,17 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         key=KEY,
         ins={"orders": ORDERS},
         deps=[["xero", name] for name in BEFORE],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.multi_run(31),
-        group_name="books",
-        kinds={"python", "pandas"},
         pool=POOL,
         check_specs=specs,
+        **daily(partitions, "books", "python", "pandas"),
     )
     def reconciliation(
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], orders: Stored
     ) -> Iterator[Any]:
-        """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent."""
+        """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent.
+
+        A red check names the orders that broke it with their arithmetic; `shopify-xero status "#1001"` shows one whole.
+        """
         with told_to_people():
             days = bookkeeper.reconcile(typed(Order, orders))
             recent = bookkeeper.reconciled(_recent([day.day for day in days]))
@@ -59,7 +60,8 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         }
         yield from report(context, checks, described)
 
-    return reconciliation
+    made: dg.AssetsDefinition = reconciliation
+    return made
 
 
 def _recent(days: Sequence[date]) -> list[date]:
