@@ -39,6 +39,7 @@ def _seal_rows(connection: Connection) -> None:
     written = ("entity_mapping", "sync_errors", "sync_history", "operation", "batch", "evidence")
     for table in (*written, "xero_mirror", "remembered"):
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("CREATE INDEX mirror_by_reference ON xero_mirror (kind, reference)"))
     connection.execute(delete(xero_mirror))
     connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
     metadata.create_all(connection, tables=[token_set, call], checkfirst=False)

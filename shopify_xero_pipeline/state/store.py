@@ -246,6 +246,11 @@ class StateStore:
         found = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
         return [MirrorRecord.model_validate(row) for row in found]
 
+    def referring(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
+        """Return what Xero last showed of one kind that bears one of these references."""
+        found = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
+        return [MirrorRecord.model_validate(row) for row in found]
+
     def mirrored(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
         """Return what Xero last showed under these Xero ids."""
         found = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)

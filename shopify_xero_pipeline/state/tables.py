@@ -214,6 +214,7 @@ xero_mirror = Table(
     Column("payload", Words, nullable=False),
     seal(),
     Index("mirror_by_natural_key", "kind", "natural_key"),
+    Index("mirror_by_reference", "kind", "reference"),
 )
 
 remembered = Table(

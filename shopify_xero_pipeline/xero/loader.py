@@ -14,7 +14,6 @@ from typing import TypeAlias
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.records import (
-    MirrorRecord,
     Operation,
     OperationState,
     PlannedWrite,
@@ -167,8 +166,7 @@ class Loader:
             if self._stopped or not refused:
                 return
             self._clock.sleep(FIRST_PAUSE * 2**attempt * self._rng.uniform(0.5, 1.0))
-            fields = PlannedWrite.model_fields
-            self._journal.plan([PlannedWrite.model_validate(one.model_dump(include=set(fields))) for one in refused])
+            self._journal.plan([PlannedWrite.model_validate(one.model_dump()) for one in refused])
             ids = [one.shopify_id for one in refused]
             self._send_all(kind, _sendable(self._journal.latest(kind, ids)))
             operations = self._journal.latest(kind, ids)
@@ -209,15 +207,12 @@ class Loader:
 
     def _recognise(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
         """Settle what Xero shows under our key, although it is to be created: a lost or older store did that."""
-        new = {one.operation.natural_key: one for one in writes if one.operation.verb == "create"}
-        hits: dict[str, list[MirrorRecord]] = {}
-        for row in self._store.mirror(kind, new):
-            if row.status not in wire.GONE:
-                hits.setdefault(row.natural_key, []).append(row)
-        desk = settle.Desk(
-            self._clock.now(), self._store.owners(kind, [row.xero_id for rows in hits.values() for row in rows])
-        )
-        return self._settle([settle.shown(new[key], rows, desk) for key, rows in hits.items()])
+        new = [one for one in writes if one.operation.verb == "create"]
+        shown = self._writer.read_back.shown(kind, new)
+        hits = [[row for row in rows if row.status not in wire.GONE] for rows in shown]
+        owners = self._store.owners(kind, [row.xero_id for rows in hits for row in rows])
+        desk = settle.Desk(self._clock.now(), owners)
+        return self._settle([settle.shown(one, rows, desk) for one, rows in zip(new, hits, strict=True) if rows])
 
     def _settle(self, verdicts: Sequence[Verdict]) -> set[int]:
         self._journal.settle(verdicts)

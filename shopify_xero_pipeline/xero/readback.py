@@ -11,13 +11,21 @@ from datetime import datetime, timedelta
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import checksum, exact
-from shopify_xero_pipeline.state.records import Batch, BatchState, Operation, OperationState, PlannedWrite, Verdict
+from shopify_xero_pipeline.state.records import (
+    Batch,
+    BatchState,
+    MirrorRecord,
+    Operation,
+    OperationState,
+    PlannedWrite,
+    Verdict,
+)
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
 from shopify_xero_pipeline.xero.mirror import Mirror
-from shopify_xero_pipeline.xero.models import Allocation, Contact, Kind
+from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.requests import Write
 from shopify_xero_pipeline.xero.wire import Element
@@ -74,7 +82,11 @@ class ReadBack:
         hits = self._allocations(writes) if kind is Kind.ALLOCATION else self._mirrored(kind, writes, sent_at)
         found_ids = [str(wire.id_of(kind, hit)) for several in hits for hit in several]
         desk = settle.Desk(self._clock.now(), self._store.owners(kind, found_ids))
-        how = "the Credit Note's allocations" if kind is Kind.ALLOCATION else "what changed since, by natural key"
+        how = (
+            "the Credit Note's allocations"
+            if kind is Kind.ALLOCATION
+            else "what changed since, by natural key and mark"
+        )
         return [
             settle.looked_up(
                 write,
@@ -90,10 +102,20 @@ class ReadBack:
     def _mirrored(self, kind: Kind, writes: Sequence[Write], sent_at: datetime | None) -> list[list[Element]]:
         """Bring the mirror up to date, one call for all, and find the records in it."""
         self._mirror.sweep(kind, back_to=(sent_at or self._clock.now()) - MARGIN)
-        by_key: dict[str, list[Element]] = {}
-        for row in self._store.mirror(kind, {write.operation.natural_key for write in writes}):
-            by_key.setdefault(row.natural_key, []).append(exact(row.payload))
-        return [by_key.get(write.operation.natural_key, []) for write in writes]
+        return [[exact(row.payload) for row in rows] for rows in self.shown(kind, writes)]
+
+    def shown(self, kind: Kind, writes: Sequence[Write]) -> list[list[MirrorRecord]]:
+        """Return, for each write, what Xero last showed under its natural key, and documents that bear its mark.
+
+        A person may give a document another number; the order's mark in its reference still says whose it is.
+        """
+        marks = {one.record.reference for one in writes if isinstance(one.record, Document)}
+        rows = [
+            *self._store.mirror(kind, {write.operation.natural_key for write in writes}),
+            *self._store.referring(kind, marks),
+        ]
+        known = {row.xero_id: row for row in rows}.values()
+        return [[row for row in known if _stands_for(row, write)] for write in writes]
 
     def _allocations(self, writes: Sequence[Write]) -> list[list[Element]]:
         """Read each Credit Note once: it lists its allocations, and that list is always up to date."""
@@ -129,6 +151,12 @@ class ReadBack:
             values = {name: getattr(operation, name) for name in PlannedWrite.model_fields}
             values |= {"payload": requests.payload(renamed), "checksum": checksum(renamed.content())}
             self._store.journal.plan([PlannedWrite.model_validate(values)])
+
+
+def _stands_for(row: MirrorRecord, write: Write) -> bool:
+    record = write.record
+    marked = isinstance(record, Document) and row.reference == record.reference
+    return marked or row.natural_key == write.operation.natural_key
 
 
 def _counts(verdicts: Sequence[Verdict]) -> str:

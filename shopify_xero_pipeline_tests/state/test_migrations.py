@@ -77,6 +77,7 @@ def transaction(url: str) -> Iterator[Connection]:
 def at_version_1(url: str) -> None:
     """The store as its first version was."""
     with transaction(url) as connection:
+        connection.execute(text("DROP INDEX mirror_by_reference"))
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
         for table, columns in NEW_IN_3.items():

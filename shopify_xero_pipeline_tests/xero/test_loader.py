@@ -244,6 +244,46 @@ def test_a_document_under_review_is_taken_once_xero_agrees(world: World) -> None
     assert world.store.errors() == []
 
 
+def test_a_document_that_got_another_number_before_it_was_read_back_is_known_by_its_mark(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.SERVER_ERROR_AFTER_COMMIT, path="/Invoices", method="PUT", times=None)
+    assert counted(world.load(invoice())) == {"postponed": 1}
+    world.person.edit_document(world.live(Kind.INVOICE)[0], number="HAND-1")
+    world.wait(601)
+
+    assert counted(world.load(invoice())) == {"unchanged": 1}
+    (document,) = world.live(Kind.INVOICE)
+    assert (document.number, world.store.mapped(Kind.INVOICE)["1001/1"].xero_id) == ("HAND-1", document.id)
+
+
+def test_what_was_lost_on_the_way_after_a_review_is_written_by_the_load_that_looks_again(world: World) -> None:
+    """A person deleted for good what was under review: nothing of it is shown any more."""
+    world.load(contact())
+    bill = invoice().model_copy(update={"total": Decimal("115.01")})
+    world.load(bill)
+    world.wait(601)
+    world.person.edit_document(world.live(Kind.INVOICE)[0], number="HAND-1", reference="by hand")
+
+    report = world.load(bill)
+
+    assert report.results[0].attempts == 2
+    assert sorted(one.number for one in world.live(Kind.INVOICE)) == ["HAND-1", "SH-1001"]
+
+
+def test_nothing_under_review_is_looked_up_by_a_load_that_was_stopped(world: World) -> None:
+    world.load(contact())
+    bill = invoice().model_copy(update={"total": Decimal("115.01")})
+    world.load(bill)
+    world.wait(601)
+    world.fault(FaultKind.UNREACHABLE, path="/Contacts", method="PUT", times=None)
+    asked = world.fault(FaultKind.SLOW, path="/Invoices", method="GET")
+
+    report = world.load(contact(2), bill)
+
+    assert counted(report) == {"postponed": 1, "failed": 1}
+    assert asked.fired == 0
+
+
 def test_a_number_that_belongs_to_a_person_is_never_overwritten(world: World) -> None:
     world.load(contact())
     theirs = {
@@ -272,6 +312,11 @@ def test_a_number_that_already_stands_for_another_record_of_ours_is_refused_befo
 
     assert outcomes(report) == ["created", "failed"]
     assert "MUG already stands for Shopify's item 1" in report.results[1].reason
+    assert not report.results[1].retryable
+    later = world.load(item(3, code="MUG"))
+    assert outcomes(later) == ["failed"]
+    assert "MUG already stands for Shopify's item 1; make them differ." in later.results[0].reason
+    assert [one.code for one in world.live(Kind.ITEM)] == ["MUG"]
     assert outcomes(world.load(item(3, code="MUG"))) == ["failed"]
     assert len(world.live(Kind.ITEM)) == 1
 
