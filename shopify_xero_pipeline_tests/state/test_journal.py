@@ -199,6 +199,23 @@ def test_steps_out_of_order_are_refused_and_change_nothing(journal: Journal) -> 
     assert latest(journal).state is OperationState.CONFIRMED
 
 
+def test_all_writes_of_an_order_are_told_oldest_first(journal: Journal) -> None:
+    one = sent(journal, 1, 2)
+    journal.settle([confirmed(latest(journal)), failed(latest(journal, 2))], one, status=200)
+    journal.plan([write(1, kind="payment", shopify_id="9"), write(2)])
+
+    assert [(row.id, row.kind, row.batch_id) for row in journal.of_order("1")] == [
+        (1, "invoice", 1),
+        (3, "payment", None),
+    ]
+    assert [(row.id, row.state) for row in journal.of_order("2")] == [
+        (2, OperationState.REJECTED),
+        (4, OperationState.PLANNED),
+    ]
+    assert journal.of_order("3") == []
+    assert journal.batch(1).http_status == 200
+
+
 def test_a_key_is_never_used_twice(journal: Journal) -> None:
     sent(journal, 1)
     journal.plan([write(2)])
