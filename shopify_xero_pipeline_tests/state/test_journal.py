@@ -566,3 +566,92 @@ def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateS
             connection.exec_driver_sql(f"UPDATE {table} SET {columns[table]} = 'other'")
         with pytest.raises(StoreDamagedError, match=f"a row of {table} does not"):
             read()
+
+
+# -- what is written down, to the word ---------------------------------------------------------------------------------
+
+
+def test_a_fresh_request_is_leased_from_now_on_and_its_writes_begin_without_a_reason(
+    journal: Journal, clock: ManualClock
+) -> None:
+    assert journal.last_batch() == 0
+    journal.plan([write()])
+    planned = latest(journal)
+    assert (planned.reason, planned.retryable, planned.attempts) == ("", False, 0)
+    one = journal.intend(request(), [planned])
+    assert (one.id, one.lease_until, one.fence) == (1, clock.now() + timedelta(seconds=45), 1)
+    assert journal.last_batch() == 1
+    assert journal.witness.doubt() is not None
+
+
+def test_the_newest_writes_of_more_records_than_fit_into_one_query_are_all_told(journal: Journal) -> None:
+    journal.plan([write(number) for number in range(1, 602)])
+    assert len(journal.latest("invoice", [f"{number}/1" for number in range(1, 602)])) == 601
+
+
+def test_a_status_is_kept_and_tells_a_request_that_was_answered_from_one_that_was_found_out(journal: Journal) -> None:
+    one = sent(journal, 1, 2)
+    journal.settle([confirmed(latest(journal), correlation_id="corr")], one, status=200, over=False)
+    assert (journal.batch(1).state, journal.batch(1).http_status) == (BatchState.SENT, 200)
+    assert latest(journal).correlation_id == "corr"
+    journal.settle([failed(latest(journal, 2))], one, status=400)
+    assert (journal.batch(1).state, journal.batch(1).http_status) == (BatchState.RESOLVED, 400)
+
+
+def test_steps_that_are_refused_and_writes_that_are_withdrawn_say_why(journal: Journal) -> None:
+    one = sent(journal, 1)
+    with pytest.raises(JournalOrderError, match=r"^batch 1 is sent, not intent$"):
+        journal.mark_sent(one)
+    journal.settle([confirmed(latest(journal))], one, status=200)
+    with pytest.raises(JournalOrderError, match=r"^batch 1 is confirmed, not sent or ambiguous$"):
+        journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
+    with pytest.raises(JournalOrderError, match=r"^another process has taken on, or changed, what was to be sent$"):
+        journal.intend(request("other"), [latest(journal)])
+    journal.plan([write(2)])
+    journal.withdraw(["invoice"], [DAY], wanted=set(), listed=set(), planned_by=NOW)
+    assert latest(journal, 2).reason == "no longer wanted by the plan"
+
+
+def test_what_was_taken_back_leaves_mapping_and_mirror_and_its_failure_is_over(
+    store: StateStore, journal: Journal
+) -> None:
+    one = sent(journal, 1, 2)
+    journal.settle([confirmed(latest(journal)), confirmed(latest(journal, 2))], one, status=200)
+    back = {"verb": "delete", "xero_id": "x-1"}
+    one = sent(journal, 1, key="refused", **back)
+    journal.settle([failed(latest(journal))], one)
+    assert [error.natural_key for error in store.errors()] == ["SH-1"]
+
+    one = sent(journal, 1, key="again", **back)
+    gone = {"mapped": None, "mirrored": None, "outcome": "deleted", "removed": True}
+    journal.settle([confirmed(latest(journal), **gone)], one, status=200)
+
+    assert [*store.mapped("invoice")] == ["2/1"]
+    assert [row.xero_id for row in store.mirror("invoice")] == ["x-2"]
+    assert (store.errors(), latest(journal).xero_id) == ([], "x-1")
+
+
+def test_a_failure_says_what_failed_and_when_it_is_tried_again_and_counts_its_own_attempts_alone(
+    store: StateStore, journal: Journal
+) -> None:
+    for attempt in range(2):
+        one = sent(journal, 1, 2, key=f"key {attempt}", checksum="content")
+        other = failed if attempt == 0 else confirmed
+        journal.settle([failed(latest(journal)), other(latest(journal, 2))], one)
+    (error,) = store.errors()
+    assert (error.natural_key, error.attempts, error.payload_hash) == ("SH-1", 2, "content")
+    assert error.next_try == NOW + timedelta(minutes=20)
+
+    one = sent(journal, 1, key="last", checksum="content")
+    journal.settle([failed(latest(journal), retryable=False)], one)
+    (error,) = store.errors()
+    assert (error.attempts, error.next_try) == (3, NOW + timedelta(days=1))
+
+
+def test_a_damaged_mapping_plans_nothing(store: StateStore, journal: Journal) -> None:
+    one = sent(journal, 1)
+    journal.settle([confirmed(latest(journal))], one, status=200)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE entity_mapping SET xero_id = 'other'")
+    with pytest.raises(StoreDamagedError, match="a row of entity_mapping does not"):
+        journal.plan([write(verb="update", xero_id="other")])
