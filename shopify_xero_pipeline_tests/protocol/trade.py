@@ -83,14 +83,16 @@ def key_of(record: AnyRecord) -> Key:
     return record.kind.value, record.shopify_id
 
 
-def trade(rng: random.Random) -> Trade:
-    """Draw what a run is about."""
-    numbers = [1001 + at for at in range(rng.choice((1, 1, 2, 3)))]
-    people = [contact(at, name=rng.choice((f"Aroha {at}", "Same Name"))) for at in range(1, rng.randint(1, 2) + 1)]
-    records: list[AnyRecord] = [*people, *(item(at) for at in range(1, rng.randint(1, 2) + 1))]
+def trade(rng: random.Random, *, small: bool = False) -> Trade:
+    """Draw what a run is about; a small one has one order and one customer, in one or two plans."""
+    numbers = [1001 + at for at in range(1 if small else rng.choice((1, 1, 2, 3)))]
+    most = 1 if small else rng.randint(1, 2)
+    people = [contact(at, name=rng.choice((f"Aroha {at}", "Same Name"))) for at in range(1, most + 1)]
+    items = rng.choice((0, 0, 1)) if small else rng.randint(1, 2)
+    records: list[AnyRecord] = [*people, *(item(at) for at in range(1, items + 1))]
     for number in numbers:
         records += _order(number, rng.choice(people), rng)
-    plans = _plans(records, rng)
+    plans = _plans(records, rng, rng.choice((1, 1, 2) if small else (1, 1, 2, 3)))
     marked = [one for one in records if isinstance(one, Payment | Invoice | CreditNote)]
     refused = rng.sample(marked, min(len(marked), rng.choice((0, 0, 0, 1, 2))))
     refusals = {f'"{one.reference}"': rng.choice((TEMPORARY, FOR_GOOD)) for one in refused}
@@ -123,9 +125,8 @@ def _order(number: int, customer: Contact, rng: random.Random) -> Iterator[AnyRe
             yield allocation(note, bill, "5.00")
 
 
-def _plans(records: Sequence[AnyRecord], rng: random.Random) -> tuple[Plan, ...]:
-    """Spread records over one to three plans, parents never later than what hangs on them."""
-    plans = rng.choice((1, 1, 2, 3))
+def _plans(records: Sequence[AnyRecord], rng: random.Random, plans: int) -> tuple[Plan, ...]:
+    """Spread records over some plans, parents never later than what hangs on them."""
     since: dict[Key, int] = {}
     for one in records:
         earliest = max((since[parent] for parent in _parents(one)), default=0)
