@@ -7,10 +7,10 @@ It reads Xero, unless told not to, and writes nothing but the mirror. The promis
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 from shopify_xero_pipeline.bookkeeper import NOW, Bookkeeper
+from shopify_xero_pipeline.changes.fields import money_of
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.invariants import Finding
@@ -92,12 +92,8 @@ def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
         return "Xero does not show it"
     if found.status in wire.GONE:
         return f"{found.status.lower()} in Xero"
-    posted, there = exact(row.payload), exact(found.payload)
-    total = posted.get("total", posted.get("amount"))
-    now = there.get("Total", there.get("Amount"))
-    return (
-        "" if total is None or now is None or Decimal(str(total)) == Decimal(str(now)) else f"posted {total}, now {now}"
-    )
+    posted, now = money_of(row.payload), money_of(found.payload)
+    return "" if posted is None or now is None or posted == now else f"posted {posted}, now {now}"
 
 
 def _families(store: StateStore) -> Finding:

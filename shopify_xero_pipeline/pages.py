@@ -2,7 +2,7 @@
 
 from shopify_xero_pipeline.xero.models import Kind
 
-XERO_PAGES = {
+_XERO = {
     Kind.CONTACT: "https://go.xero.com/Contacts/View/{id}",
     Kind.ITEM: "https://go.xero.com/Accounts/Inventory/{id}",
     Kind.INVOICE: "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID={id}",
@@ -11,21 +11,12 @@ XERO_PAGES = {
 }
 
 
-class Pages:
-    """Addresses of one shop's orders and of records in Xero.
+def order_page(shop_domain: str, order_id: str) -> str:
+    """Return the address of an order in the admin of a shop, given as `goods.myshopify.com`."""
+    return f"https://admin.shopify.com/store/{shop_domain.removesuffix('.myshopify.com')}/orders/{order_id}"
 
-    Args:
-        shop_domain: `goods.myshopify.com`.
-    """
 
-    def __init__(self, shop_domain: str) -> None:
-        self._handle = shop_domain.removesuffix(".myshopify.com")
-
-    def order(self, order_id: str) -> str:
-        """Return the address of an order."""
-        return f"https://admin.shopify.com/store/{self._handle}/orders/{order_id}"
-
-    def xero(self, kind: Kind, xero_id: str | None) -> str:
-        """Return the address of a record in Xero; empty if it has no page of its own or is not there yet."""
-        page = XERO_PAGES.get(kind)
-        return page.format(id=xero_id) if page and xero_id else ""
+def xero_page(kind: Kind, xero_id: str | None) -> str:
+    """Return the address of a record in Xero; empty if it has no page of its own or is not there yet."""
+    page = _XERO.get(kind)
+    return page.format(id=xero_id) if page and xero_id else ""

@@ -16,7 +16,7 @@ from upath import UPath
 from shopify_xero_pipeline.books.contacts import NAMELESS
 from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.pages import XERO_PAGES
+from shopify_xero_pipeline.pages import xero_page
 from shopify_xero_pipeline.shopify.models import Customer, legacy_id
 from shopify_xero_pipeline.state.canonical import canonical_json
 from shopify_xero_pipeline.state.privacy import ContactOnItsWayError
@@ -69,7 +69,7 @@ def redact(store: StateStore, storage: UPath, customer: str, reason: str = "") -
         emptied=emptied,
         kept=_kept(store, customer),
         xero_contact=xero_id,
-        link=XERO_PAGES[Kind.CONTACT].format(id=xero_id) if xero_id else None,
+        link=xero_page(Kind.CONTACT, xero_id) or None,
     )
     store.note_redaction(customer, done.model_dump(include={"reason", "emptied", "kept"}))
     return done

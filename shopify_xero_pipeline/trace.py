@@ -10,9 +10,9 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.fields import money_of
 from shopify_xero_pipeline.changes.reconciliation import OrderRow
-from shopify_xero_pipeline.pages import Pages
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.pages import order_page, xero_page
 from shopify_xero_pipeline.state.records import Batch, BatchState, MappedRecord, Operation, OperationState, SyncError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
@@ -106,21 +106,20 @@ def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trac
     """
     rows = {row.order_id: (day.day, row) for day in bookkeeper.reconciled(days) for row in day.rows}
     named = {key for key, (_, row) in rows.items() if name in (key, row.order_name)}
-    pages = Pages(bookkeeper.shop_domain)
     return [
-        _trace(bookkeeper.store, pages, order_id, *rows.get(order_id, (None, None)))
+        _trace(bookkeeper, order_id, *rows.get(order_id, (None, None)))
         for order_id in sorted(named | bookkeeper.store.order_ids(name))
     ]
 
 
-def _trace(store: StateStore, pages: Pages, order_id: str, day: date | None, row: OrderRow | None) -> Trace:
-    operations = store.journal.of_order(order_id)
-    records = tuple(_records(store, pages, order_id, operations))
+def _trace(bookkeeper: Bookkeeper, order_id: str, day: date | None, row: OrderRow | None) -> Trace:
+    operations = bookkeeper.store.journal.of_order(order_id)
+    records = tuple(_records(bookkeeper.store, order_id, operations))
     known = [one.order_name for one in operations if one.order_name]
     return Trace(
         order_id=order_id,
         order_name=row.order_name if row else known[-1] if known else "",
-        page=pages.order(order_id),
+        page=order_page(bookkeeper.shop_domain, order_id),
         day=day or (records[0].day if records else None),
         outcome=row.outcome if row else "",
         reason=row.reason if row else "",
@@ -129,19 +128,18 @@ def _trace(store: StateStore, pages: Pages, order_id: str, day: date | None, row
     )
 
 
-def _records(store: StateStore, pages: Pages, order_id: str, operations: Sequence[Operation]) -> Iterator[TracedRecord]:
+def _records(store: StateStore, order_id: str, operations: Sequence[Operation]) -> Iterator[TracedRecord]:
     mapped = {(row.kind, row.shopify_id): row for row in store.mapped_of_orders([order_id])}
     failed = {(one.kind, one.shopify_id): one for one in store.errors()}
     writes: dict[tuple[str, str], list[Operation]] = {}
     for one in operations:
         writes.setdefault((one.kind, one.shopify_id), []).append(one)
     for key in {**writes, **mapped}:
-        yield _record(store, pages, mapped.get(key), writes.get(key, []), failed.get(key))
+        yield _record(store, mapped.get(key), writes.get(key, []), failed.get(key))
 
 
 def _record(
     store: StateStore,
-    pages: Pages,
     mapped: MappedRecord | None,
     writes: Sequence[Operation],
     failed: SyncError | None,
@@ -151,13 +149,14 @@ def _record(
     known = mapped or latest
     assert known is not None
     xero_id = mapped.xero_id if mapped else ""
+    amount = money_of(known.payload or "{}")
     return TracedRecord(
         kind=known.kind,
         name=known.natural_key,
-        amount=_amount(known.payload),
+        amount="" if amount is None else str(amount),
         state=_state(mapped, latest, batch),
         xero_id=xero_id,
-        page=pages.xero(Kind(known.kind), xero_id),
+        page=xero_page(Kind(known.kind), xero_id),
         day=known.partition,
         reason=failed.reason if failed else "" if latest is None or mapped else latest.reason,
         next_try=failed.next_try if failed else None,
@@ -189,8 +188,3 @@ def _step(one: Operation, batch: Batch | None) -> Step:
         correlation_id=one.correlation_id or "",
         reason=one.reason,
     )
-
-
-def _amount(payload: str) -> str:
-    said = exact(payload or "{}")
-    return str(said.get("total", said.get("amount", "")))

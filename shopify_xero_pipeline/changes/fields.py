@@ -4,6 +4,7 @@ Nothing here knows a kind of record; what a difference means is decided in `comp
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from shopify_xero_pipeline.changes.models import FieldDiff
 from shopify_xero_pipeline.state.canonical import exact
@@ -36,3 +37,15 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tu
         for path in paths
         if old.get(path) != new.get(path)
     )
+
+
+def money_of(payload: str) -> Decimal | None:
+    """Return a document's total or a Payment's or Allocation's amount, of our own payload or of Xero's element.
+
+    In the record's currency; None for what has none, such as a Contact.
+    """
+    content = parsed(payload)
+    for name in ("total", "Total", "amount", "Amount"):
+        if name in content:
+            return Decimal(str(content[name]))
+    return None

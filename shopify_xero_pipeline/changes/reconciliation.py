@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import GONE
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.fields import money_of, parsed
 from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
 from shopify_xero_pipeline.changes.xero_movements import (
     SIGN,
@@ -339,8 +339,5 @@ def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
 
 
 def _amount(payload: str) -> Decimal:
-    content = parsed(payload)
-    for name in ("total", "Total", "amount", "Amount"):
-        if name in content:
-            return Decimal(str(content[name]))
-    return ZERO
+    amount = money_of(payload)
+    return ZERO if amount is None else amount

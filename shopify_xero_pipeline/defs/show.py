@@ -16,7 +16,7 @@ import dagster as dg
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
-from shopify_xero_pipeline.pages import Pages
+from shopify_xero_pipeline.pages import order_page, xero_page
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadResult
@@ -29,17 +29,17 @@ class Links:
     """Builds Markdown links to the shop's admin and to Xero."""
 
     def __init__(self, shop_domain: str) -> None:
-        self._pages = Pages(shop_domain)
+        self._shop_domain = shop_domain
 
     def order(self, order_id: str | None, text: str | None) -> str:
         """Return a Markdown link to an order, or just its text."""
         if order_id is None:
             return text or ""
-        return f"[{text or order_id}]({self._pages.order(order_id)})"
+        return f"[{text or order_id}]({order_page(self._shop_domain, order_id)})"
 
     def xero(self, kind: Kind, xero_id: str | None, text: str) -> str:
         """Return a Markdown link to a record in Xero, or just its text."""
-        page = self._pages.xero(kind, xero_id)
+        page = xero_page(kind, xero_id)
         return f"[{text}]({page})" if page else text
 
 

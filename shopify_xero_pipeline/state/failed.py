@@ -7,14 +7,11 @@ that settles a record; whether a try may help is Xero's table in `xero/failures.
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 
 from sqlalchemy import Engine, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import queries, rows
-from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state import rows
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
 from shopify_xero_pipeline.state.seals import read, rewrite
 from shopify_xero_pipeline.state.tables import sync_errors
@@ -78,13 +75,8 @@ class FailedRecords:
             self._decide(error, next_try=self._clock.now(), dismissed_at=None, dismissed_because="")
 
     def _open_of(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
-        found = []
         with self._engine.begin() as connection:
-            mine = sorted(rows.failed(connection) & {*records})
-            for kind, some in groupby(mine, itemgetter(0)):
-                for ids in chunks(shopify_id for _, shopify_id in some):
-                    found += read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
-        return [SyncError.model_validate(row) for row in found]
+            return [SyncError.model_validate(row) for row in rows.open_errors(connection, records)]
 
     def _decide(self, error: SyncError, **values: object) -> None:
         mine = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)

@@ -7,7 +7,9 @@ its own way.
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import TypeVar
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -74,9 +76,15 @@ def write_error(connection: Connection, error: SyncError) -> None:
     connection.execute(insert(table), [sealed(values)])
 
 
-def failed(connection: Connection) -> set[tuple[str, str]]:
-    """Return the kinds and Shopify ids of all failures that are not resolved."""
-    return {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)}
+def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return the failures of records, by kind and Shopify id, that are not resolved; mostly there are none at all."""
+    failed = {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)} & {*records}
+    return [
+        row
+        for kind, same in groupby(sorted(failed), itemgetter(0))
+        for some in chunks(shopify_id for _, shopify_id in same)
+        for row in read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=some)
+    ]
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:

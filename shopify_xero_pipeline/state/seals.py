@@ -81,9 +81,10 @@ def _write(
     """Write changes of rows with the new hashes; return the rows, changed, without them."""
     if not changes:
         return []
+    keys = [column.name for column in table.primary_key]
     changed = [{**row, **said} for row, said in changes]
     values = [
-        {f"old_{name}": row[name] for name in [column.name for column in table.primary_key]}
+        {f"old_{key}": row[key] for key in keys}
         | {f"new_{name}": value for name, value in said.items()}
         | {f"new_{HASH}": row_hash(now)}
         for (row, said), now in zip(changes, changed, strict=True)

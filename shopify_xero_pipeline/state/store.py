@@ -31,7 +31,7 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError, read, sealed
+from shopify_xero_pipeline.state.seals import StoreDamagedError, read, rewrite, sealed
 from shopify_xero_pipeline.state.tables import (
     entity_mapping,
     metadata,
@@ -205,10 +205,8 @@ class StateStore:
         if not records:
             return
         with self._engine.begin() as connection:
-            failed = rows.failed(connection) & {*records}
-            for kind in {kind for kind, _ in failed}:
-                ids = [shopify_id for its, shopify_id in failed if its == kind]
-                rows.resolve_errors(connection, kind, ids, self._clock.now())
+            resolved = {"resolved_at": self._clock.now()}
+            rewrite(connection, sync_errors, rows.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
         """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""

@@ -13,13 +13,7 @@ from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.records import (
-    Operation,
-    OperationState,
-    PlannedWrite,
-    SyncError,
-    Verdict,
-)
+from shopify_xero_pipeline.state.records import Operation, OperationState, PlannedWrite, SyncError, Verdict
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -84,7 +78,7 @@ class Loader:
             XeroSignInError: Xero does not accept the credentials.
         """
         began, calls = self._clock.now(), self._client.calls
-        self._recover()
+        self.recover()
         work = Worklist(change_sets)
         planned, resting = self._plan(work, run_id, patient=patient)
         self._held = set()
@@ -104,9 +98,6 @@ class Loader:
         Raises:
             XeroDeniedError: Xero does not let this connection read or write.
         """
-        self._recover()
-
-    def _recover(self) -> None:
         self._stopped, self._unknown, self._busy = "", 0, 0
         self._unless_stopped(self._look_over)
         if not self._stopped:
