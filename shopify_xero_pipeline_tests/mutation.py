@@ -23,6 +23,11 @@ PACKAGE, TESTS = "shopify_xero_pipeline", "shopify_xero_pipeline_tests"
 TIMED_OUT = dict.fromkeys((24, -24, 36, 152, 255), "timed out")
 VERDICTS = {0: "survived", 1: "killed", 3: "killed", 5: "untested", 33: "untested", **TIMED_OUT}
 NOTICED = ("killed", "timed out")
+WHAT_NOTICED_FIRST = ("-o", "addopts=", "--ff")
+"""The tests that noticed the changes before go first: neighbouring changes are mostly noticed by the same ones.
+
+For this pytest keeps what failed, which `addopts` in `pyproject.toml` tells it not to do.
+"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def copied(home: Path, part: Part) -> None:
     settings = Path("pyproject.toml").read_text()
     lists = {
         "only_mutate": [f"{PACKAGE}/{changed}" for changed in part.changed],
-        "pytest_add_cli_args": ["-m", "not campaign", *part.options],
+        "pytest_add_cli_args": ["-m", "not campaign", *WHAT_NOTICED_FIRST, *part.options],
         "pytest_add_cli_args_test_selection": [f"{TESTS}/{test}" for test in part.tests],
     }
     for key, values in lists.items():
