@@ -35,6 +35,7 @@ from shopify_xero_pipeline_tests.xero.world import (
 )
 
 NEXT_DAY = date(2026, 9, 22)
+BILLED = (Kind.CONTACT, Kind.INVOICE)
 
 
 def test_everything_of_an_order_is_written_and_a_second_load_writes_nothing(world: World) -> None:
@@ -244,6 +245,19 @@ def test_a_document_under_review_is_taken_once_xero_agrees(world: World) -> None
     assert world.store.errors() == []
 
 
+def test_what_is_under_review_is_looked_up_when_ten_minutes_are_over_and_not_before(world: World) -> None:
+    world.load(contact())
+    bill = invoice().model_copy(update={"total": Decimal("115.01")})
+    world.load(bill)
+    world.person.edit_document(world.live(Kind.INVOICE)[0], total=Decimal("115.01"))
+    calls = world.client.calls
+    world.wait(599)
+    assert counted(world.load(bill)) == {"failed": 1}
+    assert world.client.calls == calls
+    world.wait(1)
+    assert counted(world.load(bill)) == {"adopted": 1}
+
+
 def test_a_document_that_got_another_number_before_it_was_read_back_is_known_by_its_mark(world: World) -> None:
     world.load(contact())
     world.fault(FaultKind.SERVER_ERROR_AFTER_COMMIT, path="/Invoices", method="PUT", times=None)
@@ -411,6 +425,24 @@ def test_what_xero_already_holds_under_our_key_is_only_mapped(world: World, tmp_
 
     assert world.client.calls == calls
     assert counted(world.load(*records)) == {"unchanged": 6}
+
+
+def test_what_the_mirror_shows_is_not_created_again_by_a_plan_that_did_not_know(world: World) -> None:
+    """A new store looked at Xero after the plan was made: the documents are ours, by number or by the order's mark."""
+    world.load(contact(), invoice(1001), invoice(1002))
+    world.person.edit_document(world.person.invoice("SH-1002"), number="HAND-1")
+    ids = {kind: {row.shopify_id: row.xero_id for row in world.store.mapped(kind).values()} for kind in BILLED}
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.trust()
+    world.mirror.refresh(BILLED, timedelta(0))
+    calls = world.client.calls
+
+    report = world.load(contact(), invoice(1001), invoice(1002))
+
+    assert counted(report) == {"adopted": 3}
+    assert world.client.calls == calls
+    assert {kind: {key: row.xero_id for key, row in world.store.mapped(kind).items()} for kind in BILLED} == ids
 
 
 def test_a_persons_contact_gets_our_number_and_nothing_else(world: World) -> None:
