@@ -28,7 +28,7 @@ def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished
     """Return yesterday, every finished day that was never synced, and every day the state store calls unfinished."""
     yesterday = tick.date() - timedelta(days=1)
     never = [day for day in days_between(start, yesterday) if day not in done]
-    return sorted({yesterday, *never, *unfinished} - {day for day in unfinished if day < start})
+    return sorted(day for day in {yesterday, *never, *unfinished} if day >= start)
 
 
 def requests(days: Sequence[date], tick: datetime, tags: dict[str, str]) -> Iterator[dg.RunRequest]:

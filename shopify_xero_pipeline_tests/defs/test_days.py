@@ -53,9 +53,10 @@ def test_every_night_asks_for_yesterday_for_days_never_synced_and_for_days_with_
     assert nightly_days(tick, day(21), done, set()) == [day(23), day(25)]
 
 
-def test_work_left_from_before_the_start_date_is_not_asked_for() -> None:
+def test_no_day_from_before_the_start_date_is_asked_for() -> None:
     tick = datetime(2026, 9, 26, 4, 30, tzinfo=ZONE)
     assert nightly_days(tick, day(25), {day(25)}, {day(3)}) == [day(25)]
+    assert nightly_days(tick, day(26), set(), set()) == []
 
 
 def test_an_hourly_tick_asks_for_a_range_by_tags_that_waits_for_no_backfill() -> None:
