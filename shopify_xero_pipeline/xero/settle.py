@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shopify_xero_pipeline.state.canonical import canonical_json, exact
+from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
 from shopify_xero_pipeline.state.records import (
     UNANSWERED,
     Evidence,
@@ -24,6 +24,7 @@ from shopify_xero_pipeline.xero.requests import FEWER_AFTER_ATTEMPTS, Write
 from shopify_xero_pipeline.xero.wire import Element
 
 OUTCOME = {"create": "created", "update": "updated", "adopt": "adopted", "delete": "deleted"}
+IDENTITY = frozenset({"kind", "shopify_id", "contact_number", "code"})
 INVISIBLE_FOR = timedelta(hours=1)
 """How long a key that Xero calls taken may stay unseen before a person is asked."""
 
@@ -38,6 +39,7 @@ class Desk:
     def confirm(self, write: Write, found: Element, outcome: str, correlation_id: str | None = None) -> Verdict:
         """Record that an element is the record, unless it already stands for another one."""
         operation, record = write.operation, write.record
+        content = canonical_json(record.content())
         xero_id = str(wire.id_of(record.kind, found))
         owner = self.owners.setdefault(xero_id, operation.shopify_id)
         if owner != operation.shopify_id:
@@ -47,8 +49,8 @@ class Desk:
             shopify_id=operation.shopify_id,
             xero_id=xero_id,
             natural_key=operation.natural_key,
-            checksum=operation.checksum,
-            payload=canonical_json(record.content()),
+            checksum=digest(content),
+            payload=content,
             order_id=operation.order_id,
             partition=operation.partition,
             run_id=operation.run_id,
@@ -64,6 +66,19 @@ class Desk:
             mirrored=shown,
             correlation_id=correlation_id,
         )
+
+    def recognise(self, write: Write, found: Element) -> Verdict:
+        """Record that an element is a record that was to be created.
+
+        A Contact or Item of ours may have been written before with other words. Then only whose it is is known to be
+        posted, so that the next plan brings it up to date.
+        """
+        verdict = self.confirm(write, found, "adopted")
+        if verdict.mapped is None or wire.shows(write.record, found):
+            return verdict
+        content = canonical_json({name: value for name, value in write.record.content().items() if name in IDENTITY})
+        mapped = verdict.mapped.model_copy(update={"payload": content, "checksum": digest(content)})
+        return verdict.model_copy(update={"mapped": mapped})
 
 
 def to_look_at(write: Write, message: str, correlation_id: str | None) -> Verdict:
@@ -179,7 +194,7 @@ def _hits_verdict(
         return _known_verdict(write, own, desk, checking)
     if own:
         problem = wire.mismatch(write.record, own[0])
-        return review(write, problem) if problem else desk.confirm(write, own[0], "adopted")
+        return review(write, problem) if problem else desk.recognise(write, own[0])
     if hits:
         reason = f"the number {write.operation.natural_key} belongs to another document in Xero"
         return rejected(write, f"{reason}; ours needs another number, or that one another.", retryable=True)

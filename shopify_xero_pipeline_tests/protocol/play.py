@@ -60,6 +60,12 @@ CREATE TRIGGER evidence_stays BEFORE DELETE ON evidence
 """
 """What the journal must never do, refused by the database itself: frozen bytes (I4), only forward (I8)."""
 
+UNSETTLED = """
+SELECT (SELECT count(*) FROM batch WHERE state IN ('intent', 'sent', 'ambiguous'))
+    + (SELECT count(*) FROM operation
+        WHERE state IN ('in_batch', 'check') OR state = 'planned' AND reason NOT LIKE 'waits for its%')
+"""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -235,7 +241,12 @@ class Run:
         if self._report is None or (first and self._report.count(LoadOutcome.FAILED)):
             return False
         waiting = [one for one in self._report.results if one.outcome is LoadOutcome.POSTPONED]
-        return all(one.reason.startswith("waits for its") for one in waiting)
+        return all(one.reason.startswith("waits for its") for one in waiting) and not self._unsettled()
+
+    def _unsettled(self) -> int:
+        """Count what the store itself says is left, which may be of records that the last plan does not name."""
+        with closing(sqlite3.connect(f"file:{self.scene.path}?mode=ro", uri=True)) as connection:
+            return int(connection.execute(UNSETTLED).fetchone()[0])
 
     def _judge(self) -> None:
         self.scene.fork, self.scene.crashes = None, []

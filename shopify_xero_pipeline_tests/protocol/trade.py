@@ -38,15 +38,14 @@ class Plan:
     taken_back: tuple[AnyRecord, ...] = ()
 
     def change_sets(self) -> list[ChangeSet]:
-        """Return the plan as the loader takes it."""
+        """Return the plan as the loader takes it: one of each family, as Dagster makes them, even if it is empty."""
         gone = {one.shopify_id for one in self.taken_back}
         found = []
         for family in FAMILIES:
             some = [one for one in (*self.records, *self.taken_back) if one.kind in family]
             lines = [change(one, Action.DELETE if one.shopify_id in gone else Action.CREATE) for one in some]
             kind = Kind.PAYMENT if Kind.PAYMENT in family else family[0]
-            if lines:
-                found.append(ChangeSet(kind=kind, day=DAY, changes=tuple(lines)))
+            found.append(ChangeSet(kind=kind, day=DAY, changes=tuple(lines)))
         return found
 
 

@@ -445,6 +445,31 @@ def test_what_the_mirror_shows_is_not_created_again_by_a_plan_that_did_not_know(
     assert {kind: {key: row.xero_id for key, row in world.store.mapped(kind).items()} for kind in BILLED} == ids
 
 
+def test_a_contact_that_is_recognised_with_an_older_address_is_brought_up_to_date_by_the_next_load(
+    world: World,
+) -> None:
+    """Nothing is called posted that Xero does not show, or an address changed between two writes would be lost."""
+    world.load(contact(email="old@example.com"), item(name="Old"))
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.trust()
+    world.mirror.refresh((Kind.CONTACT, Kind.ITEM), timedelta(0))
+    today = contact(email="new@example.com"), item(name="New")
+
+    assert counted(world.load(*today)) == {"adopted": 2}
+    assert json.loads(world.store.mapped(Kind.CONTACT)["1"].payload) == {
+        "kind": "contact",
+        "shopify_id": "1",
+        "contact_number": "shopify:1",
+    }
+    assert counted(world.load(*today)) == {"updated": 2}
+    assert (world.live(Kind.CONTACT)[0].texts["EmailAddress"], world.live(Kind.ITEM)[0].name) == (
+        "new@example.com",
+        "New",
+    )
+    assert counted(world.load(*today)) == {"unchanged": 2}
+
+
 def test_a_persons_contact_gets_our_number_and_nothing_else(world: World) -> None:
     theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com", FirstName="A.")
     world.mirror.sweep(Kind.CONTACT)
