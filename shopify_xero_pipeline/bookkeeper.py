@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
+from shopify_xero_pipeline import pending
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
@@ -31,6 +32,7 @@ from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.connections import BooksProblem, Connections
+from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
@@ -41,6 +43,7 @@ FRESH = timedelta(minutes=10)
 DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
+PENDING_MONEY = "pending money"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -74,10 +77,30 @@ class Bookkeeper(Connections):
         known = [order.forgetting(redacted) for order in (*opening, *found)]
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
 
-    def changed_days(self, since: datetime) -> list[tuple[date, ChangedOrder]]:
-        """Return each order changed since an instant with its day; orders from before the start date are with that."""
-        found = self.reader.changed_orders(since)
-        return [(self._day(max(order.processed_at, self._start)), order) for order in found]
+    def day_of(self, order: ChangedOrder) -> date:
+        """Return the day an order belongs to; those from before the start date are with that."""
+        return self._day(max(order.processed_at, self._start))
+
+    def days(self) -> list[date]:
+        """Return the days of the books, from the start date to the one in progress."""
+        start = self.policy.start_date
+        return [start + timedelta(days=n) for n in range((self.today() - start).days + 1)]
+
+    def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
+        """Return when each day was last compared; days that never were are left out."""
+        found = {day: self.store.recall(f"reconciliation {day}") for day in days}
+        return {day: known[1] for day, known in found.items() if known is not None}
+
+    def pending_money(self) -> dict[str, list[str]]:
+        """Return the transactions that were pending when their day was last compared, by order; digits of their ids."""
+        months = {f"{day:%Y-%m}" for day in self.days()}
+        return {
+            order: some for month in months for kept in self._pending(month).values() for order, some in kept.items()
+        }
+
+    def _pending(self, month: str) -> pending.Noted:
+        known = self.store.recall(f"{PENDING_MONEY} {month}")
+        return pending.read(known[0]) if known is not None else {}
 
     def plan_contacts(
         self, customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]]
@@ -132,7 +155,7 @@ class Bookkeeper(Connections):
     ) -> dict[date, list[LoadResult]]:
         """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
-        self.organisation()
+        self.organisation(NOW if self.sign_in_begun() is not None else None)  # a call finishes it
         loader = Loader(self.xero_client, self.store, self._clock, self._rng)
         loaded = loader.load(change_sets, run_id, patient=patient)
         if loaded.calls:
@@ -156,7 +179,19 @@ class Bookkeeper(Connections):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
             days.append(reconcile(day, books, evidence, moved, chart))
             self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
+        self._note_pending(orders)
         return days
+
+    def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
+        """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
+
+        The pool lets one run at a time do so.
+        """
+        for month in sorted({f"{day:%Y-%m}" for day in orders}):
+            known = self._pending(month)
+            found = pending.noted(known, {day: some for day, some in orders.items() if f"{day:%Y-%m}" == month})
+            if found != known:
+                self.store.remember(f"{PENDING_MONEY} {month}", pending.text(found))
 
     def reconciled(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
@@ -181,6 +216,10 @@ class Bookkeeper(Connections):
         shown = [row for kind in kinds for row in self.store.mirror(kind) if f'"{code}"' in row.payload]
         mapped = {xero_id for kind in kinds for xero_id in self.store.owners(kind, [row.xero_id for row in shown])}
         return LiabilityAccount(code, shown, mapped, base_currency)
+
+    def budget(self) -> DayBudget:
+        """Return what is left of Xero's day."""
+        return day_budget(self.store)
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""

@@ -141,22 +141,40 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
 
 @main.command()
 @days_options
+@click.option("--at-once", is_flag=True, help="Start without planning first what a range of days will take.")
 @JSON
 @told
-def sync(day: datetime | None, first: datetime | None, last: datetime | None, json_file: Path | None) -> None:
-    """Bring Xero up to date for a day or a range of days."""
+def sync(
+    day: datetime | None, first: datetime | None, last: datetime | None, at_once: bool, json_file: Path | None
+) -> None:
+    """Bring Xero up to date for a day or a range of days.
+
+    A range is planned first, and what it will take of Xero's calls is shown before anything is written.
+    """
     from shopify_xero_pipeline import runs, terminal
 
+    planned: dict[str, object] = {}
     with connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
         runner, days = runs.Runner(bookkeeper, instance, storage), chosen(bookkeeper, day, first, last)
+        if day is None and not at_once:
+            with terminal.progress("planning", len(days)) as bar:
+                forecast, failures = runner.forecast(days, functools.partial(terminal.advance, bar))
+            if failures:
+                terminal.failures(failures)
+                terminal.write_json(json_file, runs.Report(failures=failures).summary())
+                sys.exit(1)
+            budget = bookkeeper.budget()
+            terminal.forecast(forecast, budget)
+            planned = {"planned": forecast.summary(budget)}
         with terminal.progress("syncing", len(days)) as bar:
             report = runner.sync(days, functools.partial(terminal.advance, bar))
         terminal.failures(report.failures)
+        terminal.left_for_later(report.left)
         if report.days:
             terminal.days(report.days)
             terminal.attention(report.days)
             terminal.verdict(report)
-    terminal.write_json(json_file, report.summary())
+    terminal.write_json(json_file, {**report.summary(), **planned})
     sys.exit(0 if report.succeeded else 1)
 
 

@@ -7,7 +7,7 @@ Made on first use, so that a wrong setting is told by the step that needs it. Wh
 import hashlib
 import random
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -192,6 +192,11 @@ class Connections:
         kept = self._tokens.look()
         return None if kept is None else kept.warning(self._clock.now())
 
+    def sign_in_begun(self) -> datetime | None:
+        """Return when a renewal of the sign-in was begun whose outcome is not known; None if there is none."""
+        kept = self._tokens.look()
+        return None if kept is None or kept.refused else kept.refresh_started_at
+
     @cached_property
     def _tokens(self) -> TokenSets:
         """The sign-in by consent of the app that the settings name, whether there is one or not."""
@@ -240,6 +245,10 @@ class Connections:
         missing = self._settings.missing()
         if missing:
             raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
+
+    def now(self) -> datetime:
+        """Return the present instant, in UTC."""
+        return self._clock.now()
 
     def today(self) -> date:
         """Return the shop's present day."""

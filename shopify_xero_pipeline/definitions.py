@@ -22,7 +22,7 @@ from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
 from shopify_xero_pipeline.defs.schedules import schedules
-from shopify_xero_pipeline.defs.sensors import dead_runs
+from shopify_xero_pipeline.defs.sensors import sensors
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -34,7 +34,7 @@ def build_definitions(
     Args:
         policy: decides the days (start date) and the zone of partitions and schedules.
         resources: replaces `bookkeeper` and `io_manager`, for tests and the demo.
-        automation: whether schedules start running by themselves.
+        automation: whether the schedules and the sensors that ask for days start running by themselves.
     """
     with warnings.catch_warnings():
         # Ranges in one run are beta, checks by day a preview; both are measured and pinned (docs/architecture.md).
@@ -55,8 +55,8 @@ def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automati
         ],
         asset_checks=[mapping_intact],
         jobs=[SYNC, PLAN, MAPPING_CHECKS],
-        schedules=schedules(zone=policy.time_zone, start=policy.start_date, running=automation),
-        sensors=[dead_runs],
+        schedules=schedules(zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation),
+        sensors=sensors(zone=policy.time_zone, partitions=partitions, running=automation),
         resources={"bookkeeper": bookkeeper_resource, "io_manager": json_storage, **resources},
         executor=dg.in_process_executor,
     )

@@ -32,6 +32,7 @@ from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
+from shopify_xero_pipeline.quota import Forecast
 from shopify_xero_pipeline.settings import LOCAL
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,19 +57,23 @@ class RunRefused(BooksProblem):
 
 @dataclass
 class Report:
-    """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`."""
+    """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
+
+    `left` are the days that were not begun, because Xero's calls of the day are used up.
+    """
 
     days: list[DayReconciliation] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
     shopify_calls: int = 0
     xero_calls: int = 0
+    left: list[date] = field(default_factory=list)
 
     @property
     def succeeded(self) -> bool:
-        """Whether every step ran, every record is in Xero and the books agree."""
+        """Whether every step ran, every record is in Xero, the books agree, and no day was left for later."""
         sound = all(not (day.unequal or day.unaccounted or day.count("failed")) for day in self.days)
-        return sound and not self.failures
+        return sound and not self.failures and not self.left
 
     def summary(self) -> dict[str, object]:
         """Return the figures under the names that `--json` promises; money as text."""
@@ -86,6 +91,7 @@ class Report:
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),
             "failures": self.failures,
+            "days_left_for_later": [str(day) for day in self.left],
         }
 
 
@@ -130,10 +136,14 @@ class Runner:
         bookkeeper: does the work; its connections and counters are the caller's.
         instance: where the runs are recorded.
         storage: where assets are stored.
+
+    Attributes:
+        left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
     """
 
     def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
         self.bookkeeper = bookkeeper
+        self.left: list[date] = []
         self._instance = instance
         self._storage = storage
 
@@ -141,6 +151,8 @@ class Runner:
         self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False
     ) -> list[str]:
         """Run a job for days, chunk by chunk, and return the messages of failed steps.
+
+        A sync ends with the chunk in which Xero's calls of the day were used up.
 
         Args:
             job: `sync` or `plan`.
@@ -154,8 +166,12 @@ class Runner:
         """
         self.bookkeeper.check_settings()
         failures: list[str] = []
-        for first, last in as_ranges(days):
+        self.left = []
+        for number, (first, last) in enumerate(as_ranges(days)):
             if job == "sync":
+                if number and self.bookkeeper.budget().is_spent:
+                    self.left = [day for day in sorted(set(days)) if day >= first]
+                    break
                 self._refuse_if_busy()
             failures += self._run(job, first, last, {PATIENT: "yes"} if patient else {})
             if any(INTERRUPTED in failure for failure in failures):
@@ -169,13 +185,27 @@ class Runner:
         started, before = time.monotonic(), self.bookkeeper.calls
         failures = self.run("sync", days, on_chunk, patient=patient)
         after = self.bookkeeper.calls
+        done = [day for day in days if day not in self.left]
         return Report(
-            days=[] if failures else self.bookkeeper.reconciled(days),
+            days=[] if failures else self.bookkeeper.reconciled(done),
+            left=self.left,
             failures=failures,
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
         )
+
+    def forecast(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> tuple[Forecast, list[str]]:
+        """Plan days, and return what syncing them will take and the messages of failed steps; see `run`."""
+        forecast, began = Forecast(), time.monotonic()
+
+        def planned(first: date, last: date) -> None:
+            forecast.add(self.plans(day for day in days if first <= day <= last))
+            forecast.seconds = time.monotonic() - began
+            if on_chunk is not None:
+                on_chunk(first, last)
+
+        return forecast, self.run("plan", days, planned)
 
     def plans(self, days: Iterable[date]) -> list[ChangeSet]:
         """Return the plans last made for days, in the order in which they would be carried out."""

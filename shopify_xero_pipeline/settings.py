@@ -45,8 +45,15 @@ class Settings:
     keep_payloads_days: int = 30
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> "Settings":
+    def from_environment(
+        cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env"), *, automation: str = "off"
+    ) -> "Settings":
         """Read the settings; the environment wins over `.env`.
+
+        Args:
+            environ: the environment.
+            dotenv: the file with what the environment does not say; None for none.
+            automation: what AUTOMATION is where neither says.
 
         Raises:
             SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`, or
@@ -79,7 +86,7 @@ class Settings:
             state_witness=_folder(text("STATE_WITNESS"), text("STATE_URL"), local),
             asset_storage=text("ASSET_STORAGE", str(local / "assets")),
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
-            automation=_switch("AUTOMATION", text("AUTOMATION", "off")),
+            automation=_switch("AUTOMATION", text("AUTOMATION", automation)),
             keep_payloads_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
         )
 

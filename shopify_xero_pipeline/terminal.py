@@ -20,6 +20,7 @@ from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
+from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.state.invariants import Finding
@@ -200,6 +201,32 @@ def failures(found: Iterable[str]) -> None:
     """Print why steps failed, to standard error."""
     for failure in found:
         click.echo(f"failed: {failure}", err=True)
+
+
+def forecast(found: Forecast, budget: DayBudget) -> None:
+    """Print what a backfill will take before it starts."""
+    days = found.days_of_quota(budget)
+    left = "" if budget.left is None else f", of which {budget.left} are left today"
+    console.print(
+        f"{found.records} records to write in {found.ranges} runs: {found.calls} calls to Xero "
+        f"({found.writes} to write, {found.reads} to read), at least {found.minutes} minutes",
+        soft_wrap=True,
+    )
+    console.print(
+        f"Xero allows {budget.size} calls a day{left}; {budget.reserve} are kept for reading back: "
+        f"{'all of it fits into today' if days == 1 else f'it takes {days} days'}",
+        soft_wrap=True,
+    )
+
+
+def left_for_later(days: Sequence[date]) -> None:
+    """Print which days were not begun, and what becomes of them."""
+    if days:
+        console.print(
+            f"[yellow]Xero's calls of today are used up: {len(days)} days, {_days_of(days)}, were not begun.[/] They "
+            "are synced by themselves where automation is on; otherwise sync them again once Xero's day has turned.",
+            soft_wrap=True,
+        )
 
 
 def verdict(report: Report) -> None:

@@ -22,11 +22,11 @@ def run(port: int, sandbox_port: int) -> int:
     Raises:
         SettingsError: some credentials are given and others are missing.
     """
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment(os.environ, automation="on")
     alone = not settings.any_given
     if not alone and settings.missing():
         raise SettingsError(" ".join(settings.missing()))
-    environ = {**os.environ, "AUTOMATION": os.environ.get("AUTOMATION", "on")}
+    environ = {**os.environ, "AUTOMATION": "on" if settings.automation else "off"}
     commands = [[sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]]
     if alone:
         address = f"http://127.0.0.1:{sandbox_port}"

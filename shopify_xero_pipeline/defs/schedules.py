@@ -3,19 +3,21 @@
 Only the choice of days belongs here, as pure functions of the tick and of what is already done.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs.assets.reconciliation import KEY
-from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PATIENT, SYNC
-from shopify_xero_pipeline.defs.partitions import as_ranges, days_between, range_tags
+from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, SYNC
+from shopify_xero_pipeline.defs.partitions import LONGEST, days_between
+from shopify_xero_pipeline.defs.requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
+from shopify_xero_pipeline.defs.resources import told_to_people
 
-SOON = {"dagster/priority": "10"}
-EARLY = 3
+EARLY, MORNING = 3, 5
+LOOKED_BACK = timedelta(days=LONGEST)
 
 
 def hourly_days(tick: datetime) -> list[date]:
@@ -31,36 +33,49 @@ def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished
     return sorted(day for day in {yesterday, *never, *unfinished} if day >= start)
 
 
-def requests(days: Sequence[date], tick: datetime, tags: dict[str, str]) -> Iterator[dg.RunRequest]:
-    """Yield a run for each range of days."""
-    for first, last in as_ranges(days):
-        tagged = {**range_tags(first, last), PATIENT: "yes", **tags}
-        yield dg.RunRequest(run_key=f"{first}..{last}@{tick.isoformat()}", tags=tagged)
+def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) -> list[date]:
+    """Return the days of the last month that ended without being synced since, once the night is over.
+
+    That is what a machine that was off at night has missed; while one was up, nothing.
+    """
+    if tick.hour < MORNING:
+        return []
+    ended = days_between(max(start, tick.date() - LOOKED_BACK), tick.date() - timedelta(days=1))
+    return [day for day in ended if day not in compared or compared[day] < _end_of(day, tick)]
+
+
+def _end_of(day: date, tick: datetime) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), tick.tzinfo)
 
 
 def schedules(
-    *,
-    zone: str,
-    start: date,
-    running: bool,
+    *, zone: str, start: date, partitions: dg.PartitionsDefinition[str], running: bool
 ) -> list[dg.ScheduleDefinition]:
     """Return the hourly and nightly schedules and the nightly check of the mapping; they run only if asked to."""
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(job=SYNC, cron_schedule="10 * * * *", execution_timezone=zone, default_status=status)
-    def hourly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        """Sync today; before three in the morning also yesterday."""
+    def hourly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
+        """Sync today, before three in the morning also yesterday, after five the days that the night has missed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
-        yield from requests([day for day in hourly_days(tick) if day >= start], tick, SOON)
+        days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING)
+        with told_to_people():
+            missed = missed_days(tick, start, bookkeeper.compared_at(bookkeeper.days()[-LONGEST - 2 :]))
+        if missed:
+            days |= {*missed} - days_of_runs(context.instance, UNDER_WAY)
+        return requests(days, _at(tick))
 
     @dg.schedule(job=SYNC, cron_schedule="30 4 * * *", execution_timezone=zone, default_status=status)
-    def nightly(
-        context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
-    ) -> Iterator[dg.RunRequest]:
-        """Sync yesterday, every day never synced, and every day with work left."""
+    def nightly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
+        """Sync yesterday, every day never synced, every day with work left and every day whose last run failed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
-        done = {date.fromisoformat(key) for key in context.instance.get_materialized_partitions(KEY)}
-        yield from requests(nightly_days(tick, start, done, bookkeeper.unfinished_days()), tick, {})
+        instance = context.instance
+        done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(KEY)}
+        with told_to_people():
+            left = bookkeeper.unfinished_days() | failed_days(instance, partitions, bookkeeper.days())
+        wanted, yesterday = nightly_days(tick, start, done, left), tick.date() - timedelta(days=1)
+        busy = (days_of_runs(instance, UNDER_WAY) - {yesterday}) | days_of_runs(instance, WAITING)
+        return requests(set(wanted) - busy, _at(tick), {})
 
     mapping = dg.ScheduleDefinition(
         name="nightly_mapping_checks",
@@ -70,3 +85,8 @@ def schedules(
         default_status=status,
     )
     return [hourly, nightly, mapping]
+
+
+def _at(tick: datetime) -> Callable[[date, date], str]:
+    """Return what a schedule's run keys say besides the days: the tick, with its offset, as an hour may come twice."""
+    return lambda *_: f"@{tick.isoformat()}"

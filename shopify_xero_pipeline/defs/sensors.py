@@ -1,8 +1,26 @@
-"""What is looked after between the schedules: runs whose process died. It calls neither Shopify nor Xero."""
+"""What is looked after between the schedules: changed orders, work left over, and runs whose process died.
+
+Each tick asks for days and does nothing about them. What is news stands in `lookout.py`, what is left to do in
+`unfinished.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.defs.jobs import SYNC
 from shopify_xero_pipeline.defs.liveness import end_dead_runs
+from shopify_xero_pipeline.defs.requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
+from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.schedules import hourly_days
+from shopify_xero_pipeline.lookout import Lookout, Sighting
+from shopify_xero_pipeline.unfinished import Reason, Tries, chosen, reasons
+
+OFTEN, SELDOM = 30, 60
 
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -10,3 +28,83 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."""
     ended = end_dead_runs(context.instance)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run under way has its process")
+
+
+def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: bool) -> list[dg.SensorDefinition]:
+    """Return the sensors; those that ask for days run only if asked to."""
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(job=SYNC, minimum_interval_seconds=OFTEN, default_status=status)
+    def changed_orders(
+        context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
+    ) -> dg.SensorResult:
+        """Sync the day of every order that was edited, refunded, cancelled or paid since, within two minutes.
+
+        The days the hourly schedule asks for anyway are left to it.
+        """
+        with told_to_people():
+            found = Lookout(bookkeeper).look(context.cursor)
+            at_hand = hourly_days(bookkeeper.now().astimezone(ZoneInfo(zone)))
+        late = [one for one in found.changes if one.day not in at_hand]
+        waiting = days_of_runs(context.instance, WAITING) if late else set()
+        news = [one for one in late if one.day not in waiting]
+
+        def key(first: date, last: date) -> str:
+            these = [one for one in news if first <= one.day <= last]
+            return f":{max(one.at for one in these):%Y-%m-%dT%H:%M:%SZ} {_short(one.name for one in these)}"
+
+        asked = requests([one.day for one in news], key)
+        return _answer(asked, found.cursor, _seen(found, len(late), len(news)))
+
+    @dg.sensor(job=SYNC, minimum_interval_seconds=SELDOM, default_status=status)
+    def unfinished_writes(
+        context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
+    ) -> dg.SensorResult:
+        """Sync the days with work left that may succeed by itself, once it is due.
+
+        That is: writes that were never sent or whose outcome is unclear, failures worth another try, days whose run
+        failed, a renewal of the sign-in that was not finished.
+        """
+        with told_to_people():
+            budget, days, now = bookkeeper.budget(), bookkeeper.days(), bookkeeper.now()
+            if budget.held_until is not None:
+                return dg.SensorResult(skip_reason=f"Xero takes no calls before {budget.held_until:%Y-%m-%d %H:%M} UTC")
+            left = reasons(bookkeeper, failed_days(context.instance, partitions, days))
+        busy = days_of_runs(context.instance, UNDER_WAY)
+        tried, tries = chosen(left, Tries.read(context.cursor), now, busy=busy, budget_is_low=budget.is_low)
+
+        def key(first: date, last: date) -> str:
+            return f":{_short(f'{day} {tries.root[day]}' for day in tried if first <= day <= last)}"
+
+        return _answer(requests(tried, key), tries.model_dump_json(), _said(left, tries))
+
+    return [changed_orders, unfinished_writes, dead_runs]
+
+
+def _answer(asked: list[dg.RunRequest], cursor: str | None, otherwise: str) -> dg.SensorResult:
+    if asked:
+        return dg.SensorResult(run_requests=asked, cursor=cursor)
+    return dg.SensorResult(skip_reason=otherwise, cursor=cursor)
+
+
+def _seen(found: Sighting, late: int, news: int) -> str:
+    """Say why no day is asked for."""
+    if found.cursor is None:
+        return "no day was synced yet, so none can have changed since"
+    if not found.changes:
+        return "no order has changed"
+    hourly, waiting = len(found.changes) - late, late - news
+    return f"{len(found.changes)} orders changed: {hourly} of days synced every hour, {waiting} of days whose run waits"
+
+
+def _said(left: Mapping[date, Reason], tries: Tries) -> str:
+    """Say what is left and when the first of it is tried again."""
+    if not left:
+        return "nothing is left to do"
+    first = min(left, key=lambda day: tries.root[day].next)
+    return f"work is left on {len(left)} days; {first} is next: {left[first].why}"
+
+
+def _short(names: Iterable[str]) -> str:
+    """Return a short name for all of these, the same for the same ones."""
+    return sha256("\n".join(sorted(names)).encode()).hexdigest()[:8]

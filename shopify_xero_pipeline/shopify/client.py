@@ -5,9 +5,11 @@ what is tried again in `retry.py`, what to ask in `reader.py`.
 """
 
 import logging
+import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
@@ -20,6 +22,7 @@ from shopify_xero_pipeline.shopify.errors import (
     AuthenticationFailed,
     ShopifyUnavailable,
     ShopifyUnreachable,
+    Throttled,
     TokenRefused,
 )
 from shopify_xero_pipeline.shopify.retry import retrying
@@ -28,6 +31,9 @@ from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
 logger = logging.getLogger(__name__)
 
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=10.0)
+_HURRIED = 4.0
+"""Seconds any part of a call may take while time is short."""
+
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
 
 
@@ -64,7 +70,8 @@ class ShopifyClient:
         self._graphql = f"{address}/admin/api/{API_VERSION}/graphql.json"
         self._tokens_at = f"{address}/admin/oauth/access_token"
         self._clock = clock
-        self._retrying = retrying(clock, rng or random.Random())  # noqa: S311 - jitter, not a secret
+        self._until: float | None = None
+        self._retrying = retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
         self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
         self._tokens = TokenKeeper(credentials, self._request_token, clock)
         self._bucket = Bucket()
@@ -79,6 +86,22 @@ class ShopifyClient:
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Spend at most about so many seconds on all that is asked meanwhile.
+
+        A pause that does not fit is not taken, the call fails instead; no call is begun once they are over.
+        """
+        self._until = self._clock.elapsed() + seconds
+        try:
+            yield
+        finally:
+            self._until = None
+
+    def seconds_left(self) -> float:
+        """Return how many seconds are left of those given by `within`; infinity where nothing is short."""
+        return math.inf if self._until is None else self._until - self._clock.elapsed()
 
     def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the `data` of one answered operation, decimals exact.
@@ -109,6 +132,8 @@ class ShopifyClient:
         token = self._tokens.token()
         pause = self._bucket.wait_before(document, self._clock.now())
         if pause > 0:
+            if pause >= self.seconds_left():
+                raise Throttled(f"{self._shop}'s rate limit is used up for now. Ask again later.", retry_after=pause)
             self._clock.sleep(pause)
         body = {"query": document, "variables": dict(variables)}
         response = self._post(self._graphql, json=body, headers={"X-Shopify-Access-Token": token})
@@ -131,9 +156,10 @@ class ShopifyClient:
         return json_object(response, self._clock.now())
 
     def _post(self, url: str, **content: Any) -> httpx.Response:
+        timeout = self._timeout()
         self.calls += 1
         try:
-            return self._http.post(url, **content)
+            return self._http.post(url, timeout=timeout, **content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
             error: ShopifyUnavailable = ShopifyUnreachable(
                 f"{self._shop} could not be reached ({type(failure).__name__}). Check the network and try again."
@@ -144,6 +170,12 @@ class ShopifyClient:
             )
         # Raised outside the handlers: what httpx raises holds the request, and that holds the token.
         raise error
+
+    def _timeout(self) -> httpx.Timeout:
+        left = self.seconds_left()
+        if left <= 0:
+            raise ShopifyUnavailable(f"{self._shop} took too long to answer. It is asked again later.")
+        return _TIMEOUT if left == math.inf else httpx.Timeout(min(_HURRIED, left))
 
 
 def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailed:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShape
-from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, Product, Shop, ShopifyModel
+from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, ShopifyModel
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
 Model = TypeVar("Model", bound=ShopifyModel)
@@ -30,8 +30,7 @@ def order_of(node: Json) -> Order:
         for sale in agreement["sales"]:
             sale["lineItemId"] = _id(sale.get("lineItem"))
             sale["title"] = _title(sale)
-    for transaction in order["transactions"]:
-        transaction["parentId"] = _id(transaction.get("parentTransaction"))
+    _name_parents(order)
     for refund in order["refunds"]:
         refund["transactionIds"] = [transaction["id"] for transaction in refund["transactions"]]
         for line in refund["refundLineItems"]:
@@ -54,6 +53,13 @@ def changed_order_of(node: Json) -> ChangedOrder:
     return _model(ChangedOrder, node)
 
 
+def order_money_of(node: Json) -> OrderMoney:
+    """Return how the money of an order stands."""
+    order = _plain(node)
+    _name_parents(order)
+    return _model(OrderMoney, order)
+
+
 def shop_of(node: Json) -> Shop:
     """Return the shop."""
     return _model(Shop, node)
@@ -66,6 +72,11 @@ def _plain(value: Any) -> Any:
             return [_plain(node) for node in nodes_of(value)]
         return {key: _plain(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _name_parents(order: Json) -> None:
+    for transaction in order["transactions"]:
+        transaction["parentId"] = _id(transaction.get("parentTransaction"))
 
 
 def _id(reference: Mapping[str, Any] | None) -> str | None:

@@ -311,6 +311,19 @@ class ChangedOrder(Node):
     updated_at: datetime
 
 
+class Attempt(Node):
+    """A transaction by its status alone: enough to see whether money that was pending has come to rest."""
+
+    status: str
+    parent_id: str | None = None
+
+
+class OrderMoney(ChangedOrder):
+    """How an order's money stands, read from the record itself and not from the search index."""
+
+    transactions: tuple[Attempt, ...] = ()
+
+
 class Variant(Node):
     """A product variant. `price` is in the shop's currency."""
 

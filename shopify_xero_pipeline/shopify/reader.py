@@ -10,12 +10,19 @@ from functools import partial
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.completion import RecordChangedError, complete_order, complete_product
-from shopify_xero_pipeline.shopify.convert import changed_order_of, customer_of, order_of, product_of, shop_of
+from shopify_xero_pipeline.shopify.convert import (
+    changed_order_of,
+    customer_of,
+    order_money_of,
+    order_of,
+    product_of,
+    shop_of,
+)
 from shopify_xero_pipeline.shopify.documents import document
 from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead
-from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, Product, Shop, legacy_id
-from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize
-from shopify_xero_pipeline.shopify.search import Listing, WindowSearch
+from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
+from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
+from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, present
 
 VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
 """How far back `read_orders` alone sees (Shopify fact sheet 1.5)."""
@@ -107,6 +114,49 @@ class ShopifyReader:
         self._require_sight_of(since)
         changed = [changed_order_of(node) for node in self._search.read(_CHANGED, since, None)]
         return sorted(changed, key=lambda order: (order.updated_at, order.id))
+
+    def changed_page(self, since: datetime, after: str | None = None) -> tuple[list[ChangedOrder], str | None]:
+        """Return one page of the orders changed at `since` or later, by the index's time of change.
+
+        An order may have changed again since the index saw it, and the index lags: whoever comes back begins with an
+        overlap.
+
+        Args:
+            since: Aware instant; the list begins there.
+            after: Where the page begins, as the page before said; None for the first one.
+
+        Returns:
+            The orders, and where the next page begins; None after the last one.
+
+        Raises:
+            AccessDenied: a scope is missing.
+            QueryRefused: among others, `after` is no longer accepted.
+            ShopifyError: Shopify could not be read.
+        """
+        self._require("read_orders")
+        self._require_sight_of(since)
+        asked = {"query": (text := _CHANGED.text(since, None)), "window": text}
+        _, page = next(self._pager.pages("ChangedOrders", asked, lambda answer: present(answer, _CHANGED.root), after))
+        follows = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
+        changed = [changed_order_of(node) for node in nodes_of(page)]
+        return [order for order in changed if order.updated_at >= since], follows
+
+    def money_of(self, ids: Iterable[str]) -> list[OrderMoney]:
+        """Return how the money of orders stands, by the digits of their ids; those not to be seen are left out.
+
+        Raises:
+            AccessDenied: a scope is missing.
+            ShopifyError: Shopify could not be read.
+        """
+        self._require("read_orders")
+        nodes = self._nodes("MoneyOfOrders", [f"gid://shopify/Order/{legacy_id(i)}" for i in ids])
+        return [order_money_of(node) for node in nodes]
+
+    def sees_since(self) -> datetime | None:
+        """Return the instant before which Shopify hides orders from this app; None if it sees them all."""
+        if self._may("read_all_orders"):
+            return None
+        return self._clock.now() - VISIBLE_WITHOUT_ALL_ORDERS + timedelta(minutes=1)
 
     def customers(self, start: datetime, end: datetime) -> list[Customer]:
         """Return the customers whose last change lies in the window, by the time of change.

@@ -5,6 +5,7 @@ Every request this room sends only reads, so sending it again is always safe; th
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
@@ -24,11 +25,17 @@ LONGEST_OBEYED_WAIT = 300.0
 """Seconds; a server that asks for more than this is answered by giving up, so that a run cannot hang on it."""
 
 
-def retrying(clock: Clock, rng: random.Random) -> Retrying:
-    """Return the policy: call it with what to do and its arguments; the last error comes out as it is."""
+def retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]) -> Retrying:
+    """Return the policy: call it with what to do and its arguments; the last error comes out as it is.
+
+    Args:
+        clock: what waits.
+        rng: where jitter comes from.
+        seconds_left: how many seconds there are; a pause that does not fit is not taken.
+    """
     return Retrying(
         retry=retry_if_exception(lambda error: tries(error) > 1),
-        stop=_enough,
+        stop=lambda state: _enough(state) or state.upcoming_sleep >= seconds_left(),
         wait=_Pause(rng),
         sleep=clock.sleep,
         reraise=True,

@@ -136,9 +136,9 @@ class WindowSearch:
         """Add the nodes of one list; return the count, and the instant to resume from if the list was left early."""
         counted, rows = 0, 0
         for data, connection in self._pager.pages(
-            listing.operation, variables, lambda answer: _present(answer, listing.root)
+            listing.operation, variables, lambda answer: present(answer, listing.root)
         ):
-            counted = int(_present(data, f"{listing.root}Count")["count"])
+            counted = int(present(data, f"{listing.root}Count")["count"])
             nodes = nodes_of(connection)
             found.update({node["id"]: node for node in nodes})
             rows += len(nodes)
@@ -148,7 +148,7 @@ class WindowSearch:
         return counted, None
 
 
-def _present(data: Mapping[str, Any], name: str) -> Json:
+def present(data: Mapping[str, Any], name: str) -> Json:
     """Return an object of the answer that must be there."""
     value = data[name]
     if value is None:

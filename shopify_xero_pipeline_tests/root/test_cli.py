@@ -25,7 +25,7 @@ from shopify_xero_pipeline_tests.stage import Stage, at, staged
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
     "days", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments", "difference",
-    "duplicates", "lost", "xero_calls", "shopify_calls", "seconds", "failures",
+    "duplicates", "lost", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later",
 }  # fmt: skip
 
 
@@ -99,6 +99,24 @@ def test_a_day_is_planned_synced_and_shown(stage: Stage, tmp_path: Path) -> None
     assert [day["day"] for day in found["days"]] == ["2026-09-21"]
     assert (found["failed_records"], found["unfinished_days"]) == ([], [])
     assert "days with work left      none" in status.stderr
+
+
+@pytest.mark.campaign
+def test_what_a_range_will_take_is_told_before_anything_is_written(stage: Stage) -> None:
+    result = invoke("sync", "--from", "2026-09-21", "--to", "2026-09-21", "--json", "-")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    planned = told["planned"]
+    assert set(told) == SYNC_KEYS | {"planned"}
+    assert planned["xero_calls"] == planned["xero_write_calls"] + planned["xero_read_calls"]
+    assert (planned["runs"], planned["xero_read_calls"], planned["days_of_quota"]) == (1, 3, 1)
+    assert abs(planned["xero_calls"] - told["xero_calls"]) <= 1
+    before, after = result.stderr.index("calls to Xero ("), result.stderr.index("the books agree")
+    assert before < after
+    assert "all of it fits into today" in result.stderr
+    again = invoke("sync", "--from", "2026-09-21", "--to", "2026-09-21", "--at-once")
+    assert again.exit_code == 0
+    assert "calls to Xero (" not in again.stdout
 
 
 @pytest.mark.campaign

@@ -189,6 +189,7 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
         "shopify_calls": 3,
         "seconds": 1.3,
         "failures": [],
+        "days_left_for_later": [],
     }
     assert not report.succeeded
 
@@ -207,3 +208,4 @@ def test_a_report_succeeds_if_every_order_is_in_xero_or_says_why_not(row: object
     day = DayReconciliation.model_validate({"day": FIRST, "rows": [row]})
     assert Report(days=[day]).succeeded is succeeded
     assert not Report(days=[day], failures=["a step failed"]).succeeded
+    assert not Report(days=[day], left=[FIRST]).succeeded

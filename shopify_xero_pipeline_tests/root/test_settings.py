@@ -119,6 +119,19 @@ def test_every_way_to_name_this_machine_will_do(address: str) -> None:
     assert settings(SHOPIFY_BASE_URL=address).shopify_base_url == address
 
 
+def test_automation_is_what_the_caller_says_only_where_neither_environment_nor_file_does(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    for text, environ, automation in (
+        ("", {}, True),
+        ("AUTOMATION=off", {}, False),
+        ("AUTOMATION=off", {"AUTOMATION": "on"}, True),
+        ("AUTOMATION=on", {"AUTOMATION": "off"}, False),
+        ("AUTOMATION=", {}, True),
+    ):
+        file.write_text(text)
+        assert Settings.from_environment(environ, file, automation="on").automation is automation
+
+
 def test_automation_is_on_or_off() -> None:
     assert settings(AUTOMATION="ON").automation
     assert not settings(AUTOMATION="off").automation

@@ -1,7 +1,7 @@
 """What is printed: every order and record that needs a look, with its reason, and nothing crashes on nothing."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.movements import Broken, Side
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import Identity, Statement, StatementLine
+from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row, sync_error
@@ -233,3 +234,23 @@ def test_the_bar_counts_days_by_chunk() -> None:
     with terminal.progress("syncing", 5) as bar:
         terminal.advance(bar, DAY, DAY + timedelta(days=2))
         assert (bar.tasks[0].completed, bar.tasks[0].total) == (3, 5)
+
+
+def test_a_backfill_of_several_days_of_quota_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.forecast(
+        Forecast(writes=6_000, reads=30, records=250_000, ranges=10, seconds=120.0),
+        DayBudget(left=4_900, size=5_000, fresh=True, held_until=None),
+    )
+    said = capsys.readouterr().out
+    assert "250000 records to write in 10 runs: 6030 calls to Xero (6000 to write, 30 to read)" in said
+    assert "at least 103 minutes" in said
+    assert "5000 calls a day, of which 4900 are left today; 500 are kept for reading back: it takes 2 days" in said
+
+
+def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.left_for_later([])
+    assert capsys.readouterr().out == ""
+    terminal.left_for_later([date(2026, 9, 21), date(2026, 9, 22), date(2026, 10, 1)])
+    said = capsys.readouterr().out
+    assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not begun" in said
+    assert "sync them again once Xero's day has turned" in said

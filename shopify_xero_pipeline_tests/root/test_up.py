@@ -113,6 +113,12 @@ def test_with_credentials_no_sandbox_is_started(ran: list[Any], monkeypatch: pyt
     assert dagster.env["AUTOMATION"] == "off"
 
 
+def test_automation_that_the_env_file_turns_off_stays_off(ran: list[Any], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("AUTOMATION=off\n")
+    up.run(3000, 8765)
+    assert Recorded.started[-1].env["AUTOMATION"] == "off"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
