@@ -209,12 +209,15 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         terminal.attention(found)
         terminal.errors(failed)
         terminal.facts({"days with work left": ", ".join(map(str, unfinished)) or "none"})
+        if asked := bookkeeper.store.hints.requests():
+            terminal.requests(asked)
         if warning := bookkeeper.sign_in_warning():
             terminal.facts({"sign-in to Xero": warning})
     content = {
         "days": [day.model_dump(mode="json") for day in found],
         "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in failed],
         "unfinished_days": [str(day) for day in unfinished],
+        "requests": [one.model_dump(mode="json") for one in asked],
     }
     terminal.write_json(json_file, content)
     sys.exit(1 if failed or unfinished else 0)
@@ -421,6 +424,47 @@ def up(port: int, sandbox_port: int) -> None:
     from shopify_xero_pipeline.up import run
 
     sys.exit(run(port, sandbox_port))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: SERVE_PORT, 8770; 0 takes a free one.")
+@told
+def serve(host: str, port: int | None) -> None:
+    """Serve /health, /metrics and the webhooks of both sides until told to stop."""
+    from shopify_xero_pipeline import runs
+    from shopify_xero_pipeline.service import command, heartbeat
+
+    def ready(address: str) -> None:
+        click.echo(f"/health, /metrics and /webhooks on {address} (end with Ctrl-C)")
+
+    settings, clock = Settings.from_environment(os.environ), SystemClock()
+    with runs.dagster_instance() as instance:
+        daemon = heartbeat.daemon(instance, clock)
+        command.run(settings, daemon, clock, host, settings.serve_port if port is None else port, ready)
+
+
+@main.command()
+@click.option("--done", "done", help="The id of a request that was seen to.")
+@JSON
+@told
+def requests(done: str | None, json_file: Path | None) -> None:
+    """List what people asked about their data by way of Shopify; exit code 1 while something is open.
+
+    `shopify-xero redact --customer ID` sees to customers/redact; the others are noted as done with --done ID.
+    """
+    from shopify_xero_pipeline import terminal
+
+    with connected() as (bookkeeper, _):
+        hints = bookkeeper.store.hints
+        chosen = [one for one in hints.requests() if one.id.startswith(done)] if done else []
+        if done and len(chosen) != 1:
+            raise click.UsageError("--done takes the id of one open request, as `shopify-xero requests` shows it.")
+        hints.looked_at(chosen)
+        left = hints.requests()
+    terminal.requests(left)
+    terminal.write_json(json_file, {"requests": [one.model_dump(mode="json") for one in left]})
+    sys.exit(1 if left else 0)
 
 
 @contextmanager

@@ -31,9 +31,9 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSets
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import XeroError
+from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError
 from shopify_xero_pipeline.xero.models import Organisation
-from shopify_xero_pipeline.xero.settings import read_organisation
+from shopify_xero_pipeline.xero.settings import organisation_name, read_organisation
 
 
 class BooksProblem(Exception):  # noqa: N818 - it is the books that have a problem, not the code
@@ -249,6 +249,28 @@ class Connections:
     def now(self) -> datetime:
         """Return the present instant, in UTC."""
         return self._clock.now()
+
+    def ask_shopify(self) -> str:
+        """Ask Shopify, now, who we are to it, and return in a sentence that it lets us in.
+
+        Raises:
+            ShopifyError: it does not, or does not answer.
+        """
+        shop = ShopifyReader(self.shopify_client, self._clock).shop()
+        return f"Shopify lets us in: {self.shop_domain}, {shop.iana_timezone}."
+
+    def ask_xero(self) -> str:
+        """Ask Xero, now and in one call, who we are to it, and return in a sentence that it lets us in.
+
+        That today's calls are used up is the end of a day's work, and told as it is.
+
+        Raises:
+            XeroError: it does not let us in, or does not answer.
+        """
+        try:
+            return f"Xero lets us in: {organisation_name(self.xero_client)}."
+        except DayBudgetSpent as spent:
+            return str(spent)
 
     def today(self) -> date:
         """Return the shop's present day."""

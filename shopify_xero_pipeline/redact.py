@@ -19,6 +19,7 @@ from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.pages import xero_page
 from shopify_xero_pipeline.shopify.models import Customer, legacy_id
 from shopify_xero_pipeline.state.canonical import canonical_json
+from shopify_xero_pipeline.state.hints import REDACT_CUSTOMER
 from shopify_xero_pipeline.state.privacy import ContactOnItsWayError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Contact, Kind
@@ -72,6 +73,8 @@ def redact(store: StateStore, storage: UPath, customer: str, reason: str = "") -
         link=xero_page(Kind.CONTACT, xero_id) or None,
     )
     store.note_redaction(customer, done.model_dump(include={"reason", "emptied", "kept"}))
+    asked = [one for one in store.hints.requests() if one.topic == REDACT_CUSTOMER]
+    store.hints.looked_at(one for one in asked if one.record_id == customer)
     return done
 
 

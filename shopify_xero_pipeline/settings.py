@@ -43,6 +43,9 @@ class Settings:
     books_file: Path
     automation: bool
     keep_payloads_days: int = 30
+    serve_port: int = 8770
+    shopify_webhook_secret: str = field(default="", repr=False)
+    xero_webhook_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(
@@ -56,8 +59,8 @@ class Settings:
             automation: what AUTOMATION is where neither says.
 
         Raises:
-            SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`, or
-                KEEP_PAYLOADS_DAYS is no number of days.
+            SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`,
+                KEEP_PAYLOADS_DAYS is no number of days, or SERVE_PORT is no port.
         """
         file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
         found = {**{name: value for name, value in file.items() if value}, **environ}
@@ -88,6 +91,9 @@ class Settings:
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
             automation=_switch("AUTOMATION", text("AUTOMATION", automation)),
             keep_payloads_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
+            serve_port=_port("SERVE_PORT", text("SERVE_PORT", "8770")),
+            shopify_webhook_secret=text("SHOPIFY_WEBHOOK_SECRET", text("SHOPIFY_CLIENT_SECRET", to_shopify)),
+            xero_webhook_key=text("XERO_WEBHOOK_KEY"),
         )
 
     @property
@@ -100,6 +106,7 @@ class Settings:
         """Return what must stand in no log; the sandbox's published credential is none."""
         password = urlsplit(self.state_url).password
         keys = [key.strip() for key in self.token_key.split(",")]
+        keys += [key.strip() for key in f"{self.shopify_webhook_secret},{self.xero_webhook_key}".split(",")]
         given = [self.shopify_client_secret, self.shopify_access_token, self.xero_client_secret, password, *keys]
         return [secret for secret in given if secret and secret != SANDBOX_SECRET]
 
@@ -151,6 +158,12 @@ def _folder(given: str, state_url: str, local: Path) -> Path | None:
 def _days(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit() and 1 <= int(value) <= LONGEST_KEPT):
         raise SettingsError(f"{name} must be a whole number of days from 1 to {LONGEST_KEPT}.")
+    return int(value)
+
+
+def _port(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= 65_535):
+        raise SettingsError(f"{name} must be the number of a port, from 1 to 65535.")
     return int(value)
 
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from shopify_xero_pipeline.changes.statements import Statement
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.state.hints import REDACT_CUSTOMER, Hint
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.trace import Trace
@@ -30,6 +31,12 @@ from shopify_xero_pipeline.xero.models import Kind
 
 console = Console(highlight=False)
 WIDE = 100
+ANSWERED_WITHIN = timedelta(days=30)
+"""Shopify gives so long for a privacy request (Shopify fact sheet 7)."""
+TO_DO = {
+    "customers/data_request": "send the shop's owner what is kept of the customer, then `requests --done`",
+    "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
+}
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
 
 
@@ -185,6 +192,20 @@ def errors(found: Sequence[SyncError]) -> None:
         due = f"{error.next_try:%d %b %H:%M} UTC" if error.next_try else ""
         cells = str(error.partition), escape(name), escape(error.reason), retry, str(error.attempts), due, request
         table.add_row(*cells)
+    console.print(table)
+
+
+def requests(found: Sequence[Hint]) -> None:
+    """Print what people asked about their data, and what to do."""
+    if not found:
+        console.print("no open requests about customers' data")
+        return
+    table = Table("id", "asked", "due", "request", "of", "what to do", title="requests about customers' data")
+    for one in found:
+        due = one.received_at + ANSWERED_WITHIN
+        what = f"shopify-xero redact --customer {one.record_id}" if one.topic == REDACT_CUSTOMER else TO_DO[one.topic]
+        of = f"{one.record} {one.record_id}" + (f", orders {one.orders}" if one.orders else "")
+        table.add_row(one.id[:8], f"{one.received_at:%d %b %Y}", f"{due:%d %b %Y}", one.topic, of, what)
     console.print(table)
 
 

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "changes": {"books", "state", "shopify.models", "xero.models"},
     "state": set(),
     "xero": {"state", "changes.models"},
+    "service": {"state", "settings", "connections"},
     "sandbox": {"shopify.models", "xero.models"},
 }
 PURE = {
@@ -55,10 +56,15 @@ def test_the_pure_rooms_have_no_way_to_do_io_or_to_read_a_clock(room: str) -> No
         assert not {name.split(".")[0] for name in imports(path)} & PURE[room], path.name
 
 
-@pytest.mark.parametrize("room", ["books", "changes", "shopify", "state", "xero", "defs"])
+@pytest.mark.parametrize("room", ["books", "changes", "shopify", "state", "xero", "defs", "service"])
 def test_the_product_never_imports_its_sandbox(room: str) -> None:
     for path in modules(room):
         assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name
+
+
+def test_only_the_heartbeat_of_the_service_knows_dagster() -> None:
+    knowing = [path.name for path in modules("service") if any(n.split(".")[0] == "dagster" for n in imports(path))]
+    assert knowing == ["heartbeat.py"]
 
 
 def test_only_one_private_import_of_dagster_exists() -> None:

@@ -1,8 +1,8 @@
 """Putting a state store aside, so that a new one can take its place. Nothing is ever deleted.
 
 An SQLite file gets another name, with its rollback journal; the tables of a Postgres store move to a schema of their
-own. What nobody else knows is brought over to the new store, as far as it can still be read: sign-ins by consent, and
-which customers were redacted.
+own. What nobody else knows is brought over to the new store, as far as it can still be read: sign-ins by consent, which
+customers were redacted, and which requests about customers' data came.
 """
 
 import sqlite3
@@ -18,9 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.hints import REQUESTS
 from shopify_xero_pipeline.state.privacy import NOTES
 from shopify_xero_pipeline.state.seals import HASH, row_hash
-from shopify_xero_pipeline.state.tables import metadata, remembered, token_set
+from shopify_xero_pipeline.state.tables import hint, metadata, remembered, token_set
 
 STAMP = "%Y%m%dT%H%M%SZ"
 JOURNAL = "-journal"
@@ -29,6 +30,7 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 KEEPSAKES: Mapping[str, Select[Any]] = {
     token_set.name: select(token_set),
     remembered.name: NOTES,
+    hint.name: REQUESTS,
 }
 
 

@@ -144,7 +144,7 @@ class SharedCalls(Calls):
             lately = table.c.started_at > now - LOOKED_AT, table.c.started_at <= now + MINUTE
             calls = _read(connection, select(table).where(*lately))
             known = connection.scalar(select(remembered.c.text).where(remembered.c.name == STANDING))
-            traffic = Traffic(now, [one for one in calls if one.matters(now)], _standing(known))
+            traffic = Traffic(now, [one for one in calls if one.matters(now)], read_standing(known))
             yield traffic
             _write(connection, traffic)
             said = msgspec.json.encode(traffic.standing).decode()
@@ -162,7 +162,7 @@ def _read(connection: Connection, query: Select[Any]) -> list[Call]:
     return [Call(row.started_at, row.ended_at, row.id) for row in found]
 
 
-def _standing(known: str | None) -> Standing:
+def read_standing(known: str | None) -> Standing:
     """Read what is known of the limits; if it cannot be read, Xero's next answer says it again."""
     try:
         return msgspec.json.decode(known or "{}", type=Standing)

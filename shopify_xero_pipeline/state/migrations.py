@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 
 from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.seals import seal_everything
-from shopify_xero_pipeline.state.tables import call, meta, metadata, remembered, token_set, xero_mirror
+from shopify_xero_pipeline.state.tables import call, hint, meta, metadata, remembered, token_set, xero_mirror
 
 Migration = Callable[[Connection], None]
 
@@ -37,16 +37,22 @@ def _seal_rows(connection: Connection) -> None:
     ):
         connection.execute(text(f"ALTER TABLE sync_errors ADD COLUMN {column}"))
     written = ("entity_mapping", "sync_errors", "sync_history", "operation", "batch", "evidence")
-    for table in (*written, "xero_mirror", "remembered"):
+    kept = (*written, "xero_mirror", "remembered")
+    for table in kept:
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("CREATE INDEX mirror_by_reference ON xero_mirror (kind, reference)"))
     connection.execute(delete(xero_mirror))
     connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
     metadata.create_all(connection, tables=[token_set, call], checkfirst=False)
-    seal_everything(connection)
+    seal_everything(connection, [metadata.tables[table] for table in kept])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows)
+def _keep_hints(connection: Connection) -> None:
+    """Deliveries of webhooks are kept."""
+    metadata.create_all(connection, tables=[hint], checkfirst=False)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows, _keep_hints)
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
 

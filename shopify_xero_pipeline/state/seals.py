@@ -69,9 +69,9 @@ def rewrite(connection: Connection, table: Table, rows: Sequence[Row], new: Valu
     return _write(connection, table, [(row, new(row)) for row in rows])
 
 
-def seal_everything(connection: Connection) -> None:
-    """Seal all rows of all sealed tables."""
-    for table in SEALED:
+def seal_everything(connection: Connection, tables: Collection[Table] = SEALED) -> None:
+    """Seal all rows of sealed tables."""
+    for table in tables:
         seal(connection, table, select(table))
 
 

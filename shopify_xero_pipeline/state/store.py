@@ -20,6 +20,8 @@ from shopify_xero_pipeline.state.calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, StoreUrlError, chunks, open_database
 from shopify_xero_pipeline.state.failed import FailedRecords
+from shopify_xero_pipeline.state.figures import Figures, read_figures
+from shopify_xero_pipeline.state.hints import Hints
 from shopify_xero_pipeline.state.invariants import Finding, findings
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
@@ -85,6 +87,7 @@ class StateStore:
             raise
         self.failed = FailedRecords(self._engine, clock)
         self.calls = SharedCalls(self._engine, clock)
+        self.hints = Hints(self._engine, clock)
         self.journal = Journal(self._engine, clock, f"process {os.getpid()} on {platform.node()}", self.witness)
 
     @property
@@ -135,6 +138,10 @@ class StateStore:
     def findings(self) -> list[Finding]:
         """Return what must be true of the store, and what breaks it."""
         return findings(self._engine, self._clock.now())
+
+    def figures(self) -> Figures:
+        """Return counts and times of what is kept, for those who watch."""
+        return read_figures(self._engine, self._clock.now())
 
     # -- mapping -------------------------------------------------------------------------------------------------------
 

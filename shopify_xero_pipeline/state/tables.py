@@ -248,5 +248,21 @@ call = Table(
     Column("ended_at", Instant),
 )
 
-SEALED = (entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered)
+hint = Table(
+    "hint",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("source", Words, nullable=False),
+    Column("topic", Words, nullable=False),
+    Column("record", Words, nullable=False),
+    Column("record_id", Words, nullable=False),
+    Column("delivery", Words, nullable=False, unique=True),
+    Column("orders", Words, nullable=False),
+    Column("happened_at", Instant),
+    Column("received_at", Instant, nullable=False, index=True),
+    Column("looked_at", Instant),
+    seal(),
+)
+
+SEALED = (entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered, hint)
 """The tables whose rows bear a hash."""

@@ -131,7 +131,12 @@ class XeroClient:
         self._http.close()
 
     def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, modified_since: datetime | None = None
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        modified_since: datetime | None = None,
+        attempts: int = READ_ATTEMPTS,
     ) -> dict[str, Any]:
         """Read, trying again while no usable answer comes; an answer 304 gives an empty object.
 
@@ -139,6 +144,7 @@ class XeroClient:
             path: below the API's root, such as `/Invoices`.
             params: query parameters.
             modified_since: only what changed since then (whole seconds, UTC).
+            attempts: how often it is asked at most.
 
         Raises:
             DayBudgetSpent: no call is left today.
@@ -149,7 +155,7 @@ class XeroClient:
         since = {"If-Modified-Since": f"{modified_since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if modified_since else {}
         tries = Retrying(
             sleep=self._clock.sleep,
-            stop=stop_after_attempt(READ_ATTEMPTS),
+            stop=stop_after_attempt(attempts),
             wait=self._wait,
             retry=retry_if_exception_type(_TryAgain),
             reraise=True,
@@ -157,9 +163,8 @@ class XeroClient:
         try:
             return tries(lambda: self._read(path, dict(params or {}), since))
         except _TryAgain as error:
-            raise XeroUnavailableError(
-                f"Reading {path} failed {READ_ATTEMPTS} times: {error}. Try again later."
-            ) from None
+            times = "" if attempts == 1 else f" {attempts} times"
+            raise XeroUnavailableError(f"Reading {path} failed{times}: {error}. Try again later.") from None
 
     def pages(
         self,

@@ -28,10 +28,7 @@ def read_organisation(client: XeroClient) -> Organisation:
     Raises:
         XeroError: Xero does not answer, or not to this connection.
     """
-    organisations = client.get("/Organisation").get("Organisations") or []
-    if not organisations:
-        raise XeroUnavailableError("Xero named no organisation for this connection. Connect the app to one.")
-    found = organisations[0]
+    found = _named(client.get("/Organisation"))
     return Organisation(
         name=found["Name"],
         short_code=found.get("ShortCode"),
@@ -43,6 +40,22 @@ def read_organisation(client: XeroClient) -> Organisation:
         accounts=tuple(map(_account, client.get("/Accounts").get("Accounts") or [])),
         tax_rates=tuple(map(_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
     )
+
+
+def organisation_name(client: XeroClient) -> str:
+    """Return the organisation's name, asked for in a single call that is not repeated.
+
+    Raises:
+        XeroError: Xero does not answer, or not to this connection.
+    """
+    return str(_named(client.get("/Organisation", attempts=1))["Name"])
+
+
+def _named(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    organisations: list[Mapping[str, Any]] = answer.get("Organisations") or []
+    if not organisations:
+        raise XeroUnavailableError("Xero named no organisation for this connection. Connect the app to one.")
+    return organisations[0]
 
 
 def _day(text: object) -> date | None:

@@ -148,3 +148,20 @@ def test_payloads_are_kept_for_thirty_days_or_as_long_as_is_said() -> None:
 def test_payloads_are_kept_for_a_whole_number_of_days(days: str) -> None:
     with pytest.raises(SettingsError, match=r"KEEP_PAYLOADS_DAYS must be a whole number of days from 1 to 3650\.$"):
         settings(KEEP_PAYLOADS_DAYS=days)
+
+
+def test_shopify_signs_webhooks_with_the_client_secret_unless_another_one_is_set() -> None:
+    found = settings(**REAL)
+    assert (found.serve_port, found.shopify_webhook_secret, found.xero_webhook_key) == (8770, "shop-secret", "")
+    given = {"SERVE_PORT": "9000", "SHOPIFY_WEBHOOK_SECRET": "new, old", "XERO_WEBHOOK_KEY": "hook-key"}
+    found = settings(**REAL, **given)
+    assert (found.serve_port, found.shopify_webhook_secret, found.xero_webhook_key) == (9000, "new, old", "hook-key")
+    assert {"new", "old", "hook-key"} <= {*found.secrets()}
+    assert "new" not in repr(found)
+    assert "hook-key" not in repr(found)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "8e3", "http", "٣"])
+def test_the_port_is_a_port(port: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SERVE_PORT must be the number of a port, from 1 to 65535\.$"):
+        settings(SERVE_PORT=port)

@@ -80,6 +80,7 @@ def at_version_1(url: str) -> None:
         connection.execute(text("DROP INDEX mirror_by_reference"))
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
+        connection.execute(text("DROP TABLE hint"))
         for table, columns in NEW_IN_3.items():
             for column in columns:
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
@@ -152,7 +153,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 4, this version of the project knows 3"):
+    with pytest.raises(StoreTooNewError, match="schema 5, this version of the project knows 4"):
         StateStore(url, clock)
 
 
@@ -224,7 +225,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "5"
+    assert version(url) == "6"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["name", "text", "at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -250,4 +251,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "5"
+    assert version(url) == "6"

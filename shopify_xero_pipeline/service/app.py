@@ -1,0 +1,63 @@
+"""The routes of the service, as an ASGI app. What stands behind each is in the module of its name."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from shopify_xero_pipeline.connections import PROBLEMS
+from shopify_xero_pipeline.service.intake import Intake
+from shopify_xero_pipeline.service.webhooks import Door
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes show and do.
+
+    Attributes:
+        health: gives the report.
+        metrics: gives the text; raises what is in `connections.PROBLEMS`.
+        doors: takes in webhooks, by path.
+        intake: of all doors.
+        turn: one look at a time, however many ask, so that asking costs one thread.
+    """
+
+    health: Callable[[], dict[str, Any]]
+    metrics: Callable[[], bytes]
+    doors: dict[str, Door]
+    intake: Intake
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def app(self) -> Starlette:
+        """Return the ASGI app."""
+        routes = [Route("/health", self._health), Route("/metrics", self._metrics)]
+        routes += [Route(path, door, methods=["POST"]) for path, door in self.doors.items()]
+        return Starlette(routes=routes, lifespan=self._life)
+
+    async def _health(self, _: Request) -> Response:
+        async with self.turn:
+            report = await asyncio.to_thread(self.health)
+        return JSONResponse(report, 200 if report["healthy"] else 503)
+
+    async def _metrics(self, _: Request) -> Response:
+        try:
+            async with self.turn:
+                text = await asyncio.to_thread(self.metrics)
+        except PROBLEMS as problem:
+            return PlainTextResponse(f"# {problem}\n", 503)
+        return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+    @asynccontextmanager
+    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self.intake.close()

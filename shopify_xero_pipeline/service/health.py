@@ -1,0 +1,115 @@
+"""How things stand, part by part, in words: what `/health` answers.
+
+When each part is looked at again, and since when it is as it is, belong here; how a part is looked at is for `parts.py`
+and `heartbeat.py`. Whoever polls causes no calls: an answer is kept for a minute, that of an API for ten.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.connections import PROBLEMS
+
+logger = logging.getLogger(__name__)
+
+FRESH = timedelta(minutes=1)
+ASKED_EVERY = timedelta(minutes=10)
+LONG = timedelta(seconds=150)
+PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a part is well, and in words how it is; `since`, if the part itself knows since when."""
+
+    ok: bool
+    says: str
+    since: datetime | None = None
+
+
+Look = Callable[[], Verdict]
+
+
+class Asked:
+    """An API that is asked in a thread of its own, as it may take long, and at most every ten minutes.
+
+    Args:
+        look: asks.
+        clock: the time.
+        patience: real seconds for which a question that was just put is waited for.
+    """
+
+    def __init__(self, look: Look, clock: Clock, patience: float = PATIENCE) -> None:
+        self._look = look
+        self._clock = clock
+        self._patience = patience
+        self._answered = threading.Event()
+        self._answered.set()
+        self._asked_at: datetime | None = None
+        self._last: Verdict | None = None
+
+    def __call__(self) -> Verdict:
+        """Return the last answer; while there is none for long, that there is none."""
+        now = self._clock.now()
+        if self._answered.is_set() and (self._asked_at is None or now - self._asked_at >= ASKED_EVERY):
+            self._asked_at = now
+            self._answered.clear()
+            threading.Thread(target=self._ask, name="health", daemon=True).start()
+        self._answered.wait(self._patience)
+        last, asked_at = self._last, self._asked_at
+        assert asked_at is not None
+        if last is not None and (self._answered.is_set() or now - asked_at <= LONG):
+            return last
+        return Verdict(False, f"Asked at {asked_at:%H:%M:%S} UTC, it has not answered yet.", asked_at)
+
+    def _ask(self) -> None:
+        self._last = looked(self._look)
+        self._answered.set()
+
+
+class Health:
+    """All parts. `report` is for one thread at a time.
+
+    Args:
+        parts: how each is looked at, by its name in the report.
+        clock: the time.
+    """
+
+    def __init__(self, parts: Mapping[str, Look], clock: Clock) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._since: dict[str, tuple[bool, datetime]] = {}
+        self._report: tuple[datetime, dict[str, Any]] | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return `{"healthy": bool, "looked_at": instant, "parts": {name: {"ok", "says", "since"}}}`, instants in UTC.
+
+        `since`: when a part became as it is, or when we first saw it so.
+        """
+        now = self._clock.now()
+        if self._report is None or now - self._report[0] >= FRESH:
+            parts = {name: self._told(name, looked(look)) for name, look in self._parts.items()}
+            healthy = all(part["ok"] for part in parts.values())
+            self._report = now, {"healthy": healthy, "looked_at": now.isoformat(), "parts": parts}
+        return self._report[1]
+
+    def _told(self, name: str, verdict: Verdict) -> dict[str, Any]:
+        known = self._since.get(name)
+        if known is None or known[0] is not verdict.ok:
+            known = self._since[name] = verdict.ok, self._clock.now()
+        return {"ok": verdict.ok, "says": verdict.says, "since": (verdict.since or known[1]).isoformat()}
+
+
+def looked(look: Look) -> Verdict:
+    """Look at a part; what is raised is how it is."""
+    try:
+        return look()
+    except PROBLEMS as problem:
+        return Verdict(False, str(problem))
+    except Exception as problem:
+        logger.exception("a part could not be looked at")
+        return Verdict(False, f"It could not be looked at ({type(problem).__name__}): the log says more.")

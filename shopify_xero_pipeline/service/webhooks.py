@@ -1,0 +1,68 @@
+"""The doors for webhooks: each delivery is refused, acknowledged and ignored, or kept and acknowledged; in this order.
+
+Cheap checks come first: nothing is read of a body whose headers are wrong, nothing is parsed or kept of one whose
+signature is wrong. An answer says no more than its status; a refused request ends its connection, so that the rest of
+its body is nobody's concern.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.service import signatures
+from shopify_xero_pipeline.service.deliveries import Sender
+from shopify_xero_pipeline.service.intake import Intake
+from shopify_xero_pipeline.service.reading import Bodies, Refusal, check_outside
+from shopify_xero_pipeline.state.hints import Hint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Takes in one sender's deliveries: an ASGI app of one path.
+
+    Attributes:
+        sender: reads them.
+        keys: with which they may be signed; without any the door is shut.
+        bodies: reads bodies.
+        intake: keeps hints.
+        clock: says when they came.
+    """
+
+    sender: Sender
+    keys: Sequence[bytes]
+    bodies: Bodies
+    intake: Intake
+    clock: Clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one delivery."""
+        try:
+            await self._take(Request(scope, receive))
+            answer = Response(status_code=200)
+        except Refusal as refusal:
+            logger.debug("%s: refused with %d: %s", scope["path"], refusal.status, refusal)
+            answer = Response(status_code=refusal.status, headers={"connection": "close"})
+        await answer(scope, receive, send)
+
+    async def _take(self, request: Request) -> None:
+        hints = await self._read(request)
+        if hints:
+            await self.intake.take(hints)
+
+    async def _read(self, request: Request) -> list[Hint]:
+        """Return what a delivery says; its body is let go with this."""
+        if not self.keys:
+            raise Refusal(404, "no key is set for this door")
+        claimed = signatures.given(request.headers, self.sender.signature)
+        check_outside(request.headers, self.bodies.limits.body)
+        self.sender.check(request.headers)
+        body = await self.bodies.read(request.stream())
+        signatures.check(self.keys, body, claimed)
+        return self.sender.hints(request.headers, body, self.clock.now())
