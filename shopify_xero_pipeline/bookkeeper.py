@@ -6,11 +6,12 @@ anything is written. Knows nothing of Dagster.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
-from shopify_xero_pipeline import pending
+from shopify_xero_pipeline import events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
@@ -37,7 +38,7 @@ from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, O
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline.xero.report import LoadResult
+from shopify_xero_pipeline.xero.report import COUNTED, LoadResult
 
 FRESH = timedelta(minutes=10)
 DRIFT_FOUND_WITHIN = timedelta(days=1)
@@ -58,23 +59,30 @@ class Bookkeeper(Connections):
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
-        redacted = self.store.redacted()
-        found = [customer.forgetting(redacted) for customer in self.reader.customers(*self._window(days))]
+        with self._told("read", "customer", days) as told:
+            redacted = self.store.redacted()
+            found = [customer.forgetting(redacted) for customer in self.reader.customers(*self._window(days))]
+            told["rows"] = len(found)
         return self._split(days, found, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
         """Return the products last changed on each day."""
-        return self._split(days, self.reader.products(*self._window(days)), lambda product: product.updated_at)
+        with self._told("read", "product", days) as told:
+            found = self.reader.products(*self._window(days))
+            told["rows"] = len(found)
+        return self._split(days, found, lambda product: product.updated_at)
 
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
         """Return the orders placed on each day, with their whole histories.
 
         The start date also holds the orders from before it that were changed or paid on or after it (books.md §4).
         """
-        found = self.reader.orders(*self._window(days))
-        opening = self._opening_orders() if self.policy.start_date in days else []
-        redacted = self.store.redacted()
-        known = [order.forgetting(redacted) for order in (*opening, *found)]
+        with self._told("read", "order", days) as told:
+            found = self.reader.orders(*self._window(days))
+            opening = self._opening_orders() if self.policy.start_date in days else []
+            redacted = self.store.redacted()
+            known = [order.forgetting(redacted) for order in (*opening, *found)]
+            told["rows"] = len(known)
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
 
     def day_of(self, order: ChangedOrder) -> date:
@@ -112,7 +120,8 @@ class Bookkeeper(Connections):
         def plan() -> list[ChangeSet]:
             return plan_contacts(contacts, self._known(Kind.CONTACT), adopt=adopt, restore=self._restore)
 
-        return self._twice((Kind.CONTACT,), plan)
+        with self._told("plan", Kind.CONTACT, [*customers, *orders]):
+            return self._twice((Kind.CONTACT,), plan)
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
@@ -125,7 +134,8 @@ class Bookkeeper(Connections):
             items = wanted.items(products, orders, shop_currency=shop, base_currency=base, known=known)
             return plan_records(Kind.ITEM, items, known, restore=self._restore)
 
-        return self._twice((Kind.ITEM,), plan)
+        with self._told("plan", Kind.ITEM, [*products, *orders]):
+            return self._twice((Kind.ITEM,), plan)
 
     def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
@@ -133,7 +143,8 @@ class Bookkeeper(Connections):
         def plan() -> list[ChangeSet]:
             return plan_orders(kind, self.keep(orders), self._known(kind), self._known(Kind.CONTACT))
 
-        return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
+        with self._told("plan", kind, [*orders]):
+            return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
@@ -155,9 +166,11 @@ class Bookkeeper(Connections):
     ) -> dict[date, list[LoadResult]]:
         """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
-        self.organisation(NOW if self.sign_in_begun() is not None else None)  # a call finishes it
-        loader = Loader(self.xero_client, self.store, self._clock, self._rng)
-        loaded = loader.load(change_sets, run_id, patient=patient)
+        with self._told("sync", " and ".join(dict.fromkeys(one.kind for one in change_sets)), [*results]) as told:
+            self.organisation(NOW if self.sign_in_begun() is not None else None)  # a call finishes it
+            loader = Loader(self.xero_client, self.store, self._clock, self._rng)
+            loaded = loader.load(change_sets, run_id, patient=patient)
+            told |= {"calls": loaded.calls} | {outcome.value: loaded.count(outcome) for outcome in COUNTED}
         if loaded.calls:
             self.store.remember(WRITTEN, f"batch {self.store.journal.last_batch()}")
         for result in loaded.results:
@@ -167,6 +180,13 @@ class Bookkeeper(Connections):
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         """Return each day's three columns; Xero is read again if anything was written since it was last read."""
+        with self._told("reconciliation", "order", [*orders]) as told:
+            days = self._compared(orders)
+            told["orders"] = sum(len(day.rows) for day in days)
+            told["unequal"] = sum(len(day.unequal) for day in days)
+        return days
+
+    def _compared(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         kinds = (*DOCUMENTS, Kind.PAYMENT)
         self._read_back(kinds)
         ids = [order.legacy_id for found in orders.values() for order in found]
@@ -229,6 +249,10 @@ class Bookkeeper(Connections):
         """Return what is wrong with the mapping, by the name of the check."""
         return faults(row for kind in Kind for row in self.store.mapped(kind).values())
 
+    def _told(self, name: str, entity_type: str, days: Collection[date]) -> AbstractContextManager[dict[str, object]]:
+        """Tell the log of a piece of work on days."""
+        return events.work(self._clock, name, entity_type=str(entity_type), partition=events.span(days))
+
     def _forget(self) -> None:
         """Once a day, empty what is no longer needed of the payloads of settled writes."""
         known, now = self.store.recall(FORGOTTEN), self._clock.now()
@@ -276,10 +300,10 @@ class Bookkeeper(Connections):
         return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
-        """Plan on what is known; if that would write anything, or Xero was not seen for long, look and plan again."""
-        plans = plan()
-        if writes(plans) or self._unseen(kinds):
-            self._look_at_xero(kinds)
+        """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again."""
+        plans, told = plan(), bool(hinted.changed_in_xero(self.store, kinds))
+        if told or writes(plans) or self._unseen(kinds):
+            self._look_at_xero(kinds, NOW if told else FRESH)
             plans = plan()
         return plans
 
@@ -288,11 +312,11 @@ class Bookkeeper(Connections):
         swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
         return bool(swept) and self._clock.now() - min(swept) > DRIFT_FOUND_WITHIN
 
-    def _look_at_xero(self, kinds: tuple[Kind, ...]) -> None:
+    def _look_at_xero(self, kinds: tuple[Kind, ...], max_age: timedelta) -> None:
         organisation = self.organisation(max_age=FRESH)
         problems = preflight_problems(self.policy, organisation)
         if problems:
             raise BooksProblem(
                 f"{self._settings.books_file} does not fit {organisation.name} in Xero: " + " ".join(problems)
             )
-        Mirror(self.xero_client, self.store, self._clock).refresh(kinds, FRESH)
+        Mirror(self.xero_client, self.store, self._clock).refresh(kinds, max_age)

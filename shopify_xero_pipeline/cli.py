@@ -8,7 +8,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 from upath import UPath
 
+from shopify_xero_pipeline import logs
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.settings import LOG_FORMATS, Settings, SettingsError
 
 if TYPE_CHECKING:
     from shopify_xero_pipeline.bookkeeper import Bookkeeper
@@ -72,9 +73,18 @@ def days_options(command: Callable[P, R]) -> Callable[P, R]:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="shopify-xero-pipeline")
-def main() -> None:
+@click.option(
+    "--log-format", type=click.Choice(LOG_FORMATS), help="Of the log on standard error; by default LOG_FORMAT."
+)
+@click.pass_context
+def main(context: click.Context, log_format: str | None) -> None:
     """Keeps a Shopify store's books in Xero."""
     os.umask(0o077)  # whatever is written here, or by a process started here, is for its owner alone
+    if log_format:
+        os.environ["LOG_FORMAT"] = log_format  # for the processes started here as well
+    with suppress(SettingsError):  # the command itself says what is wrong
+        show = context.invoked_subcommand == "demo"
+        context.with_resource(logs.beside_tables(Settings.from_environment(os.environ), show=show))
 
 
 @main.command()
@@ -413,6 +423,29 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
     terminal.rebuilt(found)
     terminal.write_json(json_file, found.summary())
     sys.exit(0 if found.succeeded else 1)
+
+
+@main.command()
+@click.option("--test", "testing", is_flag=True, help="Send a message to each channel, and say what became of it.")
+@JSON
+@told
+def alerts(testing: bool, json_file: Path | None) -> None:
+    """Show what calls for a person now. Telling the channels is the sensor's: here nothing is sent but a test."""
+    from shopify_xero_pipeline import runs, terminal, watch
+
+    if testing:
+        channels = watch.channels(Settings.from_environment(os.environ))
+        if not channels:
+            raise SettingsError("No channel is set: give ALERT_SLACK_URL, ALERT_SMTP_URL or ALERT_PAGERDUTY_KEY.")
+        sent = watch.tested(channels, SystemClock().now())
+        terminal.facts({one.channel: one.failure or "delivered" for one in sent})
+        terminal.write_json(json_file, {"channels": [dataclasses.asdict(one) for one in sent]})
+        sys.exit(1 if any(one.failure for one in sent) else 0)
+    with connected() as (bookkeeper, _), runs.dagster_instance() as instance:
+        causes = watch.Watch(bookkeeper, instance).causes()
+    terminal.causes(causes)
+    terminal.write_json(json_file, {"causes": [dataclasses.asdict(one) for one in causes]})
+    sys.exit(1 if causes else 0)
 
 
 @main.command()

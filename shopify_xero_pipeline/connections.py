@@ -6,7 +6,7 @@ Made on first use, so that a wrong setting is told by the step that needs it. Wh
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from shopify_xero_pipeline.state.faults import StoreBusyError, StoreReplacedErro
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSets
+from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSets
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError
@@ -189,7 +189,7 @@ class Connections:
 
     def sign_in_warning(self) -> str | None:
         """Return what a person should know or do about the sign-in to Xero, from our own files alone."""
-        kept = self._tokens.look()
+        kept = self.sign_in
         return None if kept is None else kept.warning(self._clock.now())
 
     def sign_in_begun(self) -> datetime | None:
@@ -223,6 +223,21 @@ class Connections:
     def keep_payloads(self) -> timedelta:
         """How long payloads with personal data are kept after they were settled, and stored days after a run."""
         return timedelta(days=self._settings.keep_payloads_days)
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """What is known of the sign-in to Xero; None for a custom connection."""
+        return self._tokens.look()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock all of this goes by."""
+        return self._clock
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """The settings that must be told to nobody."""
+        return self._settings.secrets()
 
     @property
     def shop_domain(self) -> str:

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from shopify_xero_pipeline import logs
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.connections import read_policy
+from shopify_xero_pipeline.defs.alerts import alerts_sensor, channels_resource
 from shopify_xero_pipeline.defs.assets.changes import change_assets
 from shopify_xero_pipeline.defs.assets.extract import extract_assets
 from shopify_xero_pipeline.defs.assets.load import load_assets
 from shopify_xero_pipeline.defs.assets.mapping import mapping_spec
 from shopify_xero_pipeline.defs.assets.reconciliation import reconciliation_asset
 from shopify_xero_pipeline.defs.checks import mapping_intact
+from shopify_xero_pipeline.defs.console import take_over
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
@@ -56,8 +59,16 @@ def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automati
         asset_checks=[mapping_intact],
         jobs=[SYNC, PLAN, MAPPING_CHECKS],
         schedules=schedules(zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation),
-        sensors=sensors(zone=policy.time_zone, partitions=partitions, running=automation),
-        resources={"bookkeeper": bookkeeper_resource, "io_manager": json_storage, **resources},
+        sensors=[
+            *sensors(zone=policy.time_zone, partitions=partitions, running=automation),
+            alerts_sensor(running=automation),
+        ],
+        resources={
+            "bookkeeper": bookkeeper_resource,
+            "io_manager": json_storage,
+            "channels": channels_resource,
+            **resources,
+        },
         executor=dg.in_process_executor,
     )
 
@@ -66,4 +77,6 @@ def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automati
 def defs() -> dg.Definitions:
     """Return the code location as the environment and `books.yaml` describe it."""
     settings = Settings.from_environment(os.environ)
+    logs.start_for_good(settings)
+    take_over(settings)
     return build_definitions(policy=read_policy(settings.books_file), automation=settings.automation)

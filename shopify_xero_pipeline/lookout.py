@@ -1,4 +1,4 @@
-"""The lookout: which days are to be synced again because Shopify changed an order of theirs.
+"""The lookout: which days are to be synced again because somebody changed an order of theirs, or a record in Xero.
 
 What was seen, what was told and where to go on belong here, all in one cursor that is kept elsewhere. How Shopify is
 asked stands in `shopify/reader.py`; when it is asked, and what is done about a day, in `defs/sensors.py`. Nothing is
@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from shopify_xero_pipeline import hinted
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.pending import pending
 from shopify_xero_pipeline.shopify.errors import QueryRefused
@@ -37,6 +38,7 @@ class Seen(BaseModel):
         after: how far that list was read; None before its first page.
         told: orders changed lately, by the digits of their ids, with the `updatedAt` that was told of them.
         settled: transactions that were told as settled and are still noted as pending.
+        heard: hints of changes in Xero that were told and at which nobody has looked yet, by their ids.
         turn: the order whose pending money was asked for last.
         rebuilding: the cursor was lost: only what changed since its day was last compared is told.
     """
@@ -49,6 +51,7 @@ class Seen(BaseModel):
     after: str | None = None
     told: dict[str, AwareDatetime] = {}
     settled: frozenset[str] = frozenset()
+    heard: frozenset[str] = frozenset()
     turn: str = ""
     rebuilding: bool = False
 
@@ -95,8 +98,9 @@ class Lookout:
             return Sighting((), None)
         with self._bookkeeper.shopify_client.within(SECONDS):
             seen, changes = self._list(seen)
-            seen, settled = self._ask_for_money(seen)
-        return Sighting((*changes, *settled), seen.model_dump_json(), seen.after is not None)
+            seen, asked = self._ask_for_some(seen)
+        seen, heard = self._listen_to_xero(seen)
+        return Sighting((*changes, *asked, *heard), seen.model_dump_json(), seen.after is not None)
 
     def _begin(self) -> Seen | None:
         """Return where to begin without a cursor: at the oldest comparison, as nothing older can be news."""
@@ -155,31 +159,46 @@ class Lookout:
         )
 
     def _changes(self, orders: Iterable[ChangedOrder], *, rebuilding: bool) -> list[Change]:
-        found = [
-            Change(self._bookkeeper.day_of(one), one.updated_at, f"{one.legacy_id} {one.updated_at.isoformat()}")
-            for one in orders
-        ]
+        found = [self._change(one) for one in orders]
         if not rebuilding:
             return found
         compared = self._bookkeeper.compared_at({one.day for one in found})
         return [one for one in found if one.day in compared and one.at >= compared[one.day] - LONGEST_RUN]
 
-    def _ask_for_money(self, seen: Seen) -> tuple[Seen, list[Change]]:
-        """Ask for some of the orders whose money was pending, in turn; that it settles may not change the order."""
-        noted = self._bookkeeper.pending_money()
-        asked = _in_turn(sorted(noted), seen.turn)
+    def _ask_for_some(self, seen: Seen) -> tuple[Seen, list[Change]]:
+        """Ask for orders that a webhook named, and in turn for some whose money was pending.
+
+        The list need not know of the first yet, as its index lags, and never of the second: that money settles may not
+        change its order.
+        """
+        noted, hints = self._bookkeeper.pending_money(), hinted.orders(self._bookkeeper.store, ASKED_AT_ONCE)
+        named = {one.record_id for one in hints}
+        in_turn = _in_turn(sorted(noted), seen.turn, ASKED_AT_ONCE - len(named))
         still = seen.settled & {one for transactions in noted.values() for one in transactions}
-        if not asked or self._bookkeeper.shopify_client.seconds_left() < ENOUGH:
+        if not (named or in_turn) or self._bookkeeper.shopify_client.seconds_left() < ENOUGH:
             return seen.model_copy(update={"settled": still}), []
         changes, told, settled = [], dict(seen.told), set(still)
-        for money in self._bookkeeper.reader.money_of(asked):
-            rested = set(noted[money.legacy_id]) - set(pending(money)) - settled
-            if rested and told.get(money.legacy_id) != money.updated_at:
-                name = f"{money.legacy_id} settled {' '.join(sorted(rested))}"
-                changes.append(Change(self._bookkeeper.day_of(money), money.updated_at, name))
+        for money in self._bookkeeper.reader.money_of({*named, *in_turn}):
+            rested = set(noted.get(money.legacy_id, ())) - set(pending(money)) - settled
+            news = money.legacy_id in named and money.updated_at > seen.since
+            if (rested or news) and told.get(money.legacy_id) != money.updated_at:
+                changes.append(self._change(money, f"settled {' '.join(sorted(rested))}" if rested else ""))
                 told[money.legacy_id] = money.updated_at
             settled |= rested
-        return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": asked[-1]}), changes
+        self._bookkeeper.store.hints.looked_at(hints)
+        turn = in_turn[-1] if in_turn else seen.turn
+        return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": turn}), changes
+
+    def _change(self, order: ChangedOrder, what: str = "") -> Change:
+        name = f"{order.legacy_id} {what or order.updated_at.isoformat()}"
+        return Change(self._bookkeeper.day_of(order), order.updated_at, name)
+
+    def _listen_to_xero(self, seen: Seen) -> tuple[Seen, list[Change]]:
+        """Tell once of each record of ours that Xero says was changed; the run that looks there ends it."""
+        changed = hinted.changed_in_xero(self._bookkeeper.store)
+        hinted.let_go(self._bookkeeper.store, changed)
+        news = [Change(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard]
+        return seen.model_copy(update={"heard": frozenset(one.hint.id for one in changed)}), news
 
 
 def _read(cursor: str | None) -> Seen | None:
@@ -189,7 +208,7 @@ def _read(cursor: str | None) -> Seen | None:
         return None
 
 
-def _in_turn(ids: Sequence[str], last: str) -> list[str]:
+def _in_turn(ids: Sequence[str], last: str, most: int) -> list[str]:
     """Return those whose turn it is: the ones after the last one asked for, then from the beginning."""
     place = next((number for number, one in enumerate(ids) if one > last), 0)
-    return [*ids[place:], *ids[:place]][:ASKED_AT_ONCE]
+    return [*ids[place:], *ids[:place]][:most]

@@ -17,7 +17,7 @@ from shopify_xero_pipeline.xero.limits import (
     FORGET_DAY_AFTER,
     LARGE_DAY,
     RESERVED_SHARE,
-    SMALL_DAY,
+    day_size,
 )
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -67,11 +67,12 @@ def day_budget(store: StateStore) -> DayBudget:
     with store.calls.turn() as traffic:
         standing, now = traffic.standing, traffic.now
     age = now - standing.day_seen_at if standing.day_seen_at is not None else DAY
-    size = next((one for one in (SMALL_DAY, LARGE_DAY) if standing.day_most <= one), standing.day_most)
     ends = (standing.day_turns_at, standing.denied_until if standing.denied else None)
     held = max((at for at in ends if at is not None and now < at <= now + DAY), default=None)
-    left = standing.day_left if abs(age) < DAY else None
-    return DayBudget(left, size if standing.day_most else LARGE_DAY, abs(age) <= FORGET_DAY_AFTER, held)
+    over = standing.day_turns_at is not None and now < standing.day_turns_at
+    left = 0 if over else standing.day_left if abs(age) < DAY else None
+    size = day_size(standing) if standing.day_most else LARGE_DAY
+    return DayBudget(left, size, abs(age) <= FORGET_DAY_AFTER, held)
 
 
 @dataclass

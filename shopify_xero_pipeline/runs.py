@@ -21,6 +21,7 @@ from pathlib import Path
 import dagster as dg
 from upath import UPath
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
@@ -236,7 +237,7 @@ class Runner:
         tags = tags if one_day else {**range_tags(first, last), **tags}
         resolved = self.definitions.resolve_job_def(job)
         run_id = str(uuid.uuid4())
-        with alive(self._instance, run_id):
+        with alive(self._instance, run_id), events.about(sync_id=run_id):
             result = resolved.execute_in_process(
                 instance=self._instance,
                 run_id=run_id,

@@ -6,10 +6,10 @@ credentials is given the sandbox's own.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -17,6 +17,8 @@ SANDBOX_SHOP = "sandbox.myshopify.com"
 SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
 LOCAL = Path(".local")
 LONGEST_KEPT = 3_650
+LOG_FORMATS, LOG_LEVELS = ("text", "json"), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+REGIONS = ("us", "eu")
 
 
 class SettingsError(Exception):
@@ -46,6 +48,15 @@ class Settings:
     serve_port: int = 8770
     shopify_webhook_secret: str = field(default="", repr=False)
     xero_webhook_key: str = field(default="", repr=False)
+    log_format: str = ""
+    log_level: str = ""
+    dagster_url: str = ""
+    alert_slack_url: str = field(default="", repr=False)
+    alert_smtp_url: str = field(default="", repr=False)
+    alert_mail_to: str = field(default="", repr=False)
+    alert_mail_from: str = field(default="", repr=False)
+    alert_pagerduty_key: str = field(default="", repr=False)
+    alert_pagerduty_region: str = "us"
 
     @classmethod
     def from_environment(
@@ -60,7 +71,8 @@ class Settings:
 
         Raises:
             SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`,
-                KEEP_PAYLOADS_DAYS is no number of days, or SERVE_PORT is no port.
+                KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs or
+                alerts is none.
         """
         file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
         found = {**{name: value for name, value in file.items() if value}, **environ}
@@ -74,6 +86,8 @@ class Settings:
         to_shopify = SANDBOX_SECRET if shopify_url and not token else ""
         to_xero = SANDBOX_SECRET if xero_url else ""
         local = LOCAL / "sandbox" if shopify_url or xero_url else LOCAL
+        if bool(text("ALERT_SMTP_URL")) != bool(text("ALERT_MAIL_TO")):
+            raise SettingsError("Alerts by e-mail need both ALERT_SMTP_URL and ALERT_MAIL_TO: set the other one too.")
         return cls(
             shopify_shop=text("SHOPIFY_SHOP", SANDBOX_SHOP if shopify_url else ""),
             shopify_client_id=text("SHOPIFY_CLIENT_ID", to_shopify),
@@ -94,6 +108,17 @@ class Settings:
             serve_port=_port("SERVE_PORT", text("SERVE_PORT", "8770")),
             shopify_webhook_secret=text("SHOPIFY_WEBHOOK_SECRET", text("SHOPIFY_CLIENT_SECRET", to_shopify)),
             xero_webhook_key=text("XERO_WEBHOOK_KEY"),
+            log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
+            log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
+            dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
+            alert_slack_url=_webhook("ALERT_SLACK_URL", text("ALERT_SLACK_URL")),
+            alert_smtp_url=_address("ALERT_SMTP_URL", text("ALERT_SMTP_URL"), ("smtp", "smtps")),
+            alert_mail_to=text("ALERT_MAIL_TO"),
+            alert_mail_from=text("ALERT_MAIL_FROM"),
+            alert_pagerduty_key=text("ALERT_PAGERDUTY_KEY"),
+            alert_pagerduty_region=_word(
+                "ALERT_PAGERDUTY_REGION", text("ALERT_PAGERDUTY_REGION", "us").lower(), REGIONS
+            ),
         )
 
     @property
@@ -104,10 +129,18 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Return what must stand in no log; the sandbox's published credential is none."""
-        password = urlsplit(self.state_url).password
+        passwords = [password for url in (self.state_url, self.alert_smtp_url) for password in _passwords(url)]
+        webhook = [self.alert_slack_url, urlsplit(self.alert_slack_url).path.strip("/"), self.alert_pagerduty_key]
         keys = [key.strip() for key in self.token_key.split(",")]
         keys += [key.strip() for key in f"{self.shopify_webhook_secret},{self.xero_webhook_key}".split(",")]
-        given = [self.shopify_client_secret, self.shopify_access_token, self.xero_client_secret, password, *keys]
+        given = [
+            self.shopify_client_secret,
+            self.shopify_access_token,
+            self.xero_client_secret,
+            *passwords,
+            *webhook,
+            *keys,
+        ]
         return [secret for secret in given if secret and secret != SANDBOX_SECRET]
 
     def missing(self) -> list[str]:
@@ -165,6 +198,35 @@ def _port(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= 65_535):
         raise SettingsError(f"{name} must be the number of a port, from 1 to 65535.")
     return int(value)
+
+
+def _word(name: str, value: str, words: Sequence[str]) -> str:
+    if value and value not in words:
+        raise SettingsError(f"{name} must be one of {', '.join(words)}, or left out.")
+    return value
+
+
+def _address(name: str, url: str, schemes: Sequence[str]) -> str:
+    """Accept an address with a host; it is not repeated, as it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if url and not usable:
+        raise SettingsError(f"{name} must be an address that begins with {schemes[-1]}://.")
+    return url
+
+
+def _webhook(name: str, url: str) -> str:
+    """Accept only addresses that nobody on the way can read, or on this machine."""
+    return url if url.startswith("http://") and _loopback(name, url) else _address(name, url, ("https",))
+
+
+def _passwords(url: str) -> list[str]:
+    """Return an address's password as it stands there and as it is meant."""
+    password = urlsplit(url).password
+    return [] if password is None else [password, unquote(password)]
 
 
 def _switch(name: str, value: str) -> bool:

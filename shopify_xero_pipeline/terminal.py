@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shopify_xero_pipeline.alerts.causes import Cause
 from shopify_xero_pipeline.changes.gift_cards import RollForward
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import ListedOrder, Month
@@ -215,6 +216,17 @@ def findings(found: Iterable[Finding]) -> None:
     for one in found:
         few = ", ".join(one.broken[:5]) + (f" and {len(one.broken) - 5} more" if len(one.broken) > 5 else "")
         table.add_row(one.number, one.says, str(one.asked), f"[red]{escape(few)}[/]" if few else "[green]none[/]")
+    console.print(table)
+
+
+def causes(found: Sequence[Cause]) -> None:
+    """Print what calls for a person."""
+    if not found:
+        console.print("nothing calls for a person")
+        return
+    table = Table("severity", "what happened", "where", "what to do", title="alerts")
+    for one in found:
+        table.add_row(one.severity, escape(one.what), escape(one.where), escape(one.do))
     console.print(table)
 
 

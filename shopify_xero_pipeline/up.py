@@ -27,7 +27,9 @@ def run(port: int, sandbox_port: int) -> int:
     if not alone and settings.missing():
         raise SettingsError(" ".join(settings.missing()))
     environ = {**os.environ, "AUTOMATION": "on" if settings.automation else "off"}
-    commands = [[sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]]
+    dev = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    lines = settings.log_format or ("text" if sys.stderr.isatty() else "json")
+    commands = [[*dev, *(["--log-format", "json"] if lines == "json" else [])]]
     if alone:
         address = f"http://127.0.0.1:{sandbox_port}"
         environ |= {"SHOPIFY_BASE_URL": address, "XERO_BASE_URL": address}

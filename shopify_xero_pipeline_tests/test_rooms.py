@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = "shopify_xero_pipeline"
 ROOT = Path(__file__).parents[1] / PACKAGE
-EVERYONE = {"clock"}
+EVERYONE = {"clock", "events"}
 MAY_IMPORT = {
     "shopify": set(),
     "books": {"shopify.models", "xero.models"},
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "state": set(),
     "xero": {"state", "changes.models"},
     "service": {"state", "settings", "connections"},
+    "alerts": set(),
     "sandbox": {"shopify.models", "xero.models"},
 }
 PURE = {
@@ -56,7 +57,23 @@ def test_the_pure_rooms_have_no_way_to_do_io_or_to_read_a_clock(room: str) -> No
         assert not {name.split(".")[0] for name in imports(path)} & PURE[room], path.name
 
 
-@pytest.mark.parametrize("room", ["books", "changes", "shopify", "state", "xero", "defs", "service"])
+@pytest.mark.parametrize("module", ["causes", "told"])
+def test_what_calls_for_a_person_is_reckoned_without_io_and_without_a_clock(module: str) -> None:
+    path = ROOT / "alerts" / f"{module}.py"
+    assert not {name.split(".")[0] for name in imports(path)} & (PURE["books"] | {"smtplib"})
+
+
+def test_the_product_speaks_through_no_logger_but_those_that_mask_what_they_are_told() -> None:
+    """A filter does not see what is said through a child of its logger."""
+    speaking = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if "sandbox" not in path.parts and "getLogger(" in path.read_text()
+    ]
+    assert speaking == ["events.py"]
+
+
+@pytest.mark.parametrize("room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service"])
 def test_the_product_never_imports_its_sandbox(room: str) -> None:
     for path in modules(room):
         assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name

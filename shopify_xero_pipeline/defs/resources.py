@@ -6,12 +6,13 @@ Dagster's storage.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import dagster as dg
 from upath import UPath
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.connections import PROBLEMS
@@ -26,7 +27,10 @@ def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]
     bookkeeper = Bookkeeper(Settings.from_environment(os.environ), SystemClock())
     run, instance = context.run, context.instance
     try:
-        with alive(instance, run.run_id) if run is not None and instance is not None else nullcontext():
+        with ExitStack() as stack:
+            if run is not None and instance is not None:
+                stack.enter_context(events.about(sync_id=run.run_id))
+                stack.enter_context(alive(instance, run.run_id))
             yield bookkeeper
     finally:
         bookkeeper.close()

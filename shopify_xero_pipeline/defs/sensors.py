@@ -40,7 +40,8 @@ def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: boo
     ) -> dg.SensorResult:
         """Sync the day of every order that was edited, refunded, cancelled or paid since, within two minutes.
 
-        The days the hourly schedule asks for anyway are left to it.
+        Where Xero sends webhooks, also the days of records of ours that somebody changed there. The days the hourly
+        schedule asks for anyway are left to it.
         """
         with told_to_people():
             found = Lookout(bookkeeper).look(context.cursor)

@@ -1,7 +1,6 @@
 """The routes of the service, as an ASGI app. What stands behind each is in the module of its name."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from starlette.routing import Route
 from shopify_xero_pipeline.connections import PROBLEMS
 from shopify_xero_pipeline.service.intake import Intake
 from shopify_xero_pipeline.service.webhooks import Door
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,15 @@ When each part is looked at again, and since when it is as it is, belong here; h
 and `heartbeat.py`. Whoever polls causes no calls: an answer is kept for a minute, that of an API for ten.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.connections import PROBLEMS
-
-logger = logging.getLogger(__name__)
 
 FRESH = timedelta(minutes=1)
 ASKED_EVERY = timedelta(minutes=10)
@@ -111,5 +109,5 @@ def looked(look: Look) -> Verdict:
     except PROBLEMS as problem:
         return Verdict(False, str(problem))
     except Exception as problem:
-        logger.exception("a part could not be looked at")
+        events.EVENTS.exception("a part could not be looked at")
         return Verdict(False, f"It could not be looked at ({type(problem).__name__}): the log says more.")

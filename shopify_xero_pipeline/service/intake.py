@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.service.reading import Refusal
 from shopify_xero_pipeline.state.hints import Hint
-
-logger = logging.getLogger(__name__)
 
 TOGETHER = 500
 WAITING = 5_000
@@ -85,6 +84,6 @@ class Intake:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._take_in, hints)
         except Exception as problem:
-            logger.error("%d deliveries could not be kept: %s", len(hints), problem)  # noqa: TRY400 - words, no trace
+            events.note("deliveries_not_kept", level=logging.ERROR, deliveries=len(hints), reason=str(problem))
             return False
         return True

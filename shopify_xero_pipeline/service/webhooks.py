@@ -13,14 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.service import signatures
 from shopify_xero_pipeline.service.deliveries import Sender
 from shopify_xero_pipeline.service.intake import Intake
 from shopify_xero_pipeline.service.reading import Bodies, Refusal, check_outside
 from shopify_xero_pipeline.state.hints import Hint
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Door:
             await self._take(Request(scope, receive))
             answer = Response(status_code=200)
         except Refusal as refusal:
-            logger.debug("%s: refused with %d: %s", scope["path"], refusal.status, refusal)
+            said = {"route": scope["path"], "status": refusal.status, "reason": str(refusal)}
+            events.note("delivery_refused", level=logging.DEBUG, **said)
             answer = Response(status_code=refusal.status, headers={"connection": "close"})
         await answer(scope, receive, send)
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.answers import API_VERSION, check_version, data_of, json_object, request_id_of
@@ -28,12 +29,11 @@ from shopify_xero_pipeline.shopify.errors import (
 from shopify_xero_pipeline.shopify.retry import retrying
 from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
 
-logger = logging.getLogger(__name__)
-
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=10.0)
 _HURRIED = 4.0
 """Seconds any part of a call may take while time is short."""
 
+GRAPHQL, ACCESS_TOKEN = f"/admin/api/{API_VERSION}/graphql.json", "/admin/oauth/access_token"
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
 
 
@@ -67,8 +67,7 @@ class ShopifyClient:
     ) -> None:
         address = admin_address(shop, base_url)
         self._shop = shop
-        self._graphql = f"{address}/admin/api/{API_VERSION}/graphql.json"
-        self._tokens_at = f"{address}/admin/oauth/access_token"
+        self._graphql, self._tokens_at = address + GRAPHQL, address + ACCESS_TOKEN
         self._clock = clock
         self._until: float | None = None
         self._retrying = retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
@@ -136,30 +135,36 @@ class ShopifyClient:
                 raise Throttled(f"{self._shop}'s rate limit is used up for now. Ask again later.", retry_after=pause)
             self._clock.sleep(pause)
         body = {"query": document, "variables": dict(variables)}
-        response = self._post(self._graphql, json=body, headers={"X-Shopify-Access-Token": token})
-        answer = json_object(response, self._clock.now())
-        check_version(response)
-        cost, request_id = cost_of(answer), request_id_of(response)
-        self._bucket.learn(document, cost, self._clock.now())
         operation = found.group(1) if (found := _OPERATION.search(document)) else "the query"
-        logger.debug("%s: %s, request %s", operation, cost, request_id)
-        data = data_of(answer, operation, request_id)
+        attempt = self._retrying.statistics["attempt_number"]
+        with events.api_call(
+            self._clock, "shopify", "POST", GRAPHQL, operation=operation, attempt=attempt, points_left=None
+        ) as told:
+            response = self._post(self._graphql, told, json=body, headers={"X-Shopify-Access-Token": token})
+            answer = json_object(response, self._clock.now())
+            cost, request_id = cost_of(answer), request_id_of(response)
+            if cost is not None:
+                told |= {"points": cost.actual, "points_left": int(cost.available)}
+            check_version(response)
+            self._bucket.learn(document, cost, self._clock.now())
+            data = data_of(answer, operation, request_id)
         if answer.get("errors"):
-            logger.warning("Shopify withholds protected details of customers from this app; %s goes on", operation)
+            events.note("protected_details_withheld", level=logging.WARNING, operation=operation)
         return data
 
     def _request_token(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Send the token request once; it is retried as a part of the call it is made for."""
-        response = self._post(self._tokens_at, data=dict(form))
+        with events.api_call(self._clock, "shopify", "POST", ACCESS_TOKEN) as told:
+            response = self._post(self._tokens_at, told, data=dict(form))
         if response.status_code in (400, 401):
             raise _refused_credentials(response, self._shop)
         return json_object(response, self._clock.now())
 
-    def _post(self, url: str, **content: Any) -> httpx.Response:
+    def _post(self, url: str, told: dict[str, Any], **content: Any) -> httpx.Response:
         timeout = self._timeout()
         self.calls += 1
         try:
-            return self._http.post(url, timeout=timeout, **content)
+            response = self._http.post(url, timeout=timeout, **content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
             error: ShopifyUnavailable = ShopifyUnreachable(
                 f"{self._shop} could not be reached ({type(failure).__name__}). Check the network and try again."
@@ -168,6 +173,9 @@ class ShopifyClient:
             error = ShopifyUnavailable(
                 f"{self._shop} did not answer whole ({type(failure).__name__}). Try again later."
             )
+        else:
+            told |= {"status": response.status_code, "request_id": request_id_of(response)}
+            return response
         # Raised outside the handlers: what httpx raises holds the request, and that holds the token.
         raise error
 

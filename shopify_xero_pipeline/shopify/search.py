@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead, UnexpectedShape
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
-
-logger = logging.getLogger(__name__)
 
 INDEX_LAG = 30.0
 """Seconds after which the search index has caught up; some 10 s have been seen, no bound is documented."""
@@ -100,7 +99,8 @@ class WindowSearch:
         _check_window(start, end)
         found, counted = self._once(listing, start, end, variables or {})
         if len(found) < counted:
-            logger.warning("%s: found %d of %d; reading again", listing.operation, len(found), counted)
+            said = {"operation": listing.operation, "found": len(found), "counted": counted}
+            events.note("shortfall_read_again", level=logging.WARNING, **said)
             self._clock.sleep(INDEX_LAG)
             found, counted = self._once(listing, start, end, variables or {})
         if len(found) < counted:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.tokens import renew_at
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
@@ -104,16 +105,22 @@ class Identity:
         form = dict(form) if app[1] else {**form, "client_id": app[0]}
         answer: httpx.Response | None = None
         for attempt in range(ATTEMPTS):
-            try:
-                answer = self._http.post(self._url, data=form, auth=account)
-            except httpx.TransportError:
-                answer = None
+            answer = self._posted(form, account, attempt + 1)
             if answer is not None and answer.status_code != 429 and answer.status_code < 500:
                 return answer
             self._clock.sleep(2**attempt)
         if answer is None:
             raise XeroUnavailableError("Xero's sign-in service cannot be reached. Check the network and try again.")
         return answer
+
+    def _posted(self, form: Mapping[str, str], account: Any, attempt: int) -> httpx.Response | None:
+        try:
+            with events.api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as told:
+                answer = self._http.post(self._url, data=form, auth=account)
+                told["status"] = answer.status_code
+                return answer
+        except httpx.TransportError:
+            return None
 
 
 class Token:

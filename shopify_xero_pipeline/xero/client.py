@@ -4,7 +4,6 @@ Signing in, pacing, deadlines and the retries of reads are here. A write is one 
 with which key, is decided by the exactly-once protocol in `delivery.py`. What an element means is not known here.
 """
 
-import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.calls import Calls
 from shopify_xero_pipeline.state.canonical import digest, exact
@@ -22,8 +22,6 @@ from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredent
 from shopify_xero_pipeline.xero.consent import access_token
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
 from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, retry_after
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 DEADLINE = timedelta(seconds=30)
 LONGEST_ANSWER = 64_000_000
@@ -66,6 +64,7 @@ class _Request:
     guard: Callable[[], None]
     body: bytes | None = None
     params: Mapping[str, str] | None = None
+    attempt: int = 1
 
     @property
     def writes(self) -> bool:
@@ -125,6 +124,7 @@ class XeroClient:
         self._token = access_token(credentials, self._http, identity, clock, tokens)
         self._pacer = Pacer(calls or Calls(clock), clock, self._rng, _mark(credentials))
         self.calls = 0
+        self._last_key, self._last_attempt = "", 0
 
     def close(self) -> None:
         """Close the connections."""
@@ -161,7 +161,7 @@ class XeroClient:
             reraise=True,
         )
         try:
-            return tries(lambda: self._read(path, dict(params or {}), since))
+            return tries(lambda: self._read(path, dict(params or {}), since, tries.statistics["attempt_number"]))
         except _TryAgain as error:
             times = "" if attempts == 1 else f" {attempts} times"
             raise XeroUnavailableError(f"Reading {path} failed{times}: {error}. Try again later.") from None
@@ -217,7 +217,9 @@ class XeroClient:
             XeroDeniedError: Xero denied a call lately, and it is not yet time to try again; nothing was sent.
         """
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return self._signed(_Request(method, path, headers, guard, body=body))
+        attempt = self._last_attempt + 1 if key == self._last_key else 1
+        self._last_key, self._last_attempt = key, attempt
+        return self._signed(_Request(method, path, headers, guard, body=body, attempt=attempt))
 
     def pause(self, answer: Answer | None, attempt: int) -> float:
         """Return how long to wait before the next attempt: what Xero asks for, else full jitter that grows."""
@@ -232,9 +234,9 @@ class XeroClient:
             return 0.0
         return self.pause(None, state.attempt_number - 1)
 
-    def _read(self, path: str, params: dict[str, str], headers: dict[str, str]) -> dict[str, Any]:
+    def _read(self, path: str, params: dict[str, str], headers: dict[str, str], attempt: int) -> dict[str, Any]:
         try:
-            answer = self._signed(_Request("GET", path, headers, _no_guard, params=params))
+            answer = self._signed(_Request("GET", path, headers, _no_guard, params=params, attempt=attempt))
         except httpx.RequestError as error:
             raise self._failed(f"no answer ({type(error).__name__})", path) from None
         if answer.status == 304:
@@ -278,8 +280,6 @@ class XeroClient:
         self._pacer.answered(call, answer.status, answer.headers, writes=request.writes)
         if answer.status < 400:
             self._token.worked()
-        path = request.path.split("?")[0]
-        logger.debug("%s %s: %s %s", request.method, path, answer.status, answer.correlation_id or "")
         return answer
 
     def _sent(self, request: _Request) -> Answer:
@@ -298,7 +298,10 @@ class XeroClient:
             params=request.params or None,
             extensions={"trace": trace},
         )
-        with stream as response:
+        route = _route(request.path)
+        call = events.api_call(self._clock, "xero", request.method, route, attempt=request.attempt)
+        with call as told, stream as response:
+            told |= _told(response)
             return Answer(response.status_code, dict(response.headers), self._body(response, deadline))
 
     def _body(self, response: httpx.Response, deadline: datetime) -> bytes:
@@ -335,6 +338,23 @@ def refuse(answer: Answer, call: str) -> None:
         )
     if 400 <= answer.status < 500:
         raise XeroRefusedError(f"Xero refused {call} ({answer.status}).", correlation_id=named)
+
+
+def _route(path: str) -> str:
+    """Return a path without its query, with `{id}` for every second part: Xero's paths are collection/id/collection."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    return "".join(f"/{part}" if place % 2 == 0 else "/{id}" for place, part in enumerate(parts))
+
+
+def _told(response: httpx.Response) -> dict[str, object]:
+    """Return what the log says of an answer: Xero's name for the call, and the calls left today and in this minute."""
+    left = {name: response.headers.get(f"x-{name}limit-remaining", "") for name in ("day", "min")}
+    return {
+        "status": response.status_code,
+        "request_id": response.headers.get("xero-correlation-id"),
+        "calls_left": int(left["day"]) if left["day"].isdecimal() else None,
+        "calls_left_minute": int(left["min"]) if left["min"].isdecimal() else None,
+    }
 
 
 def _mark(credentials: XeroCredentials) -> str:

@@ -6,7 +6,6 @@ requests minutes late: R plus the latest delivery must stay below the key's life
 delivery and the lag of reads.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
@@ -21,8 +21,6 @@ from shopify_xero_pipeline.xero import failures
 from shopify_xero_pipeline.xero.client import DEADLINE, Answer, XeroClient
 from shopify_xero_pipeline.xero.errors import DayBudgetSpent, TooLate, XeroError, XeroUnavailableError
 from shopify_xero_pipeline.xero.limits import LONGEST_WAIT, retry_after
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 REPLAY_HORIZON = timedelta(seconds=120)
 """R: no byte of a request leaves later than this after its first one."""
@@ -88,7 +86,9 @@ class Delivery:
             again = reply.again and (self._client.may_retry or reply.fate is Fate.BUSY)
             if not again or not self.replayable(batch, timedelta(seconds=pause)):
                 break
-            logger.info("batch %d: %s; sent again in %.0f s", batch.id, reply.reason, pause)
+            events.note(
+                "batch_sent_again", entity_type=batch.kind, batch=batch.id, reason=reply.reason, pause=round(pause)
+            )
             self._journal.keep(batch, timedelta(seconds=pause))
             self._clock.sleep(pause)
             attempt += 1

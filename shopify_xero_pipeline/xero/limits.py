@@ -174,6 +174,11 @@ def is_days_end(headers: Mapping[str, str]) -> bool:
     return headers.get("x-rate-limit-problem") == "day" or (retry_after(headers) or 0) > LONGEST_WAIT
 
 
+def day_size(standing: Standing) -> int:
+    """Return how many calls Xero's day has, by the most that was ever left of it."""
+    return next((size for size in (SMALL_DAY, LARGE_DAY) if standing.day_most <= size), standing.day_most)
+
+
 def _ahead(
     until: datetime | None, now: datetime, longest: timedelta = timedelta(seconds=LONGEST_WAIT)
 ) -> datetime | None:
@@ -193,7 +198,7 @@ def _refuse_spent(traffic: Traffic, reserve: bool) -> None:
         return
     if abs(now - standing.day_seen_at) > FORGET_DAY_AFTER:
         return
-    day = next((size for size in (SMALL_DAY, LARGE_DAY) if standing.day_most <= size), standing.day_most)
+    day = day_size(standing)
     if standing.day_left - traffic.under_way <= (0 if reserve else day // RESERVED_SHARE):
         raise DayBudgetSpent(
             f"Xero allows {standing.day_left} more calls today; {day // RESERVED_SHARE} are kept for reading back. "

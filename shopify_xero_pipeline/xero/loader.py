@@ -5,7 +5,6 @@ safe is in `writer.py`. Everything to be written is in the journal before the fi
 stops, for whatever reason, is taken up where it stopped by the next one.
 """
 
-import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +25,6 @@ from shopify_xero_pipeline.xero.requests import Draft, Write
 from shopify_xero_pipeline.xero.safe_mode import SafeMode
 from shopify_xero_pipeline.xero.worklist import Worklist, planned_write
 from shopify_xero_pipeline.xero.writer import Step, Writer
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 Key: TypeAlias = tuple[str, str]
 """Kind and Shopify id."""

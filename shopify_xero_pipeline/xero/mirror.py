@@ -5,19 +5,17 @@ them, so that one it no longer carries is gone. What is done with what the mirro
 `readback.py`.
 """
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import wire
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 OVERLAP = timedelta(minutes=5)
 SWEEPS = 3
@@ -63,7 +61,7 @@ class Mirror:
         records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
         carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
         self._store.update_mirror(kind, records, began, complete=kind is Kind.ITEM or since is None, carried=carried)
-        logger.info("swept %s: %d changed since %s", kind, len(records), since or "the beginning")
+        events.note("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
 
     def _items(self) -> list[dict[str, Any]]:
         """Read all Items: their list is not paged, and one that is missing from it is deleted."""

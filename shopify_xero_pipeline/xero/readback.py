@@ -5,10 +5,11 @@ time, when nothing of it can still be under way. Nothing is sent again, or calle
 evidence.
 """
 
-import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import checksum, exact
 from shopify_xero_pipeline.state.records import (
@@ -29,8 +30,6 @@ from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kin
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.requests import Write
 from shopify_xero_pipeline.xero.wire import Element
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 MARGIN = timedelta(hours=1)
 """How far before its sending a record is looked for: more than two clocks may differ."""
@@ -60,7 +59,7 @@ class ReadBack:
         writes = [requests.read(operation) for operation in self._store.journal.operations_of(batch.id)]
         verdicts = self._verdicts(Kind(batch.kind), writes, first, checking=False)
         self._store.journal.settle(verdicts, batch)
-        logger.info("batch %d read back: %s", batch.id, _counts(verdicts))
+        events.note("batch_read_back", entity_type=batch.kind, batch=batch.id, **_counts(verdicts))
 
     def check(self, kind: Kind, operations: Sequence[Operation], sent_at: datetime | None = None) -> None:
         """Settle records that Xero refused, or that a person was asked to look at.
@@ -73,7 +72,7 @@ class ReadBack:
             return
         verdicts = self._verdicts(kind, writes, sent_at, checking=True)
         self._store.journal.settle(verdicts)
-        logger.info("%d %s checked: %s", len(writes), kind, _counts(verdicts))
+        events.note("records_checked", entity_type=kind.value, records=len(writes), **_counts(verdicts))
         self._give_other_names(writes, verdicts)
 
     def _verdicts(
@@ -159,6 +158,6 @@ def _stands_for(row: MirrorRecord, write: Write) -> bool:
     return marked or row.natural_key == write.operation.natural_key
 
 
-def _counts(verdicts: Sequence[Verdict]) -> str:
-    states = [verdict.state.value for verdict in verdicts]
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Return how many records ended in which state."""
+    return dict(Counter(verdict.state.value for verdict in verdicts))

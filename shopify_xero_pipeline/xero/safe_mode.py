@@ -9,6 +9,7 @@ trusted is judged in `state/witness.py`.
 import logging
 from datetime import datetime
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.witness import Doubt
@@ -16,8 +17,6 @@ from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import CONTACT_MARK, Kind
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 
 class SafeMode:
@@ -51,7 +50,7 @@ class SafeMode:
         until = doubt.since + QUIESCENCE
         if self._clock.now() < until:
             return f"safe mode: of the state store, {doubt.why}; Xero is read back after {until:%H:%M:%S} UTC"
-        logger.warning("the state store is not trusted, as %s: all of Xero is read back", doubt.why)
+        events.note("safe_mode_reads_xero_back", level=logging.WARNING, reason=doubt.why)
         for kind in Kind:
             if kind is not Kind.ALLOCATION:
                 self._mirror.sweep(kind, anew=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
@@ -25,8 +26,6 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.readback import ReadBack
 from shopify_xero_pipeline.xero.requests import Draft
-
-logger = logging.getLogger("shopify_xero_pipeline.xero")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Writer:
             batch = self._journal.intend(request, [write.operation for write in draft.writes])
             return self._conclude(batch, self._delivery.send(batch), draft, ids)
         except JournalOrderError as overtaken:
-            logger.info("left to another process: %s", overtaken)
+            events.note("left_to_another_process", reason=str(overtaken))
             return Step()
 
     def recover(self) -> None:
@@ -83,7 +82,7 @@ class Writer:
                 try:
                     self._finish(mine)
                 except JournalOrderError as overtaken:
-                    logger.info("left to another process: %s", overtaken)
+                    events.note("left_to_another_process", reason=str(overtaken))
         unsure = self._journal.in_state(OperationState.CHECK)
         for kind in Kind:
             self.read_back.check(kind, [one for one in unsure if one.kind == kind])
@@ -100,7 +99,7 @@ class Writer:
             self.read_back.read_back(batch)
 
     def _resume(self, batch: Batch) -> None:
-        logger.info("batch %d was sent and not answered; it is sent again under its key", batch.id)
+        events.note("batch_taken_up", entity_type=batch.kind, batch=batch.id)
         writes = tuple(requests.read(operation) for operation in self._journal.operations_of(batch.id))
         draft = Draft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
         ids = KnownIds(self._store, [write.record for write in writes])
@@ -112,7 +111,7 @@ class Writer:
             return self._settle(batch, reply, draft, ids)
         if reply.fate in (Fate.UNKNOWN, Fate.MISUSED_KEY):
             return self._leave_open(batch, reply)
-        logger.warning("batch %d not executed: %s", batch.id, reply.reason)
+        _tell("batch_not_executed", batch, reply.reason)
         named = reply.answer.correlation_id if reply.answer else None
         if reply.fate is Fate.UNACCEPTABLE and len(draft.writes) == 1:
             self._journal.settle([settle.refused(draft.writes[0], reply.reason, named)], batch)
@@ -134,7 +133,8 @@ class Writer:
         real_ids = [xero_id for one in found if (xero_id := wire.id_of(draft.kind, one))]
         desk = settle.Desk(self._clock.now(), self._store.owners(draft.kind, real_ids))
         verdicts = settle.answered(draft.kind, draft.writes, found, ids, desk, named)
-        logger.info("batch %d: %d of %d %s settled", batch.id, len(verdicts), len(draft.writes), draft.kind)
+        records = {"records": len(draft.writes), "settled": len(verdicts)}
+        events.note("batch_settled", entity_type=batch.kind, batch=batch.id, **records)
         if len(verdicts) < len(draft.writes):
             self._journal.settle(verdicts, batch, status=reply.answer.status, over=False)
             unknown = Reply(Fate.UNKNOWN, "the answer does not show what became of it", reply.answer)
@@ -179,7 +179,7 @@ class Writer:
         reason = f"{reply.reason}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC"
         status, body = (reply.answer.status, reply.answer.body) if reply.answer else (None, b"")
         self._journal.mark_ambiguous(batch, not_before=not_before, reason=reason, status=status, answer=body)
-        logger.warning("batch %d: %s", batch.id, reason)
+        _tell("batch_left_open", batch, reason)
         if reply.fate is Fate.MISUSED_KEY:
             raise XeroError(f"batch {batch.id}: {reply.reason}.")
         return Step(unknown=True)
@@ -188,3 +188,7 @@ class Writer:
         """Return a key of 128 characters, the most Xero takes; half is drawn, the rest differs with every batch."""
         drawn = f"{self._rng.getrandbits(256):064x}"
         return drawn + digest(f"{self._journal.last_batch()}|{self._clock.now().isoformat()}|{digest(draft.body)}")
+
+
+def _tell(event: str, batch: Batch, reason: str) -> None:
+    events.note(event, level=logging.WARNING, entity_type=batch.kind, batch=batch.id, reason=reason)

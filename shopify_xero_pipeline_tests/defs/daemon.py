@@ -5,8 +5,10 @@ The clock is the stage's; runs are started at once, or stay queued until somebod
 
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import dagster as dg
+import pytest
 
 from shopify_xero_pipeline.runs import QUIET
 from shopify_xero_pipeline_tests.stage import Stage
@@ -62,3 +64,12 @@ def start(stage: Stage, instance: dg.DagsterInstance, tags: Mapping[str, str]) -
 def ends(tags: Mapping[str, str]) -> tuple[str, str]:
     """Return the first and the last day of a request."""
     return tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
+
+
+def emptied(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """Empty an instance with a folder of its own, and let each tick have it; a real one opens it anew."""
+    for run in instance.get_runs():
+        instance.delete_run(run.run_id)
+    instance.wipe_assets([*instance.all_asset_keys()])
+    monkeypatch.setattr(dg.DagsterInstance, "from_ref", staticmethod(lambda _: nullcontext(instance)))
+    return instance

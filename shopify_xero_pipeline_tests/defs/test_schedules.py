@@ -1,7 +1,6 @@
 """When days are asked for: by Dagster's own reckoning of the ticks, as clocks change, after a gap, beside runs."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
@@ -16,7 +15,7 @@ from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.assets.reconciliation import KEY
 from shopify_xero_pipeline.defs.partitions import days_between, range_tags
 from shopify_xero_pipeline.defs.schedules import hourly_days, missed_days, nightly_days
-from shopify_xero_pipeline_tests.defs.daemon import ends
+from shopify_xero_pipeline_tests.defs.daemon import emptied, ends
 
 AUCKLAND, BERLIN, NEW_YORK = "Pacific/Auckland", "Europe/Berlin", "America/New_York"
 ZONE = ZoneInfo(AUCKLAND)
@@ -87,18 +86,14 @@ def kept() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[dg.DagsterInstance]:
+def lasting() -> Iterator[dg.DagsterInstance]:
     with dg.instance_for_test() as instance:
         yield instance
 
 
 @pytest.fixture
-def instance(shared: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
-    """An instance with a folder of its own and without runs; every tick opens it anew, which is not done for real."""
-    for run in shared.get_runs():
-        shared.delete_run(run.run_id)
-    monkeypatch.setattr(dg.DagsterInstance, "from_ref", staticmethod(lambda _: nullcontext(shared)))
-    return shared
+def instance(lasting: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    return emptied(lasting, monkeypatch)
 
 
 def run_of(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, first: date, last: date) -> None:
@@ -177,9 +172,10 @@ def test_every_night_asks_for_yesterday_for_days_never_synced_and_for_days_with_
     assert nightly_days(tick, day(21), done, set()) == [day(23), day(25)]
 
 
-def test_work_left_from_before_the_start_date_is_not_asked_for() -> None:
+def test_no_day_from_before_the_start_date_is_asked_for() -> None:
     tick = datetime(2026, 9, 26, 4, 30, tzinfo=ZONE)
     assert nightly_days(tick, day(25), {day(25)}, {day(3)}) == [day(25)]
+    assert nightly_days(tick, day(26), set(), set()) == []
 
 
 def test_an_hourly_tick_asks_for_a_range_by_tags_that_waits_for_no_backfill(

@@ -1,7 +1,6 @@
 """The sensors that ask for days, evaluated by Dagster over the sandbox: what was changed, what is left, what failed."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,10 @@ from shopify_xero_pipeline.defs.partitions import range_tags
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.trading import GeneratedShop
-from shopify_xero_pipeline_tests.defs.daemon import Daemon, start
+from shopify_xero_pipeline.sandbox.xero.people import Person
+from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.defs.daemon import Daemon, emptied, ends, start
 from shopify_xero_pipeline_tests.stage import Stage, at, just_as_far, staged
 
 pytestmark = pytest.mark.campaign
@@ -74,19 +76,14 @@ def stage(both_days_synced: Stage, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[dg.DagsterInstance]:
+def lasting() -> Iterator[dg.DagsterInstance]:
     with dg.instance_for_test() as instance:
         yield instance
 
 
 @pytest.fixture
-def instance(shared: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
-    """An instance with a folder of its own and without runs; every tick opens it anew, which is not done for real."""
-    for run in shared.get_runs():
-        shared.delete_run(run.run_id)
-    shared.wipe_assets([key for key in shared.all_asset_keys()])
-    monkeypatch.setattr(dg.DagsterInstance, "from_ref", staticmethod(lambda _: nullcontext(shared)))
-    return shared
+def instance(lasting: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    return emptied(lasting, monkeypatch)
 
 
 @pytest.fixture
@@ -240,6 +237,51 @@ def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_o
         assert changed.tick() == []
 
 
+def hint(stage: Stage, **other: Any) -> Hint:
+    """Return what a webhook said just now."""
+    now = stage.clock.now()
+    given = {"id": f"content {now}", "delivery": f"delivery {now}", "topic": "any", "happened_at": now}
+    return Hint.model_validate({**given, "received_at": now, **other})
+
+
+def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders_knows_it(
+    stage: Stage, changed: Daemon
+) -> None:
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.bookkeeper.store.hints
+    shop(stage).edit(gid, stage.clock.now())
+    stage.clock.sleep(2)
+    assert changed.ranges() == []
+    hints.take_in([hint(stage, source="shopify", record="order", record_id=gid.rpartition("/")[2])])
+    assert changed.ranges() == [("2026-09-21", "2026-09-21")]
+    assert hints.open() == []
+    stage.clock.sleep(30)
+    assert changed.ranges() == []
+
+
+def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_our_own_writes_are_not(
+    stage: Stage, changed: Daemon
+) -> None:
+    keeper = stage.bookkeeper
+    ours = next(row for row in keeper.store.mapped(Kind.INVOICE).values() if row.partition == FIRST)
+    about = {"source": "xero", "record": "invoice", "record_id": ours.xero_id}
+    keeper.store.hints.take_in([hint(stage, **about, happened_at=ours.posted_at)])
+    assert changed.ranges() == []
+    assert keeper.store.hints.open() == []
+
+    Person(stage.sandbox.books, stage.clock).void_document(stage.sandbox.books.documents[ours.xero_id])
+    stage.clock.sleep(1)
+    keeper.store.hints.take_in([hint(stage, **about)])
+    (request,) = changed.tick()
+    assert ends(request.tags) == ("2026-09-21", "2026-09-21")
+    assert changed.tick() == []
+    assert changed.run(request)
+    (day,) = keeper.reconciled([FIRST])
+    (row,) = (row for row in day.rows if row.order_id == ours.order_id)
+    assert f"invoice {ours.natural_key} was posted and Xero no longer shows it" in row.problems
+    assert changed.tick() == []
+    assert keeper.store.hints.open() == []
+
+
 def test_thousands_of_changed_orders_are_read_some_at_a_tick_and_none_is_forgotten(
     stage: Stage, changed: Daemon
 ) -> None:
@@ -378,4 +420,4 @@ def test_the_sensors_that_ask_for_days_stand_still_unless_automation_is_on(autom
     found = build_definitions(policy=BooksPolicy(), automation=automation).get_repository_def()
     status = {sensor.name: sensor.default_status.value for sensor in found.sensor_defs}
     asking = "RUNNING" if automation else "STOPPED"
-    assert status == {"changed_orders": asking, "unfinished_writes": asking, "dead_runs": "RUNNING"}
+    assert status == {"changed_orders": asking, "unfinished_writes": asking, "alerts": asking, "dead_runs": "RUNNING"}

@@ -50,7 +50,7 @@ def on_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, list(arguments))
+    return CliRunner(env={"LOG_LEVEL": "CRITICAL"}).invoke(cli.main, list(arguments))
 
 
 @pytest.fixture

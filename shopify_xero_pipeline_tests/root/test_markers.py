@@ -43,7 +43,7 @@ from shopify_xero_pipeline_tests.stage import ADDRESS, BOOKS, at
 pytestmark = pytest.mark.campaign
 
 FIRST, LAST = date(2026, 9, 21), date(2026, 10, 4)
-LOGGERS = ("shopify_xero_pipeline", "httpx", "httpcore", "dagster")
+LOGGERS = ("shopify_xero_pipeline", "shopify_xero_calls", "httpx", "httpcore", "dagster")
 SECRETS = {
     "SHOPIFY_CLIENT_SECRET": f"{SECRET}shopifyclientsecret",
     "XERO_CLIENT_SECRET": f"{SECRET}xeroclientsecret",
@@ -268,7 +268,7 @@ def test_no_secret_and_nothing_personal_is_written_anywhere_but_in_the_store_and
 
 def leak_on_purpose(house: Marked, monkeypatch: pytest.MonkeyPatch) -> None:
     def telling(rows: Any) -> dict[str, Any]:
-        logging.getLogger("shopify_xero_pipeline.xero").warning("about %s", PERSONAL)
+        logging.getLogger("shopify_xero_pipeline").warning("about %s", PERSONAL)
         return {"leak": PERSONAL}
 
     monkeypatch.setattr(show, "rows", telling)

@@ -78,6 +78,14 @@ class FakeInstance:
     def __exit__(self, *_: object) -> None: ...
 
 
+def test_dagster_writes_its_own_log_for_people_where_the_product_does(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "text")
+    up.run(3001, 8001)
+    assert "--log-format" not in Recorded.started[1].command
+
+
 def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_it(
     ran: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +93,8 @@ def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_
     sandbox, dagster = Recorded.started
     assert sandbox.command[:2] == [sys.executable, "-m"]
     assert sandbox.command[2:6] == ["shopify_xero_pipeline.cli", "sandbox", "--port", "8001"]
-    assert dagster.command[2:] == ["dagster", "dev", "-h", "127.0.0.1", "-p", "3001", "-w", "workspace.yaml"]
+    started = ["dagster", "dev", "-h", "127.0.0.1", "-p", "3001", "-w", "workspace.yaml"]
+    assert dagster.command[2:] == [*started, "--log-format", "json"]
     address = "http://127.0.0.1:8001"
     assert dagster.env["SHOPIFY_BASE_URL"] == dagster.env["XERO_BASE_URL"] == address
     assert dagster.env["AUTOMATION"] == "on"

@@ -430,10 +430,10 @@ def test_an_answer_that_drips_past_the_deadline_or_never_ends_counts_as_none(mon
 
 
 def test_no_secret_and_no_body_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG", logger="shopify_xero_pipeline")
+    caplog.set_level("DEBUG", logger="shopify_xero_calls")
     fake = Fake(lambda _: httpx.Response(200, json={"Name": "Aroha"}, headers={"Xero-Correlation-Id": "abc-1"}))
 
     write(fake, json.dumps({"Name": "Aroha"}).encode())
 
-    assert "PUT /Invoices: 200 abc-1" in caplog.text
+    assert "method=PUT route=/Invoices status=200 attempt=1 request_id=abc-1" in caplog.text
     assert not any(word in caplog.text for word in ("Aroha", "secret-token", "hidden"))

@@ -1,0 +1,42 @@
+"""The sensor `alerts`: once a minute it looks after the whole and tells people. It calls neither Shopify nor Xero."""
+
+import os
+from collections.abc import Sequence
+
+import dagster as dg
+
+from shopify_xero_pipeline import watch
+from shopify_xero_pipeline.alerts.channels import Channel
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.state.faults import StoreBusyError
+
+
+@dg.resource(description="The channels by which alerts are told, as the environment names them.")
+def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
+    """Return the channels on the environment's settings."""
+    return watch.channels(Settings.from_environment(os.environ))
+
+
+def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
+    """Return the sensor; it runs only if asked to."""
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(minimum_interval_seconds=60, default_status=status)
+    def alerts(
+        context: dg.SensorEvaluationContext,
+        bookkeeper: dg.ResourceParam[Bookkeeper],
+        channels: dg.ResourceParam[Sequence[Channel]],
+    ) -> dg.SkipReason:
+        """Tell each channel once of what calls for a person, and once that it is over."""
+        try:
+            found, told = watch.Watch(bookkeeper, context.instance).tell(channels, context.cursor)
+        except StoreBusyError as busy:
+            return dg.SkipReason(str(busy))
+        context.update_cursor(told)
+        keys = ", ".join(cause.key for cause in found) or "nothing"
+        return dg.SkipReason(
+            f"calling for a person: {keys}; channels: {', '.join(one.name for one in channels) or 'none'}"
+        )
+
+    return alerts
