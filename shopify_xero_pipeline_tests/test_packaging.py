@@ -111,6 +111,14 @@ def test_dagster_is_pinned_to_one_version() -> None:
     assert versions == {dg.__version__}
 
 
+def test_the_readme_shows_every_picture_there_is_and_no_other() -> None:
+    shown = re.findall(r"\]\(docs/screenshots/([^)]+)\)", (ROOT / "README.md").read_text())
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "screenshots").iterdir()}
+    assert sorted(shown) == sorted(pictures)
+    assert len(shown) == 5
+    assert max(pictures.values()) < 200_000
+
+
 def test_json_is_written_by_the_commands_of_which_the_readme_says_so() -> None:
     (sentence,) = re.findall(r"^(.*) take `--json FILE`", (ROOT / "README.md").read_text(), re.MULTILINE)
     named = set(re.findall(r"`([a-z]+)`", sentence))

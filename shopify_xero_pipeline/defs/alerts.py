@@ -11,6 +11,8 @@ from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.faults import StoreBusyError
 
+SAYS = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
+
 
 @dg.resource(description="The channels by which alerts are told, as the environment names them.")
 def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
@@ -22,7 +24,7 @@ def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
     """Return the sensor; it runs only if asked to."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    @dg.sensor(minimum_interval_seconds=60, default_status=status)
+    @dg.sensor(minimum_interval_seconds=60, default_status=status, description=SAYS)
     def alerts(
         context: dg.SensorEvaluationContext,
         bookkeeper: dg.ResourceParam[Bookkeeper],

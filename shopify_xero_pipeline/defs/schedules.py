@@ -20,6 +20,14 @@ EARLY, MORNING = 3, 5
 LOOKED_BACK = timedelta(days=LONGEST)
 
 
+SAYS = {
+    "hourly": "Syncs today; before three in the morning also yesterday; after five the days that the night has missed.",
+    "nightly": "Syncs yesterday, every day never synced, every day with work left and every day whose last run failed.",
+    "nightly_mapping_checks": "Looks at the mapping's own consistency, without asking either side.",
+}
+"""What the UI says of them; a docstring does not get there."""
+
+
 def hourly_days(tick: datetime) -> list[date]:
     """Return today, and early in the day also yesterday, whose last orders the index may have shown late."""
     today = tick.date()
@@ -54,7 +62,13 @@ def schedules(
     """Return the hourly and nightly schedules and the nightly check of the mapping; they run only if asked to."""
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
-    @dg.schedule(job=SYNC, cron_schedule="10 * * * *", execution_timezone=zone, default_status=status)
+    @dg.schedule(
+        job=SYNC,
+        cron_schedule="10 * * * *",
+        execution_timezone=zone,
+        default_status=status,
+        description=SAYS["hourly"],
+    )
     def hourly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
         """Sync today, before three in the morning also yesterday, after five the days that the night has missed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
@@ -65,7 +79,13 @@ def schedules(
             days |= {*missed} - days_of_runs(context.instance, UNDER_WAY)
         return requests(days, _at(tick))
 
-    @dg.schedule(job=SYNC, cron_schedule="30 4 * * *", execution_timezone=zone, default_status=status)
+    @dg.schedule(
+        job=SYNC,
+        cron_schedule="30 4 * * *",
+        execution_timezone=zone,
+        default_status=status,
+        description=SAYS["nightly"],
+    )
     def nightly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
         """Sync yesterday, every day never synced, every day with work left and every day whose last run failed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
@@ -79,6 +99,7 @@ def schedules(
 
     mapping = dg.ScheduleDefinition(
         name="nightly_mapping_checks",
+        description=SAYS["nightly_mapping_checks"],
         job=MAPPING_CHECKS,
         cron_schedule="0 5 * * *",
         execution_timezone=zone,

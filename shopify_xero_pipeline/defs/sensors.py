@@ -23,7 +23,22 @@ from shopify_xero_pipeline.unfinished import Reason, Tries, chosen, reasons
 OFTEN, SELDOM = 30, 60
 
 
-@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+SAYS = {
+    "dead_runs": (
+        "Ends the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."
+    ),
+    "changed_orders": (
+        "Syncs the day of every order that was edited, refunded, cancelled or paid since, within two minutes."
+    ),
+    "unfinished_writes": (
+        "Syncs the days with work left that may succeed by itself: writes left over, failures worth another try, "
+        "failed runs. Each waits longer after each try."
+    ),
+}
+"""What the UI says of them; a docstring does not get there."""
+
+
+@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING, description=SAYS["dead_runs"])
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."""
     ended = end_dead_runs(context.instance)
@@ -34,7 +49,7 @@ def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: boo
     """Return the sensors; those that ask for days run only if asked to."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    @dg.sensor(job=SYNC, minimum_interval_seconds=OFTEN, default_status=status)
+    @dg.sensor(job=SYNC, minimum_interval_seconds=OFTEN, default_status=status, description=SAYS["changed_orders"])
     def changed_orders(
         context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
     ) -> dg.SensorResult:
@@ -57,7 +72,7 @@ def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: boo
         asked = requests([one.day for one in news], key)
         return _answer(asked, found.cursor, _seen(found, len(late), len(news)))
 
-    @dg.sensor(job=SYNC, minimum_interval_seconds=SELDOM, default_status=status)
+    @dg.sensor(job=SYNC, minimum_interval_seconds=SELDOM, default_status=status, description=SAYS["unfinished_writes"])
     def unfinished_writes(
         context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
     ) -> dg.SensorResult:

@@ -207,9 +207,9 @@ def _order(row: OrderRow, links: Links) -> str:
         links.order(row.order_id, _cell(row.order_name)),
         row.outcome,
         _cell(row.reason),
-        f"{row.sales} / {row.money}",
-        f"{row.mapped_sales} / {row.mapped_money}",
-        f"{row.xero_sales} / {row.xero_money}",
+        f"{_exact(row.sales)} / {_exact(row.money)}",
+        f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
+        f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
         _cell("; ".join(row.problems)),
     )
     return f"| {' | '.join(cells)} |"
@@ -240,6 +240,12 @@ def _capped(found: Sequence[T], line: Callable[[T], str]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "/").replace("\n", " ")
+
+
+def _exact(amount: Decimal) -> str:
+    """Return an amount with two decimals, or with all it has if they are more."""
+    cents = round(amount, 2)
+    return f"{cents if cents == amount else amount:,f}"
 
 
 def _plain(amount: Decimal) -> str:

@@ -66,7 +66,14 @@ mutation Terminate($id: String!) {
 
 
 class House:
-    """One shop, one Xero, one state store, one Dagster instance."""
+    """One shop, one Xero, one state store, one Dagster instance.
+
+    Attributes:
+        code: the module that is the code location.
+        daemon: the module that is Dagster's daemon.
+    """
+
+    code, daemon = f"{MODULES}.location", "dagster._daemon"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -108,11 +115,11 @@ class House:
         self.address = said.read_text().strip()
 
     def start_code(self) -> None:
-        self._start("code", "-m", "dagster", "api", "grpc", "-m", f"{MODULES}.location", "-s", str(self._socket))
+        self._start("code", "-m", "dagster", "api", "grpc", "-m", self.code, "-s", str(self._socket))
         self.until(self._socket.exists, "the code server to start")
 
     def start_daemon(self) -> None:
-        self._start("daemon", "-m", "dagster._daemon", "run", "-w", "workspace.yaml")
+        self._start("daemon", "-m", self.daemon, "run", "-w", "workspace.yaml")
 
     def kill(self, *names: str) -> None:
         """Kill processes with all their children, as a host that loses power would."""
@@ -172,7 +179,7 @@ class House:
 
     def spoil(self, path: str, *, kind: str = "slow", **rule: object) -> None:
         """Let the next write to a path of Xero hang, once booked (slow) or before (late), or go wrong otherwise."""
-        self._clear()
+        self.mend()
         rules = {"kind": kind, "method": "PUT", "path": path, **rule}
         self._client.post(f"{self.address}/_sandbox/faults/", json=rules).raise_for_status()
 
@@ -184,7 +191,8 @@ class House:
         found: list[dict[str, Any]] = self._client.get(f"{self.address}/_sandbox/faults/").json()
         return found
 
-    def _clear(self) -> None:
+    def mend(self) -> None:
+        """Let nothing go wrong any more."""
         self._client.delete(f"{self.address}/_sandbox/faults/").raise_for_status()
 
     def books(self) -> XeroBooks:

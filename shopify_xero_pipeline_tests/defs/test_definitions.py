@@ -95,6 +95,14 @@ def test_jobs_and_schedules_are_the_ones_the_readme_names(definitions: dg.Defini
     assert {s.name for s in repository.schedule_defs} == {"hourly", "nightly", "nightly_mapping_checks"}
 
 
+def test_every_job_schedule_and_sensor_says_in_the_ui_what_it_does(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    found = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
+    assert len(found) == 10
+    assert [one.name for one in found if not one.description] == []
+
+
 def test_schedules_stand_still_unless_automation_is_on() -> None:
     def status(*, automation: bool) -> set[dg.DefaultScheduleStatus]:
         found = build_definitions(policy=BooksPolicy(), automation=automation).get_repository_def()

@@ -188,6 +188,12 @@ def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equ
     assert "[#2/3](" in text(shown["not equal"])
 
 
+def test_the_orders_amounts_have_two_decimals_or_all_that_there_are() -> None:
+    row = order_row(sales=Decimal("1237.3"), money=Decimal("0.0"), mapped_sales=Decimal(0), xero_money=Decimal("9.995"))
+    (line,) = text(show.order_table([row], LINKS)).splitlines()[2:]
+    assert "| 1,237.30 / 0.00 | 0.00 / 10.00 | 10.00 / 9.995 |" in line
+
+
 def test_a_day_on_which_nothing_is_posted_says_so() -> None:
     shown = show.reconciliation(DayReconciliation(day=DAY, rows=()), LINKS)
     assert text(shown["columns"]) == "nothing posted"

@@ -71,7 +71,7 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         due = {(one.kind, one.shopify_id): one.next_try for one in errors if one.next_try}
         failures = {day: show.failures(results, links, due) for day, results in done.items()}
         checks = {day: (show.all_in(results), {"failures": failures[day]}) for day, results in done.items()}
-        told = {day: show.load(results) | {"failures": failures[day]} for day, results in done.items()}
+        told = {day: {"failures": failures[day]} | show.load(results) for day, results in done.items()}
         yield from report(context, {"all_loaded": checks}, told)
 
     made: dg.AssetsDefinition = load
