@@ -155,7 +155,7 @@ class Bookkeeper(Connections):
             contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
             ledgers = with_shown(ledgers, set(ids), unmapped, contacts)
         organisation = self.organisation()
-        given = ([order for found in orders.values() for order in found], dict(ledgers), documents, organisation)
+        given = ({day: [*found] for day, found in orders.items()}, dict(ledgers), documents, organisation)
         if self._kept is None or self._kept[0] != given:
             books = wanted.books(orders, self.policy, organisation, ledgers, documents, self.shop_handle)
             self._kept = (given, books)

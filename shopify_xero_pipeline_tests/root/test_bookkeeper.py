@@ -44,6 +44,13 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) 
         assert (shopify > 0, xero) == (True, 0)
 
 
+def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_orders_is_new(stage: Stage) -> None:
+    """One bookkeeper plans range after range: a shop closed for two months, or yesterday again with an empty today."""
+    first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
+    for orders in (first, second, first | second):
+        assert [plan.day for plan in stage.bookkeeper.plan_orders(Kind.PAYMENT, orders)] == [*orders]
+
+
 def test_a_plan_that_would_write_looks_at_xero_again_but_only_once_in_ten_minutes(stage: Stage) -> None:
     keeper = stage.bookkeeper
     orders = keeper.read_orders([FIRST])
