@@ -69,6 +69,7 @@ def test_the_books_of_thousands_more_orders_hold_likewise(subject: History, poli
     prove(subject, policy)
 
 
+@pytest.mark.long
 def test_hundreds_more_orders_told_by_dice_hold_likewise() -> None:
     policies = tuple(POLICIES)
     for seed in range(1_000_000, 1_000_300):

@@ -53,7 +53,7 @@ def test_the_orders_of_some_days_come_to_the_same(tmp_path: Path, some_days: Tel
 @pytest.mark.parametrize(
     ("way", "days", "horizon", "syncs"),
     [
-        (histories.event_by_event, 1, 2, 15),
+        pytest.param(histories.event_by_event, 1, 2, 15, marks=pytest.mark.long),
         pytest.param(histories.night_by_night, 2, 6, 8, marks=pytest.mark.long),
     ],
     ids=["event_by_event", "night_by_night"],
