@@ -194,7 +194,7 @@ class Connections:
 
     def sign_in_begun(self) -> datetime | None:
         """Return when a renewal of the sign-in was begun whose outcome is not known; None if there is none."""
-        kept = self._tokens.look()
+        kept = self.sign_in
         return None if kept is None or kept.refused else kept.refresh_started_at
 
     @cached_property
@@ -260,10 +260,6 @@ class Connections:
         missing = self._settings.missing()
         if missing:
             raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
-
-    def now(self) -> datetime:
-        """Return the present instant, in UTC."""
-        return self._clock.now()
 
     def ask_shopify(self) -> str:
         """Ask Shopify, now, who we are to it, and return in a sentence that it lets us in.

@@ -4,7 +4,7 @@ A hint is believed in nothing else; what is true is read from its own side, by w
 it is found as well, only later. How hints come in is `service/`'s, how they are kept `state/hints.py`'s.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -32,24 +32,30 @@ def orders(store: StateStore, most: int) -> list[Hint]:
 
 def changed_in_xero(store: StateStore, kinds: Iterable[Kind] = KINDS) -> list[ChangedInXero]:
     """Return the records that Xero says were changed since it was looked at and since we wrote them ourselves."""
-    hints = store.hints.open("xero")
-    return [found for kind in kinds for found in _changed(store, kind, [one for one in hints if one.record == kind])]
+    return _changed(store, store.hints.open("xero"), kinds)
 
 
-def let_go(store: StateStore, changed: Iterable[ChangedInXero]) -> None:
-    """Note that nobody has to look any more at the hints of Xero but these, nor at those of customers and products.
+def sorted_out(store: StateStore) -> list[ChangedInXero]:
+    """Return the same, and note that nobody has to look at the other hints of Xero, nor at customers and products.
 
     The next sync reads customers and products whatever is said of them.
     """
+    hints = store.hints.open("xero")
+    changed = _changed(store, hints, KINDS)
     waiting = {one.hint.id for one in changed}
     others = [one for one in store.hints.open("shopify") if one.record != "order"]
-    store.hints.looked_at([*others, *(one for one in store.hints.open("xero") if one.id not in waiting)])
+    store.hints.looked_at([*others, *(one for one in hints if one.id not in waiting)])
+    return changed
 
 
-def _changed(store: StateStore, kind: Kind, hints: Iterable[Hint]) -> Iterator[ChangedInXero]:
-    named = {one.record_id: one for one in hints}  # oldest first, so that the newest of each counts
-    owners = store.owners(kind, named)
-    swept = store.mirror_swept_at(kind)
+def _changed(store: StateStore, hints: Sequence[Hint], kinds: Iterable[Kind]) -> list[ChangedInXero]:
+    by_kind = {kind: {one.record_id: one for one in hints if one.record == kind} for kind in kinds}
+    return [found for kind, named in by_kind.items() if named for found in _of_kind(store, kind, named)]
+
+
+def _of_kind(store: StateStore, kind: Kind, named: Mapping[str, Hint]) -> Iterator[ChangedInXero]:
+    """Yield the changed records of a kind; `named` holds the newest hint of each, by Xero id."""
+    owners, swept = store.owners(kind, named), store.mirror_swept_at(kind)
     for row in store.mapped(kind, owners.values()).values() if owners else ():
         hint = named[row.xero_id]
         at = hint.happened_at or hint.received_at

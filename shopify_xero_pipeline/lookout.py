@@ -108,7 +108,7 @@ class Lookout:
         if not compared:
             return None
         oldest = min(compared.values()) - LONGEST_RUN
-        return Seen(greatest=oldest, seen_at=self._bookkeeper.now(), since=oldest, rebuilding=True)
+        return Seen(greatest=oldest, seen_at=self._bookkeeper.clock.now(), since=oldest, rebuilding=True)
 
     def _list(self, seen: Seen) -> tuple[Seen, list[Change]]:
         """Go on with the list of changed orders, for some pages or until it ends."""
@@ -142,7 +142,7 @@ class Lookout:
 
         The next list overlaps this one until nothing greater has come for a while; then the index has caught up.
         """
-        now = self._bookkeeper.now()
+        now = self._bookkeeper.clock.now()
         greatest = max((seen.greatest, *(one.updated_at for one in found)))
         seen_at = seen.seen_at if greatest == seen.greatest else now
         begin = greatest if now - seen_at >= OVERLAP else greatest - OVERLAP
@@ -195,8 +195,7 @@ class Lookout:
 
     def _listen_to_xero(self, seen: Seen) -> tuple[Seen, list[Change]]:
         """Tell once of each record of ours that Xero says was changed; the run that looks there ends it."""
-        changed = hinted.changed_in_xero(self._bookkeeper.store)
-        hinted.let_go(self._bookkeeper.store, changed)
+        changed = hinted.sorted_out(self._bookkeeper.store)
         news = [Change(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard]
         return seen.model_copy(update={"heard": frozenset(one.hint.id for one in changed)}), news
 

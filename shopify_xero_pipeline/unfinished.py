@@ -60,7 +60,7 @@ def reasons(bookkeeper: Bookkeeper, failed: Iterable[date] = ()) -> dict[date, R
         bookkeeper: its days and its store.
         failed: days whose last run failed.
     """
-    store, now = bookkeeper.store, bookkeeper.now()
+    store, now = bookkeeper.store, bookkeeper.clock.now()
     found: dict[date, list[Reason]] = defaultdict(list)
     under_way: Counter[date] = Counter()
     for one in store.journal.unsettled():

@@ -23,7 +23,7 @@ from shopify_xero_pipeline.defs.assets.load import BEFORE
 from shopify_xero_pipeline.defs.assets.reconciliation import CHECKS, KEY
 from shopify_xero_pipeline.defs.checks import CHECKS as MAPPING_CHECKS
 from shopify_xero_pipeline.defs.jobs import SYNC
-from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, days_between
+from shopify_xero_pipeline.defs.requests import days_of
 from shopify_xero_pipeline.logs import Mask
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.shopify.answers import API_VERSION
@@ -124,17 +124,17 @@ class Watch:
             "sign_in": (sign_in.warning(now) if sign_in else None) or "",
             "sign_in_lapsed": sign_in is not None and (sign_in.refused or now >= sign_in.lapses_at),
             "calls_left": None if budget.left is None else CallsLeft(budget.left, budget.size),
-            "last_synced": self._last_synced(store),
+            "last_synced": self._last_synced(),
             "tried": written + failed,
             "failed": failed,
             "durations": [timedelta(seconds=seconds) for seconds in figures.latencies],
         }
 
-    def _last_synced(self, store: StateStore) -> datetime | None:
+    def _last_synced(self) -> datetime | None:
         """Return when the newest day that ever was compared, or the one before it, was compared last."""
-        start, today = self._bookkeeper.policy.start_date, self._bookkeeper.today()
-        known = (store.recall(f"reconciliation {day}") for day in reversed(days_between(start, today)))
-        return max((one[1] for one in islice(filter(None, known), 2)), default=None)
+        keeper = self._bookkeeper
+        compared = (at for day in reversed(keeper.days()) for at in keeper.compared_at([day]).values())
+        return max(islice(compared, 2), default=None)
 
     def _recalled(self, kept: str | None) -> str | None:
         with suppress(*UNREADABLE):
@@ -188,7 +188,7 @@ def _failed_runs(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) ->
     mended: set[tuple[str, date | None]] = set()
     found: list[FailedRun] = []
     for run in runs:
-        days: list[date | None] = [*_days_of(run)] or [None]
+        days: list[date | None] = [*days_of(run)] or [None]
         if run.status is dg.DagsterRunStatus.SUCCESS:
             mended |= {(run.job_name, day) for day in days}
         elif run.tags.get("dagster/will_retry") != "true":
@@ -197,12 +197,6 @@ def _failed_runs(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) ->
                 why = "" if any(one.job == run.job_name for one in found) else _why(instance, run.run_id)
                 found.append(FailedRun(run.job_name, run.run_id, tuple(day for day in left if day is not None), why))
     return found
-
-
-def _days_of(run: dg.DagsterRun) -> list[date]:
-    first = run.tags.get(RANGE_START) or run.tags.get("dagster/partition")
-    last = run.tags.get(RANGE_END) or first
-    return days_between(date.fromisoformat(first), date.fromisoformat(last)) if first and last else []
 
 
 def _why(instance: dg.DagsterInstance, run_id: str) -> str:

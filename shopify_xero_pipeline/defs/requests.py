@@ -45,7 +45,16 @@ def days_of_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunS
     again.
     """
     runs = instance.get_runs(dg.RunsFilter(job_name=SYNC.name, statuses=list(statuses)))
-    return {day for run in runs if _is_whole(run) for day in _days(run)}
+    return {day for run in runs if _is_whole(run) for day in days_of(run)}
+
+
+def days_of(run: dg.DagsterRun) -> Sequence[date]:
+    """Return the days of a run, as its tags name them; none for a job without days."""
+    first = run.tags.get(RANGE_START) or run.tags.get(DAY)
+    last = run.tags.get(RANGE_END) or first
+    if first is None or last is None:
+        return ()
+    return days_between(date.fromisoformat(first), date.fromisoformat(last))
 
 
 def failed_days(
@@ -59,11 +68,3 @@ def failed_days(
 def _is_whole(run: dg.DagsterRun) -> bool:
     """Tell whether a run does all of a sync: retried from its failed steps on, it reads nothing anew."""
     return run.step_keys_to_execute is None and not run.asset_selection
-
-
-def _days(run: dg.DagsterRun) -> Sequence[date]:
-    first = run.tags.get(RANGE_START) or run.tags.get(DAY)
-    last = run.tags.get(RANGE_END) or first
-    if first is None or last is None:
-        return ()
-    return days_between(date.fromisoformat(first), date.fromisoformat(last))

@@ -60,7 +60,7 @@ def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: boo
         """
         with told_to_people():
             found = Lookout(bookkeeper).look(context.cursor)
-            at_hand = hourly_days(bookkeeper.now().astimezone(ZoneInfo(zone)))
+            at_hand = hourly_days(bookkeeper.clock.now().astimezone(ZoneInfo(zone)))
         late = [one for one in found.changes if one.day not in at_hand]
         waiting = days_of_runs(context.instance, WAITING) if late else set()
         news = [one for one in late if one.day not in waiting]
@@ -82,7 +82,7 @@ def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: boo
         failed, a renewal of the sign-in that was not finished.
         """
         with told_to_people():
-            budget, days, now = bookkeeper.budget(), bookkeeper.days(), bookkeeper.now()
+            budget, days, now = bookkeeper.budget(), bookkeeper.days(), bookkeeper.clock.now()
             if budget.held_until is not None:
                 return dg.SensorResult(skip_reason=f"Xero takes no calls before {budget.held_until:%Y-%m-%d %H:%M} UTC")
             left = reasons(bookkeeper, failed_days(context.instance, partitions, days))

@@ -21,7 +21,7 @@ from shopify_xero_pipeline.state.tokens import TokenSets
 from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
 from shopify_xero_pipeline.xero.consent import access_token
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, retry_after
+from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, calls_left, retry_after
 
 DEADLINE = timedelta(seconds=30)
 LONGEST_ANSWER = 64_000_000
@@ -348,12 +348,12 @@ def _route(path: str) -> str:
 
 def _told(response: httpx.Response) -> dict[str, object]:
     """Return what the log says of an answer: Xero's name for the call, and the calls left today and in this minute."""
-    left = {name: response.headers.get(f"x-{name}limit-remaining", "") for name in ("day", "min")}
+    today, this_minute = calls_left(response.headers)
     return {
         "status": response.status_code,
         "request_id": response.headers.get("xero-correlation-id"),
-        "calls_left": int(left["day"]) if left["day"].isdecimal() else None,
-        "calls_left_minute": int(left["min"]) if left["min"].isdecimal() else None,
+        "calls_left": today,
+        "calls_left_minute": this_minute,
     }
 
 

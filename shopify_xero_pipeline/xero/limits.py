@@ -174,6 +174,12 @@ def is_days_end(headers: Mapping[str, str]) -> bool:
     return headers.get("x-rate-limit-problem") == "day" or (retry_after(headers) or 0) > LONGEST_WAIT
 
 
+def calls_left(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return how many calls an answer leaves for Xero's day and for this minute, as far as it says so."""
+    day, minute = (headers.get(f"x-{window}limit-remaining", "") for window in ("day", "min"))
+    return int(day) if day.isdecimal() else None, int(minute) if minute.isdecimal() else None
+
+
 def day_size(standing: Standing) -> int:
     """Return how many calls Xero's day has, by the most that was ever left of it."""
     return next((size for size in (SMALL_DAY, LARGE_DAY) if standing.day_most <= size), standing.day_most)
@@ -235,22 +241,21 @@ def _read_budgets(traffic: Traffic, headers: Mapping[str, str], status: int) -> 
     than the one before is an older one; a much greater one is that of a new minute or day.
     """
     standing, now = traffic.standing, traffic.now
-    day, minute = headers.get("x-daylimit-remaining", ""), headers.get("x-minlimit-remaining", "")
-    if day.isdigit():
-        left = int(day)
-        turned = standing.day_left is None or left > standing.day_left + IN_FLIGHT
+    day_left, minute_left = calls_left(headers)
+    if day_left is not None:
+        turned = standing.day_left is None or day_left > standing.day_left + IN_FLIGHT
         turned |= standing.day_seen_at is not None and now - standing.day_seen_at >= DAY
-        standing.day_most = left if turned else max(left, standing.day_most)
-        standing.day_left, standing.day_seen_at = left, now
+        standing.day_most = day_left if turned else max(day_left, standing.day_most)
+        standing.day_left, standing.day_seen_at = day_left, now
         if status != 429:
             standing.day_turns_at = None
-    if minute.isdigit() and status != 429:
-        left, known = int(minute), standing.minute_left
+    if minute_left is not None and status != 429:
+        known = standing.minute_left
         same = standing.minute_from and _ahead(standing.minute_from + MINUTE, now)
-        if known is None or not same or left > known + IN_FLIGHT:
-            standing.minute_left, standing.minute_from = left, now
+        if known is None or not same or minute_left > known + IN_FLIGHT:
+            standing.minute_left, standing.minute_from = minute_left, now
         else:
-            standing.minute_left = min(left, known)
+            standing.minute_left = min(minute_left, known)
 
 
 def _succeed(standing: Standing, writes: bool) -> None:
