@@ -6,7 +6,7 @@ because the days of the partitions depend on the start date and the shop's zone.
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -21,6 +21,7 @@ from shopify_xero_pipeline.defs.assets.mapping import mapping_spec
 from shopify_xero_pipeline.defs.assets.reconciliation import reconciliation_asset
 from shopify_xero_pipeline.defs.checks import mapping_intact
 from shopify_xero_pipeline.defs.console import take_over
+from shopify_xero_pipeline.defs.daily import looked_after
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
@@ -30,7 +31,12 @@ from shopify_xero_pipeline.settings import Settings
 
 
 def build_definitions(
-    *, policy: BooksPolicy, resources: Mapping[str, object] | None = None, automation: bool = False
+    *,
+    policy: BooksPolicy,
+    resources: Mapping[str, object] | None = None,
+    automation: bool = False,
+    database: str = "sqlite",
+    owners_page: str = "",
 ) -> dg.Definitions:
     """Return the code location.
 
@@ -38,24 +44,34 @@ def build_definitions(
         policy: decides the days (start date) and the zone of partitions and schedules.
         resources: replaces `bookkeeper` and `io_manager`, for tests and the demo.
         automation: whether the schedules and the sensors that ask for days start running by themselves.
+        database: what the mapping is kept in, `sqlite` or `postgres`.
+        owners_page: where those who look after the books are reached; every asset links to it.
     """
     with warnings.catch_warnings():
         # Ranges in one run are beta, checks by day a preview; both are measured and pinned (docs/architecture.md).
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _assembled(policy, resources or {}, automation=automation)
+        assets = _assets(daily_partitions(policy), database)
+        looked = [asset.map_asset_specs(lambda spec: looked_after(spec, owners_page)) for asset in assets]
+        return _assembled(policy, looked, resources or {}, automation=automation)
 
 
-def _assembled(policy: BooksPolicy, resources: Mapping[str, object], *, automation: bool) -> dg.Definitions:
+def _assets(partitions: dg.PartitionsDefinition[str], database: str) -> list[dg.AssetsDefinition]:
+    return [
+        *extract_assets(partitions),
+        *change_assets(partitions),
+        *load_assets(partitions),
+        reconciliation_asset(partitions),
+        dg.AssetsDefinition(specs=[mapping_spec(database)]),
+    ]
+
+
+def _assembled(
+    policy: BooksPolicy, assets: Sequence[dg.AssetsDefinition], resources: Mapping[str, object], *, automation: bool
+) -> dg.Definitions:
     partitions = daily_partitions(policy)
     return dg.Definitions(
-        assets=[
-            *extract_assets(partitions),
-            *change_assets(partitions),
-            *load_assets(partitions),
-            reconciliation_asset(partitions),
-            mapping_spec(),
-        ],
+        assets=assets,
         asset_checks=[mapping_intact],
         jobs=[SYNC, PLAN, MAPPING_CHECKS],
         schedules=schedules(zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation),
@@ -79,4 +95,9 @@ def defs() -> dg.Definitions:
     settings = Settings.from_environment(os.environ)
     logs.start_for_good(settings)
     take_over(settings)
-    return build_definitions(policy=read_policy(settings.books_file), automation=settings.automation)
+    return build_definitions(
+        policy=read_policy(settings.books_file),
+        automation=settings.automation,
+        database=settings.database,
+        owners_page=settings.owners_page,
+    )

@@ -51,6 +51,7 @@ class Settings:
     log_format: str = ""
     log_level: str = ""
     dagster_url: str = ""
+    owners_page: str = ""
     alert_slack_url: str = field(default="", repr=False)
     alert_smtp_url: str = field(default="", repr=False)
     alert_mail_to: str = field(default="", repr=False)
@@ -111,6 +112,7 @@ class Settings:
             log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
             log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
             dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
+            owners_page=_address("OWNERS_PAGE", text("OWNERS_PAGE"), ("http", "https")),
             alert_slack_url=_webhook("ALERT_SLACK_URL", text("ALERT_SLACK_URL")),
             alert_smtp_url=_address("ALERT_SMTP_URL", text("ALERT_SMTP_URL"), ("smtp", "smtps")),
             alert_mail_to=text("ALERT_MAIL_TO"),
@@ -120,6 +122,11 @@ class Settings:
                 "ALERT_PAGERDUTY_REGION", text("ALERT_PAGERDUTY_REGION", "us").lower(), REGIONS
             ),
         )
+
+    @property
+    def database(self) -> str:
+        """What the state store is kept in, as people call it: `sqlite` or `postgres`."""
+        return "sqlite" if self.state_url.startswith("sqlite") else "postgres"
 
     @property
     def any_given(self) -> bool:

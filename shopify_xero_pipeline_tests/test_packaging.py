@@ -72,7 +72,7 @@ def test_the_example_names_every_setting_and_nothing_else() -> None:
     named = [found.group(1) for line in lines if (found := re.match(r"#?([A-Z][A-Z_]+)=", line))]
     assert len(named) == len(set(named))
     assert set(named) == read_by_settings()
-    assert len(named) == 28
+    assert len(named) == 29
 
 
 def commands() -> list[str]:
@@ -115,7 +115,7 @@ def test_the_readme_shows_every_picture_there_is_and_no_other() -> None:
     shown = re.findall(r"\]\(docs/screenshots/([^)]+)\)", (ROOT / "README.md").read_text())
     pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "screenshots").iterdir()}
     assert sorted(shown) == sorted(pictures)
-    assert len(shown) == 5
+    assert len(shown) == 6
     assert max(pictures.values()) < 200_000
 
 

@@ -24,5 +24,6 @@ def mapping_intact(bookkeeper: dg.ResourceParam[Bookkeeper]) -> Iterator[dg.Asse
             check_name=name,
             asset_key=MAPPING,
             passed=not faults,
+            description=f"{len(faults)} to look at" if faults else "nothing found",
             metadata={"count": len(faults), "records": dg.MetadataValue.md("  \n".join(faults[:50]) or "none")},
         )

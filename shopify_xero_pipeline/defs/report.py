@@ -8,7 +8,7 @@ in a run of several days; this is the one recipe that is right for one day and f
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -16,37 +16,50 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 Metadata = Mapping[str, Any]
-DayChecks = Mapping[str, Mapping[date, tuple[bool, Metadata]]]
 
 
-def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata]) -> None:
-    """Give each day of the run its own metadata."""
+class Verdict(NamedTuple):
+    """What a check found of a day: whether it passed, a sentence about it, and what to show beside it."""
+
+    passed: bool
+    says: str
+    shown: Metadata
+
+
+DayChecks = Mapping[str, Mapping[date, Verdict]]
+
+
+def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Mapping[str, int]) -> None:
+    """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
     for day, entries in metadata.items():
-        context.add_asset_metadata(dict(entries), asset_key=context.asset_key, partition_key=day.isoformat())
+        shown = {**entries, **calls}
+        context.add_asset_metadata(shown, asset_key=context.asset_key, partition_key=day.isoformat())
 
 
 def report(
-    context: dg.AssetExecutionContext, checks: DayChecks, metadata: Mapping[date, Metadata]
+    context: dg.AssetExecutionContext, checks: DayChecks, metadata: Mapping[date, Metadata], calls: Mapping[str, int]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation | dg.Output[None]]:
     """Materialise every day of the run, then log each check for each day against that materialisation.
 
     Args:
         context: the asset's.
-        checks: by name, then by day: whether it passed, and what to show. Results are errors that do not stop the run.
+        checks: by name, then by day. What fails is an error that does not stop the run.
         metadata: by day.
+        calls: of the step.
     """
     key = context.asset_key
-    describe(context, metadata)
+    describe(context, metadata, calls)
     yield dg.MaterializeResult(asset_key=key)
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
     for name, days in checks.items():
-        for day, (passed, shown) in days.items():
+        for day, found in days.items():
             yield dg.AssetCheckEvaluation(
                 asset_key=key,
                 check_name=name,
-                passed=passed,
-                metadata=dict(shown),
+                passed=found.passed,
+                description=found.says,
+                metadata=dict(found.shown),
                 partition=day.isoformat(),
                 severity=dg.AssetCheckSeverity.ERROR,
                 blocking=False,

@@ -44,6 +44,16 @@ def json_storage(_: dg.InitResourceContext) -> JsonIOManager:
 
 
 @contextmanager
+def at_work(bookkeeper: Bookkeeper) -> Iterator[dict[str, int]]:
+    """Let a bookkeeper do a step's work; afterwards what is yielded holds the calls it made, as the UI plots them."""
+    before, calls = bookkeeper.calls, dict[str, int]()
+    with told_to_people():
+        yield calls
+    made = (after - earlier for earlier, after in zip(before, bookkeeper.calls, strict=True))
+    calls |= zip(("calls to Shopify", "calls to Xero"), made, strict=True)
+
+
+@contextmanager
 def told_to_people() -> Iterator[None]:
     """Turn what our rooms raise into a failed step that says what to do; trying the same step again would not help."""
     try:

@@ -7,7 +7,6 @@ the state store.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,12 +15,14 @@ import dagster as dg
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
+from shopify_xero_pipeline.defs.report import Verdict
 from shopify_xero_pipeline.pages import order_page, xero_page
 from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadResult
 
-SHOWN = 50
+SHOWN, NAMED = 50, 5
 HIDDEN = "…"
 
 
@@ -44,9 +45,9 @@ class Links:
 
 
 def orders(found: Sequence[Order]) -> dict[str, Any]:
-    """Describe a day's extracted orders."""
+    """Describe a day's extracted orders: how many, and what they are worth now."""
     sales = by_currency((order.currency_code, order.current_total_price_set.shop_money.amount) for order in found)
-    return {"dagster/row_count": len(found), "sales now": money_table(sales)}
+    return {"dagster/row_count": len(found)} | money("sales now", sales)
 
 
 def rows(found: Sequence[object]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
         "dagster/row_count": len(plan.changes),
         "plan": _table(_plan_record(line) for line in telling),
         "diff": dg.MetadataValue.md(_diff(telling, links)),
-        "money planned": money_table(by_currency((line.currency, line.amount) for line in planned)),
+        **money("money planned", by_currency((line.currency, line.amount) for line in planned)),
         **{action.value: counts[action] for action in Action},
     }
 
@@ -75,43 +76,46 @@ def load(results: Sequence[LoadResult]) -> dict[str, Any]:
     outcomes = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
     return {
         "dagster/row_count": len(results),
-        "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
+        **money("money posted", by_currency((result.currency, result.amount) for result in posted)),
         **{outcome: counts[outcome] for outcome in outcomes},
     }
 
 
-def failures(
-    results: Sequence[LoadResult], links: Links, due: Mapping[tuple[str, str], datetime]
-) -> dg.MarkdownMetadataValue:
-    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides.
+def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[SyncError]) -> Verdict:
+    """Return whether every record of a day is in Xero, and the table of those that are not.
 
     Args:
-        results: of a day.
+        results: of the day's load.
         links: to both sides.
-        due: when each failed record, by kind and Shopify id, is tried again by itself (UTC).
+        errors: what the state store knows of failed records: attempts in all runs, when the next is due (UTC).
     """
     bad = [result for result in results if result.outcome in {"failed", "postponed"}]
+    known = {(one.kind, one.shopify_id): one for one in errors}
+    named = [_label(one.kind, one.natural_key, one.shopify_id) for one in bad]
+    says = _told(named, len(results), "record", "not in Xero")
+    return Verdict(not bad, says, {"failures": failures(bad, links, known)})
+
+
+def failures(
+    bad: Sequence[LoadResult], links: Links, errors: Mapping[tuple[str, str], SyncError]
+) -> dg.MarkdownMetadataValue:
+    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides."""
     if not bad:
         return dg.MetadataValue.md("none")
     head = "| order | record | reason | can a retry help? | attempts | next try | request |"
-    return dg.MetadataValue.md(
-        f"{head}\n|---|---|---|---|---|---|---|\n" + _capped(bad, lambda result: _failure(result, links, due))
-    )
+    lines = _capped(bad, lambda one: _failure(one, links, errors.get((one.kind, one.shopify_id))))
+    return dg.MetadataValue.md(f"{head}\n|---|---|---|---|---|---|---|\n{lines}")
 
 
-def all_in(results: Sequence[LoadResult]) -> bool:
-    """Return whether every record of a load is in Xero."""
-    return not any(result.outcome in {"failed", "postponed"} for result in results)
-
-
-def verdict(check: str, day: DayReconciliation, links: Links) -> tuple[bool, dict[str, Any]]:
+def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
     """Return whether a check of reconciliation passed on a day, and the orders that broke it."""
     broken = {
         "every_order_accounted_for": [row for row in day.rows if row.outcome == "failed" or row in day.unaccounted],
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
-    return not broken, {"orders": order_table(broken, links)}
+    says = _told([row.order_name for row in broken], len(day.rows), "order", "to look at")
+    return Verdict(not broken, says, {"orders": order_table(broken, links)})
 
 
 def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
@@ -135,6 +139,12 @@ def order_table(found: Sequence[OrderRow], links: Links) -> dg.MarkdownMetadataV
         return dg.MetadataValue.md("none")
     head = "| order | outcome | reason | Shopify | mapping | Xero | problems |\n|---|---|---|---|---|---|---|\n"
     return dg.MetadataValue.md(head + _capped(found, lambda row: _order(row, links)))
+
+
+def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
+    """Return amounts by currency, exact as text, and each as a number beside it, as the UI plots nothing else."""
+    plotted = {f"{name} in {currency}": dg.FloatMetadataValue(float(amount)) for currency, amount in totals.items()}
+    return {name: money_table(totals), **plotted}
 
 
 def money_table(totals: Mapping[str, Decimal]) -> dg.MarkdownMetadataValue:
@@ -191,14 +201,14 @@ def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
     return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
 
 
-def _failure(result: LoadResult, links: Links, due: Mapping[tuple[str, str], datetime]) -> str:
+def _failure(result: LoadResult, links: Links, error: SyncError | None) -> str:
     label = _label(Kind(result.kind), result.natural_key, result.shopify_id)
     record = links.xero(Kind(result.kind), result.xero_id, _cell(label))
     retry = "yes" if result.retryable else "no"
     order = links.order(result.order_id, _cell(result.order_name or ""))
-    again = due.get((result.kind, result.shopify_id))
-    when = f"{again:%d %b %H:%M} UTC" if again else "with the next load"
-    cells = (order, record, _cell(result.reason), retry, str(result.attempts), when, result.correlation_id or "")
+    when = f"{error.next_try:%d %b %H:%M} UTC" if error and error.next_try else "with the next load"
+    tries = str(error.attempts if error else result.attempts)
+    cells = (order, record, _cell(result.reason), retry, tries, when, result.correlation_id or "")
     return f"| {' | '.join(cells)} |"
 
 
@@ -236,6 +246,14 @@ T = TypeVar("T")
 def _capped(found: Sequence[T], line: Callable[[T], str]) -> str:
     more = f"\n\n… and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return "\n".join(line(item) for item in found[:SHOWN]) + more
+
+
+def _told(bad: Sequence[str], count: int, noun: str, what: str) -> str:
+    """Say in a sentence how many of all are bad, and name the first of them."""
+    if not bad:
+        return f"{count} looked at, nothing found"
+    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    return f"{len(bad)} of {count} {noun}{'' if count == 1 else 's'} {what}: {', '.join(bad[:NAMED])}{more}"
 
 
 def _cell(text: str) -> str:

@@ -26,7 +26,7 @@ WAITING = (
 )
 SENSORS = ("alerts", "changed_orders", "dead_runs", "unfinished_writes")
 SCHEDULES = ("hourly", "nightly", "nightly_mapping_checks")
-PICTURES = {"lineage", "plan", "red_check", "reconciliation", "automation"}
+PICTURES = {"lineage", "plan", "red_check", "reconciliation", "plots", "automation"}
 
 
 def backfills(look: Window) -> None:
@@ -81,6 +81,19 @@ def sees_the_books(look: Window) -> None:
     look.resize()
 
 
+def sees_the_plots(look: Window) -> None:
+    """The day's numbers are drawn beside those of the days before: orders, money, failures, calls."""
+    drawn = {
+        "xero/invoices": ("created", "failed", "money posted in NZD", "calls to Xero"),
+        "shopify/orders": ("dagster/row_count", "sales now in NZD", "calls to Shopify"),
+    }
+    for asset, names in drawn.items():
+        look.open(f"/assets/{asset}?view=overview")
+        look.text("Plots").click()
+        look.sees(*names)
+    look.picture("plots")
+
+
 def sees_the_lineage(look: Window) -> None:
     """Every group is there, each with its assets."""
     look.open(LINEAGE)
@@ -121,6 +134,7 @@ def tell(house: OpenHouse, look: Window) -> None:
     mends_it(look, house)
     sees_the_lineage(look)
     sees_the_books(look)
+    sees_the_plots(look)
     sees_the_sensors(look)
     sees_a_schedule(look, house)
 

@@ -67,11 +67,19 @@ def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_a
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description, spec.key
         assert spec.kinds, spec.key
+        assert list(spec.owners) == ["team:bookkeeping"]
+        assert "who looks after it" not in spec.metadata
         if spec.partitions_def is not None:
-            assert list(spec.owners) == ["team:bookkeeping"]
             assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
                 fail_window=timedelta(hours=26), warn_window=timedelta(hours=4)
             )
+
+
+def test_every_asset_links_to_its_owners_where_a_page_is_set_and_the_mapping_shows_its_database() -> None:
+    found = build_definitions(policy=BooksPolicy(), database="postgres", owners_page="https://wiki.example/books")
+    specs = {spec.key.to_user_string(): spec for spec in found.resolve_all_asset_specs()}
+    assert {spec.metadata["who looks after it"].value for spec in specs.values()} == {"https://wiki.example/books"}
+    assert specs["entity_mapping"].kinds == {"postgres"}
 
 
 def test_loads_and_reconciliation_hold_the_pool_and_nothing_else_does(definitions: dg.Definitions) -> None:

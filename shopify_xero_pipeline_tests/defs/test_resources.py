@@ -7,9 +7,11 @@ import dagster as dg
 import pytest
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage, told_to_people
+from shopify_xero_pipeline.defs.resources import at_work, bookkeeper_resource, json_storage, told_to_people
+from shopify_xero_pipeline.settings import Settings
 
 
 def test_the_bookkeeper_is_opened_on_the_environments_settings_and_closed(
@@ -44,6 +46,15 @@ def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_
     assert caught.value.description == "do this"
     assert caught.value.allow_retries is False
     assert caught.value.__suppress_context__
+
+
+def test_a_steps_calls_to_both_sides_are_counted_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter([(3, 5), (4, 9)])
+    monkeypatch.setattr(Bookkeeper, "calls", property(lambda _: next(made)))
+    bookkeeper = Bookkeeper(Settings.from_environment({}, None), SystemClock())
+    with at_work(bookkeeper) as calls:
+        assert calls == {}
+    assert calls == {"calls to Shopify": 1, "calls to Xero": 4}
 
 
 def test_what_nobody_foresaw_stays_what_it_is() -> None:

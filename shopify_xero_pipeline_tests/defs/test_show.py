@@ -10,6 +10,7 @@ import pytest
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadOutcome, LoadResult
 from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row
@@ -45,6 +46,24 @@ def result(**given: Any) -> LoadResult:
         "currency": "NZD",
     }
     return LoadResult.model_validate(plain | given)
+
+
+def error(**given: Any) -> SyncError:
+    at = datetime(2026, 9, 21, 7, tzinfo=UTC)
+    plain = {
+        "kind": Kind.INVOICE,
+        "shopify_id": "5001/77",
+        "natural_key": "SH-1001",
+        "partition": DAY,
+        "run_id": "run",
+        "reason": "no",
+        "retryable": False,
+        "attempts": 1,
+        "payload": "",
+        "first_failed_at": at,
+        "last_failed_at": at,
+    }
+    return SyncError.model_validate(plain | given)
 
 
 def plan(*changes: Change) -> dict[str, Any]:
@@ -147,25 +166,33 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
     )  # fmt: skip
     assert text(shown["money posted"]) == "46.00 NZD"
     page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
-    due = {(Kind.INVOICE, failed.shopify_id): datetime(2026, 9, 22, 7, 5, tzinfo=UTC)}
-    assert text(show.failures([result(), failed, late], LINKS, due)).splitlines()[2:] == [
-        f"| {ORDER_LINK} | [invoice SH-1001]({page}) | Xero / said no | no | 2 | 22 Sep 07:05 UTC | corr |",
+    known = error(attempts=4, next_try=datetime(2026, 9, 22, 7, 5, tzinfo=UTC))
+    found = show.all_loaded([result(), failed, late], LINKS, [known])
+    assert text(found.shown["failures"]).splitlines()[2:] == [
+        f"| {ORDER_LINK} | [invoice SH-1001]({page}) | Xero / said no | no | 4 | 22 Sep 07:05 UTC | corr |",
         "|  | item A/B |  | yes | 0 | with the next load |  |",
     ]
-    assert not show.all_in([failed])
-    assert not show.all_in([late])
+    assert (found.passed, found.says) == (False, "2 of 3 records not in Xero: invoice SH-1001, item A|B")
+
+
+def test_a_failure_the_store_does_not_know_any_more_shows_what_the_load_itself_counted() -> None:
+    found = show.all_loaded([result(outcome=LoadOutcome.FAILED, attempts=2)], LINKS, [error(shopify_id="other")])
+    assert found.says == "1 of 1 record not in Xero: invoice SH-1001"
+    assert "| no | 2 | with the next load |" in text(found.shown["failures"])
 
 
 def test_a_load_without_failures_says_none() -> None:
-    assert text(show.failures([result()], LINKS, {})) == "none"
-    assert show.all_in([result()])
-    assert show.all_in([])
+    found = show.all_loaded([result()], LINKS, [])
+    assert (found.passed, found.says, text(found.shown["failures"])) == (True, "1 looked at, nothing found", "none")
+    assert show.all_loaded([], LINKS, []).passed
 
 
 def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
-    lines = text(show.failures([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, {})).splitlines()
+    found = show.all_loaded([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
+    lines = text(found.shown["failures"]).splitlines()
     assert len(lines) == 2 + 50 + 2
     assert lines[-1] == "… and 1 more"
+    assert found.says == f"51 of 51 records not in Xero: {', '.join(['invoice SH-1001'] * 5)} and 46 more"
 
 
 def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equal() -> None:
@@ -211,13 +238,23 @@ def test_a_day_on_which_nothing_is_posted_says_so() -> None:
     ],
 )
 def test_a_check_fails_for_the_orders_that_break_it_and_names_them(check: str, row: Any) -> None:
-    passed, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(order_name="#9"), row)), LINKS)
-    assert not passed
+    day = DayReconciliation(day=DAY, rows=(order_row(order_name="#9"), row))
+    passed, says, shown = show.verdict(check, day, LINKS)
+    assert (passed, says) == (False, "1 of 2 orders to look at: #1001")
     assert ORDER_LINK in text(shown["orders"])
     assert "#9" not in text(shown["orders"])
-    passed, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
-    assert passed
+    passed, says, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
+    assert (passed, says) == (True, "1 looked at, nothing found")
     assert text(shown["orders"]) == "none"
+
+
+def test_money_is_shown_exactly_and_plotted_by_currency() -> None:
+    shown = show.money("money posted", {"NZD": TEN, "AUD": Decimal("1234.5")})
+    assert text(shown.pop("money posted")) == "1,234.50 AUD  \n10.00 NZD"
+    assert shown == {
+        "money posted in NZD": dg.FloatMetadataValue(10.0),
+        "money posted in AUD": dg.FloatMetadataValue(1234.5),
+    }
 
 
 def test_money_is_shown_by_currency() -> None:

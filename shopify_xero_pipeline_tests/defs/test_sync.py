@@ -1,10 +1,12 @@
 """The jobs of the code location, run by Dagster itself against the sandbox."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -57,6 +59,23 @@ def check_of_days(instance: dg.DagsterInstance, asset: list[str], name: str) -> 
     return found
 
 
+def shown_of(instance: dg.DagsterInstance, asset: str) -> dict[str, Any]:
+    """Return the metadata of an asset's last materialisation."""
+    record = instance.fetch_materializations(dg.AssetKey(asset.split("/")), limit=1).records[0]
+    assert record.asset_materialization is not None
+    return {name: entry.value for name, entry in record.asset_materialization.metadata.items()}
+
+
+def said_of(instance: dg.DagsterInstance, asset: str, name: str) -> tuple[str, str]:
+    """Return what a check last said in a sentence, and its table."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
+    record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    found = record.event.dagster_event.asset_check_evaluation_data
+    return str(found.description), str(found.metadata["failures"].value)
+
+
 def figures(report: Report) -> dict[str, object]:
     names = ("days", "failed", "difference", "duplicates", "lost", "failures")
     return {name: report.summary()[name] for name in names}
@@ -71,6 +90,20 @@ def test_a_day_is_carried_to_xero_and_its_books_agree(synced: Synced) -> None:
     assert synced.stage.size() > 50
     for name in ("contacts", "items", "invoices", "credit_notes", "payments"):
         assert check_of_days(synced.instance, ["xero", name], "all_loaded") == {"2026-09-21": True}
+
+
+def test_orders_money_failures_and_calls_are_numbers_that_the_ui_plots_from_day_to_day(synced: Synced) -> None:
+    rows = synced.report.days[0].rows
+    orders, invoices = (shown_of(synced.instance, asset) for asset in ("shopify/orders", "xero/invoices"))
+    assert (orders["dagster/row_count"], orders["calls to Xero"]) == (len(rows), 0)
+    assert orders["calls to Shopify"] > 0
+    assert orders["sales now in NZD"] > 0
+    assert (invoices["failed"], invoices["calls to Shopify"]) == (0, 0)
+    assert invoices["money posted in NZD"] > 0
+    assets = [f"{group}/{name}" for group in ("changes", "xero") for name in ("contacts", "items", "invoices",
+              "credit_notes", "payments")]  # fmt: skip
+    told = [shown_of(synced.instance, asset)["calls to Xero"] for asset in [*assets, "books/reconciliation"]]
+    assert sum(told) == synced.report.xero_calls
 
 
 def test_running_a_day_twice_writes_nothing_the_second_time(synced: Synced) -> None:
@@ -134,6 +167,12 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": False}
     assert check_of_days(instance, ["books", "reconciliation"], "every_order_accounted_for") == {"2026-09-21": False}
     assert {error.kind for error in stage.bookkeeper.store.errors()} == {"payment"}
+    says, table = said_of(instance, "xero/payments", "all_loaded")
+    count = len(stage.bookkeeper.store.errors())
+    assert re.match(rf"{count} of \d+ records not in Xero: payment ", says)
+    assert table.count("| no | 1 | ") == count
+    runner.sync([FIRST])
+    assert said_of(instance, "xero/payments", "all_loaded")[1].count("| no | 2 | ") == count
     stage.person.restore_account("601")
     stage.clock.sleep(3600)
     assert figures(stage.runner(instance).sync([FIRST])) == {"days": 1, **SOUND}

@@ -42,6 +42,12 @@ def test_without_any_setting_the_files_lie_below_local_and_nothing_runs_by_itsel
     assert not found.any_given
 
 
+def test_the_database_is_called_what_people_call_it_and_the_owners_page_is_the_one_given() -> None:
+    assert (settings().database, settings().owners_page) == ("sqlite", "")
+    assert settings(STATE_URL="postgresql://db.example/books").database == "postgres"
+    assert settings(OWNERS_PAGE="https://wiki.example/books").owners_page == "https://wiki.example/books"
+
+
 def test_a_sandboxs_address_brings_the_sandboxs_credentials_and_files_of_its_own() -> None:
     found = settings(SHOPIFY_BASE_URL=f"{ADDRESS}/", XERO_BASE_URL=ADDRESS)
     assert found.shopify_shop == "sandbox.myshopify.com"

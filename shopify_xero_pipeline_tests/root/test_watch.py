@@ -323,6 +323,7 @@ def test_the_settings_name_the_channels() -> None:
         ("ALERT_MAIL_TO", ""),
         ("ALERT_PAGERDUTY_REGION", f"{SECRET}"),
         ("DAGSTER_URL", f"ftp://{SECRET}"),
+        ("OWNERS_PAGE", f"javascript:{SECRET}"),
         ("LOG_FORMAT", SECRET),
         ("LOG_LEVEL", SECRET),
     ],

@@ -1,6 +1,6 @@
 """The plan: for each kind of record and each day, what would be written to Xero and why. Nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.extract import Stored
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.report import describe
-from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -41,9 +41,9 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], customers: Stored, orders: Stored
     ) -> Plans:
         """Contacts of the day's customers and of its orders' customers."""
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             plans = bookkeeper.plan_contacts(typed(Customer, customers), typed(Order, orders))
-        return told(context, bookkeeper, plans)
+        return told(context, bookkeeper, plans, calls)
 
     @dg.asset(
         key=["changes", "items"], ins={"products": dg.AssetIn(["shopify", "products"]), "orders": ORDERS}, **common
@@ -52,9 +52,9 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], products: Stored, orders: Stored
     ) -> Plans:
         """Items of the day's product variants and of the variants its orders name."""
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             plans = bookkeeper.plan_items(typed(Product, products), typed(Order, orders))
-        return told(context, bookkeeper, plans)
+        return told(context, bookkeeper, plans, calls)
 
     return [contacts, items, *(_of_orders(kind, common) for kind in PLANNED)]
 
@@ -62,9 +62,9 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
 def _of_orders(kind: Kind, common: dict[str, Any]) -> dg.AssetsDefinition:
     @dg.asset(key=["changes", PLANNED[kind]], ins={"orders": ORDERS}, description=SAYS[kind], **common)
     def planned(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], orders: Stored) -> Plans:
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             plans = bookkeeper.plan_orders(kind, typed(Order, orders))
-        return told(context, bookkeeper, plans)
+        return told(context, bookkeeper, plans, calls)
 
     made: dg.AssetsDefinition = planned
     return made
@@ -75,10 +75,12 @@ def typed(model: type[M], stored: Stored) -> dict[date, list[M]]:
     return {day: [model.model_validate(row) for row in rows] for day, rows in stored.items()}
 
 
-def told(context: dg.AssetExecutionContext, bookkeeper: Bookkeeper, plans: Sequence[ChangeSet]) -> Plans:
+def told(
+    context: dg.AssetExecutionContext, bookkeeper: Bookkeeper, plans: Sequence[ChangeSet], calls: Mapping[str, int]
+) -> Plans:
     """Show each day's plan and return the plans by day."""
     links = show.Links(bookkeeper.shop_domain)
-    describe(context, {plan.day: show.change_set(plan, links) for plan in plans})
+    describe(context, {plan.day: show.change_set(plan, links) for plan in plans}, calls)
     return {plan.day: plan for plan in plans}
 
 

@@ -11,7 +11,7 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.partitions import days_of
 from shopify_xero_pipeline.defs.report import describe
-from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 
 Stored = dict[date, list[Any]]
@@ -24,17 +24,17 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
     @dg.asset(key=["shopify", "customers"], **common)
     def customers(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
         """Customers last changed on the day. An order's own customer is read with the order."""
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             found: dict[date, list[Customer]] = bookkeeper.read_customers(days_of(context))
-        describe(context, {day: show.rows(rows) for day, rows in found.items()})
+        describe(context, {day: show.rows(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     @dg.asset(key=["shopify", "products"], **common)
     def products(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
         """Products last changed on the day, each with all its variants."""
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             found: dict[date, list[Product]] = bookkeeper.read_products(days_of(context))
-        describe(context, {day: show.rows(rows) for day, rows in found.items()})
+        describe(context, {day: show.rows(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     @dg.asset(key=["shopify", "orders"], **common)
@@ -43,9 +43,9 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
         An edit or refund of weeks later is read with the day of its order: run that day again.
         """
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             found: dict[date, list[Order]] = bookkeeper.read_orders(days_of(context))
-        describe(context, {day: show.orders(rows) for day, rows in found.items()})
+        describe(context, {day: show.orders(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     return [customers, products, orders]

@@ -11,7 +11,7 @@ from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.report import report
-from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.xero.report import LoadOutcome
 
 POOL = "xero"
@@ -60,7 +60,7 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
     def load(
         context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper], plans: dict[Any, Any]
     ) -> Iterator[Any]:
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             patient = PATIENT in context.run.tags
             done = bookkeeper.load(typed_plans(plans), run_id=context.run.run_id, patient=patient)
         links = show.Links(bookkeeper.shop_domain)
@@ -68,11 +68,9 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         if written:
             context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows written": written}))
         errors = bookkeeper.store.errors(days=done.keys())
-        due = {(one.kind, one.shopify_id): one.next_try for one in errors if one.next_try}
-        failures = {day: show.failures(results, links, due) for day, results in done.items()}
-        checks = {day: (show.all_in(results), {"failures": failures[day]}) for day, results in done.items()}
-        told = {day: {"failures": failures[day]} | show.load(results) for day, results in done.items()}
-        yield from report(context, {"all_loaded": checks}, told)
+        checks = {day: show.all_loaded(results, links, errors) for day, results in done.items()}
+        told = {day: {**checks[day].shown, **show.load(results)} for day, results in done.items()}
+        yield from report(context, {"all_loaded": checks}, told, calls)
 
     made: dg.AssetsDefinition = load
     return made

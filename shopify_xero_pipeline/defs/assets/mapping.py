@@ -5,11 +5,11 @@ import dagster as dg
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
 
 
-def mapping_spec() -> dg.AssetSpec:
-    """Return the external asset `entity_mapping`; the loads log its materialisations."""
+def mapping_spec(database: str) -> dg.AssetSpec:
+    """Return the external asset `entity_mapping`, in `sqlite` or `postgres`; the loads log its materialisations."""
     return dg.AssetSpec(
         MAPPING,
         group_name="state",
-        kinds={"sqlite"},
+        kinds={database},
         description="Which Shopify record became which Xero record: table `entity_mapping` of the state store.",
     )

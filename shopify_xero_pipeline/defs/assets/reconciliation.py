@@ -14,7 +14,7 @@ from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.daybook import daybook
 from shopify_xero_pipeline.defs.report import report
-from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.shopify.models import Order
 
 KEY = dg.AssetKey(["books", "reconciliation"])
@@ -47,7 +47,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
 
         A red check names the orders that broke it with their arithmetic; `shopify-xero status "#1001"` shows one whole.
         """
-        with told_to_people():
+        with at_work(bookkeeper) as calls:
             days = bookkeeper.reconcile(typed(Order, orders))
             recent = bookkeeper.reconciled(_recent([day.day for day in days]))
             chart = bookkeeper.chart
@@ -58,7 +58,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
             | daybook(day, [one for one in recent if timedelta(0) <= day.day - one.day < DRAWN], chart)
             for day in days
         }
-        yield from report(context, checks, described)
+        yield from report(context, checks, described, calls)
 
     made: dg.AssetsDefinition = reconciliation
     return made
