@@ -3,7 +3,7 @@
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline_tests.dagster_runs.clock import SharedClock
 
-cli.SystemClock = SharedClock  # type: ignore[attr-defined, assignment]
+cli.options.SystemClock = SharedClock  # type: ignore[attr-defined, assignment, misc]
 
 if __name__ == "__main__":
     cli.main()

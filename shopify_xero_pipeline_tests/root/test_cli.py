@@ -43,7 +43,7 @@ def on_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             yield opened
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "connected", connected)
+        patch.setattr(cli.options, "connected", connected)
         patch.setattr(runs, "dagster_instance", instance)
         patch.setattr(terminal, "console", Console(highlight=False, width=240))
         yield

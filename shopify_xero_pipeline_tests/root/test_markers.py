@@ -151,7 +151,7 @@ def logs() -> Iterator[Captured]:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Marked:
     house = Marked(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(house.home))
-    monkeypatch.setattr(cli, "connected", house.connected)
+    monkeypatch.setattr(cli.options, "connected", house.connected)
     monkeypatch.setattr(terminal, "console", Console(highlight=False, width=240))
     return house
 

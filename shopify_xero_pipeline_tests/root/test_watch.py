@@ -387,7 +387,7 @@ def test_the_command_lists_what_calls_for_a_person_and_tells_nobody(
     def instance() -> Iterator[dg.DagsterInstance]:
         yield house.instance
 
-    monkeypatch.setattr(cli, "connected", connected)
+    monkeypatch.setattr(cli.options, "connected", connected)
     monkeypatch.setattr(runs, "dagster_instance", instance)
     monkeypatch.setattr(terminal, "console", Console(highlight=False, width=240))
     quiet = invoke()

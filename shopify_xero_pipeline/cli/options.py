@@ -1,0 +1,117 @@
+"""What commands share: the options they take, the connections they open, and how they say what is wrong.
+
+No command belongs here, and nothing that only one of them needs.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import click
+from upath import UPath
+
+from shopify_xero_pipeline.clock import Clock, SystemClock
+from shopify_xero_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+
+P = ParamSpec("P")
+R = TypeVar("R")
+DAY, MONTH = click.DateTime(formats=["%Y-%m-%d"]), click.DateTime(formats=["%Y-%m"])
+
+
+def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    from shopify_xero_pipeline import terminal
+
+    terminal.leave_stdout_to_json(path)
+    return path
+
+
+JSON = click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, writable=True),
+    callback=_json_file,
+    help="Also write JSON there; - for standard output.",
+)
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what the rooms raise into one sentence and exit code 2; anything unforeseen keeps its traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from shopify_xero_pipeline.connections import PROBLEMS
+
+        try:
+            return command(*args, **kwargs)
+        except PROBLEMS as problem:
+            click.echo(f"shopify-xero: {problem}", err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+def days(command: Callable[P, R]) -> Callable[P, R]:
+    """Add --day, --from and --to."""
+    for name, parameter, says in (
+        ("--to", "last", "Last day, default today."),
+        ("--from", "first", "First day of a range."),
+        ("--day", "day", "One day, YYYY-MM-DD in the shop's zone."),
+    ):
+        command = click.option(name, parameter, type=DAY, help=says)(command)
+    return command
+
+
+def records(command: Callable[P, R]) -> Callable[P, R]:
+    """Let a command be told which failed records."""
+    for name, parameter, says in (
+        ("--key", "natural_key", "The one with this number or code, as `status` shows it."),
+        ("--id", "shopify_id", "The one with this id of Shopify's."),
+        ("--kind", "kind", "All of this kind: contact, item, invoice, credit_note, payment or allocation."),
+    ):
+        command = click.option(name, parameter, help=says)(command)
+    return command
+
+
+def clock() -> Clock:
+    """Return the time that commands go by."""
+    return SystemClock()
+
+
+@contextmanager
+def connected() -> "Iterator[tuple[Bookkeeper, UPath]]":
+    """Yield a bookkeeper on the environment's settings, and where assets are stored."""
+    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+
+    settings = Settings.from_environment(os.environ)
+    bookkeeper = Bookkeeper(settings, clock())
+    try:
+        yield bookkeeper, UPath(settings.asset_storage)
+    finally:
+        bookkeeper.close()
+
+
+def chosen(bookkeeper: "Bookkeeper", day: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:
+    """Return the days a command was asked for.
+
+    Raises:
+        click.UsageError: the options do not name days, or name days outside the books.
+    """
+    from shopify_xero_pipeline.defs.partitions import days_between
+
+    if (day is None) == (first is None) or (day is not None and last is not None):
+        raise click.UsageError("Give --day, or --from with or without --to.")
+    begin, today = (day or first), bookkeeper.today()
+    assert begin is not None
+    end = last.date() if last is not None else (begin.date() if day is not None else today)
+    start = bookkeeper.policy.start_date
+    if not start <= begin.date() <= end <= today:
+        raise click.UsageError(f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's zone.")
+    return days_between(begin.date(), end)

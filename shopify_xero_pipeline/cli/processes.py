@@ -1,0 +1,73 @@
+"""The commands that go on until they are told to stop, and the demo: sandbox, UI, service."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.settings import Settings
+
+
+@click.command()
+@click.option("--seed", default=1, show_default=True, help="Which shop trades.")
+@click.option("--fresh", is_flag=True, help="Forget an earlier demo first.")
+@click.option("--keep-runs", is_flag=True, help="Record the runs on disk, to be looked at in the Dagster UI.")
+@options.JSON
+@options.told
+def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> None:
+    """Play a fortnight of trading into Xero, with a few faults on the way."""
+    from shopify_xero_pipeline.demo import play
+
+    sys.exit(0 if play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file) else 1)
+
+
+@click.command()
+@click.option("--port", default=8765, show_default=True)
+@click.option(
+    "--data", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Recorded answers."
+)
+@click.option("--seed", default=1, show_default=True, help="Which shop trades.")
+@click.option(
+    "--now", type=click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="Where its clock starts, UTC."
+)
+@click.option(
+    "--state", "state_file", type=click.Path(dir_okay=False, path_type=Path), help="Keeps Xero over restarts."
+)
+@options.told
+def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
+    """Run a local Shopify and a local Xero on one port."""
+    from shopify_xero_pipeline.sandbox.command import run
+
+    run(port=port, folder=folder, seed=seed, now=now, state_file=state_file)
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="The Dagster UI's.")
+@click.option("--sandbox-port", default=8765, show_default=True)
+@options.told
+def up(port: int, sandbox_port: int) -> None:
+    """Run the Dagster UI with automation on; without credentials, a sandbox beside it."""
+    from shopify_xero_pipeline.up import run
+
+    sys.exit(run(port, sandbox_port))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: SERVE_PORT, 8770; 0 takes a free one.")
+@options.told
+def serve(host: str, port: int | None) -> None:
+    """Serve /health, /metrics and the webhooks of both sides until told to stop."""
+    from shopify_xero_pipeline import runs
+    from shopify_xero_pipeline.service import command, heartbeat
+
+    def ready(address: str) -> None:
+        click.echo(f"/health, /metrics and /webhooks on {address} (end with Ctrl-C)")
+
+    settings, clock = Settings.from_environment(os.environ), options.clock()
+    with runs.dagster_instance() as instance:
+        daemon = heartbeat.daemon(instance, clock)
+        command.run(settings, daemon, clock, host, settings.serve_port if port is None else port, ready)
