@@ -25,7 +25,7 @@ from rich.table import Table
 
 from shopify_xero_pipeline_tests.protocol import keeping, pages
 from shopify_xero_pipeline_tests.protocol.campaign import Tally, whole_seed
-from shopify_xero_pipeline_tests.protocol.planted import BUGS, Hunt, hunt
+from shopify_xero_pipeline_tests.protocol.planted import BUGS, STEP_BY_STEP, Hunt, hunt
 from shopify_xero_pipeline_tests.protocol.play import Spec, play, template
 from shopify_xero_pipeline_tests.protocol.races import RACES, raced
 
@@ -135,9 +135,9 @@ def hunt_all(console: Console, seeds: int, workers: int, *, publish: bool) -> in
             bar.update(task, completed=len(hunts))
     names = [bug.name for bug in BUGS]
     hunts.sort(key=lambda one: names.index(one.bug))
-    grid = Table("planted bug", "seeds", "runs", "caught", "duplicates", "bad states")
+    grid = Table("planted bug", "met", "seeds", "runs", "caught", "duplicates", "bad states")
     for one in hunts:
-        grid.add_row(one.bug, *map(str, (one.seeds, one.runs, one.caught, one.duplicates, one.states)))
+        grid.add_row(one.bug, one.met, *map(str, (one.seeds, one.runs, one.caught, one.duplicates, one.states)))
     console.print(grid)
     if publish:
         pages.write_bugs(hunts)
@@ -180,7 +180,7 @@ def _bug(number: int, *, seeds: int) -> Hunt:
     bug = BUGS[number]
     if bug.by_chance:
         return hunt(bug, range(seeds))
-    found = Hunt(bug.name)
+    found = Hunt(bug.name, STEP_BY_STEP)
     found.add(raced(bug, RACES[bug.name]))
     return found
 

@@ -34,8 +34,9 @@ wanted ones and the mapping are compared one by one, and their totals.
 BUGS = """## Rules taken away
 
 The simulator must see what each rule is for. Each line is the protocol without one of its rules, hunted until a run
-ends badly: with a record twice in Xero, or with a store or a request that is not as promised. Those with 0 seeds are
-races too narrow to be met by chance; they are played step by step.
+ends badly: with a record twice in Xero, or with a store or a request that is not as promised. What no ordinary seed
+meets by chance is hunted further among runs with little but the trouble that its rule is for; races too narrow for
+that are played step by step.
 
 {bugs}
 
@@ -89,6 +90,6 @@ def write_simulator(tally: Tally, stride: int, seconds: float) -> None:
 
 def write_bugs(hunts: Sequence[Hunt]) -> None:
     """Write the section of the planted bugs."""
-    head = ("planted bug", "seeds", "runs", "caught", "duplicates", "other bad states")
-    rows = [(one.bug, one.seeds, one.runs, one.caught, one.duplicates, one.states) for one in hunts]
+    head = ("planted bug", "met", "seeds", "runs", "caught", "duplicates", "other bad states")
+    rows = [(one.bug, one.met, one.seeds, one.runs, one.caught, one.duplicates, one.states) for one in hunts]
     write_section("planted-bugs", BUGS.format(bugs=table(head, rows), measured=measured()))

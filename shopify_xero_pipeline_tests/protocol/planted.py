@@ -213,12 +213,17 @@ BUGS = (
 )
 
 
+BY_CHANCE, IN_ITS_TROUBLE, STEP_BY_STEP = "by chance", "in its own trouble", "step by step"
+DIRECTED = 40
+
+
 @dataclass
 class Hunt:
     """What it took to catch a bug.
 
     Attributes:
         bug: its name.
+        met: how it was looked for last.
         seeds: how many seeds were looked at.
         runs: how many runs were played.
         caught: how many of them were not as they should be.
@@ -228,6 +233,7 @@ class Hunt:
     """
 
     bug: str
+    met: str = BY_CHANCE
     seeds: int = 0
     runs: int = 0
     caught: int = 0
@@ -258,14 +264,18 @@ def specs(bug: Bug, seed: int, runs: int) -> Iterator[Spec]:
 
 
 def hunt(bug: Bug, seeds: range, *, enough: int = 1, runs: int = 6) -> Hunt:
-    """Look for a bug under ordinary characters, until it was caught often enough or the seeds are used up."""
+    """Look for a bug under ordinary characters until it was caught often enough, then where its rule matters most."""
     found = Hunt(bug.name)
     for seed in seeds:
         found.seeds += 1
         for spec in specs(bug, seed, runs):
             found.add(played(bug, spec))
         if found.caught >= enough:
-            break
+            return found
+    found.met = IN_ITS_TROUBLE
+    for seed in range(DIRECTED):
+        if found.caught < enough:
+            found.add(played(bug, *directed(bug, seed)))
     return found
 
 
