@@ -11,7 +11,11 @@ from shopify_xero_pipeline_tests.fortnight.play import FIRST, LAST, Play, play, 
 from shopify_xero_pipeline_tests.proof.content import content_of
 from shopify_xero_pipeline_tests.root.carrying import OF_ORDERS, plans
 
-pytestmark = [pytest.mark.campaign, pytest.mark.long]
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning"),
+]
 
 DAYS = days_between(FIRST, LAST)
 
