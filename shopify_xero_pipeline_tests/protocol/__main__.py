@@ -41,7 +41,7 @@ T = TypeVar("T")
 @click.option("--crash", help="Play one run of the seed: the points at which processes die, such as 17 or 17,5.")
 @click.option("--loaders", default=1, type=click.IntRange(1, 8), help="Play one run of the seed with several loaders.")
 @click.option("--bugs", is_flag=True, help="Hunt the planted bugs instead; each has to be caught.")
-@click.option("--publish", is_flag=True, help="Write what was measured into docs/reliability.md.")
+@click.option("--publish", is_flag=True, help="Write it into docs/reliability.md, if all is as it should be.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the campaign in this file, and go on with it.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there ('-': standard output).")
 def main(
@@ -73,7 +73,7 @@ def main(
         raise click.ClickException(str(refusal)) from None
     seconds = campaign(console, first_to_last, Campaign(tally, stride, workers, until, seconds, keep))
     show(console, tally, seconds)
-    if publish and tally.runs:
+    if publish and tally.runs and not tally.failed:
         pages.write_simulator(tally, stride, seconds)
     if file is not None:
         write(file, tally.as_json() | {"first_seed": seed, "stride": stride, "seconds": round(seconds, 1)})
@@ -139,9 +139,9 @@ def hunt_all(console: Console, seeds: int, workers: int, *, publish: bool) -> in
     for one in hunts:
         grid.add_row(one.bug, one.met, *map(str, (one.seeds, one.runs, one.caught, one.duplicates, one.states)))
     console.print(grid)
-    if publish:
-        pages.write_bugs(hunts)
     missed = [one.bug for one in hunts if not one.caught]
+    if publish and not missed:
+        pages.write_bugs(hunts)
     console.print(f"not caught: {', '.join(missed)}" if missed else "all caught", style="red" if missed else "green")
     return 1 if missed else 0
 
