@@ -470,6 +470,20 @@ def test_a_contact_that_is_recognised_with_an_older_address_is_brought_up_to_dat
     assert counted(world.load(*today)) == {"unchanged": 2}
 
 
+def test_a_contact_that_somebody_gave_another_customers_number_is_not_taken_for_that_customers(world: World) -> None:
+    world.load(contact(1))
+    (first,) = world.live(Kind.CONTACT)
+    other_app = json.dumps({"Contacts": [{"ContactID": first.id, "ContactNumber": "shopify:2"}]}).encode()
+    world.client.write("POST", "/Contacts", other_app, key="another app", guard=lambda: None)
+    world.mirror.refresh((Kind.CONTACT,), timedelta(0))
+
+    report = world.load(contact(2))
+
+    assert counted(report) == {"failed": 1}
+    assert "Xero's record already stands for contact 1 of Shopify" in report.results[0].reason
+    assert set(world.store.mapped(Kind.CONTACT)) == {"1"}
+
+
 def test_a_persons_contact_gets_our_number_and_nothing_else(world: World) -> None:
     theirs = world.enter_contact(Name="Aroha 1", EmailAddress="aroha1@example.com", FirstName="A.")
     world.mirror.sweep(Kind.CONTACT)
