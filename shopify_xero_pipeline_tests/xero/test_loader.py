@@ -612,6 +612,17 @@ def test_three_requests_without_a_usable_answer_end_the_load(world: World) -> No
     assert "3 times in a row" in report.results[-1].reason
 
 
+def test_requests_without_a_usable_answer_that_do_not_follow_one_another_do_not_end_the_load(world: World) -> None:
+    world.load(contact())
+    for first in (1001, 1051, 1151, 1201):  # of the first, second, fourth and fifth request of fifty
+        world.fault(FaultKind.SERVER_ERROR, path="/Invoices", method="PUT", body=f"SH-{first}", times=None)
+
+    report = world.load(*[invoice(number) for number in range(1001, 1301)])
+
+    assert counted(report) == {"postponed": 200, "created": 100}
+    assert not any("in a row" in one.reason for one in report.results)
+
+
 def test_an_unreachable_xero_leaves_everything_planned(world: World) -> None:
     world.load(contact())
     world.fault(FaultKind.UNREACHABLE, path="/api.xro", times=None)
