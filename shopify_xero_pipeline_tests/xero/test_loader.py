@@ -642,7 +642,18 @@ def test_a_limit_that_stays_reached_ends_the_load(world: World) -> None:
     report = world.load(invoice())
 
     assert counted(report) == {"postponed": 1}
-    assert "stayed reached" in report.results[0].reason
+    assert report.results[0].reason == "Xero's limit of calls stayed reached; the rest is sent later"
+
+
+def test_a_limit_that_is_reached_now_and_then_does_not_end_the_load_whose_time_is_kept(world: World) -> None:
+    world.load(contact())
+    for first in (1001, 1051):
+        world.fault(FaultKind.MINUTE_LIMIT, path="/Invoices", retry_after=100, body=f"SH-{first}", times=4)
+
+    report = world.load(*[invoice(number) for number in range(1001, 1101)])
+
+    assert counted(report) == {"created": 100}
+    assert world.store.history()[-1].duration_ms == 800_000
 
 
 @pytest.mark.parametrize("status", [401, 403])
