@@ -50,6 +50,7 @@ PARTS = {
             "xero/test_failed_records.py",
             "xero/test_taking_back.py",
             "xero/test_faults.py",
+            "xero/test_safe_mode.py",
         ),
         95.0,
         ("-k", "not postgres"),
