@@ -150,6 +150,8 @@ class Faults:
                 await app(scope, receive, send)
                 return
             body = await _whole_body(receive)
+            if body is None:
+                return
             fault = self._due(scope, body)
             call = _Call(app, scope, body, receive, send)
             if fault and fault.kind is FaultKind.LATE:
@@ -268,11 +270,14 @@ class _Call:
         await answer.break_off(self._send)
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def _whole_body(receive: Receive) -> bytes | None:
+    """Return a request's body; None if its sender went away before all of it had come, which no API answers."""
     parts = []
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)

@@ -239,6 +239,23 @@ def test_over_a_socket_a_lost_connection_is_cut_in_the_middle_of_the_answer(
     assert over_http.put("/a").status_code == 200
 
 
+@pytest.mark.parametrize("came", [b"", b'{"Invoices": [{"Inv'])
+def test_a_request_whose_sender_dies_before_all_of_it_has_come_is_none(till: Till, faults: Faults, came: bytes) -> None:
+    """Xero would not execute it, nor remember a part of a body under its Idempotency-Key."""
+    coming: list[Message] = [{"type": "http.disconnect"}, {"type": "http.request", "body": came, "more_body": True}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return coming.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "PUT", "path": "/Invoices", "query_string": b"", "headers": []}
+    asyncio.run(faults.wrap(till.app)(scope, receive, send))  # type: ignore[arg-type]
+    assert (till.committed, sent) == (0, [])
+
+
 def test_over_a_socket_a_slow_answer_holds_until_the_client_gives_up(faults: Faults, till: Till) -> None:
     faults.add(Fault(kind=FaultKind.SLOW))
     coming: list[Message] = [
