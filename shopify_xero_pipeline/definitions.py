@@ -51,25 +51,30 @@ def build_definitions(
         # Ranges in one run are beta, checks by day a preview; both are measured and pinned (docs/architecture.md).
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        assets = _assets(daily_partitions(policy), database)
-        looked = [asset.map_asset_specs(lambda spec: looked_after(spec, owners_page)) for asset in assets]
-        return _assembled(policy, looked, resources or {}, automation=automation)
+        partitions = daily_partitions(policy)
+        assets = _assets(partitions, database, owners_page)
+        return _assembled(policy, partitions, assets, resources or {}, automation=automation)
 
 
-def _assets(partitions: dg.PartitionsDefinition[str], database: str) -> list[dg.AssetsDefinition]:
-    return [
+def _assets(partitions: dg.PartitionsDefinition[str], database: str, owners_page: str) -> list[dg.AssetsDefinition]:
+    assets = [
         *extract_assets(partitions),
         *change_assets(partitions),
         *load_assets(partitions),
         reconciliation_asset(partitions),
         dg.AssetsDefinition(specs=[mapping_spec(database)]),
     ]
+    return [asset.map_asset_specs(lambda spec: looked_after(spec, owners_page)) for asset in assets]
 
 
 def _assembled(
-    policy: BooksPolicy, assets: Sequence[dg.AssetsDefinition], resources: Mapping[str, object], *, automation: bool
+    policy: BooksPolicy,
+    partitions: dg.PartitionsDefinition[str],
+    assets: Sequence[dg.AssetsDefinition],
+    resources: Mapping[str, object],
+    *,
+    automation: bool,
 ) -> dg.Definitions:
-    partitions = daily_partitions(policy)
     return dg.Definitions(
         assets=assets,
         asset_checks=[mapping_intact],

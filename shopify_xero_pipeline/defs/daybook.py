@@ -16,6 +16,7 @@ import dagster as dg
 from shopify_xero_pipeline.changes.movements import Chart, Side
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import NAMES, Columns, Statement, StatementLine, amounts, statements
+from shopify_xero_pipeline.defs import show
 
 COLOURS = {"green": "#5a3", "grey": "#999", "blue": "#1be"}
 BAR, STEP, HEIGHT = 8, 30, 100
@@ -39,7 +40,7 @@ def daybook(day: DayReconciliation, recent: Sequence[DayReconciliation], chart: 
         shown[f"what ties it together in {currency}"] = dg.MetadataValue.md(identities(statement))
         shown[f"documents by day in {currency}"] = dg.MetadataValue.md(drawing(drawn, currency))
         for name, amount in zip(NAMES, documents_of(day, currency), strict=True):
-            shown[f"documents in {currency}, {name}"] = dg.FloatMetadataValue(float(amount))
+            shown[f"documents in {currency}, {name}"] = show.plotted(amount)
     return shown or {"statement": dg.MetadataValue.md("nothing posted")}
 
 

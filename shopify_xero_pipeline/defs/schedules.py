@@ -70,7 +70,6 @@ def schedules(
         description=SAYS["hourly"],
     )
     def hourly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
-        """Sync today, before three in the morning also yesterday, after five the days that the night has missed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING)
         with told_to_people():
@@ -87,7 +86,6 @@ def schedules(
         description=SAYS["nightly"],
     )
     def nightly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
-        """Sync yesterday, every day never synced, every day with work left and every day whose last run failed."""
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         instance = context.instance
         done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(KEY)}

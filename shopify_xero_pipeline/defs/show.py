@@ -93,18 +93,7 @@ def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[Syn
     known = {(one.kind, one.shopify_id): one for one in errors}
     named = [_label(one.kind, one.natural_key, one.shopify_id) for one in bad]
     says = _told(named, len(results), "record", "not in Xero")
-    return Verdict(not bad, says, {"failures": failures(bad, links, known)})
-
-
-def failures(
-    bad: Sequence[LoadResult], links: Links, errors: Mapping[tuple[str, str], SyncError]
-) -> dg.MarkdownMetadataValue:
-    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides."""
-    if not bad:
-        return dg.MetadataValue.md("none")
-    head = "| order | record | reason | can a retry help? | attempts | next try | request |"
-    lines = _capped(bad, lambda one: _failure(one, links, errors.get((one.kind, one.shopify_id))))
-    return dg.MetadataValue.md(f"{head}\n|---|---|---|---|---|---|---|\n{lines}")
+    return Verdict(not bad, says, {"failures": _failures(bad, links, known)})
 
 
 def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
@@ -143,8 +132,12 @@ def order_table(found: Sequence[OrderRow], links: Links) -> dg.MarkdownMetadataV
 
 def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
     """Return amounts by currency, exact as text, and each as a number beside it, as the UI plots nothing else."""
-    plotted = {f"{name} in {currency}": dg.FloatMetadataValue(float(amount)) for currency, amount in totals.items()}
-    return {name: money_table(totals), **plotted}
+    return {name: money_table(totals)} | {f"{name} in {one}": plotted(amount) for one, amount in totals.items()}
+
+
+def plotted(amount: Decimal) -> dg.FloatMetadataValue:
+    """Return an amount as the UI draws it; a float is only ever drawn, the exact text stands beside it."""
+    return dg.FloatMetadataValue(float(amount))
 
 
 def money_table(totals: Mapping[str, Decimal]) -> dg.MarkdownMetadataValue:
@@ -199,6 +192,17 @@ def _diff_line(line: Change, field: str, before: str | None, after: str | None) 
 
 def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
     return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
+
+
+def _failures(
+    bad: Sequence[LoadResult], links: Links, errors: Mapping[tuple[str, str], SyncError]
+) -> dg.MarkdownMetadataValue:
+    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides."""
+    if not bad:
+        return dg.MetadataValue.md("none")
+    head = "| order | record | reason | can a retry help? | attempts | next try | request |"
+    lines = _capped(bad, lambda one: _failure(one, links, errors.get((one.kind, one.shopify_id))))
+    return dg.MetadataValue.md(f"{head}\n|---|---|---|---|---|---|---|\n{lines}")
 
 
 def _failure(result: LoadResult, links: Links, error: SyncError | None) -> str:
