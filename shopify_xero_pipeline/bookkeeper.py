@@ -32,6 +32,7 @@ from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evid
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
+from shopify_xero_pipeline.clock import is_recent
 from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
@@ -45,6 +46,7 @@ DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 PENDING_MONEY = "pending money"
+READ_UP_TO, COMPARED_UP_TO = "orders read up to", "orders compared up to"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -78,11 +80,13 @@ class Bookkeeper(Connections):
         The start date also holds the orders from before it that were changed or paid on or after it (books.md §4).
         """
         with self._told("read", "order", days) as told:
+            read_at = self.reader.time()
             found = self.reader.orders(*self._window(days))
             opening = self._opening_orders() if self.policy.start_date in days else []
             redacted = self.store.redacted()
             known = [order.forgetting(redacted) for order in (*opening, *found)]
             told["rows"] = len(known)
+            self._note_read(days, read_at)
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
 
     def day_of(self, order: ChangedOrder) -> date:
@@ -95,9 +99,23 @@ class Bookkeeper(Connections):
         return [start + timedelta(days=n) for n in range((self.today() - start).days + 1)]
 
     def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
-        """Return when each day was last compared; days that never were are left out."""
+        """Return when each day was last compared, by our clock; days that never were are left out."""
         found = {day: self.store.recall(f"reconciliation {day}") for day in days}
         return {day: known[1] for day, known in found.items() if known is not None}
+
+    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
+        """Return up to when, by Shopify's clock, each day's orders were read that were last compared.
+
+        Days that never were, or of which Shopify did not state the time, are left out.
+        """
+        found = {day: self.store.recall(f"{COMPARED_UP_TO} {day}") for day in days}
+        return {day: datetime.fromisoformat(known[0]) for day, known in found.items() if known is not None}
+
+    def _note_read(self, days: Sequence[date], read_at: datetime | None) -> None:
+        """Keep up to when the orders of days were read; without a time they count as never read."""
+        text = read_at.isoformat() if read_at is not None else ""
+        for day in days:
+            self.store.remember(f"{READ_UP_TO} {day}", text)
 
     def pending_money(self) -> dict[str, list[str]]:
         """Return the transactions that were pending when their day was last compared, by order; digits of their ids."""
@@ -199,6 +217,8 @@ class Bookkeeper(Connections):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
             days.append(reconcile(day, books, evidence, moved, chart))
             self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
+            if (read := self.store.recall(f"{READ_UP_TO} {day}")) is not None and read[0]:
+                self.store.remember(f"{COMPARED_UP_TO} {day}", read[0])
         self._note_pending(orders)
         return days
 
@@ -256,7 +276,7 @@ class Bookkeeper(Connections):
     def _forget(self) -> None:
         """Once a day, empty what is no longer needed of the payloads of settled writes."""
         known, now = self.store.recall(FORGOTTEN), self._clock.now()
-        if known is None or now - known[1] >= FORGET_EVERY:
+        if known is None or not is_recent(known[1], now, FORGET_EVERY):
             count = self.store.forget_payloads(now - self.keep_payloads)
             self.store.remember(FORGOTTEN, f"{count} payloads")
 
@@ -310,7 +330,7 @@ class Bookkeeper(Connections):
     def _unseen(self, kinds: tuple[Kind, ...]) -> bool:
         """Tell whether what people did in Xero to records of ours was not looked for lately (books.md §7)."""
         swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
-        return bool(swept) and self._clock.now() - min(swept) > DRIFT_FOUND_WITHIN
+        return not all(is_recent(at, self._clock.now(), DRIFT_FOUND_WITHIN) for at in swept)
 
     def _look_at_xero(self, kinds: tuple[Kind, ...], max_age: timedelta) -> None:
         organisation = self.organisation(max_age=FRESH)

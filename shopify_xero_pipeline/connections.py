@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.login import Login, SignedIn
 from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
@@ -313,7 +313,7 @@ class Connections:
         Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
         """
         known = self.store.recall(self._settings_name)
-        if known is not None and (max_age is None or self._clock.now() - known[1] <= max_age):
+        if known is not None and (max_age is None or is_recent(known[1], self._clock.now(), max_age)):
             return Organisation.model_validate_json(known[0])
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name

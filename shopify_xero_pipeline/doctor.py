@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shopify_xero_pipeline.bookkeeper import NOW, Bookkeeper
 from shopify_xero_pipeline.changes.fields import money_of
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import CLOCK_WARNED, Clock, offset_words
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
@@ -38,7 +38,17 @@ def connections(bookkeeper: Bookkeeper) -> dict[str, object]:
         "shop": f"{bookkeeper.shop_domain}, {shop.currency_code}, {shop.iana_timezone}",
         "organisation in Xero": f"{organisation.name}, {organisation.base_currency}",
         "state store": bookkeeper.store.name,
+        "this machine's clock": _clock(bookkeeper),
     }
+
+
+def _clock(bookkeeper: Bookkeeper) -> str:
+    ahead = bookkeeper.xero_client.time.ahead
+    if ahead is None:
+        return "not compared: Xero's answers bear no date"
+    if abs(ahead) <= CLOCK_WARNED:
+        return "agrees with Xero's to a minute"
+    return f"{offset_words(ahead)} Xero's: set it by a time server (chrony, systemd-timesyncd)"
 
 
 def examine(

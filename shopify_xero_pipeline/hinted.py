@@ -18,7 +18,10 @@ KINDS = (Kind.CONTACT, Kind.INVOICE, Kind.CREDIT_NOTE)
 
 @dataclass(frozen=True)
 class ChangedInXero:
-    """A record of ours that was changed in Xero: the day it belongs to, when that was (UTC), and who said so."""
+    """A record of ours that was changed in Xero: the day it belongs to, when that was, and who said so.
+
+    `at` is by Xero's clock; where the event does not say when, by ours.
+    """
 
     day: date
     at: datetime
@@ -55,9 +58,22 @@ def _changed(store: StateStore, hints: Sequence[Hint], kinds: Iterable[Kind]) ->
 
 def _of_kind(store: StateStore, kind: Kind, named: Mapping[str, Hint]) -> Iterator[ChangedInXero]:
     """Yield the changed records of a kind; `named` holds the newest hint of each, by Xero id."""
-    owners, swept = store.owners(kind, named), store.mirror_swept_at(kind)
+    owners = store.owners(kind, named)
+    shown = store.mirrored(kind, owners) if owners else {}
     for row in store.mapped(kind, owners.values()).values() if owners else ():
-        hint = named[row.xero_id]
-        at = hint.happened_at or hint.received_at
-        if at > row.posted_at and (swept is None or at > swept):
-            yield ChangedInXero(row.partition, at, hint)
+        hint, mirrored = named[row.xero_id], shown.get(row.xero_id)
+        if _is_news(store, kind, hint, mirrored.updated_at if mirrored is not None else None):
+            yield ChangedInXero(row.partition, hint.happened_at or hint.received_at, hint)
+
+
+def _is_news(store: StateStore, kind: Kind, hint: Hint, written_at: datetime | None) -> bool:
+    """Tell whether Xero was not looked at since what a hint tells of.
+
+    When it happened is compared with Xero's own stamps; where the hint does not say, when it came with our own look.
+    """
+    if hint.happened_at is None:
+        swept_at = store.mirror_swept_at(kind)
+        return swept_at is None or hint.received_at > swept_at
+    watermark = store.mirror_watermark(kind)
+    after_our_write = written_at is None or hint.happened_at > written_at
+    return after_our_write and (watermark is None or hint.happened_at > watermark)

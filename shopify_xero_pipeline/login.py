@@ -108,7 +108,7 @@ class Login:
             XeroSignInError: Xero does not accept the app.
             XeroUnavailableError: Xero gave no usable answer.
         """
-        until = self._clock.now() + PATIENCE
+        until = self._clock.elapsed() + PATIENCE.total_seconds()
         with self._http, _callback(port, self._state) as callback:
             tell(f"Open this address in a browser and give consent:\n\n  {self._address(callback.address)}\n")
             tell(f"Xero only goes on if the app's redirect URI is {callback.address}. Waiting ...")
@@ -182,14 +182,14 @@ class _Callback(HTTPServer):
         """The redirect URI; Xero accepts the name localhost only, not 127.0.0.1 (Xero fact sheet 1)."""
         return f"http://localhost:{self.server_port}/callback"
 
-    def wait(self, clock: Clock, until: datetime) -> str:
-        """Return the code.
+    def wait(self, clock: Clock, until: float) -> str:
+        """Return the code; waited for until a moment by `Clock.elapsed`.
 
         Raises:
             XeroConsentError: consent was refused, or nobody came in time.
         """
         self.timeout = 1.0
-        while self.answer is None and clock.now() < until:
+        while self.answer is None and clock.elapsed() < until:
             self.handle_request()
         if self.answer is None:
             raise XeroConsentError(f"Nobody gave consent within {PATIENCE // timedelta(minutes=1)} minutes. {AGAIN}")

@@ -104,7 +104,7 @@ class Lookout:
 
     def _begin(self) -> Seen | None:
         """Return where to begin without a cursor: at the oldest comparison, as nothing older can be news."""
-        compared = self._bookkeeper.compared_at(self._bookkeeper.days())
+        compared = self._bookkeeper.compared_up_to(self._bookkeeper.days())
         if not compared:
             return None
         oldest = min(compared.values()) - LONGEST_RUN
@@ -162,7 +162,7 @@ class Lookout:
         found = [self._change(one) for one in orders]
         if not rebuilding:
             return found
-        compared = self._bookkeeper.compared_at({one.day for one in found})
+        compared = self._bookkeeper.compared_up_to({one.day for one in found})
         return [one for one in found if one.day in compared and one.at >= compared[one.day] - LONGEST_RUN]
 
     def _ask_for_some(self, seen: Seen) -> tuple[Seen, list[Change]]:

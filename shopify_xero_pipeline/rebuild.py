@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
@@ -81,7 +81,7 @@ def make_room(settings: Settings, clock: Clock) -> Aside | None:
         with closing(StateStore(url, clock, settings.state_witness)) as store:
             if (known := store.recall(REBUILD)) is not None and known[0] == UNDER_WAY:
                 return None
-            busy = [one for one in store.journal.unsettled() if (one.lease_until or clock.now()) > clock.now()]
+            busy = [one for one in store.journal.unsettled() if one.is_leased(clock.now())]
     except StoreDamagedError:
         busy = []
     if busy:
@@ -109,13 +109,14 @@ class Rebuild:
         """How many days there are."""
         return len(self._days())
 
-    def until(self) -> datetime | None:
-        """Return when Xero may be read back, because nothing is under way any more; None if that is now."""
-        return self._safe.until()
+    def rest(self) -> timedelta:
+        """Return for how long Xero may not be read back yet, because something may still be under way."""
+        return self._safe.rest()
 
-    def wait(self, until: datetime) -> Iterator[float]:
-        """Wait until an instant, and yield the seconds that are left every few seconds."""
-        while (left := (until - self._clock.now()).total_seconds()) > 0:
+    def wait(self, rest: timedelta) -> Iterator[float]:
+        """Wait for so long, and yield the seconds that are left every few seconds."""
+        end = self._clock.elapsed() + rest.total_seconds()
+        while (left := end - self._clock.elapsed()) > 0:
             yield left
             self._clock.sleep(min(STEP, left))
 

@@ -12,14 +12,19 @@ from datetime import date, datetime, timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict, RootModel, ValidationError
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.state.failed import FIRST_PAUSE, next_try
-from shopify_xero_pipeline.state.records import Batch, BatchState, SyncError
+from shopify_xero_pipeline.clock import is_due
+from shopify_xero_pipeline.state.failed import FIRST_PAUSE, LONGEST_PAUSE, next_try
+from shopify_xero_pipeline.state.records import LONGEST_LEASE, Batch, BatchState, SyncError
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.delivery import LONGEST_QUIET
 
 FAILED_RUN = "its last run failed"
 PLANNED = "writes are planned and not sent"
 SIGN_IN = "renewing the sign-in to Xero was begun and not finished"
 SIGN_IN_TAKES = timedelta(minutes=2)
+UNCERTAIN = timedelta(seconds=5)
+"""Answers state whole seconds: a run that begins at the very moment may find that it is not yet time."""
+
 WHILE_BUDGET_IS_LOW = timedelta(hours=1)
 
 
@@ -105,7 +110,7 @@ def chosen(
         one = tries.root.get(day)
         if one is None or one.why != reason.why:
             one = Tried(why=reason.why, tries=0, next=reason.due or now + FIRST_PAUSE)
-        if day not in busy and one.next <= now:
+        if day not in busy and is_due(one.next, now, LONGEST_PAUSE):
             again = next_try(now, one.tries + 1, retryable=True)
             again = min(again, now + WHILE_BUDGET_IS_LOW) if budget_is_low else again
             one = Tried(why=one.why, tries=one.tries + 1, next=again)
@@ -116,7 +121,9 @@ def chosen(
 
 def _of_batch(batch: Batch, now: datetime) -> Reason:
     """A request is taken up when its owner's lease is over, or once it may be read back."""
-    due = max((at for at in (batch.lease_until, batch.not_before) if at is not None), default=now)
+    quiet_at = batch.not_before + UNCERTAIN if batch.not_before is not None else None
+    ends = ((batch.lease_until, LONGEST_LEASE), (quiet_at, LONGEST_QUIET))
+    due = max((at for at, longest in ends if at is not None and not is_due(at, now, longest)), default=now)
     what = "is to be read back" if batch.state is BatchState.AMBIGUOUS else "was left under way"
     return Reason(f"request {batch.id} {what}", due)
 

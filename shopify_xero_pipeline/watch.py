@@ -128,6 +128,7 @@ class Watch:
             "tried": written + failed,
             "failed": failed,
             "durations": [timedelta(seconds=seconds) for seconds in figures.latencies],
+            "clocks": figures.standing.clocks_ahead,
         }
 
     def _last_synced(self) -> datetime | None:

@@ -5,7 +5,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,8 +29,28 @@ ADDRESS = "http://127.0.0.1:9"
 BOOKS = Path(__file__).parents[1] / "books.yaml"
 
 
+class WrongClock:
+    """This machine's clock, ahead of the servers' by so much (behind, if negative), until it is set anew."""
+
+    def __init__(self, true: ManualClock, ahead: timedelta) -> None:
+        self._true = true
+        self.ahead = ahead
+
+    def now(self) -> datetime:
+        return self._true.now() + self.ahead
+
+    def elapsed(self) -> float:
+        return self._true.elapsed()
+
+    def sleep(self, seconds: float) -> None:
+        self._true.sleep(seconds)
+
+
 class Stage:
-    """Everything a test of the whole needs. `restart` is a new process on the same files."""
+    """Everything a test of the whole needs. `restart` is a new process on the same files.
+
+    `clock` is the servers', and `own` this machine's, which is right unless it is said to be `ahead`.
+    """
 
     def __init__(
         self,
@@ -40,10 +60,12 @@ class Stage:
         *,
         xero_books: XeroBooks | None = None,
         xero_options: XeroOptions | None = None,
+        ahead: timedelta = timedelta(),
         **environ: str,
     ) -> None:
         self.folder = folder
         self.clock = ManualClock(now)
+        self.own = WrongClock(self.clock, ahead)
         self.sandbox: Sandbox = build_sandbox(
             clock=self.clock, source=source, xero_books=xero_books, xero_options=xero_options
         )
@@ -62,7 +84,11 @@ class Stage:
         transport = InProcessTransport(self.sandbox.asgi)
         settings = Settings.from_environment(self.environ, dotenv=None)
         self.bookkeeper = Bookkeeper(
-            settings, self.clock, shopify_transport=transport, xero_transport=transport, rng=random.Random(1)
+            settings,
+            self.own if self.own.ahead else self.clock,
+            shopify_transport=transport,
+            xero_transport=transport,
+            rng=random.Random(1),
         )
         return self.bookkeeper
 
@@ -89,9 +115,11 @@ def staged(
     *,
     xero_books: XeroBooks | None = None,
     xero_options: XeroOptions | None = None,
+    ahead: timedelta = timedelta(),
     **environ: str,
 ) -> Iterator[Stage]:
-    stage = Stage(folder, source or GeneratedShop(1), now, xero_books=xero_books, xero_options=xero_options, **environ)
+    given = {"xero_books": xero_books, "xero_options": xero_options, "ahead": ahead}
+    stage = Stage(folder, source or GeneratedShop(1), now, **given, **environ)  # type: ignore[arg-type]
     try:
         yield stage
     finally:

@@ -6,11 +6,13 @@ Words name days, settings, runs and checks, and never a customer.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
+
+from shopify_xero_pipeline.clock import CLOCK_WARNED, offset_words
 
 UNSETTLED_FOR = timedelta(minutes=15)
 NOTHING_FOR = timedelta(days=1)
@@ -94,6 +96,7 @@ class Facts:
         last_synced: when a day was last compared, from plan to read-back.
         tried: records written or refused within a day, and `failed`, how many of them were refused.
         durations: of the calls to Xero of the last minutes.
+        clocks: by how much the clock of each host is ahead of Xero's, negative behind, by the host's name.
         store_unreadable: why the state store cannot be read, if it cannot: then the rest of it is not known.
     """
 
@@ -109,6 +112,7 @@ class Facts:
     tried: int = 0
     failed: int = 0
     durations: Sequence[timedelta] = ()
+    clocks: Mapping[str, timedelta] = field(default_factory=dict)
     store_unreadable: str = ""
 
 
@@ -252,6 +256,19 @@ def _slow(facts: Facts) -> Iterator[Cause]:
         )
 
 
+def _clocks(facts: Facts) -> Iterator[Cause]:
+    for host, ahead in sorted(facts.clocks.items()):
+        if abs(ahead) > CLOCK_WARNED:
+            yield Cause(
+                f"clock:{host}",
+                Severity.WARNING,
+                f"The clock of {host} is {offset_words(ahead)} Xero's.",
+                f"the clock of {host}",
+                "Set it by a time server (chrony, systemd-timesyncd). Nothing is posted twice or lost meanwhile; days "
+                "begin and end by this clock, so the newest one comes late or early.",
+            )
+
+
 def _store(facts: Facts) -> Iterator[Cause]:
     if facts.store_unreadable:
         do = "Do what it says. Nothing is written to Xero meanwhile; `shopify-xero rebuild` makes a lost store anew."
@@ -259,7 +276,7 @@ def _store(facts: Facts) -> Iterator[Cause]:
 
 
 RULES: tuple[Callable[[Facts], Iterable[Cause]], ...] = (
-    _runs, _checks, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _store
+    _runs, _checks, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _clocks, _store
 )  # fmt: skip
 
 

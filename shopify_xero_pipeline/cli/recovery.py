@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -53,13 +54,14 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
             bookkeeper.store.take_over(aside.keepsakes)
             terminal.facts({"the old store is now": aside.name})
         work = Rebuild(bookkeeper, clock)
-        until = work.until()
-        if until is not None and until > clock.now():
+        rest = work.rest()
+        if rest > timedelta():
+            until = clock.now() + rest
             terminal.facts({"may be under way until": f"{until:%Y-%m-%d %H:%M:%S} UTC"})
             if no_wait:
                 terminal.write_json(json_file, {"until": until.isoformat()})
                 sys.exit(1)
-            terminal.countdown(work.wait(until))
+            terminal.countdown(work.wait(rest))
         with terminal.progress("adopting", work.days) as bar:
             found = work.adopt("rebuild", functools.partial(terminal.advance, bar))
     terminal.rebuilt(found)

@@ -45,6 +45,11 @@ def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) 
     """Return the days of the last month that ended without being synced since, once the night is over.
 
     That is what a machine that was off at night has missed; while one was up, nothing.
+
+    Args:
+        tick: in the shop's zone.
+        start: the first day of the books.
+        compared: up to when each day's orders were read, by Shopify's clock, as its end is one of Shopify's instants.
     """
     if tick.hour < MORNING:
         return []
@@ -73,7 +78,7 @@ def schedules(
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING)
         with told_to_people():
-            missed = missed_days(tick, start, bookkeeper.compared_at(bookkeeper.days()[-LONGEST - 2 :]))
+            missed = missed_days(tick, start, bookkeeper.compared_up_to(bookkeeper.days()[-LONGEST - 2 :]))
         if missed:
             days |= {*missed} - days_of_runs(context.instance, UNDER_WAY)
         return requests(days, _at(tick))

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from shopify_xero_pipeline.clock import Clock, ManualClock, SystemClock
+from shopify_xero_pipeline.sandbox.dated import Dated
 from shopify_xero_pipeline.sandbox.faults import Faults
 from shopify_xero_pipeline.sandbox.nodes import RecordKind, ShopSource
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
@@ -100,7 +101,7 @@ class Sandbox:
         self.unsaved = False
         self._state_file = state_file
         self._shopify, self._xero = apis
-        self._faulty = self.faults.wrap(self._apis)
+        self._faulty = Dated(self.faults.wrap(self._apis), clock)
         self._control = _control(self)
         self.asgi: ASGIApp = self._route
 
@@ -220,7 +221,9 @@ class _Server(uvicorn.Server):
     """A server that saves the sandbox's state soon after each write, and when it ends."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(uvicorn.Config(sandbox.asgi, log_level="critical", lifespan="off", interface="asgi3"))
+        super().__init__(
+            uvicorn.Config(sandbox.asgi, log_level="critical", lifespan="off", interface="asgi3", date_header=False)
+        )
         self._sandbox = sandbox
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

@@ -20,7 +20,7 @@ from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.hints import Hint
 
 REMEMBERED_FOR = timedelta(days=7)
-"""Longer than any delivery is taken for new, so that no replay is."""
+"""A delivery that is sent again within this time counts once."""
 
 FORGET_EVERY = timedelta(hours=1)
 SHOPIFY, XERO = "/webhooks/shopify", "/webhooks/xero"

@@ -2,13 +2,14 @@
 
 Reading what is signed belongs here, and only that. Headers are not signed: whoever once saw a delivery could send it
 again under another name, time or topic. So a delivery is known by its signed content too, and a privacy request must
-have the shape of one. A delivery that says nothing to us gives no hints, and is acknowledged all the same.
+have the shape of one. A delivery that says nothing to us gives no hints, and is acknowledged all the same. How old one
+is does not count: it is dated by its sender's clock, and a hint of something long known costs one look.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
 
 import msgspec
@@ -17,9 +18,6 @@ from starlette.datastructures import Headers
 from shopify_xero_pipeline.service.reading import Refusal, once
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.hints import Hint
-
-TOO_OLD = timedelta(days=2)
-"""Shopify tries again for 4 hours and Xero for a day; what comes later was kept by somebody."""
 
 _TOPIC = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -154,8 +152,7 @@ class Shopify:
         """Return the one hint of a delivery, or none."""
         happened_at = _instant(headers.get("x-shopify-triggered-at", ""))
         topic = headers["x-shopify-topic"]
-        elsewhere = headers["x-shopify-shop-domain"].lower() != self.shop
-        if elsewhere or (happened_at is not None and happened_at < now - TOO_OLD):
+        if headers["x-shopify-shop-domain"].lower() != self.shop:
             _check_json(body)
             return []
         record, record_id, orders = self._named(topic, body)
@@ -231,8 +228,6 @@ class Xero:
             record, record_id = CATEGORIES.get(event.event_category.upper()), event.resource_id.lower()
             happened_at = _instant(event.event_date_utc)
             if record is None or not _UUID.fullmatch(record_id) or (self.tenant and event.tenant_id != self.tenant):
-                continue
-            if happened_at is not None and happened_at < now - TOO_OLD:
                 continue
             topic = f"{record}/{'create' if event.event_type.upper() == 'CREATE' else 'update'}"
             known = digest(f"xero {topic} {record_id} {event.event_date_utc}")

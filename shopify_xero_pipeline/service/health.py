@@ -48,19 +48,20 @@ class Asked:
         self._answered = threading.Event()
         self._answered.set()
         self._asked_at: datetime | None = None
+        self._began = 0.0
         self._last: Verdict | None = None
 
     def __call__(self) -> Verdict:
         """Return the last answer; while there is none for long, that there is none."""
-        now = self._clock.now()
-        if self._answered.is_set() and (self._asked_at is None or now - self._asked_at >= ASKED_EVERY):
-            self._asked_at = now
+        began = self._clock.elapsed()
+        if self._answered.is_set() and (self._asked_at is None or began - self._began >= ASKED_EVERY.total_seconds()):
+            self._asked_at, self._began = self._clock.now(), began
             self._answered.clear()
             threading.Thread(target=self._ask, name="health", daemon=True).start()
         self._answered.wait(self._patience)
         last, asked_at = self._last, self._asked_at
         assert asked_at is not None
-        if last is not None and (self._answered.is_set() or now - asked_at <= LONG):
+        if last is not None and (self._answered.is_set() or began - self._began <= LONG.total_seconds()):
             return last
         return Verdict(False, f"Asked at {asked_at:%H:%M:%S} UTC, it has not answered yet.", asked_at)
 
@@ -81,18 +82,18 @@ class Health:
         self._parts = parts
         self._clock = clock
         self._since: dict[str, tuple[bool, datetime]] = {}
-        self._report: tuple[datetime, dict[str, Any]] | None = None
+        self._report: tuple[float, dict[str, Any]] | None = None
 
     def report(self) -> dict[str, Any]:
         """Return `{"healthy": bool, "looked_at": instant, "parts": {name: {"ok", "says", "since"}}}`, instants in UTC.
 
         `since`: when a part became as it is, or when we first saw it so.
         """
-        now = self._clock.now()
-        if self._report is None or now - self._report[0] >= FRESH:
+        began, now = self._clock.elapsed(), self._clock.now()
+        if self._report is None or began - self._report[0] >= FRESH.total_seconds():
             parts = {name: self._told(name, looked(look)) for name, look in self._parts.items()}
             healthy = all(part["ok"] for part in parts.values())
-            self._report = now, {"healthy": healthy, "looked_at": now.isoformat(), "parts": parts}
+            self._report = began, {"healthy": healthy, "looked_at": now.isoformat(), "parts": parts}
         return self._report[1]
 
     def _told(self, name: str, verdict: Verdict) -> dict[str, Any]:

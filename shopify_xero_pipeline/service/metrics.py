@@ -98,6 +98,8 @@ def _xero(found: Figures) -> Iterator[Metric]:
     seen = found.standing.day_seen_at
     says = "When Xero last said how many calls are left."
     yield _gauge("xero_calls_left_timestamp_seconds", says, [], {(): seen.timestamp()} if seen else {})
+    ahead = {(host,): by.total_seconds() for host, by in found.standing.clocks_ahead.items()}
+    yield _gauge("clock_ahead_seconds", "How far a host's clock is ahead of Xero's, negative behind.", ["host"], ahead)
 
 
 def _waiting(found: Figures, now: datetime) -> Iterator[Metric]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import CLOCK_WARNED, Clock, offset_words
 from shopify_xero_pipeline.connections import PROBLEMS, Connections
 from shopify_xero_pipeline.service.health import Asked, Look, Verdict
 from shopify_xero_pipeline.state.figures import Figures
@@ -53,6 +53,7 @@ def parts(doors: Doors, clock: Clock) -> dict[str, Look]:
         "xero": _Xero(doors, clock),
         "state_store": lambda: _store(doors),
         "unsettled_writes": lambda: _unsettled(doors.store().figures(), clock),
+        "clock": lambda: _clock(doors.store().figures()),
     }
 
 
@@ -86,6 +87,17 @@ def _store(doors: Doors) -> Verdict:
     store.remember(LOOKED, "")
     store.recall(LOOKED)
     return Verdict(True, f"The state store {store.name} is read and written.")
+
+
+def _clock(figures: Figures) -> Verdict:
+    """Say how far clocks are from Xero's. A wrong one is told by an alert; nothing is unwell because of it."""
+    known = figures.standing.clocks_ahead
+    if not known:
+        return Verdict(True, "Xero has not been asked for its time yet.")
+    worst = max(known, key=lambda host: abs(known[host]))
+    if abs(known[worst]) <= CLOCK_WARNED:
+        return Verdict(True, "The clock agrees with Xero's to a minute.")
+    return Verdict(True, f"The clock of {worst} is {offset_words(known[worst])} Xero's: set it by a time server.")
 
 
 def _unsettled(figures: Figures, clock: Clock) -> Verdict:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -78,14 +78,14 @@ _BY_STATUS: Mapping[int, _Remedy] = {
 }
 
 
-def json_object(response: httpx.Response, now: datetime) -> dict[str, Any]:
+def json_object(response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of an answer with status 200, its decimals exact.
 
     Raises:
         ShopifyError: the status is another one, or the body is no JSON object.
     """
     if response.status_code != 200:
-        raise _error_of_status(response, now)
+        raise _error_of_status(response)
     try:
         answer = json.loads(response.content, parse_float=Decimal)
     except ValueError:
@@ -139,11 +139,11 @@ def check_version(response: httpx.Response) -> None:
         )
 
 
-def _error_of_status(response: httpx.Response, now: datetime) -> ShopifyError:
+def _error_of_status(response: httpx.Response) -> ShopifyError:
     """Tell what a status other than 200 means."""
     status, request_id = response.status_code, request_id_of(response)
     if status == 429:
-        seconds = _retry_after(response.headers.get("Retry-After"), now)
+        seconds = _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
         message = f"Shopify asks for fewer requests; it wants {seconds:g} s of quiet. Other apps may share the limit."
         return Throttled(message, status=status, request_id=request_id, retry_after=seconds)
     if status >= 500:
@@ -160,17 +160,16 @@ def _error_of_status(response: httpx.Response, now: datetime) -> ShopifyError:
     return known.error(f"{known.what} {said}".strip(), status=status, request_id=request_id)
 
 
-def _retry_after(header: str | None, now: datetime) -> float:
-    """Read `Retry-After`: decimal seconds (Shopify fact sheet 2.3) or, as HTTP allows, a date."""
+def _retry_after(header: str, date: str) -> float:
+    """Read `Retry-After`: decimal seconds (Shopify fact sheet 2.3) or, as HTTP allows, a date by the server's clock."""
     try:
-        return max(SHORTEST_WAIT, float(header or ""))
+        return max(SHORTEST_WAIT, float(header))
     except ValueError:
         pass
     try:
-        until = parsedate_to_datetime(header or "")
+        until, now = (parsedate_to_datetime(text).replace(tzinfo=UTC) for text in (header, date))
     except ValueError:
         return SHORTEST_WAIT
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(SHORTEST_WAIT, (until - now).total_seconds())
 
 

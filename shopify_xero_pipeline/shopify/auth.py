@@ -6,7 +6,7 @@ no repr and appear in no message.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
@@ -87,7 +87,7 @@ class TokenKeeper:
         self._request = request
         self._clock = clock
         self._token: str | None = None
-        self._renew_at: datetime | None = None
+        self._renew_at: float | None = None
 
     @property
     def renewable(self) -> bool:
@@ -102,9 +102,9 @@ class TokenKeeper:
         """
         if isinstance(self._credentials, StaticToken):
             return self._credentials.token
-        if self._token is None or self._renew_at is None or self._clock.now() >= self._renew_at:
+        if self._token is None or self._renew_at is None or self._clock.elapsed() >= self._renew_at:
             self._token, life = _granted(self._request(self._credentials.form))
-            self._renew_at = self._clock.now() + RENEW_AT * life
+            self._renew_at = self._clock.elapsed() + RENEW_AT * life.total_seconds()
         return self._token
 
     def forget(self) -> None:

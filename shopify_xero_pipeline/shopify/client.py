@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from shopify_xero_pipeline import events
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, ServerClock
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.answers import API_VERSION, check_version, data_of, json_object, request_id_of
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenKeeper
@@ -50,6 +50,7 @@ class ShopifyClient:
 
     Attributes:
         calls: Requests sent so far, retries and token requests included.
+        time: Shopify's own time, as its answers state it.
 
     Raises:
         SettingError: the shop or the address is not one credentials may be sent to.
@@ -75,6 +76,7 @@ class ShopifyClient:
         self._tokens = TokenKeeper(credentials, self._request_token, clock)
         self._bucket = Bucket()
         self.calls = 0
+        self.time = ServerClock(clock)
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +131,7 @@ class ShopifyClient:
     def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a document once."""
         token = self._tokens.token()
-        pause = self._bucket.wait_before(document, self._clock.now())
+        pause = self._bucket.wait_before(document, self._clock.elapsed())
         if pause > 0:
             if pause >= self.seconds_left():
                 raise Throttled(f"{self._shop}'s rate limit is used up for now. Ask again later.", retry_after=pause)
@@ -141,12 +143,12 @@ class ShopifyClient:
             self._clock, "shopify", "POST", GRAPHQL, operation=operation, attempt=attempt, points_left=None
         ) as told:
             response = self._post(self._graphql, told, json=body, headers={"X-Shopify-Access-Token": token})
-            answer = json_object(response, self._clock.now())
+            answer = json_object(response)
             cost, request_id = cost_of(answer), request_id_of(response)
             if cost is not None:
                 told |= {"points": cost.actual, "points_left": int(cost.available)}
             check_version(response)
-            self._bucket.learn(document, cost, self._clock.now())
+            self._bucket.learn(document, cost, self._clock.elapsed())
             data = data_of(answer, operation, request_id)
         if answer.get("errors"):
             events.note("protected_details_withheld", level=logging.WARNING, operation=operation)
@@ -158,10 +160,10 @@ class ShopifyClient:
             response = self._post(self._tokens_at, told, data=dict(form))
         if response.status_code in (400, 401):
             raise _refused_credentials(response, self._shop)
-        return json_object(response, self._clock.now())
+        return json_object(response)
 
     def _post(self, url: str, told: dict[str, Any], **content: Any) -> httpx.Response:
-        timeout = self._timeout()
+        timeout, asked = self._timeout(), self._clock.elapsed()
         self.calls += 1
         try:
             response = self._http.post(url, timeout=timeout, **content)
@@ -174,6 +176,7 @@ class ShopifyClient:
                 f"{self._shop} did not answer whole ({type(failure).__name__}). Try again later."
             )
         else:
+            self.time.read(response.headers.get("Date"), asked)
             told |= {"status": response.status_code, "request_id": request_id_of(response)}
             return response
         # Raised outside the handlers: what httpx raises holds the request, and that holds the token.

@@ -73,6 +73,10 @@ class ShopifyReader:
         self._scopes = frozenset(s["handle"] for s in answer["currentAppInstallation"]["accessScopes"])
         return shop_of(answer["shop"])
 
+    def time(self) -> datetime | None:
+        """Return Shopify's own time as its last answer stated it, at the earliest; None where that is not known."""
+        return self._client.time.earliest
+
     def orders(self, start: datetime, end: datetime) -> list[Order]:
         """Return the orders with `processedAt` in the window, each with its whole history, oldest first.
 
@@ -156,7 +160,7 @@ class ShopifyReader:
         """Return the instant before which Shopify hides orders from this app; None if it sees them all."""
         if self._may("read_all_orders"):
             return None
-        return self._clock.now() - VISIBLE_WITHOUT_ALL_ORDERS + timedelta(minutes=1)
+        return self._now() - VISIBLE_WITHOUT_ALL_ORDERS + timedelta(minutes=1)
 
     def customers(self, start: datetime, end: datetime) -> list[Customer]:
         """Return the customers whose last change lies in the window, by the time of change.
@@ -237,9 +241,16 @@ class ShopifyReader:
                 "the app on the shop again."
             )
 
+    def _now(self) -> datetime:
+        """Return Shopify's time, by which it hides orders; ours only where its answers never state it."""
+        time = self._client.time
+        if time.earliest is None and time.ahead is not None:  # our clock was set since its last answer
+            self.shop()
+        return time.earliest or self._clock.now()
+
     def _require_sight_of(self, start: datetime) -> None:
         """Refuse a window Shopify would silently show as empty (Shopify fact sheet, traps 5)."""
-        if start < self._clock.now() - VISIBLE_WITHOUT_ALL_ORDERS and not self._may("read_all_orders"):
+        if start < self._now() - VISIBLE_WITHOUT_ALL_ORDERS and not self._may("read_all_orders"):
             raise AccessDenied(
                 f"The window begins on {start:%Y-%m-%d}, more than 60 days ago, and the app lacks the access scope "
                 "read_all_orders, without which Shopify hides older orders. Request and grant it, or begin later."

@@ -7,7 +7,6 @@ does not.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -64,11 +63,11 @@ class Bucket:
 
     def __init__(self) -> None:
         self._last: QueryCost | None = None
-        self._at: datetime | None = None
+        self._at: float | None = None
         self._asked: dict[str, int] = {}
 
-    def learn(self, document: str, cost: QueryCost | None, now: datetime) -> None:
-        """Take note of an answer's cost."""
+    def learn(self, document: str, cost: QueryCost | None, now: float) -> None:
+        """Take note of an answer's cost, at a moment by `Clock.elapsed`."""
         if cost is not None:
             self._last, self._at = cost, now
             if cost.requested <= SINGLE_QUERY_LIMIT:  # a dearer one is never sent again as it was
@@ -78,9 +77,8 @@ class Bucket:
         """Return the points a document asked for when it was sent last."""
         return self._asked.get(document)
 
-    def wait_before(self, document: str, now: datetime) -> float:
-        """Return the seconds until a document is expected to fit, 0.0 where that is unknown."""
+    def wait_before(self, document: str, now: float) -> float:
+        """Return the seconds until a document is expected to fit, 0.0 where that is unknown; `now` as in `learn`."""
         if self._last is None or self._at is None:
             return 0.0
-        elapsed = (now - self._at).total_seconds()
-        return max(0.0, self._last.seconds_until(self._asked.get(document, 0)) - elapsed)
+        return max(0.0, self._last.seconds_until(self._asked.get(document, 0)) - (now - self._at))

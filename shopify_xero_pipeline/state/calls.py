@@ -5,6 +5,7 @@ so the limits of an organisation are the limits of a store. `Calls` keeps the re
 without a store; `SharedCalls` keeps it in the store.
 """
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ LOST_AFTER = timedelta(seconds=60)
 LOOKED_AT = timedelta(minutes=3)
 KEPT = timedelta(minutes=10)
 STANDING = "limits of Xero"
+CLOCK_FORGOTTEN_AFTER = timedelta(days=1)
+"""A host that has not spoken to Xero for so long, by Xero's time, is no longer among those whose clocks are watched."""
 
 
 @dataclass
@@ -52,8 +55,15 @@ class Call:
         return (self.ended_at or min(now, self.started_at + LOST_AFTER)) + MINUTE
 
 
+class ClockReading(msgspec.Struct, frozen=True):
+    """How far a host's clock was ahead of Xero's, in seconds (negative: behind), and when that was by Xero's time."""
+
+    ahead: float
+    read_at: datetime
+
+
 class Standing(msgspec.Struct):
-    """What Xero's answers said of its limits, known to all processes.
+    """What Xero's answers said of its limits and of our clocks, known to all processes.
 
     Attributes:
         not_before: no call leaves before, because a 429 said so.
@@ -66,6 +76,7 @@ class Standing(msgspec.Struct):
         denied: the status, 401 or 403, with which a call was denied at `denied_at`; 0 if none was.
         denied_to: which credentials were denied, as a short hash.
         denied_until: no write leaves before with these credentials.
+        clocks: how far the clock of each host is from Xero's, as its last answer showed, by the host's name.
     """
 
     not_before: datetime | None = None
@@ -83,6 +94,12 @@ class Standing(msgspec.Struct):
     denied_at: datetime | None = None
     denied_to: str = ""
     denied_until: datetime | None = None
+    clocks: dict[str, ClockReading] = {}
+
+    @property
+    def clocks_ahead(self) -> dict[str, timedelta]:
+        """By how much the clock of each host is ahead of Xero's."""
+        return {host: timedelta(seconds=one.ahead) for host, one in self.clocks.items()}
 
 
 @dataclass
@@ -92,6 +109,7 @@ class Traffic:
     now: datetime
     calls: list[Call]
     standing: Standing
+    host: str = ""
     began: list[Call] = field(default_factory=list)
     ended: list[Call] = field(default_factory=list)
 
@@ -110,12 +128,22 @@ class Traffic:
         call.ended_at = self.now
         self.ended.append(call)
 
+    def read_clock(self, ahead: timedelta) -> None:
+        """Keep how far this host's clock is ahead of Xero's; hosts that no longer speak to Xero are forgotten."""
+        read_at = self.now - ahead
+        watched = {
+            host: one for host, one in self.standing.clocks.items() if read_at - one.read_at <= CLOCK_FORGOTTEN_AFTER
+        }
+        reading = ClockReading(round(ahead.total_seconds(), 1), read_at.replace(microsecond=0))
+        self.standing.clocks = {**watched, self.host: reading}
+
 
 class Calls:
     """The calls of one process, kept in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._host = platform.node()
         self._calls: list[Call] = []
         self._standing = Standing()
 
@@ -124,7 +152,7 @@ class Calls:
         """Give the record into the caller's hand; what is changed in it is kept. Raise before changing anything."""
         now = self._clock.now()
         self._calls = [one for one in self._calls if one.matters(now)]
-        traffic = Traffic(now, self._calls, self._standing)
+        traffic = Traffic(now, self._calls, self._standing, self._host)
         yield traffic
         self._calls += traffic.began
 
@@ -144,7 +172,8 @@ class SharedCalls(Calls):
             lately = table.c.started_at > now - LOOKED_AT, table.c.started_at <= now + MINUTE
             calls = _read(connection, select(table).where(*lately))
             known = connection.scalar(select(remembered.c.text).where(remembered.c.name == STANDING))
-            traffic = Traffic(now, [one for one in calls if one.matters(now)], read_standing(known))
+            calls = [one for one in calls if one.matters(now)]
+            traffic = Traffic(now, calls, read_standing(known), self._host)
             yield traffic
             _write(connection, traffic)
             said = msgspec.json.encode(traffic.standing).decode()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select
 
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.state import rows
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
 from shopify_xero_pipeline.state.seals import read, rewrite
@@ -58,7 +58,7 @@ class FailedRecords:
         found = {}
         for error in self._open_of(wanted.keys()):
             key = (error.kind, error.shopify_id)
-            early = patient and error.next_try is not None and error.next_try > self._clock.now()
+            early = patient and not is_due(error.next_try, self._clock.now(), LONGEST_PAUSE)
             if wanted[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
                 found[key] = error
         return found

@@ -7,9 +7,8 @@ Only what our own tables can show belongs here; what Xero shows, and where secre
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.records import BatchState, OperationState
@@ -85,23 +84,24 @@ def _unmarked(connection: Connection, _now: datetime) -> Rows:
 
 
 def _late(connection: Connection, _now: datetime) -> Rows:
-    """Yield batches answered so late that a byte must have left after the time for it."""
-    for row in _answered(connection):
-        if row.updated_at > row.first_sent_at + REPLAY_HORIZON + 2 * DEADLINE:
-            yield f"batch {row.id}: answered {row.updated_at - row.first_sent_at} after its mark"
-
-
-def _answered(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
-    mine = (batch.c.state == BatchState.CONFIRMED, batch.c.not_before.is_(None), batch.c.first_sent_at.is_not(None))
-    return connection.execute(select(batch.c.id, batch.c.first_sent_at, batch.c.updated_at).where(*mine)).all()
+    """Yield batches answered so late, by Xero's clock, that a byte must have left after the time for it."""
+    mine = (batch.c.state == BatchState.CONFIRMED, batch.c.not_before.is_(None), batch.c.xero_sent_at.is_not(None))
+    for row in connection.execute(select(batch.c.id, batch.c.xero_sent_at, batch.c.xero_settled_at).where(*mine)):
+        took = row.xero_settled_at - row.xero_sent_at if row.xero_settled_at is not None else timedelta()
+        if took > REPLAY_HORIZON + 2 * DEADLINE:
+            yield f"batch {row.id}: answered {took} after its mark"
 
 
 def _too_early(connection: Connection, _now: datetime) -> Rows:
-    """Yield batches of unknown outcome settled before their quiet time was over, or without looking."""
+    """Yield batches of unknown outcome settled before their quiet time was over by Xero's clock, or without looking."""
     unknown = (batch.c.not_before.is_not(None), batch.c.state.in_(OVER))
-    for row in connection.execute(select(batch.c.id, batch.c.updated_at, batch.c.first_sent_at).where(*unknown)):
-        if row.first_sent_at is None or row.updated_at < row.first_sent_at + QUIESCENCE:
-            yield f"batch {row.id}: before its time"
+    early = batch.c.xero_settled_at < func.coalesce(batch.c.xero_quiet_at, batch.c.xero_settled_at)
+    for row in connection.execute(select(batch.c.id).where(*unknown, early)):
+        yield f"batch {row.id}: before its time"
+    sent = select(batch.c.id, batch.c.xero_sent_at, batch.c.xero_quiet_at).where(*unknown)
+    for row in connection.execute(sent.where(batch.c.xero_sent_at.is_not(None))):
+        if row.xero_quiet_at is None or row.xero_quiet_at < row.xero_sent_at + QUIESCENCE:
+            yield f"batch {row.id}: its quiet time is too short"
     looked = select(evidence.c.operation_id).where(evidence.c.batch_id == batch.c.id)
     unseen = select(operation.c.id).join(batch, batch.c.id == operation.c.batch_id)
     adopted = (operation.c.outcome == "adopted", *unknown, operation.c.id.not_in(looked), operation.c.verb == "create")

@@ -21,6 +21,7 @@ from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.failed import next_try
 from shopify_xero_pipeline.state.records import (
+    LEASE,
     Batch,
     BatchRequest,
     BatchState,
@@ -38,10 +39,6 @@ from shopify_xero_pipeline.state.witness import Witness
 CHANGES = ("update", "delete")
 FAILED = (OperationState.REJECTED, OperationState.REVIEW)
 KEPT_RESPONSE = 65_536
-LEASE = timedelta(seconds=45)
-"""How long a batch is left to its owner: one attempt of 30 s and what it takes to settle it."""
-
-LONGEST_LEASE = LEASE + timedelta(seconds=120)
 
 
 class JournalOrderError(Exception):
@@ -94,6 +91,13 @@ class Journal:
         with self._engine.begin() as connection:
             return self._batch(connection, batch_id)
 
+    def batches_of(self, operations: Iterable[Operation]) -> list[Batch]:
+        """Return the requests that these operations last left in, oldest first."""
+        ids = sorted({one.batch_id for one in operations if one.batch_id is not None})
+        with self._engine.begin() as connection:
+            found = [row for some in chunks(ids) for row in read(connection, batch, queries.BATCHES, ids=some)]
+        return [Batch.model_validate(row) for row in found]
+
     def unsettled(self) -> list[Batch]:
         """Return the batches whose outcome is not known, oldest first."""
         with self._engine.begin() as connection:
@@ -127,38 +131,39 @@ class Journal:
                     fitting = self._fitting(connection, kind, [same[key] for key in some])
                     self._plan_some(connection, kind, fitting)
 
+    def planned_of(self, kinds: Collection[str], days: Collection[date]) -> list[Operation]:
+        """Return the operations of these kinds and days that are planned and in no batch, oldest first."""
+        mine = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
+        planned = select(operation).where(*mine, operation.c.state == OperationState.PLANNED).order_by(operation.c.id)
+        return self._operations(planned)
+
     def withdraw(
         self,
         kinds: Collection[str],
         days: Collection[date],
         *,
-        wanted: Collection[tuple[str, str]],
+        unwanted: Sequence[Operation],
         listed: Collection[tuple[str, str]],
-        planned_by: datetime,
     ) -> None:
         """Bring the journal in line with a new plan of these kinds and days.
 
         Args:
             kinds: the kinds the plan is of.
             days: the days it is of.
-            wanted: (kind, Shopify id) of what it writes; other planned operations are withdrawn.
+            unwanted: planned operations that it does not name, as they were read when it was brought in; one that
+                another process has changed since is left to it.
             listed: (kind, Shopify id) of all it names; failures of others are resolved, as nothing is left to do.
-            planned_by: what another process has planned since is left to it.
         """
-        mine = (
-            operation.c.updated_at <= planned_by,
-            operation.c.kind.in_(kinds),
-            operation.c.partition.in_(days),
-            operation.c.state.in_((OperationState.PLANNED, OperationState.REVIEW)),
+        mine = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
+        under_review = select(operation.c.kind, operation.c.shopify_id).where(
+            *mine, operation.c.state == OperationState.REVIEW
         )
-        columns = (operation.c.id, operation.c.kind, operation.c.shopify_id, operation.c.state)
+        as_read = {one.id: one.model_dump() for one in unwanted}
+        over = {"state": OperationState.WITHDRAWN, "reason": "no longer wanted by the plan"}
         with self._engine.begin() as connection:
-            found = connection.execute(select(*columns).where(*mine)).all()
-            planned = [row for row in found if row.state == OperationState.PLANNED]
-            unwanted = [row.id for row in planned if (row.kind, row.shopify_id) not in wanted]
-            over = {"state": OperationState.WITHDRAWN, "reason": "no longer wanted by the plan"}
-            self._change(connection, self._by_id(connection, unwanted), lambda _: over)
-            reviewed = {(row.kind, row.shopify_id) for row in found if row.state == OperationState.REVIEW}
+            present = self._by_id(connection, as_read)
+            self._change(connection, [row for row in present if row == as_read[row["id"]]], lambda _: over)
+            reviewed = {(row.kind, row.shopify_id) for row in connection.execute(under_review)}
             rows.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
@@ -194,8 +199,15 @@ class Journal:
             (made,) = seal(connection, batch, queries.BATCH, id=batch_id)
             return Batch.model_validate(made)
 
-    def mark_sent(self, mine: Batch) -> Batch:
+    def mark_sent(
+        self, mine: Batch, *, xero_sent_at: datetime | None = None, xero_quiet_at: datetime | None = None
+    ) -> Batch:
         """Commit that the first byte is about to leave. Nothing may be sent before this has returned.
+
+        Args:
+            mine: the batch.
+            xero_sent_at: the present time by Xero's clock, at the latest, if it is known.
+            xero_quiet_at: from when on, by Xero's clock, nothing of it can be under way any more.
 
         Raises:
             JournalOrderError: the batch was sent before.
@@ -203,6 +215,7 @@ class Journal:
         """
         now = self._clock.now()
         sent = {"state": BatchState.SENT, "first_sent_at": now, "lease_until": now + LEASE}
+        sent |= {"xero_sent_at": xero_sent_at, "xero_quiet_at": xero_quiet_at}
         with self._engine.begin() as connection:
             return self._step(connection, mine, [BatchState.INTENT], **sent)
 
@@ -221,27 +234,50 @@ class Journal:
         now = self._clock.now()
         with self._engine.begin() as connection:
             present = self._batch(connection, found.id)
-            end = present.lease_until
-            leased = end is not None and now <= end <= now + LONGEST_LEASE  # unless the clock was put back since
-            if leased or present.fence != found.fence or present.state not in queries.UNSETTLED:
+            if present.is_leased(now) or present.fence != found.fence or present.state not in queries.UNSETTLED:
                 return None
             taken = {"owner": self._owner, "fence": present.fence + 1, "lease_until": now + LEASE}
             return self._step(connection, present, queries.UNSETTLED, **taken)
 
     def mark_ambiguous(
-        self, mine: Batch, *, not_before: datetime, reason: str, status: int | None = None, answer: bytes = b""
+        self,
+        mine: Batch,
+        *,
+        not_before: datetime,
+        reason: str,
+        xero_quiet_at: datetime | None = None,
+        status: int | None = None,
+        answer: bytes = b"",
     ) -> None:
-        """Note that the outcome is unknown and when anybody may read it back; the operations stay in the batch.
+        """Note that the outcome is unknown and when it can be read back; the operations stay in the batch.
+
+        Args:
+            mine: the batch.
+            not_before: about when that is, by our clock.
+            reason: why the outcome is unknown, in words for people.
+            xero_quiet_at: when that is, by Xero's clock, if it is known.
+            status: of the answer, if there was one.
+            answer: its body.
 
         Raises:
             FenceLostError: another process has taken it over.
         """
         unknown = {"state": BatchState.AMBIGUOUS, "not_before": not_before, "reason": reason, "lease_until": None}
-        kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None}
+        kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None, "xero_quiet_at": xero_quiet_at}
         with self._engine.begin() as connection:
             self._step(connection, mine, [BatchState.SENT, BatchState.AMBIGUOUS], **unknown, **kept)
             waiting = read(connection, operation, queries.WAITING, batch=mine.id)
             self._change(connection, waiting, lambda _: {"reason": reason})
+
+    def wait(self, mine: Batch, *, not_before: datetime, xero_quiet_at: datetime) -> None:
+        """Note anew when a request of unknown outcome can be read back; see `mark_ambiguous`.
+
+        Raises:
+            FenceLostError: another process has taken it over.
+        """
+        until = {"not_before": not_before, "xero_quiet_at": xero_quiet_at, "lease_until": None}
+        with self._engine.begin() as connection:
+            self._step(connection, mine, [BatchState.AMBIGUOUS], **until)
 
     def release(self, mine: Batch, reason: str) -> None:
         """Plan the operations of a batch afresh, because Xero certainly executed nothing of it.
@@ -257,7 +293,13 @@ class Journal:
             self._change(connection, waiting, lambda row: again | {"attempts": row["attempts"] - 1})
 
     def settle(
-        self, verdicts: Sequence[Verdict], mine: Batch | None = None, *, status: int | None = None, over: bool = True
+        self,
+        verdicts: Sequence[Verdict],
+        mine: Batch | None = None,
+        *,
+        status: int | None = None,
+        xero_settled_at: datetime | None = None,
+        over: bool = True,
     ) -> None:
         """Record what became of operations, with mapping rows, mirror rows, failures and evidence, in one transaction.
 
@@ -268,6 +310,7 @@ class Journal:
             verdicts: one for each operation.
             mine: the batch whose answer, or whose read-back, shows all this.
             status: of the answer, if that shows it.
+            xero_settled_at: the present time by Xero's clock, if it is known.
             over: with a batch: it is over; its bytes, which may hold personal data, are dropped and their hash kept.
 
         Raises:
@@ -277,7 +320,8 @@ class Journal:
             return
         with self._engine.begin() as connection:
             if mine is not None:
-                self._conclude(connection, mine, status, over)
+                answered = {"http_status": status, "xero_settled_at": xero_settled_at}
+                self._conclude(connection, mine, answered, over)
             found = {row["id"]: row for row in self._by_id(connection, [one.operation_id for one in verdicts])}
             self._settle_some(connection, self._counting(found, verdicts, mine), found)
 
@@ -314,14 +358,14 @@ class Journal:
         in_batch = None if mine is None else (OperationState.IN_BATCH, mine.id)
         return [one for one in verdicts if there.get(one.operation_id) == (in_batch or one.found)]
 
-    def _conclude(self, connection: Connection, mine: Batch, status: int | None, over: bool) -> None:
+    def _conclude(self, connection: Connection, mine: Batch, answered: Mapping[str, object], over: bool) -> None:
         allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
         if not over:
-            self._step(connection, mine, allowed, http_status=status)
+            self._step(connection, mine, allowed, **answered)
             return
-        state = BatchState.CONFIRMED if status == 200 else BatchState.RESOLVED
+        state = BatchState.CONFIRMED if answered["http_status"] == 200 else BatchState.RESOLVED
         gone = {"body": b"", "response": None, "lease_until": None}
-        self._step(connection, mine, allowed, state=state, http_status=status, **gone)
+        self._step(connection, mine, allowed, state=state, **answered, **gone)
 
     def _settle_some(self, connection: Connection, verdicts: Sequence[Verdict], found: Mapping[int, Row]) -> None:
         now = self._clock.now()

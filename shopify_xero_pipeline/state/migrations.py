@@ -52,7 +52,15 @@ def _keep_hints(connection: Connection) -> None:
     metadata.create_all(connection, tables=[hint], checkfirst=False)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows, _keep_hints)
+def _keep_xeros_time(connection: Connection) -> None:
+    """Batches and evidence bear Xero's time. The mirror was swept by our clock's, so it is read from the beginning."""
+    for column in ("xero_sent_at", "xero_quiet_at", "xero_settled_at"):
+        connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column} TEXT"))
+    connection.execute(text("ALTER TABLE evidence ADD COLUMN xero_looked_up_at TEXT"))
+    connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows, _keep_hints, _keep_xeros_time)
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
 

@@ -50,6 +50,7 @@ WAITING = (
 )
 
 BATCH = select(batch).where(batch.c.id == bindparam("id"))
+BATCHES = select(batch).where(one_of(batch.c.id)).order_by(batch.c.id)
 UNSETTLED_BATCHES = select(batch).where(batch.c.state.in_(UNSETTLED)).order_by(batch.c.id)
 LAST_BATCH = select(func.max(batch.c.id))
 

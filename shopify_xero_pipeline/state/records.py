@@ -4,7 +4,7 @@ Kinds are text (`contact`, `item`, `invoice`, `credit_note`, `payment`, `allocat
 with exact decimals, instants are UTC, days are shop-local.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -162,10 +162,24 @@ class BatchRequest(Row):
     idempotency_key: str
 
 
+LEASE = timedelta(seconds=45)
+"""How long a batch is left to its owner: one attempt of 30 s and what it takes to settle it."""
+
+LONGEST_LEASE = LEASE + timedelta(seconds=120)
+"""A lease is kept on by the pause before another attempt, which is never longer than the time for all of them."""
+
+
 class Batch(BatchRequest):
-    """A journalled request. `first_sent_at` is committed before the first byte; it is read back at `not_before`.
+    """A journalled request. `first_sent_at` is committed before the first byte.
 
     Until `lease_until` it is its owner's alone; `fence` counts who took it, and only the last one may go on with it.
+
+    Attributes:
+        first_sent_at: when it was marked SENT, by our clock; for people.
+        not_before: about when it can be read back, by our clock; for people, and for whoever decides to start a run.
+        xero_sent_at: when it was marked SENT, by Xero's clock, at the latest; None where that was not known.
+        xero_quiet_at: from when on nothing of it can be under way any more, by Xero's clock.
+        xero_settled_at: when its outcome was known, by Xero's clock.
     """
 
     id: int
@@ -177,10 +191,20 @@ class Batch(BatchRequest):
     owner: str = ""
     fence: int = 0
     lease_until: datetime | None = None
+    xero_sent_at: datetime | None = None
+    xero_quiet_at: datetime | None = None
+    xero_settled_at: datetime | None = None
+
+    def is_leased(self, now: datetime) -> bool:
+        """Tell whether it is its owner's alone; a lease that ends too late was taken before our clock was put back."""
+        return self.lease_until is not None and now <= self.lease_until <= now + LONGEST_LEASE
 
 
 class Evidence(Row):
-    """What a look-up in Xero found: why a record was adopted, planned again or put up for review. Never changed."""
+    """What a look-up in Xero found: why a record was adopted, planned again or put up for review. Never changed.
+
+    `looked_up_at` is by our clock, `xero_looked_up_at` by Xero's; None where the mirror was looked at.
+    """
 
     operation_id: int
     batch_id: int | None = None
@@ -189,6 +213,7 @@ class Evidence(Row):
     how: str
     hits: int
     fingerprint: str
+    xero_looked_up_at: datetime | None = None
 
 
 class Verdict(Row):

@@ -116,11 +116,16 @@ def write_remembered(connection: Connection, name: str, text: str, at: datetime)
     connection.execute(insert(remembered), [sealed({"name": name, "text": text, "at": at})])
 
 
-def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], began: datetime | None) -> None:
-    """Delete mirror rows of one kind that a complete listing, begun then, no longer shows; newer ones stay."""
+def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], watermark: datetime | None) -> None:
+    """Delete mirror rows of one kind that a complete listing no longer shows; what changed after its watermark stays.
+
+    Both instants are Xero's own. Without a watermark nothing is deleted: what changed later is not known.
+    """
+    if watermark is None:
+        return
     table = xero_mirror
     shown = set(keep)
-    older = (table.c.kind == kind, *([] if began is None else [table.c.updated_at <= began]))
+    older = (table.c.kind == kind, table.c.updated_at <= watermark)
     known = connection.scalars(select(table.c.xero_id).where(*older)).all()
     for some in chunks(xero_id for xero_id in known if xero_id not in shown):
         connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))

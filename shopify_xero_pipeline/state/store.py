@@ -81,7 +81,7 @@ class StateStore:
         try:
             verification.quick_check(self._engine)
             migrate(self._engine)
-            self.witness = Witness(self._engine, self._witness_file(witnesses), clock, needed=self._database.is_file)
+            self.witness = Witness(self._engine, self._witness_file(witnesses), needed=self._database.is_file)
         except BaseException:
             self.close()
             raise
@@ -275,6 +275,7 @@ class StateStore:
         records: Sequence[MirrorRecord],
         swept_at: datetime | None,
         *,
+        watermark: datetime | None = None,
         complete: bool = False,
         carried: Sequence[MirrorRecord] = (),
     ) -> None:
@@ -283,24 +284,33 @@ class StateStore:
         Args:
             kind: the kind of all records.
             records: what was read, in reading order; of the same Xero id the last one counts.
-            swept_at: when the sweep began that read everything changed since the one before; None for single records.
-            complete: the records are all there are, so that rows not among them are gone in Xero.
+            swept_at: when the sweep began that read everything changed since the one before, by our clock; None for
+                single records.
+            watermark: the same by Xero's clock: what changed until then is read; None where it is not known.
+            complete: the records are all there are, so that rows not among them, unless they changed after the
+                watermark, are gone in Xero.
             carried: the Allocations that these Credit Notes show; others of theirs are gone in Xero.
         """
         with self._engine.begin() as connection:
             if complete:
-                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], swept_at)
+                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], watermark)
             written = rows.write_mirror(connection, records)
             if kind == CARRIER:
                 rows.drop_carried(connection, CARRIED, written)
                 rows.write_mirror(connection, [one for one in carried if one.reference in written])
             if swept_at is not None:
-                rows.write_remembered(connection, f"mirror:{kind}", "swept", swept_at)
+                text = watermark.isoformat() if watermark is not None else ""
+                rows.write_remembered(connection, f"mirror:{kind}", text, swept_at)
 
     def mirror_swept_at(self, kind: str) -> datetime | None:
-        """Return when the last complete sweep of a kind began, or None if there was none."""
+        """Return when the last sweep of a kind began, by our clock, or None if there was none."""
         known = self.recall(f"mirror:{kind}")
         return known[1] if known else None
+
+    def mirror_watermark(self, kind: str) -> datetime | None:
+        """Return up to when the changes of a kind are read, by Xero's clock; None if that is not known."""
+        known = self.recall(f"mirror:{kind}")
+        return datetime.fromisoformat(known[0]) if known and known[0] else None
 
     # -- small texts ---------------------------------------------------------------------------------------------------
 

@@ -186,6 +186,9 @@ batch = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Instant),
     seal(),
+    Column("xero_sent_at", Instant),
+    Column("xero_quiet_at", Instant),
+    Column("xero_settled_at", Instant),
 )
 
 evidence = Table(
@@ -200,6 +203,7 @@ evidence = Table(
     Column("hits", Integer, nullable=False),
     Column("fingerprint", Words, nullable=False),
     seal(),
+    Column("xero_looked_up_at", Instant),
 )
 
 xero_mirror = Table(

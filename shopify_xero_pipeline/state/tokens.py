@@ -224,8 +224,12 @@ def renew_at(given_at: datetime, expires_at: datetime) -> datetime:
         given_at: when it was given, in UTC.
         expires_at: when it lapses, in UTC.
     """
-    life = expires_at - given_at
-    return given_at + max(life - RENEW_BEFORE, life / 2)
+    return given_at + usable_for(expires_at - given_at)
+
+
+def usable_for(life: timedelta) -> timedelta:
+    """Return for how long a token of this life is used."""
+    return max(life - RENEW_BEFORE, life / 2)
 
 
 def _cipher(keys: str) -> MultiFernet | None:

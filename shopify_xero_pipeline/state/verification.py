@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Engine, Table, func, select, text
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.seals import HASH, StoreDamagedError
+from shopify_xero_pipeline.state.seals import ADDED, HASH, StoreDamagedError
 from shopify_xero_pipeline.state.tables import SEALED, Day, Instant, batch, evidence, operation
 
 ROWS = 2_000
@@ -115,10 +115,14 @@ def _rows(engine: Engine, table: Table) -> Iterator[Sequence[Any]]:
 
 def _hasher(table: Table) -> Callable[[Sequence[Any]], str]:
     """Return what computes the hash of a row as `seals.row_hash` does, from what the driver gives."""
-    columns = sorted(_said(table).items())
-    template = "\x1f".join(f"{name}\x1e%s" for name, _ in columns)
-    texts = [_text_of(column) for _, column in columns]
-    return lambda row: digest(template % tuple([text(value) for text, value in zip(texts, row, strict=True)]))
+    columns = [(name, _text_of(column), name in ADDED) for name, column in sorted(_said(table).items())]
+
+    def hashed(row: Sequence[Any]) -> str:
+        values = zip(columns, row, strict=True)
+        counted = [f"{name}\x1e{text(one)}" for (name, text, added), one in values if one is not None or not added]
+        return digest("\x1f".join(counted))
+
+    return hashed
 
 
 def _said(table: Table) -> dict[str, Column[Any]]:

@@ -1,19 +1,18 @@
 """Whether the journal may be trusted to know all that was sent, judged by the witness kept outside it.
 
 A journal that is older than its witness says is a restored copy, one that the witness does not know has taken another's
-place: it is doubted, and while it is nothing may be sent. When something may last have been sent is told with it; how
-long that has to be waited for, and what is read back then, is decided in `xero/safe_mode.py`.
+place: it is doubted, and while it is nothing may be sent. Until when something may be under way, by Xero's clock, is
+told with it where a witness knows; how long is waited, and what is read back then, is decided in `xero/safe_mode.py`.
 """
 
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
 
-from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.faults import StoreReplacedError
 from shopify_xero_pipeline.state.records import Batch
 from shopify_xero_pipeline.state.tables import batch, meta
@@ -37,13 +36,13 @@ class Doubt:
 
     Attributes:
         why: in words.
-        since: until when something may have been sent that it does not know.
-        new: it was made then and no witness knows of another one before it.
+        quiet_at: from when on, by Xero's clock, nothing is under way that it does not know of; None if not known yet.
+        new: it was just made and no witness knows of another one before it.
         claims: the lines of the witnesses that it was judged by.
     """
 
     why: str
-    since: datetime
+    quiet_at: datetime | None
     new: bool = False
     claims: tuple[str, ...] = ()
 
@@ -54,20 +53,18 @@ class Witness:
     Args:
         engine: the journal's database.
         file: where the witness is kept.
-        clock: the time.
         needed: whether a journal that is trusted must have a witness; one on a database server of its own need not.
     """
 
-    def __init__(self, engine: Engine, file: WitnessFile, clock: Clock, *, needed: bool) -> None:
+    def __init__(self, engine: Engine, file: WitnessFile, *, needed: bool) -> None:
         self._engine = engine
         self._file = file
-        self._clock = clock
         self._needed = needed
         with engine.begin() as connection:
             said = _said(connection)
             if EPOCH not in said:
                 _write(connection, EPOCH, secrets.token_hex(16))
-                _write(connection, DOUBT, _text(Doubt(NEW, clock.now(), new=True)))
+                _write(connection, DOUBT, _text(Doubt(NEW, None, new=True)))
 
     def sent(self, marked: Batch) -> None:
         """Write down that a batch was marked SENT: called after that commit, and before a byte of it leaves.
@@ -77,12 +74,12 @@ class Witness:
             StoreUnwritableError: the witness cannot be written.
         """
         with self._file.alone():
-            known, at = self._file.own(), marked.first_sent_at
+            known = self._file.own()
             with self._engine.begin() as connection:
                 said = _said(connection)
                 if known is not None and not _is_known(connection, said, known):
                     raise StoreReplacedError
-            claim = Claim.of(said.get(EPOCH, ""), marked.id, at, at)
+            claim = Claim.of(said.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
             self._file.write(claim if known is None else claim.after(known))
 
     def doubt(self) -> Doubt | None:
@@ -98,10 +95,18 @@ class Witness:
             if trusted and not strange:
                 return None
             if held is None or strange:
-                held = _doubted(held, strange, said.get(EPOCH), self._clock.now(), claims)
+                held = _doubted(held, strange, said.get(EPOCH), claims)
                 _write(connection, DOUBT, _text(held))
                 connection.execute(delete(meta).where(meta.c.name == TRUSTED))
             return held
+
+    def wait(self, doubt: Doubt, quiet_at: datetime) -> Doubt:
+        """Keep from when on, by Xero's clock, nothing unknown is under way; return the doubt that says so."""
+        known = replace(doubt, quiet_at=quiet_at)
+        with self._engine.begin() as connection:
+            if _doubt(_said(connection).get(DOUBT)) == doubt:
+                _write(connection, DOUBT, _text(known))
+        return known
 
     def trust(self, doubt: Doubt) -> None:
         """Trust the journal again, because all that was sent until the doubt arose is read back.
@@ -112,8 +117,8 @@ class Witness:
         with self._file.alone():
             with self._engine.begin() as connection:
                 said, last = _said(connection), _last_sent(connection)
-            number, at = last if last is not None else (0, None)
-            self._file.write(Claim.of(said[EPOCH], number, at, at))
+            number, at, quiet_at = last if last is not None else (0, None, None)
+            self._file.write(Claim.of(said[EPOCH], number, at, quiet_at))
             with self._engine.begin() as connection:
                 if _doubt(_said(connection).get(DOUBT)) == doubt:
                     _write(connection, ANSWERED, "\n".join(doubt.claims))
@@ -121,14 +126,14 @@ class Witness:
                     connection.execute(delete(meta).where(meta.c.name == DOUBT))
 
 
-def _doubted(
-    held: Doubt | None, strange: Sequence[Claim], epoch: str | None, now: datetime, claims: Sequence[Claim]
-) -> Doubt:
+def _doubted(held: Doubt | None, strange: Sequence[Claim], epoch: str | None, claims: Sequence[Claim]) -> Doubt:
     """Return the doubt that strange claims raise beside one that is held already."""
-    times = [min(now, one.latest or now) for one in strange] or [now]
+    times = [one.quiet_at for one in strange] or [None]
     if held is not None and not held.new:
-        times.append(held.since)
-    return Doubt(_why(strange, epoch), max(times), claims=tuple(one.text for one in claims))
+        times.append(held.quiet_at)
+    known = [at for at in times if at is not None]
+    quiet_at = max(known) if len(known) == len(times) else None
+    return Doubt(_why(strange, epoch), quiet_at, claims=tuple(one.text for one in claims))
 
 
 def _why(strange: Sequence[Claim], epoch: str | None) -> str:
@@ -150,10 +155,11 @@ def _is_known(connection: Connection, said: dict[str, str], claim: Claim) -> boo
     return claim.batch == 0 or (found is not None and found == claim.sent_at)
 
 
-def _last_sent(connection: Connection) -> tuple[int, datetime] | None:
+def _last_sent(connection: Connection) -> tuple[int, datetime, datetime | None] | None:
     last = select(func.max(batch.c.id)).where(batch.c.first_sent_at.is_not(None)).scalar_subquery()
-    found = connection.execute(select(batch.c.id, batch.c.first_sent_at).where(batch.c.id == last)).first()
-    return None if found is None else (found[0], found[1])
+    sent = select(batch.c.id, batch.c.first_sent_at, batch.c.xero_quiet_at).where(batch.c.id == last)
+    found = connection.execute(sent).first()
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def _said(connection: Connection) -> dict[str, str]:
@@ -166,12 +172,14 @@ def _write(connection: Connection, name: str, value: str) -> None:
 
 
 def _text(doubt: Doubt) -> str:
-    return json.dumps(asdict(doubt) | {"since": doubt.since.astimezone(UTC).isoformat()})
+    return json.dumps(asdict(doubt) | {"quiet_at": doubt.quiet_at and doubt.quiet_at.astimezone(UTC).isoformat()})
 
 
 def _doubt(text: str | None) -> Doubt | None:
     try:
         held = json.loads(text or "")
-        return Doubt(**held | {"since": datetime.fromisoformat(held["since"]), "claims": tuple(held["claims"])})
+        held.pop("since", None)  # an earlier version's, by our clock
+        at = held.get("quiet_at")
+        return Doubt(**held | {"quiet_at": at and datetime.fromisoformat(at), "claims": tuple(held["claims"])})
     except (LookupError, TypeError, ValueError):
         return None

@@ -17,6 +17,8 @@ from shopify_xero_pipeline.state.database import HeldError
 from shopify_xero_pipeline.state.faults import StoreUnwritableError
 
 SUFFIX = ".witness"
+XERO = "xero:"
+"""Stands before an instant by Xero's clock; earlier versions wrote one by ours there, which says nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,31 +28,32 @@ class Claim:
     Attributes:
         epoch: which journal, by the random name it got when it was made; empty where a file cannot be read.
         batch: the last batch that was marked SENT, 0 if none was.
-        sent_at: when that one was, in UTC; None if none was.
-        latest: when any batch was last marked so.
+        sent_at: when that one was, by our clock; None if none was.
+        quiet_at: from when on, by Xero's clock, nothing that was ever marked so is under way; None if not known.
         text: the line itself.
     """
 
     epoch: str
     batch: int
     sent_at: datetime | None
-    latest: datetime | None
+    quiet_at: datetime | None
     text: str
 
     @classmethod
-    def of(cls, epoch: str, batch: int, sent_at: datetime | None, latest: datetime | None) -> "Claim":
+    def of(cls, epoch: str, batch: int, sent_at: datetime | None, quiet_at: datetime | None) -> "Claim":
         """Return a claim with its line."""
-        said = f"{epoch} {batch} {_text(sent_at)} {_text(latest)}"
-        return cls(epoch, batch, sent_at, latest, f"{said} {digest(said)}")
+        said = f"{epoch} {batch} {_text(sent_at)} {XERO}{_text(quiet_at)}"
+        return cls(epoch, batch, sent_at, quiet_at, f"{said} {digest(said)}")
 
     @classmethod
     def read(cls, line: str) -> "Claim":
         """Read a line; one that is not what was written claims nothing but itself."""
+        said, _, seal = line.rpartition(" ")
         with suppress(ValueError):
-            epoch, batch, sent_at, latest, _ = line.split(" ")
-            found = cls.of(epoch, int(batch), _instant(sent_at), _instant(latest))
-            if found.text == line:
-                return found
+            epoch, batch, sent_at, quiet_at = said.split(" ")
+            if digest(said) == seal:
+                known = _instant(quiet_at.removeprefix(XERO)) if quiet_at.startswith(XERO) else None
+                return cls(epoch, int(batch), _instant(sent_at), known, line)
         return cls("", 0, None, None, f"unreadable {digest(line)}")
 
     def after(self, known: "Claim") -> "Claim":
@@ -58,8 +61,8 @@ class Claim:
         if known.epoch != self.epoch:
             return self
         last = max(known, self, key=lambda claim: claim.batch)
-        latest = max(filter(None, (known.latest, self.latest)), default=None)
-        return Claim.of(self.epoch, last.batch, last.sent_at, latest)
+        quiet_at = max(known.quiet_at, self.quiet_at) if known.quiet_at and self.quiet_at else None
+        return Claim.of(self.epoch, last.batch, last.sent_at, quiet_at if known.batch else self.quiet_at)
 
 
 class WitnessFile:

@@ -16,7 +16,7 @@ import httpx
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.tokens import renew_at
+from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
 
 API_HOST = "https://api.xero.com"
@@ -130,11 +130,12 @@ class Token:
         self._identity = identity
         self._clock = clock
         self._grant: Grant | None = None
+        self._renew_at = 0.0
 
     def headers(self) -> dict[str, str]:
         """Return the headers that sign a call in, with a token that is good for some minutes more."""
         grant = self._grant
-        if grant is None or self._clock.now() >= renew_at(grant.given_at, grant.expires_at):
+        if grant is None or self._clock.elapsed() >= self._renew_at:
             grant = self._asked()
         return signed(grant.access, self._identity.credentials.tenant_id)
 
@@ -151,7 +152,7 @@ class Token:
         """Take note of nothing: a custom connection can always ask for another token."""
 
     def _asked(self) -> Grant:
-        scopes = self._identity.credentials.scopes
+        scopes, asked = self._identity.credentials.scopes, self._clock.elapsed()
         try:
             self._grant = self._identity.ask({"grant_type": "client_credentials", "scope": scopes})
         except GrantRefusedError as refused:
@@ -159,6 +160,8 @@ class Token:
                 f"Xero does not accept the credentials ({refused.word}). Check XERO_CLIENT_ID and "
                 f"XERO_CLIENT_SECRET, and that the custom connection is authorised with the scopes {scopes}."
             ) from None
+        life = self._grant.expires_at - self._grant.given_at
+        self._renew_at = asked + usable_for(life).total_seconds()
         return self._grant
 
 

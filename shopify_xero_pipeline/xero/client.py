@@ -14,7 +14,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline import events
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, ServerClock
 from shopify_xero_pipeline.state.calls import Calls
 from shopify_xero_pipeline.state.canonical import digest, exact
 from shopify_xero_pipeline.state.tokens import TokenSets
@@ -94,6 +94,10 @@ class XeroClient:
         calls: the record by which several processes keep Xero's limits together, `StateStore.calls`; without it the
             client reckons with its own calls only.
 
+    Attributes:
+        calls: requests sent so far, without those for tokens.
+        time: Xero's own time, as its answers state it.
+
     Raises:
         XeroSettingsError: a URL is not on this machine.
     """
@@ -124,6 +128,7 @@ class XeroClient:
         self._token = access_token(credentials, self._http, identity, clock, tokens)
         self._pacer = Pacer(calls or Calls(clock), clock, self._rng, _mark(credentials))
         self.calls = 0
+        self.time = ServerClock(clock)
         self._last_key, self._last_attempt = "", 0
 
     def close(self) -> None:
@@ -186,14 +191,34 @@ class XeroClient:
             page += 1
 
     def ready(self) -> None:
-        """Wait until a write may leave at once: the token is good, and a place among the calls is kept for it.
+        """Wait until a write may leave at once: Xero's time is known, the token good, and a place in the limits kept.
 
         Raises:
             DayBudgetSpent: only the reserve of today's calls is left.
             XeroDeniedError: Xero denied a call lately, and it is not yet time to try again.
+            XeroUnavailableError: Xero does not say what time it is.
         """
         self._token.headers()
+        if self.time.latest is None:
+            self._pacer.refuse_writes()
+            self.know_time()
         self._pacer.hold()
+
+    def know_time(self) -> datetime:
+        """Return the earliest that Xero's time can be now; where it is not known, Xero is asked in one call.
+
+        Raises:
+            XeroUnavailableError: Xero does not answer, or its answer bears no `Date`.
+        """
+        if self.time.earliest is None:
+            self.get("/Organisation")
+        now = self.time.earliest
+        if now is None:
+            raise XeroUnavailableError(
+                "Xero's answers bear no date, so that it is not known when what is sent now would arrive. Check what "
+                "stands between this machine and Xero: a proxy must pass the header Date on."
+            )
+        return now
 
     @property
     def may_retry(self) -> bool:
@@ -277,7 +302,7 @@ class XeroClient:
         except Exception as error:
             self._pacer.end(call, lost=isinstance(error, httpx.RequestError))
             raise
-        self._pacer.answered(call, answer.status, answer.headers, writes=request.writes)
+        self._pacer.answered(call, answer.status, answer.headers, writes=request.writes, clock_ahead=self.time.ahead)
         if answer.status < 400:
             self._token.worked()
         return answer
@@ -288,6 +313,7 @@ class XeroClient:
                 request.guard()
 
         request.guard()
+        asked = self._clock.elapsed()
         deadline = self._clock.now() + DEADLINE
         self.calls += 1
         stream = self._http.stream(
@@ -302,6 +328,7 @@ class XeroClient:
         call = events.api_call(self._clock, "xero", request.method, route, attempt=request.attempt)
         with call as told, stream as response:
             told |= _told(response)
+            self.time.read(response.headers.get("date"), asked)
             return Answer(response.status_code, dict(response.headers), self._body(response, deadline))
 
     def _body(self, response: httpx.Response, deadline: datetime) -> bytes:

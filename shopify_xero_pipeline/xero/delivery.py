@@ -16,7 +16,7 @@ import httpx
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.journal import Journal
-from shopify_xero_pipeline.state.records import Batch, BatchState
+from shopify_xero_pipeline.state.records import Batch
 from shopify_xero_pipeline.xero import failures
 from shopify_xero_pipeline.xero.client import DEADLINE, Answer, XeroClient
 from shopify_xero_pipeline.xero.errors import DayBudgetSpent, TooLate, XeroError, XeroUnavailableError
@@ -27,6 +27,9 @@ REPLAY_HORIZON = timedelta(seconds=120)
 
 QUIESCENCE = timedelta(seconds=600)
 """Q: what is not known is read back no earlier than this after the first byte."""
+
+LONGEST_QUIET = QUIESCENCE + timedelta(minutes=1)
+"""When that is over is noted by our clock as well, never later than this: Xero's time is known to some seconds."""
 
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 UNREADABLE_BODY = (14, 17)
@@ -65,18 +68,21 @@ class Delivery:
         self._clock = clock
 
     def send(self, batch: Batch) -> Reply:
-        """Send a batch, the first time or once more after a stop, until it is answered or may not be sent any more.
+        """Send a batch until it is answered or may not be sent any more.
+
+        Only the process that marked it sends it, for as long as its own count of seconds says that Xero still remembers
+        the key: no other process can know how long ago that was.
 
         Raises:
             FenceLostError: another process has taken the batch over.
             StoreReplacedError: another store took the place of this one; nothing was sent.
             StoreUnwritableError: what is about to be sent cannot be written down; nothing was sent.
         """
-        maybe_executed = batch.state is not BatchState.INTENT
-        if not maybe_executed:
-            batch = self._journal.mark_sent(batch)
+        began, attempt, maybe_executed = self._clock.elapsed(), 0, False
+        sent_at = self._client.time.latest
+        quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
+        batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
         self._journal.witness.sent(batch)
-        began, attempt = self._clock.elapsed(), 0
         while True:
             reply = self._attempt(batch, began)
             if reply.fate is Fate.ANSWERED:
@@ -84,7 +90,7 @@ class Delivery:
             maybe_executed |= reply.fate is Fate.UNKNOWN
             pause = self._client.pause(reply.answer, attempt)
             again = reply.again and (self._client.may_retry or reply.fate is Fate.BUSY)
-            if not again or not self.replayable(batch, timedelta(seconds=pause)):
+            if not again or not self._in_window(began, pause):
                 break
             events.note(
                 "batch_sent_again", entity_type=batch.kind, batch=batch.id, reason=reply.reason, pause=round(pause)
@@ -96,17 +102,17 @@ class Delivery:
             return Reply(Fate.UNKNOWN, reply.reason, reply.answer)
         return reply
 
-    def replayable(self, batch: Batch, pause: timedelta = timedelta()) -> bool:
-        """Tell whether a batch may be sent after a pause, with time for its answer; not if the clock went back."""
-        now = self._clock.now()
-        first = batch.first_sent_at
-        return first is not None and first <= now and now + pause + DEADLINE <= first + REPLAY_HORIZON
+    def _in_window(self, began: float, pause: float) -> bool:
+        """Tell whether a batch may be sent once more after a pause, with time for its answer."""
+        spent = self._clock.elapsed() - began + pause + DEADLINE.total_seconds()
+        return spent <= REPLAY_HORIZON.total_seconds()
 
     def _attempt(self, batch: Batch, began: float) -> Reply:
         def guard() -> None:
+            # Both clocks must agree: the seconds may stand still while a virtual machine does, the time of day may not.
             now, first = self._clock.now(), batch.first_sent_at
-            slept = self._clock.elapsed() - began > REPLAY_HORIZON.total_seconds()
-            if slept or first is None or not first <= now <= first + REPLAY_HORIZON:
+            late = self._clock.elapsed() - began > REPLAY_HORIZON.total_seconds()
+            if late or first is None or not first <= now <= first + REPLAY_HORIZON:
                 raise TooLate(f"batch {batch.id} may not be sent any more")
 
         try:

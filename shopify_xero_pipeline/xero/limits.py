@@ -61,6 +61,17 @@ class Pacer:
         self._held: Call | None = None
         self.may_retry = True
 
+    def refuse_writes(self) -> None:
+        """Pass if a write may be sent as things stand, now or after a pause.
+
+        Raises:
+            DayBudgetSpent: no call is left today, or only the reserve.
+            XeroDeniedError: Xero denied a call lately, and it is not yet time to try again.
+        """
+        with self._calls.turn() as traffic:
+            self._refuse_denied(traffic)
+            _refuse_spent(traffic, reserve=False)
+
     def hold(self) -> None:
         """Wait until a write may leave, and keep its place for the next call of this client.
 
@@ -101,11 +112,21 @@ class Pacer:
             if lost:
                 self._fail(traffic)
 
-    def answered(self, call: Call, status: int, headers: Mapping[str, str], *, writes: bool) -> None:
-        """Note that a call was answered, and what the answer says of the limits."""
+    def answered(
+        self,
+        call: Call,
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        writes: bool,
+        clock_ahead: timedelta | None = None,
+    ) -> None:
+        """Note that a call was answered, what its answer says of the limits, and how far our clock is ahead."""
         with self._calls.turn() as traffic:
             traffic.end(call)
             _read_budgets(traffic, headers, status)
+            if clock_ahead is not None:
+                traffic.read_clock(clock_ahead)
             if status == 429:
                 self._limit(traffic, headers)
                 return

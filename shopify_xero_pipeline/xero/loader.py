@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state.records import Operation, OperationState, PlannedWrite, SyncError, Verdict
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
@@ -74,7 +74,7 @@ class Loader:
             XeroDeniedError: Xero does not let this connection write.
             XeroSignInError: Xero does not accept the credentials.
         """
-        began, calls = self._clock.now(), self._client.calls
+        began, calls = self._clock.elapsed(), self._client.calls
         self.recover()
         work = Worklist(change_sets)
         planned, resting = self._plan(work, run_id, patient=patient)
@@ -84,9 +84,8 @@ class Loader:
             self._hold(kind, writes)
         results = (*work.unchanged, *self._results(work, planned, resting))
         loaded = LoadReport(results=results, calls=self._client.calls - calls)
-        now = self._clock.now()
-        took = int((now - began).total_seconds() * 1000)
-        self._store.record_history(loaded.history(run_id, now, took))
+        took = int((self._clock.elapsed() - began) * 1000)
+        self._store.record_history(loaded.history(run_id, self._clock.now(), took))
         return loaded
 
     def recover(self) -> None:
@@ -105,14 +104,15 @@ class Loader:
 
     def _plan(self, work: Worklist, run_id: str, *, patient: bool) -> tuple[Planned, dict[Key, SyncError]]:
         """Bring the journal in line with what is wanted; return what is to be written, and what rests instead."""
-        began = self._clock.now()
+        before = self._journal.planned_of(work.kinds, work.days)
         planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
         writes = {(write.kind, write.shopify_id): write for some in planned.values() for write in some}
         unchanged = {(one.kind.value, one.shopify_id) for one in work.unchanged if one.xero_id}
         self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
         resting = self._store.failed.resting(writes.values(), patient=patient)
         wanted = writes.keys() - resting.keys()
-        self._journal.withdraw(work.kinds, work.days, wanted=wanted, listed=work.listed, planned_by=began)
+        unwanted = [one for one in before if (one.kind, one.shopify_id) not in wanted]
+        self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)
         self._journal.plan([write for key, write in writes.items() if key in wanted])
         due = {kind: [one for one in some if (one.kind, one.shopify_id) in wanted] for kind, some in planned.items()}
         return due, resting
@@ -161,11 +161,11 @@ class Loader:
 
     def _look_again(self, kind: Kind, shopify_ids: Sequence[str]) -> dict[str, Operation]:
         """See whether what a person was asked to look at has been put right since; return the newest operations."""
-        before = self._clock.now() - QUIESCENCE
+        now = self._clock.now()
         operations = self._journal.latest(kind, shopify_ids)
         operations = {key: operations[key] for key in shopify_ids}
         waiting = [one for one in operations.values() if one.state is OperationState.REVIEW]
-        reviewed = [one for one in waiting if one.updated_at <= before]
+        reviewed = [one for one in waiting if not is_recent(one.updated_at, now, QUIESCENCE)]
         if not reviewed or self._stopped:
             return operations
         self._unless_stopped(lambda: self._writer.read_back.check(kind, reviewed))

@@ -1,16 +1,17 @@
 """The mirror: what Xero holds of each kind, kept in the state store by one sweep of what changed since the last one.
 
-A sweep is one call for each thousand changed records. Allocations have no sweep of their own: a Credit Note carries
-them, so that one it no longer carries is gone. What is done with what the mirror shows is decided in `changes/` and in
-`readback.py`.
+A sweep is one call for each thousand changed records. It goes on from a watermark by Xero's own clock, as the first
+answer of the sweep before stated it, because Xero stamps changes by that clock; where none is known, everything is
+read. Allocations have no sweep of their own: a Credit Note carries them, so that one it no longer carries is gone. What
+is done with what the mirror shows is decided in `changes/` and in `readback.py`.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from shopify_xero_pipeline import events
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import wire
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -18,7 +19,12 @@ from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
 OVERLAP = timedelta(minutes=5)
+"""How far before its watermark a sweep begins: lists of Xero lag behind its writes."""
+
 SWEEPS = 3
+Listing: TypeAlias = tuple[list[dict[str, Any]], datetime | None]
+"""Elements, and Xero's time when the first of them were answered."""
+
 PARAMS = {
     Kind.CONTACT: {"includeArchived": "true"},
     Kind.ITEM: {"unitdp": "4"},
@@ -42,41 +48,47 @@ class Mirror:
             XeroError: Xero does not answer; the mirror stays as it was.
         """
         for kind in dict.fromkeys(Kind.CREDIT_NOTE if kind is Kind.ALLOCATION else kind for kind in kinds):
-            swept = self._store.mirror_swept_at(kind)
-            if swept is None or self._clock.now() - swept > max_age:
+            if not is_recent(self._store.mirror_swept_at(kind), self._clock.now(), max_age):
                 self.sweep(kind)
 
     def sweep(self, kind: Kind, *, back_to: datetime | None = None, anew: bool = False) -> None:
         """Read what changed since the last sweep, or since `back_to` if that is earlier; everything the first time.
 
-        With `anew` everything is read, whatever is known.
+        Args:
+            kind: any but Allocations.
+            back_to: an instant by Xero's clock.
+            anew: read everything, whatever is known.
 
         Raises:
             XeroError: Xero does not answer; the mirror stays as it was.
         """
         began = self._clock.now()
-        last = None if anew else self._store.mirror_swept_at(kind)
+        last = None if anew else self._store.mirror_watermark(kind)
         since = None if last is None else min(last, back_to or last) - OVERLAP
-        found = self._items() if kind is Kind.ITEM else self._changed(kind, since)
+        found, watermark = self._items() if kind is Kind.ITEM else self._changed(kind, since)
         records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
         carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
-        self._store.update_mirror(kind, records, began, complete=kind is Kind.ITEM or since is None, carried=carried)
+        complete = kind is Kind.ITEM or since is None
+        self._store.update_mirror(kind, records, began, watermark=watermark, complete=complete, carried=carried)
         events.note("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
 
-    def _items(self) -> list[dict[str, Any]]:
+    def _items(self) -> Listing:
         """Read all Items: their list is not paged, and one that is missing from it is deleted."""
-        found: list[dict[str, Any]] = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
-        return found
+        found = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
+        return found, self._client.time.earliest
 
-    def _changed(self, kind: Kind, since: datetime | None) -> list[dict[str, Any]]:
+    def _changed(self, kind: Kind, since: datetime | None) -> Listing:
         """Read all pages; a record changed meanwhile shifts the others, so that one may be missed: then read again."""
         path = f"/{wire.COLLECTION[kind]}"
         for _ in range(SWEEPS):
             found: dict[str, dict[str, Any]] = {}
-            expected = 0
-            for elements, count in self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since):
+            expected, watermark = 0, None
+            for page, (elements, count) in enumerate(
+                self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since)
+            ):
+                watermark = self._client.time.earliest if page == 0 else watermark
                 found |= {str(one[wire.ID[kind]]): one for one in elements}
                 expected = count or 0
             if len(found) >= expected:
-                return list(found.values())
+                return list(found.values()), watermark
         raise XeroUnavailableError(f"{path[1:]} changed each of {SWEEPS} times while they were read. Try again later.")

@@ -7,7 +7,7 @@ evidence.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
@@ -23,16 +23,13 @@ from shopify_xero_pipeline.state.records import (
 )
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, requests, settle, wire
-from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.client import Answer, XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.requests import Write
-from shopify_xero_pipeline.xero.wire import Element
-
-MARGIN = timedelta(hours=1)
-"""How far before its sending a record is looked for: more than two clocks may differ."""
+from shopify_xero_pipeline.xero.wire import EPOCH, Element
 
 
 class ReadBack:
@@ -47,21 +44,57 @@ class ReadBack:
     def read_back(self, batch: Batch) -> None:
         """Settle a request whose outcome is unknown, if its quiet time is over; otherwise note until when it lasts.
 
+        Whether it is over is asked of Xero's clock: ours may have been set since the request left.
+
         Raises:
             XeroError: Xero does not answer; nothing is changed.
         """
-        first = batch.first_sent_at or self._clock.now()
+        now = self._client.know_time()
         if batch.state is BatchState.SENT:
-            reason = f"not answered; whether it is in Xero is read back after {first + QUIESCENCE:%H:%M:%S} UTC"
-            self._store.journal.mark_ambiguous(batch, not_before=first + QUIESCENCE, reason=reason)
-        if self._clock.now() < first + QUIESCENCE:
+            self.leave_open(batch, "not answered")
+        if now < (quiet_at := self._quiet_at(batch)):
+            if batch.state is BatchState.AMBIGUOUS:
+                self._store.journal.wait(batch, not_before=self._by_our_clock(quiet_at), xero_quiet_at=quiet_at)
             return
         writes = [requests.read(operation) for operation in self._store.journal.operations_of(batch.id)]
-        verdicts = self._verdicts(Kind(batch.kind), writes, first, checking=False)
-        self._store.journal.settle(verdicts, batch)
+        verdicts = self._verdicts(Kind(batch.kind), writes, [batch], now, checking=False)
+        self._store.journal.settle(verdicts, batch, xero_settled_at=self._client.time.earliest)
         events.note("batch_read_back", entity_type=batch.kind, batch=batch.id, **_counts(verdicts))
 
-    def check(self, kind: Kind, operations: Sequence[Operation], sent_at: datetime | None = None) -> None:
+    def leave_open(self, batch: Batch, why: str, answer: Answer | None = None) -> None:
+        """Note that the outcome of a request is unknown, and when it can be read back.
+
+        Args:
+            batch: the request.
+            why: in words for people, without what follows from it.
+            answer: what came instead of a usable answer.
+
+        Raises:
+            XeroError: it left at a time that is not known, and Xero does not say what time it is; nothing is changed.
+        """
+        quiet_at = self._quiet_at(batch)
+        not_before = self._by_our_clock(quiet_at)
+        self._store.journal.mark_ambiguous(
+            batch,
+            not_before=not_before,
+            xero_quiet_at=quiet_at,
+            reason=f"{why}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC",
+            status=answer.status if answer else None,
+            answer=answer.body if answer else b"",
+        )
+
+    def _by_our_clock(self, quiet_at: datetime) -> datetime:
+        """Return about when it will be so late by Xero's clock, for people and for whoever starts the next run."""
+        now = self._client.time.earliest
+        return self._clock.now() + (quiet_at - now if now is not None else QUIESCENCE)
+
+    def _quiet_at(self, batch: Batch) -> datetime:
+        """Return from when on, by Xero's clock, nothing of a request can be under way; it left before now at least."""
+        if batch.xero_quiet_at is not None:
+            return batch.xero_quiet_at
+        return max(self._client.know_time(), self._client.time.latest or EPOCH) + QUIESCENCE
+
+    def check(self, kind: Kind, operations: Sequence[Operation]) -> None:
         """Settle records that Xero refused, or that a person was asked to look at.
 
         Raises:
@@ -70,17 +103,19 @@ class ReadBack:
         writes = [requests.read(operation) for operation in operations]
         if not writes:
             return
-        verdicts = self._verdicts(kind, writes, sent_at, checking=True)
+        batches, now = self._store.journal.batches_of(operations), self._client.know_time()
+        verdicts = self._verdicts(kind, writes, batches, now, checking=True)
         self._store.journal.settle(verdicts)
         events.note("records_checked", entity_type=kind.value, records=len(writes), **_counts(verdicts))
         self._give_other_names(writes, verdicts)
 
     def _verdicts(
-        self, kind: Kind, writes: Sequence[Write], sent_at: datetime | None, *, checking: bool
+        self, kind: Kind, writes: Sequence[Write], batches: Sequence[Batch], now: datetime, *, checking: bool
     ) -> list[Verdict]:
-        hits = self._allocations(writes) if kind is Kind.ALLOCATION else self._mirrored(kind, writes, sent_at)
+        hits = self._allocations(writes) if kind is Kind.ALLOCATION else self._mirrored(kind, writes, batches)
         found_ids = [str(wire.id_of(kind, hit)) for several in hits for hit in several]
-        desk = settle.Desk(self._clock.now(), self._store.owners(kind, found_ids))
+        owners, sent_at = self._store.owners(kind, found_ids), {one.id: one.xero_sent_at for one in batches}
+        desk = settle.Desk(self._clock.now(), owners, xero_now=now)
         how = (
             "the Credit Note's allocations"
             if kind is Kind.ALLOCATION
@@ -92,15 +127,20 @@ class ReadBack:
                 several,
                 desk,
                 how=how,
-                sent_at=sent_at or write.operation.created_at,
+                sent_at=sent_at.get(write.operation.batch_id or 0),
                 checking=checking and write.operation.state is OperationState.CHECK,
             )
             for write, several in zip(writes, hits, strict=True)
         ]
 
-    def _mirrored(self, kind: Kind, writes: Sequence[Write], sent_at: datetime | None) -> list[list[Element]]:
-        """Bring the mirror up to date, one call for all, and find the records in it."""
-        self._mirror.sweep(kind, back_to=(sent_at or self._clock.now()) - MARGIN)
+    def _mirrored(self, kind: Kind, writes: Sequence[Write], batches: Sequence[Batch]) -> list[list[Element]]:
+        """Bring the mirror up to date, one call for all, and find the records in it.
+
+        Lists lag, and a request may arrive late: what changed since the requests left is read once more, whatever was
+        swept since. Where it is not known when one left, everything is.
+        """
+        known = [one.xero_sent_at for one in batches if one.xero_sent_at is not None]
+        self._mirror.sweep(kind, back_to=min(known, default=None), anew=len(known) < len(batches))
         return [[exact(row.payload) for row in rows] for rows in self.shown(kind, writes)]
 
     def shown(self, kind: Kind, writes: Sequence[Write]) -> list[list[MirrorRecord]]:

@@ -7,7 +7,7 @@ trusted is judged in `state/witness.py`.
 """
 
 import logging
-from datetime import datetime
+from datetime import timedelta
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
@@ -23,19 +23,20 @@ class SafeMode:
     """Looks over the store before anything is sent, and reads Xero back where it must."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
+        self._client = client
         self._store = store
         self._clock = clock
         self._mirror = Mirror(client, store, clock)
 
-    def until(self) -> datetime | None:
-        """Return until when nothing may be read back, as something may still be under way; None if all is known.
+    def rest(self) -> timedelta:
+        """Return for how long nothing may be read back yet, as something unknown may still be under way.
 
         Raises:
             StoreDamagedError: the store does not say what was written to it.
             XeroError: Xero does not answer.
         """
         doubt = self._doubt()
-        return None if doubt is None else doubt.since + QUIESCENCE
+        return timedelta() if doubt is None else self._rest(doubt)
 
     def reason(self) -> str:
         """Say why nothing may be sent now, and until when; empty if all that was ever sent is known.
@@ -47,8 +48,8 @@ class SafeMode:
         doubt = self._doubt()
         if doubt is None:
             return ""
-        until = doubt.since + QUIESCENCE
-        if self._clock.now() < until:
+        if (rest := self._rest(doubt)) > timedelta():
+            until = self._clock.now() + rest
             return f"safe mode: of the state store, {doubt.why}; Xero is read back after {until:%H:%M:%S} UTC"
         events.note("safe_mode_reads_xero_back", level=logging.WARNING, reason=doubt.why)
         for kind in Kind:
@@ -56,6 +57,15 @@ class SafeMode:
                 self._mirror.sweep(kind, anew=True)
         self._store.witness.trust(doubt)
         return self.reason()
+
+    def _rest(self, doubt: Doubt) -> timedelta:
+        """Return for how long is to be waited by Xero's clock; where no witness knows how long, from now on."""
+        now = self._client.know_time()
+        quiet_at = doubt.quiet_at
+        if quiet_at is None:
+            quiet_at = max(now, self._client.time.latest or now) + QUIESCENCE
+            self._store.witness.wait(doubt, quiet_at)
+        return max(timedelta(), quiet_at - now)
 
     def _doubt(self) -> Doubt | None:
         """Return why the store is not to be trusted; a new one is, where nothing was ever written."""

@@ -31,10 +31,14 @@ INVISIBLE_FOR = timedelta(hours=1)
 
 @dataclass
 class Desk:
-    """What is needed to give a verdict: the time, and which Xero ids already stand for which record."""
+    """What is needed to give a verdict: the time, and which Xero ids already stand for which record.
+
+    `now` is ours and dates what we keep, `xero_now` is Xero's, if it was asked.
+    """
 
     now: datetime
     owners: dict[str, str] = field(default_factory=dict)
+    xero_now: datetime | None = None
 
     def confirm(self, write: Write, found: Element, outcome: str, correlation_id: str | None = None) -> Verdict:
         """Record that an element is the record, unless it already stands for another one."""
@@ -113,7 +117,7 @@ def looked_up(
         hits: all that Xero shows under its natural key.
         desk: see `Desk`.
         how: the look-up, in words.
-        sent_at: when its request first left, if known.
+        sent_at: when its request left, by Xero's clock, if that is known.
         checking: Xero said that it refused the record; otherwise Xero said nothing usable.
     """
     verdict = _hits_verdict(write, hits, desk, sent_at, checking)
@@ -122,6 +126,7 @@ def looked_up(
         batch_id=write.operation.batch_id,
         natural_key=write.operation.natural_key,
         looked_up_at=desk.now,
+        xero_looked_up_at=desk.xero_now,
         how=how,
         hits=len(hits),
         fingerprint="; ".join(wire.fingerprint(hit) for hit in hits),
@@ -223,7 +228,7 @@ def _absent_verdict(write: Write, desk: Desk, sent_at: datetime | None, checking
         return again(write)
     if not failures.is_key_clash(write.operation.reason):
         return _refusal(write)
-    if sent_at is not None and desk.now - sent_at > INVISIBLE_FOR:
+    if sent_at is None or desk.xero_now is None or desk.xero_now - sent_at > INVISIBLE_FOR:
         return review(write, f"Xero says that {write.operation.natural_key} is taken but does not show by what")
     return _open(write, OperationState.CHECK, write.operation.reason)
 

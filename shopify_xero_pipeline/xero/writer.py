@@ -9,17 +9,18 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shopify_xero_pipeline import events
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.delivery import QUIESCENCE, Delivery, Fate, Reply
+from shopify_xero_pipeline.xero.delivery import LONGEST_QUIET, Delivery, Fate, Reply
 from shopify_xero_pipeline.xero.discretion import discreet
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Kind
@@ -88,22 +89,14 @@ class Writer:
             self.read_back.check(kind, [one for one in unsure if one.kind == kind])
 
     def _is_due(self, batch: Batch) -> bool:
-        return batch.not_before is None or self._clock.now() >= batch.not_before
+        """Tell whether it is worth asking Xero whether a request may be read back."""
+        return is_due(batch.not_before, self._clock.now(), LONGEST_QUIET)
 
     def _finish(self, batch: Batch) -> None:
         if batch.state is BatchState.INTENT:
             self._journal.release(batch, "the run stopped before it was sent")
-        elif batch.state is BatchState.SENT and self._delivery.replayable(batch):
-            self._resume(batch)
         else:
             self.read_back.read_back(batch)
-
-    def _resume(self, batch: Batch) -> None:
-        events.note("batch_taken_up", entity_type=batch.kind, batch=batch.id)
-        writes = tuple(requests.read(operation) for operation in self._journal.operations_of(batch.id))
-        draft = Draft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
-        ids = KnownIds(self._store, [write.record for write in writes])
-        self._conclude(batch, self._delivery.send(batch), draft, ids)
 
     def _conclude(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
         reply = discreet(reply, draft.writes, self._store)
@@ -132,18 +125,21 @@ class Writer:
         found = self._elements(reply, draft)
         real_ids = [xero_id for one in found if (xero_id := wire.id_of(draft.kind, one))]
         desk = settle.Desk(self._clock.now(), self._store.owners(draft.kind, real_ids))
+        settle_batch = partial(
+            self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
+        )
         verdicts = settle.answered(draft.kind, draft.writes, found, ids, desk, named)
         records = {"records": len(draft.writes), "settled": len(verdicts)}
         events.note("batch_settled", entity_type=batch.kind, batch=batch.id, **records)
         if len(verdicts) < len(draft.writes):
-            self._journal.settle(verdicts, batch, status=reply.answer.status, over=False)
+            settle_batch(verdicts, over=False)
             unknown = Reply(Fate.UNKNOWN, "the answer does not show what became of it", reply.answer)
             return self._leave_open(batch, unknown)
-        self._journal.settle(verdicts, batch, status=reply.answer.status)
+        settle_batch(verdicts)
         unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.CHECK}
         if unsure:
             operations = [one for one in self._journal.in_state(OperationState.CHECK) if one.id in unsure]
-            self.read_back.check(draft.kind, operations, batch.first_sent_at)
+            self.read_back.check(draft.kind, operations)
         return Step()
 
     def _settle_deletion(self, batch: Batch, reply: Reply, draft: Draft) -> Step:
@@ -152,7 +148,7 @@ class Writer:
         verdicts = [settle.to_look_at(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
         self._journal.settle(verdicts, batch, status=reply.answer.status)
         operations = self._journal.latest(draft.kind, [one.operation.shopify_id for one in draft.writes])
-        self.read_back.check(draft.kind, list(operations.values()), batch.first_sent_at)
+        self.read_back.check(draft.kind, list(operations.values()))
         return Step()
 
     def _elements(self, reply: Reply, draft: Draft) -> list[dict[str, Any]]:
@@ -174,12 +170,8 @@ class Writer:
             return []
 
     def _leave_open(self, batch: Batch, reply: Reply) -> Step:
-        first = batch.first_sent_at or self._clock.now()
-        not_before = first + QUIESCENCE
-        reason = f"{reply.reason}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC"
-        status, body = (reply.answer.status, reply.answer.body) if reply.answer else (None, b"")
-        self._journal.mark_ambiguous(batch, not_before=not_before, reason=reason, status=status, answer=body)
-        _tell("batch_left_open", batch, reason)
+        self.read_back.leave_open(batch, reply.reason, reply.answer)
+        _tell("batch_left_open", batch, reply.reason)
         if reply.fate is Fate.MISUSED_KEY:
             raise XeroError(f"batch {batch.id}: {reply.reason}.")
         return Step(unknown=True)

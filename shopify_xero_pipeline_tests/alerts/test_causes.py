@@ -127,3 +127,17 @@ def test_a_store_that_cannot_be_read_is_the_gravest_of_all() -> None:
         ("store", Severity.CRITICAL),
         ("budget", Severity.WARNING),
     ]
+
+
+def test_a_clock_that_differs_from_xeros_by_more_than_a_minute_is_told_for_each_host() -> None:
+    clocks = {
+        "laptop": timedelta(days=40, hours=19, minutes=59),
+        "server": timedelta(seconds=60),
+        "vm": timedelta(seconds=-61),
+    }
+    found = causes(replace(QUIET, clocks=clocks))
+    assert [cause.key for cause in found] == ["clock:laptop", "clock:vm"]
+    assert [cause.what for cause in found] == [
+        "The clock of laptop is 40 days 19 h ahead of Xero's.",
+        "The clock of vm is 1 min behind Xero's.",
+    ]

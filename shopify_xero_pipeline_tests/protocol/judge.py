@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, CreditNote, Invoice, Item, Kind
@@ -78,6 +79,7 @@ class Judgement:
     def __init__(self, trade: Trade, books: XeroBooks, store: StateStore) -> None:
         self._trade = trade
         self._store = store
+        self._books = books
         self._shown = Shown(books)
         self._failed = {(one.kind, one.shopify_id): one for one in store.errors()}
         self._open: dict[tuple[str, str], Operation] = {
@@ -86,6 +88,7 @@ class Judgement:
             for one in store.journal.in_state(state)
         }
         self.problems = [*self._duplicates(), *self._records(), *self._mapping(), *self._stuck(), *self._strangers()]
+        self.problems += self._mirror()
         if not self.problems:
             self.problems += self._multisets()
 
@@ -126,6 +129,20 @@ class Judgement:
         for entry in unknown:
             if entry[:2] not in self._under_review() and not self._of_meddled(entry):
                 yield f"not mapped: {entry[0]} {entry[1]} is in Xero"
+
+    def _mirror(self) -> Iterator[str]:
+        """The mirror, just swept, shows each document as Xero holds it, its money too."""
+        rows = {row.xero_id: row for kind in (Kind.INVOICE, Kind.CREDIT_NOTE) for row in self._store.mirror(kind)}
+        for document in self._books.documents.values():
+            row = rows.get(document.id)
+            if row is None:
+                yield f"stale: the mirror does not show {document.number}"
+                continue
+            shown = exact(row.payload)
+            left = Decimal(str(shown.get("AmountDue", shown.get("RemainingCredit", 0))))
+            if (row.status, left) != (document.status, document.outstanding):
+                held = f"{document.status} with {document.outstanding} left"
+                yield f"stale: the mirror shows {document.number} {row.status} with {left} left, Xero holds it {held}"
 
     def _of_meddled(self, entry: Entry) -> bool:
         return any(order in entry[1] for order in self._trade.meddled)

@@ -55,7 +55,7 @@ class Line(httpx.BaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
     def _write(self, call: Call) -> Answer:
-        sent = self._scene.watch.leaves(call, self._process.clock.now())
+        sent = self._scene.watch.leaves(call, self._scene.timeline.now())
         doubt = sent is not None and sent.doubtful
         if sent is not None:
             sent.doubtful = True

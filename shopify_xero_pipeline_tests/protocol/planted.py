@@ -17,9 +17,11 @@ import httpx
 
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
-from shopify_xero_pipeline.xero import delivery, failures, loader, readback, settle, wire, writer
+from shopify_xero_pipeline.xero import delivery, failures, loader, mirror, readback, requests, settle, wire, writer
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import Fate, Reply
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline_tests.protocol.play import Outcome, Run, Spec, stage
 from shopify_xero_pipeline_tests.protocol.trade import Trade, part_payments
 from shopify_xero_pipeline_tests.protocol.troubles import Character, Trouble
@@ -53,12 +55,12 @@ def replayed_past_the_window() -> Patches:
 
 
 def no_quiet_time() -> Patches:
-    return [patch.object(module, "QUIESCENCE", timedelta(0)) for module in (readback, writer)]
+    return [patch.object(module, "QUIESCENCE", timedelta(0)) for module in (delivery, readback)]
 
 
 def no_look_up() -> Patches:
     return [
-        patch.object(readback.ReadBack, "_mirrored", lambda _self, _kind, writes, _sent_at: [[] for _ in writes]),
+        patch.object(readback.ReadBack, "_mirrored", lambda _self, _kind, writes, _batches: [[] for _ in writes]),
         patch.object(readback.ReadBack, "_allocations", lambda _self, writes: [[] for _ in writes]),
     ]
 
@@ -67,9 +69,9 @@ def sent_not_recorded_first() -> Patches:
     """The mark is committed only when the answer is there."""
     mark, waiting = Journal.mark_sent, {}
 
-    def later(self: Journal, mine: Batch) -> Batch:
+    def later(self: Journal, mine: Batch, **times: Any) -> Batch:
         waiting[mine.idempotency_key] = mine
-        return mine.model_copy(update={"state": BatchState.SENT, "first_sent_at": self._clock.now()})
+        return mine.model_copy(update={"state": BatchState.SENT, "first_sent_at": self._clock.now(), **times})
 
     def first(name: str) -> Any:
         sound = getattr(Journal, name)
@@ -87,13 +89,17 @@ def sent_not_recorded_first() -> Patches:
 
 
 def replayed_after_any_restart() -> Patches:
+    """The bytes of a request that another process marked SENT leave once more, however long ago that was."""
     sound = writer.Writer._finish
 
     def finish(self: writer.Writer, batch: Batch) -> None:
-        if batch.state is BatchState.SENT:
-            self._resume(batch)
-        else:
+        if batch.state is not BatchState.SENT:
             sound(self, batch)
+            return
+        writes = tuple(requests.read(operation) for operation in self._journal.operations_of(batch.id))
+        draft = requests.Draft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
+        reply = self._delivery._attempt(batch, self._clock.elapsed())
+        self._conclude(batch, reply, draft, KnownIds(self._store, [write.record for write in writes]))
 
     return [patch.object(writer.Writer, "_finish", finish), *no_deadline_guard()]
 
@@ -167,6 +173,35 @@ def claimed_unconditionally() -> Patches:
     return [patch.object(Journal, "_planned", Journal._by_id)]
 
 
+def watermark_from_our_clock() -> Patches:
+    sound = mirror.Mirror._changed
+
+    def changed(self: mirror.Mirror, *given: Any) -> Any:
+        found, _ = sound(self, *given)
+        return found, self._clock.now()
+
+    return [patch.object(mirror.Mirror, "_changed", changed)]
+
+
+def looked_for_since_our_clock() -> Patches:
+    sound = Journal.mark_sent
+
+    def mark(self: Journal, mine: Batch, **times: Any) -> Batch:
+        return sound(self, mine, **times | {"xero_sent_at": self._clock.now()})
+
+    return [patch.object(Journal, "mark_sent", mark)]
+
+
+def quiet_by_our_clock() -> Patches:
+    def quiet_at(self: readback.ReadBack, batch: Batch) -> Any:
+        """It is over when our clock says so: then any instant of Xero's will do."""
+        first = batch.first_sent_at or self._clock.now()
+        over = self._clock.now() >= first + readback.QUIESCENCE
+        return wire.EPOCH if over else self._client.know_time() + (first + readback.QUIESCENCE - self._clock.now())
+
+    return [patch.object(readback.ReadBack, "_quiet_at", quiet_at)]
+
+
 @dataclass(frozen=True)
 class Bug:
     """A rule taken away.
@@ -180,6 +215,8 @@ class Bug:
         lag: by how many seconds lists lag behind where it matters.
         parts: whether part payments are enough to show it.
         by_chance: whether a short run meets it; a race that is too narrow is told step by step in `races.py`.
+        rate: how often the trouble comes where it matters.
+        foreign: whether clocks have to be wrong for it.
     """
 
     name: str
@@ -190,12 +227,14 @@ class Bug:
     lag: int = 0
     parts: bool = True
     by_chance: bool = True
+    rate: float = 0.7
+    foreign: bool = False
 
 
 BUGS = (
     Bug("no key", no_key, (Trouble.ANSWER_LOST,)),
     Bug("a new key for each try", new_key, (Trouble.ANSWER_LOST,)),
-    Bug("replayed past the window", replayed_past_the_window, dies=True),
+    Bug("replayed past the window", replayed_past_the_window, (Trouble.ANSWER_SLOW,), rate=0.97),
     Bug("no quiet time", no_quiet_time, (Trouble.LATE,)),
     Bug("no look-up before it is planned again", no_look_up, (Trouble.ERROR_AFTER,)),
     Bug("SENT not recorded first", sent_not_recorded_first, dies=True),
@@ -210,6 +249,9 @@ BUGS = (
     Bug("settled unconditionally", settled_unconditionally, (Trouble.TWICE,), loaders=3, lag=300, by_chance=False),
     Bug("planned unconditionally", planned_unconditionally, loaders=2, by_chance=False),
     Bug("claimed unconditionally", claimed_unconditionally, loaders=2, by_chance=False),
+    Bug("watermark from our own clock", watermark_from_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
+    Bug("looked for since our own clock's sending", looked_for_since_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
+    Bug("quiet time by our own clock", quiet_by_our_clock, (Trouble.LATE,), foreign=True),
 )
 
 
@@ -289,6 +331,7 @@ def played(bug: Bug | None, spec: Spec, own: Character | None = None, wanted: Tr
 
 def directed(bug: Bug, seed: int) -> tuple[Spec, Character, Trade | None]:
     """Return a short run in which a bug's rule matters: little but the trouble it is about."""
-    own = Character(0.7 if bug.kinds else 0.0, frozenset(bug.kinds), 230, bug.lag, jumps=False)
+    setting = 0.05 if bug.foreign else 0.0
+    own = Character(bug.rate if bug.kinds else 0.0, frozenset(bug.kinds), 230, bug.lag, bug.foreign, setting)
     crashes = (25 + 3 * seed,) if bug.dies else ()
     return Spec(seed, crashes, bug.loaders), own, part_payments() if bug.parts else None

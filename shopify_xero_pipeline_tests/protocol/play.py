@@ -22,6 +22,8 @@ from shopify_xero_pipeline.state.faults import StoreUnwritableError
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroSignInError, XeroUnavailableError
+from shopify_xero_pipeline.xero.mirror import Mirror
+from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadOutcome, LoadReport
 from shopify_xero_pipeline_tests.protocol.judge import Judgement
 from shopify_xero_pipeline_tests.protocol.people import ACTS, Act
@@ -45,6 +47,7 @@ CREATE TRIGGER frozen BEFORE UPDATE ON batch WHEN NEW.idempotency_key IS NOT OLD
     OR NEW.body_hash IS NOT OLD.body_hash OR NEW.path IS NOT OLD.path OR NEW.method IS NOT OLD.method
     OR (NEW.body IS NOT OLD.body AND NEW.body IS NOT x'')
     OR (OLD.first_sent_at IS NOT NULL AND NEW.first_sent_at IS NOT OLD.first_sent_at)
+    OR (OLD.xero_sent_at IS NOT NULL AND NEW.xero_sent_at IS NOT OLD.xero_sent_at)
     BEGIN SELECT RAISE(ABORT, 'I4: what was frozen in a batch was changed'); END;
 CREATE TRIGGER fence BEFORE UPDATE ON batch WHEN NEW.fence < OLD.fence
     BEGIN SELECT RAISE(ABORT, 'I8: a fence went back'); END;
@@ -185,7 +188,7 @@ class Run:
         """Let a new process load a plan; tell whether it lived."""
         self._report = None
         try:
-            with self._process(rng) as process:
+            with self._process() as process:
                 if rng.random() < 0.2:
                     process.loader.recover()
                 self._report = process.load(plan, f"run-{number}")
@@ -196,9 +199,7 @@ class Run:
         return True
 
     @contextmanager
-    def _process(self, rng: random.Random) -> Iterator[Process]:
-        if self.own.jumps and not self.scene.troubles.quiet:
-            self.scene.ahead = timedelta(hours=rng.choice((-1, 0, 0, 1)))
+    def _process(self) -> Iterator[Process]:
         process = self.scene.start()
         try:
             yield process
@@ -223,9 +224,9 @@ class Run:
         self.scene.dying_rate = self.scene.passing_rate = self.scene.suspending_rate = 0.0
 
     def _rest(self) -> None:
-        """End all trouble, load the last plan until nothing is left to do, and judge."""
+        """End all trouble but wrong clocks, load the last plan until nothing is left to do, and judge."""
         self.scene.troubles.quiet = True
-        self.scene.ahead = timedelta()
+        self.scene.setting_rate = 0.0
         held = self.scene.organisation.refusals
         self.scene.organisation.refusals = {text: said for text, said in held.items() if said == FOR_GOOD}
         self.scene.rest(901)
@@ -250,8 +251,9 @@ class Run:
 
     def _judge(self) -> None:
         self.scene.fork, self.scene.crashes = None, []
-        with self._process(self._rng) as process:
+        with self._process() as process:
             store, books = process.store, self.scene.organisation.books
+            Mirror(process.client, store, process.clock).refresh(Kind, timedelta(seconds=-1))
             self.result.problems += Judgement(self.trade, books, store).problems
             self._count(store)
             if not self.result.problems and not store.errors() and not self.trade.churns and self._rng.random() < 0.3:

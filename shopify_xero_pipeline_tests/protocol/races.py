@@ -71,7 +71,7 @@ class Story:
 def raced(bug: Bug | None, story: Story) -> Outcome:
     """Play a race, with a bug planted or without."""
     with stage() as home:
-        run = Run(Spec(1, (), 2), home, Character(0.0, frozenset(), 5, story.lag, jumps=False), part_payments())
+        run = Run(Spec(1, (), 2), home, Character(0.0, frozenset(), 5, story.lag), part_payments())
         race = Race(run)
         with ExitStack() as planted_here:
             for one in bug.plant() if bug else []:

@@ -9,7 +9,6 @@ dying elsewhere is the same as dying at one of them.
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from shopify_xero_pipeline.xero.report import LoadReport
 from shopify_xero_pipeline_tests.protocol.engines import Engines
 from shopify_xero_pipeline_tests.protocol.line import Line
 from shopify_xero_pipeline_tests.protocol.organisation import Organisation
-from shopify_xero_pipeline_tests.protocol.timeline import ProcessClock, Timeline
+from shopify_xero_pipeline_tests.protocol.timeline import HostClock, ProcessClock, Timeline
 from shopify_xero_pipeline_tests.protocol.trade import Plan
 from shopify_xero_pipeline_tests.protocol.troubles import Character, Troubles
 from shopify_xero_pipeline_tests.protocol.turns import Turns
 from shopify_xero_pipeline_tests.protocol.watch import Watch
 
 CREDENTIALS = XeroCredentials(client_id="sandbox", client_secret="sandbox")
+HOSTS = 2
 SUSPENSIONS = (20, 46, 70, 95, 119, 121, 130, 300, 599, 601, 700, 1500)
 
 ENGINES = Engines()
@@ -65,7 +65,10 @@ class Scene:
         self.fork: Callable[[int], bool] | None = None
         self.points = self.all_points = 0
         self.last_point = ""
-        self.ahead = timedelta()
+        clocks = random.Random(f"{seed} clocks")
+        self.hosts = [HostClock(self.timeline, clocks, foreign=own.foreign) for _ in range(HOSTS)]
+        self.setting_rate = own.setting_rate
+        self._clocks = clocks
         self.dying_rate = 0.0
         self.passing_rate = 0.0
         self.suspending_rate = 0.0
@@ -78,9 +81,10 @@ class Scene:
         self.turns.rest(seconds)
 
     def start(self) -> "Process":
-        """Start a process on the store as it is."""
+        """Start a process on the store as it is, on one host or the other."""
         self._processes += 1
-        return Process(self, random.Random(f"{self.seed} process {self._processes}"))
+        rng = random.Random(f"{self.seed} process {self._processes}")
+        return Process(self, rng, self._clocks.choice(self.hosts))
 
     def passes(self, process: "Process", name: str, dying: Callable[[], None] | None) -> None:
         """Let a process pass a point, or die there.
@@ -91,6 +95,9 @@ class Scene:
         self.points += 1
         self.all_points += 1
         self.last_point = name
+        if self.setting_rate and self._clocks.random() < self.setting_rate:
+            self.tally["clocks set"] += 1
+            self._clocks.choice(self.hosts).set_anew()
         if self._dies():
             self.points = 0
             self.tally[f"crash {name}"] += 1
@@ -125,12 +132,11 @@ class Scene:
 class Process:
     """One process from its start to its end or death."""
 
-    def __init__(self, scene: Scene, rng: random.Random) -> None:
+    def __init__(self, scene: Scene, rng: random.Random, host: HostClock) -> None:
         self._scene = scene
         self._changed = False
         self._before = 0
-        self.clock = ProcessClock(scene.timeline, scene.rest)
-        self.clock.ahead = scene.ahead
+        self.clock = ProcessClock(scene.timeline, scene.rest, host)
         self.store = StateStore(f"sqlite:///{scene.path}", self.clock)
         self._engine = self.store._engine
         ENGINES.hooks[self._engine] = (self._begins, self._commits)

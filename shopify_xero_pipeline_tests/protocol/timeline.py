@@ -5,10 +5,12 @@ at its own instant, whoever lets the time pass.
 """
 
 import heapq
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+FAR = 3 * 86_400
 START = datetime(2026, 9, 22, 0, 0, tzinfo=UTC)
 
 
@@ -46,17 +48,49 @@ class Timeline:
         return len(self._due)
 
 
-class ProcessClock:
-    """A process's own clock: the true time, put forward or back by whoever set it; sleeping is the scheduler's."""
+class HostClock:
+    """The clock of one host: some days from the true time, running too fast or too slow, and set at any moment.
 
-    def __init__(self, timeline: Timeline, sleep: Callable[[float], None]) -> None:
+    Args:
+        timeline: the true time.
+        rng: draws all of that.
+        foreign: whether it differs from the true time at all.
+    """
+
+    def __init__(self, timeline: Timeline, rng: random.Random, *, foreign: bool) -> None:
+        self._timeline = timeline
+        self._rng = rng
+        self.is_foreign = foreign
+        self._drift = rng.choice((0.0, 0.0, 0.0005, -0.0005, 0.02, -0.02)) if foreign else 0.0
+        self._set_at, self._set_to = 0.0, timedelta()
+        if foreign:
+            self.set_anew()
+
+    def set_anew(self) -> None:
+        """Put it anywhere within three days of the true time, often just ahead or behind."""
+        near = self._rng.random() < 0.4
+        seconds = (
+            self._rng.choice((-3700, -700, -130, -20, 20, 130, 700, 3700)) if near else self._rng.uniform(-FAR, FAR)
+        )
+        self._set_at, self._set_to = self._timeline.elapsed(), timedelta(seconds=seconds)
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much it is ahead of the true time."""
+        return self._set_to + timedelta(seconds=self._drift * (self._timeline.elapsed() - self._set_at))
+
+
+class ProcessClock:
+    """A process's own clock: its host's; sleeping is the scheduler's, and the seconds it counts are true."""
+
+    def __init__(self, timeline: Timeline, sleep: Callable[[float], None], host: HostClock) -> None:
         self._timeline = timeline
         self._sleep = sleep
-        self.ahead = timedelta()
+        self._host = host
 
     def now(self) -> datetime:
         """Return the instant this process believes it is."""
-        return self._timeline.now() + self.ahead
+        return self._timeline.now() + self._host.ahead
 
     def elapsed(self) -> float:
         """Return the seconds since the beginning; nobody can set them."""

@@ -82,24 +82,28 @@ RARE = {Trouble.DENIED, Trouble.DAY_LIMIT, Trouble.HOUR_LIMIT}
 
 @dataclass(frozen=True)
 class Character:
-    """What a run's network and people are like."""
+    """What a run's network is like, whether its hosts' clocks are foreign, and how often one is set at a point."""
 
     rate: float
     kinds: frozenset[Trouble]
     latest: int
     lag: int
-    jumps: bool
+    foreign: bool = False
+    setting_rate: float = 0.0
 
 
 def character(rng: random.Random) -> Character:
-    """Draw a run's character: in one of six nothing goes wrong but the crashes, in others one kind or many do."""
+    """Draw a run's character: in one of six nothing goes wrong but the crashes, in others one kind or many do.
+
+    In three of four its hosts' clocks differ from Xero's and from each other; in most of these they are set on the way.
+    """
     rate = rng.choice((0.0, 0.1, 0.2, 0.3, 0.5, 0.8))
     many = rng.random() < 0.6
     kinds = rng.sample(WRITES, rng.randint(8, len(WRITES)) if many else rng.randint(1, 3))
-    jumps = rng.random() < 0.12
-    lag = 0 if jumps else rng.choice(LAGS)
-    latest = 5 if jumps else min(LATEST, LATE_AND_LAG - lag)
-    return Character(rate, frozenset(kinds), latest, lag, jumps)
+    lag = rng.choice(LAGS)
+    foreign = rng.random() < 0.75
+    setting_rate = rng.choice((0.0, 0.002, 0.02, 0.1)) if foreign else 0.0
+    return Character(rate, frozenset(kinds), min(LATEST, LATE_AND_LAG - lag), lag, foreign, setting_rate)
 
 
 class Troubles:

@@ -21,7 +21,7 @@ NOT_EXECUTED = (401, 403, 404, 413, 429)
 
 @dataclass
 class Sent:
-    """A request that has left at least once."""
+    """A request that has left at least once; when it was first about to, in true time."""
 
     call: Call
     batch_id: int
@@ -51,14 +51,17 @@ class Watch:
     _left: sqlite3.Connection | None = None
 
     def leaves(self, call: Call, now: datetime) -> Sent | None:
-        """Look at a write whose first byte is about to leave; `now` is the sender's own time."""
-        row = self._row(
-            "SELECT id, state, first_sent_at, body_hash, method, path FROM batch WHERE idempotency_key = ?", call.key
-        )
+        """Look at a write whose first byte is about to leave, at a true instant, whatever its sender believes.
+
+        Xero's clock is true, so what the journal says by it can be held against that instant.
+        """
+        columns = "id, state, first_sent_at, body_hash, method, path, xero_sent_at"
+        row = self._row(f"SELECT {columns} FROM batch WHERE idempotency_key = ?", call.key)
         if row is None or row[1] == "intent" or row[2] is None:
             self.problems.append(f"I5: {call.method} {call.path} left without a durable SENT")
             return None
-        first = datetime.fromisoformat(row[2])
+        known = self.by_key.get(call.key)
+        first = known.first_sent_at if known else datetime.fromisoformat(row[6]) if row[6] else now
         if now > first + timedelta(seconds=self.horizon):
             self.problems.append(f"I6: batch {row[0]} left {(now - first).total_seconds():.0f} s after its first byte")
         if row[3] != sha256(call.body).hexdigest() or row[4] != call.method or call.path not in f"/api.xro/2.0{row[5]}":
@@ -94,7 +97,7 @@ class Watch:
         self._last_of[operation_id] = sent
         if before is None or before is sent or not (before.doubtful or before.answered):
             return
-        query = "SELECT max(looked_up_at) FROM evidence WHERE operation_id = ? AND batch_id = ?"
+        query = "SELECT max(xero_looked_up_at) FROM evidence WHERE operation_id = ? AND batch_id = ?"
         (looked,) = self._row(query, operation_id, before.batch_id) or (None,)
         if looked is None:
             self.problems.append(f"I7: batch {before.batch_id} in doubt, its record sent again without evidence")

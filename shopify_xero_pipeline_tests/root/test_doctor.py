@@ -68,8 +68,9 @@ def test_offline_it_calls_nobody(stage: Stage) -> None:
         ("I3", "UPDATE operation SET state = 'lost' WHERE id = (SELECT min(id) FROM operation)"),
         ("I4", "UPDATE batch SET body = '{}' WHERE id = 1"),
         ("I5", "UPDATE batch SET first_sent_at = NULL WHERE id = 1"),
-        ("I6", "UPDATE batch SET updated_at = '2027-01-01T00:00:00.000000Z' WHERE id = 1"),
+        ("I6", "UPDATE batch SET xero_settled_at = '2027-01-01T00:00:00.000000Z' WHERE id = 1"),
         ("I7", "UPDATE batch SET not_before = first_sent_at WHERE id = 1"),
+        ("I7", "UPDATE batch SET not_before = first_sent_at, xero_quiet_at = xero_sent_at WHERE id = 1"),
         ("I8", "UPDATE batch SET state = 'intent', fence = 0 WHERE id = 1"),
         (
             "I10",
@@ -146,7 +147,8 @@ def test_a_damaged_store_is_not_examined(stage: Stage) -> None:
 
 def test_it_says_who_is_on_either_side(stage: Stage) -> None:
     told = doctor.connections(stage.bookkeeper)
-    assert list(told) == ["shop", "organisation in Xero", "state store"]
+    assert list(told) == ["shop", "organisation in Xero", "state store", "this machine's clock"]
+    assert told["this machine's clock"] == "agrees with Xero's to a minute"
     stage.sandbox.faults.add(Fault(kind=FaultKind.OFFLINE, path="/Organisation", times=None))
     with pytest.raises(Exception, match="Organisation"):
         doctor.connections(stage.bookkeeper)

@@ -84,7 +84,16 @@ def test_a_store_with_nothing_left_gives_no_reason(stage: Stage) -> None:
 def test_an_unclear_request_is_due_when_it_may_be_read_back(stage: Stage) -> None:
     load_contacts(stage, FaultKind.SERVER_ERROR)
     (batch,) = stage.bookkeeper.store.journal.unsettled()
-    assert reasons(stage.bookkeeper) == {FIRST: Reason(f"request {batch.id} is to be read back", batch.not_before)}
+    assert batch.not_before is not None
+    due = batch.not_before + timedelta(seconds=5)
+    assert reasons(stage.bookkeeper) == {FIRST: Reason(f"request {batch.id} is to be read back", due)}
+
+
+def test_a_request_noted_by_a_clock_that_was_put_back_since_is_due_at_once(stage: Stage) -> None:
+    load_contacts(stage, FaultKind.SERVER_ERROR)
+    (batch,) = stage.bookkeeper.store.journal.unsettled()
+    stage.clock._now -= timedelta(hours=12)
+    assert reasons(stage.bookkeeper)[FIRST] == Reason(f"request {batch.id} is to be read back", stage.clock.now())
 
 
 @pytest.mark.campaign

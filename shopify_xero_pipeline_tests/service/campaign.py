@@ -26,7 +26,7 @@ SHARES = {
     "genuine": 60,
     "sent again": 15,
     "replayed under another name": 5,
-    "replayed after days": 5,
+    "dated days ago": 5,
     "forged": 10,
     "malformed": 4,
     "10 MB": 1,
@@ -77,7 +77,7 @@ def deliveries(count: int, now: datetime, seed: int, first: int = 0) -> list[Sen
     made = [*genuine]
     made += [replace(rng.choice(genuine), kind="sent again") for _ in range(sizes["sent again"])]
     made += [_renamed(rng.choice(of_shopify), number) for number in range(sizes["replayed under another name"])]
-    made += [_old(number, now) for number in range(sizes["replayed after days"])]
+    made += [_old(number, now) for number in range(sizes["dated days ago"])]
     made += [_forged(rng.choice(genuine), rng, number, now) for number in range(sizes["forged"])]
     made += [_malformed(rng, number, now) for number in range(sizes["malformed"])]
     huge = [_huge(now, chunked=chunked) for chunked in (False, True)]
@@ -216,8 +216,10 @@ def _renamed(one: Sent, number: int) -> Sent:
 
 
 def _old(number: int, now: datetime) -> Sent:
+    """By a clock that is not ours: how old a delivery seems says nothing."""
     content, at = {"id": 10_000_000 + number}, now - timedelta(days=3)
-    return Sent("replayed after days", from_shopify("orders/paid", content, f"{number}", at=at))
+    brings = frozenset({("shopify", "order", str(content["id"]))})
+    return Sent("dated days ago", from_shopify("orders/paid", content, f"{number}", at=at), brings)
 
 
 def _forged(one: Sent, rng: random.Random, number: int, now: datetime) -> Sent:

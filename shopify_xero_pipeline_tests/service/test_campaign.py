@@ -15,7 +15,7 @@ PATIENT = Limits(reading=60, storing=60, headers=60)
 def test_of_many_deliveries_none_is_lost_none_is_forged_and_none_kept_twice(tmp_path: Path) -> None:
     sent = campaign.deliveries(300, NOW, seed=1)
     assert Counter(one.kind for one in sent) == {
-        "genuine": 180, "sent again": 45, "replayed under another name": 15, "replayed after days": 15, "forged": 30,
+        "genuine": 180, "sent again": 45, "replayed under another name": 15, "dated days ago": 15, "forged": 30,
         "malformed": 12, "10 MB": 3,
     }  # fmt: skip
     with house(sqlite(tmp_path), limits=PATIENT) as made:

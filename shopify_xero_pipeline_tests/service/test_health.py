@@ -1,5 +1,6 @@
 """`/health` tells the truth: each part is broken in turn, named with what to do, and well again when it is mended."""
 
+import platform
 import re
 import threading
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from shopify_xero_pipeline.state.records import BatchRequest, OperationState, Pl
 from shopify_xero_pipeline_tests.service.sending import NOW, sqlite
 
 ADDRESS = "http://127.0.0.1:9"
-PARTS = {"shopify", "xero", "state_store", "unsettled_writes", "dagster_daemon"}
+PARTS = {"shopify", "xero", "state_store", "unsettled_writes", "clock", "dagster_daemon"}
 MINUTE, TEN = 60, 600
 
 
@@ -113,6 +114,7 @@ def test_when_all_is_well_every_part_says_so_and_since_when(watched: Watched) ->
         "xero": "Xero lets us in: Demo Company (NZ).",
         "state_store": f"The state store {sqlite(watched.folder)} is read and written.",
         "unsettled_writes": "The outcome of every write is known.",
+        "clock": "The clock agrees with Xero's to a minute.",
         "dagster_daemon": "The Dagster daemon is alive.",
     }
     assert {part["since"] for part in parts.values()} == {NOW.isoformat()}
@@ -219,7 +221,7 @@ def test_a_store_that_cannot_be_read_is_told_and_xero_is_not_asked_meanwhile(wat
     file.write_bytes(b"no database, but long enough to be taken for one" * 1_000)
     watched.wait(MINUTE)
     broken = watched.broken()
-    assert broken.keys() == {"state_store", "unsettled_writes", "xero"}
+    assert broken.keys() == {"state_store", "unsettled_writes", "clock", "xero"}
     assert broken["state_store"].startswith("The state store is damaged: its file is not a database any more.")
     assert "shopify-xero rebuild" in broken["state_store"]
     assert broken["xero"] == "Xero is not asked while the state store cannot be used."
@@ -238,7 +240,7 @@ def test_a_store_that_can_be_read_and_not_written_is_told(watched: Watched, monk
 
     event.listen(engine, "connect", read_only)
     watched.wait(MINUTE)
-    assert watched.broken().keys() == {"state_store", "unsettled_writes", "xero"}
+    assert watched.broken().keys() == {"state_store", "unsettled_writes", "clock", "xero"}
     assert watched.broken()["state_store"].startswith("The state store cannot be written")
     event.remove(engine, "connect", read_only)
     watched.wait(MINUTE)
@@ -250,6 +252,17 @@ def test_a_store_of_another_shop_is_told(watched: Watched) -> None:
         assert first.broken() == {}
     with watching(watched.folder, watched.instance, SHOPIFY_SHOP="other.myshopify.com") as other:
         assert "belongs to shop sandbox.myshopify.com, not to other" in other.broken()["state_store"]
+
+
+def test_a_wrong_clock_is_said_and_nothing_is_unwell_because_of_it(watched: Watched) -> None:
+    assert watched.broken() == {}
+    with watched.connections.store.calls.turn() as traffic:
+        traffic.read_clock(timedelta(days=-3, hours=-2))
+    watched.wait(MINUTE)
+    status, parts = watched.health()
+    assert (status, parts["clock"]["ok"]) == (200, True)
+    host = platform.node()
+    assert parts["clock"]["says"] == f"The clock of {host} is 3 days 2 h behind Xero's: set it by a time server."
 
 
 def test_a_write_in_doubt_is_told_after_a_quarter_of_an_hour_until_it_is_settled(watched: Watched) -> None:

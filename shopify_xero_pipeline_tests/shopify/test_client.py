@@ -250,7 +250,8 @@ def test_a_query_too_dear_for_any_bucket_is_not_waited_for() -> None:
 )
 def test_retry_after_is_honoured(header: str | None, waited: float) -> None:
     clock = RecordingClock()
-    busy = httpx.Response(429, headers={"Retry-After": header} if header else {})
+    date = {"Date": "Mon, 05 Oct 2026 09:00:00 GMT"}
+    busy = httpx.Response(429, headers=date | ({"Retry-After": header} if header else {}))
     assert ask(busy, answered(SHOP), clock=clock) == SHOP
     assert clock.slept == [waited]
 

@@ -132,7 +132,8 @@ def test_a_write_that_may_be_in_xero_is_not_changed_by_a_plan(journal: Journal) 
 def test_a_withdrawn_write_is_not_open_any_more(journal: Journal, store: StateStore) -> None:
     journal.plan([write(1), write(2), write(3, partition=date(2026, 9, 20)), write(4, kind="contact")])
 
-    journal.withdraw(["invoice"], [DAY], wanted={("invoice", "2/1")}, listed={("invoice", "2/1")}, planned_by=LATER)
+    unwanted = [one for one in journal.planned_of(["invoice"], [DAY]) if one.shopify_id != "2/1"]
+    journal.withdraw(["invoice"], [DAY], unwanted=unwanted, listed={("invoice", "2/1")})
 
     states = {number: latest(journal, number).state for number in (1, 2, 3)}
     assert states == {
@@ -152,7 +153,7 @@ def test_a_failure_that_a_new_plan_does_not_name_is_resolved_but_not_one_under_r
     states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.REVIEW}
     journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one)
 
-    journal.withdraw(["invoice"], [DAY], wanted=set(), listed={("invoice", "2/1")}, planned_by=LATER)
+    journal.withdraw(["invoice"], [DAY], unwanted=[], listed={("invoice", "2/1")})
 
     assert [error.shopify_id for error in store.errors()] == ["2/1", "3/1"]
 
@@ -484,17 +485,18 @@ def test_a_verdict_on_an_earlier_try_does_not_count_for_a_later_one(store: State
     assert (latest(journal).state, latest(journal).batch_id) == (OperationState.REJECTED, two.id)
 
 
-def test_what_another_process_planned_after_this_plan_was_made_is_not_withdrawn(
+def test_what_another_process_planned_or_changed_after_this_plan_was_read_is_not_withdrawn(
     journal: Journal, clock: ManualClock
 ) -> None:
-    journal.plan([write(1)])
-    made = clock.now()
-    clock.sleep(1)
-    journal.plan([write(2)])
+    """Whatever the other one's clock says: it may be days behind or ahead."""
+    journal.plan([write(1), write(2)])
+    read = journal.planned_of(["invoice"], [DAY])
+    clock._now -= timedelta(days=2)
+    journal.plan([write(2, run_id="another"), write(3)])
 
-    journal.withdraw(["invoice"], [DAY], wanted=set(), listed=set(), planned_by=made)
+    journal.withdraw(["invoice"], [DAY], unwanted=read, listed=set())
 
-    assert [one.shopify_id for one in journal.in_state(OperationState.PLANNED)] == ["2/1"]
+    assert [one.shopify_id for one in journal.in_state(OperationState.PLANNED)] == ["2/1", "3/1"]
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------
@@ -608,7 +610,7 @@ def test_steps_that_are_refused_and_writes_that_are_withdrawn_say_why(journal: J
     with pytest.raises(JournalOrderError, match=r"^another process has taken on, or changed, what was to be sent$"):
         journal.intend(request("other"), [latest(journal)])
     journal.plan([write(2)])
-    journal.withdraw(["invoice"], [DAY], wanted=set(), listed=set(), planned_by=NOW)
+    journal.withdraw(["invoice"], [DAY], unwanted=journal.planned_of(["invoice"], [DAY]), listed=set())
     assert latest(journal, 2).reason == "no longer wanted by the plan"
 
 

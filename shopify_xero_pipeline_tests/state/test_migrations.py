@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import StoreUrlError, open_database
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
-from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.state.records import BatchRequest, BatchState, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import metadata
 
@@ -56,6 +56,10 @@ NEW_IN_3 = {
     "xero_mirror": ["row_hash"],
     "remembered": ["row_hash"],
 }
+NEW_IN_5 = {
+    "batch": ["xero_sent_at", "xero_quiet_at", "xero_settled_at"],
+    "evidence": ["xero_looked_up_at"],
+}
 LONGER: tuple[Migration, ...] = (*MIGRATIONS, _add_note, _move_texts)
 
 
@@ -81,11 +85,23 @@ def at_version_1(url: str) -> None:
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
         connection.execute(text("DROP TABLE hint"))
-        for table, columns in NEW_IN_3.items():
-            for column in columns:
-                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        for added in (NEW_IN_5, NEW_IN_3):
+            _drop(connection, added)
         connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
+
+
+def _drop(connection: Connection, added: Mapping[str, Sequence[str]]) -> None:
+    for table, columns in added.items():
+        for column in columns:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+
+
+def at_version_4(url: str) -> None:
+    """The store as it was before requests bore Xero's time; its rows bear the hashes of then."""
+    with transaction(url) as connection:
+        _drop(connection, NEW_IN_5)
+        connection.execute(text("UPDATE meta SET value = '4' WHERE name = 'schema_version'"))
 
 
 def version(url: str) -> str:
@@ -142,6 +158,22 @@ def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_xero_anew(
     assert brought == new
 
 
+def test_a_store_of_version_4_keeps_its_requests_sound_and_reads_xero_anew(
+    store: StateStore, url: str, clock: ManualClock
+) -> None:
+    request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="key")
+    store.journal.mark_sent(store.journal.intend(request, []))
+    store.update_mirror("invoice", [], NOW, watermark=NOW)
+    store.close()
+    at_version_4(url)
+
+    with closing(StateStore(url, clock)) as again:
+        again.verify()
+        assert (again.mirror_swept_at("invoice"), again.mirror_watermark("invoice")) == (None, None)
+        (sent,) = again.journal.unsettled()
+        assert (sent.state, sent.xero_sent_at, sent.xero_quiet_at) == (BatchState.SENT, None, None)
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, url: str) -> None:
     at_version_1(url)
     before = shape(url)
@@ -153,7 +185,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 5, this version of the project knows 4"):
+    with pytest.raises(StoreTooNewError, match="schema 6, this version of the project knows 5"):
         StateStore(url, clock)
 
 
@@ -225,7 +257,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "6"
+    assert version(url) == "7"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["name", "text", "at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -251,4 +283,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "6"
+    assert version(url) == "7"

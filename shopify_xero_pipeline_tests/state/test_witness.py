@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.seals import StoreDamagedError
@@ -42,13 +43,17 @@ def trusted(store: StateStore) -> StateStore:
     return store
 
 
-def marked(store: StateStore, key: str) -> Batch:
+QUIET = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+"""By Xero's clock, some days ahead of ours."""
+
+
+def marked(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> Batch:
     request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key=key)
-    return store.journal.mark_sent(store.journal.intend(request, []))
+    return store.journal.mark_sent(store.journal.intend(request, []), xero_quiet_at=quiet_at)
 
 
-def send(store: StateStore, key: str) -> None:
-    store.witness.sent(marked(store, key))
+def send(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> None:
+    store.witness.sent(marked(store, key, quiet_at))
 
 
 def why(store: StateStore) -> str:
@@ -60,7 +65,7 @@ def test_a_new_store_is_doubted_until_it_is_known_that_nothing_was_sent_before(p
     with closing(opened(path, clock)) as store:
         doubt = store.witness.doubt()
         assert doubt is not None
-        assert (doubt.new, doubt.since) == (True, clock.now())
+        assert (doubt.new, doubt.quiet_at) == (True, None)
 
 
 def test_a_store_that_knows_what_was_sent_last_is_trusted(path: Path, clock: ManualClock) -> None:
@@ -70,19 +75,18 @@ def test_a_store_that_knows_what_was_sent_last_is_trusted(path: Path, clock: Man
         assert again.witness.doubt() is None
 
 
-def test_a_restored_copy_is_doubted_since_the_last_sending_it_does_not_know(path: Path, clock: ManualClock) -> None:
+def test_a_restored_copy_is_doubted_until_what_it_does_not_know_is_quiet(path: Path, clock: ManualClock) -> None:
     with closing(trusted(opened(path, clock))) as store:
         send(store, "one")
         shutil.copy(path, path.with_name("backup"))
         clock.sleep(100)
-        send(store, "two")
-        last = clock.now()
+        send(store, "two", QUIET + timedelta(seconds=100))
     clock.sleep(5_000)
     shutil.copy(path.with_name("backup"), path)
     with closing(opened(path, clock)) as restored:
         doubt = restored.witness.doubt()
         assert doubt is not None
-        assert (doubt.since, doubt.new) == (last, False)
+        assert (doubt.quiet_at, doubt.new) == (QUIET + timedelta(seconds=100), False)
         assert "a copy was put in its place" in doubt.why
         trusted(restored)
         send(restored, "three")
@@ -106,7 +110,6 @@ def test_a_deleted_store_is_doubted_with_its_witness_and_without(
 ) -> None:
     with closing(trusted(opened(path, clock))) as store:
         send(store, "one")
-        last = clock.now()
     clock.sleep(60)
     for file in path.parent.glob("state.db*"):
         if file.suffix not in left:
@@ -114,7 +117,26 @@ def test_a_deleted_store_is_doubted_with_its_witness_and_without(
     with closing(opened(path, clock)) as fresh:
         doubt = fresh.witness.doubt()
         assert doubt is not None
-        assert (doubt.new, doubt.since) == ((False, last) if left else (True, clock.now()))
+        assert (doubt.new, doubt.quiet_at) == ((False, QUIET) if left else (True, None))
+
+
+def test_how_long_a_doubt_lasts_is_kept_where_no_witness_knew_it(path: Path, clock: ManualClock) -> None:
+    with closing(opened(path, clock)) as store:
+        doubt = store.witness.doubt()
+        assert doubt is not None
+        store.witness.wait(doubt, QUIET)
+    with closing(opened(path, clock)) as again:
+        known = again.witness.doubt()
+        assert known is not None
+        assert (known.quiet_at, known.new) == (QUIET, True)
+        again.witness.trust(known)
+        assert again.witness.doubt() is None
+
+
+def test_a_witness_of_an_earlier_version_does_not_say_when_it_is_quiet(path: Path, clock: ManualClock) -> None:
+    said = f"epoch 1 {clock.now().isoformat()} {clock.now().isoformat()}"
+    claim = Claim.read(f"{said} {digest(said)}")
+    assert (claim.epoch, claim.batch, claim.sent_at, claim.quiet_at) == ("epoch", 1, clock.now(), None)
 
 
 def test_a_store_without_its_witness_is_doubted_once(path: Path, clock: ManualClock) -> None:
@@ -141,12 +163,11 @@ def test_a_witness_in_which_a_bit_flipped_is_no_witness(path: Path, clock: Manua
 
 def test_requests_witnessed_out_of_turn_never_take_the_witness_back(path: Path, clock: ManualClock) -> None:
     with closing(trusted(opened(path, clock))) as store:
-        first = marked(store, "one")
-        clock.sleep(1)
+        first = marked(store, "one", QUIET + timedelta(seconds=1))
         send(store, "two")
         store.witness.sent(first)
         claim = Claim.read(path.with_name("state.db.witness").read_text())
-        assert (claim.batch, claim.latest) == (2, first.first_sent_at and first.first_sent_at + timedelta(seconds=1))
+        assert (claim.batch, claim.quiet_at) == (2, QUIET + timedelta(seconds=1))
         assert store.witness.doubt() is None
 
 

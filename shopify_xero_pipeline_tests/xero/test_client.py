@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -55,7 +56,9 @@ class Fake:
             self.sign_ins.append(request)
             return self._signs_in(request)
         self.api.append(request)
-        return self._handler(request)
+        answer = self._handler(request)
+        answer.headers.setdefault("Date", format_datetime(self.clock.now(), usegmt=True))
+        return answer
 
     @property
     def passed(self) -> timedelta:

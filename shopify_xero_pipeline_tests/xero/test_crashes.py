@@ -133,7 +133,7 @@ def test_a_request_that_arrives_after_its_sender_died_counts_once(world: World, 
 
 
 def test_a_request_marked_sent_by_a_clock_that_went_back_is_not_replayed(world: World) -> None:
-    assert crash(world, "after call", 2)
+    assert crash(world, "after call", 3)
     (batch,) = world.store.journal.unsettled()
     world.clock._now = world.clock.now().replace(year=2025)
     world.restart()

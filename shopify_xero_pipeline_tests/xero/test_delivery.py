@@ -1,14 +1,16 @@
 """The protocol around one request: when the same bytes may leave again, and what is known in the end."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState
+from shopify_xero_pipeline.state.journal import JournalOrderError
+from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.tables import batch
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -34,6 +36,7 @@ class Line:
             transport=httpx.MockTransport(self._answer),
             rng=random.Random(3),
         )
+        self.began = self.clock.now()
         client.ready()
         self.delivery = Delivery(client, self.journal, self.clock)
         self.batch = self.journal.intend(
@@ -44,6 +47,8 @@ class Line:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/connect/token":
             return httpx.Response(self.sign_in, json={"access_token": "t", "expires_in": 1800})
+        if request.method == "GET":
+            return httpx.Response(200, json={}, headers={"Date": "Tue, 22 Sep 2026 00:00:00 GMT"})
         at = (self.clock.now() - self.began).total_seconds()
         self.sent.append((at, request.content, request.headers["idempotency-key"]))
         self.clock.sleep(self.takes)
@@ -157,22 +162,31 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
     assert len(line.sent) == 1
 
 
-def test_a_request_that_comes_too_late_does_not_leave(tmp_path: Path) -> None:
+def test_a_request_that_comes_too_late_after_its_mark_does_not_leave(tmp_path: Path) -> None:
+    line = Line(tmp_path, ok())
+    line.journal.witness.sent = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
+
+    reply = line.delivery.send(line.batch)
+
+    assert (reply.fate, line.sent) == (Fate.BUSY, []), "nothing has left, so it may be planned afresh"
+
+
+def test_only_the_process_that_marked_a_request_sends_it(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
     line.journal.mark_sent(line.batch)
-    line.clock.sleep(120.5)
 
-    reply = line.delivery.send(line.reload())
+    with pytest.raises(JournalOrderError, match="is sent, not intent"):
+        line.delivery.send(line.reload())
 
-    assert (reply.fate, line.sent) == (Fate.UNKNOWN, [])
+    assert line.sent == []
 
 
 def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
     mark = line.journal.mark_sent
 
-    def mark_and_turn_back(batch: Batch) -> Batch:
-        marked = mark(batch)
+    def mark_and_turn_back(batch: Batch, **times: Any) -> Batch:
+        marked = mark(batch, **times)
         line.clock._now -= timedelta(hours=1)
         return marked
 
@@ -192,18 +206,25 @@ def test_a_request_that_comes_too_late_after_one_without_an_answer_leaves_doubt(
     assert len(line.sent) == 1
 
 
-def test_a_request_on_its_way_when_the_process_stopped_is_sent_again_within_its_window(tmp_path: Path) -> None:
-    line = Line(tmp_path, ok())
-    line.journal.mark_sent(line.batch)
-    line.clock.sleep(60)
+def test_a_request_is_marked_with_xeros_time_and_when_it_is_quiet(tmp_path: Path) -> None:
+    """The client asked at 00:00:00 by Xero's clock; 100 s later, less than a second more has passed there."""
+    line = Line(tmp_path, httpx.Response(500))
+    line.clock.sleep(100)
+
+    line.delivery.send(line.batch)
+
     sent = line.reload()
-    assert sent.state is BatchState.SENT
-    assert line.delivery.replayable(sent)
+    assert sent.xero_sent_at == datetime(2026, 9, 22, 0, 1, 41, tzinfo=UTC)
+    assert sent.xero_quiet_at == datetime(2026, 9, 22, 0, 11, 41, tzinfo=UTC)
 
-    assert line.delivery.send(sent).fate is Fate.ANSWERED
 
-    line.clock.sleep(31)
-    assert not line.delivery.replayable(sent)
+def test_after_our_clock_was_set_xeros_time_is_not_known_until_it_is_asked_again(tmp_path: Path) -> None:
+    line = Line(tmp_path, httpx.Response(500))
+    line.clock._now += timedelta(days=3)
+
+    line.delivery.send(line.batch)
+
+    assert line.reload().xero_sent_at is None
 
 
 @pytest.mark.parametrize(("sign_in", "fate"), [(400, Fate.DENIED), (503, Fate.UNREACHABLE)])

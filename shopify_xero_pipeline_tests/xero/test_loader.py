@@ -184,7 +184,7 @@ def test_history_counts_each_day_and_kind(world: World) -> None:
         (DAY, "contact", 1, 1),
         (NEXT_DAY, "contact", 1, 0),
     ]
-    assert {row.calls for row in rows} == {2}
+    assert {row.calls for row in rows} == {3}, "what time it is in Xero, the batch, and a look at what was refused"
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -787,8 +787,8 @@ def test_a_process_that_slept_through_a_take_over_changes_nothing_when_it_wakes(
     sleeper, journal = world.loader, world.store.journal
     mark = journal.mark_sent
 
-    def mark_and_sleep(batch: Batch) -> Batch:
-        marked = mark(batch)
+    def mark_and_sleep(batch: Batch, **times: Any) -> Batch:
+        marked = mark(batch, **times)
         beside()
         return marked
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -147,14 +148,32 @@ def test_a_sweep_reaches_back_before_the_last_one(world: World) -> None:
         if request.url.path == "/connect/token":
             return httpx.Response(200, json={"access_token": "t", "expires_in": 1800})
         seen.append(request.headers.get("if-modified-since"))
-        return httpx.Response(200, json={"Payments": []})
+        return httpx.Response(200, json={"Payments": []}, headers={"Date": format_datetime(xero.now(), usegmt=True)})
 
-    clock = ManualClock(START)
+    clock, xero = ManualClock(START), ManualClock(START - timedelta(days=40))
     client = XeroClient(XeroCredentials("id", "x"), clock=clock, transport=httpx.MockTransport(answer))
     mirror = Mirror(client, world.store, clock)
     mirror.sweep(Kind.PAYMENT)
     clock.sleep(3600)
+    xero.sleep(3600)
     mirror.sweep(Kind.PAYMENT)
-    mirror.sweep(Kind.PAYMENT, back_to=START - timedelta(hours=1))
+    mirror.sweep(Kind.PAYMENT, back_to=xero.now() - timedelta(hours=1))
 
-    assert seen == [None, "2026-09-21T23:55:00", "2026-09-21T22:55:00"]
+    assert seen == [None, "2026-08-12T23:55:00", "2026-08-12T23:55:00"], "by Xero's clock, 40 days behind ours"
+
+
+def test_answers_without_a_date_leave_no_watermark_and_everything_is_read_again(world: World) -> None:
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/connect/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 1800})
+        seen.append(request.headers.get("if-modified-since"))
+        return httpx.Response(200, json={"Payments": []})
+
+    clock = ManualClock(START)
+    client = XeroClient(XeroCredentials("id", "x"), clock=clock, transport=httpx.MockTransport(answer))
+    for _ in range(2):
+        Mirror(client, world.store, clock).sweep(Kind.PAYMENT)
+
+    assert (seen, world.store.mirror_watermark(Kind.PAYMENT)) == ([None, None], None)

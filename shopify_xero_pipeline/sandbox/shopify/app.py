@@ -15,11 +15,13 @@ from urllib.parse import parse_qs
 import msgspec
 from graphql import OperationDefinitionNode, execute_sync
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.sandbox.dated import Dated
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
 from shopify_xero_pipeline.sandbox.shopify import documents
 from shopify_xero_pipeline.sandbox.shopify.access import Tokens
@@ -45,7 +47,7 @@ def shopify_app(source: ShopSource, clock: Clock, *, options: ShopifyOptions | N
         Route("/admin/oauth/access_token", admin.access_token, methods=["POST"]),
         Route("/admin/api/{version}/graphql.json", admin.graphql, methods=["POST"]),
     ]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=routes, middleware=[Middleware(Dated, clock=clock)])
     app.state.admin = admin
     return app
 

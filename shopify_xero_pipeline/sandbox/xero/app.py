@@ -9,11 +9,13 @@ import uuid
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.sandbox.dated import Dated
 from shopify_xero_pipeline.sandbox.faults import REFUSAL_HINT, SERVER_ERROR_HINT
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply, not_found, server_error
 from shopify_xero_pipeline.sandbox.xero.api import Api
@@ -149,6 +151,7 @@ def xero_app(books: XeroBooks, clock: Clock, *, options: XeroOptions | None = No
             Route(_ROOT + "{path:path}", xero.accounting, methods=_METHODS),
         ],
         exception_handlers={404: _unknown_route},
+        middleware=[Middleware(Dated, clock=clock)],
     )
     app.state.xero = xero
     return app
