@@ -39,6 +39,7 @@ from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, O
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import COUNTED, LoadResult
 
 FRESH = timedelta(minutes=10)
@@ -209,9 +210,16 @@ class Bookkeeper(Connections):
         self._read_back(kinds)
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
-        under_way = self.store.frozen_of_orders(ids)
-        evidence = Evidence(self.store.mapped_of_orders(ids), mirror, self.store.errors(), under_way)
-        kept, organisation = self.keep(orders), self.organisation()
+        under_way, kept, organisation = self.store.frozen_of_orders(ids), self.keep(orders), self.organisation()
+        parts = KnownIds(self.store, [one for some in kept.values() for books in some for one in books.documents])
+        evidence = Evidence(
+            self.store.mapped_of_orders(ids),
+            mirror,
+            self.store.errors(),
+            under_way,
+            contacts=parts.contacts(),
+            item_codes=parts.item_codes(),
+        )
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)

@@ -15,7 +15,7 @@ from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of, untaxed_type
 from shopify_xero_pipeline.books.text import cut, plain
-from shopify_xero_pipeline.shopify.models import Agreement, Sale
+from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Sale
 from shopify_xero_pipeline.xero.models import Line
 
 AmountTypes = Literal["Exclusive", "Inclusive", "NoTax"]
@@ -124,8 +124,15 @@ def _row(case: Case, sale: Sale, sign: int) -> Row:
         account=account_of(case, sale),
         description=_description(case, sale),
         note=_presentment(case, sale),
-        variant_id=item.variant.legacy_id if item is not None and item.variant is not None else None,
+        variant_id=_variant(item),
     )
+
+
+def _variant(item: LineItem | None) -> str | None:
+    """Return the variant that a line is of; of a deleted product no Item is made, so that none may be named."""
+    if item is None or item.product is None or item.variant is None:
+        return None
+    return item.variant.legacy_id
 
 
 def _lines_of_row(case: Case, row: Row) -> list[Line]:

@@ -63,13 +63,14 @@ def change(action: Action, record: AnyRecord, **details: object) -> Change:
 def _against_mapping(
     record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, bearer: str | None
 ) -> Change:
-    before = parsed(mapped.payload)
+    posted = parsed(mapped.payload)
+    before = _without_item_codes(posted)
     after = _kept_where_blank(before, record)
     fields = differences(before, after)
     if mirror is not None and mirror.status in GONE:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
         return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edited = edits(record, before, mirror, bearer) if mirror is not None else ()
+    edited = edits(record, posted, mirror, bearer) if mirror is not None else ()
     if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
         return _archived(record, mapped, mirror, fields)
     if edited:
@@ -138,6 +139,15 @@ def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, obj
     if amount != shown:
         return f"Xero has {record.natural_key} with {shown} where Shopify gives {amount}"
     return ""
+
+
+def _without_item_codes(posted: Mapping[str, object]) -> dict[str, object]:
+    """Return what was posted without the codes of its lines' Items, which no plan knows."""
+    lines = posted.get("lines")
+    if not isinstance(lines, list):
+        return dict(posted)
+    named = [{name: value for name, value in line.items() if name != "item_code"} for line in lines]
+    return {**posted, "lines": named}
 
 
 def _kept_where_blank(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:

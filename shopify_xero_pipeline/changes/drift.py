@@ -1,7 +1,7 @@
 """What people did in Xero to records of ours: fields they changed, and money they put on our documents (books.md §7).
 
 Only finding it belongs here, both sides beside each other; what becomes of it is decided in `compare.py`. Compared is
-what moves money or says whose it is. Left to people are the words of a document and the day it is due.
+every part that we mean to post, whether it moves money or not; left to people are the words of a document's lines.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from shopify_xero_pipeline.changes.fields import flat, parsed
 from shopify_xero_pipeline.changes.known import Known, documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment
 
 Element = Mapping[str, Any]
 Shown = dict[str, Any]
@@ -35,7 +35,11 @@ LINE_FIELDS = {
     "account_code": "AccountCode",
     "tax_type": "TaxType",
     "tax_amount": "TaxAmount",
+    "item_code": "ItemCode",
 }
+ABSENT_MEANS_NONE = frozenset({"item_code"})
+"""Parts of a line that Xero leaves out where there is none; other parts it leaves out are not known."""
+
 CHANGING = frozenset({Action.CREATE, Action.DELETE})
 ON_DOCUMENT = "a person put this on the order's document in Xero; nothing more is placed there until it is removed"
 BESIDE_IT = "a person put money on {number} in Xero; compare both sides, remove theirs, and run the day again"
@@ -61,7 +65,7 @@ def edits(
     return tuple(
         FieldDiff(field=name, before=str(theirs[name]), after=today.get(name, text))
         for name, text in ours.items()
-        if theirs.get(name) is not None and not _same(text, str(theirs[name]))
+        if text and theirs.get(name) is not None and not _same(text, str(theirs[name]))
     )
 
 
@@ -107,8 +111,11 @@ def _shown(record: AnyRecord, element: Element) -> Shown:
         return shown_contact(element)
     if isinstance(record, Item):
         sales = element.get("SalesDetails") or {}
-        return {"name": element.get("Name"), "unit_price": sales.get("UnitPrice")}
-    return _shown_document(element) if isinstance(record, Document) else {}
+        texts = {"name": element.get("Name"), "description": element.get("Description")}
+        return texts | {"unit_price": sales.get("UnitPrice")}
+    if isinstance(record, Document):
+        return _shown_document(element)
+    return _shown_payment(element) if isinstance(record, Payment) else _shown_allocation(element)
 
 
 def shown_contact(element: Element) -> Shown:
@@ -123,6 +130,20 @@ def shown_contact(element: Element) -> Shown:
     return shown
 
 
+def _shown_payment(element: Element) -> Shown:
+    account = element.get("Account")
+    return {
+        "account_code": account.get("Code") if isinstance(account, Mapping) else None,
+        "date": day_shown(element),
+        "amount": element.get("Amount"),
+        "reference": element.get("Reference"),
+    }
+
+
+def _shown_allocation(element: Element) -> Shown:
+    return {"date": day_shown(element), "amount": element.get("Amount")}
+
+
 def _shown_document(element: Element) -> Shown:
     lines = element.get("LineItems") or ()
     shown = {
@@ -130,24 +151,26 @@ def _shown_document(element: Element) -> Shown:
         "number": element.get("InvoiceNumber") or element.get("CreditNoteNumber"),
         "reference": element.get("Reference"),
         "date": day_shown(element),
+        "due_date": day_shown(element, "DueDate"),
+        "line_amount_types": element.get("LineAmountTypes"),
         "currency": element.get("CurrencyCode"),
         "total": element.get("Total"),
         "total_tax": element.get("TotalTax"),
         "lines": len(lines) or None,
     }
     fields = {
-        f"lines.{place}.{name}": line.get(field)
+        f"lines.{place}.{name}": line.get(field) or ("" if name in ABSENT_MEANS_NONE else line.get(field))
         for place, line in enumerate(lines)
         for name, field in LINE_FIELDS.items()
     }
     return shown | fields
 
 
-def day_shown(element: Element) -> str | None:
-    """Read a document's date: `DateString`, else the milliseconds of `Date`, both of them calendar days."""
-    if element.get("DateString"):
-        return str(element["DateString"])[:10]
-    digits = str(element.get("Date") or "").removeprefix("/Date(").partition("+")[0].rstrip(")/")
+def day_shown(element: Element, name: str = "Date") -> str | None:
+    """Read a date by its text, `DateString`, else by the milliseconds of `Date`, both of them calendar days."""
+    if element.get(f"{name}String"):
+        return str(element[f"{name}String"])[:10]
+    digits = str(element.get(name) or "").removeprefix("/Date(").partition("+")[0].rstrip(")/")
     return datetime.fromtimestamp(int(digits) / 1000, UTC).date().isoformat() if digits.isdigit() else None
 
 

@@ -10,13 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import GONE
+from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
+from shopify_xero_pipeline.changes.ledger import RECORD
 from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
 from shopify_xero_pipeline.changes.xero_movements import (
     SIGN,
@@ -27,9 +30,10 @@ from shopify_xero_pipeline.changes.xero_movements import (
     xero_movements,
 )
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, SyncError
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import Document, Kind
 
 ZERO = Decimal(0)
+COMPARED_AS_MONEY = frozenset({"total", "total_tax", "amount", "tax_type", "unit_amount", "quantity", "tax_amount"})
 MARKER = re.compile(r"shopify:(\d+)/")
 Columns = tuple[Decimal, Decimal, Decimal]
 
@@ -113,7 +117,16 @@ class DayReconciliation(BaseModel):
 
 
 class Evidence:
-    """What the mapping, Xero, the list of failures and the journal's writes under way say, indexed by order."""
+    """What the mapping, Xero, the list of failures and the journal's writes under way say, indexed by order.
+
+    Args:
+        mapped: what we posted of the orders.
+        mirror: what Xero shows.
+        errors: the open failures.
+        under_way: what the journal has and the mapping has not.
+        contacts: Xero ids of Contacts by Shopify id, merges followed; one that is not named is not compared.
+        item_codes: codes of the Items in Xero by variant.
+    """
 
     def __init__(
         self,
@@ -121,7 +134,10 @@ class Evidence:
         mirror: Mapping[Kind, Sequence[MirrorRecord]],
         errors: Iterable[SyncError],
         under_way: Iterable[FrozenRecord] = (),
+        contacts: Mapping[str, str] | None = None,
+        item_codes: Mapping[str, str] | None = None,
     ) -> None:
+        self.contacts, self.item_codes = contacts or {}, item_codes or {}
         self.under_way = frozenset((one.kind, one.natural_key) for one in under_way)
         self.mapped: dict[str, list[MappedRecord]] = defaultdict(list)
         for row in mapped:
@@ -225,7 +241,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     money = _money(mapped, evidence, in_xero=False), _money(mapped, evidence, in_xero=True)
     problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
     problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
-    problems += _unequal_records(mapped, evidence)
+    problems += _unequal_records(books, mapped, evidence)
     if outcome == "posted":
         problems += _unequal_totals((books.expected_sales, *sales), (books.expected_money, *money))
     return OrderRow(
@@ -281,7 +297,8 @@ def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) ->
     return extra
 
 
-def _unequal_records(mapped: Sequence[MappedRecord], evidence: Evidence) -> list[str]:
+def _unequal_records(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> list[str]:
+    variants = {document.shopify_id: [line.variant_id for line in document.lines] for document in books.documents}
     problems = []
     for row in mapped:
         shown = _shown(row, evidence)
@@ -291,7 +308,44 @@ def _unequal_records(mapped: Sequence[MappedRecord], evidence: Evidence) -> list
         if ours != theirs:
             problems.append(f"{row.kind} {row.natural_key}: posted {ours}, Xero shows {theirs}")
         problems += _other_tax_types(row, shown)
+        problems += _other_parts(row, shown, variants.get(row.shopify_id, ()), evidence)
     return problems
+
+
+def _other_parts(
+    row: MappedRecord, shown: MirrorRecord, variants: Sequence[str | None], evidence: Evidence
+) -> Iterable[str]:
+    """Name each part that moves no money of its own and that Xero shows otherwise than it was posted, or not at all.
+
+    Args:
+        row: what we posted.
+        shown: what Xero shows of it.
+        variants: which variant each line of the document is of.
+        evidence: names the Contacts and the codes of Items.
+    """
+    record = RECORD.validate_json(row.payload)
+    bearer = evidence.contacts.get(record.contact_id) if isinstance(record, Document) else None
+    for one in edits(record, parsed(row.payload), shown, bearer):
+        if one.field.rpartition(".")[2] not in COMPARED_AS_MONEY:
+            yield f"{row.kind} {row.natural_key}: {one.field} posted {one.after}, Xero shows {one.before or 'none'}"
+    if isinstance(record, Document):
+        yield from _missing_codes(row, record, parsed(shown.payload), variants, evidence)
+
+
+def _missing_codes(
+    row: MappedRecord,
+    record: Document,
+    element: Mapping[str, Any],
+    variants: Sequence[str | None],
+    evidence: Evidence,
+) -> Iterable[str]:
+    """Name the lines without the code of their Item of which it is not known with what code they were posted."""
+    shown = element.get("LineItems") or ()
+    for place, (line, theirs, variant) in enumerate(zip(record.lines, shown, variants, strict=False)):
+        code = evidence.item_codes.get(variant or "")
+        if line.item_code is None and code is not None and theirs.get("ItemCode") != code:
+            found = theirs.get("ItemCode") or "none"
+            yield f"{row.kind} {row.natural_key}: line {place + 1} is of Item {code}, Xero shows {found}"
 
 
 def _other_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[str]:

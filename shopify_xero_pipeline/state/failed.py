@@ -63,6 +63,11 @@ class FailedRecords:
                 found[key] = error
         return found
 
+    def dismissed(self, kind: str, shopify_ids: Collection[str]) -> set[str]:
+        """Return which of these records a person took off the list of failures."""
+        found = self._open_of([(kind, shopify_id) for shopify_id in shopify_ids])
+        return {error.shopify_id for error in found if error.dismissed_at is not None}
+
     def dismiss(self, errors: Collection[SyncError], because: str) -> None:
         """Take failures off the list for a reason, until their record is wanted with another content."""
         now = self._clock.now()

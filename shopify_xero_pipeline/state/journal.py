@@ -173,6 +173,30 @@ class Journal:
         with self._engine.begin() as connection:
             self._change(connection, self._by_id(connection, reasons), lambda row: {"reason": reasons[row["id"]]})
 
+    def complete(self, payloads: Mapping[int, str]) -> None:
+        """Put into planned operations, by id, what only became known when they can be sent, such as codes of Items."""
+        if not payloads:
+            return
+        with self._engine.begin() as connection:
+            planned = self._planned(connection, list(payloads))
+            self._change(connection, planned, lambda row: {"payload": payloads[row["id"]]})
+
+    def leave_out(self, writes: Iterable[PlannedWrite], reason: str) -> None:
+        """Enter records that a plan finds nothing is to be written of, unless the journal knows it already."""
+        known = {(write.kind, write.shopify_id): write for write in writes}
+        now = self._clock.now()
+        with self._engine.begin() as connection:
+            for kind in {kind for kind, _ in known}:
+                ids = [shopify_id for one, shopify_id in known if one == kind]
+                newest = read(connection, operation, queries.NEWEST, kind=kind, ids=ids)
+                there = {row["shopify_id"] for row in newest if row["state"] != OperationState.REJECTED}
+                fresh = {"state": OperationState.WITHDRAWN, "retryable": False, "attempts": 0, "created_at": now}
+                rows_of = [known[kind, key].model_dump() for key in ids if key not in there]
+                new = [row | fresh | {"updated_at": now, "reason": reason} for row in rows_of]
+                if new:
+                    connection.execute(insert(operation), new)
+                    seal(connection, operation, queries.NEWEST, kind=kind, ids=[row["shopify_id"] for row in new])
+
     # -- one request ---------------------------------------------------------------------------------------------------
 
     def intend(self, request: BatchRequest, operations: Sequence[Operation]) -> Batch:

@@ -114,6 +114,7 @@ class Loader:
         unwanted = [one for one in before if (one.kind, one.shopify_id) not in wanted]
         self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)
         self._journal.plan([write for key, write in writes.items() if key in wanted])
+        self._journal.leave_out(work.left_out(run_id), "the plan leaves it out")
         due = {kind: [one for one in some if (one.kind, one.shopify_id) in wanted] for kind, some in planned.items()}
         return due, resting
 
@@ -211,10 +212,19 @@ class Loader:
         waiting = {one.operation.id: reason for one in writes if (reason := ids.missing(one.record))}
         waiting |= self._behind_credit(kind, writes)
         self._journal.postpone(waiting)
-        queue = deque(requests.drafts(kind, [one for one in writes if one.operation.id not in waiting], ids))
+        ready = self._completed([one for one in writes if one.operation.id not in waiting], ids)
+        queue = deque(requests.drafts(kind, ready, ids))
         while queue and not self._stopped:
             draft = queue.popleft()
             queue.extendleft(reversed(self._send(draft, ids)))
+
+    def _completed(self, writes: Sequence[Write], ids: KnownIds) -> list[Write]:
+        """Return the writes as they will be sent; what was added to them is in the journal when this returns."""
+        completed = [requests.completed(one, ids.with_item_codes(one.record)) for one in writes]
+        pairs = zip(writes, completed, strict=True)
+        new = {one.operation.id: one.operation.payload for before, one in pairs if one is not before}
+        self._journal.complete(new)
+        return completed
 
     def _hold(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
         """Hold the orders whose Allocations were to be taken back and still stand."""

@@ -91,7 +91,11 @@ class Item(XeroRecord):
 
 
 class Line(BaseModel):
-    """A document line. `tax_amount` is always given. `variant_id` becomes ItemCode where the Item is known."""
+    """A document line. `tax_amount` is always given.
+
+    `variant_id` names the Item that the line is of. `item_code` is that Item's code, known once the document may be
+    sent; empty where the line is sent without one because Xero has refused the Item for good.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -103,6 +107,7 @@ class Line(BaseModel):
     tax_type: str
     tax_amount: Decimal
     variant_id: str | None = None
+    item_code: str | None = None
 
     @property
     def amount(self) -> Decimal:
@@ -131,7 +136,7 @@ class Document(XeroRecord):
         return self.number
 
     def content(self) -> dict[str, object]:
-        """Return the fingerprint: ItemCode is left out, as it depends on which Items Xero happens to have."""
+        """Return the fingerprint; of a line's Item only the code it was sent with, which no plan knows yet."""
         return self.model_dump(mode="json", exclude_none=True, exclude={"lines": {"__all__": {"variant_id"}}})
 
 

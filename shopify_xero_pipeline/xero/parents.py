@@ -1,17 +1,21 @@
 """The records a record depends on: which they are, whether they are in Xero yet, and their Xero ids.
 
-A document needs its Contact, a Payment its document, an Allocation both of its documents. Items are no parents: a line
-names an Item only where it is known to be in Xero.
+A document needs its Contact, a Payment its document, an Allocation both of its documents. A document also waits for the
+Items of its lines while it is not known whether they come to be in Xero: a line is sent without a code only where Xero
+refused its Item for good, a person dismissed it, or no Item of ours is made of it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.records import OPEN, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Document, Kind, Payment
 
 WORDS = {Kind.CONTACT: "Contact", Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit Note"}
+WITHOUT_CODE = ""
 
 
 def parents(record: AnyRecord) -> Iterator[tuple[Kind, str, str]]:
@@ -54,12 +58,7 @@ class KnownIds:
         for record in records:
             for kind, shopify_id, _ in parents(record):
                 wanted[kind].add(shopify_id)
-            if isinstance(record, Document):
-                wanted[Kind.ITEM] |= {line.variant_id for line in record.lines if line.variant_id}
-        items = store.mapped(Kind.ITEM, wanted.pop(Kind.ITEM, set()))
-        shown = store.mirrored(Kind.ITEM, [row.xero_id for row in items.values()])
-        swept = bool(items) and store.mirror_swept_at(Kind.ITEM) is not None
-        self._codes = {key: row.natural_key for key, row in items.items() if not swept or row.xero_id in shown}
+        self._codes = _item_codes(store, {variant for record in records for variant in _variants(record)})
         self._ids = {
             (kind, key): row.xero_id for kind, ids in wanted.items() for key, row in store.mapped(kind, ids).items()
         }
@@ -68,16 +67,76 @@ class KnownIds:
         self._ids |= {key: _at_the_end(into, xero_id) for key, xero_id in contacts.items()}
 
     def missing(self, record: AnyRecord) -> str:
-        """Say which parent is not in Xero yet; empty if all of them are."""
+        """Say which parent is not in Xero yet, or which Item may still come there; empty if nothing is awaited."""
         for kind, shopify_id, name in parents(record):
             if (kind, shopify_id) not in self._ids:
                 return f"waits for its {WORDS[kind]} {name}, which is not in Xero yet"
+        for variant in _variants(record):
+            code = self._codes[variant]
+            if isinstance(code, _Awaited):
+                return f"waits for its Item {code.name}, {code.why}"
         return ""
+
+    def with_item_codes(self, record: AnyRecord) -> AnyRecord:
+        """Return a document, which nothing is awaited for, with the codes that its lines are sent with."""
+        if not _variants(record):
+            return record
+        assert isinstance(record, Document)
+        lines = [
+            line.model_copy(update={"item_code": self._codes[line.variant_id]}) if line.variant_id else line
+            for line in record.lines
+        ]
+        return record.model_copy(update={"lines": tuple(lines)})
+
+    def contacts(self) -> dict[str, str]:
+        """Return the Xero ids of the Contacts that are in Xero, by Shopify id; of a merged one that of the other."""
+        return {shopify_id: xero_id for (kind, shopify_id), xero_id in self._ids.items() if kind is Kind.CONTACT}
+
+    def item_codes(self) -> dict[str, str]:
+        """Return the codes of the Items that are in Xero, by variant."""
+        return {variant: code for variant, code in self._codes.items() if isinstance(code, str) and code}
 
     def xero_id(self, kind: Kind, shopify_id: str) -> str:
         """Return a parent's Xero id."""
         return self._ids[kind, shopify_id]
 
-    def item_code(self, variant_id: str) -> str | None:
-        """Return the code of a variant's Item if it is known to be in Xero."""
-        return self._codes.get(variant_id)
+
+@dataclass(frozen=True)
+class _Awaited:
+    """An Item that may still come to be in Xero: its name for people, and why it is not known yet."""
+
+    name: str
+    why: str
+
+
+def _variants(record: AnyRecord) -> list[str]:
+    lines = record.lines if isinstance(record, Document) else ()
+    return [line.variant_id for line in lines if line.variant_id]
+
+
+def _item_codes(store: StateStore, variants: Collection[str]) -> dict[str, str | _Awaited]:
+    """Return, for each variant, the code of its Item, that there is none to be sent, or what is awaited."""
+    items = store.mapped(Kind.ITEM, variants) if variants else {}
+    shown = store.mirrored(Kind.ITEM, [row.xero_id for row in items.values()])
+    swept = bool(items) and store.mirror_swept_at(Kind.ITEM) is not None
+    codes: dict[str, str | _Awaited] = {
+        key: row.natural_key if not swept or row.xero_id in shown else WITHOUT_CODE for key, row in items.items()
+    }
+    missing = [key for key in variants if key not in items]
+    newest = store.journal.latest(Kind.ITEM, missing) if missing else {}
+    dismissed = store.failed.dismissed(Kind.ITEM, missing) if missing else set[str]()
+    for key in missing:
+        codes[key] = WITHOUT_CODE if key in dismissed else _fate(key, newest.get(key))
+    return codes
+
+
+def _fate(variant: str, write: Operation | None) -> str | _Awaited:
+    """Say what the last write of an Item that is not in the mapping means for the lines that are of it."""
+    if write is None:
+        return _Awaited(f"of variant {variant}", "which was never loaded; load xero/items of this day first")
+    if write.state in OPEN:
+        return _Awaited(write.natural_key, "of which it is not known yet whether it is in Xero")
+    if write.state is OperationState.REJECTED and write.retryable:
+        why = "which Xero has not taken yet and is tried again; to go without it, dismiss it"
+        return _Awaited(write.natural_key, why)
+    return WITHOUT_CODE

@@ -56,6 +56,13 @@ def read(operation: Operation) -> Write:
     return Write(operation, _RECORD.validate_json(operation.payload))
 
 
+def completed(write: Write, record: AnyRecord) -> Write:
+    """Return a write of the same record with more known of it; the same write if nothing is."""
+    if record == write.record:
+        return write
+    return Write(write.operation.model_copy(update={"payload": payload(record)}), record)
+
+
 def payload(record: AnyRecord) -> str:
     """Return the whole record as the journal keeps it."""
     return canonical_json(record.model_dump(mode="json", exclude_none=True))

@@ -65,10 +65,6 @@ class Ids(Protocol):
         """Return the Xero id of a record that is known to be in Xero."""
         ...
 
-    def item_code(self, variant_id: str) -> str | None:
-        """Return the code of a variant's Item, or None where it is not known to be in Xero."""
-        ...
-
 
 # -- what is sent -----------------------------------------------------------------------------------------------------
 
@@ -131,13 +127,13 @@ def _document(record: Document, ids: Ids) -> dict[str, Any]:
         "Contact": {"ContactID": ids.xero_id(Kind.CONTACT, record.contact_id)},
         "Date": record.date.isoformat(),
         "LineAmountTypes": record.line_amount_types,
-        "LineItems": [_line(line, ids) for line in record.lines],
+        "LineItems": [_line(line) for line in record.lines],
         "CurrencyCode": record.currency,
         "Status": "AUTHORISED",
     }
 
 
-def _line(line: Line, ids: Ids) -> dict[str, Any]:
+def _line(line: Line) -> dict[str, Any]:
     fields = {
         "Description": line.description,
         "Quantity": line.quantity,
@@ -146,7 +142,7 @@ def _line(line: Line, ids: Ids) -> dict[str, Any]:
         "AccountCode": line.account_code,
         "TaxType": line.tax_type,
         "TaxAmount": line.tax_amount,
-        "ItemCode": ids.item_code(line.variant_id) if line.variant_id else None,
+        "ItemCode": line.item_code or None,
     }
     return _filled(fields)
 

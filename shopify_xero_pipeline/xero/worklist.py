@@ -39,6 +39,7 @@ class Worklist:
         if Kind.PAYMENT in self.kinds:
             self.kinds.add(Kind.ALLOCATION)
         self._wanted: dict[Kind, dict[str, Wanted]] = {kind: {} for kind in Kind}
+        self._left_out: dict[str, Wanted] = {}
         for one in sorted(change_sets, key=lambda change_set: change_set.day):
             for change in one.changes:
                 self._add(one.day, change)
@@ -51,7 +52,13 @@ class Worklist:
         """Return all that is wanted, by kind and Shopify id."""
         return {(kind.value, key): one for kind, some in self._wanted.items() for key, one in some.items()}
 
+    def left_out(self, run_id: str) -> list[PlannedWrite]:
+        """Return the Items that the plan leaves out, so that documents do not wait for them."""
+        return [_write(one, run_id, "create", None) for one in self._left_out.values()]
+
     def _add(self, day: date, change: Change) -> None:
+        if change.kind is Kind.ITEM and change.action is Action.SKIPPED and change.record is not None:
+            self._left_out[change.shopify_id] = Wanted(change, change.record, [day])
         if change.action is Action.UNCHANGED:
             self.unchanged.append(unchanged(day, change, change.reason))
         if change.action not in WRITTEN or change.record is None:
@@ -83,6 +90,11 @@ def planned_write(
         if record.kind not in UPDATABLE or (mapped.checksum == content and not _restores(wanted, mapped, shown)):
             return None
         verb, xero_id = "update", mapped.xero_id
+    return _write(wanted, run_id, verb, xero_id)
+
+
+def _write(wanted: Wanted, run_id: str, verb: str, xero_id: str | None) -> PlannedWrite:
+    record, change = wanted.record, wanted.change
     return PlannedWrite(
         kind=record.kind,
         shopify_id=record.shopify_id,
@@ -93,7 +105,7 @@ def planned_write(
         run_id=run_id,
         verb=verb,
         payload=requests.payload(record),
-        checksum=content,
+        checksum=checksum(record.content()),
         xero_id=xero_id,
     )
 

@@ -121,7 +121,7 @@ def line_item(
         quantity=quantity,
         current_quantity=quantity,
         original_unit_price_set=bag(unit, currency),
-        product=product,
+        product=product or (ProductRef(id=gid("Product", number)) if variant is not None else None),
         variant=None if variant is None else VariantRef(id=gid("ProductVariant", variant)),
     )
 

@@ -41,6 +41,12 @@ def test_a_line_of_a_variant_names_it_for_its_item() -> None:
     assert (line.description, line.variant_id) == ("Mug - Blue", "77")
 
 
+def test_of_a_deleted_product_no_item_is_made_so_a_line_of_it_names_none() -> None:
+    item = line_item(11, "40.00", title="Mug", variant=77).model_copy(update={"product": None})
+    (line,) = posted(order(agreement(1, sale("40.00", line=11)), lines=[item]), PLACED).documents[0].lines
+    assert line.variant_id is None
+
+
 OVERRIDES = BooksPolicy.from_yaml(
     "post_when: placed\naccounts:\n  overrides:\n"
     "    - {product_type: Books, account: '201'}\n"

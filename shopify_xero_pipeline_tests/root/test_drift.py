@@ -69,11 +69,37 @@ def test_an_invoice_a_person_edited_is_listed_field_by_field(stage: Stage) -> No
     assert line.reason == "a person changed date, lines.0.account_code, contact in Xero; Xero's copy is kept"
 
 
-def test_other_words_and_another_day_on_which_it_is_due_are_left_to_people(stage: Stage) -> None:
+def test_other_words_of_a_line_are_left_to_people(stage: Stage) -> None:
     document = paid_invoice(stage)
     document.lines[0].description = "As agreed by telephone"
-    stage.person.edit_document(document, due_date=document.date + timedelta(days=30))
+    stage.person.edit_document(document)
     assert a_day_later(stage) == []
+
+
+def test_another_day_on_which_it_is_due_is_reported_with_both_sides_and_kept(stage: Stage) -> None:
+    document = paid_invoice(stage)
+    due, later = document.due_date, document.date + timedelta(days=30)
+    stage.person.edit_document(document, due_date=later)
+
+    (line,) = a_day_later(stage)
+
+    assert line.reason == "a person changed due_date in Xero; Xero's copy is kept"
+    assert [(one.field, one.before, one.after) for one in line.fields] == [("due_date", str(later), str(due))]
+
+
+def test_another_item_on_a_line_is_reported_and_makes_the_day_unequal(stage: Stage) -> None:
+    named = (one for one in stage.sandbox.books.documents.values() if one.lines[0].item_code)
+    document = next(named)
+    code = document.lines[0].item_code
+    document.lines[0].item_code = ""
+    stage.person.edit_document(document)
+
+    (line,) = a_day_later(stage)
+
+    assert [(one.field, one.before, one.after) for one in line.fields] == [("lines.0.item_code", "", code)]
+    days = stage.bookkeeper.reconcile(stage.bookkeeper.read_orders([FIRST]))
+    problems = [problem for day in days for row in day.unequal for problem in row.problems]
+    assert problems == [f"{line.kind} {document.number}: lines.0.item_code posted {code}, Xero shows none"]
 
 
 def test_an_invoice_a_person_voided_is_reported_with_its_payment_and_not_posted_again(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.state.records import Batch, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
-from shopify_xero_pipeline.xero.models import Kind, PostalAddress
+from shopify_xero_pipeline.xero.models import Invoice, Kind, PostalAddress
 from shopify_xero_pipeline.xero.report import LoadOutcome
 from shopify_xero_pipeline_tests.xero.test_faults import assert_exactly_once
 from shopify_xero_pipeline_tests.xero.world import (
@@ -23,6 +23,7 @@ from shopify_xero_pipeline_tests.xero.world import (
     Tapped,
     World,
     allocation,
+    change,
     change_set,
     contact,
     counted,
@@ -62,19 +63,94 @@ def test_two_hundred_invoices_cost_four_calls(world: World) -> None:
     assert len(world.live(Kind.INVOICE)) == 200
 
 
-def test_what_is_sent_arrives_to_the_cent_and_names_only_known_items(world: World) -> None:
+def of_variants(*variants: str) -> Invoice:
     bill = invoice()
-    lines = (bill.lines[0].model_copy(update={"variant_id": "1"}), bill.lines[0].model_copy(update={"variant_id": "2"}))
-    bill = bill.model_copy(update={"lines": lines, "total": Decimal("230.00"), "total_tax": Decimal("30.00")})
-    world.load(contact(), item())
+    lines = tuple(bill.lines[0].model_copy(update={"variant_id": variant}) for variant in variants)
+    count = len(variants)
+    return bill.model_copy(update={"lines": lines, "total": 115 * Decimal(count), "total_tax": 15 * Decimal(count)})
 
-    world.load(bill)
+
+def test_what_is_sent_arrives_to_the_cent_and_names_its_items(world: World) -> None:
+    world.load(contact(), item(1), item(2, code="SKU-2"))
+
+    world.load(of_variants("1", "2"))
 
     (document,) = world.live(Kind.INVOICE)
     assert (document.total, document.total_tax, document.status) == (Decimal("230.00"), Decimal("30.00"), "AUTHORISED")
-    assert [line.item_code for line in document.lines] == ["SKU-1", ""]
-    (shown,) = world.client.get("/Items", {"unitdp": "4"})["Items"]
+    assert [line.item_code for line in document.lines] == ["SKU-1", "SKU-2"]
+    (shown, _) = world.client.get("/Items", {"unitdp": "4"})["Items"]
     assert shown["SalesDetails"]["UnitPrice"] == Decimal("12.3456")
+
+
+@pytest.mark.parametrize("lost", [FaultKind.SERVER_ERROR_AFTER_COMMIT, FaultKind.SERVER_ERROR, FaultKind.OFFLINE])
+def test_a_document_waits_while_it_is_not_known_whether_its_item_is_in_xero(world: World, lost: FaultKind) -> None:
+    """One passing trouble must not leave a document without its Item's code for good."""
+    world.load(contact())
+    world.fault(lost, method="PUT", path="/Items", times=30 if lost is FaultKind.OFFLINE else 1)
+
+    report = world.load(item(), of_variants("1"))
+
+    waiting = next(one for one in report.results if one.kind is Kind.INVOICE)
+    assert waiting.outcome is LoadOutcome.POSTPONED
+    assert waiting.reason.startswith("waits for its Item SKU-1, ")
+    world.faults.clear()
+    world.wait(601)
+    world.load(item(), of_variants("1"))
+    (document,) = world.live(Kind.INVOICE)
+    assert [line.item_code for line in document.lines] == ["SKU-1"]
+
+
+def test_a_document_goes_without_the_code_of_an_item_that_xero_refused_for_good_which_is_listed(world: World) -> None:
+    world.load(contact(), item(2))
+    world.fault(FaultKind.REFUSED, path="/Items", body="SKU-1", times=None, answer="The Item is not acceptable")
+
+    report = world.load(item(), of_variants("1", "2"))
+
+    assert counted(report) == {"failed": 1, "created": 1}
+    (document,) = world.live(Kind.INVOICE)
+    assert [line.item_code for line in document.lines] == ["", "SKU-2"]
+    (error,) = world.store.errors()
+    assert (error.kind, error.natural_key, error.retryable) == ("item", "SKU-1", False)
+    posted = json.loads(world.store.mapped(Kind.INVOICE)["1001/1"].payload)
+    assert [line["item_code"] for line in posted["lines"]] == ["", "SKU-2"]
+
+
+def test_a_document_goes_without_the_code_of_an_item_that_a_person_dismissed(world: World) -> None:
+    world.load(contact())
+    world.fault(FaultKind.REFUSED, path="/Items", times=None, answer="Xero is offline")
+    report = world.load(item(), of_variants("1"))
+    waiting = next(one for one in report.results if one.kind is Kind.INVOICE)
+    assert waiting.reason.endswith("and is tried again; to go without it, dismiss it")
+
+    world.store.failed.dismiss(world.store.errors(), "sold out")
+
+    assert counted(world.load(of_variants("1"))) == {"created": 1}
+
+
+def test_a_document_does_not_wait_for_an_item_that_the_plan_leaves_out(world: World) -> None:
+    world.load(contact())
+    tracked = change(item()).model_copy(update={"action": Action.SKIPPED, "reason": "tracked in Xero"})
+    world.loader.load([ChangeSet(kind=Kind.ITEM, day=DAY, changes=(tracked,))], "items")
+
+    assert counted(world.load(of_variants("1"))) == {"created": 1}
+
+
+def test_a_document_waits_for_an_item_that_nothing_was_planned_of(world: World) -> None:
+    world.load(contact())
+
+    report = world.load(of_variants("1"))
+
+    expected = "waits for its Item of variant 1, which was never loaded; load xero/items of this day first"
+    assert [one.reason for one in report.results] == [expected]
+    assert counted(world.load(item(), of_variants("1"))) == {"created": 2}
+
+
+def test_a_request_that_xero_cannot_read_is_halved_although_codes_were_added_to_its_documents(world: World) -> None:
+    world.load(contact(), item())
+    bills = [of_variants("1").model_copy(update={"shopify_id": f"{n}/1", "number": f"SH-{n}"}) for n in range(4)]
+    world.fault(FaultKind.ANSWER, status=413, path="/Invoices", method="PUT", times=1)
+
+    assert counted(world.load(*bills)) == {"created": 4}
 
 
 def test_an_item_deleted_in_xero_is_no_longer_named(world: World) -> None:

@@ -18,9 +18,6 @@ class Ids:
     def xero_id(self, kind: Kind, shopify_id: str) -> str:
         return f"{kind}:{shopify_id}"
 
-    def item_code(self, variant_id: str) -> str | None:
-        return "SKU-1" if variant_id == "1" else None
-
 
 def test_a_contact_sends_what_is_known_and_no_blanks() -> None:
     place = PostalAddress(line1="1 Quay St", city="Auckland", postal_code="1010", country="New Zealand")
@@ -56,7 +53,8 @@ def test_an_item_sends_a_price_only_if_there_is_one() -> None:
 
 
 def test_a_document_names_its_contact_by_id_only_and_never_a_line_amount() -> None:
-    line = invoice().lines[0].model_copy(update={"variant_id": "1", "discount_amount": Decimal("1.50")})
+    discount = {"variant_id": "1", "item_code": "SKU-1", "discount_amount": Decimal("1.50")}
+    line = invoice().lines[0].model_copy(update=discount)
     sent = wire.element(invoice(lines=(line,), url="https://shop.example/1"), Ids())
     assert sent == {
         "Type": "ACCREC",
