@@ -1,39 +1,59 @@
 """What must be true when a run has come to rest: Xero holds what was wanted, once, and the store knows exactly that.
 
-First the multisets of (kind, natural key, amount, currency, content), then the totals; then the mapping, id by id; then
-the states of the journal. It is told what was wanted and looks at Xero's books and the store; how they came about does
-not matter here.
+First the multisets of (kind, natural key, amount, currency, every other part), then the totals; then the mapping, id by
+id; then the states of the journal. It is told what was wanted and looks at Xero's books and the store; how they came
+about does not matter here.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.sandbox.xero.records import Contact as XeroContact
+from shopify_xero_pipeline.sandbox.xero.records import Document
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.models import AnyRecord, Contact, CreditNote, Invoice, Item, Kind
-from shopify_xero_pipeline_tests.protocol.trade import Trade, content, key_of
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, CreditNote, Invoice, Item, Kind, Line, Payment
+from shopify_xero_pipeline_tests.protocol.trade import Trade, key_of
 
 GONE = ("VOIDED", "DELETED")
 Entry = tuple[str, str, Decimal, str, str]
-"""Kind, natural key, amount, currency, content."""
+"""Kind, natural key, amount, currency, every other part that we mean to post, as one text."""
 
 
-def wanted_entry(record: AnyRecord) -> Entry:
-    """Return what Xero is to show of a record."""
+def wanted_entry(record: AnyRecord, codes: Mapping[str, str] | None = None) -> Entry:
+    """Return what Xero is to show of a record, every part of it; `codes` are those of the Items in Xero by variant."""
     if isinstance(record, Contact):
-        return ("contact", record.contact_number, Decimal(0), "", content(record))
+        parts = (record.name, record.first_name, record.last_name, record.email, record.phone)
+        return ("contact", record.contact_number, Decimal(0), "", _said(*parts))
     if isinstance(record, Item):
-        return ("item", record.code, Decimal(0), "", "")
+        return ("item", record.code, Decimal(0), "", _said(record.name, record.description, record.unit_price))
     if isinstance(record, Invoice | CreditNote):
-        return (record.kind.value, record.natural_key, record.total, record.currency, f"tax {record.total_tax}")
-    return (record.kind.value, record.natural_key, record.amount, record.currency, content(record))
+        due = record.due_date if isinstance(record, Invoice) else None
+        header = (record.reference, record.contact_id, record.date, due, record.line_amount_types, record.total_tax)
+        lines = [_wanted_line(line, codes or {}) for line in record.lines]
+        return (record.kind.value, record.natural_key, record.total, record.currency, _said(*header, *lines))
+    if isinstance(record, Payment):
+        said = _said(record.account_code, record.date)
+        return (record.kind.value, record.natural_key, record.amount, record.currency, said)
+    return (record.kind.value, record.natural_key, record.amount, record.currency, _said(record.date))
+
+
+def _wanted_line(line: Line, codes: Mapping[str, str]) -> str:
+    money = (line.quantity, line.unit_amount, line.discount_amount or 0, line.tax_amount)
+    return _said(line.description, line.account_code, line.tax_type, codes.get(line.variant_id or "", ""), *money)
+
+
+def _said(*parts: object) -> str:
+    """Return parts as one text, numbers as numbers, whatever zeros they end in."""
+    plain = (f"{part.normalize():f}" if isinstance(part, Decimal) else str(part or "") for part in parts)
+    return " | ".join(plain)
 
 
 class Shown:
-    """What Xero holds of ours, live or not, by Xero id."""
+    """What Xero holds of ours, live or not, by Xero id, every part of it."""
 
     def __init__(self, books: XeroBooks) -> None:
         self.live: dict[str, Entry] = {}
@@ -43,29 +63,56 @@ class Shown:
     def _read(self, books: XeroBooks) -> None:
         for one in books.contacts.values():
             if one.number:
-                self._keep(
-                    one.id, one.status, ("contact", one.number, Decimal(0), "", one.texts.get("EmailAddress", ""))
-                )
+                self._keep(one.id, one.status, ("contact", one.number, Decimal(0), "", _contact_said(one)))
         for thing in books.items.values():
-            self._keep(thing.id, "", ("item", thing.code, Decimal(0), "", ""))
+            said = _said(thing.name, thing.description, thing.sales_price)
+            self._keep(thing.id, "", ("item", thing.code, Decimal(0), "", said))
         for document in books.documents.values():
             if " shopify:" in document.reference:
                 kind = "credit_note" if document.is_credit_note else "invoice"
-                entry = (kind, document.number, document.total, document.currency, f"tax {document.total_tax}")
+                said = _document_said(document, books)
+                entry = (kind, document.number, document.total, document.currency, said)
                 self._keep(document.id, document.status, entry)
         for money in books.payments.values():
             if money.reference.startswith("shopify:"):
                 document = books.documents[money.document_id]
                 code = next(one["Code"] for one in books.accounts if one["AccountID"] == money.account_id)
                 key = f"{money.reference}|{document.number}"
-                self._keep(money.id, money.status, ("payment", key, money.amount, document.currency, code))
+                entry = ("payment", key, money.amount, document.currency, _said(code, money.date))
+                self._keep(money.id, money.status, entry)
         for credit in books.allocations.values():
             note, bill = books.documents[credit.credit_note_id], books.documents[credit.invoice_id]
             key = f"{note.number}|{bill.number}|{credit.amount.normalize():f}"
-            self._keep(credit.id, "", ("allocation", key, credit.amount, note.currency, ""))
+            self._keep(credit.id, "", ("allocation", key, credit.amount, note.currency, _said(credit.date)))
 
     def _keep(self, xero_id: str, status: str, entry: Entry) -> None:
         (self.gone if status in GONE else self.live)[xero_id] = entry
+
+
+def _contact_said(one: XeroContact) -> str:
+    names = (one.texts.get(name) for name in ("FirstName", "LastName", "EmailAddress"))
+    name = one.name.removesuffix(f" ({one.number.removeprefix('shopify:')})")  # where another one bears that name
+    return _said(name, *names, one.phones.get("DEFAULT", {}).get("PhoneNumber"))
+
+
+def _document_said(document: Document, books: XeroBooks) -> str:
+    bearer = books.contacts[document.contact_id].number.removeprefix("shopify:")
+    due = None if document.is_credit_note else document.due_date
+    header = (document.reference, bearer, document.date, due, document.line_amount_types, document.total_tax)
+    lines = [
+        _said(
+            line.description,
+            line.account_code,
+            line.tax_type,
+            line.item_code,
+            line.quantity,
+            line.unit_amount,
+            line.discount_amount or 0,
+            line.tax_amount,
+        )
+        for line in document.lines
+    ]
+    return _said(*header, *lines)
 
 
 class Judgement:
@@ -95,6 +142,12 @@ class Judgement:
     def _meddled(self, record: AnyRecord) -> bool:
         return getattr(record, "order_id", None) in self._trade.meddled
 
+    def _wanted(self, record: AnyRecord) -> Entry:
+        """Return what Xero is to show of a record: without the codes of Items that Xero refused for good."""
+        refused = {shopify_id for kind, shopify_id in self._failed if kind == "item"}
+        things = (one for plan in self._trade.plans for one in plan.records if isinstance(one, Item))
+        return wanted_entry(record, {one.shopify_id: one.code for one in things if one.shopify_id not in refused})
+
     def _duplicates(self) -> Iterator[str]:
         counted = Counter(one[:2] for one in (*self._shown.live.values(), *self._shown.gone.values()))
         for (kind, key), times in counted.items():
@@ -107,14 +160,14 @@ class Judgement:
         for record in self._trade.last.records:
             if self._meddled(record):
                 continue
-            times = live[wanted_entry(record)]
+            times = live[self._wanted(record)]
             failure, waiting = self._failed.get(key_of(record)), self._open.get(key_of(record))
             if times == 1 and (failure or waiting):
                 yield f"wrongly {'failed' if failure else 'open'}: {_named(record)} is in Xero"
             if times == 0 and not failure and not (waiting and _is_reason(waiting.reason)):
                 yield f"lost: {_named(record)} is not in Xero, and nothing says why"
         for record in self._trade.last.taken_back:
-            if live[wanted_entry(record)] and not self._meddled(record):
+            if live[self._wanted(record)] and not self._meddled(record):
                 yield f"left: {_named(record)} was to be taken back"
 
     def _mapping(self) -> Iterator[str]:
@@ -179,7 +232,7 @@ class Judgement:
         there = [one for one in self._shown.live.values() if one[:2] not in aside and not self._of_meddled(one)]
         absent = {*self._failed, *self._open}
         records = [one for one in self._trade.last.records if key_of(one) not in absent and not self._meddled(one)]
-        want = [wanted_entry(one) for one in records]
+        want = [self._wanted(one) for one in records]
         if Counter(there) != Counter(want):
             yield f"unequal: {sorted(Counter(there) - Counter(want))} / {sorted(Counter(want) - Counter(there))}"
         if _totals(there) != _totals(want):

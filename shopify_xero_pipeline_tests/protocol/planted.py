@@ -17,7 +17,18 @@ import httpx
 
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
-from shopify_xero_pipeline.xero import delivery, failures, loader, mirror, readback, requests, settle, wire, writer
+from shopify_xero_pipeline.xero import (
+    delivery,
+    failures,
+    loader,
+    mirror,
+    parents,
+    readback,
+    requests,
+    settle,
+    wire,
+    writer,
+)
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.delivery import Fate, Reply
 from shopify_xero_pipeline.xero.models import Kind
@@ -202,6 +213,10 @@ def quiet_by_our_clock() -> Patches:
     return [patch.object(readback.ReadBack, "_quiet_at", quiet_at)]
 
 
+def items_in_doubt_not_waited_for() -> Patches:
+    return [patch.object(parents, "_fate", lambda _variant, _write: parents.WITHOUT_CODE)]
+
+
 @dataclass(frozen=True)
 class Bug:
     """A rule taken away.
@@ -251,6 +266,7 @@ BUGS = (
     Bug("claimed unconditionally", claimed_unconditionally, loaders=2, by_chance=False),
     Bug("watermark from our own clock", watermark_from_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
     Bug("looked for since our own clock's sending", looked_for_since_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
+    Bug("Items in doubt not waited for", items_in_doubt_not_waited_for, (Trouble.ERROR_AFTER,), parts=False, rate=0.4),
     Bug("quiet time by our own clock", quiet_by_our_clock, (Trouble.LATE,), foreign=True),
 )
 

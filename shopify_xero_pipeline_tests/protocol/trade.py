@@ -9,10 +9,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
-from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Kind, Payment
+from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Kind, Payment
 from shopify_xero_pipeline_tests.xero.world import (
     DAY,
     FAMILIES,
@@ -90,11 +89,11 @@ def trade(rng: random.Random, *, small: bool = False) -> Trade:
     items = rng.choice((0, 0, 1)) if small else rng.randint(1, 2)
     records: list[AnyRecord] = [*people, *(item(at) for at in range(1, items + 1))]
     for number in numbers:
-        records += _order(number, rng.choice(people), rng)
+        records += _order(number, rng.choice(people), items, rng)
     plans = _plans(records, rng, rng.choice((1, 1, 2) if small else (1, 1, 2, 3)))
-    marked = [one for one in records if isinstance(one, Payment | Invoice | CreditNote)]
+    marked = [one for one in records if isinstance(one, Payment | Invoice | CreditNote | Item)]
     refused = rng.sample(marked, min(len(marked), rng.choice((0, 0, 0, 1, 2))))
-    refusals = {f'"{one.reference}"': rng.choice((TEMPORARY, FOR_GOOD)) for one in refused}
+    refusals = {_mark(one): rng.choice((TEMPORARY, FOR_GOOD)) for one in refused}
     meddled = [str(number) for number in numbers if rng.random() < 0.15]
     return Trade(plans, refusals, tuple(meddled))
 
@@ -105,8 +104,11 @@ def part_payments() -> Trade:
     return Trade((Plan((contact(), bill, *(payment(bill, "10.00", 90 + at) for at in range(3)))),) * 3)
 
 
-def _order(number: int, customer: Contact, rng: random.Random) -> Iterator[AnyRecord]:
+def _order(number: int, customer: Contact, items: int, rng: random.Random) -> Iterator[AnyRecord]:
     bill = invoice(number, rng.choice(("115.00", "230.00", "57.50")), contact_id=customer.shopify_id)
+    if items:
+        variant = {"variant_id": str(rng.randint(1, items))}
+        bill = bill.model_copy(update={"lines": tuple(line.model_copy(update=variant) for line in bill.lines)})
     yield bill
     money = [payment(bill, rng.choice(("10.00", "12.50")), number * 10 + at) for at in range(rng.randint(1, 3))]
     if rng.random() < 0.3:
@@ -122,6 +124,14 @@ def _order(number: int, customer: Contact, rng: random.Random) -> Iterator[AnyRe
             yield payment(note, "3.00", number * 10 + 7)
         if rng.random() < 0.7:
             yield allocation(note, bill, "5.00")
+
+
+def _mark(record: AnyRecord) -> str:
+    """Return what only the request that writes a record bears."""
+    if isinstance(record, Item):
+        return f'"Code":"{record.code}"'
+    assert isinstance(record, Payment | Invoice | CreditNote)
+    return f'"{record.reference}"'
 
 
 def _plans(records: Sequence[AnyRecord], rng: random.Random, plans: int) -> tuple[Plan, ...]:
@@ -155,15 +165,9 @@ def _moved(one: Contact, at: int) -> Contact:
 def _parents(record: AnyRecord) -> Iterator[Key]:
     if isinstance(record, Invoice | CreditNote):
         yield "contact", record.contact_id
+        yield from (("item", line.variant_id) for line in record.lines if line.variant_id)
     elif isinstance(record, Payment):
         yield str(Kind(record.document_kind).value), record.document_id
     elif isinstance(record, Allocation):
         yield "credit_note", record.credit_note_id
         yield "invoice", record.invoice_id
-
-
-def content(record: Any) -> str:
-    """Return what beside key and money must agree: a Contact's address, a Payment's account."""
-    if isinstance(record, Contact):
-        return record.email or ""
-    return record.account_code if isinstance(record, Payment) else ""
