@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from shopify_xero_pipeline import events, hinted, pending
@@ -17,12 +18,14 @@ from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes import wanted
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
+from shopify_xero_pipeline.changes.held import held_orders
 from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.ledger import order_ledgers
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.months import Month, month_of
 from shopify_xero_pipeline.changes.movements import Chart, chart_of
 from shopify_xero_pipeline.changes.plan import (
+    conflicts,
     plan_contacts,
     plan_orders,
     plan_records,
@@ -36,6 +39,7 @@ from shopify_xero_pipeline.clock import is_recent
 from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
+from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
@@ -43,6 +47,9 @@ from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import COUNTED, LoadResult
 
 FRESH = timedelta(minutes=10)
+ONE_LOOK = timedelta(minutes=1)
+"""The plans of one sync follow each other: what one of them has just looked at, the next need not look at again."""
+
 DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
@@ -59,6 +66,11 @@ class Bookkeeper(Connections):
     """What one run does with its connections; see `Connections` for how it is made."""
 
     _kept: tuple[object, dict[date, list[OrderBooks]]] | None = None
+
+    @cached_property
+    def _looked_at(self) -> dict[Kind, float]:
+        """When this sync looked at each kind in Xero, by `Clock.elapsed`; its end forgets it."""
+        return {}
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
@@ -160,7 +172,9 @@ class Bookkeeper(Connections):
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
 
         def plan() -> list[ChangeSet]:
-            return plan_orders(kind, self.keep(orders), self._known(kind), self._known(Kind.CONTACT))
+            kept = self.keep(orders)
+            held = self._held([books for some in kept.values() for books in some])
+            return plan_orders(kind, kept, self._known(kind), self._known(Kind.CONTACT), held)
 
         with self._told("plan", kind, [*orders]):
             return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
@@ -201,6 +215,7 @@ class Bookkeeper(Connections):
         """Return each day's three columns; Xero is read again if anything was written since it was last read."""
         with self._told("reconciliation", "order", [*orders]) as told:
             days = self._compared(orders)
+            self._looked_at.clear()
             told["orders"] = sum(len(day.rows) for day in days)
             told["unequal"] = sum(len(day.unequal) for day in days)
         return days
@@ -321,6 +336,15 @@ class Bookkeeper(Connections):
             by_day[self._day(when(node))].append(node)
         return {day: by_day[day] for day in days}
 
+    def _held(self, orders: Sequence[OrderBooks]) -> dict[str, str]:
+        """Return why nothing more is written of orders, by order id; asked for by key, whatever the books hold."""
+        rows = [row for row in self.store.mapped_of_orders([one.order_id for one in orders]) if row.kind in DOCUMENTS]
+        shown: dict[str, MirrorRecord] = {}
+        for kind in DOCUMENTS:
+            shown |= self.store.mirrored(kind, [row.xero_id for row in rows if row.kind == kind])
+        contacts = KnownIds(self.store, [document for one in orders for document in one.documents]).contacts()
+        return held_orders(orders, {row.shopify_id: row for row in rows}, shown, contacts)
+
     def _known(self, kind: Kind) -> Known:
         kinds = LOADED_WITH.get(kind, (kind,))
         mapped = {key: row for one in kinds for key, row in self.store.mapped(one).items()}
@@ -328,10 +352,17 @@ class Bookkeeper(Connections):
         return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
-        """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again."""
+        """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
+
+        Whatever is written leans on what Xero holds now, so each sync looks at it itself. Where both sides only
+        disagree, it is enough to have looked a while ago.
+        """
         plans, told = plan(), bool(hinted.changed_in_xero(self.store, kinds))
         if told or writes(plans) or self._unseen(kinds):
-            self._look_at_xero(kinds, NOW if told else FRESH)
+            self._look_at_xero(kinds, NOW)
+            plans = plan()
+        elif conflicts(plans):
+            self._look_at_xero(kinds, FRESH)
             plans = plan()
         return plans
 
@@ -347,4 +378,7 @@ class Bookkeeper(Connections):
             raise BooksProblem(
                 f"{self._settings.books_file} does not fit {organisation.name} in Xero: " + " ".join(problems)
             )
-        Mirror(self.xero_client, self.store, self._clock).refresh(kinds, max_age)
+        now = self._clock.elapsed()
+        seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
+        Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], max_age)
+        self._looked_at |= {kind: now for kind in kinds if kind not in seen}

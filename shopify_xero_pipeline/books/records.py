@@ -37,7 +37,7 @@ class PostedDocument(BaseModel):
 
 
 class PostedPlacement(BaseModel):
-    """Money already placed: a transaction (by digits) on a document (by Shopify id)."""
+    """Money already placed: a transaction (by digits) on a document (by Shopify id), and the account it stands on."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,6 +45,7 @@ class PostedPlacement(BaseModel):
     document_id: str
     amount: Decimal
     date: date
+    account: str | None = None
 
 
 class PostedAllocation(BaseModel):

@@ -16,6 +16,7 @@ from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
 from shopify_xero_pipeline.books.money import Direction, Movement
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.records import PostedPlacement
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
 
 Pair = tuple[str, str]
@@ -24,12 +25,13 @@ SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
 
 @dataclass(frozen=True)
 class Placement:
-    """Part of a movement on a document; `frozen` is its day if it is already posted."""
+    """Part of a movement on a document; `frozen` is its day, and `account` its account, if it is already posted."""
 
     movement: Movement
     document: AnyDocument
     amount: Decimal
     frozen: date | None = None
+    account: str | None = None
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Desk:
             self.left[movement.transaction_id] = movement.placed + max(movement.rounding, ZERO)
             for posted in self.case.ledger.placements:
                 if posted.transaction_id == movement.transaction_id:
-                    self._put_posted(movement, posted.document_id, posted.amount, posted.date)
+                    self._put_posted(movement, posted)
 
     def put(self, movement: Movement, documents: Sequence[AnyDocument | None]) -> None:
         """Place what is left of a movement on these documents, in order, never twice on one."""
@@ -88,7 +90,8 @@ class Desk:
                 self.room[document.shopify_id] -= amount
                 left -= amount
 
-    def _put_posted(self, movement: Movement, document_id: str, amount: Decimal, day: date) -> None:
+    def _put_posted(self, movement: Movement, posted: PostedPlacement) -> None:
+        document_id, amount = posted.document_id, posted.amount
         document = self.document(document_id) if document_id in self.room else None
         if document is None or document.kind is not SIDE[movement.direction]:
             raise Blocked(
@@ -100,7 +103,7 @@ class Desk:
                 f"{amount} of transaction {movement.transaction_id} is posted on {document.number}, more than the"
                 f" transaction's {movement.placed} or the document's {document.total} allow; compare it with Xero"
             )
-        self._put(Placement(movement, document, amount, day))
+        self._put(Placement(movement, document, amount, posted.date, posted.account))
 
     def _put(self, placement: Placement) -> None:
         self.placements.append(placement)
@@ -190,7 +193,7 @@ def _payment(case: Case, placement: Placement) -> Payment:
         document_kind=SIDE[movement.direction],
         document_id=document.shopify_id,
         document_number=document.number,
-        account_code=movement.account,
+        account_code=placement.account or movement.account,
         date=day,
         amount=placement.amount,
         currency=case.currency,

@@ -5,12 +5,12 @@ every part that we mean to post, whether it moves money or not; left to people a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.fields import flat, parsed
+from shopify_xero_pipeline.changes.fields import flat, money_of, parsed
 from shopify_xero_pipeline.changes.known import Known, documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -70,11 +70,17 @@ def edits(
 
 
 def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> Iterator[Change]:
-    """Yield an order's lines and the money people put on its documents, beside which nothing new is placed."""
+    """Yield an order's lines and the money people put on its documents, beside which nothing new is placed.
+
+    A person was faster where they entered just what is to be placed: the same amount on the same document. It is taken
+    for that transaction, with the account and the day that they gave it.
+    """
     expected = {line.natural_key.casefold() for line in lines}
     numbers = [document.number for document in books.documents]
     found = [(number, row) for number in numbers for row in known.strangers_on(number)]
     theirs = [(number, row) for number, row in found if row.natural_key.casefold() not in expected]
+    lines, taken = _entered_by_people(lines, [row for _, row in theirs])
+    theirs = [(number, row) for number, row in theirs if row.xero_id not in taken]
     for row in {row.xero_id: row for _, row in theirs}.values():
         yield _of_a_person(row, books)
     touched = {number for number, _ in theirs}
@@ -82,6 +88,40 @@ def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> I
         on = next((number for number in documents_of(line.kind, line.natural_key) if number in touched), None)
         conflict = {"action": Action.CONFLICT, "reason": BESIDE_IT.format(number=on), "fields": ()}
         yield line.model_copy(update=conflict) if on is not None and line.action in CHANGING else line
+
+
+def _entered_by_people(lines: Sequence[Change], rows: Sequence[MirrorRecord]) -> tuple[list[Change], set[str]]:
+    """Return the lines with those payments adopted that people entered, and the Xero ids of these."""
+    taken: set[str] = set()
+    found = []
+    for line in lines:
+        same = (row for row in rows if row.xero_id not in taken and _is_same_money(line, row))
+        row = next(same, None)
+        if row is not None:
+            taken.add(row.xero_id)
+        found.append(line if row is None else _adopting(line, row))
+    return found, taken
+
+
+def _is_same_money(line: Change, row: MirrorRecord) -> bool:
+    if line.action is not Action.CREATE or not isinstance(line.record, Payment) or row.kind != Kind.PAYMENT:
+        return False
+    on_same_document = documents_of(Kind.PAYMENT, row.natural_key) == [line.record.document_number]
+    return on_same_document and money_of(row.payload) == line.record.amount
+
+
+def _adopting(line: Change, row: MirrorRecord) -> Change:
+    """Return a line that takes a person's payment for ours: as they entered it, it is what is posted."""
+    element = parsed(row.payload)
+    account, day = element.get("Account"), day_shown(element)
+    code = account.get("Code") or account.get("AccountID") if isinstance(account, Mapping) else None
+    assert isinstance(line.record, Payment)
+    entered = {"account_code": str(code) if code else None, "date": day and date.fromisoformat(day)}
+    said = {"reference": str(element.get("Reference") or "")}
+    record = line.record.model_copy(update={name: value for name, value in entered.items() if value} | said)
+    reason = f"a person entered it in Xero on {record.date}, account {record.account_code}; it is taken for this one"
+    adopted = {"action": Action.ADOPT, "record": record, "xero_id": row.xero_id, "reason": reason, "fields": ()}
+    return line.model_copy(update=adopted)
 
 
 def _of_a_person(row: MirrorRecord, books: OrderBooks) -> Change:

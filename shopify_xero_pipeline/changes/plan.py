@@ -11,7 +11,7 @@ from datetime import date
 from shopify_xero_pipeline.books.contacts import is_nameless, with_suffix
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import change, verdict
-from shopify_xero_pipeline.changes.drift import peoples_money
+from shopify_xero_pipeline.changes.drift import CHANGING, peoples_money
 from shopify_xero_pipeline.changes.fields import parsed
 from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.ledger import RECORD
@@ -21,6 +21,11 @@ from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 NOT_POSTED = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
+
+
+def conflicts(change_sets: Iterable[ChangeSet]) -> bool:
+    """Return whether a plan names anything in which Xero and we disagree."""
+    return any(line.action is Action.CONFLICT for change_set in change_sets for line in change_set.changes)
 
 
 def writes(change_sets: Iterable[ChangeSet]) -> bool:
@@ -65,7 +70,11 @@ def plan_contacts(
 
 
 def plan_orders(
-    kind: Kind, wanted: Mapping[date, Sequence[OrderBooks]], known: Known, contacts: Known | None = None
+    kind: Kind,
+    wanted: Mapping[date, Sequence[OrderBooks]],
+    known: Known,
+    contacts: Known | None = None,
+    held: Mapping[str, str] | None = None,
 ) -> list[ChangeSet]:
     """Return the change-sets of Invoices, Credit Notes or Payments (with their Allocations) for orders.
 
@@ -75,12 +84,15 @@ def plan_orders(
         wanted: the books of each day's orders.
         known: the mapping and mirror of the kind (for PAYMENT: of Payments and Allocations together).
         contacts: the mapping and mirror of Contacts; the orders of one that a person archived in Xero are blocked.
+        held: why nothing more is written of an order, by order id (`held.py`).
     """
     bearers, plans = contacts or Known(), []
     for day in sorted(wanted):
         lines: list[Change] = []
         for books in wanted[day]:
-            lines += _order_lines(kind, books, known, bearers)
+            found = _order_lines(kind, books, known, bearers)
+            reason = (held or {}).get(books.order_id)
+            lines += found if reason is None else [_held(line, reason) for line in found]
         plans.append(ChangeSet(kind=kind, day=day, changes=tuple(lines)))
     return plans
 
@@ -110,6 +122,13 @@ def _order_lines(kind: Kind, books: OrderBooks, known: Known, contacts: Known) -
         reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
         return [_not_posted(kind, books, Action.BLOCKED, reason)]
     return lines
+
+
+def _held(line: Change, reason: str) -> Change:
+    """Hold back what would be written; what is in Xero already, and what is a conflict of its own, stays as it is."""
+    if line.action not in CHANGING:
+        return line
+    return line.model_copy(update={"action": Action.CONFLICT, "reason": reason, "fields": ()})
 
 
 def _order_line(record: AnyRecord, known: Known, contacts: Known) -> Change:

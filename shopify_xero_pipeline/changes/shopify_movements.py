@@ -140,8 +140,8 @@ class _Reading:
     def _transaction(self, cash: "_Cash", cancelled: Decimal) -> Iterator[Movement]:
         gateway = cash.entry.gateway or ""
         side = Side.PAYMENTS if cash.came_in else Side.REFUNDS
-        for day, part in self._days(cash.entry, cash.total - cancelled):
-            yield self._movement(day, side, self._account(cash.entry), gateway, part)
+        for day, account, part in self._placed_on(cash.entry, cash.total - cancelled):
+            yield self._movement(day, side, account, gateway, part)
         if cash.rounding:
             yield from self._cash_rounding(cash.entry, cash.rounding if cash.came_in else -cash.rounding)
 
@@ -169,14 +169,17 @@ class _Reading:
         yield self._movement(day, self.chart.side(account), account, CASH_ROUNDED, amount)
         yield self._movement(day, Side.DOCUMENTS, CREDIT_NOTES if amount < 0 else INVOICES, CASH_ROUNDED, amount)
 
-    def _days(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, Decimal]]:
-        """Spread a transaction over the days its payments bear; what they do not cover stays on the last of them."""
-        placed = [(one.date, one.amount) for one in self._payments_of(entry)]
-        rest = amount - sum((part for _, part in placed), ZERO)
-        last = max((day for day, _ in placed), default=transaction_day(self.case, entry))
+    def _placed_on(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
+        """Spread a transaction over the days and accounts its payments bear; what they do not cover stays on the last.
+
+        That is the gateway's account, unless a person entered the payment on another one before it was known here.
+        """
+        placed = [(one.date, one.account_code, one.amount) for one in self._payments_of(entry)]
+        rest = amount - sum((part for *_, part in placed), ZERO)
+        last = max((day for day, *_ in placed), default=transaction_day(self.case, entry))
         yield from placed
         if rest:
-            yield last, rest
+            yield last, self._account(entry), rest
 
     def _payments_of(self, entry: Transaction) -> list[Payment]:
         return [one for one in self.books.payments if one.shopify_id.split("/", 1)[0] == entry.legacy_id]

@@ -20,12 +20,21 @@ TELEPHONE = r"\+\d[\d ()/-]{6,}\d"
 
 @dataclass(frozen=True)
 class Cause:
-    """A kind of refusal. `retryable`: it may go away by itself or with the next plan; `passing`: within seconds."""
+    """A kind of refusal.
+
+    Attributes:
+        pattern: what Xero's words hold.
+        retryable: it may go away by itself or with the next plan.
+        advice: what a person can do.
+        passing: it may go away within seconds.
+        copied: an earlier copy of the same record, ours or a person's, would explain it.
+    """
 
     pattern: str
     retryable: bool
     advice: str
     passing: bool = False
+    copied: bool = False
 
 
 CAUSES = (
@@ -38,14 +47,16 @@ CAUSES = (
         r"must be unique|already exists|another contact has this contact number",
         True,
         "Something in Xero already bears this key; it is looked for before anything is sent again.",
+        copied=True,
     ),
     Cause(r"lock date", False, "Move the lock date in Xero, or set locked_period: next_open_day in books.yaml."),
     Cause(r"archived", False, "Restore it in Xero, or name another one in books.yaml, then load the day again."),
     Cause(r"subscribed to currency", False, "Add the currency in Xero's settings, then load the day again."),
     Cause(
-        r"amount outstanding|authorised documents|paid off|not of valid status|allocated to it",
+        r"amount outstanding|authorised documents|paid off|not of valid status|allocated to it|not be modified",
         False,
         "Someone paid, credited or voided the document in Xero; compare it with the order and correct it there.",
+        copied=True,
     ),
     Cause(
         r"tax ?type|tax rate|tax amount",
@@ -90,6 +101,11 @@ def is_name_clash(message: str) -> bool:
 def is_key_clash(message: str) -> bool:
     """Tell whether a record was refused because something already bears its key: then it exists, seen or not."""
     return cause(message) is CAUSES[1]
+
+
+def may_be_copy(message: str) -> bool:
+    """Tell whether an earlier copy of the same record would explain a refusal: then it is looked for by itself."""
+    return cause(message).copied
 
 
 def explained(message: str) -> str:

@@ -7,7 +7,10 @@ evidence.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
@@ -25,11 +28,23 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, requests, settle, wire
 from shopify_xero_pipeline.xero.client import Answer, XeroClient
 from shopify_xero_pipeline.xero.delivery import QUIESCENCE
+from shopify_xero_pipeline.xero.errors import XeroRefusedError
 from shopify_xero_pipeline.xero.mirror import Mirror
-from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind
+from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind, Payment
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.requests import Write
 from shopify_xero_pipeline.xero.wire import EPOCH, Element
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What a look by id found of a refused record: the record itself, or what stands in its place, in words."""
+
+    hits: Sequence[Element] = ()
+    beside: str = ""
+
+
+NOTHING = Copies()
 
 
 class ReadBack:
@@ -113,6 +128,10 @@ class ReadBack:
         self, kind: Kind, writes: Sequence[Write], batches: Sequence[Batch], now: datetime, *, checking: bool
     ) -> list[Verdict]:
         hits = self._allocations(writes) if kind is Kind.ALLOCATION else self._mirrored(kind, writes, batches)
+        unseen = [write for write, several in zip(writes, hits, strict=True) if checking and not several]
+        copies = {write.operation.id: self._copies(write) for write in unseen}
+        pairs = zip(writes, hits, strict=True)
+        hits = [several or [*copies.get(write.operation.id, NOTHING).hits] for write, several in pairs]
         found_ids = [str(wire.id_of(kind, hit)) for several in hits for hit in several]
         owners, sent_at = self._store.owners(kind, found_ids), {one.id: one.xero_sent_at for one in batches}
         desk = settle.Desk(self._clock.now(), owners, xero_now=now)
@@ -121,7 +140,7 @@ class ReadBack:
             if kind is Kind.ALLOCATION
             else "what changed since, by natural key and mark"
         )
-        return [
+        verdicts = [
             settle.looked_up(
                 write,
                 several,
@@ -132,6 +151,7 @@ class ReadBack:
             )
             for write, several in zip(writes, hits, strict=True)
         ]
+        return [settle.beside(one, copies.get(one.operation_id, NOTHING).beside) for one in verdicts]
 
     def _mirrored(self, kind: Kind, writes: Sequence[Write], batches: Sequence[Batch]) -> list[list[Element]]:
         """Bring the mirror up to date, one call for all, and find the records in it.
@@ -142,6 +162,43 @@ class ReadBack:
         known = [one.xero_sent_at for one in batches if one.xero_sent_at is not None]
         self._mirror.sweep(kind, back_to=min(known, default=None), anew=len(known) < len(batches))
         return [[exact(row.payload) for row in rows] for rows in self.shown(kind, writes)]
+
+    def _copies(self, write: Write) -> Copies:
+        """Read by its id what would explain a refusal: lists may lag, this does not.
+
+        A Payment is looked for in its document, read whole; any other record under its own key.
+        """
+        if write.operation.state is not OperationState.CHECK or not failures.may_be_copy(write.operation.reason):
+            return NOTHING
+        if isinstance(write.record, Payment):
+            return self._paid(write.record)
+        kind = write.record.kind
+        found = self._read(kind, write.operation.natural_key)
+        return Copies([one for one in found if wire.natural_key(kind, one) == write.operation.natural_key])
+
+    def _paid(self, record: Payment) -> Copies:
+        """Return the Payments on a document that bear our reference, or else how the document stands in Xero."""
+        ids = KnownIds(self._store, [record])
+        if ids.missing(record):
+            return NOTHING
+        kind = Kind(record.document_kind)
+        (document, *_) = (*self._read(kind, ids.xero_id(kind, record.document_id)), {})
+        money = document.get("Payments") or []
+        ours = [str(one.get("PaymentID")) for one in money if one.get("Reference") == record.reference]
+        found = [payment for one in ours for payment in self._read(Kind.PAYMENT, one)]
+        live = [one for one in found if wire.status_of(Kind.PAYMENT, one) not in wire.GONE]
+        return Copies(live, "" if live or not document else _standing(kind, document, money))
+
+    def _read(self, kind: Kind, name: str) -> list[dict[str, Any]]:
+        """Read one record by its id or key, and keep what Xero shows; none if there is no such record."""
+        try:
+            answer = self._client.get(f"/{wire.COLLECTION[kind]}/{quote(name, safe='')}", {"unitdp": "4"})
+        except XeroRefusedError:
+            return []
+        found = [one for one in answer.get(wire.COLLECTION[kind]) or [] if wire.is_ours(kind, one)]
+        carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
+        self._store.update_mirror(kind, [wire.mirror_record(kind, one) for one in found], None, carried=carried)
+        return found
 
     def shown(self, kind: Kind, writes: Sequence[Write]) -> list[list[MirrorRecord]]:
         """Return, for each write, what Xero last showed under its natural key, and documents that bear its mark.
@@ -190,6 +247,14 @@ class ReadBack:
             values = {name: getattr(operation, name) for name in PlannedWrite.model_fields}
             values |= {"payload": requests.payload(renamed), "checksum": checksum(renamed.content())}
             self._store.journal.plan([PlannedWrite.model_validate(values)])
+
+
+def _standing(kind: Kind, document: Element, money: Sequence[Element]) -> str:
+    """Say how a document stands in Xero, so that both sides are seen; references may name people and are left out."""
+    left = document.get("AmountDue", document.get("RemainingCredit"))
+    said = f"In Xero {wire.natural_key(kind, document)} is {wire.status_of(kind, document)} with {left} left"
+    placed = [f"{one.get('Amount')} on {day:%Y-%m-%d}" for one in money if (day := wire.instant(one.get("Date")))]
+    return f"{said}; payments on it: {', '.join(placed) or 'none'}."
 
 
 def _stands_for(row: MirrorRecord, write: Write) -> bool:

@@ -85,6 +85,13 @@ class Desk:
         return verdict.model_copy(update={"mapped": mapped})
 
 
+def beside(verdict: Verdict, standing: str) -> Verdict:
+    """Return a refusal with how Xero shows what stands in the record's place, so that both sides are seen."""
+    if not standing or verdict.state is not OperationState.REJECTED:
+        return verdict
+    return verdict.model_copy(update={"reason": f"{verdict.reason} {standing}"})
+
+
 def to_look_at(write: Write, message: str, correlation_id: str | None) -> Verdict:
     """Leave it to a look at Xero what became of a record, with what Xero said."""
     said = failures.safe(message, write.record)

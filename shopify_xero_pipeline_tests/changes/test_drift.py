@@ -1,14 +1,17 @@
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.held import held_orders
 from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_orders
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import Contact, Kind, PostalAddress
+from shopify_xero_pipeline.xero.models import Contact, Kind, Payment, PostalAddress
 from shopify_xero_pipeline_tests.changes.rows import (
     DAY,
     allocation,
@@ -141,6 +144,78 @@ def test_credit_is_not_taken_back_beside_money_of_a_person() -> None:
         ("payment", "cheque|SH-1001", Action.CONFLICT),
         ("allocation", "SH-1001-R12|SH-1001|30", Action.CONFLICT),
         ("payment", "shopify:1/21|SH-1001", Action.CONFLICT),
+    ]
+
+
+def entered(amount: str, xero_id: str = "p-9", document: str = "SH-1001") -> MirrorRecord:
+    account, day = {"Code": "090"}, "2026-09-24T00:00:00"
+    money = {"Amount": Decimal(amount), "Account": account, "DateString": day, "Reference": "cheque"}
+    return shown(Kind.PAYMENT, xero_id, f"cheque|{document}", **money)
+
+
+def test_a_persons_money_of_the_same_amount_on_the_same_document_is_taken_for_ours_as_they_entered_it() -> None:
+    books = order(documents=(invoice(),), payments=(payment(),))
+
+    (line,) = plan_orders(Kind.PAYMENT, {DAY: [books]}, Known({}, [entered("100.00")]))[0].changes
+
+    assert (line.action, line.xero_id, line.natural_key) == (Action.ADOPT, "p-9", "shopify:1/21|SH-1001")
+    assert isinstance(line.record, Payment)
+    taken = (line.record.account_code, line.record.date, line.record.reference, line.record.amount)
+    assert taken == ("090", date(2026, 9, 24), "cheque", Decimal("100.00"))
+    assert line.reason == "a person entered it in Xero on 2026-09-24, account 090; it is taken for this one"
+
+
+def test_one_payment_of_a_person_is_taken_for_one_of_ours_and_what_is_left_is_not_placed_beside_another() -> None:
+    two = (payment("21", "50.00"), payment("22", "50.00"))
+    books = order(documents=(invoice(),), payments=two)
+    assert planned(books, mirror=(entered("50.00"),)) == [
+        ("payment", "shopify:1/21|SH-1001", Action.ADOPT),
+        ("payment", "shopify:1/22|SH-1001", Action.CREATE),
+    ]
+    assert planned(books, mirror=(entered("50.00"), entered("1.00", "p-8"))) == [
+        ("payment", "cheque|SH-1001", Action.CONFLICT),
+        ("payment", "shopify:1/21|SH-1001", Action.ADOPT),
+        ("payment", "shopify:1/22|SH-1001", Action.CONFLICT),
+    ]
+
+
+@pytest.mark.parametrize("theirs", [entered("99.99"), entered("100.00", document="SH-1002")])
+def test_money_of_another_amount_or_on_another_document_is_not_taken_for_ours(theirs: MirrorRecord) -> None:
+    books = order(documents=(invoice(),), payments=(payment(),))
+    assert Action.ADOPT not in [action for *_, action in planned(books, mirror=(theirs,))]
+
+
+VOIDED = shown(Kind.INVOICE, "x-1", "SH-1001", "VOIDED")
+
+
+def held(mirror: MirrorRecord, contacts: Mapping[str, str] | None = None) -> dict[str, str]:
+    books = order(documents=(invoice(), credit_note()))
+    return held_orders([books], {"1/11": mapped(invoice())}, {"x-1": mirror}, contacts or {})
+
+
+def test_of_an_order_whose_document_a_person_voided_or_changed_nothing_more_is_written() -> None:
+    assert held(VOIDED) == {
+        "1": "held back: of SH-1001, Xero shows it voided by a person; it is reported and not created again. Compare "
+        "both sides in Xero and correct them"
+    }
+    assert held(shown(Kind.INVOICE, key="SH-1001", Total=Decimal("90.00"))).keys() == {"1"}
+    assert held(shown(Kind.INVOICE, key="SH-1001", Contact={"ContactID": "c-2"}), {"7": "c-1"}).keys() == {"1"}
+
+
+def test_another_due_day_or_link_holds_nothing_back() -> None:
+    assert held(shown(Kind.INVOICE, key="SH-1001", DueDateString="2026-12-24T00:00:00")) == {}
+    assert held(shown(Kind.INVOICE, key="SH-1001")) == {}
+
+
+def test_what_is_held_back_is_what_would_be_written_and_nothing_else() -> None:
+    note = credit_note()
+    books = order(documents=(invoice(), note), payments=(payment(),))
+    known = Known({payment().shopify_id: mapped(payment())}, [shown_record(payment())])
+    kinds = (Kind.CREDIT_NOTE, Kind.PAYMENT)
+    found = [plan_orders(kind, {DAY: [books]}, known, held={"1": "held back"})[0].changes for kind in kinds]
+    assert [(line.action, line.reason) for lines in found for line in lines] == [
+        (Action.CONFLICT, "held back"),
+        (Action.UNCHANGED, ""),
     ]
 
 

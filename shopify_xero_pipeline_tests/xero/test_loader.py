@@ -940,3 +940,61 @@ def test_a_sent_row_is_durable_before_any_byte_of_a_write_leaves(world: World) -
     world.load(contact(), item())
 
     assert seen == ["sent", "sent"]
+
+
+# -- refused, although it is there -----------------------------------------------------------------------------------
+
+
+class Hiding(httpx.BaseTransport):
+    """Lists of a collection come empty, as lists may that lag behind; a record read by its id is shown."""
+
+    def __init__(self, inner: httpx.BaseTransport, collection: str) -> None:
+        self._inner, self._collection = inner, collection
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._inner.handle_request(request)
+        if request.method == "GET" and request.url.path.endswith(f"/{self._collection}"):
+            headers = {"Date": answer.headers["date"], "content-type": "application/json"}
+            return httpx.Response(200, headers=headers, json={self._collection: []}, request=request)
+        return answer
+
+
+def hiding(world: World, collection: str) -> httpx.BaseTransport:
+    """A new process from which the lists of a collection are hidden; return what shows them."""
+    sound = world.transport
+    world.transport = Hiding(sound, collection)
+    world.restart()
+    return sound
+
+
+@pytest.mark.parametrize("collection", ["Payments", "Invoices", "Contacts", "Items"])
+def test_what_xero_refuses_because_our_own_copy_is_there_is_found_by_its_id_and_adopted(
+    world: World, collection: str
+) -> None:
+    """A write was booked and its answer lost, and the lists do not show it ten minutes later: it is sent again."""
+    records = {"Contacts": contact(), "Items": item(), "Invoices": invoice(), "Payments": payment(invoice())}
+    for name, record in records.items():
+        if name == collection:
+            break
+        world.load(record)
+    world.fault(FaultKind.SERVER_ERROR_AFTER_COMMIT, path=f"/{collection}", method="PUT")
+    world.load(records[collection])
+    world.faults.clear()
+    world.wait(601)
+    hiding(world, collection)
+
+    assert counted(world.load(records[collection])) == {"adopted": 1}
+
+    assert len(world.live(records[collection].kind)) == 1
+    assert world.store.errors() == []
+
+
+def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: World) -> None:
+    world.load(contact(), invoice())
+    world.person.pay(world.live(Kind.INVOICE)[0], Decimal("100.00"), "601", DAY, "cheque of Aroha")
+
+    assert counted(world.load(payment(invoice()))) == {"failed": 1}
+
+    (error,) = world.store.errors()
+    shown = "In Xero SH-1001 is AUTHORISED with 15.00 left; payments on it: 100.00 on 2026-09-21."
+    assert error.reason.endswith(shown), "without the reference, which may name a person"

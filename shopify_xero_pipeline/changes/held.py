@@ -1,0 +1,48 @@
+"""Orders of which nothing more is written, because a person changed or voided a document of theirs in Xero.
+
+A Credit Note beside a voided Invoice, or money on one whose amounts a person changed, would make the books worse. Only
+finding these orders belongs here; `plan.py` holds their lines back until both sides agree again or a person decides.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.models import Action, Change
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+
+HARMLESS = frozenset({"due_date", "url"})
+"""Parts of a document that a person may change without any effect on what is still to be placed on it."""
+
+
+def held_orders(
+    orders: Iterable[OrderBooks],
+    mapped: Mapping[str, MappedRecord],
+    shown: Mapping[str, MirrorRecord],
+    contacts: Mapping[str, str],
+) -> dict[str, str]:
+    """Return why orders are held, by order id, in words for people.
+
+    Args:
+        orders: what ought to be in Xero of each.
+        mapped: the documents we posted, by Shopify id.
+        shown: what Xero shows of them, by Xero id.
+        contacts: Xero ids of Contacts by Shopify id, merges followed.
+    """
+    found: dict[str, str] = {}
+    for books in orders:
+        for document in books.documents:
+            row = mapped.get(document.shopify_id)
+            if row is None:
+                continue
+            line = verdict(document, row, shown.get(row.xero_id), bearer=contacts.get(document.contact_id))
+            if _holds(line):
+                reason = f"held back: of {document.number}, {line.reason}. Compare both sides in Xero and correct them"
+                found.setdefault(books.order_id, reason)
+    return found
+
+
+def _holds(line: Change) -> bool:
+    if line.action is not Action.CONFLICT:
+        return False
+    return not line.fields or bool({field.field for field in line.fields} - HARMLESS)
