@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.app import Service
@@ -111,6 +115,31 @@ def test_a_body_that_does_not_come_is_waited_for_only_so_long(served: tuple[Hous
     still_serves(served)
 
 
+@pytest.mark.parametrize(
+    ("beginning", "drip"),
+    [
+        (b"POST /webhooks/shopify HTTP/1.1\r\nx: ", b"y"),
+        (b"POST /webhooks/shopify HTTP/1.1\r\n", b"x: y\r\n"),
+        (head(GOOD, 100_000), b" "),
+        (head(GOOD, None, "transfer-encoding: chunked"), b"1\r\n \r\n"),
+        (b"GET /health HTTP/1.1\r\nhost: here\r\ncontent-length: 100000\r\n\r\n", b" "),
+        (b"GET /nothing HTTP/1.1\r\nhost: here\r\n\r\nGET /nothing HTTP/1.1\r\nx: ", b"y"),
+    ],
+)
+def test_a_request_that_drips_ends_the_connection(served: tuple[House, str], beginning: bytes, drip: bytes) -> None:
+    with closing(connect(served[1])) as connection:
+        connection.sendall(beginning)
+        for _ in range(1_000):
+            try:
+                connection.sendall(drip)
+            except OSError:
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("it dripped for ten seconds")
+    still_serves(served)
+
+
 def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_behind(served: tuple[House, str]) -> None:
     with closing(connect(served[1])) as connection:
         connection.sendall(head(GOOD, 100) + b'{"id"')
@@ -173,6 +202,50 @@ def test_what_is_not_http_is_refused(served: tuple[House, str], line: bytes) -> 
         connection.sendall(line)
         assert b" 200 " not in rest_of(connection)
     still_serves(served)
+
+
+def is_cut(connection: socket.socket, within: float = 30) -> bool:
+    """Wait until the other side has given a connection up, without reading from it."""
+    poll = select.poll()
+    poll.register(connection, select.POLLERR | select.POLLHUP | select.POLLRDHUP)
+    return bool(poll.poll(within * 1_000))
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/nothing"])
+def test_a_reader_that_asks_and_asks_and_never_reads_is_cut(tmp_path: Path, path: str) -> None:
+    limits = Limits(reading=0.1, headers=0.5, unread=0.3, storing=30, connections=1)
+    with listening(tmp_path, limits) as both:
+        with closing(connect(both[1])) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.settimeout(5)
+            push(connection, f"GET {path} HTTP/1.1\r\nhost: here\r\n\r\n".encode() * 1_000, 500)
+            assert is_cut(connection)
+        still_serves(both)
+
+
+def test_a_reader_that_never_reads_its_one_answer_is_cut(tmp_path: Path) -> None:
+    with listening(tmp_path) as both, closing(connect(both[1])) as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert is_cut(connection)
+
+
+def test_a_reader_that_pauses_and_goes_on_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused, resumed = threading.Event(), threading.Event()
+    for name, event in (("pause_writing", paused), ("resume_writing", resumed)):
+        told = getattr(H11Protocol, name)
+        monkeypatch.setattr(H11Protocol, name, lambda self, told=told, event=event: (told(self), event.set()))
+    asked = b"GET /nothing HTTP/1.1\r\nhost: here\r\n\r\n"
+    with listening(tmp_path, Limits(unread=15, storing=30)) as both, closing(connect(both[1])) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        connection.sendall(asked)
+        left = 40_000 * len(connection.recv(65_536))
+        threading.Thread(target=push, args=(connection, asked * 40_000, 1), daemon=True).start()
+        assert paused.wait(30)
+        while left > 0:
+            part = connection.recv(1_000_000)
+            assert part
+            left -= len(part)
+    assert resumed.is_set()
 
 
 def test_more_connections_than_there_may_be_are_closed_and_those_there_are_go_on(tmp_path: Path) -> None:
