@@ -1,7 +1,7 @@
 """The server: sockets, signals, and connections that do not get on.
 
-uvicorn waits for a request's headers and for a reader of its answers as long as it takes, and bounds neither headers nor
-the number of connections; this does. What a request means is not known here.
+uvicorn waits for a request's headers, and for a reader of its answers, as long as it takes. It bounds neither headers
+nor the number of connections. This does. What a request means is not known here.
 """
 
 import asyncio
