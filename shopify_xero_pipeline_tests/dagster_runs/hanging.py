@@ -11,19 +11,17 @@ from typing import Any
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline_tests.dagster_runs.location import defs
 
-HANG = "HANG"
-WAITS, COMPUTES = "waits", "computes"
 __all__ = ["defs"]
 
 read_customers = Bookkeeper.read_customers
 
 
 def hanging(self: Bookkeeper, days: Sequence[date]) -> Any:
-    file = Path(os.environ[HANG])
+    file = Path(os.environ["HANG"])
     if file.exists():
         way = file.read_text()
         file.unlink()
-        if way == WAITS:
+        if way == "waits":
             time.sleep(3_600)
         re.match("(a+)+$", "a" * 60 + "b")  # for years, and the interpreter is given to no other thread
     return read_customers(self, days)

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from shopify_xero_pipeline_tests.dagster_runs import hanging
-from shopify_xero_pipeline_tests.dagster_runs.house import House
+from shopify_xero_pipeline_tests.dagster_runs.house import MODULES, House
 from shopify_xero_pipeline_tests.dagster_runs.sandbox import OPENED
 
 pytestmark = [pytest.mark.campaign, pytest.mark.long]
@@ -18,7 +17,7 @@ LONGEST_RUN = 40
 class HangingHouse(House):
     """A house whose runs hang when told so, and take less time than the product's."""
 
-    code = hanging.__name__
+    code = f"{MODULES}.hanging"
 
     def furnish(self) -> None:
         super().furnish()
@@ -29,7 +28,7 @@ class HangingHouse(House):
 
     @property
     def environ(self) -> dict[str, str]:
-        return {**super().environ, hanging.HANG: str(self.folder / "hang")}
+        return {**super().environ, "HANG": str(self.folder / "hang")}
 
     def hang(self, way: str) -> None:
         """Let the next run hang."""
@@ -49,8 +48,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingHouse]:
 @pytest.mark.parametrize(
     ("way", "said"),
     [
-        (hanging.WAITS, "Execution was interrupted unexpectedly. No user initiated termination request was found"),
-        (hanging.COMPUTES, ""),
+        ("waits", "Execution was interrupted unexpectedly. No user initiated termination request was found"),
+        ("computes", ""),
     ],
 )
 def test_a_run_that_hangs_fails_and_the_waiting_one_comes_on(house: HangingHouse, way: str, said: str) -> None:
@@ -63,11 +62,14 @@ def test_a_run_that_hangs_fails_and_the_waiting_one_comes_on(house: HangingHouse
         assert dagster.ended(run) == "FAILURE"
         assert dagster.ended(waiting) == "SUCCESS"
         assert any(said in (record.message or "") for record in dagster.instance.all_logs(run))
+        house.until(lambda: bool(dagster.children(run)), "the daemon to retry the run")
+        (again,) = dagster.children(run)
+        assert dagster.ended(again) == "SUCCESS"
 
 
 def test_a_run_that_hangs_ends_without_a_daemon(house: HangingHouse) -> None:
     with house.dagster() as dagster:
-        house.hang(hanging.WAITS)
+        house.hang("waits")
         run = dagster.launch([OPENED])
         house.until(lambda: not (house.folder / "hang").exists(), "the run to hang")
         house.kill("daemon")

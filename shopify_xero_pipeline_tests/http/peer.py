@@ -17,8 +17,18 @@ GAP = 0.02
 
 
 def said(words: bytes) -> Answer:
-    """Answer with these bytes and end the connection."""
+    """Answer with these bytes."""
     return lambda connection: connection.sendall(words)
+
+
+def hanging_up(words: bytes) -> Answer:
+    """Answer with these bytes and end the connection."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(words)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return answer
 
 
 def ok(body: bytes, *headers: bytes) -> Answer:

@@ -35,7 +35,7 @@ from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, Peer, ok, peer
 from shopify_xero_pipeline_tests.root.carrying import FIRST
 from shopify_xero_pipeline_tests.stage import BOOKS, at
 
-SECONDS = 0.2
+SECONDS = 0.3
 NO_SIGN_IN = "sign-in service cannot be reached"
 TOKEN: dict[str, Answer] = {
     "/connect/token": ok(json.dumps({"access_token": "t", "expires_in": 1800}).encode(), b"connection: close")

@@ -30,6 +30,7 @@ from shopify_xero_pipeline_tests.http.peer import (
     Answer,
     Peer,
     dripping,
+    hanging_up,
     ok,
     peer,
     said,
@@ -54,8 +55,8 @@ def soon() -> Iterator[None]:
     assert time.monotonic() - began < SURELY
 
 
-def ask(address: str, **asked: Any) -> httpx.Response:
-    with client(NoWallClock(), SECONDS) as http:
+def ask(address: str, seconds: float = SECONDS, **asked: Any) -> httpx.Response:
+    with client(NoWallClock(), seconds) as http:
         return http.post(address, **asked)
 
 
@@ -132,7 +133,7 @@ def test_a_name_that_does_not_exist_is_no_connection(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(httpx.ConnectError, match=r"^api\.example\.com cannot be resolved"):
-        ask("http://api.example.com")
+        ask("http://api.example.com", 60.0)
 
 
 def addressed(*ports: int) -> Callable[..., list[tuple[Any, ...]]]:
@@ -144,10 +145,10 @@ def test_a_host_of_which_one_address_is_down_is_reached_by_the_next_one(monkeypa
         down = gone.getsockname()[1]
     with peer(ok(b"{}")) as other:
         monkeypatch.setattr(socket, "getaddrinfo", addressed(down, other.port))
-        assert ask("http://api.example.com").json() == {}
+        assert ask("http://api.example.com", 60.0).json() == {}
         monkeypatch.setattr(socket, "getaddrinfo", addressed(down, down))
         with pytest.raises(httpx.ConnectError):
-            ask("http://api.example.com")
+            ask("http://api.example.com", 60.0)
 
 
 def test_time_that_is_over_before_anything_began_is_no_connection() -> None:
@@ -165,8 +166,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def patient(other: Peer) -> httpx.Response:
-    with client(NoWallClock(), 60.0) as http:
-        return http.get(other.address)
+    return ask(other.address, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,9 @@ def test_a_connection_that_the_peer_ended_is_not_used_again() -> None:
 
 
 def test_a_peer_that_hangs_up_is_no_answer() -> None:
-    with peer(said(b""), reads=False) as other, pytest.raises(httpx.TransportError):
-        ask(other.address)
-    half = said(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")
-    with peer(half, reads=False) as other, pytest.raises(httpx.RemoteProtocolError):
-        ask(other.address)
+    for words in (b"", b"HTTP/1.1 200 OK\r\ncontent-le", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"):
+        with peer(hanging_up(words)) as other, pytest.raises(httpx.RemoteProtocolError):
+            patient(other)
 
 
 def test_a_large_body_leaves_whole_and_an_answer_of_several_pieces_arrives_whole() -> None:
@@ -227,7 +225,7 @@ def test_a_large_body_leaves_whole_and_an_answer_of_several_pieces_arrives_whole
 
 def test_only_gzip_is_asked_for_and_no_redirect_is_followed() -> None:
     with peer(said(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n")) as other:
-        assert ask(other.address).status_code == 302
+        assert patient(other).status_code == 302
     assert b"accept-encoding: gzip\r\n" in other.requests[0].lower()
 
 
@@ -284,14 +282,14 @@ def test_an_encrypted_exchange_works_and_is_bounded_as_any_other(certificate: Pa
         assert answer.extensions["http_version"] == b"HTTP/1.1"
     for slow in SLOW.values():
         with peer(encrypted(certificate, slow), reads=False) as other, soon(), pytest.raises(httpx.ReadTimeout):
-            ask(other.address.replace("http:", "https:"))
+            ask(other.address.replace("http:", "https:"), 1.0)
 
 
 @pytest.mark.usefixtures("trusted")
 def test_a_peer_that_shakes_hands_and_takes_no_body_ends_with_the_time_of_its_exchange(certificate: Path) -> None:
     waits = encrypted(certificate, lambda _: time.sleep(SURELY))
     with peer(waits, reads=False) as other, soon(), pytest.raises(httpx.WriteTimeout):
-        ask(other.address.replace("http:", "https:"), content=b"x" * 50_000_000)
+        ask(other.address.replace("http:", "https:"), 1.0, content=b"x" * 50_000_000)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_no_connection(certificate: Path) -> None:
@@ -299,7 +297,7 @@ def test_a_certificate_that_nobody_vouches_for_is_no_connection(certificate: Pat
         peer(encrypted(certificate, ok(b"{}")), reads=False) as other,
         pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
     ):
-        ask(other.address.replace("http:", "https:"))
+        ask(other.address.replace("http:", "https:"), 60.0)
 
 
 def test_the_trace_of_a_request_is_told_just_before_its_first_byte() -> None:
