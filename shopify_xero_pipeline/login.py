@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.http.transport import client as http_client
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.state.tokens import TokenSets
 from shopify_xero_pipeline.xero.auth import (
@@ -90,7 +91,7 @@ class Login:
         self._tokens = tokens
         self._clock = clock
         self._base_url = base_url
-        self._http = httpx.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = http_client(clock, TIMEOUT, transport=transport)
         self._identity = Identity(credentials, self._http, host_of(base_url, IDENTITY_HOST), clock)
         self._state = secrets.token_urlsafe(32)
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)

@@ -35,6 +35,7 @@ from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.quota import Forecast
 from shopify_xero_pipeline.settings import LOCAL
+from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ACTIVE = [
@@ -50,6 +51,7 @@ PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
 
 INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 INTERRUPTED = "interrupted; what was under way is settled by the next run of these days"
+TOO_LONG = "was ended. Take fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
 
 
 class RunRefused(BooksProblem):
@@ -175,7 +177,7 @@ class Runner:
                     break
                 self._refuse_if_busy()
             failures += self._run(job, first, last, {PATIENT: "yes"} if patient else {})
-            if any(INTERRUPTED in failure for failure in failures):
+            if any(INTERRUPTED in failure or TOO_LONG in failure for failure in failures):
                 break
             if on_chunk is not None:
                 on_chunk(first, last)
@@ -237,7 +239,8 @@ class Runner:
         tags = tags if one_day else {**range_tags(first, last), **tags}
         resolved = self.definitions.resolve_job_def(job)
         run_id = str(uuid.uuid4())
-        with alive(self._instance, run_id), events.about(sync_id=run_id):
+        longest = self._instance.run_monitoring_max_runtime_seconds
+        with alive(self._instance, run_id), events.about(sync_id=run_id), time_limit(longest) as limit:
             result = resolved.execute_in_process(
                 instance=self._instance,
                 run_id=run_id,
@@ -246,7 +249,9 @@ class Runner:
                 tags=tags,
                 partition_key=day,
             )
-        return [] if result.success else _messages(result)
+        if result.success:
+            return []
+        return [*_messages(result), *([_too_long(limit)] if limit.is_over else [])]
 
 
 def refuse_beside_runs(instance: dg.DagsterInstance) -> None:
@@ -276,6 +281,10 @@ def _uses_pool(run: dg.DagsterRun) -> bool:
     noted = run.run_op_concurrency
     pools = noted.all_pools if noted is not None else None
     return run.job_name == "sync" or POOL in (pools or ())
+
+
+def _too_long(limit: TimeLimit) -> str:
+    return f"The run came near its limit of {limit.seconds:g} seconds and {TOO_LONG}"
 
 
 def _messages(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -18,6 +18,7 @@ from shopify_xero_pipeline.alerts.causes import CallsLeft, Cause, Facts, FailedC
 from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
 from shopify_xero_pipeline.alerts.told import Told
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
 from shopify_xero_pipeline.defs.assets.load import BEFORE
 from shopify_xero_pipeline.defs.assets.reconciliation import CHECKS, KEY
@@ -41,7 +42,7 @@ LOOKED_BACK = timedelta(days=7)
 MOST_RUNS = 1_000
 WRITTEN = ("created", "updated", "adopted", "deleted")
 LONGEST_TELLING = 6.0
-"""Seconds after which no further message is begun: a tick ends within ten."""
+"""Seconds after which no further message is begun: a tick ends within ten, after a slow mail within sixteen."""
 
 UNREADABLE = (StoreDamagedError, StoreReplacedError, StoreTooNewError, StoreUnwritableError, StoreUrlError)
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -147,20 +148,22 @@ class Watch:
         return replace(cause, what=self._mask.text(cause.what), where=self._mask.text(cause.where))
 
 
-def channels(settings: Settings, transport: httpx.BaseTransport | None = None) -> list[Channel]:
+def channels(settings: Settings, clock: Clock, transport: httpx.BaseTransport | None = None) -> list[Channel]:
     """Return the channels that the settings name.
 
     Args:
         settings: `ALERT_…` and `DAGSTER_URL`.
+        clock: bounds what a message may take.
         transport: replaces the network, for tests.
     """
     sender, found = Sender(settings.shopify_shop or "shopify-xero", settings.dagster_url), list[Channel]()
     if settings.alert_slack_url:
-        found.append(Slack(settings.alert_slack_url, sender, transport))
+        found.append(Slack(settings.alert_slack_url, sender, clock, transport))
     if settings.alert_smtp_url:
         found.append(Mail(settings.alert_smtp_url, settings.alert_mail_to, sender, settings.alert_mail_from))
     if settings.alert_pagerduty_key:
-        found.append(PagerDuty(settings.alert_pagerduty_key, sender, settings.alert_pagerduty_region, transport))
+        region = settings.alert_pagerduty_region
+        found.append(PagerDuty(settings.alert_pagerduty_key, sender, clock, region, transport))
     return found
 
 

@@ -1,6 +1,7 @@
 """The rooms hold: what may import what, as docs/architecture.md says."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 PACKAGE = "shopify_xero_pipeline"
 ROOT = Path(__file__).parents[1] / PACKAGE
-EVERYONE = {"clock", "events"}
+EVERYONE = {"clock", "events", "http"}
 MAY_IMPORT = {
+    "http": set(),
     "shopify": set(),
     "books": {"shopify.models", "xero.models"},
     "changes": {"books", "state", "shopify.models", "xero.models"},
@@ -73,7 +75,20 @@ def test_the_product_speaks_through_no_logger_but_those_that_mask_what_they_are_
     assert speaking == ["events.py"]
 
 
-@pytest.mark.parametrize("room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service"])
+def test_http_is_sent_by_the_transport_that_bounds_it_and_by_no_other_way() -> None:
+    """No other client or transport of httpx's is made, and no other library that speaks HTTP is imported."""
+    made = re.compile(r"httpx\.(Async)?(Client|HTTPTransport)\(|httpx\.(get|post|put|request|stream)\(")
+    others = {"http", "urllib3", "requests", "aiohttp", "httpcore"}
+    sending = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if made.search(path.read_text())
+        or any(name.split(".")[0] in others or name == "urllib.request" for name in imports(path))
+    ]
+    assert sorted(sending) == ["http/sockets.py", "http/transport.py", "login.py"]  # login answers the browser
+
+
+@pytest.mark.parametrize("room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service", "http"])
 def test_the_product_never_imports_its_sandbox(room: str) -> None:
     for path in modules(room):
         assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name

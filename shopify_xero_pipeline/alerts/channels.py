@@ -19,10 +19,13 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from shopify_xero_pipeline import events
+from shopify_xero_pipeline.alerts import smtp
 from shopify_xero_pipeline.alerts.causes import Cause, Severity
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.http.transport import client as http_client
 
-TIMEOUT = 3.0
-"""Seconds for each step of sending; a tick of a sensor has ten in all."""
+SECONDS = 4.0
+"""For a whole message by HTTP, its answer included."""
 
 PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 LONGEST_DEDUP_KEY, LONGEST_SUMMARY = 255, 1024
@@ -81,8 +84,8 @@ class Slack:
 
     name = "slack"
 
-    def __init__(self, url: str, sender: Sender, transport: httpx.BaseTransport | None = None) -> None:
-        self._url, self._sender, self._transport = url, sender, transport
+    def __init__(self, url: str, sender: Sender, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
+        self._url, self._sender, self._clock, self._transport = url, sender, clock, transport
 
     def send(self, message: Message) -> None:
         """Send a message; a webhook that answers 200 and means an error has not taken it.
@@ -90,7 +93,7 @@ class Slack:
         Raises:
             NotDelivered: it was not taken, as far as is known.
         """
-        answer = _posted(self._url, {"text": self._text(message)}, self._transport)
+        answer = _posted(self._url, {"text": self._text(message)}, self._clock, self._transport)
         if not answer.is_success:
             raise NotDelivered(f"the webhook answered {answer.status_code}")
         if not _agrees(answer):
@@ -156,8 +159,8 @@ class Mail:
         scheme, host = self._parts.scheme, self._parts.hostname or ""
         port = self._parts.port or MAIL_PORTS[scheme]
         if scheme == "smtps":
-            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
-        return smtplib.SMTP(host, port, timeout=TIMEOUT)
+            return smtp.Encrypted(host, port, timeout=smtp.MAIL_SECONDS, context=ssl.create_default_context())
+        return smtp.Plain(host, port, timeout=smtp.MAIL_SECONDS)
 
     def _sign_in(self, server: smtplib.SMTP) -> None:
         server.ehlo_or_helo_if_needed()
@@ -186,9 +189,14 @@ class PagerDuty:
     name = "pagerduty"
 
     def __init__(
-        self, key: str, sender: Sender, region: str = "us", transport: httpx.BaseTransport | None = None
+        self,
+        key: str,
+        sender: Sender,
+        clock: Clock,
+        region: str = "us",
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._key, self._sender, self._transport = key, sender, transport
+        self._key, self._sender, self._clock, self._transport = key, sender, clock, transport
         self._url = f"{PAGERDUTY[region]}/v2/enqueue"
 
     def send(self, message: Message) -> None:
@@ -197,7 +205,7 @@ class PagerDuty:
         Raises:
             NotDelivered: it was not taken, as far as is known.
         """
-        answer = _posted(self._url, self._event(message), self._transport)
+        answer = _posted(self._url, self._event(message), self._clock, self._transport)
         if answer.status_code != 202 or _object(answer).get("status") != "success":
             raise NotDelivered(f"PagerDuty answered {answer.status_code}")
 
@@ -219,10 +227,10 @@ class PagerDuty:
         return {**event, "event_action": "trigger", "payload": payload, "links": links, "client": "shopify-xero"}
 
 
-def _posted(url: str, content: dict[str, Any], transport: httpx.BaseTransport | None) -> httpx.Response:
+def _posted(url: str, content: dict[str, Any], clock: Clock, transport: httpx.BaseTransport | None) -> httpx.Response:
     """Post JSON within a few seconds; raise `NotDelivered` if no answer comes."""
     try:
-        with httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=False, follow_redirects=False) as http:
+        with http_client(clock, SECONDS, transport=transport) as http:
             return http.post(url, json=content)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         failure = type(error).__name__

@@ -106,7 +106,7 @@ def alerts(testing: bool, json_file: Path | None) -> None:
     from shopify_xero_pipeline import runs, terminal, watch
 
     if testing:
-        channels = watch.channels(Settings.from_environment(os.environ))
+        channels = watch.channels(Settings.from_environment(os.environ), options.clock())
         if not channels:
             raise SettingsError("No channel is set: give ALERT_SLACK_URL, ALERT_SMTP_URL or ALERT_PAGERDUTY_KEY.")
         sent = watch.tested(channels, options.clock().now())

@@ -8,6 +8,7 @@ import dagster as dg
 from shopify_xero_pipeline import watch
 from shopify_xero_pipeline.alerts.channels import Channel
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.faults import StoreBusyError
 
@@ -17,7 +18,7 @@ SAYS = "Tells people, once per cause and once when it is over, by every channel 
 @dg.resource(description="The channels by which alerts are told, as the environment names them.")
 def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
     """Return the channels on the environment's settings."""
-    return watch.channels(Settings.from_environment(os.environ))
+    return watch.channels(Settings.from_environment(os.environ), SystemClock())
 
 
 def alerts_sensor(*, running: bool) -> dg.SensorDefinition:

@@ -19,11 +19,12 @@ from shopify_xero_pipeline.connections import PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.liveness import alive
 from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.watchdog import time_limit
 
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
 def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]:
-    """Open a bookkeeper on the environment's settings and close it when the run ends, which is alive until then."""
+    """Open a bookkeeper on the environment's settings and close it when the run ends, alive and in time until then."""
     bookkeeper = Bookkeeper(Settings.from_environment(os.environ), SystemClock())
     run, instance = context.run, context.instance
     try:
@@ -31,6 +32,7 @@ def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]
             if run is not None and instance is not None:
                 stack.enter_context(events.about(sync_id=run.run_id))
                 stack.enter_context(alive(instance, run.run_id))
+                stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
             yield bookkeeper
     finally:
         bookkeeper.close()

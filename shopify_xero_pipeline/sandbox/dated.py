@@ -3,6 +3,7 @@
 Clients compare what a server stamped with that server's time, so it must be the clock that stamps the records too.
 """
 
+from datetime import UTC
 from email.utils import format_datetime
 
 from shopify_xero_pipeline.clock import Clock
@@ -28,7 +29,7 @@ class Dated:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == b"date" for name, _ in headers):
-                    now = format_datetime(self._clock.now(), usegmt=True)
+                    now = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
                     message = {**message, "headers": [*headers, (b"date", now.encode())]}
             await send(message)
 

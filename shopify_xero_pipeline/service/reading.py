@@ -31,6 +31,7 @@ class Limits:
         reading: in which a body must have come whole.
         storing: in which a delivery must be on the disk, so that its sender has an answer within a second.
         headers: in which a request's headers must have come whole.
+        unread: in which a reader must take of what waits for it, so that less than 64 KB wait.
         header_bytes: the most that all headers of a request may take.
         connections: how many there may be at once.
     """
@@ -40,6 +41,7 @@ class Limits:
     reading: float = 3.0
     storing: float = 0.8
     headers: float = 5.0
+    unread: float = 5.0
     header_bytes: int = 16_384
     connections: int = 500
 

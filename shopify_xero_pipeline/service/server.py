@@ -1,7 +1,7 @@
 """The server: sockets, signals, and connections that do not get on.
 
-uvicorn waits for a request's headers as long as it takes and bounds neither them nor the number of connections; this
-does. What a request means is not known here.
+uvicorn waits for a request's headers, and for a reader of its answers, as long as it takes. It bounds neither headers
+nor the number of connections. This does. What a request means is not known here.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ class _Guarded(H11Protocol):
 
     limits = Limits()
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -43,9 +44,19 @@ class _Guarded(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def pause_writing(self) -> None:
+        """Give a reader until the deadline to take of what waits for it; until then nothing more is answered."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.unread, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting_for_reader()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._rest()
+        self._stop_waiting_for_reader()
 
     def _watch(self) -> None:
         """Give a request until the deadline for its headers, whether they have begun to come or not."""
@@ -58,6 +69,11 @@ class _Guarded(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 def serve(app: ASGIApp, host: str, port: int, limits: Limits, ready: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ import httpx
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock, ServerClock
+from shopify_xero_pipeline.http.transport import client as http_client
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.answers import API_VERSION, check_version, data_of, json_object, request_id_of
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenKeeper
@@ -29,9 +30,11 @@ from shopify_xero_pipeline.shopify.errors import (
 from shopify_xero_pipeline.shopify.retry import retrying
 from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
 
-_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=10.0)
+_SECONDS = 60.0
+"""A whole call may take so long."""
+
 _HURRIED = 4.0
-"""Seconds any part of a call may take while time is short."""
+"""Seconds a whole call may take while time is short."""
 
 GRAPHQL, ACCESS_TOKEN = f"/admin/api/{API_VERSION}/graphql.json", "/admin/oauth/access_token"
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
@@ -72,7 +75,7 @@ class ShopifyClient:
         self._clock = clock
         self._until: float | None = None
         self._retrying = retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
-        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+        self._http = http_client(clock, _SECONDS, transport=transport)
         self._tokens = TokenKeeper(credentials, self._request_token, clock)
         self._bucket = Bucket()
         self.calls = 0
@@ -186,7 +189,7 @@ class ShopifyClient:
         left = self.seconds_left()
         if left <= 0:
             raise ShopifyUnavailable(f"{self._shop} took too long to answer. It is asked again later.")
-        return _TIMEOUT if left == math.inf else httpx.Timeout(min(_HURRIED, left))
+        return self._http.timeout if left == math.inf else httpx.Timeout(min(_HURRIED, left))
 
 
 def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailed:

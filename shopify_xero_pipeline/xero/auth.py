@@ -119,7 +119,7 @@ class Identity:
                 answer = self._http.post(self._url, data=form, auth=account)
                 told["status"] = answer.status_code
                 return answer
-        except httpx.TransportError:
+        except httpx.RequestError:
             return None
 
 

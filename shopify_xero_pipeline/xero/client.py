@@ -1,7 +1,8 @@
 """A thin client of Xero's Accounting API: one call and its answer, with numbers exact both ways.
 
-Signing in, pacing, deadlines and the retries of reads are here. A write is one attempt: whether it is repeated, and
-with which key, is decided by the exactly-once protocol in `delivery.py`. What an element means is not known here.
+Signing in, pacing and the retries of reads are here; what one exchange may take is bounded in `http/`. A write is one
+attempt: whether it is repeated, and with which key, is decided by the exactly-once protocol in `delivery.py`. What an
+element means is not known here.
 """
 
 import random
@@ -15,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock, ServerClock
+from shopify_xero_pipeline.http.transport import client as http_client
 from shopify_xero_pipeline.state.calls import Calls
 from shopify_xero_pipeline.state.canonical import digest, exact
 from shopify_xero_pipeline.state.tokens import TokenSets
@@ -24,7 +26,8 @@ from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError,
 from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, calls_left, retry_after
 
 DEADLINE = timedelta(seconds=30)
-LONGEST_ANSWER = 64_000_000
+"""For a whole exchange, from the connection to the last byte of the answer."""
+
 READ_ATTEMPTS = 6
 PAGE_SIZE = 1_000
 
@@ -117,13 +120,8 @@ class XeroClient:
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._base = f"{host_of(base_url, API_HOST)}/api.xro/2.0"
-        self._http = httpx.Client(
-            transport=transport or httpx.HTTPTransport(retries=0),
-            timeout=httpx.Timeout(DEADLINE.total_seconds(), connect=10),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"Accept": "application/json", "User-Agent": "shopify-xero-pipeline"},
-        )
+        accepted = {"Accept": "application/json"}
+        self._http = http_client(clock, DEADLINE.total_seconds(), transport=transport, headers=accepted)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
         self._token = access_token(credentials, self._http, identity, clock, tokens)
         self._pacer = Pacer(calls or Calls(clock), clock, self._rng, _mark(credentials))
@@ -314,34 +312,20 @@ class XeroClient:
 
         request.guard()
         asked = self._clock.elapsed()
-        deadline = self._clock.now() + DEADLINE
         self.calls += 1
-        stream = self._http.stream(
-            request.method,
-            self._base + request.path,
-            headers=request.headers,
-            content=request.body,
-            params=request.params or None,
-            extensions={"trace": trace},
-        )
         route = _route(request.path)
-        call = events.api_call(self._clock, "xero", request.method, route, attempt=request.attempt)
-        with call as told, stream as response:
+        with events.api_call(self._clock, "xero", request.method, route, attempt=request.attempt) as told:
+            response = self._http.request(
+                request.method,
+                self._base + request.path,
+                headers=request.headers,
+                content=request.body,
+                params=request.params or None,
+                extensions={"trace": trace},
+            )
             told |= _told(response)
             self.time.read(response.headers.get("date"), asked)
-            return Answer(response.status_code, dict(response.headers), self._body(response, deadline))
-
-    def _body(self, response: httpx.Response, deadline: datetime) -> bytes:
-        """Read a whole body within the deadline and a size, so that a slow drip or a huge answer ends as no answer."""
-        if "," in response.headers.get("content-encoding", ""):  # unpacked twice, a few bytes may be gigabytes at once
-            raise httpx.DecodingError("the answer was compressed more than once")
-        parts, size = [], 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if self._clock.now() > deadline or size > LONGEST_ANSWER:
-                raise httpx.ReadTimeout("the answer was too slow or too long")
-        return b"".join(parts)
+            return Answer(response.status_code, dict(response.headers), response.content)
 
 
 def refuse(answer: Answer, call: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import smtplib
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,10 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from shopify_xero_pipeline.alerts import channels
+from shopify_xero_pipeline.alerts import channels, smtp
 from shopify_xero_pipeline.alerts.causes import Cause, Severity
 from shopify_xero_pipeline.alerts.channels import Mail, Message, NotDelivered, PagerDuty, Sender, Slack
+from shopify_xero_pipeline.clock import ManualClock, SystemClock
+from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, dripping, peer
 
+CLOCK = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENDER = Sender("goods.myshopify.com", "https://dagster.example.com")
 CAUSE = Cause("run:sync", Severity.ERROR, "A run <failed> & ended.", "2026-11-20", "Mend it.", "/runs/abc")
@@ -54,7 +58,7 @@ def refusal(send: Callable[[Message], None]) -> str:
 
 def test_slack_is_told_what_where_and_what_to_do() -> None:
     web = Web(httpx.Response(200, text="ok"))
-    Slack(URL, SENDER, web).send(ROSE)
+    Slack(URL, SENDER, CLOCK, web).send(ROSE)
     assert web.urls == [URL]
     assert web.sent == [
         {
@@ -66,7 +70,7 @@ def test_slack_is_told_what_where_and_what_to_do() -> None:
 
 def test_slack_is_told_that_it_is_over_without_what_to_do_and_without_a_ui_without_a_link() -> None:
     web = Web(httpx.Response(200, text="ok"))
-    Slack(URL, Sender("goods"), web).send(OVER)
+    Slack(URL, Sender("goods"), CLOCK, web).send(OVER)
     assert web.sent == [
         {"text": ":white_check_mark: *goods*: Over: A run &lt;failed&gt; &amp; ended.\nWhere: 2026-11-20"}
     ]
@@ -80,7 +84,7 @@ def test_slack_is_told_that_it_is_over_without_what_to_do_and_without_a_ui_witho
     ],
 )  # fmt: skip
 def test_a_webhook_that_takes_a_message_may_say_so_in_several_ways(answer: httpx.Response) -> None:
-    Slack(URL, SENDER, Web(answer)).send(ROSE)
+    Slack(URL, SENDER, CLOCK, Web(answer)).send(ROSE)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +105,12 @@ def test_a_webhook_that_takes_a_message_may_say_so_in_several_ways(answer: httpx
     ],
 )  # fmt: skip
 def test_a_webhook_that_does_not_take_a_message_is_believed(answer: httpx.Response | Exception, why: str) -> None:
-    assert refusal(Slack(URL, SENDER, Web(answer)).send) == why
+    assert refusal(Slack(URL, SENDER, CLOCK, Web(answer)).send) == why
 
 
 def test_pagerduty_is_told_to_trigger_and_to_resolve_by_the_same_key() -> None:
     web = Web(httpx.Response(202, json=TAKEN))
-    pagerduty = PagerDuty(KEY, SENDER, transport=web)
+    pagerduty = PagerDuty(KEY, SENDER, CLOCK, transport=web)
     pagerduty.send(ROSE)
     pagerduty.send(OVER)
     assert web.urls == ["https://events.pagerduty.com/v2/enqueue"] * 2
@@ -134,7 +138,7 @@ def test_pagerduty_is_told_to_trigger_and_to_resolve_by_the_same_key() -> None:
 
 def test_pagerduty_of_europe_has_an_address_of_its_own() -> None:
     web = Web(httpx.Response(202, json=TAKEN))
-    PagerDuty(KEY, SENDER, "eu", web).send(ROSE)
+    PagerDuty(KEY, SENDER, CLOCK, "eu", web).send(ROSE)
     assert web.urls == ["https://events.eu.pagerduty.com/v2/enqueue"]
 
 
@@ -152,7 +156,7 @@ def test_pagerduty_of_europe_has_an_address_of_its_own() -> None:
 def test_pagerduty_has_taken_an_event_only_if_it_answers_202_and_success(
     answer: httpx.Response | Exception, why: str
 ) -> None:
-    assert refusal(PagerDuty(KEY, SENDER, transport=Web(answer)).send) == why
+    assert refusal(PagerDuty(KEY, SENDER, CLOCK, transport=Web(answer)).send) == why
 
 
 class MailServer:
@@ -264,10 +268,41 @@ def test_a_mail_server_that_is_down_is_told() -> None:
 
 
 def test_a_mail_server_that_never_says_anything_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "TIMEOUT", 0.05)
+    monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.05)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         assert "SMTPServerDisconnected" in refusal(Mail(url, "ann@example.com", SENDER).send)
+
+
+BANNER, GREETING = b"220 ready\r\n", b"250-mail.example.com\r\n250 STARTTLS\r\n"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer"),
+    [
+        ("smtp", dripping(b"220 ", b"a")),
+        ("smtp", dripping(BANNER + b"250-", b"a")),
+        ("smtp", dripping(BANNER, b"250-more\r\n")),
+        ("smtp", dripping(BANNER + GREETING + b"220 go on\r\n\x16\x03\x03\x3f\xff", b"a")),
+        ("smtps", dripping(b"\x16\x03\x03\x3f\xff", b"a")),
+    ],
+)
+def test_a_mail_server_that_drips_is_cut_off(scheme: str, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.3)
+    with peer(answer, reads=False) as server:
+        why = refusal(Mail(f"{scheme}://127.0.0.1:{server.port}", "ann@example.com", SENDER).send)
+    assert why.startswith("the mail server did not take it (")
+    for thread in threading.enumerate():
+        if thread.name == "mail":
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_a_webhook_that_drips_is_cut_off(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "SECONDS", 0.3)
+    with peer(SLOW[slow]) as server:
+        assert refusal(Slack(server.address, SENDER, SystemClock()).send) == "no answer (ReadTimeout)"
 
 
 def test_no_password_is_sent_to_a_server_that_does_not_encrypt(server: MailServer) -> None:
@@ -310,9 +345,9 @@ def test_a_password_is_sent_after_the_line_is_encrypted() -> None:
 @pytest.mark.parametrize(
     ("url", "kind", "port"),
     [
-        ("smtp://mail.example.com", "SMTP", 587),
-        ("smtps://mail.example.com", "SMTP_SSL", 465),
-        ("smtps://mail.example.com:4650", "SMTP_SSL", 4650),
+        ("smtp://mail.example.com", "Plain", 587),
+        ("smtps://mail.example.com", "Encrypted", 465),
+        ("smtps://mail.example.com:4650", "Encrypted", 4650),
     ],
 )
 def test_the_address_says_how_to_connect(url: str, kind: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +360,7 @@ def test_the_address_says_how_to_connect(url: str, kind: str, port: int, monkeyp
 
         return connect
 
-    monkeypatch.setattr(smtplib, "SMTP", opened("SMTP"))
-    monkeypatch.setattr(smtplib, "SMTP_SSL", opened("SMTP_SSL"))
+    monkeypatch.setattr(smtp, "Plain", opened("Plain"))
+    monkeypatch.setattr(smtp, "Encrypted", opened("Encrypted"))
     Mail(url, "bob@example.com", SENDER).send(ROSE)
     assert asked == [(kind, "mail.example.com", port)]

@@ -12,6 +12,9 @@ from typing import Any
 
 import httpx
 
+from shopify_xero_pipeline.clock import SystemClock
+from shopify_xero_pipeline.http.transport import BoundedTransport
+
 MEGABYTE = 1_000_000
 Spoil = Callable[[Callable[[bytes], Any]], None]
 """Writes an answer of its own; an OSError says that the client has gone."""
@@ -77,11 +80,11 @@ def spoiling(inner: httpx.BaseTransport) -> Iterator[tuple[Spoiler, httpx.BaseTr
         server.server_close()
 
 
-class _ToPort(httpx.HTTPTransport):
-    """The network, but every host is a port of this machine."""
+class _ToPort(BoundedTransport):
+    """The product's network, but every host is a port of this machine."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(retries=0)
+        super().__init__(SystemClock())
         self._port = port
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

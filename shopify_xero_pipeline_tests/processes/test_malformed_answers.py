@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,13 @@ MOST_MEMORY = 200 * MEGABYTE
 class Restless(ManualClock):
     """A clock that moves by a second whenever it is looked at."""
 
-    def now(self) -> Any:
+    def now(self) -> datetime:
         self.sleep(1)
         return super().now()
+
+    def elapsed(self) -> float:
+        self.sleep(1)
+        return super().elapsed()
 
 
 class OverASocket(World):

@@ -20,6 +20,7 @@ from shopify_xero_pipeline.alerts.causes import CallsLeft
 from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.alerts import alerts_sensor
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -33,6 +34,7 @@ from shopify_xero_pipeline_tests.root.markers import PERSONAL, SECRET, MarkedSho
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
 NOW = at(FIRST + timedelta(days=1))
+CLOCK = ManualClock(NOW)
 PAGERDUTY = f"{SECRET}key"
 ALERTS = {
     "ALERT_SLACK_URL": f"https://hooks.example.com/{SECRET}path",
@@ -73,8 +75,8 @@ class House:
         self.stage, self.instance, self.web = stage, instance, Web()
         self.cursor: str | None = None
         self.channels: list[Channel] = [
-            Slack(ALERTS["ALERT_SLACK_URL"], Sender("goods", "https://dagster.example.com"), self.web),
-            PagerDuty(PAGERDUTY, Sender("goods"), transport=self.web),
+            Slack(ALERTS["ALERT_SLACK_URL"], Sender("goods", "https://dagster.example.com"), CLOCK, self.web),
+            PagerDuty(PAGERDUTY, Sender("goods"), CLOCK, transport=self.web),
         ]
 
     def minutes(self, number: int) -> str:
@@ -306,8 +308,8 @@ def test_the_sensor_stands_still_unless_automation_is_on() -> None:
 
 def test_the_settings_name_the_channels() -> None:
     settings = Settings.from_environment(ALERTS, dotenv=None)
-    assert [type(channel) for channel in watch.channels(settings)] == [Slack, Mail, PagerDuty]
-    assert watch.channels(Settings.from_environment({}, dotenv=None)) == []
+    assert [type(channel) for channel in watch.channels(settings, CLOCK)] == [Slack, Mail, PagerDuty]
+    assert watch.channels(Settings.from_environment({}, dotenv=None), CLOCK) == []
     assert SECRET not in repr(settings)
     assert {"ann@example.com", "mail.example.com"} & set(settings.secrets()) == set()
     assert {f"{SECRET}path", PAGERDUTY, f"{SECRET}pass"} <= set(settings.secrets())
@@ -360,7 +362,7 @@ def test_the_command_sends_one_test_to_each_channel_and_says_what_became_of_it(
     failure: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slack, mail = Fake("slack", failure), Fake("mail")
-    monkeypatch.setattr(watch, "channels", lambda _: [slack, mail])
+    monkeypatch.setattr(watch, "channels", lambda *_: [slack, mail])
     result = invoke("--test", "--json", "-")
     assert result.exit_code == code, result.output
     assert json.loads(result.stdout) == {
@@ -370,7 +372,7 @@ def test_the_command_sends_one_test_to_each_channel_and_says_what_became_of_it(
 
 
 def test_without_a_channel_there_is_nothing_to_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "channels", lambda _: [])
+    monkeypatch.setattr(watch, "channels", lambda *_: [])
     result = invoke("--test")
     assert result.exit_code == 2
     assert "ALERT_SLACK_URL" in result.stderr

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.app import Service
@@ -53,11 +55,11 @@ def head(delivery: Delivery, length: int | None = None, *more: str) -> bytes:
     return "\r\n".join([*lines, *more, "", ""]).encode()
 
 
-def rest_of(connection: socket.socket) -> bytes:
-    """Everything that comes until the other side has ended the connection."""
+def rest_of(connection: socket.socket, enough: int = sys.maxsize) -> bytes:
+    """Everything that comes until the other side has ended the connection, or until it is enough."""
     found = b""
     try:
-        while part := connection.recv(65_536):
+        while len(found) < enough and (part := connection.recv(65_536)):
             found += part
     except ConnectionResetError:
         pass
@@ -108,6 +110,31 @@ def test_a_body_that_does_not_come_is_waited_for_only_so_long(served: tuple[Hous
     with closing(connect(served[1])) as connection:
         connection.sendall(head(GOOD, 100) + b'{"id"')
         assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
+    still_serves(served)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drip"),
+    [
+        (b"POST /webhooks/shopify HTTP/1.1\r\nx: ", b"y"),
+        (b"POST /webhooks/shopify HTTP/1.1\r\n", b"x: y\r\n"),
+        (head(GOOD, 100_000), b" "),
+        (head(GOOD, None, "transfer-encoding: chunked"), b"1\r\n \r\n"),
+        (b"GET /health HTTP/1.1\r\nhost: here\r\ncontent-length: 100000\r\n\r\n", b" "),
+        (b"GET /nothing HTTP/1.1\r\nhost: here\r\n\r\nGET /nothing HTTP/1.1\r\nx: ", b"y"),
+    ],
+)
+def test_a_request_that_drips_ends_the_connection(served: tuple[House, str], beginning: bytes, drip: bytes) -> None:
+    with closing(connect(served[1])) as connection:
+        connection.sendall(beginning)
+        for _ in range(1_000):
+            try:
+                connection.sendall(drip)
+            except OSError:
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("it dripped for ten seconds")
     still_serves(served)
 
 
@@ -173,6 +200,56 @@ def test_what_is_not_http_is_refused(served: tuple[House, str], line: bytes) -> 
         connection.sendall(line)
         assert b" 200 " not in rest_of(connection)
     still_serves(served)
+
+
+LONG = b"x" * 8_000_000
+"""An answer that fills every buffer on its way."""
+
+ONCE = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
+
+
+async def at_length(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(LONG))]})
+    await send({"type": "http.response.body", "body": LONG})
+
+
+async def unmoved(scope: Scope, receive: Receive, send: Send) -> None:
+    """Nothing happens when the server begins and ends."""
+    if scope["type"] == "http":
+        await at_length(scope, receive, send)
+
+
+def answers(address: str) -> bool:
+    """Tell whether there is room for one more connection."""
+    with closing(connect(address)) as connection:
+        connection.sendall(ONCE)
+        return rest_of(connection, 1) != b""
+
+
+def is_cut(address: str) -> bool:
+    """Wait until the only connection there may be is another's."""
+    return any(answers(address) or time.sleep(0.1) for _ in range(100))
+
+
+@pytest.mark.parametrize("times", [1, 2, 100])
+def test_a_reader_that_asks_and_never_reads_is_cut(times: int) -> None:
+    with serving(unmoved, Limits(unread=0.2, connections=1)) as address, closing(connect(address)) as connection:
+        connection.sendall(ONCE * times)
+        time.sleep(0.1)
+        assert is_cut(address)
+        assert len(rest_of(connection)) < len(LONG)
+
+
+def test_a_reader_that_pauses_and_goes_on_is_served() -> None:
+    with serving(unmoved, Limits(unread=30, connections=1)) as address, closing(connect(address)) as connection:
+        connection.sendall(ONCE * 2)
+        time.sleep(0.5)
+        assert not answers(address)
+        found = 0
+        while found < 2 * len(LONG):
+            part = connection.recv(1_000_000)
+            assert part
+            found += len(part)
 
 
 def test_more_connections_than_there_may_be_are_closed_and_those_there_are_go_on(tmp_path: Path) -> None:

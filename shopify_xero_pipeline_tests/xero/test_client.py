@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.http import transport
+from shopify_xero_pipeline.http.exchange import AnswerTooLargeError
 from shopify_xero_pipeline.xero import client as client_module
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import Answer, XeroClient
@@ -426,9 +428,9 @@ def test_an_answer_that_drips_past_the_deadline_or_never_ends_counts_as_none(mon
         write(fake)
     assert fake.passed < timedelta(seconds=35)
 
-    monkeypatch.setattr(client_module, "LONGEST_ANSWER", 10)
+    monkeypatch.setattr(transport, "LONGEST_BODY", 10)
     fake._handler = lambda _: httpx.Response(200, content=b"x" * 11)
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(AnswerTooLargeError):
         write(fake)
 
 
