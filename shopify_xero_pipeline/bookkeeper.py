@@ -28,7 +28,7 @@ from shopify_xero_pipeline.changes.plan import (
     plan_records,
     writes,
 )
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Disagreement, Evidence, reconcile
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
@@ -45,6 +45,7 @@ DRIFT_FOUND_WITHIN = timedelta(days=1)
 NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 PENDING_MONEY = "pending money"
+DISAGREES, DISAGREEMENTS_KEPT = "disagreement", "disagreements kept"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -198,9 +199,26 @@ class Bookkeeper(Connections):
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
             days.append(reconcile(day, books, evidence, moved, chart))
-            self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
+        self._remember(days)
         self._note_pending(orders)
         return days
+
+    def _remember(self, days: Iterable[DayReconciliation]) -> None:
+        """Keep each day as it was compared, and in the same transaction whether it is among those that disagree."""
+        for day in days:
+            self.store.remember_together({f"reconciliation {day.day}": day.model_dump_json(), **_note_of(day)})
+
+    def disagreements(self) -> list[Disagreement]:
+        """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
+
+        The days of a store from before these notes were kept are read once.
+        """
+        if self.store.recall(DISAGREEMENTS_KEPT) is None:
+            notes = {name: text for day in self.reconciled(self.days()) for name, text in _note_of(day).items()}
+            self.store.remember_together({**notes, DISAGREEMENTS_KEPT: "yes"})
+        start, today = self.policy.start_date, self.today()
+        found = map(Disagreement.model_validate_json, self.store.recall_under(DISAGREES).values())
+        return [one for one in found if start <= one.day <= today]
 
     def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
@@ -320,3 +338,9 @@ class Bookkeeper(Connections):
                 f"{self._settings.books_file} does not fit {organisation.name} in Xero: " + " ".join(problems)
             )
         Mirror(self.xero_client, self.store, self._clock).refresh(kinds, max_age)
+
+
+def _note_of(day: DayReconciliation) -> dict[str, str | None]:
+    """Return the note that a day disagrees, by its name; None where there is none, so that an earlier one goes."""
+    wrong = day.disagreement
+    return {f"{DISAGREES} {day.day}": None if wrong is None else wrong.model_dump_json()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -21,6 +21,7 @@ from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
+from shopify_xero_pipeline.escaping import one_line
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
@@ -39,6 +40,11 @@ TO_DO = {
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
 }
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+
+
+def escape(text: str) -> str:
+    """Return a text that people gave for the console: no markup of `rich`, and nothing that steers a terminal."""
+    return without_markup("\n".join(one_line(line) for line in text.split("\n")))
 
 
 def leave_stdout_to_json(path: Path | None) -> None:
