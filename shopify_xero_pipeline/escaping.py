@@ -13,7 +13,7 @@ JOINER = "\N{WORD JOINER}"
 
 _UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_ADDRESS = re.compile(r"(?i)/(?=/)|\S(?=@)|\bwww(?=\.)|\b(?:mailto|xmpp|tel):")
+_ADDRESS = re.compile(rf"(?i)/(?=/)|[^\s{JOINER}](?=@)|www(?=\.)|\b(?:mailto|xmpp|tel):(?!{JOINER})")
 _MARKS = re.compile(r"[\\`*\[\]<|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _AT_START = re.compile(r"(?=[#>+=-])|(?<=^)(\d{1,9})(?=[.)])")
 

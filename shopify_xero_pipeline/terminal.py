@@ -31,7 +31,7 @@ from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.trace import Trace
 from shopify_xero_pipeline.xero.models import Kind
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 WIDE = 100
 ANSWERED_WITHIN = timedelta(days=30)
 """Shopify gives so long for a privacy request (Shopify fact sheet 7)."""

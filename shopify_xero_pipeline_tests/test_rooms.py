@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = "shopify_xero_pipeline"
 ROOT = Path(__file__).parents[1] / PACKAGE
-EVERYONE = {"clock", "events"}
+EVERYONE = {"clock", "escaping", "events"}
 MAY_IMPORT = {
     "shopify": set(),
     "books": {"shopify.models", "xero.models"},
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "state": set(),
     "xero": {"state", "changes.models"},
     "service": {"state", "settings", "connections"},
+    "webserver": {"settings"},
     "alerts": set(),
     "sandbox": {"shopify.models", "xero.models"},
 }
@@ -73,7 +74,9 @@ def test_the_product_speaks_through_no_logger_but_those_that_mask_what_they_are_
     assert speaking == ["events.py"]
 
 
-@pytest.mark.parametrize("room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service"])
+@pytest.mark.parametrize(
+    "room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service", "webserver"]
+)
 def test_the_product_never_imports_its_sandbox(room: str) -> None:
     for path in modules(room):
         assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name
@@ -82,6 +85,11 @@ def test_the_product_never_imports_its_sandbox(room: str) -> None:
 def test_only_the_heartbeat_of_the_service_knows_dagster() -> None:
     knowing = [path.name for path in modules("service") if any(n.split(".")[0] == "dagster" for n in imports(path))]
     assert knowing == ["heartbeat.py"]
+
+
+def test_the_guard_of_the_ui_knows_nothing_of_dagster() -> None:
+    (guard,) = (path for path in modules("webserver") if path.name == "guard.py")
+    assert {name.split(".")[0] for name in imports(guard)} == {"collections", "starlette", "urllib"}
 
 
 def test_only_one_private_import_of_dagster_exists() -> None:

@@ -55,6 +55,16 @@ def up(port: int, sandbox_port: int) -> None:
     sys.exit(run(port, sandbox_port))
 
 
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@options.told
+def webserver(arguments: tuple[str, ...]) -> None:
+    """Run the Dagster UI alone, guarded; options are those of `dagster-webserver`."""
+    from shopify_xero_pipeline.webserver.command import run
+
+    run(arguments, Settings.from_environment(os.environ))
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: SERVE_PORT, 8770; 0 takes a free one.")

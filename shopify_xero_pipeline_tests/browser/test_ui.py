@@ -15,12 +15,13 @@ pytestmark = [
 ]
 
 
-def test_the_lineage_is_shown_whole_and_the_automation_is_switched_on_and_ticks(tmp_path: Path) -> None:
+def test_the_lineage_is_whole_the_automation_ticks_and_a_foreign_page_changes_nothing(tmp_path: Path) -> None:
     album = tmp_path / "album"
-    with story.opened(tmp_path, album) as (_, look):
+    with story.opened(tmp_path, album) as (house, look):
         story.sees_the_lineage(look)
         story.sees_the_sensors(look)
-    assert [picture.name for picture in album.iterdir()] == ["lineage.png"]
+        story.withstands_a_foreign_page(look, house)
+    assert [*album.iterdir()] == []
 
 
 @pytest.mark.long
