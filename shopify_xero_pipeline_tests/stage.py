@@ -45,7 +45,10 @@ class Stage:
         self.folder = folder
         self.clock = ManualClock(now)
         self.sandbox: Sandbox = build_sandbox(
-            clock=self.clock, source=source, xero_books=xero_books, xero_options=xero_options
+            clock=self.clock,
+            source=source,
+            xero_books=xero_books,
+            xero_options=xero_options or XeroOptions(refuse_unknown_parameters=True),
         )
         self.person = Person(self.sandbox.books, self.clock)
         self.environ = {
