@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -195,7 +196,9 @@ def serve(sandbox: Sandbox, port: int, *, ready: Callable[[str], None] | None = 
     with _bound(port) as taken:
         if ready is not None:
             ready(_address(taken))
-        _Server(sandbox).run(sockets=[taken])
+        server = _Server(sandbox)
+        signal.signal(signal.SIGHUP, server.handle_exit)  # sent when the terminal is closed; uvicorn knows two others
+        server.run(sockets=[taken])
 
 
 @contextlib.contextmanager
@@ -229,7 +232,11 @@ class _Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             saving.cancel()
-            self._sandbox.save()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Save once the last request is answered: after this uvicorn sends itself the signal again that ends it."""
+        await super().shutdown(sockets)
+        self._sandbox.save()
 
     async def _keep_saving(self) -> None:
         while True:
