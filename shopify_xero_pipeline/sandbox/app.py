@@ -197,7 +197,9 @@ def serve(sandbox: Sandbox, port: int, *, ready: Callable[[str], None] | None = 
         if ready is not None:
             ready(_address(taken))
         server = _Server(sandbox)
-        signal.signal(signal.SIGHUP, server.handle_exit)  # sent when the terminal is closed; uvicorn knows two others
+        signal.signal(signal.SIGHUP, server.handle_exit)  # sent when the terminal is closed; uvicorn knows two others,
+        for number in (signal.SIGTERM, signal.SIGINT):  # which it raises again when it has ended; the process ends well
+            signal.signal(number, lambda *_: None)
         server.run(sockets=[taken])
 
 
@@ -234,7 +236,7 @@ class _Server(uvicorn.Server):
             saving.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Save once the last request is answered: after this uvicorn sends itself the signal again that ends it."""
+        """Save once the last request is answered, and before uvicorn raises the signal again that ended it."""
         await super().shutdown(sockets)
         self._sandbox.save()
 

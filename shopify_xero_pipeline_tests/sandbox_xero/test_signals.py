@@ -29,7 +29,7 @@ def running(state: Path, ended_by: signal.Signals) -> Iterator[httpx.Client]:
             client.headers = {"Authorization": f"Bearer {answer['access_token']}", "Accept": "application/json"}
             yield client
             process.send_signal(ended_by)
-        process.wait(30)
+        assert process.wait(30) == 0
 
 
 def _hear_interrupts() -> None:
