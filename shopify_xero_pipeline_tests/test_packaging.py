@@ -104,6 +104,16 @@ def test_the_command_is_installed_under_the_name_the_readme_uses() -> None:
     assert pyproject()["project"]["scripts"] == {"shopify-xero": "shopify_xero_pipeline.cli:main"}
 
 
+def test_the_ui_stands_behind_the_guard_wherever_it_is_started() -> None:
+    """`make up` has a test of its own; Dagster's unguarded webserver is named nowhere as a command."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert services["webserver"]["command"][:2] == ["shopify-xero", "webserver"]
+    assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert "# Webserver: shopify-xero webserver -h 0.0.0.0" in (ROOT / "Dockerfile").read_text()
+    for path in ("compose.yaml", "Dockerfile", "shopify_xero_pipeline/up.py", "shopify_xero_pipeline/demo.py"):
+        assert "dagster-webserver" not in (ROOT / path).read_text()
+
+
 def test_dagster_is_pinned_to_one_version() -> None:
     project = pyproject()
     dependencies = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]

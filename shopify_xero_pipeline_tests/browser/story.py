@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 from playwright.sync_api import expect
 
+from shopify_xero_pipeline.defs.show import table
+from shopify_xero_pipeline.escaping import markdown, one_line, unlinked
 from shopify_xero_pipeline_tests.browser.house import OpenHouse
 from shopify_xero_pipeline_tests.browser.window import LOCATION, Window, window
+from shopify_xero_pipeline_tests.root.nasty import TEXTS
 
 NOW = datetime(2026, 10, 13, 20, 15, tzinfo=UTC)  # 14 October, 09:15 in the shop: the next hour is far enough away
 DAY, BEFORE, AFTER = "2026-10-13", "[2026-09-21...2026-10-12]", "2026-10-14"
@@ -188,7 +192,7 @@ def sees_a_schedule(look: Window, house: OpenHouse) -> None:
     look.sees("Running", "1 run requested")
     look.resize(620)
     look.open("/automation")
-    expect(look.page.get_by_role("button", name="run_success").nth(1)).to_be_visible()
+    expect(look.page.get_by_role("button", name="run_success").first).to_be_visible()
     look.picture("automation")
     look.resize()
 
@@ -202,6 +206,37 @@ def withstands_a_foreign_page(look: Window, house: OpenHouse) -> None:
     # the form, the script that asks for no permission, the image; the other script asks for one and gets none
     assert sorted(answers) == [403, 403, 405]
     assert "evil" not in house.ask("{instance{concurrencyLimits{concurrencyKey}}}")
+
+
+def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
+    """What people wrote is shown as they wrote it, by the UI's own Markdown and in its tables, and links nowhere."""
+    lines = "\n".join(f"- {markdown(text)}" for text in TEXTS)
+    rows = "\n".join(f"| [{markdown(text)}](https://own.example) | x |" for text in TEXTS)
+    key = dg.AssetKey(["xero", "items"])
+    shown = {
+        "cells": table({"text": text} for text in TEXTS),
+        "md": dg.MetadataValue.md(f"| a | b |\n|---|---|\n{rows}"),
+    }
+    with house.dagster() as dagster:
+        dagster.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=key, check_name="all_days_loaded", passed=False, description=lines, metadata=shown
+            )
+        )
+    look.open("/assets/xero/items?view=checks")
+    look.text("Show more").click()
+    items = [one_line(item) for item in look.page.locator("li").all_text_contents()]
+    assert items[-len(TEXTS) :] == [unlinked(text) for text in TEXTS]
+    cells = {one_line(cell) for cell in look.page.locator("td").all_text_contents()}
+    assert {one_line(text) for text in TEXTS} <= cells
+    look.text("[Show Markdown]").click()
+    dialogue = look.page.get_by_role("dialog")
+    expect(dialogue.locator("tbody tr")).to_have_count(len(TEXTS))
+    expect(dialogue.locator("td")).to_have_count(2 * len(TEXTS))
+    expect(dialogue.locator("a")).to_have_text([unlinked(text) for text in TEXTS])
+    foreign = [link for link in look.links() if "evil" in link]
+    assert foreign == []
+    expect(look.page.locator("b#evil, img[src='x'], del, li h1, li code")).to_have_count(0)
 
 
 def tell(house: OpenHouse, look: Window) -> None:

@@ -128,6 +128,11 @@ class Window:
             expect(self.page.locator("td", has_text=text).last).to_be_visible()
         expect(self.page.get_by_role("dialog")).to_have_count(0)
 
+    def links(self) -> list[str]:
+        """Return where the links of the page lead."""
+        found: list[str] = self.page.locator("a").evaluate_all("links => links.map(link => link.href)")
+        return found
+
     def resize(self, height: int = HEIGHT) -> None:
         """Make the window as high as this, and as wide as ever."""
         self.page.set_viewport_size({"width": WIDTH, "height": height})
