@@ -23,6 +23,7 @@ from shopify_xero_pipeline_tests.root.nasty import TEXTS
 
 NOW = datetime(2026, 10, 13, 20, 15, tzinfo=UTC)  # 14 October, 09:15 in the shop: the next hour is far enough away
 DAY, BEFORE, AFTER = "2026-10-13", "[2026-09-21...2026-10-12]", "2026-10-14"
+PICTURED = "2026-10-12"  # its statement is short enough to be seen with its chart
 GROUPS = ("shopify", "changes", "xero", "books", "state")
 LINEAGE = "/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in GROUPS)
 LIMIT = "You have reached the limit of invoices you can approve"
@@ -145,6 +146,8 @@ def sees_the_books(look: Window) -> None:
     """Shopify, mapping and Xero agree on the day, and the fortnight is drawn beside it."""
     look.open_day("books/reconciliation", DAY)
     expect(look.page.get_by_role("row", name="NZD sales 2,179.00 2,179.00 2,179.00", exact=True)).to_be_visible()
+    look.open_day("books/reconciliation", PICTURED)
+    expect(look.page.get_by_role("row", name="NZD sales 1,020.46 1,020.46 1,020.46", exact=True)).to_be_visible()
     expect(look.page.get_by_role("row", name="documents by day in NZD").get_by_role("img")).to_be_visible()
     look.text("Hide navigation").click()
     look.resize(1150)
@@ -190,7 +193,7 @@ def sees_a_schedule(look: Window, house: OpenHouse) -> None:
     look.agree()
     look.open(f"{LOCATION}/schedules/hourly")
     look.sees("Running", "1 run requested")
-    look.resize(620)
+    look.resize(670)
     look.open("/automation")
     expect(look.page.get_by_role("button", name="run_success").first).to_be_visible()
     look.picture("automation")

@@ -57,6 +57,13 @@ def cells(table: Any) -> list[dict[str, Any]]:
     return [dict(record.data) for record in table.records]
 
 
+def listed(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
+    """Return what the page of `books/open_failures` lists."""
+    record = instance.fetch_materializations(open_failures.ALL, limit=1).records[0]
+    assert record.asset_materialization is not None
+    return cells(record.asset_materialization.metadata["open"])
+
+
 def night(stage: Stage, instance: dg.DagsterInstance) -> None:
     definitions = stage.runner(instance).definitions
     assert definitions.resolve_job_def("open_failures").execute_in_process(instance=instance).success
@@ -112,9 +119,11 @@ def test_what_a_person_settles_without_a_run_is_green_after_the_night(
     stage.person.archive_account("601")
     runner.sync([FIRST])
     assert "xero/payments all_days_loaded" in red(instance)
+    assert "xero/payments" in [row["asset"] for row in listed(instance)]
     stage.bookkeeper.store.failed.dismiss(stage.bookkeeper.store.errors(), "entered by hand")
     night(stage, instance)
     assert "xero/payments all_days_loaded" not in red(instance)
+    assert [row["asset"] for row in listed(instance)] == ["books/reconciliation"]
 
 
 @pytest.mark.campaign
