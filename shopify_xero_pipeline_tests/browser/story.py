@@ -23,7 +23,7 @@ from shopify_xero_pipeline_tests.root.nasty import TEXTS
 
 NOW = datetime(2026, 10, 13, 20, 15, tzinfo=UTC)  # 14 October, 09:15 in the shop: the next hour is far enough away
 DAY, BEFORE, AFTER = "2026-10-13", "[2026-09-21...2026-10-12]", "2026-10-14"
-PICTURED = "2026-10-12"  # its statement is short enough to be seen with its chart
+PICTURED = "2026-10-12"  # a day with refunds, tips and three gateways
 GROUPS = ("shopify", "changes", "xero", "books", "state")
 LINEAGE = "/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in GROUPS)
 LIMIT = "You have reached the limit of invoices you can approve"
