@@ -318,6 +318,14 @@ def test_what_is_no_instant_is_refused_with_examples(given: str) -> None:
     assert "is no date or time of ISO 8601, such as 2026-11-01" in result.stderr
 
 
+def test_the_webserver_takes_the_options_of_dagsters(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr("shopify_xero_pipeline.webserver.command.run", lambda words, _: ran.append(words))
+    words = ("-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml", "--log-format", "json")
+    assert invoke("webserver", *words).exit_code == 0
+    assert ran == [words]
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 def test_the_demo_exits_with_what_it_found(agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[object] = []

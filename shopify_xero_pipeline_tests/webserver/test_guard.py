@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from dagster_webserver.webserver import DagsterWebserver
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -14,6 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.webserver.command import put_guard
 from shopify_xero_pipeline.webserver.guard import Guard
 
 HERE = "http://127.0.0.1:3000"
@@ -186,6 +189,16 @@ def test_two_hosts_or_two_origins_are_refused() -> None:
 
 def test_no_page_of_another_site_shows_the_ui_in_a_frame() -> None:
     assert ask("GET", f"{HERE}/").headers["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_every_webserver_of_dagster_is_guarded_with_the_hosts_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DagsterWebserver, "build_middleware", DagsterWebserver.build_middleware)
+    environ = {"DAGSTER_URL": "https://books.example", "DAGSTER_HOSTS": "webserver:3000"}
+    put_guard(Settings.from_environment(environ, dotenv=None))
+    first, *others = DagsterWebserver.build_middleware(object.__new__(DagsterWebserver))
+    assert first.cls is Guard
+    assert first.kwargs == {"hosts": ("webserver:3000",), "origin": "https://books.example"}
+    assert len(others) == 1
 
 
 hosts = st.from_regex(r"[a-z0-9.\[\]:@/%-]{0,30}", fullmatch=True)
