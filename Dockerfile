@@ -20,6 +20,7 @@ RUN mkdir -p /app/.local/dagster && cp dagster.yaml /app/.local/dagster/ && chow
 USER books
 VOLUME /app/.local
 EXPOSE 4266 3000
-# Webserver: dagster-webserver -h 0.0.0.0 -p 3000 -w workspace.yaml --log-format json (never publish it without a proxy that signs people in)
+# Webserver: shopify-xero webserver -h 0.0.0.0 -p 3000 -w workspace.yaml --log-format json (never publish it without a proxy that signs
+#            people in; DAGSTER_URL or DAGSTER_HOSTS names the hosts under which people and health checks ask it)
 # Daemon:    sh -c "dagster instance concurrency set xero 1 && exec dagster-daemon run -w workspace.yaml --log-format json"
 CMD ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", "4266", "-m", "shopify_xero_pipeline.definitions", "--log-format", "json"]

@@ -31,7 +31,7 @@ from shopify_xero_pipeline.changes.plan import (
     plan_records,
     writes,
 )
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Disagreement, Evidence, reconcile
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
@@ -55,6 +55,7 @@ NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 PENDING_MONEY = "pending money"
 READ_UP_TO, COMPARED_UP_TO = "orders read up to", "orders compared up to"
+DISAGREES, DISAGREEMENTS_KEPT = "disagreement", "disagreements kept"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -239,11 +240,30 @@ class Bookkeeper(Connections):
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
             days.append(reconcile(day, books, evidence, moved, chart))
-            self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
-            if (read := self.store.recall(f"{READ_UP_TO} {day}")) is not None and read[0]:
-                self.store.remember(f"{COMPARED_UP_TO} {day}", read[0])
+        self._remember(days)
         self._note_pending(orders)
         return days
+
+    def _remember(self, days: Iterable[DayReconciliation]) -> None:
+        """Keep each day as it was compared, in one transaction with whether it disagrees and how far it was read."""
+        for day in days:
+            read = self.store.recall(f"{READ_UP_TO} {day.day}")
+            compared = {f"{COMPARED_UP_TO} {day.day}": read[0]} if read is not None and read[0] else {}
+            self.store.remember_together(
+                {f"reconciliation {day.day}": day.model_dump_json(), **_note_of(day), **compared}
+            )
+
+    def disagreements(self) -> list[Disagreement]:
+        """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
+
+        The days of a store from before these notes were kept are read once.
+        """
+        if self.store.recall(DISAGREEMENTS_KEPT) is None:
+            notes = {name: text for day in self.reconciled(self.days()) for name, text in _note_of(day).items()}
+            self.store.remember_together({**notes, DISAGREEMENTS_KEPT: "yes"})
+        start, today = self.policy.start_date, self.today()
+        found = map(Disagreement.model_validate_json, self.store.recall_under(DISAGREES).values())
+        return [one for one in found if start <= one.day <= today]
 
     def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
@@ -382,3 +402,9 @@ class Bookkeeper(Connections):
         seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
         Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], max_age)
         self._looked_at |= {kind: now for kind in kinds if kind not in seen}
+
+
+def _note_of(day: DayReconciliation) -> dict[str, str | None]:
+    """Return the note that a day disagrees, by its name; None where there is none, so that an earlier one goes."""
+    wrong = day.disagreement
+    return {f"{DISAGREES} {day.day}": None if wrong is None else wrong.model_dump_json()}

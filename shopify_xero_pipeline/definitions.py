@@ -19,10 +19,12 @@ from shopify_xero_pipeline.defs.assets.extract import extract_assets
 from shopify_xero_pipeline.defs.assets.load import load_assets
 from shopify_xero_pipeline.defs.assets.mapping import mapping_spec
 from shopify_xero_pipeline.defs.assets.reconciliation import reconciliation_asset
+from shopify_xero_pipeline.defs.assets.trends import trends_spec
 from shopify_xero_pipeline.defs.checks import mapping_intact
 from shopify_xero_pipeline.defs.console import take_over
 from shopify_xero_pipeline.defs.daily import looked_after
-from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, PLAN, SYNC
+from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, PLAN, SYNC
+from shopify_xero_pipeline.defs.open_failures import all_days, all_spec
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
 from shopify_xero_pipeline.defs.schedules import schedules
@@ -62,7 +64,7 @@ def _assets(partitions: dg.PartitionsDefinition[str], database: str, owners_page
         *change_assets(partitions),
         *load_assets(partitions),
         reconciliation_asset(partitions),
-        dg.AssetsDefinition(specs=[mapping_spec(database)]),
+        dg.AssetsDefinition(specs=[mapping_spec(database), trends_spec(partitions), all_spec()]),
     ]
     return [asset.map_asset_specs(lambda spec: looked_after(spec, owners_page)) for asset in assets]
 
@@ -77,8 +79,8 @@ def _assembled(
 ) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
-        asset_checks=[mapping_intact],
-        jobs=[SYNC, PLAN, MAPPING_CHECKS],
+        asset_checks=[mapping_intact, all_days],
+        jobs=[SYNC, PLAN, MAPPING_CHECKS, OPEN_FAILURES],
         schedules=schedules(zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation),
         sensors=[
             *sensors(zone=policy.time_zone, partitions=partitions, running=automation),

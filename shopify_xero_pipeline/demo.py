@@ -238,5 +238,5 @@ def _print(stage: Stage, table: Table, report: runs.Report, created: int, home: 
     terminal.console.print(f"new records in Xero: {created}")
     kept = home / "dagster" / "dagster.yaml"
     if kept.is_file():
-        command = f"DAGSTER_HOME={kept.parent.resolve()} .venv/bin/dagster-webserver -w workspace.yaml -p 3001"
+        command = f"DAGSTER_HOME={kept.parent.resolve()} .venv/bin/shopify-xero webserver -w workspace.yaml -p 3001"
         terminal.console.print(f"look at the runs: {command}", soft_wrap=True)

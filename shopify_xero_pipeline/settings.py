@@ -51,6 +51,7 @@ class Settings:
     log_format: str = ""
     log_level: str = ""
     dagster_url: str = ""
+    dagster_hosts: tuple[str, ...] = ()
     owners_page: str = ""
     alert_slack_url: str = field(default="", repr=False)
     alert_smtp_url: str = field(default="", repr=False)
@@ -112,6 +113,7 @@ class Settings:
             log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
             log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
             dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
+            dagster_hosts=_hosts("DAGSTER_HOSTS", text("DAGSTER_HOSTS")),
             owners_page=_address("OWNERS_PAGE", text("OWNERS_PAGE"), ("http", "https")),
             alert_slack_url=_webhook("ALERT_SLACK_URL", text("ALERT_SLACK_URL")),
             alert_smtp_url=_address("ALERT_SMTP_URL", text("ALERT_SMTP_URL"), ("smtp", "smtps")),
@@ -223,6 +225,26 @@ def _address(name: str, url: str, schemes: Sequence[str]) -> str:
     if url and not usable:
         raise SettingsError(f"{name} must be an address that begins with {schemes[-1]}://.")
     return url
+
+
+def _hosts(name: str, value: str) -> tuple[str, ...]:
+    """Accept names of hosts, each with a port or without, divided by commas; none stands for several."""
+    hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    try:
+        usable = all(_is_host(host) for host in hosts)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"{name} must be names of hosts divided by commas, such as books.example or books.example:8443: no scheme, "
+            "no path, no *."
+        )
+    return hosts
+
+
+def _is_host(host: str) -> bool:
+    parts = urlsplit(f"//{host}")
+    return bool(parts.hostname) and parts.netloc == host and parts.port != 0 and not {*host} & {*"@*/ "}
 
 
 def _webhook(name: str, url: str) -> str:

@@ -1,6 +1,7 @@
 """What the command line prints: tables, a progress bar, verdicts, and the same as JSON. No figure is computed here."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -21,6 +22,7 @@ from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
+from shopify_xero_pipeline.escaping import JOINER, one_line
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
@@ -30,8 +32,9 @@ from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.trace import Trace
 from shopify_xero_pipeline.xero.models import Kind
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 WIDE = 100
+BACKSLASH = re.compile(r"\\(?=\[|$)")
 ANSWERED_WITHIN = timedelta(days=30)
 """Shopify gives so long for a privacy request (Shopify fact sheet 7)."""
 TO_DO = {
@@ -39,6 +42,15 @@ TO_DO = {
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
 }
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+
+
+def escape(text: str) -> str:
+    """Return a text that people gave for the console: no markup of `rich`, and nothing that steers a terminal.
+
+    A backslash before a bracket, or at the end, would be taken for one of rich's own; a joiner keeps it apart.
+    """
+    lines = (BACKSLASH.sub(rf"\\{JOINER}", one_line(line)) for line in text.split("\n"))
+    return without_markup("\n".join(lines))
 
 
 def leave_stdout_to_json(path: Path | None) -> None:

@@ -16,7 +16,10 @@ from shopify_xero_pipeline.clock import is_due
 from shopify_xero_pipeline.state.failed import FIRST_PAUSE, LONGEST_PAUSE, next_try
 from shopify_xero_pipeline.state.records import LONGEST_LEASE, Batch, BatchState, SyncError
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero import requests
 from shopify_xero_pipeline.xero.delivery import LONGEST_QUIET
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.parents import KnownIds
 
 FAILED_RUN = "its last run failed"
 PLANNED = "writes are planned and not sent"
@@ -77,7 +80,7 @@ def reasons(bookkeeper: Bookkeeper, failed: Iterable[date] = ()) -> dict[date, R
         if error.retryable:
             found[error.partition].append(_of_error(error))
     for day in store.unfinished_days():
-        if day not in found or _postponed(store, day) > under_way[day]:
+        if day not in found or _is_more_left(store, day, under_way[day]):
             found[day].append(Reason(PLANNED))
     for day in failed:
         found[day].append(Reason(FAILED_RUN))
@@ -132,6 +135,19 @@ def _of_error(error: SyncError) -> Reason:
     due = error.next_try or error.last_failed_at + FIRST_PAUSE
     what = f"{error.kind.replace('_', ' ')} {error.shopify_id}"
     return Reason(f"{what} failed and is due at {due:%Y-%m-%d %H:%M} UTC", due)
+
+
+def _is_more_left(store: StateStore, day: date, under_way: int) -> bool:
+    """Tell whether a day has writes left besides those under way and those that wait for another record."""
+    left = _postponed(store, day) - under_way
+    return left > 0 and left > _awaiting(store, day)
+
+
+def _awaiting(store: StateStore, day: date) -> int:
+    """Return how many planned writes of a day wait for a Contact, an Item or a document that is not in Xero yet."""
+    records = [requests.read(one).record for one in store.journal.planned_of(list(Kind), [day])]
+    ids = KnownIds(store, records)
+    return sum(1 for one in records if ids.missing(one))
 
 
 def _postponed(store: StateStore, day: date) -> int:

@@ -67,7 +67,10 @@ class Stage:
         self.clock = ManualClock(now)
         self.own = WrongClock(self.clock, ahead)
         self.sandbox: Sandbox = build_sandbox(
-            clock=self.clock, source=source, xero_books=xero_books, xero_options=xero_options
+            clock=self.clock,
+            source=source,
+            xero_books=xero_books,
+            xero_options=xero_options or XeroOptions(refuse_unknown_parameters=True),
         )
         self.person = Person(self.sandbox.books, self.clock)
         self.environ = {

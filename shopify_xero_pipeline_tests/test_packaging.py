@@ -72,7 +72,7 @@ def test_the_example_names_every_setting_and_nothing_else() -> None:
     named = [found.group(1) for line in lines if (found := re.match(r"#?([A-Z][A-Z_]+)=", line))]
     assert len(named) == len(set(named))
     assert set(named) == read_by_settings()
-    assert len(named) == 29
+    assert len(named) == 30
 
 
 def commands() -> list[str]:
@@ -102,6 +102,16 @@ def test_the_readme_names_every_command() -> None:
 
 def test_the_command_is_installed_under_the_name_the_readme_uses() -> None:
     assert pyproject()["project"]["scripts"] == {"shopify-xero": "shopify_xero_pipeline.cli:main"}
+
+
+def test_the_ui_stands_behind_the_guard_wherever_it_is_started() -> None:
+    """`make up` has a test of its own; Dagster's unguarded webserver is named nowhere as a command."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert services["webserver"]["command"][:2] == ["shopify-xero", "webserver"]
+    assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert "# Webserver: shopify-xero webserver -h 0.0.0.0" in (ROOT / "Dockerfile").read_text()
+    for path in ("compose.yaml", "Dockerfile", "shopify_xero_pipeline/up.py", "shopify_xero_pipeline/demo.py"):
+        assert "dagster-webserver" not in (ROOT / path).read_text()
 
 
 def test_dagster_is_pinned_to_one_version() -> None:

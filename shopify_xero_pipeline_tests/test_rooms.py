@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = "shopify_xero_pipeline"
 ROOT = Path(__file__).parents[1] / PACKAGE
-EVERYONE = {"clock", "events", "http"}
+EVERYONE = {"clock", "escaping", "events", "http"}
 MAY_IMPORT = {
     "http": set(),
     "shopify": set(),
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "state": set(),
     "xero": {"state", "changes.models"},
     "service": {"state", "settings", "connections"},
+    "webserver": {"settings"},
     "alerts": set(),
     "sandbox": {"shopify.models", "xero.models"},
 }
@@ -88,7 +89,9 @@ def test_http_is_sent_by_the_transport_that_bounds_it_and_by_no_other_way() -> N
     assert sorted(sending) == ["http/sockets.py", "http/transport.py", "login.py"]  # login answers the browser
 
 
-@pytest.mark.parametrize("room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service", "http"])
+@pytest.mark.parametrize(
+    "room", ["alerts", "books", "changes", "shopify", "state", "xero", "defs", "service", "http", "webserver"]
+)
 def test_the_product_never_imports_its_sandbox(room: str) -> None:
     for path in modules(room):
         assert not any(name.startswith(f"{PACKAGE}.sandbox") for name in imports(path)), path.name
@@ -97,6 +100,11 @@ def test_the_product_never_imports_its_sandbox(room: str) -> None:
 def test_only_the_heartbeat_of_the_service_knows_dagster() -> None:
     knowing = [path.name for path in modules("service") if any(n.split(".")[0] == "dagster" for n in imports(path))]
     assert knowing == ["heartbeat.py"]
+
+
+def test_the_guard_of_the_ui_knows_nothing_of_dagster() -> None:
+    (guard,) = (path for path in modules("webserver") if path.name == "guard.py")
+    assert {name.split(".")[0] for name in imports(guard)} == {"collections", "starlette", "urllib"}
 
 
 def test_only_one_private_import_of_dagster_exists() -> None:

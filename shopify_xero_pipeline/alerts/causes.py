@@ -43,7 +43,8 @@ class Cause:
         what: what happened, in one sentence.
         where: to which day, setting or record.
         do: what to do.
-        page: where to look in the Dagster UI, a path; empty if nowhere.
+        page: where to look in the Dagster UI, a path; empty if nowhere. The checks of an asset open at the one that
+            looks at all days; a check by day would be shown with the day that ran last.
     """
 
     key: str
@@ -167,7 +168,7 @@ def _checks(facts: Facts) -> Iterator[Cause]:
             f"{many}: {', '.join(names)}.",
             str(day) if day else "the mapping",
             do if day else "Run `shopify-xero doctor --state`, and do what it says.",
-            f"/assets/{first.asset}?view=checks&checkDetail={quote(first.check)}",
+            f"/assets/{first.asset}?view=checks" + ("" if day else f"&checkDetail={quote(first.check)}"),
         )
 
 

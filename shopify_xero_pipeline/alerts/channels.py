@@ -22,6 +22,7 @@ from shopify_xero_pipeline import events
 from shopify_xero_pipeline.alerts import smtp
 from shopify_xero_pipeline.alerts.causes import Cause, Severity
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.escaping import slack, unlinked
 from shopify_xero_pipeline.http.transport import client as http_client
 
 SECONDS = 4.0
@@ -49,7 +50,7 @@ class Message:
     @property
     def headline(self) -> str:
         """The message in a line."""
-        what = " ".join(self.cause.what.split())
+        what = unlinked(self.cause.what)
         return f"{'Over' if self.over else self.cause.severity.value.capitalize()}: {what}"
 
 
@@ -102,8 +103,8 @@ class Slack:
     def _text(self, message: Message) -> str:
         cause, link = message.cause, self._sender.link(message.cause)
         sign = ":white_check_mark:" if message.over else SIGNS[cause.severity]
-        lines = [f"{sign} *{self._sender.shop}*: {_escaped(message.headline)}", f"Where: {_escaped(cause.where)}"]
-        lines += [] if message.over else [f"What to do: {_escaped(cause.do)}"]
+        lines = [f"{sign} *{self._sender.shop}*: {slack(message.headline)}", f"Where: {slack(cause.where)}"]
+        lines += [] if message.over else [f"What to do: {_entities(cause.do)}"]
         return "\n".join(lines + ([f"<{link}|Dagster UI>"] if link else []))
 
 
@@ -177,7 +178,7 @@ class Mail:
         mail["Subject"] = f"[{self._sender.shop}] {message.headline}"[:200]
         mail["From"], mail["To"] = self._from, ", ".join(self._to)
         mail["Date"], mail["Message-ID"] = format_datetime(message.at), make_msgid(domain="shopify-xero.invalid")
-        lines = [message.headline, "", f"Where: {cause.where}", f"When:  {message.at:%Y-%m-%d %H:%M} UTC"]
+        lines = [message.headline, "", f"Where: {unlinked(cause.where)}", f"When:  {message.at:%Y-%m-%d %H:%M} UTC"]
         lines += [] if message.over else ["", cause.do]
         mail.set_content("\n".join(lines + (["", link] if link else [])) + "\n")
         return mail
@@ -216,12 +217,12 @@ class PagerDuty:
         if message.over:
             return {**event, "event_action": "resolve"}
         payload = {
-            "summary": f"{self._sender.shop}: {cause.what}"[:LONGEST_SUMMARY],
+            "summary": f"{self._sender.shop}: {unlinked(cause.what)}"[:LONGEST_SUMMARY],
             "source": self._sender.shop,
             "severity": cause.severity.value,
             "timestamp": message.at.isoformat(),
             "class": cause.key.partition(":")[0],
-            "custom_details": {"where": cause.where, "what to do": cause.do},
+            "custom_details": {"where": unlinked(cause.where), "what to do": cause.do},
         }
         links = [{"href": link, "text": "Dagster UI"}] if link else []
         return {**event, "event_action": "trigger", "payload": payload, "links": links, "client": "shopify-xero"}
@@ -254,6 +255,6 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
     return {}
 
 
-def _escaped(text: str) -> str:
-    """Return a text in which nothing is taken for a link or a mention by Slack."""
+def _entities(text: str) -> str:
+    """Return words of ours for Slack, whose commands in backticks stay."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -34,6 +34,7 @@ from shopify_xero_pipeline.xero.models import Document, Kind
 
 ZERO = Decimal(0)
 COMPARED_AS_MONEY = frozenset({"total", "total_tax", "amount", "tax_type", "unit_amount", "quantity", "tax_amount"})
+MOST_NAMED = 20
 MARKER = re.compile(r"shopify:(\d+)/")
 Columns = tuple[Decimal, Decimal, Decimal]
 
@@ -65,11 +66,45 @@ class OrderRow(BaseModel):
     problems: tuple[str, ...]
 
     @property
+    def breaks_a_check(self) -> bool:
+        """Whether it failed, says nothing of why it is not posted, differs, stands twice in Xero or is gone from it."""
+        unaccounted = self.outcome != "posted" and not self.reason
+        return unaccounted or self.outcome == "failed" or bool(self.problems or self.extra or self.lost)
+
+    @property
     def difference(self) -> Decimal:
         """How far Xero is from Shopify, sales and money together; 0 for an order that is not posted in full."""
         if self.outcome != "posted":
             return ZERO
         return abs(self.sales - self.xero_sales) + abs(self.money - self.xero_money)
+
+
+class NamedOrder(BaseModel):
+    """An order that breaks a check of its day, and why, in plain words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    order_name: str
+    reason: str
+
+
+class Disagreement(BaseModel):
+    """What is wrong with a day's books, short enough to be stored beside the day and listed without reading it.
+
+    Attributes:
+        day: the orders' own day.
+        orders: how many of its orders break a check.
+        difference: as `DayReconciliation.difference`.
+        named: the first 20 of those orders.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    orders: int
+    difference: Decimal
+    named: tuple[NamedOrder, ...]
 
 
 class DayReconciliation(BaseModel):
@@ -99,6 +134,18 @@ class DayReconciliation(BaseModel):
     def unequal(self) -> list[OrderRow]:
         """Orders whose columns differ in a total or in a record."""
         return [row for row in self.rows if row.problems]
+
+    @property
+    def disagreement(self) -> Disagreement | None:
+        """What is wrong with the day's books; None if every order passes every check."""
+        broken = [row for row in self.rows if row.breaks_a_check]
+        if not broken:
+            return None
+        named = (
+            NamedOrder(order_id=row.order_id, order_name=row.order_name, reason="; ".join(row.problems) or row.reason)
+            for row in broken[:MOST_NAMED]
+        )
+        return Disagreement(day=self.day, orders=len(broken), difference=self.difference, named=tuple(named))
 
     @property
     def difference(self) -> Decimal:

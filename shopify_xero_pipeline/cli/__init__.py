@@ -37,7 +37,7 @@ COMMANDS = (
     *(looking.status, looking.alerts, looking.doctor),
     *(people.requests, people.redact),
     *(recovery.login, recovery.rebuild),
-    *(processes.demo, processes.sandbox, processes.up, processes.serve),
+    *(processes.demo, processes.sandbox, processes.up, processes.webserver, processes.serve),
 )
 for command in COMMANDS:
     main.add_command(command)

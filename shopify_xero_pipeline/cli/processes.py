@@ -2,7 +2,7 @@
 
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -24,6 +24,18 @@ def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> Non
     sys.exit(0 if play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file) else 1)
 
 
+def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """Read a date or time as ISO 8601 has it, basic or extended; return it in UTC."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        example = "2026-11-01, 2026-11-01T10:00:00Z or 2026-11-01T10:00:00+13:00"
+        raise click.BadParameter(f"{text!r} is no date or time of ISO 8601, such as {example}.") from None
+
+
 @click.command()
 @click.option("--port", default=8765, show_default=True)
 @click.option(
@@ -31,7 +43,10 @@ def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> Non
 )
 @click.option("--seed", default=1, show_default=True, help="Which shop trades.")
 @click.option(
-    "--now", type=click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="Where its clock starts, UTC."
+    "--now",
+    metavar="ISO",
+    callback=_instant,
+    help="Where its clock starts: an ISO 8601 date or time, in UTC unless it has an offset.",
 )
 @click.option(
     "--state", "state_file", type=click.Path(dir_okay=False, path_type=Path), help="Keeps Xero over restarts."
@@ -53,6 +68,16 @@ def up(port: int, sandbox_port: int) -> None:
     from shopify_xero_pipeline.up import run
 
     sys.exit(run(port, sandbox_port))
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@options.told
+def webserver(arguments: tuple[str, ...]) -> None:
+    """Run the Dagster UI alone, behind the guard; it takes the options that `dagster-webserver --help` lists."""
+    from shopify_xero_pipeline.webserver.command import run
+
+    run(arguments, Settings.from_environment(os.environ))
 
 
 @click.command()

@@ -6,6 +6,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
+from shopify_xero_pipeline.defs.show import table
 
 CHECKS = {
     "no_duplicate_xero_id": "No two Shopify records point at one Xero record.",
@@ -25,5 +26,5 @@ def mapping_intact(bookkeeper: dg.ResourceParam[Bookkeeper]) -> Iterator[dg.Asse
             asset_key=MAPPING,
             passed=not faults,
             description=f"{len(faults)} to look at" if faults else "nothing found",
-            metadata={"count": len(faults), "records": dg.MetadataValue.md("  \n".join(faults[:50]) or "none")},
+            metadata={"count": len(faults), "records": table({"record": fault} for fault in faults)},
         )

@@ -16,7 +16,7 @@ import dagster as dg
 from shopify_xero_pipeline.changes.movements import Chart, Side
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import NAMES, Columns, Statement, StatementLine, amounts, statements
-from shopify_xero_pipeline.defs import show
+from shopify_xero_pipeline.escaping import markdown
 
 COLOURS = {"green": "#5a3", "grey": "#999", "blue": "#1be"}
 BAR, STEP, HEIGHT = 8, 30, 100
@@ -39,8 +39,6 @@ def daybook(day: DayReconciliation, recent: Sequence[DayReconciliation], chart: 
         shown[f"statement in {currency}"] = statement_table(statement)
         shown[f"what ties it together in {currency}"] = dg.MetadataValue.md(identities(statement))
         shown[f"documents by day in {currency}"] = dg.MetadataValue.md(drawing(drawn, currency))
-        for name, amount in zip(NAMES, documents_of(day, currency), strict=True):
-            shown[f"documents in {currency}, {name}"] = show.plotted(amount)
     return shown or {"statement": dg.MetadataValue.md("nothing posted")}
 
 
@@ -56,8 +54,10 @@ def statement_table(statement: Statement) -> dg.TableMetadataValue:
 
 def identities(statement: Statement) -> str:
     """Return what must add up, spelled with its figures, and every order that breaks it."""
-    lines = [f"- {'ok' if one.agrees else '**broken**'}, {one.column}: {one.text}" for one in statement.identities]
-    lines += [f"- **{one.order_name}**: {one.text}" for one in statement.broken[:BROKEN_SHOWN]]
+    lines = [
+        f"- {'ok' if one.agrees else '**broken**'}, {one.column}: {markdown(one.text)}" for one in statement.identities
+    ]
+    lines += [f"- **{markdown(one.order_name)}**: {markdown(one.text)}" for one in statement.broken[:BROKEN_SHOWN]]
     more = len(statement.broken) - BROKEN_SHOWN
     return "\n".join(lines + ([f"- … and {more} more"] if more > 0 else []))
 

@@ -1,15 +1,19 @@
-"""The jobs: sync a day, plan a day without a write, check the mapping."""
+"""The jobs: sync a day, plan a day without a write, check the mapping, look for what is open on all days."""
 
 import dagster as dg
 
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
+from shopify_xero_pipeline.defs.open_failures import check_keys
 
 PATIENT = "shopify-xero/patient"
 """Tag of runs that nobody waits for: in them a failed record rests until its next try is due."""
 
+ALL_DAYS = dg.AssetSelection.checks(*check_keys())
+"""Checks that look at all days. The assets of a sync log them without a step, so they are not among its steps."""
+
 SYNC = dg.define_asset_job(
     "sync",
-    selection=dg.AssetSelection.groups("shopify", "changes", "xero", "books"),
+    selection=dg.AssetSelection.groups("shopify", "changes", "xero", "books") - ALL_DAYS,
     description="Extract, plan, load and reconcile days.",
 )
 PLAN = dg.define_asset_job(
@@ -21,4 +25,9 @@ MAPPING_CHECKS = dg.define_asset_job(
     "mapping_checks",
     selection=dg.AssetSelection.checks_for_assets(MAPPING),
     description="Check the mapping's own consistency.",
+)
+OPEN_FAILURES = dg.define_asset_job(
+    "open_failures",
+    selection=ALL_DAYS,
+    description="Look for what is not in Xero or does not agree now, on all days, without asking either side.",
 )

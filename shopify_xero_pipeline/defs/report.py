@@ -15,11 +15,16 @@ import dagster as dg
 # The only private import of the project: dagster is pinned exactly and test_report.py guards it.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
+from shopify_xero_pipeline.escaping import markdown
+
 Metadata = Mapping[str, Any]
 
 
 class Verdict(NamedTuple):
-    """What a check found of a day: whether it passed, a sentence about it, and what to show beside it."""
+    """What a check found: whether it passed, a sentence about it in plain text, and what to show beside it.
+
+    The UI renders the sentence as Markdown in one place and as it is in others; it is escaped where it is logged.
+    """
 
     passed: bool
     says: str
@@ -29,7 +34,7 @@ class Verdict(NamedTuple):
 DayChecks = Mapping[str, Mapping[date, Verdict]]
 
 
-def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Mapping[str, int]) -> None:
+def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata) -> None:
     """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
     for day, entries in metadata.items():
         shown = {**entries, **calls}
@@ -45,10 +50,10 @@ def report(
         context: the asset's.
         checks: by name, then by day. What fails is an error that does not stop the run.
         metadata: by day.
-        calls: of the step.
+        calls: of the step; shown as text, because the UI would draw numbers above the checks.
     """
     key = context.asset_key
-    describe(context, metadata, calls)
+    describe(context, metadata, {name: str(count) for name, count in calls.items()})
     yield dg.MaterializeResult(asset_key=key)
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
@@ -58,7 +63,7 @@ def report(
                 asset_key=key,
                 check_name=name,
                 passed=found.passed,
-                description=found.says,
+                description=markdown(found.says),
                 metadata=dict(found.shown),
                 partition=day.isoformat(),
                 severity=dg.AssetCheckSeverity.ERROR,
@@ -68,3 +73,26 @@ def report(
                 ),
             )
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
+
+
+def evaluate(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, found: Verdict) -> None:
+    """Log a check of an asset as a whole, against its latest materialisation; it need not be among the step's checks.
+
+    Dagster plans nothing for such an evaluation. So a run that fails before it, or waits in the queue, leaves the last
+    result of the check as it is.
+    """
+    newest = context.instance.fetch_materializations(key, limit=1).records
+    target = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=newest[0].storage_id, run_id=newest[0].run_id, timestamp=newest[0].timestamp
+    )
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=check,
+        passed=found.passed,
+        description=markdown(found.says),
+        metadata=dict(found.shown),
+        severity=dg.AssetCheckSeverity.ERROR,
+        blocking=False,
+        target_materialization_data=target,
+    )
+    context.log_event(evaluation)

@@ -11,7 +11,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs.assets.reconciliation import KEY
-from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, SYNC
+from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, SYNC
 from shopify_xero_pipeline.defs.partitions import LONGEST, days_between
 from shopify_xero_pipeline.defs.requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
 from shopify_xero_pipeline.defs.resources import told_to_people
@@ -24,6 +24,7 @@ SAYS = {
     "hourly": "Syncs today; before three in the morning also yesterday; after five the days that the night has missed.",
     "nightly": "Syncs yesterday, every day never synced, every day with work left and every day whose last run failed.",
     "nightly_mapping_checks": "Looks at the mapping's own consistency, without asking either side.",
+    "nightly_open_failures": "Looks for what is open on all days, without asking either side.",
 }
 """What the UI says of them; a docstring does not get there."""
 
@@ -64,7 +65,7 @@ def _end_of(day: date, tick: datetime) -> datetime:
 def schedules(
     *, zone: str, start: date, partitions: dg.PartitionsDefinition[str], running: bool
 ) -> list[dg.ScheduleDefinition]:
-    """Return the hourly and nightly schedules and the nightly check of the mapping; they run only if asked to."""
+    """Return the hourly and nightly schedules and the nightly checks; they run only if asked to."""
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -100,15 +101,22 @@ def schedules(
         busy = (days_of_runs(instance, UNDER_WAY) - {yesterday}) | days_of_runs(instance, WAITING)
         return requests(set(wanted) - busy, _at(tick), {})
 
-    mapping = dg.ScheduleDefinition(
-        name="nightly_mapping_checks",
-        description=SAYS["nightly_mapping_checks"],
-        job=MAPPING_CHECKS,
-        cron_schedule="0 5 * * *",
-        execution_timezone=zone,
-        default_status=status,
-    )
-    return [hourly, nightly, mapping]
+    looks = {
+        "nightly_mapping_checks": (MAPPING_CHECKS, "0 5 * * *"),
+        "nightly_open_failures": (OPEN_FAILURES, "5 5 * * *"),
+    }
+    checks = [
+        dg.ScheduleDefinition(
+            name=name,
+            description=SAYS[name],
+            job=job,
+            cron_schedule=cron,
+            execution_timezone=zone,
+            default_status=status,
+        )
+        for name, (job, cron) in looks.items()
+    ]
+    return [hourly, nightly, *checks]
 
 
 def _at(tick: datetime) -> Callable[[date, date], str]:

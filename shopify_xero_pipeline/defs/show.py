@@ -6,9 +6,9 @@ the state store.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 
@@ -16,6 +16,7 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
 from shopify_xero_pipeline.defs.report import Verdict
+from shopify_xero_pipeline.escaping import markdown, one_line
 from shopify_xero_pipeline.pages import order_page, xero_page
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import SyncError
@@ -27,7 +28,7 @@ HIDDEN = "…"
 
 
 class Links:
-    """Builds Markdown links to the shop's admin and to Xero."""
+    """Builds links to the shop's admin and to Xero. Their texts are given as people wrote them."""
 
     def __init__(self, shop_domain: str) -> None:
         self._shop_domain = shop_domain
@@ -35,13 +36,23 @@ class Links:
     def order(self, order_id: str | None, text: str | None) -> str:
         """Return a Markdown link to an order, or just its text."""
         if order_id is None:
-            return text or ""
-        return f"[{text or order_id}]({order_page(self._shop_domain, order_id)})"
+            return markdown(text or "")
+        return f"[{markdown(text or order_id)}]({order_page(self._shop_domain, order_id)})"
 
-    def xero(self, kind: Kind, xero_id: str | None, text: str) -> str:
-        """Return a Markdown link to a record in Xero, or just its text."""
-        page = xero_page(kind, xero_id)
-        return f"[{text}]({page})" if page else text
+    def pages(self, orders: Iterable[tuple[str | None, str]]) -> dict[str, Any]:
+        """Return the pages of the first few orders, given by id and name, as entries that the UI shows as links."""
+        known = {order_id: name for order_id, name in orders if order_id is not None}
+        return {
+            f"{one_line(name) or order_id} in Shopify": dg.MetadataValue.url(order_page(self._shop_domain, order_id))
+            for order_id, name in [*known.items()][:NAMED]
+        }
+
+    def in_xero(self, results: Iterable[LoadResult]) -> dict[str, Any]:
+        """Return the pages of the first few records that Xero has, in the same way."""
+        named = [
+            (_label(one.kind, one.natural_key, one.shopify_id), xero_page(one.kind, one.xero_id)) for one in results
+        ]
+        return {f"{one_line(name)} in Xero": dg.MetadataValue.url(page) for name, page in named[:NAMED] if page}
 
 
 def orders(found: Sequence[Order]) -> dict[str, Any]:
@@ -62,7 +73,7 @@ def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
     planned = [line for line in plan.changes if line.action in {Action.CREATE, Action.ADOPT}]
     return {
         "dagster/row_count": len(plan.changes),
-        "plan": _table(_plan_record(line) for line in telling),
+        "plan": table((_plan_record(line) for line in telling), "nothing to do"),
         "diff": dg.MetadataValue.md(_diff(telling, links)),
         **money("money planned", by_currency((line.currency, line.amount) for line in planned)),
         **{action.value: counts[action] for action in Action},
@@ -70,14 +81,14 @@ def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
 
 
 def load(results: Sequence[LoadResult]) -> dict[str, Any]:
-    """Describe what a load did on a day: counts by outcome, money by currency."""
-    counts = Counter(result.outcome.value for result in results)
+    """Describe what a load did on a day: counts by outcome, money by currency.
+
+    Counts are text: what is a number is drawn in the sidebar of the asset, above its checks (`assets/trends.py`).
+    """
     posted = [result for result in results if result.outcome in {"created", "adopted"}]
-    outcomes = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
     return {
-        "dagster/row_count": len(results),
-        **money("money posted", by_currency((result.currency, result.amount) for result in posted)),
-        **{outcome: counts[outcome] for outcome in outcomes},
+        "money posted": money_table(by_currency((result.currency, result.amount) for result in posted)),
+        "records": dg.MetadataValue.text(_counts(result.outcome.value for result in results)),
     }
 
 
@@ -93,7 +104,9 @@ def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[Syn
     known = {(one.kind, one.shopify_id): one for one in errors}
     named = [_label(one.kind, one.natural_key, one.shopify_id) for one in bad]
     says = _told(named, len(results), "record", "not in Xero")
-    return Verdict(not bad, says, {"failures": _failures(bad, links, known)})
+    failures = table(_failure(one, known.get((one.kind, one.shopify_id))) for one in bad)
+    pages = links.pages((one.order_id, one.order_name or "") for one in bad)
+    return Verdict(not bad, says, {"failures": failures, **pages, **links.in_xero(bad)})
 
 
 def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
@@ -104,30 +117,41 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
     says = _told([row.order_name for row in broken], len(day.rows), "order", "to look at")
-    return Verdict(not broken, says, {"orders": order_table(broken, links)})
+    pages = links.pages((row.order_id, row.order_name) for row in broken)
+    return Verdict(not broken, says, {"orders": order_table(broken), **pages})
 
 
-def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
+def reconciliation(day: DayReconciliation) -> dict[str, Any]:
     """Describe a day's three columns: orders by outcome, totals by currency, and every order that does not agree."""
-    outcomes = ("posted", "waiting", "skipped", "blocked", "failed")
     return {
-        "dagster/row_count": len(day.rows),
+        "orders": dg.MetadataValue.text(_counts(row.outcome for row in day.rows)),
         "columns": dg.MetadataValue.md(_columns(day)),
-        "not equal": order_table(day.unequal, links),
-        "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
+        "not equal": order_table(day.unequal),
+        "not posted": order_table([row for row in day.rows if row.outcome != "posted"]),
         "difference": _plain(day.difference),
-        "lost": day.lost,
-        "extra": day.extra,
-        **{outcome: day.count(outcome) for outcome in outcomes},
+        "lost": str(day.lost),
+        "extra": str(day.extra),
     }
 
 
-def order_table(found: Sequence[OrderRow], links: Links) -> dg.MarkdownMetadataValue:
+def order_table(found: Sequence[OrderRow]) -> dg.MetadataValue[Any]:
     """Return orders with their outcome, reason and arithmetic."""
+    return table(_order(row) for row in found)
+
+
+def table(records: Iterable[Mapping[str, str]], none: str = "none") -> dg.MetadataValue[Any]:
+    """Return the first 50 records as a table, which the UI shows in place wherever it shows metadata.
+
+    Cells are plain text there. Markdown is not: in a check the UI shows it behind a button, however short it is.
+    """
+    found = [{name: one_line(cell) for name, cell in record.items()} for record in records]
     if not found:
-        return dg.MetadataValue.md("none")
-    head = "| order | outcome | reason | Shopify | mapping | Xero | problems |\n|---|---|---|---|---|---|---|\n"
-    return dg.MetadataValue.md(head + _capped(found, lambda row: _order(row, links)))
+        return dg.MetadataValue.text(none)
+    columns = [dg.TableColumn(name) for name in found[0]]
+    more = {name: "" for name in found[0]} | {next(iter(found[0])): f"… and {len(found) - SHOWN} more"}
+    shown = [*found[:SHOWN], *([more] if len(found) > SHOWN else [])]
+    rows = [dg.TableRecord(dict(record)) for record in shown]
+    return dg.MetadataValue.table(records=rows, schema=dg.TableSchema(columns=columns))
 
 
 def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -156,15 +180,6 @@ def _plan_record(line: Change) -> dict[str, str]:
     }
 
 
-def _table(records: Iterable[dict[str, str]]) -> dg.MetadataValue[Any]:
-    found = list(records)
-    if not found:
-        return dg.MetadataValue.md("nothing to do")
-    columns = [dg.TableColumn(name) for name in found[0]]
-    shown = [dg.TableRecord(dict(record)) for record in found[:SHOWN]]
-    return dg.MetadataValue.table(records=shown, schema=dg.TableSchema(columns=columns))
-
-
 def _diff(lines: Sequence[Change], links: Links) -> str:
     blocks = [_diff_block(line, links) for line in lines[:SHOWN]]
     more = f"\n\n… and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
@@ -173,20 +188,19 @@ def _diff(lines: Sequence[Change], links: Links) -> str:
 
 def _diff_block(line: Change, links: Links) -> str:
     signs = {Action.CREATE: "+", Action.UPDATE: "~", Action.ADOPT: "=", Action.DELETE: "-", Action.CONFLICT: "!"}
-    title = (
-        f"**{signs.get(line.action, '·')} {line.action.value} {_label(line.kind, line.natural_key, line.shopify_id)}**"
-    )
+    label = markdown(_label(line.kind, line.natural_key, line.shopify_id))
+    title = f"**{signs.get(line.action, '·')} {line.action.value} {label}**"
     order = f" for order {links.order(line.order_id, line.order_name)}" if line.order_id else ""
     body = "\n".join(_diff_line(line, field.field, field.before, field.after) for field in line.fields)
     fenced = f"\n```diff\n{body}\n```" if body else ""
-    return f"{title}{order}{': ' + line.reason if line.reason else ''}{fenced}"
+    return f"{title}{order}{': ' + markdown(line.reason) if line.reason else ''}{fenced}"
 
 
 def _diff_line(line: Change, field: str, before: str | None, after: str | None) -> str:
     if line.kind is Kind.CONTACT:
         before, after = (HIDDEN if before else before), (HIDDEN if after else after)
-    removed = [f"- {field}: {before}"] if before is not None else []
-    added = [f"+ {field}: {after}"] if after is not None else []
+    removed = [f"- {field}: {one_line(before)}"] if before is not None else []
+    added = [f"+ {field}: {one_line(after)}"] if after is not None else []
     return "\n".join(removed + added)
 
 
@@ -194,39 +208,29 @@ def _label(kind: Kind, natural_key: str, shopify_id: str) -> str:
     return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
 
 
-def _failures(
-    bad: Sequence[LoadResult], links: Links, errors: Mapping[tuple[str, str], SyncError]
-) -> dg.MarkdownMetadataValue:
-    """Return the table of records that are not in Xero, why, and what comes next, with links to both sides."""
-    if not bad:
-        return dg.MetadataValue.md("none")
-    head = "| order | record | reason | can a retry help? | attempts | next try | request |"
-    lines = _capped(bad, lambda one: _failure(one, links, errors.get((one.kind, one.shopify_id))))
-    return dg.MetadataValue.md(f"{head}\n|---|---|---|---|---|---|---|\n{lines}")
+def _failure(result: LoadResult, error: SyncError | None) -> dict[str, str]:
+    """Return a record that is not in Xero, why, and what comes next."""
+    return {
+        "order": result.order_name or "",
+        "record": _label(Kind(result.kind), result.natural_key, result.shopify_id),
+        "reason": result.reason,
+        "can a retry help?": "yes" if result.retryable else "no",
+        "attempts": str(error.attempts if error else result.attempts),
+        "next try": f"{error.next_try:%d %b %H:%M} UTC" if error and error.next_try else "with the next load",
+        "request": result.correlation_id or "",
+    }
 
 
-def _failure(result: LoadResult, links: Links, error: SyncError | None) -> str:
-    label = _label(Kind(result.kind), result.natural_key, result.shopify_id)
-    record = links.xero(Kind(result.kind), result.xero_id, _cell(label))
-    retry = "yes" if result.retryable else "no"
-    order = links.order(result.order_id, _cell(result.order_name or ""))
-    when = f"{error.next_try:%d %b %H:%M} UTC" if error and error.next_try else "with the next load"
-    tries = str(error.attempts if error else result.attempts)
-    cells = (order, record, _cell(result.reason), retry, tries, when, result.correlation_id or "")
-    return f"| {' | '.join(cells)} |"
-
-
-def _order(row: OrderRow, links: Links) -> str:
-    cells = (
-        links.order(row.order_id, _cell(row.order_name)),
-        row.outcome,
-        _cell(row.reason),
-        f"{_exact(row.sales)} / {_exact(row.money)}",
-        f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
-        f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
-        _cell("; ".join(row.problems)),
-    )
-    return f"| {' | '.join(cells)} |"
+def _order(row: OrderRow) -> dict[str, str]:
+    return {
+        "order": row.order_name,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "Shopify": f"{_exact(row.sales)} / {_exact(row.money)}",
+        "mapping": f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
+        "Xero": f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
+        "problems": "; ".join(row.problems),
+    }
 
 
 def _columns(day: DayReconciliation) -> str:
@@ -244,14 +248,6 @@ def _columns(day: DayReconciliation) -> str:
     return head + "\n".join(lines)
 
 
-T = TypeVar("T")
-
-
-def _capped(found: Sequence[T], line: Callable[[T], str]) -> str:
-    more = f"\n\n… and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "\n".join(line(item) for item in found[:SHOWN]) + more
-
-
 def _told(bad: Sequence[str], count: int, noun: str, what: str) -> str:
     """Say in a sentence how many of all are bad, and name the first of them."""
     if not bad:
@@ -260,8 +256,8 @@ def _told(bad: Sequence[str], count: int, noun: str, what: str) -> str:
     return f"{len(bad)} of {count} {noun}{'' if count == 1 else 's'} {what}: {', '.join(bad[:NAMED])}{more}"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ")
+def _counts(found: Iterable[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(found).items())) or "none"
 
 
 def _exact(amount: Decimal) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -196,7 +197,11 @@ def serve(sandbox: Sandbox, port: int, *, ready: Callable[[str], None] | None = 
     with _bound(port) as taken:
         if ready is not None:
             ready(_address(taken))
-        _Server(sandbox).run(sockets=[taken])
+        server = _Server(sandbox)
+        signal.signal(signal.SIGHUP, server.handle_exit)  # sent when the terminal is closed; uvicorn knows two others,
+        for number in (signal.SIGTERM, signal.SIGINT):  # which it raises again when it has ended; the process ends well
+            signal.signal(number, lambda *_: None)
+        server.run(sockets=[taken])
 
 
 @contextlib.contextmanager
@@ -232,7 +237,11 @@ class _Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             saving.cancel()
-            self._sandbox.save()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Save once the last request is answered, and before uvicorn raises the signal again that ended it."""
+        await super().shutdown(sockets)
+        self._sandbox.save()
 
     async def _keep_saving(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """`shopify-xero sandbox`: both local APIs on one port until someone ends it. Only its options are read here."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -20,7 +20,7 @@ def run(*, port: int, folder: Path | None, seed: int, now: datetime | None, stat
         port: a port of 127.0.0.1.
         folder: recorded answers of a real shop, played instead of the generated ones.
         seed: which generated shop trades.
-        now: where the sandbox's clock starts (UTC); it runs on from there. None for the machine's time.
+        now: where the sandbox's clock starts, with its zone; it runs on from there. None for the machine's time.
         state_file: keeps Xero's books over restarts.
     """
     try:
@@ -30,7 +30,7 @@ def run(*, port: int, folder: Path | None, seed: int, now: datetime | None, stat
 
 
 def _serve(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
-    clock: Clock = SystemClock() if now is None else OffsetClock(now.replace(tzinfo=UTC))
+    clock: Clock = SystemClock() if now is None else OffsetClock(now)
     source: ShopSource = GeneratedShop(seed) if folder is None else RecordedShop(folder)
     books = None if folder is None else XeroBooks.with_settings(**recorded_xero_settings(folder))
     sandbox = build_sandbox(clock=clock, source=source, xero_books=books, state_file=state_file)

@@ -112,8 +112,13 @@ def resolve_errors_except(
 
 def write_remembered(connection: Connection, name: str, text: str, at: datetime) -> None:
     """Write a small text under a name."""
-    connection.execute(delete(remembered).where(remembered.c.name == name))
+    forget_remembered(connection, name)
     connection.execute(insert(remembered), [sealed({"name": name, "text": text, "at": at})])
+
+
+def forget_remembered(connection: Connection, name: str) -> None:
+    """Delete the small text that is kept under a name, if there is one."""
+    connection.execute(delete(remembered).where(remembered.c.name == name))
 
 
 def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], watermark: datetime | None) -> None:

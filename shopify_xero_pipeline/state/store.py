@@ -198,13 +198,17 @@ class StateStore:
 
     # -- failures and history ------------------------------------------------------------------------------------------
 
-    def errors(self, open_only: bool = True, days: Collection[date] | None = None) -> list[SyncError]:
+    def errors(
+        self, open_only: bool = True, days: Collection[date] | None = None, kinds: Collection[str] | None = None
+    ) -> list[SyncError]:
         """Return failed records, oldest failure first; by default those neither resolved nor dismissed, on all days."""
         query = select(sync_errors).order_by(sync_errors.c.first_failed_at, sync_errors.c.shopify_id)
         if open_only:
             query = query.where(sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None))
         if days is not None:
             query = query.where(sync_errors.c.partition.in_(list(days)))
+        if kinds is not None:
+            query = query.where(sync_errors.c.kind.in_(list(kinds)))
         return [SyncError.model_validate(row) for row in self._sound(sync_errors, query)]
 
     def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
@@ -318,6 +322,22 @@ class StateStore:
         """Keep a small text, such as the organisation's settings, under a name, with the present time."""
         with self._engine.begin() as connection:
             rows.write_remembered(connection, name, text, self._clock.now())
+
+    def remember_together(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts under their names in one transaction, with the present time; None deletes what is kept there."""
+        now = self._clock.now()
+        with self._engine.begin() as connection:
+            for name, text in texts.items():
+                if text is None:
+                    rows.forget_remembered(connection, name)
+                else:
+                    rows.write_remembered(connection, name, text, now)
+
+    def recall_under(self, prefix: str) -> dict[str, str]:
+        """Return the texts whose names begin with a word and a blank, by the rest of the name; asked by key range."""
+        name, first, after = remembered.c.name, f"{prefix} ", f"{prefix}!"  # "!" is the character after the blank
+        found = self._sound(remembered, select(remembered).where(name >= first, name < after).order_by(name))
+        return {row["name"].removeprefix(first): row["text"] for row in found}
 
     def recall(self, name: str) -> tuple[str, datetime] | None:
         """Return a kept text and when it was kept."""

@@ -58,7 +58,8 @@ def test_the_failed_checks_of_a_day_are_one_cause_and_another_day_is_another_one
     assert (
         found["checks:2026-11-20"].what == "2 checks failed: all_loaded of xero/invoices, all_loaded of xero/payments."
     )
-    assert found["checks:2026-11-20"].page == "/assets/xero/invoices?view=checks&checkDetail=all_loaded"
+    assert found["checks:2026-11-20"].page == "/assets/xero/invoices?view=checks"
+    assert found["checks:mapping"].page == "/assets/entity_mapping?view=checks&checkDetail=no_orphan"
     assert "doctor" in found["checks:mapping"].do
 
 

@@ -231,7 +231,7 @@ def test_words_with_line_breaks_do_not_become_headers(server: MailServer) -> Non
     cause = Cause("run:sync", Severity.ERROR, "It failed.\nBcc: all@example.com", "here", "Mend it.")
     Mail(f"smtp://127.0.0.1:{server.port}", "ann@example.com", SENDER).send(Message(cause, AT, over=True))
     mail = message_from_bytes(server.mails[0], policy=default)
-    assert mail["Subject"] == "[goods.myshopify.com] Over: It failed. Bcc: all@example.com"
+    assert mail["Subject"] == "[goods.myshopify.com] Over: It failed. Bcc: all\N{WORD JOINER}@example.com"
     assert mail["Bcc"] is None
 
 

@@ -37,6 +37,10 @@ class OpenHouse(House):
         """Return by how many seconds the shared clock is ahead of the machine's."""
         return (self.now() - datetime.now(UTC)).total_seconds()
 
+    def ask(self, query: str) -> str:
+        """Return what the UI's GraphQL answers to a program."""
+        return httpx.post(f"{self.page}/graphql", json={"query": query}, trust_env=False).raise_for_status().text
+
     def _answers(self) -> bool:
         try:
             return httpx.get(f"{self.page}/server_info", trust_env=False).is_success

@@ -15,12 +15,12 @@ pytestmark = [
 ]
 
 
-def test_the_lineage_is_shown_whole_and_the_automation_is_switched_on_and_ticks(tmp_path: Path) -> None:
-    album = tmp_path / "album"
-    with story.opened(tmp_path, album) as (_, look):
+def test_the_ui_is_whole_shows_texts_as_they_are_and_does_nothing_for_a_foreign_page(tmp_path: Path) -> None:
+    with story.opened(tmp_path, tmp_path / "album") as (house, look):
         story.sees_the_lineage(look)
         story.sees_the_sensors(look)
-    assert [picture.name for picture in album.iterdir()] == ["lineage.png"]
+        story.shows_texts_of_others(look, house)
+        story.withstands_a_foreign_page(look, house)
 
 
 @pytest.mark.long

@@ -1,10 +1,13 @@
-"""Dagster's webserver on the shared clock."""
+"""The product's webserver, Dagster's behind the guard, on the shared clock."""
 
-from dagster_webserver.cli import main
+import os
+import sys
 
+from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.webserver.command import run
 from shopify_xero_pipeline_tests.browser import in_time
 
 __all__ = ["in_time"]
 
 if __name__ == "__main__":
-    main()
+    run(sys.argv[1:], Settings.from_environment(os.environ))

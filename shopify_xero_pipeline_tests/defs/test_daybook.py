@@ -101,12 +101,6 @@ def test_of_21_broken_orders_20_are_named_and_one_is_counted() -> None:
     assert text(shown["what ties it together in NZD"]).splitlines()[-1] == "- … and 1 more"
 
 
-def test_totals_are_there_to_be_plotted() -> None:
-    shown = daybook(reconciled(xero="22.99"), [], CHART)
-    values = [shown[f"documents in NZD, {name}"].value for name in ("Shopify", "mapping", "Xero")]
-    assert values == [23.0, 23.0, 22.99]
-
-
 def test_each_day_is_drawn_as_three_bars_and_one_that_does_not_agree_is_named() -> None:
     earlier, later = reconciled(date(2026, 9, 20)), reconciled(DAY, xero="11.50")
     shown = daybook(later, [earlier, later], CHART)["documents by day in NZD"]

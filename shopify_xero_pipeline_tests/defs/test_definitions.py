@@ -26,6 +26,8 @@ LINEAGE = {
     "books/reconciliation": {
         "shopify/orders", "xero/contacts", "xero/items", "xero/invoices", "xero/credit_notes", "xero/payments",
     },
+    "books/trends": {"books/reconciliation"},
+    "books/open_failures": {"books/reconciliation"},
 }  # fmt: skip
 
 
@@ -48,17 +50,17 @@ def test_the_lineage_is_the_one_of_the_architecture(definitions: dg.Definitions)
     assert found == LINEAGE
 
 
-def test_every_days_asset_takes_up_to_31_days_a_run_and_only_the_mapping_has_no_days(
-    definitions: dg.Definitions,
-) -> None:
+def test_every_days_asset_takes_up_to_31_days_a_run(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    for key in graph.get_all_asset_keys():
-        node = graph.get(key)
-        if key == dg.AssetKey("entity_mapping"):
-            assert node.partitions_def is None
-        else:
-            assert node.partitions_def is not None
-            assert node.backfill_policy == dg.BackfillPolicy.multi_run(31)
+    for key in graph.materializable_asset_keys:
+        assert graph.get(key).partitions_def is not None
+        assert graph.get(key).backfill_policy == dg.BackfillPolicy.multi_run(31)
+
+
+def test_only_the_mapping_and_the_list_of_open_failures_have_no_days(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    without = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).partitions_def is None}
+    assert without == {"entity_mapping", "books/open_failures"}
 
 
 def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_any_more(
@@ -85,7 +87,7 @@ def test_every_asset_links_to_its_owners_where_a_page_is_set_and_the_mapping_sho
 def test_loads_and_reconciliation_hold_the_pool_and_nothing_else_does(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     holding = {key.to_user_string() for key in graph.materializable_asset_keys if graph.get(key).pools == {"xero"}}
-    assert holding == {key for key in LINEAGE if key.startswith(("xero/", "books/"))}
+    assert holding == {key for key in LINEAGE if key.startswith("xero/")} | {"books/reconciliation"}
 
 
 def test_every_load_and_the_reconciliation_have_their_checks_by_day(definitions: dg.Definitions) -> None:
@@ -94,20 +96,44 @@ def test_every_load_and_the_reconciliation_have_their_checks_by_day(definitions:
     loads = {f"xero/{name}:all_loaded" for name in ("contacts", "items", "invoices", "credit_notes", "payments")}
     books = {f"books/reconciliation:{name}" for name in ("every_order_accounted_for", "totals_equal", "nothing_extra")}
     mapping = {f"entity_mapping:{name}" for name in ("no_duplicate_xero_id", "no_orphan", "rows_intact")}
-    assert checks == loads | books | mapping
+    all_days = {check.replace("all_loaded", "all_days_loaded") for check in loads}
+    all_days |= {"books/reconciliation:all_days_agree", "books/open_failures:nothing_open"}
+    assert checks == loads | books | mapping | all_days
+
+
+def test_the_check_that_looks_at_all_days_is_the_first_that_the_ui_lists_of_each_asset(
+    definitions: dg.Definitions,
+) -> None:
+    """It lists them by name and opens the first."""
+    names: dict[str, list[str]] = {}
+    for key in definitions.resolve_asset_graph().asset_check_keys:
+        names.setdefault(key.asset_key.to_user_string(), []).append(key.name)
+    del names["entity_mapping"]
+    first = {asset: min(checks) for asset, checks in names.items()}
+    assert first == dict.fromkeys([key for key in LINEAGE if key.startswith("xero/")], "all_days_loaded") | {
+        "books/reconciliation": "all_days_agree", "books/open_failures": "nothing_open",
+    }  # fmt: skip
+
+
+def test_a_sync_has_no_steps_for_the_checks_that_look_at_all_days_and_the_nightly_job_has_nothing_else(
+    definitions: dg.Definitions,
+) -> None:
+    assert "all_days" not in definitions.resolve_job_def("sync").graph.node_names()
+    assert definitions.resolve_job_def("open_failures").graph.node_names() == ["all_days"]
 
 
 def test_jobs_and_schedules_are_the_ones_the_readme_names(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    assert {"sync", "plan", "mapping_checks"} <= {job.name for job in repository.get_all_jobs()}
-    assert {s.name for s in repository.schedule_defs} == {"hourly", "nightly", "nightly_mapping_checks"}
+    assert {"sync", "plan", "mapping_checks", "open_failures"} <= {job.name for job in repository.get_all_jobs()}
+    nightly = {"nightly", "nightly_mapping_checks", "nightly_open_failures"}
+    assert {s.name for s in repository.schedule_defs} == {"hourly", *nightly}
 
 
 def test_every_job_schedule_and_sensor_says_in_the_ui_what_it_does(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     found = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
-    assert len(found) == 10
+    assert len(found) == 12
     assert [one.name for one in found if not one.description] == []
 
 

@@ -31,7 +31,7 @@ def utc(text: str) -> datetime:
 
 @dataclass
 class Kept:
-    """What the schedules ask the bookkeeper: the books' days, when each was compared, where work is left."""
+    """What the schedules ask the bookkeeper: the books' days, up to when each was read, where work is left."""
 
     books: list[date] = field(default_factory=list)
     compared: dict[date, datetime] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Kept:
     def days(self) -> list[date]:
         return self.books
 
-    def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
+    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
         return {one: self.compared[one] for one in days if one in self.compared}
 
     def unfinished_days(self) -> set[date]:

@@ -288,6 +288,44 @@ def test_the_sandbox_refuses_a_port_that_is_taken_with_one_sentence() -> None:
     assert message.endswith("choose another one")
 
 
+@pytest.mark.parametrize(
+    ("given", "starts"),
+    [
+        ("2026-11-01", "2026-11-01T00:00:00"),
+        ("2026-11-01T10:00:00Z", "2026-11-01T10:00:00"),
+        ("2026-11-01T10:00:00+13:00", "2026-10-31T21:00:00"),
+        ("2026-11-01T10:00:00.250-02:30", "2026-11-01T12:30:00.250000"),
+        ("2026-11-01T10:00", "2026-11-01T10:00:00"),
+        ("2026-11-01 10:00:00", "2026-11-01T10:00:00"),
+        (" 20261101T100000Z ", "2026-11-01T10:00:00"),
+        ("2026-W44-7", "2026-11-01T00:00:00"),
+        (None, None),
+    ],
+)
+def test_the_sandboxs_clock_starts_at_any_instant_of_iso_8601(
+    given: str | None, starts: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[datetime | None] = []
+    monkeypatch.setattr("shopify_xero_pipeline.sandbox.command.run", lambda **options: ran.append(options["now"]))
+    assert invoke("sandbox", *([] if given is None else ["--now", given])).exit_code == 0
+    assert ran == [None if starts is None else datetime.fromisoformat(f"{starts}+00:00")]
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2026-13-01", "10:00", "", "0001-01-01T00:00:00+13:00", "1790000000"])
+def test_what_is_no_instant_is_refused_with_examples(given: str) -> None:
+    result = invoke("sandbox", "--now", given)
+    assert result.exit_code == 2
+    assert "is no date or time of ISO 8601, such as 2026-11-01" in result.stderr
+
+
+def test_the_webserver_takes_the_options_of_dagsters(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr("shopify_xero_pipeline.webserver.command.run", lambda words, _: ran.append(words))
+    words = ("-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml", "--log-format", "json")
+    assert invoke("webserver", *words).exit_code == 0
+    assert ran == [words]
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 def test_the_demo_exits_with_what_it_found(agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[object] = []

@@ -48,6 +48,21 @@ def test_the_database_is_called_what_people_call_it_and_the_owners_page_is_the_o
     assert settings(OWNERS_PAGE="https://wiki.example/books").owners_page == "https://wiki.example/books"
 
 
+def test_the_hosts_of_the_ui_are_names_with_a_port_or_without() -> None:
+    assert settings().dagster_hosts == ()
+    found = settings(DAGSTER_HOSTS=" Books.example, webserver:3000,[fd00::1]:3000,, 10.0.0.5 ").dagster_hosts
+    assert found == ("books.example", "webserver:3000", "[fd00::1]:3000", "10.0.0.5")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["*", "*.example", "https://books.example", "books.example/ui", "a@b.example", "a b", "x:0", "x:y", ":3000"],
+)
+def test_hosts_of_the_ui_that_are_none_are_refused(wrong: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DAGSTER_HOSTS must be names of hosts divided by commas, such as books"):
+        settings(DAGSTER_HOSTS=f"books.example,{wrong}")
+
+
 def test_a_sandboxs_address_brings_the_sandboxs_credentials_and_files_of_its_own() -> None:
     found = settings(SHOPIFY_BASE_URL=f"{ADDRESS}/", XERO_BASE_URL=ADDRESS)
     assert found.shopify_shop == "sandbox.myshopify.com"

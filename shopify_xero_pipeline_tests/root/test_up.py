@@ -23,14 +23,20 @@ REAL = {
 
 
 class Recorded:
-    """A process that was never started; `polls` are what it says until it has ended."""
+    """A process that was never started; `polls` are what it says until it has ended. Code servers make their socket."""
 
     started: ClassVar[list["Recorded"]] = []
-    polls: Sequence[int | None] = (None, 3)
+    told_to_end: ClassVar[list["Recorded"]] = []
+    polls: Sequence[int | None] = (None, None, None, None, 3)
     stubborn = False
 
-    def __init__(self, command: Sequence[str], env: dict[str, str], preexec_fn: Callable[[], None]) -> None:
+    def __init__(
+        self, command: Sequence[str], env: dict[str, str], preexec_fn: Callable[[], None], process_group: int
+    ) -> None:
         self.command, self.env, self.preexec_fn = list(command), env, preexec_fn
+        assert process_group == 0
+        if "code-server" in self.command and "/nowhere" not in env.get("PATH", ""):
+            Path(self.command[self.command.index("-s") + 1]).touch()
         self.signals: list[int] = []
         self.returncode = 0
         self._polls = list(type(self).polls)
@@ -44,6 +50,7 @@ class Recorded:
 
     def send_signal(self, number: int) -> None:
         self.signals.append(number)
+        type(self).told_to_end.append(self)
 
     def wait(self, timeout: float | None = None) -> int:
         if self._stubborn and timeout is not None:
@@ -63,7 +70,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(Recorded, "started", [])
-    monkeypatch.setattr(Recorded, "polls", (None, 3))
+    monkeypatch.setattr(Recorded, "told_to_end", [])
+    monkeypatch.setattr(Recorded, "polls", (None, None, None, None, 3))
     monkeypatch.setattr(subprocess, "Popen", Recorded)
     monkeypatch.setattr(subprocess, "run", lambda command, **options: commands.append((command, options["env"])))
     monkeypatch.setattr(time, "sleep", lambda _: None)
@@ -83,22 +91,29 @@ def test_dagster_writes_its_own_log_for_people_where_the_product_does(
 ) -> None:
     monkeypatch.setenv("LOG_FORMAT", "text")
     up.run(3001, 8001)
-    assert "--log-format" not in Recorded.started[1].command
+    assert [process for process in Recorded.started if "--log-format" in process.command] == []
 
 
 def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_it(
     ran: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert up.run(3001, 8001) == 3
-    sandbox, dagster = Recorded.started
+    sandbox, code, webserver, daemon = Recorded.started
     assert sandbox.command[:2] == [sys.executable, "-m"]
     assert sandbox.command[2:6] == ["shopify_xero_pipeline.cli", "sandbox", "--port", "8001"]
-    started = ["dagster", "dev", "-h", "127.0.0.1", "-p", "3001", "-w", "workspace.yaml"]
-    assert dagster.command[2:] == [*started, "--log-format", "json"]
+    socket, workspace = code.command[6], webserver.command[9]
+    location = ["-m", "shopify_xero_pipeline.definitions", "--log-format", "json"]
+    assert code.command[2:] == ["dagster", "code-server", "start", "-s", socket, *location]
+    shared = ["-w", workspace, "--log-format", "json"]
+    address = ["-h", "127.0.0.1", "-p", "3001"]
+    assert webserver.command[2:] == ["shopify_xero_pipeline.cli", "webserver", *address, *shared]
+    assert daemon.command[1:] == ["run", *shared]
+    assert Path(daemon.command[0]).name == "dagster-daemon"
     address = "http://127.0.0.1:8001"
-    assert dagster.env["SHOPIFY_BASE_URL"] == dagster.env["XERO_BASE_URL"] == address
-    assert dagster.env["AUTOMATION"] == "on"
-    assert dagster.env["DAGSTER_HOME"] == str(tmp_path / "home")
+    for process in (code, webserver, daemon):
+        assert process.env["SHOPIFY_BASE_URL"] == process.env["XERO_BASE_URL"] == address
+        assert process.env["AUTOMATION"] == "on"
+        assert process.env["DAGSTER_HOME"] == str(tmp_path / "home")
     said = capsys.readouterr().out
     assert f"a sandbox stands in for both sides on {address}" in said
     assert "Dagster UI on http://127.0.0.1:3001" in said
@@ -116,10 +131,12 @@ def test_with_credentials_no_sandbox_is_started(ran: list[Any], monkeypatch: pyt
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AUTOMATION", "off")
     up.run(3000, 8765)
-    (dagster,) = Recorded.started
-    assert "dagster" in dagster.command
-    assert "SHOPIFY_BASE_URL" not in dagster.env
-    assert dagster.env["AUTOMATION"] == "off"
+    code, *others = Recorded.started
+    assert "code-server" in code.command
+    assert len(others) == 2
+    for process in (code, *others):
+        assert "SHOPIFY_BASE_URL" not in process.env
+        assert process.env["AUTOMATION"] == "off"
 
 
 def test_automation_that_the_env_file_turns_off_stays_off(ran: list[Any], tmp_path: Path) -> None:
@@ -148,9 +165,18 @@ def test_credentials_given_in_part_are_refused_and_nothing_is_started(
     assert ran == []
 
 
-def test_when_one_process_ends_the_others_are_told_to(ran: list[Any]) -> None:
+def test_when_one_process_ends_the_others_are_told_to_and_those_that_others_use_last(ran: list[Any]) -> None:
     up.run(3000, 8765)
-    assert [process.signals for process in Recorded.started] == [[signal.SIGTERM], [signal.SIGTERM]]
+    assert [process.signals for process in Recorded.started] == [[signal.SIGTERM]] * 4
+    assert Recorded.told_to_end == Recorded.started[::-1]
+
+
+def test_nothing_is_started_after_a_process_that_has_ended(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # its socket is never made
+    monkeypatch.setattr(Recorded, "polls", (None, 4))
+    assert up.run(3000, 8765) == 4
+    assert len(Recorded.started) == 2
+    assert "code-server" in Recorded.started[-1].command
 
 
 def test_a_process_that_does_not_listen_is_killed(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +201,12 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
     set_to: list[tuple[int, object]] = []
     monkeypatch.setattr(signal, "signal", lambda number, handler: set_to.append((number, handler)))
     up.run(3000, 8765)
-    handler = next(one for number, one in set_to if number == signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended:
-        handler()  # type: ignore[operator]
-    assert ended.value.code == 0
+    handlers = [one for number, one in set_to if number in (signal.SIGTERM, signal.SIGHUP)]
+    assert len(handlers) == 2
+    for handler in handlers:
+        with pytest.raises(SystemExit) as ended:
+            handler()  # type: ignore[operator]
+        assert ended.value.code == 0
     set_to.clear()
     Recorded.started[0].preexec_fn()
     assert set_to == [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_DFL)]

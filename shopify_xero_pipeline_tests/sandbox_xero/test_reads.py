@@ -157,9 +157,17 @@ def test_lists_are_ordered_by_change_and_id_or_as_asked(trading: Caller) -> None
         assert trading.send("GET", "Invoices", order=order).status_code == 400
 
 
-def test_a_parameter_that_would_be_ignored_is_refused_instead(trading: Caller) -> None:
-    assert trading.send("GET", "CreditNotes", IDs="x").status_code == 400
+def test_a_parameter_that_no_endpoint_has_is_ignored_as_no_source_says_otherwise(trading: Caller) -> None:
+    assert len(trading.get("CreditNotes", IDs="x", utm_source="mail")["CreditNotes"]) == 1
+    assert numbers(trading.get("Invoices", colour="red")) == numbers(trading.get("Invoices"))
     assert trading.send("GET", "Invoices", page="one").status_code == 400
+
+
+def test_a_parameter_that_no_endpoint_has_is_refused_if_wanted() -> None:
+    strict = Caller(refuse_unknown_parameters=True)
+    answer = strict.send("GET", "CreditNotes", IDs="x")
+    assert (answer.status_code, answer.json()["Message"]) == (400, "This endpoint knows no parameter ids")
+    assert strict.send("GET", "Invoices", page="1", summaryOnly="true").status_code == 200
 
 
 # settings

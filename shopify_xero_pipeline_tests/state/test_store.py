@@ -130,6 +130,23 @@ def test_small_texts_are_remembered_with_their_time(store: StateStore, clock: Ma
     assert store.recall("organisation") == ("two", NOW + timedelta(seconds=60))
 
 
+def test_texts_are_kept_and_deleted_together_and_found_by_the_word_their_names_begin_with(store: StateStore) -> None:
+    store.remember_together({"note b": "2", "note a": "1", "notes": "x", "note": "y", "noted a": "z", "Note a": "w"})
+    assert store.recall_under("note") == {"a": "1", "b": "2"}
+    store.remember_together({"note a": None, "note b": "3", "note \u00e9": "4", "note never": None})
+    assert store.recall_under("note") == {"b": "3", "\u00e9": "4"}
+    assert store.recall("note a") is None
+    assert store.recall("notes") == ("x", NOW)
+    assert store.recall_under("nothing") == {}
+
+
+def test_texts_that_are_kept_together_are_kept_all_or_none(store: StateStore) -> None:
+    store.remember("note a", "1")
+    with pytest.raises(StatementError):
+        store.remember_together({"note a": None, "note b": object()})  # type: ignore[dict-item]
+    assert store.recall_under("note") == {"a": "1"}
+
+
 def test_history_is_kept_by_run_day_and_kind(store: StateStore) -> None:
     row = HistoryRow(run_id="a", partition=DAY, kind="contact", created=1, finished_at=NOW)
     store.record_history([row, row.model_copy(update={"run_id": "b"})])

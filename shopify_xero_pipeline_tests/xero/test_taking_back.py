@@ -28,9 +28,9 @@ CREDIT = allocation(RETURN, SALE, "20.00")
 LATER: tuple[AnyRecord, ...] = (payment(SALE, str(SALE.total)), payment(RETURN, str(RETURN.total), 8))
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+@pytest.fixture(params=["collection", "object"])
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    made = World(tmp_path, allocation_deletion=request.param)
     made.load(contact(), SALE, RETURN, CREDIT)
     yield made
     made.store.close()

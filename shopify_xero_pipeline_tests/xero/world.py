@@ -51,7 +51,7 @@ class World:
         self.clock = ManualClock(now)
         self.books = books or XeroBooks()
         self.faults = Faults()
-        self.options = XeroOptions(**options)
+        self.options = XeroOptions(**{"refuse_unknown_parameters": True, **options})
         app = xero_app(self.books, self.clock, options=self.options)
         self.xero: XeroSandbox = app.state.xero
         self.transport: httpx.BaseTransport = InProcessTransport(self.faults.wrap(app))

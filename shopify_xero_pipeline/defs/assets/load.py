@@ -10,7 +10,8 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.jobs import PATIENT
-from shopify_xero_pipeline.defs.report import report
+from shopify_xero_pipeline.defs.open_failures import CHECKS, verdict
+from shopify_xero_pipeline.defs.report import evaluate, report
 from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.xero.report import LoadOutcome
 
@@ -32,8 +33,12 @@ SAYS = {
 }
 
 WHEN_RED = (
-    "A day whose check `all_loaded` is red has records that Xero refused or that wait: the check's metadata names each "
-    "with its order, the reason and what to do. Mend the cause and run the day again; nothing is written twice."
+    "Red while a record of any day was refused by Xero or waits: the check `all_days_loaded` names each with its "
+    "order, the reason and what to do. Mend the cause and run the day again; nothing is written twice."
+)
+BY_DAY = (
+    "Every record of the day's plan is in Xero. The list beside says Failed while any day is; below stands the day "
+    "that ran last. `all_days_loaded` names what is open on all of them."
 )
 
 
@@ -44,9 +49,7 @@ def load_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsD
 
 def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     key = dg.AssetKey(["xero", name])
-    all_loaded = dg.AssetCheckSpec(
-        "all_loaded", asset=key, partitions_def=partitions, description="Every record of the day's plan is in Xero."
-    )
+    all_loaded = dg.AssetCheckSpec("all_loaded", asset=key, partitions_def=partitions, description=BY_DAY)
 
     @dg.asset(
         key=key,
@@ -71,6 +74,7 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         checks = {day: show.all_loaded(results, links, errors) for day, results in done.items()}
         told = {day: {**checks[day].shown, **show.load(results)} for day, results in done.items()}
         yield from report(context, {"all_loaded": checks}, told, calls)
+        evaluate(context, key, CHECKS[key], verdict(bookkeeper, key))
 
     made: dg.AssetsDefinition = load
     return made

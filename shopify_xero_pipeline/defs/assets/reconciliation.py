@@ -11,13 +11,15 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import ORDERS, typed
 from shopify_xero_pipeline.defs.assets.extract import Stored
 from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
+from shopify_xero_pipeline.defs.assets.trends import TRENDS, trends
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.daybook import daybook
+from shopify_xero_pipeline.defs.open_failures import RECONCILED, evaluate_all
 from shopify_xero_pipeline.defs.report import report
 from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.shopify.models import Order
 
-KEY = dg.AssetKey(["books", "reconciliation"])
+KEY = RECONCILED
 DRAWN = timedelta(days=14)
 CHECKS = {
     "every_order_accounted_for": "Every order is posted, or waits, is skipped, blocked or failed with a reason.",
@@ -45,7 +47,8 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     ) -> Iterator[Any]:
         """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent.
 
-        A red check names the orders that broke it with their arithmetic; `shopify-xero status "#1001"` shows one whole.
+        Red while the books of any day do not agree: the check `all_days_agree` names the days and their orders. Each
+        day's own checks hold the arithmetic; `shopify-xero status "#1001"` shows an order whole.
         """
         with at_work(bookkeeper) as calls:
             days = bookkeeper.reconcile(typed(Order, orders))
@@ -54,11 +57,16 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         links = show.Links(bookkeeper.shop_domain)
         checks = {name: {day.day: show.verdict(name, day, links) for day in days} for name in CHECKS}
         described = {
-            day.day: show.reconciliation(day, links)
+            day.day: show.reconciliation(day)
             | daybook(day, [one for one in recent if timedelta(0) <= day.day - one.day < DRAWN], chart)
             for day in days
         }
         yield from report(context, checks, described, calls)
+        history = bookkeeper.store.history(context.run.run_id)
+        for day in days:
+            drawn = trends(day, [row for row in history if row.partition == day.day], calls["calls to Xero"])
+            context.log_event(dg.AssetMaterialization(TRENDS, partition=str(day.day), metadata=drawn))
+        evaluate_all(context, bookkeeper)
 
     made: dg.AssetsDefinition = reconciliation
     return made

@@ -50,7 +50,7 @@ class Allocations:
         return Written(self._show(allocation))
 
     def delete(self, allocation: Allocation) -> Json:
-        """Take an allocation back; the answer's odd shape and spelling are Xero's.
+        """Take an allocation back, and show it as it was, marked as deleted.
 
         Raises:
             Rejected: it lies in a locked period.
@@ -58,14 +58,10 @@ class Allocations:
         complaints = self._desk.lock_complaints(allocation.date)
         if complaints:
             raise Rejected(*complaints, record_id=allocation.id)
+        shown = self._show(allocation) | {"IsDeleted": True}
         self._books.drop_allocation(allocation)
         self._credit(self._books.documents[allocation.invoice_id], -allocation.amount, allocation.date)
-        return {
-            "AllocationId": allocation.id,
-            "Date": ms_date(allocation.date),
-            "Invoice": [{"InvoiceID": allocation.invoice_id}],
-            "IsDeleted": True,
-        }
+        return shown if self._desk.options.allocation_deletion == "collection" else _described(allocation)
 
     def show_all(self) -> list[Json]:
         """Return the credit note's allocations."""
@@ -117,3 +113,13 @@ class Allocations:
             "IsDeleted": False,
             "ValidationErrors": [],
         }
+
+
+def _described(allocation: Allocation) -> Json:
+    """Return a deleted allocation as Xero's OpenAPI document shows one; shape and spelling are its own."""
+    return {
+        "AllocationId": allocation.id,
+        "Date": ms_date(allocation.date),
+        "Invoice": [{"InvoiceID": allocation.invoice_id}],
+        "IsDeleted": True,
+    }

@@ -144,7 +144,9 @@ class Api:
         if found is None or found.credit_note_id != credit_note.id:
             raise not_found()
         try:
-            return json_reply(Allocations(self._desk, credit_note).delete(found))
+            shown = Allocations(self._desk, credit_note).delete(found)
+            collected = self._desk.options.allocation_deletion == "collection"
+            return json_reply(envelope(self._desk) | {"Allocations": [shown]} if collected else shown)
         except Rejected as rejected:
             messages = [{"Message": message} for message in rejected.messages]
             element = {"AllocationID": found.id, "ValidationErrors": messages}

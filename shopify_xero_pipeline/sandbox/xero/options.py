@@ -37,6 +37,11 @@ class XeroOptions:
         rounding: what happens to half a cent; which one Xero uses is unverified, so both must do.
         shuffle_responses: answer batch writes in another order than asked; no order is documented.
         shuffle_seed: of that order.
+        allocation_deletion: how a deleted Allocation is answered. Xero's description shows the bare object (fact sheet
+            6.5); people who call it report a collection, as of any other write (XeroAPI/xero-php-oauth2 #341,
+            XeroAPI/xero-python #159). Both must do.
+        refuse_unknown_parameters: answer 400 to a query parameter that the endpoint does not have. What Xero does is
+            unverified; it is not reported to refuse any. For tests that ask for nothing that is not documented.
         answer_not_modified: answer 304 instead of an empty list when nothing was modified since.
         provider_name: what the envelope calls the app.
         currency_rates: CurrencyRate by currency where a document names none; 1 if it is not here either.
@@ -52,6 +57,8 @@ class XeroOptions:
     rounding: Literal["half_up", "half_even"] = "half_up"
     shuffle_responses: bool = False
     shuffle_seed: int = 0
+    allocation_deletion: Literal["collection", "object"] = "collection"
+    refuse_unknown_parameters: bool = False
     answer_not_modified: bool = False
     provider_name: str = "sandbox"
     currency_rates: Mapping[str, Decimal] = field(default_factory=dict)

@@ -48,9 +48,11 @@ def answer_list(desk: Desk, call: Call, listing: Listing, records: Iterable[Any]
     """Answer a GET of a collection.
 
     Raises:
-        Refused: 400 for a filter, an order or a parameter that is not understood: ignoring one would answer too much.
+        Refused: 400 for a filter or an order that is not understood: ignoring one would answer too much. For an unknown
+            parameter only if the options say so.
     """
-    _check_parameters(call, listing)
+    if desk.options.refuse_unknown_parameters:
+        _check_parameters(call, listing)
     chosen = [record for record in records if _modified(call, listing, record)]
     since = call.headers.get("if-modified-since")
     if since and not chosen and desk.options.answer_not_modified:
