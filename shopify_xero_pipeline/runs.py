@@ -34,7 +34,7 @@ from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.quota import Forecast
-from shopify_xero_pipeline.settings import LOCAL
+from shopify_xero_pipeline.settings import LOCAL, SettingsError, check_yaml
 from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -116,9 +116,27 @@ def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.
     with ExitStack() as stack:
         with _alone(home):
             if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
+                check_yaml(settings_file)
                 shutil.copyfile(settings_file, own)
-            instance = stack.enter_context(dg.DagsterInstance.get())
+            if own.is_file():
+                check_yaml(own)
+            instance = stack.enter_context(_opened(own))
         yield instance
+
+
+def _opened(settings_file: Path) -> dg.DagsterInstance:
+    """Open the instance.
+
+    Raises:
+        SettingsError: Dagster does not accept what its settings say.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except dg.DagsterInvalidConfigError as error:
+        said = " ".join(error.errors[0].message.partition(" Expected:")[0].split()).rstrip(".")
+        raise SettingsError(
+            f"{settings_file} is not accepted by Dagster ({said}): correct it after the project's dagster.yaml."
+        ) from None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from dotenv import dotenv_values
 
 SANDBOX_SHOP = "sandbox.myshopify.com"
@@ -71,11 +72,11 @@ class Settings:
             automation: what AUTOMATION is where neither says.
 
         Raises:
-            SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`,
-                KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs or
-                alerts is none.
+            SettingsError: `.env` is no text in UTF-8, an address is not a loopback one, AUTOMATION is neither `on` nor
+                `off`, KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs
+                or alerts is none.
         """
-        file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+        file = _values(dotenv) if dotenv is not None and dotenv.is_file() else {}
         found = {**{name: value for name, value in file.items() if value}, **environ}
 
         def text(name: str, default: str = "") -> str:
@@ -167,6 +168,33 @@ class Settings:
                 "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`."
             )
         return sentences
+
+
+def check_yaml(file: Path) -> None:
+    """Check that one of Dagster's own files, such as `dagster.yaml`, can be read at all; what it says is Dagster's.
+
+    Raises:
+        SettingsError: it is not a text in UTF-8, or no YAML.
+    """
+    try:
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark is not None else ""
+        raise SettingsError(f"{file}{where} is not YAML: check the indentation, colons, brackets and quotes.") from None
+
+
+def _values(file: Path) -> Mapping[str, str | None]:
+    """Return what a `.env` file says; the byte order mark that some editors put first is no part of a name."""
+    try:
+        return dotenv_values(file, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8 (look at line {line}).") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable for this user.") from None
 
 
 def _loopback(name: str, url: str) -> str:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from shopify_xero_pipeline.runs import dagster_instance
-from shopify_xero_pipeline.settings import LOCAL, Settings, SettingsError
+from shopify_xero_pipeline.settings import LOCAL, Settings, SettingsError, check_yaml
 
 
 def run(port: int, sandbox_port: int) -> int:
@@ -26,6 +27,9 @@ def run(port: int, sandbox_port: int) -> int:
     alone = not settings.any_given
     if not alone and settings.missing():
         raise SettingsError(" ".join(settings.missing()))
+    workspace = Path("workspace.yaml")
+    if workspace.is_file():
+        check_yaml(workspace)
     environ = {**os.environ, "AUTOMATION": "on" if settings.automation else "off"}
     dev = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
     lines = settings.log_format or ("text" if sys.stderr.isatty() else "json")
