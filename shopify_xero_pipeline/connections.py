@@ -137,9 +137,14 @@ class Connections:
         return client
 
     @cached_property
+    def shop_reader(self) -> ShopifyReader:
+        """The reader of the shop, whatever `books.yaml` says."""
+        return ShopifyReader(self.shopify_client, self._clock)
+
+    @cached_property
     def reader(self) -> ShopifyReader:
         """The reader of the shop, whose zone must be the one `books.yaml` names."""
-        reader = ShopifyReader(self.shopify_client, self._clock)
+        reader = self.shop_reader
         shop = reader.shop()
         if shop.iana_timezone != self.policy.time_zone:
             raise PolicyError(
@@ -240,6 +245,11 @@ class Connections:
         return self._settings.secrets()
 
     @property
+    def books_file(self) -> Path:
+        """Where `books.yaml` lies, as the settings say."""
+        return self._settings.books_file
+
+    @property
     def shop_domain(self) -> str:
         """The shop's `myshopify.com` domain."""
         return self._settings.shopify_shop
@@ -267,7 +277,7 @@ class Connections:
         Raises:
             ShopifyError: it does not, or does not answer.
         """
-        shop = ShopifyReader(self.shopify_client, self._clock).shop()
+        shop = self.shop_reader.shop()
         return f"Shopify lets us in: {self.shop_domain}, {shop.iana_timezone}."
 
     def ask_xero(self) -> str:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline import doctor
-from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.seals import StoreDamagedError, seal_everything
 from shopify_xero_pipeline.xero.models import Kind
@@ -143,12 +142,3 @@ def test_a_damaged_store_is_not_examined(stage: Stage) -> None:
     stage.restart()
     with pytest.raises(StoreDamagedError):
         examined(stage, offline=True)
-
-
-def test_it_says_who_is_on_either_side(stage: Stage) -> None:
-    told = doctor.connections(stage.bookkeeper)
-    assert list(told) == ["shop", "organisation in Xero", "state store", "this machine's clock"]
-    assert told["this machine's clock"] == "agrees with Xero's to a minute"
-    stage.sandbox.faults.add(Fault(kind=FaultKind.OFFLINE, path="/Organisation", times=None))
-    with pytest.raises(Exception, match="Organisation"):
-        doctor.connections(stage.bookkeeper)
