@@ -5,7 +5,7 @@ and what cannot be asked because of it is left out. The comparison of `books.yam
 makes (`books/preflight.py`); nothing is written, and Xero is read.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -60,13 +60,15 @@ class SetUp:
 
     Args:
         bookkeeper: on the settings to be looked at.
+        places: of our own files, by the setting that names them: each raises if it cannot be used.
 
     Attributes:
         checks: what was found so far.
     """
 
-    def __init__(self, bookkeeper: Bookkeeper) -> None:
+    def __init__(self, bookkeeper: Bookkeeper, places: Mapping[str, Callable[[], object]]) -> None:
         self._bookkeeper = bookkeeper
+        self._places = places
         self.checks: list[Check] = []
 
     def look(self) -> list[Check]:
@@ -74,6 +76,8 @@ class SetUp:
         keeper = self._bookkeeper
         policy = self._ask("books.yaml", lambda: keeper.policy, lambda _: f"{keeper.books_file} can be read")
         store = self._ask("state store", lambda: keeper.store, lambda store: store.name)
+        for name, question in self._places.items():
+            self._ask(name, question, lambda _: "it can be used")
         given = self._ask("credentials", self._credentials, lambda _: "those of both sides are given")
         if given is None:
             return self.checks

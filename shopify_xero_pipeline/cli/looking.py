@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from shopify_xero_pipeline.cli import options
-from shopify_xero_pipeline.settings import Settings, SettingsError
+from shopify_xero_pipeline.settings import Settings, SettingsError, check_folder
 
 if TYPE_CHECKING:
+    from upath import UPath
+
     from shopify_xero_pipeline.bookkeeper import Bookkeeper
     from shopify_xero_pipeline.state.invariants import Finding
 
@@ -98,9 +101,9 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
 
     checks, found = [], []
     try:
-        with options.connected() as (bookkeeper, _):
+        with options.connected() as (bookkeeper, storage):
             if not (state_only or offline):
-                checks = SetUp(bookkeeper).look()
+                checks = SetUp(bookkeeper, _places(storage)).look()
             if not has_failed(checks, STORE_NEEDS):
                 found = _promises(bookkeeper, offline=offline or bool(checks))
     except PROBLEMS as problem:
@@ -110,6 +113,20 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     content = {"set_up": [dataclasses.asdict(check) for check in checks], **examination.summary(found)}
     terminal.write_json(json_file, content)
     sys.exit(2 if has_failed(checks) else 0 if examination.sound(found) else 1)
+
+
+def _places(storage: "UPath") -> "dict[str, Callable[[], object]]":
+    """Return what tells whether our own files can be kept, by the setting that says where."""
+    from shopify_xero_pipeline import runs
+
+    places: dict[str, Callable[[], object]] = {
+        "DAGSTER_HOME": lambda: check_folder("DAGSTER_HOME", runs.dagster_home()),
+        "ASSET_STORAGE": lambda: runs.check_storage(storage),
+    }
+    witness = Settings.from_environment(os.environ).state_witness
+    if witness is not None:
+        places["STATE_WITNESS"] = lambda: check_folder("STATE_WITNESS", witness)
+    return places
 
 
 def _promises(bookkeeper: "Bookkeeper", *, offline: bool) -> "list[Finding]":

@@ -561,6 +561,17 @@ SURROUNDINGS = [
     SetUp(
         "a .env in UTF-16", ".env is not a text in UTF-8", dotenv="SHOPIFY_SHOP=goods.myshopify.com\n".encode("utf-16")
     ),
+    SetUp("a .env with a quote that does not end", ".env line 2 cannot be read", dotenv=b'A=1\nXERO_TENANT_ID="x\n'),
+    SetUp(
+        "assets where nothing can be written",
+        "ASSET_STORAGE names /proc/nowhere, which cannot be used",
+        environ={"ASSET_STORAGE": "/proc/nowhere"},
+    ),
+    SetUp(
+        "a witness where nothing can be written",
+        "/proc/nowhere",
+        environ={"STATE_WITNESS": "/proc/nowhere"},
+    ),
     SetUp("automation that is neither", "AUTOMATION must be on or off", dotenv=b"AUTOMATION=maybe\n"),
     SetUp(
         "days that are no number",

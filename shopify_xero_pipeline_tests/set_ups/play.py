@@ -142,7 +142,7 @@ def is_stopped_or_said(one: SetUp, played: Played) -> bool:
     """Return whether plan or sync says so before anything is written; beside what stops them nothing is written."""
     if one.says not in played.said:
         return False
-    return True if one.warned or one.blocks else bool(played.plan and played.sync and not played.written)
+    return True if one.warned or one.blocks else bool(played.sync and not played.written)
 
 
 @contextmanager
