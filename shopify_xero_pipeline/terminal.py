@@ -233,6 +233,7 @@ def lines_to_paste(reasons: Iterable[str]) -> None:
         console.print(f"{how.rstrip(': ')}:", markup=False, soft_wrap=True)
         for line in lines:
             console.print(line, markup=False, soft_wrap=True)
+        console.print()
 
 
 def warning(sentence: str) -> None:

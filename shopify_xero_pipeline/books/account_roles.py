@@ -84,9 +84,15 @@ LINES: Mapping[str, Role] = {
         "Xero's rounding account, or an expense or revenue account",
     ),
     "exchange": Role("differences of exchange are", frozenset({EXPENSE, REVENUE}), {}, "an expense or revenue account"),
+    "gift_card_discounts": Role(
+        "discounts on gift cards are", frozenset({EXPENSE, REVENUE}), {}, "an expense or revenue account"
+    ),
     "tax": Role("tax that was collected is", frozenset({LIABILITY}), {}, A_LIABILITY),
 }
 """By the name below `accounts`; `overrides` for each of its entries, `tax` for each of `tax.lines`."""
+
+IF_NAMED = frozenset({"exchange", "gift_card_discounts"})
+"""Accounts that few shops need: compared only where `books.yaml` names one."""
 
 CLEARING = Role(
     "money of a gateway is",

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from shopify_xero_pipeline.books import account_roles
 from shopify_xero_pipeline.books.account_roles import CLEARING, CURRENT_ASSETS, LINES, STORE_CREDIT, Fit, Role
-from shopify_xero_pipeline.books.policy import BooksPolicy, TaxRule
+from shopify_xero_pipeline.books.policy import AccountPolicy, BooksPolicy, TaxRule
 from shopify_xero_pipeline.books.proposals import STORE_CREDIT_GATEWAY
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
 
@@ -139,16 +139,18 @@ def _currencies(compared: _Comparison, organisation: Organisation, shop_currency
 def _standing_on_lines(policy: BooksPolicy) -> list[_Use]:
     """Return the accounts that stand on document lines."""
     chosen = policy.accounts
-    named = [
-        _Use(f"accounts.{name}", getattr(chosen, name), name)
-        for name in LINES
-        if isinstance(getattr(chosen, name, None), str)
-    ]
     overrides = [
         _Use(f"accounts.overrides[{index}]", entry.account, "overrides") for index, entry in enumerate(chosen.overrides)
     ]
     taxes = [_Use(f"tax.lines[{index}]", entry.account, "tax") for index, entry in enumerate(policy.tax.lines)]
-    return [*named, *overrides, *(taxes if policy.tax.mode == "lines" else [])]
+    return [*_named_accounts(chosen), *overrides, *(taxes if policy.tax.mode == "lines" else [])]
+
+
+def _named_accounts(chosen: AccountPolicy) -> list[_Use]:
+    """Return the accounts by the names of their settings."""
+    asked = [name for name in LINES if name not in account_roles.IF_NAMED or name in chosen.model_fields_set]
+    codes = {name: getattr(chosen, name, None) for name in asked}
+    return [_Use(f"accounts.{name}", code, name) for name, code in codes.items() if isinstance(code, str)]
 
 
 def _paying(policy: BooksPolicy) -> list[_Use]:

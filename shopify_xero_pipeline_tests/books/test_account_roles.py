@@ -1,12 +1,15 @@
 """Every account of `books.yaml` against each class of Xero's chart: what stops, what is said, what is right."""
 
+import re
+
 import pytest
 
-from shopify_xero_pipeline.books.account_roles import LINES
+from shopify_xero_pipeline.books.account_roles import IF_NAMED, LINES
 from shopify_xero_pipeline.books.policy import AccountPolicy, BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, Severity, problems
 from shopify_xero_pipeline.xero.models import Account
 from shopify_xero_pipeline_tests.books.builders import account, organisation
+from shopify_xero_pipeline_tests.books.page import BOOKS_MD, tables
 
 CLASSES = {
     "asset": ("CURRENT", "ASSET"),
@@ -155,3 +158,18 @@ def test_an_account_for_gift_cards_and_something_else_is_said() -> None:
 
 def test_every_account_of_the_policy_has_a_role() -> None:
     assert {*AccountPolicy.model_fields} <= {*LINES}
+
+
+def test_the_table_of_the_books_page_is_the_one_that_is_used() -> None:
+    (found,) = [one for one in tables(BOOKS_MD.read_text(encoding="utf-8")) if one.header[:2] == ("setting", "fits")]
+    stated = {}
+    for settings, *columns in found.rows:
+        classes = [set(re.findall("|".join(CLASSES), column)) for column in columns]
+        stated |= {name: classes for name in re.findall(r"`accounts\.([a-z_]+)`", settings)}
+        stated |= {"tax": classes} if "tax.lines" in settings else {}
+    assert set(stated) == {*LINES} - IF_NAMED
+    for name, (good, unusual, wrong) in stated.items():
+        role = LINES[name]
+        assert good == {one.lower() for one in role.good}, name
+        assert unusual == {one.lower() for one in role.unusual}, name
+        assert wrong == {*CLASSES} - good - unusual, name

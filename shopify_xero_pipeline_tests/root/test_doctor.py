@@ -142,3 +142,18 @@ def test_a_damaged_store_is_not_examined(stage: Stage) -> None:
     stage.restart()
     with pytest.raises(StoreDamagedError):
         examined(stage, offline=True)
+
+
+def test_what_is_broken_comes_with_what_to_do(stage: Stage) -> None:
+    found = doctor.summary([Finding("I9", "the books agree", 3, ["2026-09-21"]), Finding("I3", "known", 2, [])])
+    assert found == {
+        "I9": {
+            "status": "fail",
+            "says": "the books agree",
+            "asked": 3,
+            "broken": ["2026-09-21"],
+            "remedy": "sync these days; `shopify-xero status` names the orders that do not agree",
+        },
+        "I3": {"status": "pass", "says": "known", "asked": 2, "broken": [], "remedy": ""},
+    }
+    assert "report it" in doctor.remedy(Finding("I3", "known", 2, ["one"]))
