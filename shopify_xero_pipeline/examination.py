@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shopify_xero_pipeline import events
+from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.blocked import blocked_orders
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, Severity, problems, stopping
@@ -78,7 +79,8 @@ class Examination:
         found = blocked_orders(books)
         if found.are_most:
             said = [f"{found.count} of {found.of} orders of {days} are blocked and stay out of the books"]
-            said += [f"{_orders(count)} of {days}: {reason}" for count, reason in found.reasons[:SHOWN_REASONS]]
+            reasons = [(count, remedies.parted(reason)[0]) for count, reason in found.reasons[:SHOWN_REASONS]]
+            said += [f"{_orders(count)} of {days}: {reason}" for count, reason in reasons]
             self._warn(said, noted=True)
 
     def foreign_numbers(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.trace import Trace
 from shopify_xero_pipeline.xero.models import Kind
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)  # `:red:` in a name is no picture
 WIDE = 100
 ANSWERED_WITHIN = timedelta(days=30)
 """Shopify gives so long for a privacy request (Shopify fact sheet 7)."""
@@ -154,6 +154,7 @@ def order(found: Trace) -> None:
     facts({"order": f"{found.order_name} ({found.order_id}), day {found.day}", "page": found.page})
     said = "; ".join(filter(None, (found.outcome or "not compared yet", found.reason, *found.problems)))
     facts({"state": said})
+    lines_to_paste([found.reason])
     table = Table("record", "amount", "state", "page or reason", "next try", title="records")
     for record in found.records:
         due = f"{record.next_try:%d %b %H:%M} UTC" if record.next_try else ""
@@ -230,10 +231,8 @@ def checks(found: Sequence[Check]) -> None:
 def lines_to_paste(reasons: Iterable[str]) -> None:
     """Print the lines of `books.yaml` that reasons show once more, whole, so that they can be copied."""
     for how, lines in remedies.shown(reasons).items():
-        console.print(f"{how.rstrip(': ')}:", markup=False, soft_wrap=True)
-        for line in lines:
-            console.print(line, markup=False, soft_wrap=True)
-        console.print()
+        for line in (how.rstrip(), *lines, ""):
+            console.print(line, markup=False, emoji=False, soft_wrap=True)
 
 
 def warning(sentence: str) -> None:
@@ -378,6 +377,7 @@ def _listed(title: str, orders: Sequence[ListedOrder]) -> None:
         figures = (f"{order.sales:,.2f} {order.currency}", _figure(order.xero_sales))
         table.add_row(str(order.day), escape(order.order_name), order.outcome, *figures, escape(order.reason))
     console.print(table)
+    lines_to_paste(order.reason for order in orders)
 
 
 def _figure(amount: Decimal | None) -> str:
