@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from shopify_xero_pipeline import events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
-from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes import wanted
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
@@ -36,7 +35,8 @@ from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.clock import is_recent
-from shopify_xero_pipeline.connections import BooksProblem, Connections
+from shopify_xero_pipeline.connections import Connections
+from shopify_xero_pipeline.examination import FRESH, NOW, Examination
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -46,12 +46,10 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import COUNTED, LoadResult
 
-FRESH = timedelta(minutes=10)
 ONE_LOOK = timedelta(minutes=1)
 """The plans of one sync follow each other: what one of them has just looked at, the next need not look at again."""
 
 DRIFT_FOUND_WITHIN = timedelta(days=1)
-NOW = timedelta(seconds=-1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 PENDING_MONEY = "pending money"
 READ_UP_TO, COMPARED_UP_TO = "orders read up to", "orders compared up to"
@@ -72,6 +70,11 @@ class Bookkeeper(Connections):
     def _looked_at(self) -> dict[Kind, float]:
         """When this sync looked at each kind in Xero, by `Clock.elapsed`; its end forgets it."""
         return {}
+
+    @cached_property
+    def examination(self) -> Examination:
+        """The settings examined, and what was said of them in this run."""
+        return Examination(self)
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
@@ -102,6 +105,10 @@ class Bookkeeper(Connections):
             told["rows"] = len(known)
             self._note_read(days, read_at)
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
+
+    def newest_orders(self, most: int) -> list[Order]:
+        """Return the newest orders of these books, at most a page, whatever day they are of."""
+        return [order for order in self.shop_reader.newest_orders(most) if order.processed_at >= self._start]
 
     def day_of(self, order: ChangedOrder) -> date:
         """Return the day an order belongs to; those from before the start date are with that."""
@@ -153,6 +160,7 @@ class Bookkeeper(Connections):
             return plan_contacts(contacts, self._known(Kind.CONTACT), adopt=adopt, restore=self._restore)
 
         with self._told("plan", Kind.CONTACT, [*customers, *orders]):
+            self._examine(orders)
             return self._twice((Kind.CONTACT,), plan)
 
     def plan_items(
@@ -167,6 +175,7 @@ class Bookkeeper(Connections):
             return plan_records(Kind.ITEM, items, known, restore=self._restore)
 
         with self._told("plan", Kind.ITEM, [*products, *orders]):
+            self._examine(orders)
             return self._twice((Kind.ITEM,), plan)
 
     def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
@@ -178,6 +187,7 @@ class Bookkeeper(Connections):
             return plan_orders(kind, kept, self._known(kind), self._known(Kind.CONTACT), held)
 
         with self._told("plan", kind, [*orders]):
+            self._examine(orders)
             return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
@@ -371,6 +381,16 @@ class Bookkeeper(Connections):
         listed = [one for one in kinds if one in LISTED_BY and self.store.mirror_swept_at(LISTED_BY[one])]
         return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
+    def _examine(self, orders: Mapping[date, Sequence[Order]]) -> None:
+        """Examine the settings if they changed, and say so if most of these orders would be blocked by them.
+
+        Raises:
+            BooksProblem: the settings would book money wrongly.
+        """
+        self.examination.settings()
+        kept = self.keep(orders)
+        self.examination.orders((books for day in kept.values() for books in day), events.span(orders))
+
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
         """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
 
@@ -392,12 +412,8 @@ class Bookkeeper(Connections):
         return not all(is_recent(at, self._clock.now(), DRIFT_FOUND_WITHIN) for at in swept)
 
     def _look_at_xero(self, kinds: tuple[Kind, ...], max_age: timedelta) -> None:
-        organisation = self.organisation(max_age=FRESH)
-        problems = preflight_problems(self.policy, organisation)
-        if problems:
-            raise BooksProblem(
-                f"{self._settings.books_file} does not fit {organisation.name} in Xero: " + " ".join(problems)
-            )
+        self.organisation(max_age=FRESH)
+        self.examination.settings()
         now = self._clock.elapsed()
         seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
         Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], max_age)

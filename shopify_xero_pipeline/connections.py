@@ -16,7 +16,7 @@ import httpx
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.clock import Clock, is_recent
-from shopify_xero_pipeline.login import Login, SignedIn
+from shopify_xero_pipeline.login import HOST, Login, SignedIn
 from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
@@ -137,9 +137,14 @@ class Connections:
         return client
 
     @cached_property
+    def shop_reader(self) -> ShopifyReader:
+        """The reader of the shop, whatever `books.yaml` says."""
+        return ShopifyReader(self.shopify_client, self._clock)
+
+    @cached_property
     def reader(self) -> ShopifyReader:
         """The reader of the shop, whose zone must be the one `books.yaml` names."""
-        reader = ShopifyReader(self.shopify_client, self._clock)
+        reader = self.shop_reader
         shop = reader.shop()
         if shop.iana_timezone != self.policy.time_zone:
             raise PolicyError(
@@ -172,7 +177,7 @@ class Connections:
         self._opened.append(client)
         return client
 
-    def login(self, port: int, tell: Callable[[str], None]) -> SignedIn:
+    def login(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> SignedIn:
         """Let a person sign in to Xero, and remember the organisation if it is the only one; see `Login.run`."""
         given = self._settings
         if not given.xero_client_id or not given.token_key:
@@ -182,7 +187,9 @@ class Connections:
             )
         app = XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None)
         base_url, transport = given.xero_base_url or None, self._xero_transport
-        signed_in = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(port, tell)
+        signed_in = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(
+            port, tell, host=host
+        )
         found = [one.tenant_id for one in signed_in.organisations]
         self.store.remember(self._tenant_name, found[0] if len(found) == 1 else "")
         return signed_in
@@ -240,6 +247,11 @@ class Connections:
         return self._settings.secrets()
 
     @property
+    def books_file(self) -> Path:
+        """Where `books.yaml` lies, as the settings say."""
+        return self._settings.books_file
+
+    @property
     def shop_domain(self) -> str:
         """The shop's `myshopify.com` domain."""
         return self._settings.shopify_shop
@@ -267,7 +279,7 @@ class Connections:
         Raises:
             ShopifyError: it does not, or does not answer.
         """
-        shop = ShopifyReader(self.shopify_client, self._clock).shop()
+        shop = self.shop_reader.shop()
         return f"Shopify lets us in: {self.shop_domain}, {shop.iana_timezone}."
 
     def ask_xero(self) -> str:

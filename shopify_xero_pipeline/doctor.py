@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from shopify_xero_pipeline.bookkeeper import NOW, Bookkeeper
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.fields import money_of
-from shopify_xero_pipeline.clock import CLOCK_WARNED, Clock, offset_words
+from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.examination import NOW
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
@@ -22,33 +23,20 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.parents import KnownIds
 
 LARGEST = 64_000_000
-
-
-def connections(bookkeeper: Bookkeeper) -> dict[str, object]:
-    """Return who is on either side, as asked of both now.
-
-    Raises:
-        ShopifyError: Shopify does not let us in.
-        XeroError: Xero does not let us in.
-        PolicyError: `books.yaml` does not fit the shop.
-    """
-    shop = bookkeeper.reader.shop()
-    organisation = bookkeeper.organisation(NOW)
-    return {
-        "shop": f"{bookkeeper.shop_domain}, {shop.currency_code}, {shop.iana_timezone}",
-        "organisation in Xero": f"{organisation.name}, {organisation.base_currency}",
-        "state store": bookkeeper.store.name,
-        "this machine's clock": _clock(bookkeeper),
-    }
-
-
-def _clock(bookkeeper: Bookkeeper) -> str:
-    ahead = bookkeeper.xero_client.time.ahead
-    if ahead is None:
-        return "not compared: Xero's answers bear no date"
-    if abs(ahead) <= CLOCK_WARNED:
-        return "agrees with Xero's to a minute"
-    return f"{offset_words(ahead)} Xero's: set it by a time server (chrony, systemd-timesyncd)"
+BROKEN_BY_US = (
+    "this is a fault of the program or of the store: stop automation, keep a copy of the store, report it, and run"
+    " `shopify-xero rebuild`"
+)
+REMEDIES = {
+    "I1": "look at both in Xero, void the one that is too many, and sync its day again",
+    "I2": "look at them in Xero; what a person changed there stands in `shopify-xero status`",
+    "I9": "sync these days; `shopify-xero status` names the orders that do not agree",
+    "I10": "run `shopify-xero login`",
+    "I11": "end the other processes that call Xero with this app",
+    "I12": "look at them in Xero; what a person deleted there stands in `shopify-xero status`",
+    "I13": "delete these files, and change the secret where it was given",
+}
+"""What a person does about a broken promise; those not named here are broken by us alone."""
 
 
 def examine(
@@ -161,4 +149,18 @@ def sound(found: Iterable[Finding]) -> bool:
 
 def summary(found: Sequence[Finding]) -> dict[str, object]:
     """Return the findings under the names that `--json` promises."""
-    return {one.number: {"says": one.says, "asked": one.asked, "broken": list(one.broken)} for one in found}
+    return {
+        one.number: {
+            "status": "fail" if one.broken else "pass",
+            "says": one.says,
+            "asked": one.asked,
+            "broken": list(one.broken),
+            "remedy": remedy(one) if one.broken else "",
+        }
+        for one in found
+    }
+
+
+def remedy(found: Finding) -> str:
+    """Return what a person does about a broken promise."""
+    return REMEDIES.get(found.number, BROKEN_BY_US)

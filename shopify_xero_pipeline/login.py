@@ -35,7 +35,7 @@ from shopify_xero_pipeline.xero.auth import (
 from shopify_xero_pipeline.xero.consent import ConsentToken, wrong_app
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroUnavailableError
 
-PORT = 8767
+HOST, PORT = "127.0.0.1", 8767
 PATIENCE = timedelta(minutes=10)
 TIMEOUT = 30.0
 AGAIN = "Run `shopify-xero login` again."
@@ -96,21 +96,22 @@ class Login:
         self._state = secrets.token_urlsafe(32)
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)
 
-    def run(self, port: int, tell: Callable[[str], None]) -> SignedIn:
+    def run(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> SignedIn:
         """Tell the address to open, wait for the person's consent, keep the tokens and see what they reach.
 
         Args:
             port: of this machine, to which the browser is sent back; 0 takes a free one.
             tell: is given the address to open and the one to enter in the app's settings.
+            host: the address to listen on; another one than 127.0.0.1 only where a container publishes the port there.
 
         Raises:
-            SettingsError: the port is taken.
+            SettingsError: the port is taken, or the address is not this machine's.
             XeroConsentError: consent was not given, or not in time.
             XeroSignInError: Xero does not accept the app.
             XeroUnavailableError: Xero gave no usable answer.
         """
         until = self._clock.elapsed() + PATIENCE.total_seconds()
-        with self._http, _callback(port, self._state) as callback:
+        with self._http, _callback(host, port, self._state) as callback:
             tell(f"Open this address in a browser and give consent:\n\n  {self._address(callback.address)}\n")
             tell(f"Xero only goes on if the app's redirect URI is {callback.address}. Waiting ...")
             code = callback.wait(self._clock, until)
@@ -173,10 +174,10 @@ class Login:
 class _Callback(HTTPServer):
     """Takes the browser's way back, once; what was not asked for with our state is turned away."""
 
-    def __init__(self, port: int, state: str) -> None:
+    def __init__(self, host: str, port: int, state: str) -> None:
         self.state = state
         self.answer: dict[str, str] | None = None
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((host, port), _Handler)
 
     @property
     def address(self) -> str:
@@ -232,13 +233,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _callback(port: int, state: str) -> Iterator[_Callback]:
+def _callback(host: str, port: int, state: str) -> Iterator[_Callback]:
     try:
-        server = _Callback(port, state)
+        server = _Callback(host, port, state)
     except OSError:
         raise SettingsError(
-            f"Port {port} is taken: give `shopify-xero login` another one with --port, and enter its address in the "
-            "app's settings."
+            f"Port {port} of {host} is taken: give `shopify-xero login` another one with --port, and enter its address "
+            "in the app's settings."
         ) from None
     with server:
         yield server

@@ -34,7 +34,7 @@ from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.quota import Forecast
-from shopify_xero_pipeline.settings import LOCAL
+from shopify_xero_pipeline.settings import LOCAL, LOCAL_PROTOCOLS, SettingsError, check_folder, check_yaml
 from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -111,14 +111,32 @@ def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.
     """
     home = dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_folder("DAGSTER_HOME", home)
     own = home / "dagster.yaml"
     with ExitStack() as stack:
         with _alone(home):
             if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
+                check_yaml(settings_file)
                 shutil.copyfile(settings_file, own)
-            instance = stack.enter_context(dg.DagsterInstance.get())
+            if own.is_file():
+                check_yaml(own)
+            instance = stack.enter_context(_opened(own))
         yield instance
+
+
+def _opened(settings_file: Path) -> dg.DagsterInstance:
+    """Open the instance.
+
+    Raises:
+        SettingsError: Dagster does not accept what its settings say.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except dg.DagsterInvalidConfigError as error:
+        said = " ".join(error.errors[0].message.partition(" Expected:")[0].split()).rstrip(".")
+        raise SettingsError(
+            f"{settings_file} is not accepted by Dagster ({said}): correct it after the project's dagster.yaml."
+        ) from None
 
 
 @contextmanager
@@ -165,9 +183,10 @@ class Runner:
 
         Raises:
             RunRefused: another run is writing to Xero at this moment.
-            SettingsError: credentials are missing.
+            SettingsError: credentials are missing, or assets cannot be stored where ASSET_STORAGE says.
         """
         self.bookkeeper.check_settings()
+        check_storage(self._storage)
         failures: list[str] = []
         self.left = []
         for number, (first, last) in enumerate(as_ranges(days)):
@@ -252,6 +271,25 @@ class Runner:
         if result.success:
             return []
         return [*_messages(result), *([_too_long(limit)] if limit.is_over else [])]
+
+
+def check_storage(storage: UPath) -> UPath:
+    """Return where assets are stored, if they can be; of a bucket only its library is looked for.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if storage.protocol in LOCAL_PROTOCOLS:
+        check_folder("ASSET_STORAGE", Path(storage.path))
+        return storage
+    try:
+        _ = storage.fs
+    except (ImportError, ValueError) as error:
+        raise SettingsError(
+            f"ASSET_STORAGE names {storage.protocol}://, which cannot be used here ({error}): install what it needs, "
+            "or name a folder."
+        ) from None
+    return storage
 
 
 def refuse_beside_runs(instance: dg.DagsterInstance) -> None:

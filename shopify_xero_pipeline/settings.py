@@ -8,15 +8,22 @@ credentials is given the sandbox's own.
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 SANDBOX_SHOP = "sandbox.myshopify.com"
 SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
 LOCAL = Path(".local")
 LONGEST_KEPT = 3_650
+LOCAL_PROTOCOLS = ("", "file", "local")
+"""Of universal-pathlib: what is a folder of this machine."""
+
 LOG_FORMATS, LOG_LEVELS = ("text", "json"), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 REGIONS = ("us", "eu")
 
@@ -72,11 +79,11 @@ class Settings:
             automation: what AUTOMATION is where neither says.
 
         Raises:
-            SettingsError: an address is not a loopback one, AUTOMATION is neither `on` nor `off`,
-                KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs or
-                alerts is none.
+            SettingsError: `.env` cannot be read, an address is not a loopback one, AUTOMATION is neither `on` nor
+                `off`, KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs
+                or alerts is none.
         """
-        file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+        file = _values(dotenv) if dotenv is not None and dotenv.is_file() else {}
         found = {**{name: value for name, value in file.items() if value}, **environ}
 
         def text(name: str, default: str = "") -> str:
@@ -169,6 +176,63 @@ class Settings:
                 "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`."
             )
         return sentences
+
+
+def check_yaml(file: Path) -> None:
+    """Check that one of Dagster's own files, such as `dagster.yaml`, can be read at all; what it says is Dagster's.
+
+    Raises:
+        SettingsError: it is not a text in UTF-8, or no YAML.
+    """
+    try:
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark is not None else ""
+        raise SettingsError(f"{file}{where} is not YAML: check the indentation, colons, brackets and quotes.") from None
+
+
+def check_folder(name: str, folder: Path) -> Path:
+    """Return a folder of our own files that is there, or can be made, and can be written to.
+
+    Args:
+        name: the setting that names it.
+        folder: the folder; it is made for its owner alone.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise SettingsError(
+            f"{name} names {folder}, which cannot be used as a folder ({error.strerror}): name one that this user may "
+            "write to."
+        ) from None
+
+
+def _values(file: Path) -> Mapping[str, str | None]:
+    """Return what a `.env` file says; the byte order mark that some editors put first is no part of a name."""
+    text = _text(file)
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
+            raise SettingsError(f"{file} line {line} cannot be read: write NAME=value, with both quotes or none.")
+    return dotenv_values(stream=StringIO(text))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8 (look at line {line}).") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable for this user.") from None
 
 
 def _loopback(name: str, url: str) -> str:

@@ -16,23 +16,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from shopify_xero_pipeline.alerts.causes import Cause
+from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes.gift_cards import RollForward
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import ListedOrder, Month
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
+from shopify_xero_pipeline.doctor import remedy
 from shopify_xero_pipeline.escaping import JOINER, one_line
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.set_up import Check, Status
 from shopify_xero_pipeline.state.hints import REDACT_CUSTOMER, Hint
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.trace import Trace
 from shopify_xero_pipeline.xero.models import Kind
 
-console = Console(highlight=False, emoji=False)
+console = Console(highlight=False, emoji=False)  # `:red:` in a name is no picture
 WIDE = 100
 BACKSLASH = re.compile(r"\\(?=\[|$)")
 ANSWERED_WITHIN = timedelta(days=30)
@@ -41,6 +44,7 @@ TO_DO = {
     "customers/data_request": "send the shop's owner what is kept of the customer, then `requests --done`",
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
 }
+SHOWN_STATUS = {Status.PASS: "[green]pass[/]", Status.WARN: "[yellow]warn[/]", Status.FAIL: "[red]fail[/]"}
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
 
 
@@ -117,6 +121,7 @@ def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
             table.add_row(kind.value.replace("_", " "), *(_count(counts[kind, action]) for action in Action))
     console.print(table)
     _plan_lines(change_sets)
+    lines_to_paste(line.reason for change_set in change_sets for line in change_set.changes)
     console.print(f"carrying it out takes {calls} write calls to Xero")
 
 
@@ -153,6 +158,7 @@ def attention(found: Iterable[DayReconciliation]) -> None:
     for day, row in rows:
         table.add_row(str(day), escape(row.order_name), row.outcome, escape(_why(row)))
     console.print(table)
+    lines_to_paste(row.reason for _, row in rows)
 
 
 def order(found: Trace) -> None:
@@ -160,6 +166,7 @@ def order(found: Trace) -> None:
     facts({"order": f"{found.order_name} ({found.order_id}), day {found.day}", "page": found.page})
     said = "; ".join(filter(None, (found.outcome or "not compared yet", found.reason, *found.problems)))
     facts({"state": said})
+    lines_to_paste([found.reason])
     table = Table("record", "amount", "state", "page or reason", "next try", title="records")
     for record in found.records:
         due = f"{record.next_try:%d %b %H:%M} UTC" if record.next_try else ""
@@ -222,13 +229,41 @@ def requests(found: Sequence[Hint]) -> None:
     console.print(table)
 
 
-def findings(found: Iterable[Finding]) -> None:
+def checks(found: Sequence[Check]) -> None:
+    """Print how a set-up was found, and what to do about what is not right."""
+    if not found:
+        return
+    table = Table("", "looked at", "found", "what to do", title="set-up")
+    for one in found:
+        table.add_row(SHOWN_STATUS[one.status], escape(one.name), escape(one.says), escape(one.remedy))
+    console.print(table)
+    lines_to_paste(one.remedy for one in found)
+
+
+def lines_to_paste(reasons: Iterable[str]) -> None:
+    """Print the lines of `books.yaml` that reasons show once more, whole, so that they can be copied."""
+    for how, lines in remedies.shown(reasons).items():
+        for line in (how.rstrip(), *lines, ""):
+            console.print(line, markup=False, emoji=False, soft_wrap=True)
+
+
+def warning(sentence: str) -> None:
+    """Print at once, before a run goes on, what is unusual about the settings."""
+    console.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
+
+
+def findings(found: Sequence[Finding]) -> None:
     """Print what must be true, and what breaks it."""
+    if not found:
+        return
     table = Table("", "promise", "looked at", "broken", title="examination")
     for one in found:
         few = ", ".join(one.broken[:5]) + (f" and {len(one.broken) - 5} more" if len(one.broken) > 5 else "")
         table.add_row(one.number, one.says, str(one.asked), f"[red]{escape(few)}[/]" if few else "[green]none[/]")
     console.print(table)
+    for one in found:
+        if one.broken:
+            console.print(f"{one.number}: {remedy(one)}", markup=False, soft_wrap=True)
 
 
 def causes(found: Sequence[Cause]) -> None:
@@ -354,6 +389,7 @@ def _listed(title: str, orders: Sequence[ListedOrder]) -> None:
         figures = (f"{order.sales:,.2f} {order.currency}", _figure(order.xero_sales))
         table.add_row(str(order.day), escape(order.order_name), order.outcome, *figures, escape(order.reason))
     console.print(table)
+    lines_to_paste(order.reason for order in orders)
 
 
 def _figure(amount: Decimal | None) -> str:

@@ -19,7 +19,7 @@ import click
 import yaml
 
 from shopify_xero_pipeline.runs import dagster_instance
-from shopify_xero_pipeline.settings import LOCAL, Settings, SettingsError
+from shopify_xero_pipeline.settings import LOCAL, Settings, SettingsError, check_yaml
 
 CODE, LOCATION = "shopify_xero_pipeline.definitions", "shopify_xero_pipeline"
 Process = subprocess.Popen[bytes]
@@ -42,6 +42,9 @@ def run(port: int, sandbox_port: int) -> int:
     alone = not settings.any_given
     if not alone and settings.missing():
         raise SettingsError(" ".join(settings.missing()))
+    workspace = Path("workspace.yaml")
+    if workspace.is_file():
+        check_yaml(workspace)
     environ = {**os.environ, "AUTOMATION": "on" if settings.automation else "off"}
     if alone:
         address = f"http://127.0.0.1:{sandbox_port}"

@@ -6,6 +6,7 @@ Only days belong here (books.md §4). A day is fixed when the record is first pl
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
@@ -50,7 +51,8 @@ def open_day(case: Case, day: date, what: str) -> Dated:
         return Dated(locked_until + timedelta(days=1), moved_from=day)
     raise Blocked(
         f"{what} is dated {day}, but Xero is locked up to {locked_until}; move the lock date in Xero for a moment,"
-        " or set locked_period: next_open_day in books.yaml"
+        " or, to date it on the first open day,"
+        f" {remedies.setting(case.policy, '', 'locked_period', 'next_open_day').text}"
     )
 
 

@@ -15,6 +15,7 @@ from shopify_xero_pipeline.books.currency import ZERO, require_account_fits, sho
 from shopify_xero_pipeline.books.dates import transaction_day
 from shopify_xero_pipeline.books.policy import GIFT_CARD_GATEWAY
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.unmapped import no_account
 from shopify_xero_pipeline.shopify.models import Transaction, legacy_id
 
 MONEY_IN = frozenset({"SALE", "CAPTURE"})
@@ -115,7 +116,7 @@ def _movement(case: Case, transaction: Transaction) -> Movement:
     gateway = transaction.gateway or ""
     account = case.policy.payment_account(gateway)
     if account is None:
-        raise Blocked(_no_account(transaction))
+        raise Blocked(no_account(case, transaction))
     setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
     require_account_fits(account, case.currency, setting, case.organisation)
     amount = shop_amount(transaction.amount_set, case.currency)
@@ -160,15 +161,6 @@ def _rounding(case: Case, transaction: Transaction) -> Decimal:
 
 def _moment(transaction: Transaction) -> tuple[datetime, tuple[int, str]]:
     return transaction.processed_at or transaction.created_at, numeric(transaction.legacy_id)
-
-
-def _no_account(transaction: Transaction) -> str:
-    if not transaction.gateway:
-        return f"transaction {transaction.legacy_id} names no gateway; enter this order's payments in Xero by hand"
-    return (
-        f"no account for money through {transaction.gateway}: add to books.yaml under payments"
-        f" '{transaction.gateway}: \"...\"' with the clearing account it is paid into"
-    )
 
 
 def _no_rule(transaction: Transaction, what: str) -> str:

@@ -6,6 +6,7 @@ Only the verdict belongs here, always with a reason in plain words.
 from dataclasses import dataclass
 from datetime import datetime
 
+from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
 from shopify_xero_pipeline.books.documents import net_of
@@ -81,9 +82,8 @@ def _since_start(case: Case) -> Scope | NotNow:
         return NotNow(Outcome.SKIPPED, f"placed before the start date {start} and unchanged since")
     if case.policy.opening == "block":
         raise Blocked(
-            f"opening: placed before the start date {start} and changed or paid since; set opening: post in"
-            " books.yaml to post"
-            " only what came later, or enter it in Xero by hand"
+            f"opening: placed before the start date {start} and changed or paid since; enter it in Xero by hand, or,"
+            f" to post only what came later, {remedies.setting(case.policy, '', 'opening', 'post').text}"
         )
     return later
 

@@ -4,7 +4,7 @@ Only the look-up belongs here (books.md §2, tax rates); amounts are never compu
 ledger. A tax that no entry covers stops the order and names the entry to add.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.policy import TaxAccount, TaxPart, TaxRule
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
 from shopify_xero_pipeline.shopify.models import Sale, TaxLine
 
 
@@ -27,12 +28,7 @@ class RowTax:
     @property
     def label(self) -> str:
         """The tax as people know it: `GST 15 %`."""
-        return f"{self.title} {percent(self.rate)}".strip()
-
-
-def percent(rate: Decimal | None) -> str:
-    """Return a fraction as people write it: 0.15 is `15 %`; None is ''."""
-    return "" if rate is None else f"{(rate * 100).normalize():f} %"
+        return label(self)
 
 
 def row_taxes(case: Case, sale: Sale, sign: int) -> tuple[RowTax, ...]:
@@ -75,7 +71,7 @@ def tax_type_of(case: Case, taxes: Sequence[RowTax], untaxed: str) -> str:
     country = tax_country(case)
     fitting = [rule for rule in case.policy.tax.rates if _fits(rule, taxes, country)]
     if not fitting:
-        raise Blocked(_missing_rule(taxes, country))
+        raise Blocked(no_tax_rate(case, taxes, country))
     return max(fitting, key=_closeness).tax_type
 
 
@@ -88,10 +84,7 @@ def tax_account_of(case: Case, tax: RowTax) -> str:
     country = tax_country(case)
     fitting = [entry for entry in case.policy.tax.lines if _fits(entry, (tax,), country)]
     if not fitting:
-        raise Blocked(
-            f"no account for the tax {tax.label}: add to books.yaml under tax.lines"
-            f" '- {{{_keys(tax)}, account: ...}}' with the liability account it is owed on"
-        )
+        raise Blocked(no_tax_account(case, tax))
     return max(fitting, key=_closeness).account
 
 
@@ -135,23 +128,3 @@ def _paired(parts: Sequence[TaxPart], taxes: Sequence[RowTax]) -> bool:
 def _closeness(rule: TaxRule | TaxAccount) -> int:
     """How much an entry says: a country, a title, a rate. The one that says most wins, the first of equals."""
     return (rule.country is not None) + sum((part.title is not None) + (part.rate is not None) for part in rule.parts)
-
-
-def _missing_rule(taxes: Iterable[RowTax], country: str | None) -> str:
-    taxes = list(taxes)
-    names = " + ".join(tax.label for tax in taxes)
-    if len(taxes) == 1:
-        entry = f"- {{{_keys(taxes[0])}, tax_type: ...}}"
-    else:
-        parts = ", ".join(f"{{{_keys(tax)}}}" for tax in taxes)
-        entry = f"- {{combination: [{parts}], tax_type: ...}}"
-    place = f" (goods to {country})" if country else ""
-    return (
-        f"no tax rate for {names}{place}: add to books.yaml under tax.rates '{entry}' with the Xero tax type"
-        " that stands for it"
-    )
-
-
-def _keys(tax: RowTax) -> str:
-    rate = "" if tax.rate is None else f", rate: {tax.rate.normalize():f}"
-    return f"title: {tax.title}{rate}"

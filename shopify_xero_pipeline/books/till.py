@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, require_account_fits
 from shopify_xero_pipeline.books.dates import agreement_day
@@ -149,9 +150,9 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
         )
     raise Blocked(
         f"refunds exceed the credit notes: {excess} of transaction {movement.transaction_id} ({movement.gateway})"
-        " has no credit"
-        f" note, all credit notes add up to {total}; set refund.uncovered: adjust in books.yaml to book it on"
-        f" accounts.adjustments ({desk.case.policy.accounts.adjustments})"
+        f" has no credit note, all credit notes add up to {total}; to book it on accounts.adjustments"
+        f" ({desk.case.policy.accounts.adjustments}),"
+        f" {remedies.setting(desk.case.policy, 'refund', 'uncovered', 'adjust').text}"
     )
 
 

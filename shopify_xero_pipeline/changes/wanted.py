@@ -100,6 +100,13 @@ def books(
     return {day: [keep(order) for order in found] for day, found in orders.items()}
 
 
+def foreign_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
+    """Return the numbers of documents in Xero that are not of these books and begin as ours do: prefix and a digit."""
+    begins = prefix.casefold()
+    numbers = (row.natural_key for row in documents if not _order_of(row))
+    return sorted(one for one in numbers if one.casefold().startswith(begins) and one[len(begins) :][:1].isdigit())
+
+
 def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[tuple[str, Variant | VariantRef]]:
     for product in products:
         for variant in product.variants:

@@ -21,6 +21,7 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
 
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
         runner, days = runs.Runner(bookkeeper, instance, storage), options.chosen(bookkeeper, day, first, last)
+        bookkeeper.examination.tell = terminal.warning
         with terminal.progress("planning", len(days)) as bar:
             failures = runner.run("plan", days, functools.partial(terminal.advance, bar))
         plans = [] if failures else runner.plans(days)
@@ -33,6 +34,7 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
         "days": len(days),
         "xero_write_calls": calls,
         "failures": failures,
+        "warnings": bookkeeper.examination.warnings,
         "changes": [{"day": str(p.day), **terminal.plan_line(line)} for p in plans for line in p.changes],
     }
     terminal.write_json(json_file, content)
@@ -56,12 +58,14 @@ def sync(
     planned: dict[str, object] = {}
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
         runner, days = runs.Runner(bookkeeper, instance, storage), options.chosen(bookkeeper, day, first, last)
+        bookkeeper.examination.tell = terminal.warning
         if day is None and not at_once:
             with terminal.progress("planning", len(days)) as bar:
                 forecast, failures = runner.forecast(days, functools.partial(terminal.advance, bar))
             if failures:
                 terminal.failures(failures)
-                terminal.write_json(json_file, runs.Report(failures=failures).summary())
+                warnings = bookkeeper.examination.warnings
+                terminal.write_json(json_file, {**runs.Report(failures=failures).summary(), "warnings": warnings})
                 sys.exit(1)
             budget = bookkeeper.budget()
             terminal.forecast(forecast, budget)
@@ -74,5 +78,6 @@ def sync(
             terminal.days(report.days)
             terminal.attention(report.days)
             terminal.verdict(report)
-    terminal.write_json(json_file, {**report.summary(), **planned})
+    warnings = bookkeeper.examination.warnings
+    terminal.write_json(json_file, {**report.summary(), **planned, "warnings": warnings})
     sys.exit(0 if report.succeeded else 1)

@@ -3,13 +3,24 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shopify_xero_pipeline.cli import options
-from shopify_xero_pipeline.settings import Settings, SettingsError
+from shopify_xero_pipeline.settings import Settings, SettingsError, check_folder
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+    from shopify_xero_pipeline.state.invariants import Finding
+
+STORE_NEEDS = ("books.yaml", "state store")
+"""What the promises of the store cannot be examined without."""
 
 
 @click.command()
@@ -79,22 +90,54 @@ def _one_order(name: str, json_file: Path | None) -> int:
 @options.JSON
 @options.told
 def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
-    """Examine settings, connections, state store and books, and say what is wrong and what to do."""
-    from shopify_xero_pipeline import doctor as examination
-    from shopify_xero_pipeline import runs, terminal
-    from shopify_xero_pipeline.defs.partitions import days_between
+    """Examine settings, connections, state store and books, and say what is wrong and what to do.
 
-    with options.connected() as (bookkeeper, _):
-        days = days_between(bookkeeper.policy.start_date, bookkeeper.today())
-        if not (state_only or offline):
-            terminal.facts(examination.connections(bookkeeper))
-        secrets = Settings.from_environment(os.environ).secrets()
-        found = examination.examine(
-            bookkeeper, days, options.clock(), home=runs.dagster_home(), secrets=secrets, offline=offline
-        )
-        terminal.findings(found)
-    terminal.write_json(json_file, examination.summary(found))
-    sys.exit(0 if examination.sound(found) else 1)
+    Exit code 2 if a setting is wrong, 1 if something else is broken, 0 if there are warnings at the most.
+    """
+    from shopify_xero_pipeline import doctor as examination
+    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.connections import PROBLEMS
+    from shopify_xero_pipeline.set_up import SetUp, failed, has_failed
+
+    checks, found = [], []
+    try:
+        with options.connected() as (bookkeeper, storage):
+            if not (state_only or offline):
+                checks = SetUp(bookkeeper, _places(storage)).look()
+            if not has_failed(checks, STORE_NEEDS):
+                found = _promises(bookkeeper, offline=offline or bool(checks))
+    except PROBLEMS as problem:
+        checks.append(failed("settings", str(problem)))
+    terminal.checks(checks)
+    terminal.findings(found)
+    content = {"set_up": [dataclasses.asdict(check) for check in checks], **examination.summary(found)}
+    terminal.write_json(json_file, content)
+    sys.exit(2 if has_failed(checks) else 0 if examination.sound(found) else 1)
+
+
+def _places(storage: "UPath") -> "dict[str, Callable[[], object]]":
+    """Return what tells whether our own files can be kept, by the setting that says where."""
+    from shopify_xero_pipeline import runs
+
+    places: dict[str, Callable[[], object]] = {
+        "DAGSTER_HOME": lambda: check_folder("DAGSTER_HOME", runs.dagster_home()),
+        "ASSET_STORAGE": lambda: runs.check_storage(storage),
+    }
+    witness = Settings.from_environment(os.environ).state_witness
+    if witness is not None:
+        places["STATE_WITNESS"] = lambda: check_folder("STATE_WITNESS", witness)
+    return places
+
+
+def _promises(bookkeeper: "Bookkeeper", *, offline: bool) -> "list[Finding]":
+    """Examine the store's promises on all days of the books."""
+    from shopify_xero_pipeline import doctor as examination
+    from shopify_xero_pipeline import runs
+
+    secrets = Settings.from_environment(os.environ).secrets()
+    return examination.examine(
+        bookkeeper, bookkeeper.days(), options.clock(), home=runs.dagster_home(), secrets=secrets, offline=offline
+    )
 
 
 @click.command()

@@ -16,9 +16,15 @@ from shopify_xero_pipeline.settings import Settings
 @click.command()
 @click.option("--new-key", is_flag=True, help="Print a fresh TOKEN_KEY and do nothing else.")
 @click.option("--port", default=8767, show_default=True, help="Of this machine; http://localhost:PORT/callback.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="To listen on; 0.0.0.0 in a container that publishes the port.",
+)
 @options.JSON
 @options.told
-def login(new_key: bool, port: int, json_file: Path | None) -> None:
+def login(new_key: bool, port: int, host: str, json_file: Path | None) -> None:
     """Sign in to Xero in a browser, for an app that is no custom connection."""
     from shopify_xero_pipeline import terminal
     from shopify_xero_pipeline.state.tokens import new_key as fresh
@@ -27,7 +33,7 @@ def login(new_key: bool, port: int, json_file: Path | None) -> None:
         click.echo(fresh())
         return
     with options.connected() as (bookkeeper, _):
-        signed_in = bookkeeper.login(port, functools.partial(click.echo, err=True))
+        signed_in = bookkeeper.login(port, functools.partial(click.echo, err=True), host=host)
     for one in signed_in.organisations:
         terminal.facts({one.name: one.tenant_id})
     click.echo(signed_in.verdict, err=True)

@@ -42,6 +42,7 @@ def _first_pages() -> dict[str, PageSize]:
     """Return where page sizes start: well below 1,000 points by the model (Shopify fact sheet 3.2)."""
     return {
         "Orders": PageSize(54, most=148),
+        "NewestOrders": PageSize(54),
         "OrdersById": PageSize(8, most=100),
         "Products": PageSize(54),
         "ProductsById": PageSize(8, most=100),
@@ -106,6 +107,36 @@ class ShopifyReader:
         wanted = dict.fromkeys(f"gid://shopify/Order/{legacy_id(i)}" for i in ids)
         nodes = self._order_nodes(list(wanted))
         return _by_time(order_of(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
+
+    def newest_orders(self, most: int) -> list[Order]:
+        """Return the newest orders, each with its whole history, oldest first.
+
+        They are a sample of what a shop sells; whether there are more is not asked.
+
+        Args:
+            most: how many at the most, up to a page.
+
+        Raises:
+            AccessDenied: a scope is missing.
+            ShopifyError: Shopify could not be read.
+        """
+        self._require(*_FOR_ORDERS)
+        fees = self._may("read_returns")
+        answer = self._pager.ask("NewestOrders", lambda rows: {"first": min(rows, most), "fees": fees})
+        nodes = nodes_of(present(answer, "orders"))
+        return _by_time(order_of(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
+
+    def missing_scopes(self, start: datetime) -> list[str]:
+        """Return the access scopes the books need and the app lacks.
+
+        Args:
+            start: aware instant from which on orders are read.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        far = start < self._clock.now() - VISIBLE_WITHOUT_ALL_ORDERS
+        return [scope for scope in (*_FOR_ORDERS, *(["read_all_orders"] if far else [])) if not self._may(scope)]
 
     def changed_orders(self, since: datetime) -> list[ChangedOrder]:
         """Return which orders changed at `since` or later, by the time of change; the greatest is the next `since`.

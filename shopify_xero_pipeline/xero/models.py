@@ -5,6 +5,7 @@ a plan is made before Xero has given any id; `wire.py` turns them into Xero's ow
 `Decimal` in the document's currency; dates are calendar days in the shop's zone.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -203,7 +204,10 @@ AnyRecord = Annotated[Contact | Item | Invoice | CreditNote | Payment | Allocati
 
 
 class Account(BaseModel):
-    """An account of the chart. `account_class` ASSET, EQUITY, EXPENSE, LIABILITY, REVENUE."""
+    """An account of the chart. `account_class` ASSET, EQUITY, EXPENSE, LIABILITY, REVENUE.
+
+    `system_account` is what Xero itself uses it for (DEBTORS, GST, ROUNDING ...), None for all others.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -214,6 +218,17 @@ class Account(BaseModel):
     status: str
     enable_payments: bool
     currency: str | None = None
+    system_account: str | None = None
+
+
+class TaxComponent(BaseModel):
+    """A part of a tax rate, `rate` in per cent; a compound one is charged on the price and the other parts together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rate: Decimal
+    is_compound: bool
 
 
 class TaxRate(BaseModel):
@@ -226,6 +241,16 @@ class TaxRate(BaseModel):
     status: str
     effective_rate: Decimal
     applies_to: frozenset[str]
+    components: tuple[TaxComponent, ...] = ()
+
+    def is_of(self, rates: Sequence[Decimal]) -> bool:
+        """Return whether these taxes, in per cent, are the whole of this rate: as their sum, or one by one.
+
+        One by one matters where a part is compound: GST 5 % and QST 9.975 % on top of it are 15.47375 % in Xero, and
+        two taxes of 5 and 9.975 % in Shopify.
+        """
+        parts = sorted(component.rate for component in self.components)
+        return sum(rates, Decimal(0)) == self.effective_rate or sorted(rates) == parts
 
 
 class Organisation(BaseModel):

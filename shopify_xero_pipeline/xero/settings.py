@@ -10,7 +10,7 @@ from typing import Any
 
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
-from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
+from shopify_xero_pipeline.xero.models import Account, Organisation, TaxComponent, TaxRate
 from shopify_xero_pipeline.xero.wire import instant
 
 CLASSES = {
@@ -73,6 +73,7 @@ def _account(found: Mapping[str, Any]) -> Account:
         status=found.get("Status", "ACTIVE"),
         enable_payments=found.get("EnablePaymentsToAccount") is True,
         currency=found.get("CurrencyCode"),
+        system_account=found.get("SystemAccount") or None,
     )
 
 
@@ -83,4 +84,13 @@ def _tax_rate(found: Mapping[str, Any]) -> TaxRate:
         status=found.get("Status", "ACTIVE"),
         effective_rate=Decimal(found.get("EffectiveRate") or 0),
         applies_to=frozenset(name for field, name in CLASSES.items() if found.get(field) is True),
+        components=tuple(map(_component, found.get("TaxComponents") or [])),
+    )
+
+
+def _component(found: Mapping[str, Any]) -> TaxComponent:
+    return TaxComponent(
+        name=str(found.get("Name") or ""),
+        rate=Decimal(found.get("Rate") or 0),
+        is_compound=found.get("IsCompound") is True,
     )

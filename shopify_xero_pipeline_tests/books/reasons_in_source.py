@@ -20,15 +20,16 @@ ANY = "…"
 def reasons() -> list[str]:
     """Return the wording of every reason: of `Blocked` in the books, and of lines blocked by the plan."""
     found: list[str] = []
-    for path in sorted(BOOKS.glob("*.py")):
-        found += _of_blocked(ast.parse(path.read_text(encoding="utf-8")))
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(BOOKS.glob("*.py"))]
+    functions = {node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for tree in trees:
+        found += _of_blocked(tree, functions)
     for path in sorted(CHANGES.glob("*.py")):
         found += _of_blocked_lines(ast.parse(path.read_text(encoding="utf-8")))
     return found
 
 
-def _of_blocked(tree: ast.Module) -> Iterator[str]:
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+def _of_blocked(tree: ast.Module, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Blocked":
             yield from _wordings(call.args[0], functions)
@@ -45,7 +46,7 @@ def _of_blocked_lines(tree: ast.Module) -> Iterator[str]:
 
 
 def _wordings(node: ast.expr, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
-    """Yield the text of an argument, or those that a function of the module returns for it."""
+    """Yield the text of an argument, or those that a function of the room returns for it."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         yield _text(node)
         return

@@ -116,8 +116,8 @@ def test_what_is_posted_and_no_longer_fits_says_what_is_posted(
 
 def test_a_locked_day_says_which_document_and_what_to_do() -> None:
     assert blocked(order(SOLD, transactions=PAID), OrderLedger(), organisation(locked=date(2026, 9, 30))) == (
-        "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30; move the lock date in Xero for a moment, or"
-        " set locked_period: next_open_day in books.yaml"
+        "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30; move the lock date in Xero for a moment, or,"
+        " to date it on the first open day, add to books.yaml: locked_period: next_open_day"
     )
 
 

@@ -100,8 +100,9 @@ def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisatio
         ),
         (
             paid(transaction(91, "1.00", gateway="mystery_pay")),
-            "no account for money through mystery_pay: add to books.yaml under payments 'mystery_pay: \"...\"' with"
-            " the clearing account it is paid into",
+            "no account for money through mystery_pay; if it is paid into 604 604, add to books.yaml: payments:"
+            " {shopify_payments: '601', paypal: '602', cash: '603', manual: '604', Bank Deposit: '604', mystery_pay:"
+            " '604'}",
         ),
         (
             paid(transaction(91, "-1.00")),
@@ -120,8 +121,8 @@ def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisatio
         (
             order(SOLD, RETURNED, transactions=[*PAID, transaction(92, "15.00", "REFUND")]),
             "refunds exceed the credit notes: 5.00 of transaction 92 (shopify_payments) has no credit note, all credit"
-            " notes add up to 10.00; set refund.uncovered: adjust in books.yaml to book it on accounts.adjustments"
-            " (208)",
+            " notes add up to 10.00; to book it on accounts.adjustments (208), add to books.yaml: refund: {uncovered:"
+            " adjust}",
         ),
         (
             paid(transaction(91, "100.00", currency="USD"), net_payment_set=bag("100.00")),
@@ -160,20 +161,20 @@ def test_an_order_that_has_no_rule_says_what_where_and_what_to_do(subject: Order
         (
             sale("12.00", tax("2.00", "VAT", "0.20")),
             "tax: {rates: [{rate: 0, tax_type: ZERO}]}",
-            "no tax rate for VAT 20 %: add to books.yaml under tax.rates '- {title: VAT, rate: 0.2, tax_type: ...}'"
-            " with the Xero tax type that stands for it",
+            "no tax rate for VAT 20 %; with Xero's code for it instead of TAX_TYPE, add to books.yaml under tax.rates:"
+            " - {title: VAT, rate: 0.2, tax_type: TAX_TYPE}",
         ),
         (
             sale("11.20", tax("0.50", "GST", "0.05"), tax("0.70", "QST", None)),
             "tax: {rates: [{rate: 0, tax_type: ZERO}]}",
-            "no tax rate for GST 5 % + QST: add to books.yaml under tax.rates '- {combination: [{title: GST, rate:"
-            " 0.05}, {title: QST}], tax_type: ...}' with the Xero tax type that stands for it",
+            "no tax rate for GST 5 % + QST; with Xero's code for it instead of TAX_TYPE, add to books.yaml under"
+            " tax.rates: - {combination: [{title: GST, rate: 0.05}, {title: QST}], tax_type: TAX_TYPE}",
         ),
         (
             sale("10.10", tax("0.10", "City Tax", "0.010")),
             "tax: {mode: lines}",
-            "no account for the tax City Tax 1 %: add to books.yaml under tax.lines '- {title: City Tax, rate: 0.01,"
-            " account: ...}' with the liability account it is owed on",
+            "no account for the tax City Tax 1 %; with Xero's code for it instead of ACCOUNT, add to books.yaml under"
+            " tax: lines: [{title: City Tax, rate: 0.01, account: ACCOUNT}]",
         ),
     ],
 )
@@ -183,14 +184,14 @@ def test_a_tax_that_books_yaml_does_not_cover_says_what_to_add(row: Any, policy:
 
 def test_a_tax_of_no_listed_rate_names_the_country_the_goods_go_to() -> None:
     subject = sold(sale("12.00", tax("2.00", "VAT", "0.2")), shipping_address={"country_code_v2": "CA"})
-    assert blocked(subject).startswith("no tax rate for VAT 20 % (goods to CA): add to books.yaml")
+    assert blocked(subject).startswith("no tax rate for VAT 20 % (goods to CA); with Xero's code for it")
 
 
 def test_an_order_from_before_the_start_date_says_what_to_set() -> None:
     subject = order(SOLD, transactions=[transaction(91, "100.00", at=LATER)])
     assert blocked(subject, BooksPolicy(start_date=FIFTH)) == (
-        "opening: placed before the start date 2026-09-25 and changed or paid since; set opening: post in books.yaml to"
-        " post only what came later, or enter it in Xero by hand"
+        "opening: placed before the start date 2026-09-25 and changed or paid since; enter it in Xero by hand, or, to"
+        " post only what came later, add to books.yaml: opening: post"
     )
 
 

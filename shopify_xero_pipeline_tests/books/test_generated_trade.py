@@ -67,8 +67,8 @@ def test_every_kind_of_order_ends_as_it_must(trade: list[tuple[str, Order, Order
 
 def test_what_is_blocked_names_what_to_add(trade: list[tuple[str, Order, OrderBooks]]) -> None:
     reasons = {kind: books.reason for kind, _, books in trade if books.outcome is Outcome.BLOCKED}
-    assert "add to books.yaml under payments" in reasons["unknown_gateway"]
-    assert "add to books.yaml under tax.rates" in reasons["unmapped_tax"]
+    assert "add to books.yaml: payments: {" in reasons["unknown_gateway"]
+    assert "add to books.yaml: tax: {rates: [" in reasons["unmapped_tax"]
 
 
 def test_sales_and_money_are_shopifys_to_the_cent(trade: list[tuple[str, Order, OrderBooks]]) -> None:

@@ -321,7 +321,7 @@ def old_order_refunded() -> Order:
 def test_an_order_from_before_the_start_date_that_changed_later_blocks_by_default() -> None:
     outcome, reason = verdict(old_order_refunded(), START)
     assert outcome == "blocked"
-    assert "set opening: post in books.yaml" in reason
+    assert "add to books.yaml: opening: post" in reason
 
 
 def test_of_an_order_from_before_the_start_date_only_what_came_later_is_posted_if_wanted() -> None:

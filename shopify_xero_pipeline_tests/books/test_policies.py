@@ -118,8 +118,9 @@ def test_locked_period_block_names_the_day_and_next_open_day_moves_to_it() -> No
 
 def test_refund_uncovered_block_lists_the_order_and_adjust_credits_what_is_uncovered() -> None:
     subject = order(SOLD, lines=LINES, transactions=[*PAID, transaction(92, "10.00", "REFUND", at=NOON + DAY)])
-    for text in ("", "refund: {uncovered: block}"):
-        assert "set refund.uncovered: adjust in books.yaml" in blocked(subject, chosen(text))
+    assert blocked(subject, chosen("")).endswith("add to books.yaml: refund: {uncovered: adjust}")
+    chosen_so = blocked(subject, chosen("refund: {uncovered: block}"))
+    assert chosen_so.endswith("set in books.yaml under refund: uncovered: adjust")
     books = posted(subject, chosen("refund: {uncovered: adjust}"))
     assert shown_documents(books) == [("SH-1001", "115.00", "15.00"), ("SH-1001-M92", "-10.00", "0")]
     assert shown_line(books.documents[1].lines[0]) == ("10.00", "0", "208", "NONE")

@@ -145,8 +145,9 @@ def test_an_order_paid_with_store_credit_is_paid_from_the_account_named_for_it()
 
 def test_store_credit_without_an_account_blocks_and_names_the_entry() -> None:
     money = [transaction(91, "10.00", gateway="shopify_store_credit")]
-    assert "no account for money through shopify_store_credit: add to books.yaml under payments" in blocked(
-        order(SOLD, lines=LINES, transactions=money)
+    assert (
+        "no account for money through shopify_store_credit; with Xero's code for it instead of ACCOUNT, add"
+        in blocked(order(SOLD, lines=LINES, transactions=money))
     )
 
 

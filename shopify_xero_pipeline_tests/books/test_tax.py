@@ -82,14 +82,14 @@ def test_a_tax_that_no_entry_covers_blocks_and_names_the_entry() -> None:
     books = kept(sale("10.70", tax("0.70", "QST", "0.09975")), country="CA")
     assert books.outcome is Outcome.BLOCKED
     assert books.reason == (
-        "no tax rate for QST 9.975 % (goods to CA): add to books.yaml under tax.rates"
-        " '- {title: QST, rate: 0.09975, tax_type: ...}' with the Xero tax type that stands for it"
+        "no tax rate for QST 9.975 % (goods to CA); with Xero's code for it instead of TAX_TYPE, add to books.yaml"
+        " under tax.rates: - {title: QST, rate: 0.09975, tax_type: TAX_TYPE}"
     )
 
 
 def test_a_combination_that_no_entry_covers_names_the_combination() -> None:
     books = kept(sale("11.20", tax("0.50", "GST", "0.05"), tax("0.70", "QST", None)))
-    assert "'- {combination: [{title: GST, rate: 0.05}, {title: QST}], tax_type: ...}'" in books.reason
+    assert "- {combination: [{title: GST, rate: 0.05}, {title: QST}], tax_type: TAX_TYPE}" in books.reason
 
 
 LINES = """
@@ -121,8 +121,8 @@ def test_in_mode_lines_a_tax_of_nothing_needs_no_account() -> None:
 def test_in_mode_lines_a_tax_without_an_account_blocks_and_names_the_entry() -> None:
     books = kept(sale("10.10", tax("0.10", "City Tax", "0.01")), policy=LINES)
     assert books.reason == (
-        "no account for the tax City Tax 1 %: add to books.yaml under tax.lines"
-        " '- {title: City Tax, rate: 0.01, account: ...}' with the liability account it is owed on"
+        "no account for the tax City Tax 1 %; with Xero's code for it instead of ACCOUNT, add to books.yaml under"
+        " tax.lines: - {title: City Tax, rate: 0.01, account: ACCOUNT}"
     )
 
 

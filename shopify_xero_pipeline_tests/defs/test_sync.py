@@ -209,7 +209,7 @@ def test_an_account_that_xero_does_not_have_stops_the_step_before_anything_is_wr
     stage.person.archive_account("200")
     report = stage.runner(instance).sync([FIRST])
     assert not report.succeeded
-    assert "accounts.sales names account 200, which is archived in Xero" in report.failures[0]
+    assert "accounts.sales names account 200 Sales, which is archived in Xero" in report.failures[0]
     assert stage.size() == 0
 
 

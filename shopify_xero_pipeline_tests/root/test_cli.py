@@ -25,7 +25,7 @@ from shopify_xero_pipeline_tests.stage import Stage, at, staged
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
     "days", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments", "difference",
-    "duplicates", "lost", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later",
+    "duplicates", "lost", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later", "warnings",
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_a_day_is_planned_synced_and_shown(stage: Stage, tmp_path: Path) -> None
     planned = invoke("plan", "--day", "2026-09-21", "--json", "-")
     assert planned.exit_code == 0
     plan = json.loads(planned.stdout)
-    assert set(plan) == {"days", "xero_write_calls", "failures", "changes"}
+    assert set(plan) == {"days", "xero_write_calls", "failures", "changes", "warnings"}
     assert (plan["days"], plan["failures"], stage.size()) == (1, [], 0)
     assert plan["xero_write_calls"] > 0
     assert {line["day"] for line in plan["changes"]} == {"2026-09-21"}
@@ -137,6 +137,7 @@ def test_an_unreachable_host_ends_a_plan_with_one_message(stage: Stage) -> None:
     assert "could not be reached" in one_message(result, 1)
     assert json.loads(result.stdout) == {
         "days": 2, "xero_write_calls": 0, "failures": [result.stderr.strip().removeprefix("failed: ")], "changes": [],
+        "warnings": [],
     }  # fmt: skip
 
 

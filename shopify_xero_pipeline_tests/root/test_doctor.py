@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline import doctor
-from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.state.seals import StoreDamagedError, seal_everything
 from shopify_xero_pipeline.xero.models import Kind
@@ -145,10 +144,16 @@ def test_a_damaged_store_is_not_examined(stage: Stage) -> None:
         examined(stage, offline=True)
 
 
-def test_it_says_who_is_on_either_side(stage: Stage) -> None:
-    told = doctor.connections(stage.bookkeeper)
-    assert list(told) == ["shop", "organisation in Xero", "state store", "this machine's clock"]
-    assert told["this machine's clock"] == "agrees with Xero's to a minute"
-    stage.sandbox.faults.add(Fault(kind=FaultKind.OFFLINE, path="/Organisation", times=None))
-    with pytest.raises(Exception, match="Organisation"):
-        doctor.connections(stage.bookkeeper)
+def test_what_is_broken_comes_with_what_to_do(stage: Stage) -> None:
+    found = doctor.summary([Finding("I9", "the books agree", 3, ["2026-09-21"]), Finding("I3", "known", 2, [])])
+    assert found == {
+        "I9": {
+            "status": "fail",
+            "says": "the books agree",
+            "asked": 3,
+            "broken": ["2026-09-21"],
+            "remedy": "sync these days; `shopify-xero status` names the orders that do not agree",
+        },
+        "I3": {"status": "pass", "says": "known", "asked": 2, "broken": [], "remedy": ""},
+    }
+    assert "report it" in doctor.remedy(Finding("I3", "known", 2, ["one"]))

@@ -205,6 +205,12 @@ def test_an_answer_without_a_refresh_token_is_no_sign_in(stage: Stage) -> None:
     assert kept(stage) is None
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_way_back_is_taken_on_the_address_that_is_asked_for(stage: Stage, host: str) -> None:
+    browser = Browser(stage)
+    assert stage.bookkeeper.login(0, browser.tell, host=host).tenant_id == stage.sandbox.books.tenant_id
+
+
 def test_a_port_that_is_taken_is_told(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match=r"give .* another one"):
         stage.bookkeeper.login(taken.getsockname()[1], lambda _: None)
@@ -302,12 +308,12 @@ def person_before(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """Let the command run on the stage, with a person who opens the address it shows."""
     browser, login = Browser(stage), stage.bookkeeper.login
 
-    def watched(port: int, tell: Callable[[str], None]) -> SignedIn:
+    def watched(port: int, tell: Callable[[str], None], *, host: str) -> SignedIn:
         def both(words: str) -> None:
             tell(words)
             browser.tell(words)
 
-        return login(port, both)
+        return login(port, both, host=host)
 
     monkeypatch.setattr(stage.bookkeeper, "login", watched)
     with on_stage(stage, monkeypatch):

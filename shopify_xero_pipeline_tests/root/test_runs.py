@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from shopify_xero_pipeline import runs
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.runs import Report, Runner
+from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.carrying import FIRST
 from shopify_xero_pipeline_tests.root.rows import order_row
@@ -76,6 +78,38 @@ def test_a_home_without_settings_to_copy_is_fine(
     settings_file.unlink()
     home = opened(monkeypatch, settings_file)
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("telemetry: {enabled: [", "dagster.yaml line 1 is not YAML"),
+        ("telemetri: {enabled: false}", 'is not accepted by Dagster (Received unexpected config entry "telemetri" at'),
+    ],
+)
+def test_settings_that_dagster_cannot_use_end_in_one_sentence(settings_file: Path, content: str, said: str) -> None:
+    settings_file.write_text(content)
+    with pytest.raises(SettingsError, match=re.escape(said)) as caught, runs.dagster_instance(settings_file):
+        pass
+    assert len(str(caught.value).splitlines()) == 1
+    assert "Expected" not in str(caught.value)
+
+
+def test_a_home_that_is_a_file_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    with (
+        pytest.raises(SettingsError, match=r"DAGSTER_HOME names .*/home, which cannot be used"),
+        runs.dagster_instance(),
+    ):
+        pass
+
+
+def test_where_assets_cannot_be_stored_no_run_is_begun(tmp_path: Path) -> None:
+    assert runs.check_storage(UPath(tmp_path / "assets")) == UPath(tmp_path / "assets")
+    assert runs.check_storage(UPath("memory://assets")) == UPath("memory://assets")
+    with pytest.raises(SettingsError, match="ASSET_STORAGE names /proc/nowhere"):
+        runs.check_storage(UPath("/proc/nowhere"))
 
 
 def test_whoever_opens_an_instance_waits_for_the_one_who_is_opening_it(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.settings import Settings, SettingsError
+from shopify_xero_pipeline.settings import Settings, SettingsError, check_folder, check_yaml
 
 ADDRESS = "http://127.0.0.1:8765"
 REAL = {
@@ -27,6 +27,55 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert found.shopify_shop == "environment.myshopify.com"
     assert found.xero_client_id == "from-file"
     assert found.xero_tenant_id == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"A=1\nOWNERS_PAGE=caf\xe9\n", r"\.env is not a text in UTF-8: save it as UTF-8 \(look at line 2\)\."),
+        ("A=1\n".encode("utf-16"), r"\.env is not a text in UTF-8"),
+        (b'A=1\n\nTOKEN_KEY="secret\n', r"\.env line 3 cannot be read: write NAME=value, with both quotes or none\."),
+        (b"A B=secret\n", r"\.env line 1 cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_ends_in_one_sentence_that_shows_nothing_of_it(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=said) as caught:
+        Settings.from_environment({}, dotenv=file)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read_as_any_other(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xef\xbb\xbfSHOPIFY_SHOP=goods.myshopify.com\r\nXERO_TENANT_ID=\xc3\xa9\r\n")
+    found = Settings.from_environment({}, dotenv=file)
+    assert (found.shopify_shop, found.xero_tenant_id) == ("goods.myshopify.com", "é")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_its_setting(tmp_path: Path) -> None:
+    assert check_folder("ASSET_STORAGE", tmp_path / "new" / "one") == tmp_path / "new" / "one"
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        SettingsError, match=r"ASSET_STORAGE names .*/file, which cannot be used as a folder \(File exi"
+    ):
+        check_folder("ASSET_STORAGE", tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"telemetry: \xe9", r"dagster\.yaml is not a text in UTF-8: save it as UTF-8\."),
+        (b"telemetry: {enabled: [\n", r"dagster\.yaml line \d is not YAML: check the indentation"),
+    ],
+)
+def test_a_file_of_dagsters_that_cannot_be_read_ends_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "dagster.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=said):
+        check_yaml(file)
 
 
 def test_a_file_that_is_not_there_is_no_problem(tmp_path: Path) -> None:

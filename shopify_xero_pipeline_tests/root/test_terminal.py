@@ -17,6 +17,8 @@ from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import Identity, Statement, StatementLine
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.runs import Report
+from shopify_xero_pipeline.set_up import Check, Status
+from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row, sync_error
 
@@ -254,3 +256,36 @@ def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: py
     said = capsys.readouterr().out
     assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not begun" in said
     assert "sync them again once Xero's day has turned" in said
+
+
+def test_the_lines_to_paste_are_printed_whole_and_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "console", Console(highlight=False, width=40))
+    name = "Bank: [bold] :red_heart:  " + "a long name " * 20
+    reason = f"no account; add to books.yaml under payments: '{name}': '604'"
+    terminal.lines_to_paste([reason, "no rule; enter it by hand", reason])
+    assert capsys.readouterr().out == f"add to books.yaml under payments:\n  '{name}': '604'\n\n"
+
+
+def test_checks_are_printed_with_what_to_do_and_none_is_printed_as_nothing(printed: Printed) -> None:
+    terminal.checks([])
+    assert printed.lines() == []
+    terminal.checks([Check("Xero", Status.PASS, "Demo"), Check("tips", Status.WARN, AWKWARD, "name another")])
+    lines = printed.lines()
+    assert "pass Xero Demo" in lines
+    assert f"warn tips {AWKWARD} name another" in lines
+
+
+def test_a_broken_promise_is_printed_with_what_to_do(printed: Printed) -> None:
+    terminal.findings([Finding("I10", "a token is kept", 1, ["stuck"]), Finding("I3", "known", 2, [])])
+    assert printed.lines()[-1] == "I10: run `shopify-xero login`"
+
+
+def test_a_warning_is_one_line_however_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "console", Console(highlight=False, width=40))
+    said = " ".join(["a [bold] word"] * 20)
+    terminal.warning(said)
+    assert capsys.readouterr().out == f"warning: {said}\n"

@@ -210,3 +210,10 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
     set_to.clear()
     Recorded.started[0].preexec_fn()
     assert set_to == [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_DFL)]
+
+
+def test_a_workspace_that_cannot_be_read_ends_before_anything_is_started(ran: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "workspace.yaml").write_bytes(b"load_from: [\xe9")
+    with pytest.raises(SettingsError, match=r"workspace\.yaml is not a text in UTF-8"):
+        up.run(3001, 8001)
+    assert (Recorded.started, ran) == ([], [])

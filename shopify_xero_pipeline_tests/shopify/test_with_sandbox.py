@@ -230,6 +230,25 @@ def test_a_missing_scope_is_named() -> None:
         )
 
 
+def test_the_newest_orders_are_read_whole_whatever_day_they_are_of() -> None:
+    bench = Bench()
+    bench.clock.sleep(3600)  # the index has caught up
+    for number, moment in ((1, "2026-06-01T00:00:00Z"), (2, "2026-10-04T00:00:00Z"), (3, "2026-09-01T00:00:00Z")):
+        bench.shelf.put("orders", nodes.order(number, moment))
+    assert [order.name for order in bench.reader.newest_orders(2)] == ["#3", "#2"]
+    assert [order.name for order in bench.reader.newest_orders(50)] == ["#1", "#3", "#2"]
+    with pytest.raises(AccessDenied, match="read_products"):
+        Bench(scopes=ALL_SCOPES - {"read_products"}).reader.newest_orders(50)
+
+
+def test_the_scopes_that_are_missing_depend_on_how_far_back_the_books_begin() -> None:
+    lacking = ALL_SCOPES - {"read_products", "read_all_orders", "read_returns"}
+    bench = Bench(scopes=lacking)
+    assert bench.reader.missing_scopes(NOW - timedelta(days=59)) == ["read_products"]
+    assert bench.reader.missing_scopes(NOW - timedelta(days=61)) == ["read_products", "read_all_orders"]
+    assert Bench().reader.missing_scopes(NOW - timedelta(days=400)) == []
+
+
 def test_without_the_scope_for_returns_orders_are_read_without_fee_names() -> None:
     fee = nodes.sale(1, lineType="FEE", fee={"__typename": "RestockingFee", "id": "gid://shopify/RestockingFee/1"})
     bench, plain = Bench(), Bench(scopes=ALL_SCOPES - {"read_returns"})

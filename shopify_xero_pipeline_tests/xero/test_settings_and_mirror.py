@@ -49,6 +49,22 @@ def test_the_settings_are_read_in_four_calls(world: World) -> None:
     gst = next(one for one in found.tax_rates if one.tax_type == "OUTPUT2")
     assert gst.effective_rate == Decimal(15)
     assert "REVENUE" in gst.applies_to
+    assert [(part.name, part.rate, part.is_compound) for part in gst.components] == [("GST", Decimal(15), False)]
+    system = {one.code: one.system_account for one in found.accounts if one.system_account}
+    assert system == {"610": "DEBTORS", "800": "CREDITORS", "820": "GST", "860": "ROUNDING"}
+
+
+def test_a_compound_part_of_a_tax_rate_is_understood(world: World) -> None:
+    parts = [{"Name": "GST", "Rate": 5, "IsCompound": False}, {"Name": "QST", "Rate": 9.975, "IsCompound": True}]
+    known = next(one for one in world.books.tax_rates if one["TaxType"] == "OUTPUT2")
+    world.books.tax_rates.append({**known, "TaxType": "TAX001", "EffectiveRate": 15.47375, "TaxComponents": parts})
+
+    rate = next(one for one in read_organisation(world.client).tax_rates if one.tax_type == "TAX001")
+
+    assert [part.is_compound for part in rate.components] == [False, True]
+    assert rate.is_of([Decimal("9.975"), Decimal(5)])
+    assert rate.is_of([Decimal("15.47375")])
+    assert not rate.is_of([Decimal("14.975")])
 
 
 def test_a_connection_without_an_organisation_is_an_error(world: World) -> None:
