@@ -81,6 +81,9 @@ def at_version_1(url: str) -> None:
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
         connection.execute(text("DROP TABLE hint"))
+        connection.execute(text("DROP TABLE orphaned_order"))
+        connection.execute(text("DROP TABLE kept_record"))
+        connection.execute(text("DROP INDEX ix_entity_mapping_partition"))
         for table, columns in NEW_IN_3.items():
             for column in columns:
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
@@ -153,7 +156,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 5, this version of the project knows 4"):
+    with pytest.raises(StoreTooNewError, match="schema 6, this version of the project knows 5"):
         StateStore(url, clock)
 
 
@@ -225,7 +228,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "6"
+    assert version(url) == "7"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["name", "text", "at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -251,4 +254,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "6"
+    assert version(url) == "7"
