@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from shopify_xero_pipeline import events, hinted, pending
@@ -28,13 +29,15 @@ from shopify_xero_pipeline.changes.plan import (
     plan_records,
     writes,
 )
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, reconcile
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Evidence, counted_once, reconcile
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.connections import BooksProblem, Connections
+from shopify_xero_pipeline.ownership import Ownership
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
+from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
@@ -56,6 +59,7 @@ class Bookkeeper(Connections):
     """What one run does with its connections; see `Connections` for how it is made."""
 
     _kept: tuple[object, dict[date, list[OrderBooks]]] | None = None
+    _unmapped: Sequence[MirrorRecord] = ()
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
@@ -80,10 +84,16 @@ class Bookkeeper(Connections):
         with self._told("read", "order", days) as told:
             found = self.reader.orders(*self._window(days))
             opening = self._opening_orders() if self.policy.start_date in days else []
+            listed = [*opening, *found]
             redacted = self.store.redacted()
-            known = [order.forgetting(redacted) for order in (*opening, *found)]
+            known = [order.forgetting(redacted) for order in (*listed, *self.ownership.overlooked(days, listed))]
             told["rows"] = len(known)
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
+
+    @cached_property
+    def ownership(self) -> Ownership:
+        """Which order each record belongs to."""
+        return Ownership(self, self.day_of)
 
     def day_of(self, order: ChangedOrder) -> date:
         """Return the day an order belongs to; those from before the start date are with that."""
@@ -151,7 +161,8 @@ class Bookkeeper(Connections):
         ids = [order.legacy_id for found in orders.values() for order in found]
         ledgers = order_ledgers(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
         documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
-        if unmapped := self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT])):
+        self._unmapped = unmapped = self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT]))
+        if unmapped:
             contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
             ledgers = with_shown(ledgers, set(ids), unmapped, contacts)
         organisation = self.organisation()
@@ -188,7 +199,7 @@ class Bookkeeper(Connections):
 
     def _compared(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         kinds = (*DOCUMENTS, Kind.PAYMENT)
-        self._read_back(kinds)
+        self._read_back(kinds, again=any(one.is_open for one in self.ownership.orphans(orders)))
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
         under_way = self.store.frozen_of_orders(ids)
@@ -200,7 +211,8 @@ class Bookkeeper(Connections):
             days.append(reconcile(day, books, evidence, moved, chart))
             self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
         self._note_pending(orders)
-        return days
+        self.ownership.settle(orders, kept, self._unmapped)
+        return self._with_orphans(days)
 
     def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
@@ -216,14 +228,21 @@ class Bookkeeper(Connections):
     def reconciled(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
         found = [self.store.recall(f"reconciliation {day}") for day in days]
-        return [DayReconciliation.model_validate_json(known[0]) for known in found if known is not None]
+        compared = [(DayReconciliation.model_validate_json(one[0]), one[1]) for one in found if one is not None]
+        return self._with_orphans(counted_once(compared))
+
+    def _with_orphans(self, found: Sequence[DayReconciliation]) -> list[DayReconciliation]:
+        """Return compared days with the orphans as they stand now: a decision counts at once."""
+        orphans = self.ownership.orphans({day.day for day in found}) if found else []
+        by_day = {day.day: tuple(one for one in orphans if one.day == day.day) for day in found}
+        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in found]
 
     def month(self, first: date) -> Month:
         """Return a month (by its first day) from its days as they were last compared; nobody is called."""
         start, today, organisation = self.policy.start_date, self.today(), self.known_organisation()
         days = self.reconciled(start + timedelta(days=n) for n in range((today - start).days + 1))
         cards = self._gift_cards(organisation.base_currency if organisation is not None else "")
-        return month_of(first, days, (start, today), cards, self.chart)
+        return month_of(first, days, (start, today), cards, self.chart, self.ownership.orphans())
 
     @property
     def chart(self) -> Chart:
@@ -243,7 +262,7 @@ class Bookkeeper(Connections):
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""
-        return self.store.unfinished_days()
+        return self.store.unfinished_days() | {*self.ownership.days_again(decided=False)}
 
     def mapping_faults(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
@@ -264,10 +283,13 @@ class Bookkeeper(Connections):
     def _restore(self) -> bool:
         return self.policy.on_conflict == "restore"
 
-    def _read_back(self, kinds: Sequence[Kind]) -> None:
-        """Sweep the documents and the money if anything was written since they were last read back."""
+    def _read_back(self, kinds: Sequence[Kind], *, again: bool = False) -> None:
+        """Sweep the documents and the money if anything was written since they were last read back.
+
+        With `again` also if nothing was: a person may have voided records in Xero that have no order.
+        """
         written, seen = self.store.recall(WRITTEN), self.store.recall(READ_BACK)
-        if written is not None and (seen is None or seen[0] != written[0]):
+        if written is not None and (again or seen is None or seen[0] != written[0]):
             self.organisation()
             Mirror(self.xero_client, self.store, self._clock).refresh(kinds, NOW)
             self.store.remember(READ_BACK, written[0])

@@ -73,6 +73,7 @@ def sync(
         if report.days:
             terminal.days(report.days)
             terminal.attention(report.days)
+            terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
     terminal.write_json(json_file, {**report.summary(), **planned})
     sys.exit(0 if report.succeeded else 1)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder, OrphanedRecord
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
 from shopify_xero_pipeline.defs.report import Verdict
@@ -103,8 +104,11 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
-    says = _told([row.order_name for row in broken], len(day.rows), "order", "to look at")
-    return Verdict(not broken, says, {"orders": order_table(broken, links)})
+    shown, names, count = {"orders": order_table(broken, links)}, [row.order_name for row in broken], len(day.rows)
+    if check == "nothing_extra" and day.orphans:
+        shown |= {"without an order": orphan_table(day.orphans, links)}
+        names, count = [*names, *(one.name for one in day.undecided)], count + len(day.orphans)
+    return Verdict(not names, _told(names, count, "order", "to look at"), shown)
 
 
 def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
@@ -115,6 +119,8 @@ def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal, links),
         "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
+        **({"without an order": orphan_table(day.orphans, links)} if day.orphans else {}),
+        "to decide": len(day.undecided),
         "difference": _plain(day.difference),
         "lost": day.lost,
         "extra": day.extra,
@@ -128,6 +134,13 @@ def order_table(found: Sequence[OrderRow], links: Links) -> dg.MarkdownMetadataV
         return dg.MetadataValue.md("none")
     head = "| order | outcome | reason | Shopify | mapping | Xero | problems |\n|---|---|---|---|---|---|---|\n"
     return dg.MetadataValue.md(head + _capped(found, lambda row: _order(row, links)))
+
+
+def orphan_table(found: Sequence[OrphanedOrder], links: Links) -> dg.MarkdownMetadataValue:
+    """Return what stands, or stood, in Xero without an order: each record with its page, why, and what to do."""
+    head = "| order | record | dated | amount | state | why | decision |\n|---|---|---|---|---|---|---|\n"
+    rows = [(order, record) for order in found for record in order.records]
+    return dg.MetadataValue.md(head + _capped(rows, lambda row: _orphan(*row, links)))
 
 
 def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -225,6 +238,19 @@ def _order(row: OrderRow, links: Links) -> str:
         f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
         f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
         _cell("; ".join(row.problems)),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _orphan(order: OrphanedOrder, record: OrphanedRecord, links: Links) -> str:
+    cells = (
+        _cell(order.order_name or order.order_id),
+        links.xero(record.kind, record.xero_id if record.is_live else None, _cell(record.name)),
+        str(record.dated),
+        f"{_exact(record.amount)} {record.currency}",
+        record.state,
+        _cell(order.reason),
+        _cell(": ".join(filter(None, (order.decision, order.remedy)))),
     )
     return f"| {' | '.join(cells)} |"
 
