@@ -30,13 +30,21 @@ from shopify_xero_pipeline.changes.plan import (
     plan_records,
     writes,
 )
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, Disagreement, Evidence, reconcile
+from shopify_xero_pipeline.changes.reconciliation import (
+    DayReconciliation,
+    Disagreement,
+    Evidence,
+    counted_once,
+    reconcile,
+    with_undecided,
+)
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
 from shopify_xero_pipeline.changes.soundness import faults
 from shopify_xero_pipeline.clock import is_recent
 from shopify_xero_pipeline.connections import Connections
 from shopify_xero_pipeline.examination import FRESH, NOW, Examination
+from shopify_xero_pipeline.ownership import Ownership
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -65,6 +73,7 @@ class Bookkeeper(Connections):
     """What one run does with its connections; see `Connections` for how it is made."""
 
     _kept: tuple[object, dict[date, list[OrderBooks]]] | None = None
+    _unmapped: Sequence[MirrorRecord] = ()
 
     @cached_property
     def _looked_at(self) -> dict[Kind, float]:
@@ -100,8 +109,9 @@ class Bookkeeper(Connections):
             read_at = self.reader.time()
             found = self.reader.orders(*self._window(days))
             opening = self._opening_orders() if self.policy.start_date in days else []
+            listed = [*opening, *found]
             redacted = self.store.redacted()
-            known = [order.forgetting(redacted) for order in (*opening, *found)]
+            known = [order.forgetting(redacted) for order in (*listed, *self.ownership.overlooked(days, listed))]
             told["rows"] = len(known)
             self._note_read(days, read_at)
         return self._split(days, known, lambda order: max(order.processed_at, self._start))
@@ -109,6 +119,11 @@ class Bookkeeper(Connections):
     def newest_orders(self, most: int) -> list[Order]:
         """Return the newest orders of these books, at most a page, whatever day they are of."""
         return [order for order in self.shop_reader.newest_orders(most) if order.processed_at >= self._start]
+
+    @cached_property
+    def ownership(self) -> Ownership:
+        """Which order each record belongs to."""
+        return Ownership(self, self.day_of, self._forget_comparisons)
 
     def day_of(self, order: ChangedOrder) -> date:
         """Return the day an order belongs to; those from before the start date are with that."""
@@ -195,7 +210,8 @@ class Bookkeeper(Connections):
         ids = [order.legacy_id for found in orders.values() for order in found]
         ledgers = order_ledgers(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
         documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
-        if unmapped := self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT])):
+        self._unmapped = unmapped = self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT]))
+        if unmapped:
             contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
             ledgers = with_shown(ledgers, set(ids), unmapped, contacts)
         organisation = self.organisation()
@@ -233,7 +249,7 @@ class Bookkeeper(Connections):
 
     def _compared(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         kinds = (*DOCUMENTS, Kind.PAYMENT)
-        self._read_back(kinds)
+        self._read_back(kinds, again=any(one.is_open for one in self.ownership.orphans(orders)))
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
         under_way, kept, organisation = self.store.frozen_of_orders(ids), self.keep(orders), self.organisation()
@@ -252,7 +268,8 @@ class Bookkeeper(Connections):
             days.append(reconcile(day, books, evidence, moved, chart))
         self._remember(days)
         self._note_pending(orders)
-        return days
+        self.ownership.settle(orders, kept, self._unmapped)
+        return self._with_orphans(days)
 
     def _remember(self, days: Iterable[DayReconciliation]) -> None:
         """Keep each day as it was compared, in one transaction with whether it disagrees and how far it was read."""
@@ -263,6 +280,11 @@ class Bookkeeper(Connections):
                 {f"reconciliation {day.day}": day.model_dump_json(), **_note_of(day), **compared}
             )
 
+    def _forget_comparisons(self, days: Iterable[date]) -> None:
+        """Keep what was compared of days no longer, as it does not hold any more."""
+        names = [name for day in days for name in (f"reconciliation {day}", f"{DISAGREES} {day}")]
+        self.store.remember_together(dict.fromkeys(names))
+
     def disagreements(self) -> list[Disagreement]:
         """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
 
@@ -272,8 +294,9 @@ class Bookkeeper(Connections):
             notes = {name: text for day in self.reconciled(self.days()) for name, text in _note_of(day).items()}
             self.store.remember_together({**notes, DISAGREEMENTS_KEPT: "yes"})
         start, today = self.policy.start_date, self.today()
-        found = map(Disagreement.model_validate_json, self.store.recall_under(DISAGREES).values())
-        return [one for one in found if start <= one.day <= today]
+        kept = map(Disagreement.model_validate_json, self.store.recall_under(DISAGREES).values())
+        found = {one.day: one for one in kept if start <= one.day <= today}
+        return with_undecided(found, self.ownership.orphans())
 
     def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
@@ -289,14 +312,21 @@ class Bookkeeper(Connections):
     def reconciled(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
         found = [self.store.recall(f"reconciliation {day}") for day in days]
-        return [DayReconciliation.model_validate_json(known[0]) for known in found if known is not None]
+        compared = [(DayReconciliation.model_validate_json(one[0]), one[1]) for one in found if one is not None]
+        return self._with_orphans(counted_once(compared))
+
+    def _with_orphans(self, found: Sequence[DayReconciliation]) -> list[DayReconciliation]:
+        """Return compared days with the orphans as they stand now: a decision counts at once."""
+        orphans = self.ownership.orphans({day.day for day in found}) if found else []
+        by_day = {day.day: tuple(one for one in orphans if one.day == day.day) for day in found}
+        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in found]
 
     def month(self, first: date) -> Month:
         """Return a month (by its first day) from its days as they were last compared; nobody is called."""
         start, today, organisation = self.policy.start_date, self.today(), self.known_organisation()
         days = self.reconciled(start + timedelta(days=n) for n in range((today - start).days + 1))
         cards = self._gift_cards(organisation.base_currency if organisation is not None else "")
-        return month_of(first, days, (start, today), cards, self.chart)
+        return month_of(first, days, (start, today), cards, self.chart, self.ownership.orphans())
 
     @property
     def chart(self) -> Chart:
@@ -316,7 +346,7 @@ class Bookkeeper(Connections):
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""
-        return self.store.unfinished_days()
+        return self.store.unfinished_days() | {*self.ownership.days_again(decided=False)}
 
     def mapping_faults(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
@@ -337,10 +367,13 @@ class Bookkeeper(Connections):
     def _restore(self) -> bool:
         return self.policy.on_conflict == "restore"
 
-    def _read_back(self, kinds: Sequence[Kind]) -> None:
-        """Sweep the documents and the money if anything was written since they were last read back."""
+    def _read_back(self, kinds: Sequence[Kind], *, again: bool = False) -> None:
+        """Sweep the documents and the money if anything was written since they were last read back.
+
+        With `again` also if nothing was: a person may have voided records in Xero that have no order.
+        """
         written, seen = self.store.recall(WRITTEN), self.store.recall(READ_BACK)
-        if written is not None and (seen is None or seen[0] != written[0]):
+        if written is not None and (again or seen is None or seen[0] != written[0]):
             self.organisation()
             Mirror(self.xero_client, self.store, self._clock).refresh(kinds, NOW)
             self.store.remember(READ_BACK, written[0])

@@ -1,6 +1,6 @@
 """The doctor: what must be true of a live store, its books in Xero and its surroundings, asked and told.
 
-It reads Xero, unless told not to, and writes nothing but the mirror. The promises are numbered I1 to I13 as in
+It reads Xero, unless told not to, and writes nothing but the mirror. The promises are numbered I1 to I14 as in
 `docs/reliability.md`; those that our own tables can answer stand in `state/invariants.py`.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.fields import money_of
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.examination import NOW
 from shopify_xero_pipeline.state.canonical import exact
@@ -67,15 +68,26 @@ def examine(
     if not offline:
         bookkeeper.organisation()
         Mirror(bookkeeper.xero_client, store, clock).refresh(Kind, NOW)
-    found = [*store.findings(), _mapped(store), _families(store), _days(bookkeeper, days), _leaks(store, home, secrets)]
+    orphans = bookkeeper.ownership.orphans()
+    found = [
+        *store.findings(),
+        _mapped(store, {record.xero_id for one in orphans for record in one.records if not record.is_live}),
+        _families(store),
+        _days(bookkeeper, days),
+        _leaks(store, home, secrets),
+        _orphans(orphans),
+    ]
     return sorted(found, key=lambda one: int(one.number[1:]))
 
 
-def _mapped(store: StateStore) -> Finding:
-    """I2: what we say we wrote is in Xero, once, with the id and the money we say."""
+def _mapped(store: StateStore, voided: Collection[str]) -> Finding:
+    """I2: what we say we wrote is in Xero, once, with the id and the money we say.
+
+    Left out are records without an order that a person voided or deleted, by Xero id, as I14 asks for it.
+    """
     asked, broken = 0, []
     for kind in Kind:
-        rows = store.mapped(kind)
+        rows = {key: row for key, row in store.mapped(kind).items() if row.xero_id not in voided}
         shown = store.mirrored(kind, [row.xero_id for row in rows.values()])
         asked += len(rows)
         broken += [f"{kind} {row.natural_key}: {said}" for row in rows.values() if (said := _told(row, shown))]
@@ -114,6 +126,13 @@ def _days(bookkeeper: Bookkeeper, days: Iterable[date]) -> Finding:
     compared = bookkeeper.reconciled(days)
     broken = [f"{day.day}: difference {day.difference}" for day in compared if day.unequal or day.extra or day.lost]
     return Finding("I9", "the books agree on every day that was compared", len(compared), broken)
+
+
+def _orphans(orphans: Sequence[OrphanedOrder]) -> Finding:
+    """I14: what of ours is in Xero belongs to an order of the books, or a person decided about it."""
+    says = "every record of ours in Xero belongs to an order, or a person decided"
+    broken = [f"{one.day}: {one.name}: {one.reason}; {one.remedy}" for one in orphans if one.is_open]
+    return Finding("I14", says, len(orphans), broken)
 
 
 def _leaks(store: StateStore, home: Path, secrets: Collection[str]) -> Finding:

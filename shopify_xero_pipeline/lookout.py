@@ -6,7 +6,7 @@ written and Xero is not asked.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -16,6 +16,7 @@ from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.pending import pending
 from shopify_xero_pipeline.shopify.errors import QueryRefused
 from shopify_xero_pipeline.shopify.models import ChangedOrder
+from shopify_xero_pipeline.state.hints import Hint
 
 OVERLAP = timedelta(minutes=5)
 """How much of what was seen is read again, because the index lags (Shopify fact sheet 3.6)."""
@@ -158,8 +159,18 @@ class Lookout:
             }
         )
 
+    def _changed_days(self, orders: Iterable[ChangedOrder]) -> list[Change]:
+        """Return the changes of orders: of the day each belongs to, and of a day that its records were posted under."""
+        changes, some = [], list(orders)
+        posted = self._bookkeeper.store.days_of_orders([one.legacy_id for one in some])
+        for one in some:
+            change = self._change(one)
+            left = posted.get(one.legacy_id, set()) - {change.day}
+            changes += [change, *(replace(change, day=day) for day in sorted(left))]
+        return changes
+
     def _changes(self, orders: Iterable[ChangedOrder], *, rebuilding: bool) -> list[Change]:
-        found = [self._change(one) for one in orders]
+        found = self._changed_days(orders)
         if not rebuilding:
             return found
         compared = self._bookkeeper.compared_up_to({one.day for one in found})
@@ -178,7 +189,9 @@ class Lookout:
         if not (named or in_turn) or self._bookkeeper.shopify_client.seconds_left() < ENOUGH:
             return seen.model_copy(update={"settled": still}), []
         changes, told, settled = [], dict(seen.told), set(still)
-        for money in self._bookkeeper.reader.money_of({*named, *in_turn}):
+        found = self._bookkeeper.reader.money_of({*named, *in_turn})
+        changes += self._gone([one for one in hints if one.record_id not in {money.legacy_id for money in found}])
+        for money in found:
             rested = set(noted.get(money.legacy_id, ())) - set(pending(money)) - settled
             news = money.legacy_id in named and money.updated_at > seen.since
             if (rested or news) and told.get(money.legacy_id) != money.updated_at:
@@ -188,6 +201,15 @@ class Lookout:
         self._bookkeeper.store.hints.looked_at(hints)
         turn = in_turn[-1] if in_turn else seen.turn
         return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": turn}), changes
+
+    def _gone(self, hints: Iterable[Hint]) -> list[Change]:
+        """Return the days of posted orders that a webhook named and of which Shopify has none: they were deleted."""
+        named = {one.record_id: one for one in hints}
+        return [
+            Change(day, named[order_id].received_at, f"{order_id} gone")
+            for order_id, days in self._bookkeeper.store.days_of_orders(named).items()
+            for day in sorted(days)
+        ]
 
     def _change(self, order: ChangedOrder, what: str = "") -> Change:
         name = f"{order.legacy_id} {what or order.updated_at.isoformat()}"

@@ -204,10 +204,11 @@ class Rebuild:
 
     def _count_unclaimed(self, found: Rebuilt) -> None:
         store = self._keeper.store
+        kept = store.orphans.kept_ids()
         for kind in Kind:
             found.adopted[kind] = len(store.mapped(kind))
             ours = [row.xero_id for row in store.mirror(kind) if _bears_our_mark(row)]
-            found.unclaimed[kind] = len(set(ours) - store.owners(kind, ours).keys())
+            found.unclaimed[kind] = len(set(ours) - store.owners(kind, ours).keys() - kept)
 
 
 def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord]) -> Change:

@@ -33,6 +33,7 @@ from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
 from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
+from shopify_xero_pipeline.ownership import orphan_json
 from shopify_xero_pipeline.quota import Forecast
 from shopify_xero_pipeline.settings import LOCAL, LOCAL_PROTOCOLS, SettingsError, check_folder, check_yaml
 from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
@@ -75,7 +76,7 @@ class Report:
     @property
     def succeeded(self) -> bool:
         """Whether every step ran, every record is in Xero, the books agree, and no day was left for later."""
-        sound = all(not (day.unequal or day.unaccounted or day.count("failed")) for day in self.days)
+        sound = all(not (day.unequal or day.unaccounted or day.count("failed") or day.undecided) for day in self.days)
         return sound and not self.failures and not self.left
 
     def summary(self) -> dict[str, object]:
@@ -90,6 +91,7 @@ class Report:
             "difference": f"{sum((day.difference for day in self.days), Decimal(0)):.2f}",
             "duplicates": sum(day.extra for day in self.days),
             "lost": sum(day.lost for day in self.days),
+            "without_order": [orphan_json(order) for day in self.days for order in day.orphans],
             "xero_calls": self.xero_calls,
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),

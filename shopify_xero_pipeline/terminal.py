@@ -20,11 +20,13 @@ from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes.gift_cards import RollForward
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import ListedOrder, Month
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
 from shopify_xero_pipeline.doctor import remedy
 from shopify_xero_pipeline.escaping import JOINER, one_line
+from shopify_xero_pipeline.pages import xero_page
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
@@ -46,6 +48,7 @@ TO_DO = {
 }
 SHOWN_STATUS = {Status.PASS: "[green]pass[/]", Status.WARN: "[yellow]warn[/]", Status.FAIL: "[red]fail[/]"}
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+ORPHANS_SHOWN = 50
 
 
 def escape(text: str) -> str:
@@ -142,6 +145,7 @@ def days(found: Sequence[DayReconciliation]) -> None:
         table.add_column(name, no_wrap=name != "not posted")
     for day in found:
         others = [f"{day.count(name)} {name}" for name in NOT_POSTED if day.count(name)]
+        others += [f"{len(day.undecided)} without an order"] if day.undecided else []
         documents = sum(row.documents for row in day.rows)
         payments = sum(row.payments for row in day.rows)
         counts = (str(len(day.rows)), str(day.count("posted")), ", ".join(others), str(documents), str(payments))
@@ -159,6 +163,26 @@ def attention(found: Iterable[DayReconciliation]) -> None:
         table.add_row(str(day), escape(row.order_name), row.outcome, escape(_why(row)))
     console.print(table)
     lines_to_paste(row.reason for _, row in rows)
+
+
+def orphans(found: Sequence[OrphanedOrder]) -> None:
+    """Print what stands in Xero without an order: first what is to be decided, each record of it with its page."""
+    if not found:
+        return
+    console.print("[bold]in Xero without an order in these books[/]")
+    for one in sorted(found, key=lambda one: not one.is_open)[:ORPHANS_SHOWN]:
+        _orphan(one)
+    if len(found) > ORPHANS_SHOWN:
+        console.print(f"… and {len(found) - ORPHANS_SHOWN} more orders; --json names them all")
+    _live_totals(found)
+
+
+def kept_without_order(found: Sequence[OrphanedOrder]) -> None:
+    """Print orphans that a person has just decided about."""
+    orphans(found)
+    if found:
+        days = ", ".join(dict.fromkeys(str(one.day) for one in found))
+        console.print(f"the checks of {days} show it after the next sync of that day", soft_wrap=True)
 
 
 def order(found: Trace) -> None:
@@ -194,6 +218,7 @@ def month(found: Month) -> None:
         _gift_cards(found.month, cards)
     _listed("orders that do not agree", found.not_equal)
     _listed("orders not posted, and so not in the figures above", found.not_posted)
+    orphans(found.orphans)
     missing = _days_of(found.not_compared)
     console.print(f"{found.compared} days of orders compared{f'; not compared yet: {missing}' if missing else ''}")
     console.print(f"[green]{found.month} agrees[/]" if found.agrees else f"[red]{found.month} does not agree[/]")
@@ -316,6 +341,7 @@ def verdict(report: Report) -> None:
     console.print("  ".join(f"{name} {figures[name]}" for name in shown))
     console.print(
         f"difference {figures['difference']}  duplicates {figures['duplicates']}  lost {figures['lost']}  "
+        f"without an order {sum(len(day.undecided) for day in report.days)}  "
         f"calls: Shopify {figures['shopify_calls']}, Xero {figures['xero_calls']}  seconds {figures['seconds']}"
     )
     console.print("[green]the books agree[/]" if report.succeeded else "[red]the books do not agree yet[/]")
@@ -330,6 +356,30 @@ def facts(found: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
     for name, value in found.items():
         console.print(f"{name:<24} {value}", markup=False)
+
+
+def _orphan(found: OrphanedOrder) -> None:
+    colour, order = "red" if found.is_open else "green", found.order_name or found.order_id
+    name = escape(f"{found.day} {found.name}, order {order}")
+    console.print(f"[{colour}]{name}[/]: {escape(found.reason)}", soft_wrap=True)
+    for record in found.records if found.is_open else ():
+        amount, page = f"{record.amount:,.2f} {record.currency}", xero_page(record.kind, record.xero_id)
+        console.print(escape(f"  {record.name} of {record.dated}, {amount}, {record.state}: {page}"), soft_wrap=True)
+    told = (found.decision, ": ", found.remedy) if found.is_open else (found.decision, "; ", _live([found]))
+    console.print(escape("  " + "".join(told).removesuffix("; ")), soft_wrap=True)
+
+
+def _live_totals(found: Sequence[OrphanedOrder]) -> None:
+    if live := _live(found):
+        console.print(f"in Xero's own reports and in no figure above: {live}", soft_wrap=True)
+
+
+def _live(found: Iterable[OrphanedOrder]) -> str:
+    """Return what still stands in Xero of orphans, by currency; empty if nothing does."""
+    some = list(found)
+    documents = money(pair for one in some for pair in one.live(Kind.INVOICE, Kind.CREDIT_NOTE))
+    paid = money(pair for one in some for pair in one.live(Kind.PAYMENT))
+    return f"documents {documents or '0.00'}, payments {paid or '0.00'}" if documents or paid else ""
 
 
 def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.fields import money_of
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import OrderRow
 from shopify_xero_pipeline.pages import order_page, xero_page
 from shopify_xero_pipeline.state.records import Batch, BatchState, MappedRecord, Operation, OperationState, SyncError
@@ -27,6 +28,8 @@ WORDS = {
     OperationState.WITHDRAWN: "no longer wanted",
 }
 IN_XERO = "in Xero"
+TAKEN_OUT = ("voided", "deleted")
+WITHOUT_ORDER = "without an order"
 UNCLEAR = "sent, unclear until it is read back"
 
 
@@ -75,7 +78,10 @@ class TracedRecord(BaseModel):
 
 
 class Trace(BaseModel):
-    """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one."""
+    """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one.
+
+    It is `without an order` where records stand in Xero that no order of the books wants.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -91,9 +97,9 @@ class Trace(BaseModel):
     @property
     def is_settled(self) -> bool:
         """Whether it is posted as it should be and nothing of it is left to do."""
-        fine = (IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN])
+        fine = (IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN], *TAKEN_OUT)
         done = all(record.state in fine for record in self.records)
-        return done and self.outcome in ("posted", "skipped") and not self.problems
+        return done and self.outcome in ("posted", "skipped", WITHOUT_ORDER) and not self.problems
 
 
 def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trace]:
@@ -105,11 +111,25 @@ def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trac
         days: of which comparisons are looked through.
     """
     rows = {row.order_id: (day.day, row) for day in bookkeeper.reconciled(days) for row in day.rows}
+    orphans = {one.order_id: one for one in bookkeeper.ownership.orphans()}
     named = {key for key, (_, row) in rows.items() if name in (key, row.order_name)}
-    return [
+    named |= {key for key, one in orphans.items() if name in (key, one.order_name)}
+    found = [
         _trace(bookkeeper, order_id, *rows.get(order_id, (None, None)))
         for order_id in sorted(named | bookkeeper.store.order_ids(name))
     ]
+    return [_orphaned(one, orphans[one.order_id]) if one.order_id in orphans else one for one in found]
+
+
+def _orphaned(found: Trace, orphan: OrphanedOrder) -> Trace:
+    """Return an order that the books do not hold, with why and what a person decided or has to decide."""
+    told = {"order_name": found.order_name or orphan.order_name, "day": orphan.day, "outcome": WITHOUT_ORDER}
+    decided = ": ".join(filter(None, (orphan.decision, orphan.remedy)))
+    problems = (decided,) if orphan.is_open else ()
+    gone = {record.xero_id: record.state for record in orphan.records if not record.is_live}
+    records = [one.model_copy(update={"state": gone.get(one.xero_id, one.state)}) for one in found.records]
+    reason = orphan.reason if orphan.is_open else f"{orphan.reason}; {decided}"
+    return found.model_copy(update={**told, "reason": reason, "problems": problems, "records": tuple(records)})
 
 
 def _trace(bookkeeper: Bookkeeper, order_id: str, day: date | None, row: OrderRow | None) -> Trace:

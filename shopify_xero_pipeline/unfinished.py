@@ -82,6 +82,8 @@ def reasons(bookkeeper: Bookkeeper, failed: Iterable[date] = ()) -> dict[date, R
     for day in store.unfinished_days():
         if day not in found or _is_more_left(store, day, under_way[day]):
             found[day].append(Reason(PLANNED))
+    for day, why in bookkeeper.ownership.days_again().items():
+        found[day].append(Reason(why, now))
     for day in failed:
         found[day].append(Reason(FAILED_RUN))
     if (begun := bookkeeper.sign_in_begun()) is not None:

@@ -4,6 +4,7 @@ Here the room of alerts meets the others. What is a cause stands in `alerts/caus
 `alerts/told.py`. Nothing is asked of Shopify or of Xero.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,10 +15,20 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from shopify_xero_pipeline.alerts.causes import CallsLeft, Cause, Facts, FailedCheck, FailedRun, Severity, causes
+from shopify_xero_pipeline.alerts.causes import (
+    CallsLeft,
+    Cause,
+    Facts,
+    FailedCheck,
+    FailedRun,
+    Severity,
+    Undecided,
+    causes,
+)
 from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
 from shopify_xero_pipeline.alerts.told import Told
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.orphans import OrphanCause, OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
 from shopify_xero_pipeline.defs.assets.load import BEFORE
@@ -121,6 +132,7 @@ class Watch:
         failed = sum(error.last_failed_at > now - A_DAY for error in store.errors())
         written = sum(load.records[outcome] for load in figures.loads for outcome in WRITTEN)
         return {
+            "undecided": _undecided(self._bookkeeper.ownership.orphans()),
             "unsettled_since": figures.unsettled_since,
             "sign_in": (sign_in.warning(now) if sign_in else None) or "",
             "sign_in_lapsed": sign_in is not None and (sign_in.refused or now >= sign_in.lapses_at),
@@ -146,6 +158,12 @@ class Watch:
 
     def _masked(self, cause: Cause) -> Cause:
         return replace(cause, what=self._mask.text(cause.what), where=self._mask.text(cause.where))
+
+
+def _undecided(orphans: Iterable[OrphanedOrder]) -> list[Undecided]:
+    """Return how many orders a person has to decide about, by day."""
+    counts = Counter((one.day, one.cause is OrphanCause.BEFORE_START) for one in orphans if one.is_open)
+    return [Undecided(day, count, before_start) for (day, before_start), count in sorted(counts.items())]
 
 
 def channels(settings: Settings, clock: Clock, transport: httpx.BaseTransport | None = None) -> list[Channel]:

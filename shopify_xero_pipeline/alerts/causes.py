@@ -75,6 +75,15 @@ class FailedCheck:
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """Orders listed under a day of which records stand in Xero without an order; `before_start`: for that reason."""
+
+    day: date
+    count: int
+    before_start: bool = False
+
+
+@dataclass(frozen=True)
 class CallsLeft:
     """Calls to Xero left today of how many, as its last answer said."""
 
@@ -90,6 +99,7 @@ class Facts:
         now: the moment.
         failed_runs: newest first.
         failed_checks: in any order.
+        undecided: what stands in Xero without an order until a person decides, by day.
         unsettled_since: since when the outcome of the oldest write of which it is not known is in doubt.
         sign_in: what a person should know of the sign-in to Xero, and `sign_in_lapsed`, whether it works no more.
         calls_left: of Xero's day.
@@ -105,6 +115,7 @@ class Facts:
     api_version: str
     failed_runs: Sequence[FailedRun] = ()
     failed_checks: Sequence[FailedCheck] = ()
+    undecided: Sequence[Undecided] = ()
     unsettled_since: datetime | None = None
     sign_in: str = ""
     sign_in_lapsed: bool = False
@@ -169,6 +180,17 @@ def _checks(facts: Facts) -> Iterator[Cause]:
             str(day) if day else "the mapping",
             do if day else "Run `shopify-xero doctor --state`, and do what it says.",
             f"/assets/{first.asset}?view=checks" + ("" if day else f"&checkDetail={quote(first.check)}"),
+        )
+
+
+def _orphans(facts: Facts) -> Iterator[Cause]:
+    for one in facts.undecided:
+        many = f"Records of {one.count} orders stand" if one.count > 1 else "Records of an order stand"
+        why = "were placed before the start date" if one.before_start else "no order of these books wants"
+        what = f"{many} in Xero that {why}."
+        do = "Run `shopify-xero status`, which names them: void them in Xero, or keep them with `shopify-xero dismiss`."
+        yield Cause(
+            f"orphans:{'before-start' if one.before_start else one.day}", Severity.ERROR, what, str(one.day), do
         )
 
 
@@ -277,7 +299,7 @@ def _store(facts: Facts) -> Iterator[Cause]:
 
 
 RULES: tuple[Callable[[Facts], Iterable[Cause]], ...] = (
-    _runs, _checks, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _clocks, _store
+    _runs, _checks, _orphans, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _clocks, _store
 )  # fmt: skip
 
 

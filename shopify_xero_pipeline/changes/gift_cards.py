@@ -22,6 +22,7 @@ from shopify_xero_pipeline.changes.xero_movements import Posting, shown_postings
 from shopify_xero_pipeline.state.records import MirrorRecord
 
 OPENING, CLOSING = "opening", "closing"
+NO_ORDER = "not in these books any more"
 SOLD, REDEEMED, REFUNDED = "sold, less taken back", "redeemed", "refunded to cards"
 KINDS = {Side.SALES: (SOLD, 1), Side.TAX: (SOLD, 1), Side.PAYMENTS: (REDEEMED, -1), Side.REFUNDS: (REFUNDED, 1)}
 
@@ -114,7 +115,8 @@ def roll_forward(
         account: the account and what Xero shows on it.
         chart: names of accounts.
     """
-    outcomes = {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
+    outcomes = {one.order_id: (one.order_name, NO_ORDER) for day in days for one in day.orphans}
+    outcomes |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
     shopify = [change for day in days for one in day.movements if (change := _in_shopify(one, account.code))]
     xero = [change for row in account.shown for change in _in_xero(row, account, chart, outcomes)]
     return [

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount, RollForward, roll_forward
 from shopify_xero_pipeline.changes.movements import Chart, Movement, Side
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.statements import CLOSING, OPENING, Columns, Statement, amounts, statements
 
@@ -39,7 +40,8 @@ class Month(BaseModel):
     """A month's statements, gift cards, and the orders that are not in them. `not_compared` are days without figures.
 
     `compared` counts days on which orders were placed; an order of an earlier month whose later documents fall into
-    this one is in its statements all the same.
+    this one is in its statements all the same. `orphans` have their day or a record's date in the month; their records
+    are in Xero's own reports and not in the statements.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,18 +53,22 @@ class Month(BaseModel):
     gift_cards: tuple[RollForward, ...]
     not_posted: tuple[ListedOrder, ...]
     not_equal: tuple[ListedOrder, ...]
+    orphans: tuple[OrphanedOrder, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is known of the month."""
-        return not (self.compared or self.statements)
+        return not (self.compared or self.statements or self.orphans)
 
     @property
     def agrees(self) -> bool:
-        """Whether everything posted agrees and nothing failed; orders that wait or are blocked do not count."""
+        """Whether everything posted agrees, nothing failed and no orphan is to be decided about.
+
+        Orders that wait or are blocked do not count.
+        """
         failed = any(order.outcome == "failed" for order in self.not_posted)
         equal = all(one.agrees for one in self.statements) and all(one.agrees for one in self.gift_cards)
-        return equal and not failed and not self.not_equal
+        return equal and not failed and not self.not_equal and not any(one.is_open for one in self.orphans)
 
 
 def first_of_next(month: date) -> date:
@@ -71,7 +77,12 @@ def first_of_next(month: date) -> date:
 
 
 def month_of(
-    first: date, days: Sequence[DayReconciliation], kept: tuple[date, date], account: LiabilityAccount, chart: Chart
+    first: date,
+    days: Sequence[DayReconciliation],
+    kept: tuple[date, date],
+    account: LiabilityAccount,
+    chart: Chart,
+    orphans: Sequence[OrphanedOrder] = (),
 ) -> Month:
     """Return a month.
 
@@ -81,6 +92,7 @@ def month_of(
         kept: the first and the last day whose orders these books keep: the start date and today.
         account: the gift-card liability and what Xero shows on it.
         chart: names of accounts.
+        orphans: of all days.
     """
     after = first_of_next(first)
     within = {day.day for day in days if first <= day.day < after}
@@ -97,6 +109,7 @@ def month_of(
         gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart) if one.moved),
         not_posted=tuple(_not_posted(day for day in days if day.day in within)),
         not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
+        orphans=tuple(one for one in orphans if one.falls_into(first, after)),
     )
 
 

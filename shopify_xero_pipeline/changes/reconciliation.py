@@ -8,7 +8,7 @@ outside Shopify's ledger.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
 from shopify_xero_pipeline.changes.ledger import RECORD
 from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.xero_movements import (
     SIGN,
     bases,
@@ -111,7 +112,7 @@ class DayReconciliation(BaseModel):
     """A day's orders in three columns.
 
     `movements` are those of its posted orders, on the days that documents and payments bear, which may be months
-    later; `broken` says which orders they differ for.
+    later; `broken` says which orders they differ for. `orphans` are orders of the day that it does not hold any more.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -120,6 +121,7 @@ class DayReconciliation(BaseModel):
     rows: tuple[OrderRow, ...]
     movements: tuple[Movement, ...] = ()
     broken: tuple[Broken, ...] = ()
+    orphans: tuple[OrphanedOrder, ...] = ()
 
     def count(self, outcome: str) -> int:
         """Return how many orders ended so."""
@@ -151,6 +153,11 @@ class DayReconciliation(BaseModel):
     def difference(self) -> Decimal:
         """Sum of the orders' differences, whatever the currency: zero is zero in all of them."""
         return sum((row.difference for row in self.rows), ZERO)
+
+    @property
+    def undecided(self) -> list[OrphanedOrder]:
+        """Orders of which records stand in Xero without an order, and about which a person has to decide."""
+        return [one for one in self.orphans if one.is_open]
 
     @property
     def lost(self) -> int:
@@ -442,3 +449,31 @@ def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
 def _amount(payload: str) -> Decimal:
     amount = money_of(payload)
     return ZERO if amount is None else amount
+
+
+def with_undecided(found: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
+    """Return what disagrees by day, with the orders of which a person has to decide about records, oldest first."""
+    days = dict(found)
+    for one in orphans:
+        if one.is_open:
+            known = days.get(one.day) or Disagreement(day=one.day, orders=0, difference=ZERO, named=())
+            named = NamedOrder(order_id=one.order_id, order_name=one.order_name or one.name, reason=one.reason)
+            all_named = (*known.named, named)[:MOST_NAMED]
+            days[one.day] = known.model_copy(update={"orders": known.orders + 1, "named": all_named})
+    return [days[day] for day in sorted(days)]
+
+
+def counted_once(found: Sequence[tuple[DayReconciliation, datetime]]) -> list[DayReconciliation]:
+    """Return compared days, each with when it was; an order that is not posted counts on the day compared last.
+
+    It was moved to another day in Shopify since. Of a posted one the mapping knows the day.
+    """
+    last: dict[str, tuple[datetime, date]] = {}
+    for day, at in found:
+        for row in day.rows:
+            last[row.order_id] = max(last.get(row.order_id, (at, day.day)), (at, day.day))
+    rows = [
+        tuple(row for row in day.rows if row.outcome == "posted" or last[row.order_id][1] == day.day)
+        for day, _ in found
+    ]
+    return [day.model_copy(update={"rows": kept}) for (day, _), kept in zip(found, rows, strict=True)]

@@ -77,6 +77,7 @@ def sync(
         if report.days:
             terminal.days(report.days)
             terminal.attention(report.days)
+            terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
     warnings = bookkeeper.examination.warnings
     terminal.write_json(json_file, {**report.summary(), **planned, "warnings": warnings})

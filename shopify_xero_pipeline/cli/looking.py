@@ -39,12 +39,14 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         sys.exit(_one_order(name, json_file))
     from shopify_xero_pipeline import terminal
     from shopify_xero_pipeline.defs.partitions import days_between
+    from shopify_xero_pipeline.ownership import orphan_json
 
     if month is not None:
         with options.connected() as (bookkeeper, _):
             statement = bookkeeper.month(month.date())
             terminal.month(statement)
-        terminal.write_json(json_file, {**statement.model_dump(mode="json"), "agrees": statement.agrees})
+        named = {"orphans": [orphan_json(one) for one in statement.orphans]}
+        terminal.write_json(json_file, {**statement.model_dump(mode="json"), **named, "agrees": statement.agrees})
         sys.exit(0 if statement.agrees else 1)
     with options.connected() as (bookkeeper, _):
         found = bookkeeper.reconciled(days_between(bookkeeper.policy.start_date, bookkeeper.today()))
@@ -52,6 +54,8 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         unfinished = sorted(bookkeeper.unfinished_days())
         terminal.days(found)
         terminal.attention(found)
+        orphans = bookkeeper.ownership.orphans()
+        terminal.orphans(orphans)
         terminal.errors(failed)
         terminal.facts({"days with work left": ", ".join(map(str, unfinished)) or "none"})
         if asked := bookkeeper.store.hints.requests():
@@ -61,11 +65,12 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     content = {
         "days": [day.model_dump(mode="json") for day in found],
         "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in failed],
+        "without_order": [orphan_json(one) for one in orphans],
         "unfinished_days": [str(day) for day in unfinished],
         "requests": [one.model_dump(mode="json") for one in asked],
     }
     terminal.write_json(json_file, content)
-    sys.exit(1 if failed or unfinished else 0)
+    sys.exit(1 if failed or unfinished or any(one.is_open for one in orphans) else 0)
 
 
 def _one_order(name: str, json_file: Path | None) -> int:

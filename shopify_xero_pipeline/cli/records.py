@@ -1,4 +1,7 @@
-"""The commands that are about failed records: trying them again, and taking them off the list for a reason."""
+"""The commands that are about records for a person: trying failed ones again, and deciding for a reason.
+
+A decision takes a failed record off the list, or lets records without an order stand in Xero as they are.
+"""
 
 import functools
 import sys
@@ -17,18 +20,24 @@ from shopify_xero_pipeline.cli import options
 def retry(
     kind: str | None, shopify_id: str | None, natural_key: str | None, everything: bool, json_file: Path | None
 ) -> None:
-    """Try failed records again now; dismissed ones only if they are named."""
+    """Try failed records again now; dismissed ones only if they are named.
+
+    A decision to keep records without an order in Xero is taken back if they are named with --key.
+    """
     from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline.ownership import orphan_json
 
     if everything == any((kind, shopify_id, natural_key)):
         raise click.UsageError("Name records with --kind, --id or --key, or say --all.")
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
-        failed = bookkeeper.store.failed
+        failed, ownership = bookkeeper.store.failed, bookkeeper.ownership
         chosen = failed.chosen(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        orphans = [one for one in ownership.chosen(natural_key or shopify_id) if not one.is_open]
+        ownership.release(orphans)
         if not (shopify_id or natural_key):
             chosen = [error for error in chosen if error.dismissed_at is None]
         failed.ask_again(chosen)
-        days = sorted({error.partition for error in chosen})
+        days = sorted({error.partition for error in chosen} | {one.day for one in orphans})
         with terminal.progress("trying again", len(days)) as bar:
             failures = runs.Runner(bookkeeper, instance, storage).run(
                 "sync", days, functools.partial(terminal.advance, bar), patient=True
@@ -38,32 +47,57 @@ def retry(
         terminal.failures(failures)
         terminal.errors(left)
         terminal.facts({"tried again": len(tried), "still failed": len(left)})
+        open_again = [one for one in ownership.orphans() if one.order_id in {one.order_id for one in orphans}]
+        terminal.orphans(open_again)
     content = {
         "tried": len(tried),
         "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in left],
+        "open_again": [orphan_json(one) for one in open_again],
         "failures": failures,
     }
     terminal.write_json(json_file, content)
-    sys.exit(1 if failures or left else 0)
+    sys.exit(1 if failures or left or open_again else 0)
 
 
 @click.command()
 @options.records
+@click.option("--before-start", is_flag=True, help="Keep all that is in Xero of orders from before start_date.")
 @click.option("--because", required=True, help="The reason; it is kept.")
 @options.JSON
 @options.told
 def dismiss(
-    kind: str | None, shopify_id: str | None, natural_key: str | None, because: str, json_file: Path | None
+    kind: str | None,
+    shopify_id: str | None,
+    natural_key: str | None,
+    before_start: bool,
+    because: str,
+    json_file: Path | None,
 ) -> None:
-    """Take failed records off the list for a reason; they are tried again only if their content changes."""
-    from shopify_xero_pipeline import terminal
+    """Decide about records for a reason, which is kept.
 
-    if not any((kind, shopify_id, natural_key)):
-        raise click.UsageError("Name records with --kind, --id or --key.")
+    Failed records leave the list; they are tried again only if their content changes. What stands in Xero without an
+    order, as `status` lists it, is kept there as it is: --key takes the number of a document of it, the order's name or
+    the order's id.
+    """
+    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.ownership import orphan_json
+
+    if before_start == any((kind, shopify_id, natural_key)):
+        raise click.UsageError("Name records with --kind, --id or --key, or say --before-start.")
+    if not because.strip():
+        raise click.UsageError("Give the reason with --because; it is kept.")
     with options.connected() as (bookkeeper, _):
-        failed = bookkeeper.store.failed
-        chosen = failed.chosen(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        failed, ownership = bookkeeper.store.failed, bookkeeper.ownership
+        named = {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
+        chosen = [] if before_start else failed.chosen(**named)
         failed.dismiss(chosen, because)
-        terminal.facts({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
-    terminal.write_json(json_file, {"dismissed": [[error.kind, error.shopify_id] for error in chosen]})
-    sys.exit(0 if chosen else 1)
+        kept = ownership.keep(ownership.chosen(natural_key or shopify_id, before_start=before_start), because)
+        if chosen or not kept:
+            terminal.facts({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
+        terminal.kept_without_order(kept)
+    content = {
+        "dismissed": [[error.kind, error.shopify_id] for error in chosen],
+        "kept": [orphan_json(one) for one in kept],
+    }
+    terminal.write_json(json_file, content)
+    sys.exit(0 if chosen or kept else 1)

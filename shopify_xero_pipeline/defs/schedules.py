@@ -18,11 +18,16 @@ from shopify_xero_pipeline.defs.resources import told_to_people
 
 EARLY, MORNING = 3, 5
 LOOKED_BACK = timedelta(days=LONGEST)
+ROUND, AGED = 7, timedelta(days=7)
+"""How many days a night go round, and for how long a day rests in between."""
 
 
 SAYS = {
     "hourly": "Syncs today; before three in the morning also yesterday; after five the days that the night has missed.",
-    "nightly": "Syncs yesterday, every day never synced, every day with work left and every day whose last run failed.",
+    "nightly": (
+        "Syncs yesterday, every day never synced, every day with work left, every day whose last run failed, and the "
+        "seven days compared longest ago, so that an order deleted in Shopify is found."
+    ),
     "nightly_mapping_checks": "Looks at the mapping's own consistency, without asking either side.",
     "nightly_open_failures": "Looks for what is open on all days, without asking either side.",
 }
@@ -40,6 +45,16 @@ def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished
     yesterday = tick.date() - timedelta(days=1)
     never = [day for day in days_between(start, yesterday) if day not in done]
     return sorted(day for day in {yesterday, *never, *unfinished} if day >= start)
+
+
+def days_in_turn(tick: datetime, compared: Mapping[date, datetime]) -> list[date]:
+    """Return the days compared longest ago, a few each night, if they have rested.
+
+    Shopify's list of changed orders does not give those that were deleted; without a webhook only a sync of their day
+    finds them.
+    """
+    rested = [day for day, at in compared.items() if at <= tick - AGED]
+    return sorted(rested, key=lambda day: (compared[day], day))[:ROUND]
 
 
 def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) -> list[date]:
@@ -97,6 +112,7 @@ def schedules(
         done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(KEY)}
         with told_to_people():
             left = bookkeeper.unfinished_days() | failed_days(instance, partitions, bookkeeper.days())
+            left |= {*days_in_turn(tick, bookkeeper.compared_at(bookkeeper.days()))}
         wanted, yesterday = nightly_days(tick, start, done, left), tick.date() - timedelta(days=1)
         busy = (days_of_runs(instance, UNDER_WAY) - {yesterday}) | days_of_runs(instance, WAITING)
         return requests(set(wanted) - busy, _at(tick), {})

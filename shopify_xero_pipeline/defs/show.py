@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder, OrphanedRecord
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
 from shopify_xero_pipeline.defs.report import Verdict
@@ -116,9 +117,12 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
-    says = _told([row.order_name for row in broken], len(day.rows), "order", "to look at")
+    shown, names, count = {"orders": order_table(broken)}, [row.order_name for row in broken], len(day.rows)
+    if check == "nothing_extra" and day.orphans:
+        shown |= {"without an order": orphan_table(day.orphans)}
+        names, count = [*names, *(one.name for one in day.undecided)], count + len(day.orphans)
     pages = links.pages((row.order_id, row.order_name) for row in broken)
-    return Verdict(not broken, says, {"orders": order_table(broken), **pages})
+    return Verdict(not names, _told(names, count, "order", "to look at"), {**shown, **pages})
 
 
 def reconciliation(day: DayReconciliation) -> dict[str, Any]:
@@ -128,6 +132,8 @@ def reconciliation(day: DayReconciliation) -> dict[str, Any]:
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal),
         "not posted": order_table([row for row in day.rows if row.outcome != "posted"]),
+        **({"without an order": orphan_table(day.orphans)} if day.orphans else {}),
+        "to decide": str(len(day.undecided)),
         "difference": _plain(day.difference),
         "lost": str(day.lost),
         "extra": str(day.extra),
@@ -152,6 +158,11 @@ def table(records: Iterable[Mapping[str, str]], none: str = "none") -> dg.Metada
     shown = [*found[:SHOWN], *([more] if len(found) > SHOWN else [])]
     rows = [dg.TableRecord(dict(record)) for record in shown]
     return dg.MetadataValue.table(records=rows, schema=dg.TableSchema(columns=columns))
+
+
+def orphan_table(found: Sequence[OrphanedOrder]) -> dg.MetadataValue[Any]:
+    """Return what stands, or stood, in Xero without an order: each record, why, and what to do."""
+    return table(_orphan(order, record) for order in found for record in order.records)
 
 
 def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -230,6 +241,19 @@ def _order(row: OrderRow) -> dict[str, str]:
         "mapping": f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
         "Xero": f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
         "problems": "; ".join(row.problems),
+    }
+
+
+def _orphan(order: OrphanedOrder, record: OrphanedRecord) -> dict[str, str]:
+    return {
+        "order": order.order_name or order.order_id,
+        "record": record.name,
+        "dated": str(record.dated),
+        "amount": f"{_exact(record.amount)} {record.currency}",
+        "state": record.state,
+        "why": order.reason,
+        "decision": ": ".join(filter(None, (order.decision, order.remedy))),
+        "page": xero_page(record.kind, record.xero_id) or "" if record.is_live else "",
     }
 
 

@@ -2,7 +2,7 @@
 
 An SQLite file gets another name, with its rollback journal; the tables of a Postgres store move to a schema of their
 own. What nobody else knows is brought over to the new store, as far as it can still be read: sign-ins by consent, which
-customers were redacted, and which requests about customers' data came.
+customers were redacted, which requests about customers' data came, and which records without an order a person keeps.
 """
 
 import sqlite3
@@ -19,9 +19,10 @@ from sqlalchemy.pool import NullPool
 
 from shopify_xero_pipeline.state.database import StoreUrlError, open_database
 from shopify_xero_pipeline.state.hints import REQUESTS
+from shopify_xero_pipeline.state.orphans import DECISIONS
 from shopify_xero_pipeline.state.privacy import NOTES
 from shopify_xero_pipeline.state.seals import HASH, row_hash
-from shopify_xero_pipeline.state.tables import hint, metadata, remembered, token_set
+from shopify_xero_pipeline.state.tables import hint, kept_record, metadata, remembered, token_set
 
 STAMP = "%Y%m%dT%H%M%SZ"
 JOURNAL = "-journal"
@@ -31,6 +32,7 @@ KEEPSAKES: Mapping[str, Select[Any]] = {
     token_set.name: select(token_set),
     remembered.name: NOTES,
     hint.name: REQUESTS,
+    kept_record.name: DECISIONS,
 }
 
 

@@ -11,7 +11,17 @@ from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 
 from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.seals import seal_everything
-from shopify_xero_pipeline.state.tables import call, hint, meta, metadata, remembered, token_set, xero_mirror
+from shopify_xero_pipeline.state.tables import (
+    call,
+    hint,
+    kept_record,
+    meta,
+    metadata,
+    orphaned_order,
+    remembered,
+    token_set,
+    xero_mirror,
+)
 
 Migration = Callable[[Connection], None]
 
@@ -60,7 +70,19 @@ def _keep_xeros_time(connection: Connection) -> None:
     connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_count_what_was_taken_back, _seal_rows, _keep_hints, _keep_xeros_time)
+def _name_orphans(connection: Connection) -> None:
+    """Records without an order are noted with people's decisions; the mapping is asked for the orders of a day."""
+    metadata.create_all(connection, tables=[orphaned_order, kept_record], checkfirst=False)
+    connection.execute(text("CREATE INDEX ix_entity_mapping_partition ON entity_mapping (partition)"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _count_what_was_taken_back,
+    _seal_rows,
+    _keep_hints,
+    _keep_xeros_time,
+    _name_orphans,
+)
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
 

@@ -66,6 +66,35 @@ class SyncError(Row):
     dismissed_because: str = ""
 
 
+class OrphanNote(Row):
+    """That no order of the books wants the records of an order in Xero; `cause` as `changes/orphans.py` says.
+
+    Attributes:
+        partition: the day under which the order is listed.
+        detail: of the cause, such as why a posted order is skipped now; may be empty.
+        noted_at: when this cause was found first.
+        asked_at: when Shopify was asked last.
+    """
+
+    order_id: str
+    partition: date
+    cause: str
+    detail: str = ""
+    noted_at: datetime
+    asked_at: datetime
+
+
+class KeptRecord(Row):
+    """A person's decision that a record without an order stays in Xero as it is."""
+
+    xero_id: str
+    kind: str
+    natural_key: str
+    order_id: str
+    because: str
+    decided_at: datetime
+
+
 class HistoryRow(Row):
     """What one load did for one kind on one day. `calls` and `duration_ms` are those of the whole load."""
 

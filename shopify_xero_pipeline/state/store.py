@@ -6,13 +6,13 @@ Every method is one short transaction; none is ever open while something waits f
 
 import os
 import platform
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, delete, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
@@ -25,6 +25,7 @@ from shopify_xero_pipeline.state.hints import Hints
 from shopify_xero_pipeline.state.invariants import Finding, findings
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
+from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.records import (
     FrozenRecord,
     HistoryRow,
@@ -88,6 +89,7 @@ class StateStore:
         self.failed = FailedRecords(self._engine, clock)
         self.calls = SharedCalls(self._engine, clock)
         self.hints = Hints(self._engine, clock)
+        self.orphans = Orphans(self._engine)
         self.journal = Journal(self._engine, clock, f"process {os.getpid()} on {platform.node()}", self.witness)
 
     @property
@@ -195,6 +197,38 @@ class StateStore:
                 *connection.scalars(select(planned.order_id).where(among_planned)),
             ]
         return {order_id for order_id in found if order_id is not None}
+
+    def orders_of_days(self, days: Collection[date]) -> dict[str, date]:
+        """Return the orders of which a record is mapped to one of these days, each with its first such day."""
+        found = [pair for some in chunks(days) for pair in self._order_days(entity_mapping.c.partition.in_(some))]
+        return _first_days(found)
+
+    def orders_before(self, day: date) -> dict[str, date]:
+        """Return the orders of which a record is mapped to an earlier day, each with its first one."""
+        return _first_days(self._order_days(entity_mapping.c.partition < day))
+
+    def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
+        """Return the days to which records of these orders are mapped; orders without any are left out."""
+        found: dict[str, set[date]] = {}
+        for some in chunks(order_ids):
+            for order_id, day in self._order_days(entity_mapping.c.order_id.in_(some)):
+                found.setdefault(order_id, set()).add(day)
+        return found
+
+    def assign(self, days: Mapping[str, date]) -> None:
+        """Let all mapped records of orders, by order id, belong to another day."""
+        table = entity_mapping
+        for some in chunks(days):
+            with self._engine.begin() as connection:
+                found = read(connection, table, select(table).where(table.c.order_id.in_(some)))
+                moved = [row for row in found if row["partition"] != days[row["order_id"]]]
+                rewrite(connection, table, moved, lambda row: {"partition": days[row["order_id"]]})
+
+    def _order_days(self, *where: ColumnElement[bool]) -> list[tuple[str, date]]:
+        columns = (entity_mapping.c.order_id, entity_mapping.c.partition)
+        query = select(*columns).where(entity_mapping.c.order_id.is_not(None), *where).distinct()
+        with self._engine.begin() as connection:
+            return [(row.order_id, row.partition) for row in connection.execute(query)]
 
     # -- failures and history ------------------------------------------------------------------------------------------
 
@@ -382,6 +416,14 @@ class StateStore:
     def _sound(self, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
         with self._engine.begin() as connection:
             return read(connection, table, query, **given)
+
+
+def _first_days(found: Iterable[tuple[str, date]]) -> dict[str, date]:
+    """Return the first day of each order."""
+    days: dict[str, date] = {}
+    for order_id, day in found:
+        days[order_id] = min(day, days.get(order_id, day))
+    return days
 
 
 def _opened(url: str, witnesses: Path | None) -> Database:

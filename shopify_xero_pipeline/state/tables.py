@@ -79,7 +79,7 @@ entity_mapping = Table(
     Column("checksum", Words, nullable=False),
     Column("payload", Words, nullable=False),
     Column("order_id", Words, index=True),
-    Column("partition", Day, nullable=False),
+    Column("partition", Day, nullable=False, index=True),
     Column("run_id", Words, nullable=False),
     Column("posted_at", Instant, nullable=False),
     seal(),
@@ -268,5 +268,32 @@ hint = Table(
     seal(),
 )
 
-SEALED = (entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered, hint)
+orphaned_order = Table(
+    "orphaned_order",
+    metadata,
+    Column("order_id", Words, primary_key=True),
+    Column("partition", Day, nullable=False, index=True),
+    Column("cause", Words, nullable=False),
+    Column("detail", Words, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    seal(),
+)
+
+kept_record = Table(
+    "kept_record",
+    metadata,
+    Column("xero_id", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("natural_key", Words, nullable=False),
+    Column("order_id", Words, nullable=False, index=True),
+    Column("because", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    seal(),
+)
+
+SEALED = (
+    entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered, hint,
+    orphaned_order, kept_record,
+)  # fmt: skip
 """The tables whose rows bear a hash."""

@@ -11,6 +11,7 @@ from shopify_xero_pipeline.alerts.causes import (
     FailedCheck,
     FailedRun,
     Severity,
+    Undecided,
     causes,
     expiry,
     p95,
@@ -43,6 +44,20 @@ def test_runs_of_one_job_that_fail_for_hours_are_one_cause() -> None:
     (cause,) = causes(replace(QUIET, failed_runs=[FailedRun("sync", f"run-{day}", (day,)) for day in days]))
     assert cause.what == "7 runs of sync failed, and no later run has made good for it."
     assert cause.where == "2026-11-01, 2026-11-02, 2026-11-03, 2026-11-04, 2026-11-05 and 2 more days"
+
+
+def test_what_stands_in_xero_without_an_order_is_told_by_day_and_before_the_start_date_as_one() -> None:
+    day = date(2026, 11, 20)
+    undecided = [Undecided(day, 1), Undecided(date(2026, 11, 21), 2), Undecided(day, 140, before_start=True)]
+    found = {cause.key: cause for cause in causes(replace(QUIET, undecided=undecided))}
+    assert set(found) == {"orphans:2026-11-20", "orphans:2026-11-21", "orphans:before-start"}
+    one = found["orphans:2026-11-20"]
+    assert (one.what, one.where) == ("Records of an order stand in Xero that no order of these books wants.", str(day))
+    assert "shopify-xero dismiss" in one.do
+    assert found["orphans:2026-11-21"].what.startswith("Records of 2 orders stand in Xero")
+    assert found["orphans:before-start"].what == (
+        "Records of 140 orders stand in Xero that were placed before the start date."
+    )
 
 
 def test_the_failed_checks_of_a_day_are_one_cause_and_another_day_is_another_one() -> None:

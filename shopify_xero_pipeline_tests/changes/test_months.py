@@ -4,6 +4,7 @@ September: a gift card of 50.00 sold, and two mugs of 11.50. October: a mug of 1
 20.00 by gift card and 3.00 by card, then given back in full: 20.00 to the card, 3.00 in money.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ import pytest
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.months import Month, month_of
 from shopify_xero_pipeline.changes.movements import Broken, Side
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.statements import Identity, Statement, StatementLine
 from shopify_xero_pipeline.shopify.models import Order
@@ -20,7 +22,7 @@ from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.books.builders import agreement, line_item, order, refund, sale, tax, transaction
 from shopify_xero_pipeline_tests.changes.read_back import House, milliseconds
 from shopify_xero_pipeline_tests.changes.rows import shown
-from shopify_xero_pipeline_tests.root.rows import order_row
+from shopify_xero_pipeline_tests.root.rows import order_row, orphaned_order
 
 SEPTEMBER, OCTOBER, NOVEMBER = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 START, TODAY = date(2026, 9, 21), date(2026, 10, 8)
@@ -80,8 +82,10 @@ class Shop:
         self.houses = {CARD_DAY: House(card_sold()), MUG_DAY: House(mugs()), BASKET_DAY: House(basket())}
         self.by_hand: list[MirrorRecord] = []
 
-    def month(self, first: date, *more: OrderRow) -> Month:
+    def month(self, first: date, *more: OrderRow, orphans: Sequence[OrphanedOrder] = ()) -> Month:
         days = [house.reconcile(day) for day, house in self.houses.items()]
+        gone = {one.day: DayReconciliation(day=one.day, rows=(), orphans=(one,)) for one in orphans}
+        days = [gone.get(day.day, day) for day in days]
         if more:
             days.append(DayReconciliation(day=date(2026, 10, 6), rows=more))
         shown = [
@@ -91,7 +95,7 @@ class Shop:
         ]
         mapped = {f"{day}{row.xero_id}" for day, house in self.houses.items() for row in house.mapped}
         account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, "NZD")
-        return month_of(first, days, (START, TODAY), account, next(iter(self.houses.values())).chart)
+        return month_of(first, days, (START, TODAY), account, next(iter(self.houses.values())).chart, orphans)
 
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""
@@ -303,6 +307,25 @@ def test_our_own_postings_of_an_order_that_is_not_posted_in_full_are_named_apart
     assert roll(month)["closing"] == ("0.00", "0.00")
     assert not month.agrees
     assert [(one.order_name, one.outcome) for one in month.not_posted] == [("#1001", "failed")]
+
+
+def test_a_gift_card_sold_by_an_order_that_was_deleted_is_named_apart_until_a_person_decides(shop: Shop) -> None:
+    deleted = orphaned_order(name="SH-1001", dated=CARD_DAY, amount=Decimal("50.00"))
+    deleted = deleted.model_copy(update={"order_id": "5001", "order_name": "#1001", "day": CARD_DAY})
+    month = shop.month(SEPTEMBER, orphans=[deleted])
+    (cards,) = month.gift_cards
+    assert [(one.what, str(one.amount), one.why) for one in cards.others] == [
+        ("invoice SH-1001", "50.00", "order #1001 is not in these books any more")
+    ]
+    assert (roll(month)["closing"], roll(month)["the account in Xero"]) == (("0.00", "0.00"), ("None", "50.00"))
+    assert ([one.name for one in month.orphans], month.agrees) == (["SH-1001"], False)
+    kept = deleted.records[0].model_copy(update={"kept_because": "sold, not deleted", "decided_at": at(CARD_DAY)})
+    assert shop.month(SEPTEMBER, orphans=[deleted.model_copy(update={"records": (kept,)})]).agrees
+
+
+def test_orphans_of_other_months_are_none_of_this_ones(shop: Shop) -> None:
+    other = orphaned_order(dated=date(2026, 12, 1)).model_copy(update={"day": date(2026, 12, 1)})
+    assert (shop.month(SEPTEMBER, orphans=[other]).orphans, shop.month(SEPTEMBER, orphans=[other]).agrees) == ((), True)
 
 
 def test_a_broken_order_is_named_in_the_month_its_document_bears(shop: Shop) -> None:

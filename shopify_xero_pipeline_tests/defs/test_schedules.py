@@ -14,7 +14,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.assets.reconciliation import KEY
 from shopify_xero_pipeline.defs.partitions import days_between, range_tags
-from shopify_xero_pipeline.defs.schedules import hourly_days, missed_days, nightly_days
+from shopify_xero_pipeline.defs.schedules import days_in_turn, hourly_days, missed_days, nightly_days
 from shopify_xero_pipeline_tests.defs.daemon import emptied, ends
 
 AUCKLAND, BERLIN, NEW_YORK = "Pacific/Auckland", "Europe/Berlin", "America/New_York"
@@ -40,8 +40,11 @@ class Kept:
     def days(self) -> list[date]:
         return self.books
 
-    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
+    def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
         return {one: self.compared[one] for one in days if one in self.compared}
+
+    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
+        return self.compared_at(days)
 
     def unfinished_days(self) -> set[date]:
         return self.left
@@ -170,6 +173,27 @@ def test_every_night_asks_for_yesterday_for_days_never_synced_and_for_days_with_
     done = {day(21), day(22), day(24), day(25)}
     assert nightly_days(tick, day(21), done, {day(22)}) == [day(22), day(23), day(25)]
     assert nightly_days(tick, day(21), done, set()) == [day(23), day(25)]
+
+
+def test_seven_days_that_rested_for_a_week_come_round_each_night_the_one_compared_longest_ago_first() -> None:
+    tick = datetime(2026, 9, 26, 4, 30, tzinfo=ZONE)
+    compared = {day(number): tick - timedelta(days=30 - number) for number in range(1, 24)}
+    assert days_in_turn(tick, compared) == [day(number) for number in range(1, 8)]
+    assert days_in_turn(tick, compared | {day(1): tick - timedelta(days=8)})[-1] == day(8)
+    assert days_in_turn(tick, {day(24): tick - timedelta(days=7), day(25): tick - timedelta(days=6, hours=23)}) == [
+        day(24)
+    ]
+
+
+def test_the_night_asks_for_the_days_whose_turn_it_is(instance: dg.DagsterInstance, kept: Kept) -> None:
+    tick = datetime(2026, 9, 26, 4, 30, tzinfo=ZONE)
+    kept.books = days_between(day(1), day(26))
+    kept.compared = {day(number): tick - timedelta(days=26 - number) for number in range(1, 26)}
+    for one in days_between(day(1), day(25)):
+        key = str(one)
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=key))
+    books = Timetable(instance, kept, start=day(1))
+    assert books.asks("nightly", tick) == [("2026-09-01", "2026-09-07"), ("2026-09-25", "2026-09-25")]
 
 
 def test_no_day_from_before_the_start_date_is_asked_for() -> None:

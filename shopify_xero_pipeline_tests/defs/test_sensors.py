@@ -49,6 +49,10 @@ class QuietShop(GeneratedShop):
         node = {**before.node, "updatedAt": stamp, **changed}
         self.edits.setdefault(gid, []).append(Version(at.astimezone(UTC), node))
 
+    def delete(self, gid: str, at: datetime) -> None:
+        """Delete an order."""
+        self.edits.setdefault(gid, []).append(Version(at.astimezone(UTC), {}))
+
     def orders_of(self, day: date) -> list[str]:
         """Return the orders placed on a day, by id."""
         found = self.versions("orders", self.ends)
@@ -256,6 +260,45 @@ def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders
     assert hints.open() == []
     stage.clock.sleep(30)
     assert changed.ranges() == []
+
+
+def test_a_deleted_order_that_a_webhook_names_reopens_its_day_once(stage: Stage, changed: Daemon) -> None:
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.bookkeeper.store.hints
+    shop(stage).delete(gid, stage.clock.now())
+    stage.clock.sleep(30)
+    assert changed.ranges() == []  # the list of changed orders says nothing of it
+    deleted = hint(stage, source="shopify", topic="orders/delete", record="order", record_id=gid.rpartition("/")[2])
+    hints.take_in([deleted])
+    (request,) = changed.tick()
+    assert ends(request.tags) == ("2026-09-21", "2026-09-21")
+    assert hints.open() == []
+    stage.clock.sleep(30)
+    assert changed.ranges() == []
+    assert changed.run(request)
+    assert [one.cause for one in stage.bookkeeper.ownership.orphans()] == ["deleted"]
+
+
+def test_a_deleted_order_of_which_nothing_was_posted_reopens_no_day(stage: Stage, changed: Daemon) -> None:
+    hints = stage.bookkeeper.store.hints
+    hints.take_in([hint(stage, source="shopify", topic="orders/delete", record="order", record_id="4711")])
+    assert changed.ranges() == []
+    assert hints.open() == []
+
+
+def test_an_order_moved_to_another_day_reopens_both_days(stage: Stage, changed: Daemon) -> None:
+    source, keeper = shop(stage), stage.bookkeeper
+    (gid, *_) = [one for one in source.orders_of(FIRST) if keeper.store.mapped_of_orders([one.rpartition("/")[2]])]
+    to = at(FIRST + timedelta(days=4), 9).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    source.edit(gid, stage.clock.now(), processedAt=to)
+    stage.clock.sleep(60)
+    asked = changed.tick()
+    assert [ends(one.tags) for one in asked] == [("2026-09-21", "2026-09-25")]  # days near each other share a run
+    money = set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)
+    assert all(changed.run(one) for one in asked)
+    days = keeper.reconciled([FIRST, FIRST + timedelta(days=4)])
+    assert (set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)) == money
+    assert [gid.rpartition("/")[2] in [row.order_id for row in day.rows] for day in days] == [False, True]
+    assert (keeper.ownership.orphans(), keeper.unfinished_days()) == ([], set())
 
 
 def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_our_own_writes_are_not(

@@ -13,7 +13,7 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.report import LoadOutcome, LoadResult
-from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row
+from shopify_xero_pipeline_tests.root.rows import DAY, INSTANT, TEN, order_row, orphaned_order
 
 LINKS = show.Links("goods.myshopify.com")
 ORDER_LINK = "[#1001](https://admin.shopify.com/store/goods/orders/5001)"
@@ -265,6 +265,26 @@ def test_a_check_fails_for_the_orders_that_break_it_and_names_them(check: str, r
     passed, says, shown = show.verdict(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
     assert (passed, says) == (True, "1 looked at, nothing found")
     assert text(shown["orders"]) == "none"
+
+
+def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_decides() -> None:
+    day = DayReconciliation(day=DAY, rows=(order_row(),), orphans=(orphaned_order(),))
+    passed, says, shown = show.verdict("nothing_extra", day, LINKS)
+    assert (passed, says) == (False, "1 of 2 orders to look at: SH-2071")
+    (line,) = rows_of(shown["without an order"])
+    assert line["record"] == "SH-2071"
+    assert line["page"] == "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
+    assert (line["dated"], line["amount"], line["state"]) == ("2026-09-21", "46.00 NZD", "in Xero")
+    assert line["why"].startswith("deleted in Shopify")
+    assert line["decision"].startswith("to be decided: void it, or keep it")
+    assert show.verdict("totals_equal", day, LINKS).passed
+    assert show.reconciliation(day)["to decide"] == "1"
+
+    decided = day.model_copy(update={"orphans": (orphaned_order(kept_because="written off", decided_at=INSTANT),)})
+    passed, says, shown = show.verdict("nothing_extra", decided, LINKS)
+    assert (passed, says) == (True, "2 looked at, nothing found")
+    (line,) = rows_of(shown["without an order"])
+    assert line["decision"].startswith("kept since 2026-09-21 00:00 UTC: written off")
 
 
 def test_money_is_shown_exactly_and_plotted_by_currency() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from shopify_xero_pipeline.changes.orphans import OrphanCause, OrphanedOrder, OrphanedRecord
 from shopify_xero_pipeline.changes.reconciliation import OrderRow
 from shopify_xero_pipeline.state.records import SyncError
 
@@ -29,6 +30,29 @@ def order_row(**given: Any) -> OrderRow:
         "problems": (),
     }
     return OrderRow.model_validate(plain | given)
+
+
+def orphaned_order(**given: Any) -> OrphanedOrder:
+    """An order of 46.00 that was deleted in Shopify; its invoice stands in Xero, to be decided unless `given`."""
+    plain = {
+        "kind": "invoice",
+        "xero_id": "x-1",
+        "name": "SH-2071",
+        "dated": DAY,
+        "currency": "NZD",
+        "amount": Decimal("46.00"),
+        "state": "in Xero",
+    }
+    return OrphanedOrder(
+        order_id="5002",
+        order_name="#2071",
+        day=DAY,
+        cause=OrphanCause.DELETED,
+        reason="deleted in Shopify",
+        noted_at=INSTANT,
+        remedy="void it, or keep it",
+        records=(OrphanedRecord.model_validate(plain | given),),
+    )
 
 
 def sync_error(**given: Any) -> SyncError:

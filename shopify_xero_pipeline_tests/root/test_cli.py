@@ -25,7 +25,8 @@ from shopify_xero_pipeline_tests.stage import Stage, at, staged
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
     "days", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments", "difference",
-    "duplicates", "lost", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later", "warnings",
+    "duplicates", "lost", "without_order", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later",
+    "warnings",
 }  # fmt: skip
 
 
@@ -230,14 +231,14 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
 
     dismissed = invoke("dismiss", "--key", number, "--because", "by hand", "--json", "-")
     (row,) = stage.bookkeeper.store.errors(open_only=False)
-    assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]]}
+    assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]], "kept": []}
     assert json.loads(invoke("status", "--json", "-").stdout)["failed_records"] == []
     assert json.loads(invoke("retry", "--all", "--json", "-").stdout)["tried"] == 0
 
     stage.sandbox.faults.clear()
     mended = invoke("retry", "--key", number, "--json", "-")
     assert mended.exit_code == 0, mended.output
-    assert json.loads(mended.stdout) == {"tried": 1, "still_failed": [], "failures": []}
+    assert json.loads(mended.stdout) == {"tried": 1, "still_failed": [], "open_again": [], "failures": []}
     assert number in [row.natural_key for row in stage.bookkeeper.store.mapped("invoice").values()]
     assert invoke("status", number).exit_code == 0
 
@@ -247,7 +248,8 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
     [
         (("retry",), "Name records with --kind, --id or --key, or say --all."),
         (("retry", "--all", "--kind", "item"), "Name records with --kind, --id or --key, or say --all."),
-        (("dismiss", "--because", "so"), "Name records with --kind, --id or --key."),
+        (("dismiss", "--because", "so"), "Name records with --kind, --id or --key, or say --before-start."),
+        (("dismiss", "--because", " ", "--key", "SH-1"), "Give the reason with --because; it is kept."),
         (("dismiss", "--kind", "item"), "Missing option '--because'"),
     ],
 )
@@ -264,7 +266,7 @@ def test_a_name_that_nothing_is_known_of_is_said_to_be_one(stage: Stage) -> None
 
 def test_dismissing_what_has_not_failed_ends_with_code_1(stage: Stage) -> None:
     result = invoke("dismiss", "--key", "SH-9", "--because", "so", "--json", "-")
-    assert (result.exit_code, json.loads(result.stdout)) == (1, {"dismissed": []})
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"dismissed": [], "kept": []})
 
 
 @pytest.mark.parametrize("path", list(commands(cli.main)), ids=" ".join)

@@ -218,6 +218,7 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
         "payments": 3,
         "difference": "0.01",
         "duplicates": 1,
+        "without_order": [],
         "lost": 1,
         "xero_calls": 4,
         "shopify_calls": 3,

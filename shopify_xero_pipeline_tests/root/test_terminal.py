@@ -20,7 +20,7 @@ from shopify_xero_pipeline.runs import Report
 from shopify_xero_pipeline.set_up import Check, Status
 from shopify_xero_pipeline.state.invariants import Finding
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.root.rows import DAY, TEN, order_row, sync_error
+from shopify_xero_pipeline_tests.root.rows import DAY, INSTANT, TEN, order_row, orphaned_order, sync_error
 
 AWKWARD = "[/red] a [bold] reason [link=x]"
 
@@ -54,6 +54,29 @@ def test_days_are_printed_with_their_outcomes_and_money_by_currency(printed: Pri
     lines = printed.lines()
     assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01" in lines
     assert "10.00 NZD" in lines
+
+
+def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_decided_in_short(
+    printed: Printed,
+) -> None:
+    kept = orphaned_order(name="SH-1", kept_because=AWKWARD, decided_at=INSTANT)
+    done = orphaned_order(name="SH-2", state="voided")
+    terminal.orphans([kept, done, orphaned_order()])
+    assert printed.lines() == [
+        "in Xero without an order in these books",
+        "2026-09-21 SH-2071, order #2071: deleted in Shopify",
+        "SH-2071 of 2026-09-21, 46.00 NZD, in Xero: https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1",
+        "to be decided: void it, or keep it",
+        "2026-09-21 SH-1, order #2071: deleted in Shopify",
+        f"kept since 2026-09-21 00:00 UTC: {AWKWARD}; documents 46.00 NZD, payments 0.00",
+        "2026-09-21 SH-2, order #2071: deleted in Shopify",
+        "done: nothing of it is live in Xero any more",
+        "in Xero's own reports and in no figure above: documents 92.00 NZD, payments 0.00",
+    ]
+    terminal.orphans([])
+    assert printed.lines() == []
+    terminal.orphans([orphaned_order()] * 53)
+    assert "… and 3 more orders; --json names them all" in printed.lines()
 
 
 def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:

@@ -1,11 +1,13 @@
 """What is left to do and when it is tried next."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from shopify_xero_pipeline.ownership import AGAIN, Why
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.unfinished import FAILED_RUN, PLANNED, Reason, Tries, chosen, reasons
 from shopify_xero_pipeline_tests.root.carrying import FIRST, plans
@@ -66,6 +68,19 @@ def test_what_was_kept_of_tries_may_be_lost(lost: str | None) -> None:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, at(NEXT)) as stage:
         yield stage
+
+
+@pytest.mark.campaign
+def test_a_day_to_be_compared_again_is_due_at_once_and_one_that_was_only_decided_on_is_no_work_left(
+    stage: Stage,
+) -> None:
+    keeper = stage.bookkeeper
+    keeper.store.remember(AGAIN, json.dumps({str(FIRST): Why.MOVED, str(NEXT): Why.DECIDED, "2026-09-01": Why.MOVED}))
+    now = keeper.clock.now()
+    assert reasons(keeper) == {FIRST: Reason(Why.MOVED, now), NEXT: Reason(Why.DECIDED, now)}
+    assert keeper.unfinished_days() == {FIRST}
+    keeper.reconcile(keeper.read_orders([FIRST, NEXT]))
+    assert (reasons(keeper), keeper.unfinished_days()) == ({}, set())
 
 
 def load_contacts(stage: Stage, fault: FaultKind, **rule: object) -> None:

@@ -72,6 +72,22 @@ def test_a_customer_known_by_id_alone_is_still_a_customer(tmp_path: Path) -> Non
     }
 
 
+def test_an_order_that_the_folder_holds_no_longer_is_null_by_its_id_and_in_no_list_or_count(tmp_path: Path) -> None:
+    query = """query($id: ID!) { order(id: $id) { name } node(id: $id) { id } nodes(ids: [$id]) { id }
+               orders(first: 9) { nodes { name } } ordersCount(limit: null) { count } }"""
+    record(tmp_path, "orders.jsonl", order(1), order(2))
+    before = Sandbox(RecordedShop(tmp_path)).found(query, id=gid("Order", 2))  # type: ignore[arg-type]
+    assert (before["order"], before["node"]) == ({"name": "#2"}, {"id": gid("Order", 2)})
+    record(tmp_path, "orders.jsonl", order(1))
+    assert Sandbox(RecordedShop(tmp_path)).found(query, id=gid("Order", 2)) == {  # type: ignore[arg-type]
+        "order": None,
+        "node": None,
+        "nodes": [None],
+        "orders": {"nodes": [{"name": "#1"}]},
+        "ordersCount": {"count": 1},
+    }
+
+
 def test_a_record_is_there_from_its_creation_and_further_lines_are_its_later_states(tmp_path: Path) -> None:
     placed, refunded = "2026-09-20T01:00:00Z", "2026-09-22T01:00:00Z"
     later = order(1, placed, updatedAt=refunded, displayFinancialStatus="REFUNDED")

@@ -120,6 +120,7 @@ class ShelfShop:
             "ChangedOrders": partial(self._list, "orders"),
             "Customers": partial(self._list, "customers"),
             "Products": partial(self._list, "products"),
+            "DaysOfOrders": partial(self._by_id, "orders"),
             "OrdersById": partial(self._by_id, "orders"),
             "ProductsById": partial(self._by_id, "products"),
             "MoreLineItems": partial(self._more_of_order, "lineItems"),

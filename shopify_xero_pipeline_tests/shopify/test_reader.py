@@ -12,6 +12,7 @@ from shopify_xero_pipeline.shopify.errors import (
     QueryTooExpensive,
     ShopifyUnavailable,
     ShopifyUnreachable,
+    UnexpectedShape,
 )
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.shopify.search import INDEX_LAG
@@ -354,6 +355,25 @@ def test_orders_are_read_by_id_in_small_lots_and_deleted_ones_left_out() -> None
     lots = [len(variables["ids"]) for operation, variables in shop.asked if operation == "OrdersById"]
     assert lots == [8, 4]
     assert shop.asked[1][1]["ids"][:2] == ["gid://shopify/Order/11", "gid://shopify/Order/99"]
+
+
+def test_which_orders_exist_is_asked_of_the_records_by_id_and_null_leaves_one_out() -> None:
+    shop = shop_with(nodes.order(1, "2026-10-01T10:00:00Z"), nodes.order(2, "2026-09-30T12:00:00Z"))
+    found = reader_of(shop).existing_orders(["1", "7", "gid://shopify/Order/2", "1"])
+    assert [(order.legacy_id, f"{order.processed_at:%Y-%m-%d %H:%M}") for order in found] == [
+        ("1", "2026-10-01 10:00"),
+        ("2", "2026-09-30 12:00"),
+    ]
+    assert shop.operations() == ["Shop", "DaysOfOrders"]
+
+
+@pytest.mark.parametrize("nodes_answered", [[], [{}]])
+def test_an_answer_by_id_that_is_neither_a_record_nor_null_is_no_answer(nodes_answered: list[Any]) -> None:
+    shop = ShelfShop()
+    data = {"nodes": nodes_answered}
+    shop.before = lambda operation, _: httpx.Response(200, json={"data": data}) if operation == "DaysOfOrders" else None
+    with pytest.raises((IncompleteRead, UnexpectedShape)):
+        reader_of(shop).existing_orders(["1"])
 
 
 def test_no_ids_cost_no_query() -> None:

@@ -70,7 +70,7 @@ def test_a_file_that_is_no_database_any_more_is_put_aside_with_its_journal_and_b
         (tmp_path / "state.db-journal").write_text(f"journal of {content}")
         aside = put_aside(url, NOW)
         assert aside is not None
-        assert aside.keepsakes == {"token_set": [], "remembered": [], "hint": []}
+        assert aside.keepsakes == {"token_set": [], "remembered": [], "hint": [], "kept_record": []}
         names.append(Path(aside.name))
     assert [path.read_text() for path in names] == ["ruined", "ruined again"]
     assert Path(f"{names[1]}-journal").read_text() == "journal of ruined again"

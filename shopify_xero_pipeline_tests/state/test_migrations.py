@@ -85,10 +85,18 @@ def at_version_1(url: str) -> None:
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
         connection.execute(text("DROP TABLE hint"))
+        _without_orphans(connection)
         for added in (NEW_IN_5, NEW_IN_3):
             _drop(connection, added)
         connection.execute(text("ALTER TABLE sync_history DROP COLUMN deleted"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
+
+
+def _without_orphans(connection: Connection) -> None:
+    """Take away what version 6 added."""
+    connection.execute(text("DROP TABLE orphaned_order"))
+    connection.execute(text("DROP TABLE kept_record"))
+    connection.execute(text("DROP INDEX ix_entity_mapping_partition"))
 
 
 def _drop(connection: Connection, added: Mapping[str, Sequence[str]]) -> None:
@@ -100,6 +108,7 @@ def _drop(connection: Connection, added: Mapping[str, Sequence[str]]) -> None:
 def at_version_4(url: str) -> None:
     """The store as it was before requests bore Xero's time; its rows bear the hashes of then."""
     with transaction(url) as connection:
+        _without_orphans(connection)
         _drop(connection, NEW_IN_5)
         connection.execute(text("UPDATE meta SET value = '4' WHERE name = 'schema_version'"))
 
@@ -185,7 +194,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 6, this version of the project knows 5"):
+    with pytest.raises(StoreTooNewError, match="schema 7, this version of the project knows 6"):
         StateStore(url, clock)
 
 
@@ -257,7 +266,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "7"
+    assert version(url) == "8"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["name", "text", "at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -283,4 +292,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "7"
+    assert version(url) == "8"

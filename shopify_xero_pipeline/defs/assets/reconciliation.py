@@ -24,7 +24,9 @@ DRAWN = timedelta(days=14)
 CHECKS = {
     "every_order_accounted_for": "Every order is posted, or waits, is skipped, blocked or failed with a reason.",
     "totals_equal": "Shopify, mapping and Xero agree, record by record and to the cent.",
-    "nothing_extra": "Nothing stands twice in Xero, and nothing we posted is gone from it.",
+    "nothing_extra": (
+        "Nothing stands twice in Xero or without an order of the day, and nothing we posted is gone from it."
+    ),
 }
 
 

@@ -1,0 +1,67 @@
+"""The check `nothing_extra` of a day in Dagster: red for an order that was deleted, green once a person has decided."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from shopify_xero_pipeline.watch import Watch
+from shopify_xero_pipeline_tests.defs.test_sync import check_of_days, shown_of
+from shopify_xero_pipeline_tests.root.small_shop import SmallShop
+from shopify_xero_pipeline_tests.stage import Stage, at, staged
+
+pytestmark = pytest.mark.campaign
+
+DAY, NEXT = date(2026, 10, 1), date(2026, 10, 2)
+RECONCILIATION = ["books", "reconciliation"]
+
+
+@pytest.fixture
+def shop() -> SmallShop:
+    return SmallShop()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, shop: SmallShop) -> Iterator[Stage]:
+    with staged(tmp_path, at(date(2026, 10, 5)), shop) as stage:
+        yield stage
+
+
+def nothing_extra(instance: dg.DagsterInstance) -> dict[str, bool]:
+    return check_of_days(instance, RECONCILIATION, "nothing_extra")
+
+
+def causes(stage: Stage, instance: dg.DagsterInstance) -> list[str]:
+    return [one.key for one in Watch(stage.bookkeeper, instance).causes()]
+
+
+def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_other_day_stays_green(
+    stage: Stage, shop: SmallShop
+) -> None:
+    gone = shop.sell(2071, at(DAY, 10))
+    shop.sell(2072, at(NEXT, 10))
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = stage.runner(instance)
+        assert runner.sync([DAY, NEXT]).succeeded
+        assert nothing_extra(instance) == {"2026-10-01": True, "2026-10-02": True}
+        shop.delete(gone, stage.clock.now())
+        stage.clock.sleep(60)
+
+        report = runner.sync([DAY, NEXT])
+        assert (report.succeeded, len(report.summary()["without_order"])) == (False, 1)  # type: ignore[arg-type]
+        assert nothing_extra(instance) == {"2026-10-01": False, "2026-10-02": True}
+        assert check_of_days(instance, RECONCILIATION, "totals_equal") == {"2026-10-01": True, "2026-10-02": True}
+        assert causes(stage, instance) == ["checks:2026-10-01", "orphans:2026-10-01"]
+
+        (wrong,) = stage.bookkeeper.disagreements()
+        assert (wrong.day, wrong.orders, [one.order_name for one in wrong.named]) == (DAY, 1, ["#2071"])
+
+        stage.bookkeeper.ownership.keep(stage.bookkeeper.ownership.chosen("SH-2071"), "written off")
+        assert stage.bookkeeper.disagreements() == []
+        assert causes(stage, instance) == ["checks:2026-10-01"]
+        assert runner.sync([DAY]).succeeded
+        assert nothing_extra(instance) == {"2026-10-01": True, "2026-10-02": True}
+        assert "written off" in str(shown_of(instance, "books/reconciliation")["without an order"])
+        assert causes(stage, instance) == []
