@@ -18,8 +18,9 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
 from shopify_xero_pipeline.state.calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import Database, StoreUrlError, chunks, open_database
+from shopify_xero_pipeline.state.database import Database, chunks, open_database
 from shopify_xero_pipeline.state.failed import FailedRecords
+from shopify_xero_pipeline.state.faults import NoDatabaseError
 from shopify_xero_pipeline.state.figures import Figures, read_figures
 from shopify_xero_pipeline.state.hints import Hints
 from shopify_xero_pipeline.state.invariants import Finding, findings
@@ -324,6 +325,22 @@ class StateStore:
         found = self._sound(remembered, select(remembered).where(remembered.c.name == name))
         return (found[0]["text"], found[0]["at"]) if found else None
 
+    def recalled(self, prefix: str) -> dict[str, str]:
+        """Return the kept texts whose names begin so, by name; only their names are searched."""
+        names = select(remembered.c.name).where(remembered.c.name.startswith(prefix, autoescape=True))
+        with self._engine.begin() as connection:
+            found = connection.scalars(names).all()
+        texts = select(remembered)
+        rows = [
+            row for some in chunks(found) for row in self._sound(remembered, texts.where(remembered.c.name.in_(some)))
+        ]
+        return {row["name"]: row["text"] for row in rows}
+
+    def forget(self, name: str) -> None:
+        """Forget a kept text, if there is one."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(remembered).where(remembered.c.name == name))
+
     # -- privacy -------------------------------------------------------------------------------------------------------
 
     def forget_payloads(self, before: datetime) -> int:
@@ -368,7 +385,7 @@ def _opened(url: str, witnesses: Path | None) -> Database:
     """Open a database; a file that is none is a damaged store of ours where a witness of it stands."""
     try:
         return open_database(url)
-    except StoreUrlError:
+    except NoDatabaseError:
         path = Path(url.removeprefix("sqlite:///"))
         if url.startswith("sqlite:") and ((witnesses or path.parent) / f"{path.name}{SUFFIX}").exists():
             raise StoreDamagedError("its file cannot be read as a database") from None
