@@ -40,8 +40,9 @@ def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> Non
 def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
     """Run a local Shopify and a local Xero on one port."""
     from shopify_xero_pipeline.sandbox.command import run
+    from shopify_xero_pipeline.shopify.documents import documents
 
-    run(port=port, folder=folder, seed=seed, now=now, state_file=state_file)
+    run(port=port, folder=folder, seed=seed, now=now, state_file=state_file, queries=documents())
 
 
 @click.command()
