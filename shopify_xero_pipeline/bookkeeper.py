@@ -12,10 +12,10 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from shopify_xero_pipeline import events, hinted, pending
+from shopify_xero_pipeline import attention, events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
-from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes import wanted
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.held import held_orders
@@ -40,6 +40,7 @@ from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
@@ -152,7 +153,7 @@ class Bookkeeper(Connections):
             return plan_contacts(contacts, self._known(Kind.CONTACT), adopt=adopt, restore=self._restore)
 
         with self._told("plan", Kind.CONTACT, [*customers, *orders]):
-            return self._twice((Kind.CONTACT,), plan)
+            return self._planned(self._twice((Kind.CONTACT,), plan))
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
@@ -166,18 +167,25 @@ class Bookkeeper(Connections):
             return plan_records(Kind.ITEM, items, known, restore=self._restore)
 
         with self._told("plan", Kind.ITEM, [*products, *orders]):
-            return self._twice((Kind.ITEM,), plan)
+            return self._planned(self._twice((Kind.ITEM,), plan))
 
     def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
+        posted: set[str] = set()
 
         def plan() -> list[ChangeSet]:
             kept = self.keep(orders)
+            posted.update(one.order_id for books in kept.values() for one in books if one.outcome is Outcome.POST)
             held = self._held([books for some in kept.values() for books in some])
             return plan_orders(kind, kept, self._known(kind), self._known(Kind.CONTACT), held)
 
         with self._told("plan", kind, [*orders]):
-            return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
+            return self._planned(self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted)
+
+    def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
+        """Keep what plans hold back, for those who look later; return them."""
+        attention.keep_held(self.store, plans, posted)
+        return plans
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
@@ -234,6 +242,8 @@ class Bookkeeper(Connections):
             under_way,
             contacts=parts.contacts(),
             item_codes=parts.item_codes(),
+            held=[line for lines in attention.held_lines(self.store).values() for line in lines],
+            unwritten=self.store.journal.in_state(*NOT_YET_WRITTEN),
         )
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
@@ -242,6 +252,7 @@ class Bookkeeper(Connections):
             self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
             if (read := self.store.recall(f"{READ_UP_TO} {day}")) is not None and read[0]:
                 self.store.remember(f"{COMPARED_UP_TO} {day}", read[0])
+        attention.keep_agreement(self.store, days)
         self._note_pending(orders)
         return days
 

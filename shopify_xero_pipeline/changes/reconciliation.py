@@ -7,20 +7,30 @@ outside Shopify's ledger.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
+from shopify_xero_pipeline.changes.in_the_way import Key, why_missing
 from shopify_xero_pipeline.changes.ledger import RECORD
-from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
+from shopify_xero_pipeline.changes.models import Change
+from shopify_xero_pipeline.changes.movements import (
+    Broken,
+    Chart,
+    Movement,
+    Side,
+    differences,
+    largest_difference,
+    merged,
+)
 from shopify_xero_pipeline.changes.xero_movements import (
     SIGN,
     bases,
@@ -29,7 +39,7 @@ from shopify_xero_pipeline.changes.xero_movements import (
     shown_postings,
     xero_movements,
 )
-from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
 from shopify_xero_pipeline.xero.models import Document, Kind
 
 ZERO = Decimal(0)
@@ -38,8 +48,18 @@ MARKER = re.compile(r"shopify:(\d+)/")
 Columns = tuple[Decimal, Decimal, Decimal]
 
 
+def _between_columns(row: dict[str, Any]) -> Decimal:
+    """Return how far Xero's columns are from Shopify's: all that rows say that were kept by an earlier version."""
+    if row["outcome"] != "posted":
+        return ZERO
+    return abs(Decimal(row["sales"] - row["xero_sales"])) + abs(Decimal(row["money"] - row["xero_money"]))
+
+
 class OrderRow(BaseModel):
-    """One order in three columns. `outcome` posted, waiting, skipped, blocked or failed; `problems` in plain words.
+    """One order in three columns; `problems` in plain words.
+
+    `outcome`: posted, waiting, skipped, blocked, postponed, conflict or failed. `difference`: the largest of any amount
+    compared, be it a total, a record, an account, a tax type or what is owed; a record gone or extra counts whole.
 
     Shopify's columns are its own figures for what these books keep: without sales and money from before a cut-over,
     and with the cash rounding that its net payment leaves out.
@@ -63,13 +83,7 @@ class OrderRow(BaseModel):
     lost: int
     extra: int
     problems: tuple[str, ...]
-
-    @property
-    def difference(self) -> Decimal:
-        """How far Xero is from Shopify, sales and money together; 0 for an order that is not posted in full."""
-        if self.outcome != "posted":
-            return ZERO
-        return abs(self.sales - self.xero_sales) + abs(self.money - self.xero_money)
+    difference: Decimal = Field(default_factory=_between_columns)
 
 
 class DayReconciliation(BaseModel):
@@ -117,15 +131,17 @@ class DayReconciliation(BaseModel):
 
 
 class Evidence:
-    """What the mapping, Xero, the list of failures and the journal's writes under way say, indexed by order.
+    """What the mapping, Xero, the list of failures, the journal and the last plans say, indexed by order.
 
     Args:
         mapped: what we posted of the orders.
-        mirror: what Xero shows.
+        mirror: what Xero shows, by kind.
         errors: the open failures.
         under_way: what the journal has and the mapping has not.
         contacts: Xero ids of Contacts by Shopify id, merges followed; one that is not named is not compared.
         item_codes: codes of the Items in Xero by variant.
+        held: lines of the last plans that write nothing although the books want it.
+        unwritten: writes that are planned or whose outcome is not known.
     """
 
     def __init__(
@@ -136,8 +152,14 @@ class Evidence:
         under_way: Iterable[FrozenRecord] = (),
         contacts: Mapping[str, str] | None = None,
         item_codes: Mapping[str, str] | None = None,
+        held: Iterable[Change] = (),
+        unwritten: Iterable[Operation] = (),
     ) -> None:
         self.contacts, self.item_codes = contacts or {}, item_codes or {}
+        self.unwritten = {(one.kind, one.shopify_id): one for one in unwritten}
+        self.held: dict[str, list[Change]] = defaultdict(list)
+        for line in held:
+            self.held[line.order_id or ""].append(line)
         self.under_way = frozenset((one.kind, one.natural_key) for one in under_way)
         self.mapped: dict[str, list[MappedRecord]] = defaultdict(list)
         for row in mapped:
@@ -176,7 +198,8 @@ def reconcile(
         if row.outcome == "posted":
             found = [*shopify[books.order_id], *_moved(books, evidence, chart), _outstanding(day, books, evidence)]
             breaks = differences(found, chart)
-            row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks))})
+            off = max(row.difference, largest_difference(found))
+            row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks)), "difference": off})
             movements += found
             broken += [_broken(books, posted, text) for posted, text in breaks]
         rows.append(row)
@@ -242,8 +265,12 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
     problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
     problems += _unequal_records(books, mapped, evidence)
+    beside = [row.payload for row in lost] + [row.payload for _, row in extra]
+    apart = [*_apart(mapped, evidence), *(abs(_amount(payload)) for payload in beside)]
     if outcome == "posted":
-        problems += _unequal_totals((books.expected_sales, *sales), (books.expected_money, *money))
+        totals = (books.expected_sales, *sales), (books.expected_money, *money)
+        problems += _unequal_totals(*totals)
+        apart += [max(columns) - min(columns) for columns in totals]
     return OrderRow(
         order_id=books.order_id,
         order_name=books.order_name,
@@ -261,6 +288,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
         lost=len(lost),
         extra=len(extra),
         problems=tuple(problems),
+        difference=max(apart, default=ZERO),
     )
 
 
@@ -270,12 +298,11 @@ def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Eviden
         return books.outcome.value, books.reason
     posted = {(row.kind, row.shopify_id) for row in mapped}
     records = [*books.documents, *books.payments, *books.allocations]
-    missing = [record.natural_key for record in records if (record.kind, record.shopify_id) not in posted]
+    keys: dict[Key, str] = {(one.kind, one.shopify_id): one.natural_key for one in records}
+    missing = {key: name for key, name in keys.items() if key not in posted}
     if not missing:
         return "posted", ""
-    reasons = sorted({error.reason for error in evidence.errors[books.order_id]})
-    waiting = f"not in Xero yet: {', '.join(missing)}"
-    return "failed", f"{'; '.join(reasons)} ({waiting})" if reasons else waiting
+    return why_missing(missing, evidence.errors[books.order_id], evidence.held[books.order_id], evidence.unwritten)
 
 
 def _shown(row: MappedRecord, evidence: Evidence) -> MirrorRecord | None:
@@ -357,6 +384,16 @@ def _other_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[str]:
         for tax_type in sorted({*ours, *theirs})
         if ours.get(tax_type, ZERO) != theirs.get(tax_type, ZERO)
     ]
+
+
+def _apart(mapped: Sequence[MappedRecord], evidence: Evidence) -> Iterator[Decimal]:
+    """Yield how far each record in Xero is from what was posted: in its amount, and in its base at each tax type."""
+    for row in mapped:
+        shown = _shown(row, evidence)
+        if shown is not None:
+            ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
+            yield abs(_amount(row.payload) - _amount(shown.payload))
+            yield from (abs(ours.get(name, ZERO) - theirs.get(name, ZERO)) for name in {*ours, *theirs})
 
 
 def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
