@@ -5,11 +5,13 @@ safe is in `writer.py`. Everything to be written is in the journal before the fi
 stops, for whatever reason, is taken up where it stopped by the next one.
 """
 
+import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state.records import Operation, OperationState, PlannedWrite, SyncError, Verdict
@@ -78,6 +80,7 @@ class Loader:
         self.recover()
         work = Worklist(change_sets)
         planned, resting = self._plan(work, run_id, patient=patient)
+        events.note("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
         self._held = set()
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
