@@ -50,6 +50,7 @@ class Settings:
     xero_webhook_key: str = field(default="", repr=False)
     log_format: str = ""
     log_level: str = ""
+    log_folder: Path = LOCAL / "log"
     dagster_url: str = ""
     owners_page: str = ""
     alert_slack_url: str = field(default="", repr=False)
@@ -111,6 +112,7 @@ class Settings:
             xero_webhook_key=text("XERO_WEBHOOK_KEY"),
             log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
             log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
+            log_folder=Path(text("LOG_FOLDER", str(local / "log"))),
             dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
             owners_page=_address("OWNERS_PAGE", text("OWNERS_PAGE"), ("http", "https")),
             alert_slack_url=_webhook("ALERT_SLACK_URL", text("ALERT_SLACK_URL")),

@@ -74,6 +74,15 @@ class FailedCheck:
 
 
 @dataclass(frozen=True)
+class LeftOrders:
+    """Orders of a day that are not in the books as they should be; `says` how many of how much, `named` the first."""
+
+    day: date
+    says: str
+    named: Sequence[str]
+
+
+@dataclass(frozen=True)
 class CallsLeft:
     """Calls to Xero left today of how many, as its last answer said."""
 
@@ -89,6 +98,8 @@ class Facts:
         now: the moment.
         failed_runs: newest first.
         failed_checks: in any order.
+        blocked: days with orders for which a rule is missing.
+        in_conflict: days with records in conflict with what a person did in Xero.
         unsettled_since: since when the outcome of the oldest write of which it is not known is in doubt.
         sign_in: what a person should know of the sign-in to Xero, and `sign_in_lapsed`, whether it works no more.
         calls_left: of Xero's day.
@@ -104,6 +115,8 @@ class Facts:
     api_version: str
     failed_runs: Sequence[FailedRun] = ()
     failed_checks: Sequence[FailedCheck] = ()
+    blocked: Sequence[LeftOrders] = ()
+    in_conflict: Sequence[LeftOrders] = ()
     unsettled_since: datetime | None = None
     sign_in: str = ""
     sign_in_lapsed: bool = False
@@ -168,6 +181,28 @@ def _checks(facts: Facts) -> Iterator[Cause]:
             str(day) if day else "the mapping",
             do if day else "Run `shopify-xero doctor --state`, and do what it says.",
             f"/assets/{first.asset}?view=checks&checkDetail={quote(first.check)}",
+        )
+
+
+def _blocked(facts: Facts) -> Iterator[Cause]:
+    for one in facts.blocked:
+        yield Cause(
+            f"blocked:{one.day}",
+            Severity.WARNING,
+            f"{one.says} not in the books, as each needs something that is not there yet: {', '.join(one.named)}.",
+            str(one.day),
+            "Run `shopify-xero status`: it says for each reason what to do. Then sync the day again.",
+        )
+
+
+def _in_conflict(facts: Facts) -> Iterator[Cause]:
+    for one in facts.in_conflict:
+        yield Cause(
+            f"conflict:{one.day}",
+            Severity.WARNING,
+            f"{one.says} with what a person did in Xero: {', '.join(one.named)}.",
+            str(one.day),
+            "Run `shopify-xero status`: it shows both sides and what to do. Then sync the day again.",
         )
 
 
@@ -276,7 +311,8 @@ def _store(facts: Facts) -> Iterator[Cause]:
 
 
 RULES: tuple[Callable[[Facts], Iterable[Cause]], ...] = (
-    _runs, _checks, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _clocks, _store
+    _runs, _checks, _blocked, _in_conflict, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow,
+    _clocks, _store,
 )  # fmt: skip
 
 

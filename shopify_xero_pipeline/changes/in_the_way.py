@@ -34,7 +34,7 @@ def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
         for line in plan.changes
         if line.action is Action.CONFLICT or (line.action is Action.BLOCKED and line.order_id in posted)
     ]
-    return [_kept(line) for line in lines]
+    return [_without_personal_data(line) for line in lines]
 
 
 def why_missing(
@@ -65,7 +65,7 @@ def why_missing(
     return "failed", left
 
 
-def _kept(line: Change) -> Change:
+def _without_personal_data(line: Change) -> Change:
     """Return a line without its record, and of a Contact only which fields differ, as their values are a customer's."""
     fields = line.fields
     if line.kind is Kind.CONTACT:

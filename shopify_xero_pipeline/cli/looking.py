@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 from shopify_xero_pipeline.settings import Settings, SettingsError
 
 
@@ -27,39 +27,37 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     if name is not None:
         sys.exit(_one_order(name, json_file))
     from shopify_xero_pipeline import terminal
-    from shopify_xero_pipeline.defs.partitions import days_between
+    from shopify_xero_pipeline.changes.listed import listed_orders
+    from shopify_xero_pipeline.standing import standing
 
     if month is not None:
         with options.connected() as (bookkeeper, _):
             statement = bookkeeper.month(month.date())
             terminal.month(statement)
-        terminal.write_json(json_file, {**statement.model_dump(mode="json"), "agrees": statement.agrees})
-        sys.exit(0 if statement.agrees else 1)
+        verdict = {"verdict": statement.standing, "says": statement.says, "agrees": statement.standing == "agree"}
+        terminal.write_json(json_file, {**verdict, **statement.model_dump(mode="json")})
+        sys.exit(exit_codes.of(statement.standing))
     with options.connected() as (bookkeeper, _):
-        found = bookkeeper.reconciled(days_between(bookkeeper.policy.start_date, bookkeeper.today()))
-        failed = bookkeeper.store.errors()
-        unfinished = sorted(bookkeeper.unfinished_days())
-        terminal.days(found)
-        terminal.attention(found)
-        terminal.errors(failed)
-        terminal.facts({"days with work left": ", ".join(map(str, unfinished)) or "none"})
-        if asked := bookkeeper.store.hints.requests():
-            terminal.requests(asked)
+        found = standing(bookkeeper)
+        terminal.days(found.days)
+        terminal.conflicts(found.held)
+        terminal.listed(listed_orders(found.days), found.said_elsewhere)
+        terminal.errors(found.failed)
+        terminal.facts({"days with work left": ", ".join(map(str, found.unfinished)) or "none"})
+        if found.requests:
+            terminal.requests(found.requests)
         if warning := bookkeeper.sign_in_warning():
             terminal.facts({"sign-in to Xero": warning})
-    content = {
-        "days": [day.model_dump(mode="json") for day in found],
-        "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in failed],
-        "unfinished_days": [str(day) for day in unfinished],
-        "requests": [one.model_dump(mode="json") for one in asked],
-    }
-    terminal.write_json(json_file, content)
-    sys.exit(1 if failed or unfinished else 0)
+        if found.days:
+            terminal.standing(found.standing, found.says)
+    terminal.write_json(json_file, found.summary())
+    sys.exit(exit_codes.of(found.standing))
 
 
 def _one_order(name: str, json_file: Path | None) -> int:
     """Show one order; return the exit code."""
     from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.changes.agreement import worst
     from shopify_xero_pipeline.defs.partitions import days_between
     from shopify_xero_pipeline.trace import traced
 
@@ -70,7 +68,7 @@ def _one_order(name: str, json_file: Path | None) -> int:
     for one in found:
         terminal.order(one)
     terminal.write_json(json_file, [one.model_dump(mode="json") for one in found])
-    return 0 if all(one.is_settled for one in found) else 1
+    return exit_codes.of(worst(one.standing for one in found))
 
 
 @click.command()
@@ -94,7 +92,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
         )
         terminal.findings(found)
     terminal.write_json(json_file, examination.summary(found))
-    sys.exit(0 if examination.sound(found) else 1)
+    sys.exit(exit_codes.of(examination.standing(found)))
 
 
 @click.command()
@@ -112,9 +110,9 @@ def alerts(testing: bool, json_file: Path | None) -> None:
         sent = watch.tested(channels, options.clock().now())
         terminal.facts({one.channel: one.failure or "delivered" for one in sent})
         terminal.write_json(json_file, {"channels": [dataclasses.asdict(one) for one in sent]})
-        sys.exit(1 if any(one.failure for one in sent) else 0)
+        sys.exit(exit_codes.WRONG if any(one.failure for one in sent) else exit_codes.WELL)
     with options.connected() as (bookkeeper, _), runs.dagster_instance() as instance:
         causes = watch.Watch(bookkeeper, instance).causes()
     terminal.causes(causes)
     terminal.write_json(json_file, {"causes": [dataclasses.asdict(one) for one in causes]})
-    sys.exit(1 if causes else 0)
+    sys.exit(exit_codes.WRONG if causes else exit_codes.WELL)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -18,10 +18,13 @@ from shopify_xero_pipeline.settings import Settings
 @options.JSON
 @options.told
 def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> None:
-    """Play a fortnight of trading into Xero, with a few faults on the way."""
+    """Play a fortnight of trading into Xero, with a few faults on the way.
+
+    Two of its orders are meant to be blocked and do not count for the exit code.
+    """
     from shopify_xero_pipeline.demo import play
 
-    sys.exit(0 if play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file) else 1)
+    sys.exit(exit_codes.of(play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file)))
 
 
 @click.command()

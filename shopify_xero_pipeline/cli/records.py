@@ -1,12 +1,11 @@
 """The commands that are about failed records: trying them again, and taking them off the list for a reason."""
 
-import functools
 import sys
 from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 
 
 @click.command()
@@ -29,10 +28,9 @@ def retry(
             chosen = [error for error in chosen if error.dismissed_at is None]
         failed.ask_again(chosen)
         days = sorted({error.partition for error in chosen})
-        with terminal.progress("trying again", len(days)) as bar:
-            failures = runs.Runner(bookkeeper, instance, storage).run(
-                "sync", days, functools.partial(terminal.advance, bar), patient=True
-            )
+        runner = runs.Runner(bookkeeper, instance, storage)
+        with terminal.progress("trying again", len(days), runs.PIECES["sync"]) as bar:
+            failures = runner.run("sync", days, bar.end_range, patient=True)
         tried = {(error.kind, error.shopify_id) for error in chosen}
         left = [error for error in bookkeeper.store.errors() if (error.kind, error.shopify_id) in tried]
         terminal.failures(failures)
@@ -44,7 +42,9 @@ def retry(
         "failures": failures,
     }
     terminal.write_json(json_file, content)
-    sys.exit(1 if failures or left else 0)
+    if failures and runner.passing:
+        sys.exit(exit_codes.LATER)
+    sys.exit(exit_codes.WRONG if failures or left else exit_codes.WELL)
 
 
 @click.command()
@@ -66,4 +66,4 @@ def dismiss(
         failed.dismiss(chosen, because)
         terminal.facts({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
     terminal.write_json(json_file, {"dismissed": [[error.kind, error.shopify_id] for error in chosen]})
-    sys.exit(0 if chosen else 1)
+    sys.exit(exit_codes.WELL if chosen else exit_codes.WRONG)

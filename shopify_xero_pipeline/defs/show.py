@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from shopify_xero_pipeline.changes.agreement import OUTCOMES, agreement
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, totals
@@ -24,6 +25,8 @@ from shopify_xero_pipeline.xero.report import LoadResult
 
 SHOWN, NAMED = 50, 5
 HIDDEN = "…"
+NOT_IN_XERO = ("failed", "conflict", "postponed")
+"""Outcomes of orders that the books want posted, and of which something is missing in Xero."""
 
 
 class Links:
@@ -97,28 +100,38 @@ def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[Syn
 
 
 def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
-    """Return whether a check of reconciliation passed on a day, and the orders that broke it."""
+    """Return whether a check of reconciliation passed on a day, and the orders that broke it.
+
+    Blocked orders break none, as each has its reason; but no check speaks of the day without them.
+    """
     broken = {
-        "every_order_accounted_for": [row for row in day.rows if row.outcome == "failed" or row in day.unaccounted],
+        "every_order_accounted_for": [row for row in day.rows if row.outcome in NOT_IN_XERO or row in day.unaccounted],
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
     says = _told([row.order_name for row in broken], len(day.rows), "order", "to look at")
-    return Verdict(not broken, says, {"orders": order_table(broken, links)})
+    return Verdict(not broken, f"{says}{_not_in_the_books(day)}", {"orders": order_table(broken, links)})
+
+
+def _not_in_the_books(day: DayReconciliation) -> str:
+    blocked = agreement([day]).of("blocked")
+    more = f" and {blocked.count - NAMED} more" if blocked.count > NAMED else ""
+    named = f"{', '.join(blocked.named)}{more}"
+    return f"; {blocked.says} {blocked.are} blocked and not in the books: {named}" if blocked.count else ""
 
 
 def reconciliation(day: DayReconciliation, links: Links) -> dict[str, Any]:
     """Describe a day's three columns: orders by outcome, totals by currency, and every order that does not agree."""
-    outcomes = ("posted", "waiting", "skipped", "blocked", "failed")
     return {
         "dagster/row_count": len(day.rows),
+        "verdict": agreement([day]).says,
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal, links),
         "not posted": order_table([row for row in day.rows if row.outcome != "posted"], links),
         "difference": _plain(day.difference),
         "lost": day.lost,
         "extra": day.extra,
-        **{outcome: day.count(outcome) for outcome in outcomes},
+        **{outcome: day.count(outcome) for outcome in OUTCOMES},
     }
 
 

@@ -79,22 +79,22 @@ def _of_kind(shop: RecordedShop, kind: RecordKind, document: str) -> Iterator[st
     for gid, history in own.items():
         for version in history:
             source = _OneState(shop.shop(), kind, ChainMap({gid: [version]}, own), whole)
-            yield from _told(document, source, version.at, {"ids": [gid], "fees": True}, shop.place_of(version.node))
+            yield from _faults(document, source, version.at, {"ids": [gid], "fees": True}, shop.place_of(version.node))
 
 
 def _of_shop(shop: RecordedShop, document: str) -> Iterator[str]:
     source = _OneState(shop.shop(), "orders", {}, {each: {} for each in KINDS})
-    yield from _told(document, source, datetime(2026, 1, 1, tzinfo=UTC), {}, shop.place_of(shop.shop()))
+    yield from _faults(document, source, datetime(2026, 1, 1, tzinfo=UTC), {}, shop.place_of(shop.shop()))
 
 
-def _told(document: str, source: _OneState, at: datetime, variables: dict[str, object], place: str) -> Iterator[str]:
+def _faults(document: str, source: _OneState, at: datetime, variables: dict[str, object], place: str) -> Iterator[str]:
     call = Call(Records(source, timedelta()).at(at), ShopifyOptions())
     known = documents.read(document)
     found = execute_sync(documents.schema(), known.tree, None, call, variable_values=variables)
-    yield from (f"{place}: {_said(error)}" for error in found.errors or ())
+    yield from (f"{place}: {_sentence(error)}" for error in found.errors or ())
 
 
-def _said(error: GraphQLError) -> str:
+def _sentence(error: GraphQLError) -> str:
     """Name the field by its path within the record, as it stands in the file."""
     inside = list(error.path or ())[2:] if error.path and error.path[0] == "nodes" else list(error.path or ())[1:]
     steps = [step for step in inside if step not in CONNECTION]
