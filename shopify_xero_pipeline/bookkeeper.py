@@ -12,10 +12,11 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from shopify_xero_pipeline import events, hinted, pending
+from shopify_xero_pipeline import attention, events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
-from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes import wanted
+from shopify_xero_pipeline.changes.disagreements import Disagreement, with_undecided
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.held import held_orders
 from shopify_xero_pipeline.changes.known import Known
@@ -32,11 +33,9 @@ from shopify_xero_pipeline.changes.plan import (
 )
 from shopify_xero_pipeline.changes.reconciliation import (
     DayReconciliation,
-    Disagreement,
     Evidence,
     counted_once,
     reconcile,
-    with_undecided,
 )
 from shopify_xero_pipeline.changes.shopify_movements import movements_by_order
 from shopify_xero_pipeline.changes.shown import with_shown
@@ -48,6 +47,7 @@ from shopify_xero_pipeline.ownership import Ownership
 from shopify_xero_pipeline.quota import DayBudget, day_budget
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN
 from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
@@ -61,7 +61,7 @@ DRIFT_FOUND_WITHIN = timedelta(days=1)
 FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
 PENDING_MONEY = "pending money"
 READ_UP_TO, COMPARED_UP_TO = "orders read up to", "orders compared up to"
-DISAGREES, DISAGREEMENTS_KEPT = "disagreement", "disagreements kept"
+DISAGREEMENTS_KEPT = "disagreements kept"
 WRITTEN, READ_BACK = "last write", "last write read back"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
@@ -176,7 +176,7 @@ class Bookkeeper(Connections):
 
         with self._told("plan", Kind.CONTACT, [*customers, *orders]):
             self._examine(orders)
-            return self._twice((Kind.CONTACT,), plan)
+            return self._planned(self._twice((Kind.CONTACT,), plan))
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
@@ -191,19 +191,26 @@ class Bookkeeper(Connections):
 
         with self._told("plan", Kind.ITEM, [*products, *orders]):
             self._examine(orders)
-            return self._twice((Kind.ITEM,), plan)
+            return self._planned(self._twice((Kind.ITEM,), plan))
 
     def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
+        posted: set[str] = set()
 
         def plan() -> list[ChangeSet]:
             kept = self.keep(orders)
+            posted.update(one.order_id for books in kept.values() for one in books if one.outcome is Outcome.POST)
             held = self._held([books for some in kept.values() for books in some])
             return plan_orders(kind, kept, self._known(kind), self._known(Kind.CONTACT), held)
 
         with self._told("plan", kind, [*orders]):
             self._examine(orders)
-            return self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan)
+            return self._planned(self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted)
+
+    def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
+        """Keep what plans hold back, for those who look later; return them."""
+        attention.keep_held(self.store, plans, posted)
+        return plans
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
@@ -261,6 +268,8 @@ class Bookkeeper(Connections):
             under_way,
             contacts=parts.contacts(),
             item_codes=parts.item_codes(),
+            held=[line for lines in attention.held_lines(self.store).values() for line in lines],
+            unwritten=self.store.journal.in_state(*NOT_YET_WRITTEN),
         )
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
@@ -277,12 +286,12 @@ class Bookkeeper(Connections):
             read = self.store.recall(f"{READ_UP_TO} {day.day}")
             compared = {f"{COMPARED_UP_TO} {day.day}": read[0]} if read is not None and read[0] else {}
             self.store.remember_together(
-                {f"reconciliation {day.day}": day.model_dump_json(), **_note_of(day), **compared}
+                {f"reconciliation {day.day}": day.model_dump_json(), **attention.note_of(day), **compared}
             )
 
     def _forget_comparisons(self, days: Iterable[date]) -> None:
         """Keep what was compared of days no longer, as it does not hold any more."""
-        names = [name for day in days for name in (f"reconciliation {day}", f"{DISAGREES} {day}")]
+        names = [name for day in days for name in (f"reconciliation {day}", attention.note_name(day))]
         self.store.remember_together(dict.fromkeys(names))
 
     def disagreements(self) -> list[Disagreement]:
@@ -291,11 +300,12 @@ class Bookkeeper(Connections):
         The days of a store from before these notes were kept are read once.
         """
         if self.store.recall(DISAGREEMENTS_KEPT) is None:
-            notes = {name: text for day in self.reconciled(self.days()) for name, text in _note_of(day).items()}
+            notes = {
+                name: text for day in self.reconciled(self.days()) for name, text in attention.note_of(day).items()
+            }
             self.store.remember_together({**notes, DISAGREEMENTS_KEPT: "yes"})
         start, today = self.policy.start_date, self.today()
-        kept = map(Disagreement.model_validate_json, self.store.recall_under(DISAGREES).values())
-        found = {one.day: one for one in kept if start <= one.day <= today}
+        found = {day: one for day, one in attention.not_agreed(self.store).items() if start <= day <= today}
         return with_undecided(found, self.ownership.orphans())
 
     def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
@@ -451,9 +461,3 @@ class Bookkeeper(Connections):
         seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
         Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], max_age)
         self._looked_at |= {kind: now for kind in kinds if kind not in seen}
-
-
-def _note_of(day: DayReconciliation) -> dict[str, str | None]:
-    """Return the note that a day disagrees, by its name; None where there is none, so that an earlier one goes."""
-    wrong = day.disagreement
-    return {f"{DISAGREES} {day.day}": None if wrong is None else wrong.model_dump_json()}

@@ -21,17 +21,22 @@ from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.errors import ShopifyError
+from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database import StoreUrlError
-from shopify_xero_pipeline.state.faults import StoreBusyError, StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.faults import (
+    StoreBusyError,
+    StoreReplacedError,
+    StoreUnreachableError,
+    StoreUnwritableError,
+)
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSets
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError
+from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline.xero.settings import organisation_name, read_organisation
 
@@ -40,10 +45,20 @@ class BooksProblem(Exception):  # noqa: N818 - it is the books that have a probl
     """Something in the way of the whole step: the message says what, and what to do."""
 
 
+class TryLater(BooksProblem):
+    """Something in the way that passes by itself: the message says what, and to come again."""
+
+
 PROBLEMS = (
     BooksProblem, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreDamagedError, StoreReplacedError,
     StoreTooNewError, StoreUnwritableError, StoreUrlError, TokenKeyError, XeroError
 )  # fmt: skip
+
+PASSING = (
+    TryLater, DayBudgetSpent, ShopifyUnavailable, StoreBusyError, StoreReplacedError, StoreUnreachableError, Throttled,
+    XeroUnavailableError,
+)  # fmt: skip
+"""Those of `PROBLEMS` that pass by themselves, so that the same thing may be tried again later."""
 
 
 def read_policy(path: Path) -> BooksPolicy:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import Standing, agreement_of_orders
 from shopify_xero_pipeline.changes.fields import money_of
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
@@ -122,10 +123,11 @@ def _families(store: StateStore) -> Finding:
 
 
 def _days(bookkeeper: Bookkeeper, days: Iterable[date]) -> Finding:
-    """I9: what was compared last agrees, order by order and to the cent."""
-    compared = bookkeeper.reconciled(days)
-    broken = [f"{day.day}: difference {day.difference}" for day in compared if day.unequal or day.extra or day.lost]
-    return Finding("I9", "the books agree on every day that was compared", len(compared), broken)
+    """I9: what was compared last agrees, to the cent (I14 asks of orphans); noted are orders not in the books."""
+    compared = {day.day: agreement_of_orders([day]) for day in bookkeeper.reconciled(days)}
+    broken = [f"{day}: {', '.join(one.wrong)}" for day, one in compared.items() if one.wrong]
+    noted = [f"{day}: {', '.join(missing)}" for day, one in compared.items() if (missing := one.missing("the books"))]
+    return Finding("I9", "the books agree on every day that was compared", len(compared), broken, noted)
 
 
 def _orphans(orphans: Sequence[OrphanedOrder]) -> Finding:
@@ -166,6 +168,13 @@ def sound(found: Iterable[Finding]) -> bool:
     return not any(one.broken for one in found)
 
 
+def standing(found: Sequence[Finding]) -> Standing:
+    """Return the verdict: a broken promise is a disagreement, and what is only noted leaves the books incomplete."""
+    if not sound(found):
+        return Standing.DISAGREE
+    return Standing.INCOMPLETE if any(one.noted for one in found) else Standing.AGREE
+
+
 def summary(found: Sequence[Finding]) -> dict[str, object]:
     """Return the findings under the names that `--json` promises."""
     return {
@@ -174,6 +183,7 @@ def summary(found: Sequence[Finding]) -> dict[str, object]:
             "says": one.says,
             "asked": one.asked,
             "broken": list(one.broken),
+            "noted": list(one.noted),
             "remedy": remedy(one) if one.broken else "",
         }
         for one in found

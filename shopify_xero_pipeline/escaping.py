@@ -8,6 +8,8 @@ place looks otherwise is not decided here.
 import re
 import unicodedata
 
+from rich.markup import escape as without_markup
+
 JOINER = "\N{WORD JOINER}"
 """Invisible and without width. It stands inside an address, so that no reader turns the address into a link."""
 
@@ -15,6 +17,7 @@ _UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ADDRESS = re.compile(rf"(?i)/(?=/)|[^\s{JOINER}](?=@)|www(?=\.)|\b(?:mailto|xmpp|tel):(?!{JOINER})")
 _MARKS = re.compile(r"[\\`*\[\]<|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_BACKSLASH = re.compile(r"\\(?=\[|$)")
 _AT_START = re.compile(r"(?=[#>+=-])|(?<=^)(\d{1,9})(?=[.)])")
 
 
@@ -49,6 +52,16 @@ def slack(text: str) -> str:
     """
     plain = unlinked(text).replace("](", f"]{JOINER}(").replace("`", "'")
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def console(text: str) -> str:
+    """Return a text for a terminal printed with `rich`: no markup of its, and nothing that steers a terminal.
+
+    Line breaks stay. A backslash before a bracket, or at the end, would be taken for one of rich's own; a joiner keeps
+    it apart.
+    """
+    lines = (_BACKSLASH.sub(rf"\\{JOINER}", one_line(line)) for line in text.split("\n"))
+    return without_markup("\n".join(lines))
 
 
 def _shown(char: str) -> str:

@@ -1,4 +1,4 @@
-"""What happens, told to the log as events: a name in snake case and fields, from any room.
+"""What happens, told to the log and to whoever watches as events: a name in snake case and fields, from any room.
 
 Only telling belongs here, and what a stretch of work (a run, a day) says of everything that happens in it. How a line
 looks, where it goes and what is masked in it stands in `logs.py`. Fields are ids, counts and names of ours; nothing
@@ -6,7 +6,7 @@ secret and nothing of a customer's.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -20,6 +20,10 @@ EVENTS = logging.getLogger("shopify_xero_pipeline")
 CALLS = logging.getLogger("shopify_xero_calls")
 """API calls stand beside it: there are too many of them for an event log that commits every line."""
 
+Watcher = Callable[[str, Mapping[str, object]], None]
+"""Gets the name of each event and its fields; it must not raise."""
+
+_watchers: list[Watcher] = []
 _around: ContextVar[Mapping[str, object] | None] = ContextVar("around", default=None)
 
 
@@ -32,6 +36,16 @@ def note(event: str, *, level: int = logging.INFO, **fields: object) -> None:
         fields: what can be said of it; those of the work around it (`about`) are added.
     """
     _tell(EVENTS, level, event, fields)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Show a watcher everything that happens within, and when work begins, whatever the log leaves out."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 @contextmanager
@@ -48,9 +62,11 @@ def about(**fields: object) -> Iterator[None]:
 def work(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
     """Tell how a piece of work ended and how long it took, as `<name>_completed` or `<name>_failed`.
 
-    Yields fields to which what came of it is added; `fields` are also said of everything that happens within.
+    Yields fields to which what came of it is added; `fields` are also said of everything that happens within. That it
+    begins is shown to watchers as `<name>_began`, and not logged.
     """
     began, found = clock.elapsed(), dict[str, Any]()
+    _show(f"{name}_began", fields)
     with about(**fields):
         try:
             yield found
@@ -102,9 +118,15 @@ def span(days: Collection[date]) -> str:
     return str(first) if first == last else f"{first}..{last}"
 
 
+def _show(event: str, fields: Mapping[str, object]) -> None:
+    for watcher in _watchers:
+        watcher(event, fields)
+
+
 def _tell(logger: logging.Logger, level: int, event: str, fields: Mapping[str, object]) -> None:
+    found = {**around(), **fields}
+    _show(event, found)
     if logger.isEnabledFor(level):
-        found = {**around(), **fields}
         shown = (f"{name}={value}" for name, value in found.items() if value is not None and name != "sync_id")
         words = " ".join([event, *shown])
         logger.log(level, "%s", words, extra={"event": event, "fields": found})

@@ -1,4 +1,7 @@
-"""The log of every process: one JSON object a line, or a line for people; to standard error, secrets masked.
+"""The log of every process: one JSON object a line, or a line for people, secrets masked.
+
+Processes that go on until they are ended write it to standard error. A command prints an answer; its log goes to a file
+of its own, unless `-v` asks for it beside the answer.
 
 How a line looks, where it goes and what must never stand in it belongs here. What happens is told through `events.py`;
 what Dagster itself says of a run becomes lines of the same shape (`defs/console.py`). Rooms do not import this module.
@@ -6,12 +9,14 @@ what Dagster itself says of a run becomes lines of the same shape (`defs/console
 
 import json
 import logging
+import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 from shopify_xero_pipeline.events import CALLS, EVENTS, around
@@ -22,6 +27,8 @@ OURS = (EVENTS, CALLS)
 
 ALWAYS = ("sync_id", "entity_type", "partition", "duration_ms")
 MASK = "…"
+KEPT = 50
+"""Logs of commands that stay; older ones are deleted."""
 _SECRET = re.compile(
     r"\b(?:sh[a-z]{2,4}_\w{8,}"  # Shopify's tokens and app secrets
     r"|eyJ[\w-]{8,}(?:\.[\w-]+){1,2}"  # JSON web tokens
@@ -124,19 +131,85 @@ class _StandardError(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
-def start(settings: Settings, usual: str = "INFO") -> Callable[[], None]:
-    """Let this process write its log; return what ends that.
+class _File(logging.FileHandler):
+    """Writes to a file that is made with the first line; a disk that does not take it never disturbs the command."""
+
+    def __init__(self, path: Path) -> None:
+        # Dagster configures logging anew for each run, which closes every handler; only one that appends opens again.
+        super().__init__(path, mode="a", encoding="utf-8", delay=True)
+        self.path = path
+        self.begun = False
+        self.lost = ""
+
+    def _open(self) -> TextIOWrapper:
+        if not self.begun:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for old in sorted(self.path.parent.glob("*.log"))[: 1 - KEPT]:
+                old.unlink(missing_ok=True)
+        self.begun = True
+        return super()._open()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, unless one could not be written before."""
+        if not self.lost:
+            try:
+                super().emit(record)
+            except OSError as problem:
+                self.lost = problem.strerror or type(problem).__name__
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the standard library's name
+        """Remember that the log is not whole."""
+        self.lost = str(sys.exc_info()[1] or "it cannot be written")
+
+
+class CommandLog:
+    """The log of one command.
+
+    Args:
+        settings: `LOG_FOLDER`, `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
+        command: its name.
+        now: the present instant, which names the file.
+    """
+
+    def __init__(self, settings: Settings, command: str, now: datetime) -> None:
+        self._settings = settings
+        self._level = settings.log_level or "INFO"
+        self._file = _File(settings.log_folder / f"{now:%Y%m%dT%H%M%S}-{command}-{os.getpid()}.log")
+        self._end = _begin(self._settings, _formatted(self._file, settings, self._level, for_people=False))
+
+    def show(self) -> None:
+        """Write the log to standard error from now on."""
+        self._end()
+        self._end = _begin(self._settings, lines(self._settings, self._level))
+
+    def end(self) -> None:
+        """Write no more."""
+        self._end()
+        self._file.close()
+
+    @property
+    def named(self) -> str:
+        """Where the log is, in a sentence; empty if nothing was logged to a file."""
+        if self._file.lost:
+            return f"Its log could not be written to {self._file.path} ({self._file.lost}): run it with -v to see it."
+        return f"Its log is {self._file.path}" if self._file.begun else ""
+
+
+def start(settings: Settings) -> Callable[[], None]:
+    """Let this process write its log to standard error; return what ends that.
 
     Args:
         settings: `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
-        usual: the level where LOG_LEVEL is not set.
     """
-    level = settings.log_level or usual
-    handler, masking = lines(settings, level), Masking(Mask(settings.secrets()))
+    return _begin(settings, lines(settings, settings.log_level or "INFO"))
+
+
+def _begin(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
+    masking = Masking(Mask(settings.secrets()))
     before = [(logger, logger.level) for logger in OURS]
     for logger in OURS:
         logger.addFilter(masking)
-        logger.setLevel(level)
+        logger.setLevel(handler.level)
         logger.addHandler(handler)
 
     def end() -> None:
@@ -146,19 +219,6 @@ def start(settings: Settings, usual: str = "INFO") -> Callable[[], None]:
             logger.removeHandler(handler)
 
     return end
-
-
-@contextmanager
-def beside_tables(settings: Settings, *, show: bool) -> Iterator[None]:
-    """Write a command's log within, unless LOG_LEVEL says otherwise.
-
-    Only warnings stand between the tables people look at: on a terminal, and where the command is a `show`.
-    """
-    end = start(settings, "WARNING" if show or sys.stderr.isatty() else "INFO")
-    try:
-        yield
-    finally:
-        end()
 
 
 _for_good: Callable[[], None] | None = None
@@ -174,9 +234,13 @@ def start_for_good(settings: Settings) -> None:
 
 def lines(settings: Settings, level: str | int) -> logging.Handler:
     """Return a handler that writes lines as the settings say: by default for people on a terminal, else JSON."""
-    handler = _StandardError()
+    return _formatted(_StandardError(), settings, level, for_people=sys.stderr.isatty())
+
+
+def _formatted(handler: logging.Handler, settings: Settings, level: str | int, *, for_people: bool) -> logging.Handler:
+    """Set a handler's level and its format: as LOG_FORMAT says, else for people or JSON."""
     handler.setLevel(level)
-    text = settings.log_format == "text" or (not settings.log_format and sys.stderr.isatty())
+    text = settings.log_format == "text" or (not settings.log_format and for_people)
     handler.setFormatter(TextLines() if text else JsonLines())
     return handler
 

@@ -20,7 +20,7 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.plan import WRITES
 from shopify_xero_pipeline.changes.shown import contact_shown
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.connections import BooksProblem
+from shopify_xero_pipeline.connections import TryLater
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.aside import Aside, put_aside, stands
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -70,7 +70,7 @@ def make_room(settings: Settings, clock: Clock) -> Aside | None:
     """Put the store that the settings name aside; return None if there is none, or one that is being rebuilt already.
 
     Raises:
-        BooksProblem: a load is at work in it.
+        TryLater: a load is at work in it.
         StoreTooNewError: it was written by a newer version of this project.
         StoreUrlError: what the settings name is no store of this project.
     """
@@ -85,7 +85,7 @@ def make_room(settings: Settings, clock: Clock) -> Aside | None:
     except StoreDamagedError:
         busy = []
     if busy:
-        raise BooksProblem("A load is writing to Xero right now. Let it finish, then run `shopify-xero rebuild` again.")
+        raise TryLater("A load is writing to Xero right now. Let it finish, then run `shopify-xero rebuild` again.")
     return put_aside(url, clock.now())
 
 
@@ -124,11 +124,11 @@ class Rebuild:
         """Read all of Xero and the whole history of the shop, and map what belongs together.
 
         Raises:
-            BooksProblem: something may still be under way to Xero.
+            TryLater: something may still be under way to Xero.
         """
         reason = self._safe.reason()
         if reason:
-            raise BooksProblem(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
+            raise TryLater(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
         found, days = Rebuilt(), self._days()
         for first in range(0, len(days), AT_ONCE.days):
             some = days[first : first + AT_ONCE.days]

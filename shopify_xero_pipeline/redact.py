@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from upath import UPath
 
 from shopify_xero_pipeline.books.contacts import NAMELESS
-from shopify_xero_pipeline.connections import BooksProblem
+from shopify_xero_pipeline.connections import TryLater
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.pages import xero_page
 from shopify_xero_pipeline.shopify.models import Customer, legacy_id
@@ -59,7 +59,7 @@ def redact(store: StateStore, storage: UPath, customer: str, reason: str = "") -
         reason: of the owner, kept with the note of it.
 
     Raises:
-        BooksProblem: a write of its Contact is under way; nothing was changed.
+        TryLater: a write of its Contact is under way; nothing was changed.
     """
     mapped = store.mapped(Kind.CONTACT, [customer]).get(customer)
     emptied = _empty_store(store, customer) | _empty_assets(JsonIOManager(storage), customer)
@@ -84,7 +84,7 @@ def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
     try:
         return store.redact_contact(customer, canonical_json(contact.content()))
     except ContactOnItsWayError:
-        raise BooksProblem(
+        raise TryLater(
             f"A write of Contact shopify:{customer} is under way, and nothing was changed. Run `shopify-xero sync` for "
             "an open day until `shopify-xero status` shows no work left, then redact again."
         ) from None

@@ -6,29 +6,32 @@ from the reconciliation the bookkeeper keeps; nothing is counted twice. Printing
 
 import fcntl
 import os
-import re
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 import dagster as dg
 from upath import UPath
 
-from shopify_xero_pipeline import events
+from shopify_xero_pipeline import events, storage_faults
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import OUTCOMES, Agreement, Standing, agreement, counted, worst
+from shopify_xero_pipeline.changes.listed import listed_orders
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
-from shopify_xero_pipeline.connections import BooksProblem
+from shopify_xero_pipeline.connections import PROBLEMS, TryLater
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.assets.changes import PLANNED
-from shopify_xero_pipeline.defs.assets.load import POOL
+from shopify_xero_pipeline.defs.assets.load import BEFORE, POOL
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.jobs import PATIENT
 from shopify_xero_pipeline.defs.liveness import alive, end_dead_runs
@@ -36,6 +39,7 @@ from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.ownership import orphan_json
 from shopify_xero_pipeline.quota import Forecast
 from shopify_xero_pipeline.settings import LOCAL, LOCAL_PROTOCOLS, SettingsError, check_folder, check_yaml
+from shopify_xero_pipeline.step_failures import INTERRUPTED, StepFailure, step_failures
 from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -46,16 +50,19 @@ ACTIVE = [
     dg.DagsterRunStatus.CANCELING,
 ]
 OnChunk = Callable[[date, date], None]
-_REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
+READ, COMPARED, NOTED = 3, 1, 1
+PIECES = {
+    "plan": READ + len(PLAN_ASSETS) + NOTED,
+    "sync": READ + len(PLAN_ASSETS) + len(BEFORE) + COMPARED + NOTED,
+}
+"""Pieces of work of a job for each range of days; each but the last tells when it begins and ends."""
 
 
-INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-INTERRUPTED = "interrupted; what was under way is settled by the next run of these days"
 TOO_LONG = "was ended. Take fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
 
 
-class RunRefused(BooksProblem):
+class RunRefused(TryLater):
     """A run cannot be started now; the message says why and what to do."""
 
 
@@ -63,7 +70,8 @@ class RunRefused(BooksProblem):
 class Report:
     """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
 
-    `left` are the days that were not begun, because Xero's calls of the day are used up.
+    `passing`: all of those pass by themselves. `left` are the days that were not begun, because Xero's calls of the day
+    are used up.
     """
 
     days: list[DayReconciliation] = field(default_factory=list)
@@ -72,31 +80,57 @@ class Report:
     shopify_calls: int = 0
     xero_calls: int = 0
     left: list[date] = field(default_factory=list)
+    passing: bool = False
+
+    @property
+    def agreement(self) -> Agreement:
+        """What the compared days come to."""
+        return agreement(self.days)
+
+    @property
+    def standing(self) -> Standing:
+        """The verdict in one word. A step that failed, or a day that was left, is no agreement."""
+        failed = Standing.UNFINISHED if self.passing else Standing.DISAGREE
+        steps = [failed] if self.failures else []
+        return worst([self.agreement.standing, *steps, *([Standing.UNFINISHED] if self.left else [])])
+
+    @property
+    def says(self) -> str:
+        """The verdict as a sentence, in which every figure stands that is not as it should be."""
+        if self.failures:
+            return f"not synced: {'; '.join(self.failures)}"
+        left = f"{counted(len(self.left), 'day')} left for later" if self.left else ""
+        return "; ".join(filter(None, (self.agreement.says, left)))
 
     @property
     def succeeded(self) -> bool:
-        """Whether every step ran, every record is in Xero, the books agree, and no day was left for later."""
-        sound = all(not (day.unequal or day.unaccounted or day.count("failed") or day.undecided) for day in self.days)
-        return sound and not self.failures and not self.left
+        """Whether every step ran and nothing differs, failed or was left; orders may be blocked."""
+        done = not self.failures and not self.left
+        return done and self.standing in (Standing.AGREE, Standing.INCOMPLETE)
 
     def summary(self) -> dict[str, object]:
         """Return the figures under the names that `--json` promises; money as text."""
-        total: Callable[[str], int] = lambda outcome: sum(day.count(outcome) for day in self.days)  # noqa: E731
+        found = self.agreement
         return {
+            "verdict": self.standing.value,
+            "says": self.says,
             "days": len(self.days),
             "orders": sum(len(day.rows) for day in self.days),
-            **{outcome: total(outcome) for outcome in ("posted", "waiting", "skipped", "blocked", "failed")},
+            **{outcome: found.of(outcome).count for outcome in OUTCOMES},
             "documents": sum(row.documents for day in self.days for row in day.rows),
             "payments": sum(row.payments for day in self.days for row in day.rows),
+            "unequal": found.unequal.count,
             "difference": f"{sum((day.difference for day in self.days), Decimal(0)):.2f}",
-            "duplicates": sum(day.extra for day in self.days),
-            "lost": sum(day.lost for day in self.days),
+            "differences": {currency: f"{amount:.2f}" for currency, amount in found.unequal.amounts.items()},
+            "duplicates": found.duplicates,
+            "lost": found.lost,
             "without_order": [orphan_json(order) for day in self.days for order in day.orphans],
             "xero_calls": self.xero_calls,
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),
             "failures": self.failures,
             "days_left_for_later": [str(day) for day in self.left],
+            "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
         }
 
 
@@ -114,31 +148,42 @@ def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.
     home = dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
     check_folder("DAGSTER_HOME", home)
-    own = home / "dagster.yaml"
-    with ExitStack() as stack:
+    with _translated(home), ExitStack() as stack:
         with _alone(home):
-            if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
-                check_yaml(settings_file)
-                shutil.copyfile(settings_file, own)
-            if own.is_file():
-                check_yaml(own)
-            instance = stack.enter_context(_opened(own))
+            _copy_settings(settings_file, home)
+            instance = stack.enter_context(_opened(home))
         yield instance
 
 
-def _opened(settings_file: Path) -> dg.DagsterInstance:
-    """Open the instance.
+@contextmanager
+def _translated(home: Path) -> Iterator[None]:
+    """Raise what Dagster's own storage cannot do as a problem for people."""
+    try:
+        yield
+    except PROBLEMS:
+        raise
+    except Exception as problem:
+        found = storage_faults.of_dagster(problem, home)
+        if found is None:
+            raise
+        raise found from problem
 
-    Raises:
-        SettingsError: Dagster does not accept what its settings say.
-    """
+
+def _opened(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
-    except dg.DagsterInvalidConfigError as error:
-        said = " ".join(error.errors[0].message.partition(" Expected:")[0].split()).rstrip(".")
-        raise SettingsError(
-            f"{settings_file} is not accepted by Dagster ({said}): correct it after the project's dagster.yaml."
-        ) from None
+    except Exception as problem:
+        found = storage_faults.of_dagster(problem, home, known_only=True)
+        raise found or storage_faults.of_settings(problem, home) from problem
+
+
+def _copy_settings(settings_file: Path, home: Path) -> None:
+    own = home / "dagster.yaml"
+    if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
+        check_yaml(settings_file)
+        shutil.copyfile(settings_file, own)
+    if own.is_file():
+        check_yaml(own)
 
 
 @contextmanager
@@ -152,6 +197,19 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
+class _StandardError:
+    """Standard error without what Dagster writes there of an event it cannot keep: the run fails and says the same."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith("Exception while writing logger call") else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Runner:
     """Runs jobs in process.
 
@@ -162,11 +220,13 @@ class Runner:
 
     Attributes:
         left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
+        passing: whether all that failed in the last run of a job passes by itself.
     """
 
     def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
         self.bookkeeper = bookkeeper
         self.left: list[date] = []
+        self.passing = False
         self._instance = instance
         self._storage = storage
 
@@ -189,7 +249,7 @@ class Runner:
         """
         self.bookkeeper.check_settings()
         check_storage(self._storage)
-        failures: list[str] = []
+        failures: list[StepFailure] = []
         self.left = []
         for number, (first, last) in enumerate(as_ranges(days)):
             if job == "sync":
@@ -198,11 +258,12 @@ class Runner:
                     break
                 self._refuse_if_busy()
             failures += self._run(job, first, last, {PATIENT: "yes"} if patient else {})
-            if any(INTERRUPTED in failure or TOO_LONG in failure for failure in failures):
+            if any(INTERRUPTED in failure.message or TOO_LONG in failure.message for failure in failures):
                 break
             if on_chunk is not None:
                 on_chunk(first, last)
-        return list(dict.fromkeys(failures))
+        self.passing = all(failure.passes for failure in failures)
+        return list(dict.fromkeys(failure.message for failure in failures))
 
     def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:
         """Sync days and return what came of them; see `run`."""
@@ -214,6 +275,7 @@ class Runner:
             days=[] if failures else self.bookkeeper.reconciled(done),
             left=self.left,
             failures=failures,
+            passing=self.passing,
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
@@ -254,14 +316,15 @@ class Runner:
                 "try again."
             )
 
-    def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[str]:
+    def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[StepFailure]:
         one_day = first == last
         day = first.isoformat() if one_day else None
         tags = tags if one_day else {**range_tags(first, last), **tags}
         resolved = self.definitions.resolve_job_def(job)
         run_id = str(uuid.uuid4())
+        quiet = redirect_stderr(cast("TextIO", _StandardError(sys.stderr)))
         longest = self._instance.run_monitoring_max_runtime_seconds
-        with alive(self._instance, run_id), events.about(sync_id=run_id), time_limit(longest) as limit:
+        with quiet, alive(self._instance, run_id), events.about(sync_id=run_id), time_limit(longest) as limit:
             result = resolved.execute_in_process(
                 instance=self._instance,
                 run_id=run_id,
@@ -272,7 +335,7 @@ class Runner:
             )
         if result.success:
             return []
-        return [*_messages(result), *([_too_long(limit)] if limit.is_over else [])]
+        return [*step_failures(result, dagster_home()), *([_too_long(limit)] if limit.is_over else [])]
 
 
 def check_storage(storage: UPath) -> UPath:
@@ -323,31 +386,5 @@ def _uses_pool(run: dg.DagsterRun) -> bool:
     return run.job_name == "sync" or POOL in (pools or ())
 
 
-def _too_long(limit: TimeLimit) -> str:
-    return f"The run came near its limit of {limit.seconds:g} seconds and {TOO_LONG}"
-
-
-def _messages(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Return what failed steps say; what several say in the same words, each with its own request id, is said once."""
-    said: dict[str, str] = {}
-    steps: dict[str, list[str]] = {}
-    for event in result.all_events:
-        if event.is_step_failure:
-            message = _message(event)
-            words = _REQUEST.sub("", message)
-            said.setdefault(words, message)
-            steps.setdefault(words, []).append((event.step_key or "").replace("__", "/"))
-    messages = [f"{', '.join(sorted(steps[words]))}: {message}" for words, message in said.items()]
-    return messages or ["the run failed before its first step; see it in the Dagster UI"]
-
-
-def _message(event: dg.DagsterEvent) -> str:
-    failed = event.step_failure_data
-    if failed.user_failure_data and failed.user_failure_data.description:
-        return failed.user_failure_data.description
-    error = failed.error
-    if error is not None and error.cls_name in INTERRUPTIONS:
-        return INTERRUPTED
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error else "failed"
+def _too_long(limit: TimeLimit) -> StepFailure:
+    return StepFailure(f"The run came near its limit of {limit.seconds:g} seconds and {TOO_LONG}")

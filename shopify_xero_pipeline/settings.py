@@ -57,6 +57,7 @@ class Settings:
     xero_webhook_key: str = field(default="", repr=False)
     log_format: str = ""
     log_level: str = ""
+    log_folder: Path = LOCAL / "log"
     dagster_url: str = ""
     dagster_hosts: tuple[str, ...] = ()
     owners_page: str = ""
@@ -119,6 +120,7 @@ class Settings:
             xero_webhook_key=text("XERO_WEBHOOK_KEY"),
             log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
             log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
+            log_folder=Path(text("LOG_FOLDER", str(local / "log"))),
             dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
             dagster_hosts=_hosts("DAGSTER_HOSTS", text("DAGSTER_HOSTS")),
             owners_page=_address("OWNERS_PAGE", text("OWNERS_PAGE"), ("http", "https")),

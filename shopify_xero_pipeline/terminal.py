@@ -1,9 +1,9 @@
 """What the command line prints: tables, a progress bar, verdicts, and the same as JSON. No figure is computed here."""
 
 import json
-import re
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,22 +11,27 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape as without_markup
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shopify_xero_pipeline import events, terminal_lists
 from shopify_xero_pipeline.alerts.causes import Cause
 from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.changes import what_to_do
+from shopify_xero_pipeline.changes.agreement import OUTCOMES, Standing
 from shopify_xero_pipeline.changes.gift_cards import RollForward
+from shopify_xero_pipeline.changes.listed import ListedOrder
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.changes.months import ListedOrder, Month
+from shopify_xero_pipeline.changes.months import Month
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.plan import WRITES
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.changes.statements import Statement
 from shopify_xero_pipeline.doctor import remedy
-from shopify_xero_pipeline.escaping import JOINER, one_line
+from shopify_xero_pipeline.escaping import console as escape
 from shopify_xero_pipeline.pages import xero_page
+from shopify_xero_pipeline.progress import RunProgress
 from shopify_xero_pipeline.quota import DayBudget, Forecast
 from shopify_xero_pipeline.rebuild import Rebuilt
 from shopify_xero_pipeline.runs import Report
@@ -39,7 +44,6 @@ from shopify_xero_pipeline.xero.models import Kind
 
 console = Console(highlight=False, emoji=False)  # `:red:` in a name is no picture
 WIDE = 100
-BACKSLASH = re.compile(r"\\(?=\[|$)")
 ANSWERED_WITHIN = timedelta(days=30)
 """Shopify gives so long for a privacy request (Shopify fact sheet 7)."""
 TO_DO = {
@@ -47,17 +51,15 @@ TO_DO = {
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
 }
 SHOWN_STATUS = {Status.PASS: "[green]pass[/]", Status.WARN: "[yellow]warn[/]", Status.FAIL: "[red]fail[/]"}
-NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+NOT_POSTED = tuple(name for name in OUTCOMES if name != "posted")
+COLOURS = {
+    Standing.AGREE: "green",
+    Standing.INCOMPLETE: "yellow",
+    Standing.UNFINISHED: "yellow",
+    Standing.DISAGREE: "red",
+}
+PLAN_ROWS = 200
 ORPHANS_SHOWN = 50
-
-
-def escape(text: str) -> str:
-    """Return a text that people gave for the console: no markup of `rich`, and nothing that steers a terminal.
-
-    A backslash before a bracket, or at the end, would be taken for one of rich's own; a joiner keeps it apart.
-    """
-    lines = (BACKSLASH.sub(rf"\\{JOINER}", one_line(line)) for line in text.split("\n"))
-    return without_markup("\n".join(lines))
 
 
 def leave_stdout_to_json(path: Path | None) -> None:
@@ -72,29 +74,59 @@ def write_json(path: Path | None, content: object) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
     if _is_stdout(path):
         click.echo(text)
-    else:
+        return
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
+    except OSError as problem:  # some of them do not name the file
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
 
 
 @contextmanager
-def progress(label: str, days: int) -> Iterator[Progress]:
-    """Show a bar that counts days; advance it with `advance`."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        bar.add_task(label, total=days)
-        yield bar
+def progress(label: str, days: int, pieces: int = 0) -> Iterator[RunProgress]:
+    """Show where a run stands, on a terminal; where the output is piped on, nothing.
+
+    Args:
+        label: what the run does.
+        days: how many days it covers.
+        pieces: of work for each range of days (`runs.PIECES`); 0 where that is not known.
+    """
+    found = RunProgress(days, pieces)
+    columns = (
+        TextColumn(label),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with (
+        _undisturbed() as screen,
+        Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar,
+    ):
+        task = bar.add_task(label, total=1.0, now="starting")
+
+        def watch(event: str, fields: Mapping[str, object]) -> None:
+            found.watch(event, fields)
+            bar.update(task, completed=found.share, now=escape(found.now))
+
+        with events.watched(watch):
+            yield found
 
 
-def advance(bar: Progress, first: date, last: date) -> None:
-    """Move a bar on by a chunk of days."""
-    bar.advance(bar.task_ids[0], (last - first).days + 1)
+@contextmanager
+def _undisturbed() -> Iterator[Console]:
+    """Yield a console that stays on the terminal: Dagster points standard output into a file while a step runs."""
+    if not console.is_terminal:
+        yield console
+        return
+    with os.fdopen(os.dup(console.file.fileno()), "w", encoding=console.encoding) as screen:
+        yield Console(file=screen, highlight=False, emoji=False)
 
 
 def countdown(seconds_left: Iterable[float]) -> None:
     """Show a bar that runs while somebody waits, fed with the seconds that are left."""
     columns = (TextColumn("waiting"), BarColumn(), TextColumn("{task.fields[left]:.0f} s left"))
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task, longest = bar.add_task("waiting", total=1.0, left=0.0), 0.0
         for left in seconds_left:
             longest = max(longest, left)
@@ -116,7 +148,7 @@ def rebuilt(found: Rebuilt) -> None:
 
 
 def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
-    """Print a plan: what would be done, how often, and every line that is not plain creation."""
+    """Print a plan: what would be done, how often, and the lines that write."""
     counts = Counter((change_set.kind, line.action) for change_set in change_sets for line in change_set.changes)
     table = Table("kind", *(action.value for action in Action), title="plan: nothing has been written to Xero")
     for kind in Kind:
@@ -124,15 +156,16 @@ def plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
             table.add_row(kind.value.replace("_", " "), *(_count(counts[kind, action]) for action in Action))
     console.print(table)
     _plan_lines(change_sets)
-    lines_to_paste(line.reason for change_set in change_sets for line in change_set.changes)
     console.print(f"carrying it out takes {calls} write calls to Xero")
 
 
 def plan_line(line: Change) -> dict[str, object]:
     """Return a line of a plan for `--json`; of a Contact only which fields differ, as it holds personal data."""
+    reason, remedy = what_to_do.of_line(line)
+    said = {"reason": reason, "remedy": remedy}
     if line.kind is not Kind.CONTACT:
-        return line.model_dump(mode="json")
-    return line.model_dump(mode="json", exclude={"record": True, "fields": {"__all__": {"before", "after"}}})
+        return line.model_dump(mode="json") | said
+    return line.model_dump(mode="json", exclude={"record": True, "fields": {"__all__": {"before", "after"}}}) | said
 
 
 def days(found: Sequence[DayReconciliation]) -> None:
@@ -153,16 +186,24 @@ def days(found: Sequence[DayReconciliation]) -> None:
     console.print(table)
 
 
-def attention(found: Iterable[DayReconciliation]) -> None:
-    """Print every order that is not posted or does not agree, with its reason and arithmetic."""
-    rows = [(day.day, row) for day in found for row in day.rows if row.outcome in {"blocked", "failed"} or row.problems]
-    if not rows:
-        return
-    table = Table("day", "order", "outcome", "reason", title="orders that need a look")
-    for day, row in rows:
-        table.add_row(str(day), escape(row.order_name), row.outcome, escape(_why(row)))
-    console.print(table)
-    lines_to_paste(row.reason for _, row in rows)
+def listed(found: Iterable[ListedOrder], but: Collection[str] = ()) -> None:
+    """Print orders that are not simply posted, but for those of these ids; see `terminal_lists.orders`."""
+    _parts(terminal_lists.orders(found, but))
+
+
+def conflicts(found: terminal_lists.Held) -> None:
+    """Print conflicts with what people did in Xero, with both sides."""
+    _parts(terminal_lists.conflicts(found))
+
+
+def errors(found: Sequence[SyncError]) -> None:
+    """Print records that could not be written."""
+    _parts(terminal_lists.errors(found))
+
+
+def _parts(found: terminal_lists.Parts) -> None:
+    for part in found:
+        console.print(part, soft_wrap=not isinstance(part, Table))
 
 
 def orphans(found: Sequence[OrphanedOrder]) -> None:
@@ -205,39 +246,25 @@ def order(found: Trace) -> None:
             cells = (write, step.run_id[:8], step.request, sent, str(step.http_status or ""), str(step.attempts))
             steps.add_row(escape(record.name), *cells, step.correlation_id)
     console.print(steps)
+    if found.day is not None:
+        conflicts({found.day: found.held})
 
 
 def month(found: Month) -> None:
     """Print a month: statements by currency with what ties them together, gift cards, and orders beside."""
     if found.is_empty:
-        console.print(f"nothing is known of {found.month}: none of its days has been compared yet")
+        standing(found.standing, found.says)
         return
     for statement in found.statements:
         _statement(found.month, statement)
     for cards in found.gift_cards:
         _gift_cards(found.month, cards)
     _listed("orders that do not agree", found.not_equal)
-    _listed("orders not posted, and so not in the figures above", found.not_posted)
+    listed(found.not_posted)
     orphans(found.orphans)
     missing = _days_of(found.not_compared)
-    console.print(f"{found.compared} days of orders compared{f'; not compared yet: {missing}' if missing else ''}")
-    console.print(f"[green]{found.month} agrees[/]" if found.agrees else f"[red]{found.month} does not agree[/]")
-
-
-def errors(found: Sequence[SyncError]) -> None:
-    """Print records that could not be written."""
-    if not found:
-        console.print("no failed records")
-        return
-    table = Table("day", "record", "reason", "retry helps", "attempts", "next try", "request", title="failed records")
-    for error in found:
-        retry = "yes" if error.retryable else "no"
-        name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
-        request = error.correlation_id or ""
-        due = f"{error.next_try:%d %b %H:%M} UTC" if error.next_try else ""
-        cells = str(error.partition), escape(name), escape(error.reason), retry, str(error.attempts), due, request
-        table.add_row(*cells)
-    console.print(table)
+    console.print(f"days of orders compared: {found.compared}{f'; not compared yet: {missing}' if missing else ''}")
+    standing(found.standing, found.says)
 
 
 def requests(found: Sequence[Hint]) -> None:
@@ -283,8 +310,9 @@ def findings(found: Sequence[Finding]) -> None:
         return
     table = Table("", "promise", "looked at", "broken", title="examination")
     for one in found:
-        few = ", ".join(one.broken[:5]) + (f" and {len(one.broken) - 5} more" if len(one.broken) > 5 else "")
-        table.add_row(one.number, one.says, str(one.asked), f"[red]{escape(few)}[/]" if few else "[green]none[/]")
+        broken = f"[red]{escape(_few(one.broken))}[/]" if one.broken else "[green]none[/]"
+        noted = f"\n[yellow]to know: {escape(_few(one.noted))}[/]" if one.noted else ""
+        table.add_row(one.number, one.says, str(one.asked), broken + noted)
     console.print(table)
     for one in found:
         if one.broken:
@@ -335,16 +363,24 @@ def left_for_later(days: Sequence[date]) -> None:
 
 
 def verdict(report: Report) -> None:
-    """Print the figures of a sync and whether the books agree."""
-    figures = report.summary()
-    shown = ("orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments")
-    console.print("  ".join(f"{name} {figures[name]}" for name in shown))
+    """Print the figures of a sync and the verdict on the books; every figure that speaks against them is among them."""
+    figures, found = report.summary(), report.agreement
+    rare = [name for name in ("postponed", "conflict") if figures[name]]
+    shown = ("orders", "posted", "waiting", "skipped", "blocked", "failed", *rare, "documents", "payments")
+    console.print("  ".join(f"{name} {figures[name]}" for name in shown), soft_wrap=True)
+    unequal = f"unequal {found.unequal.count}  " if found.unequal.count else ""
     console.print(
-        f"difference {figures['difference']}  duplicates {figures['duplicates']}  lost {figures['lost']}  "
-        f"without an order {sum(len(day.undecided) for day in report.days)}  "
-        f"calls: Shopify {figures['shopify_calls']}, Xero {figures['xero_calls']}  seconds {figures['seconds']}"
+        f"{unequal}difference {found.unequal.money or '0.00'}  duplicates {found.duplicates}  lost {found.lost}  "
+        f"without an order {found.undecided.count}  "
+        f"calls: Shopify {figures['shopify_calls']}, Xero {figures['xero_calls']}  seconds {figures['seconds']}",
+        soft_wrap=True,
     )
-    console.print("[green]the books agree[/]" if report.succeeded else "[red]the books do not agree yet[/]")
+    standing(report.standing, report.says)
+
+
+def standing(found: Standing, says: str) -> None:
+    """Print a verdict in the colour of what it means."""
+    console.print(f"[{COLOURS.get(found, 'yellow')}]{escape(says)}[/]", soft_wrap=True)
 
 
 def money(amounts: Iterable[tuple[str, Decimal]], between: str = ", ") -> str:
@@ -384,15 +420,16 @@ def _live(found: Iterable[OrphanedOrder]) -> str:
 
 def _plan_lines(change_sets: Sequence[ChangeSet]) -> None:
     table = Table("day", "action", "record", "order", "amount", "why")
-    for change_set in change_sets:
-        for line in change_set.changes:
-            if line.action is not Action.UNCHANGED:
-                amount = "" if line.amount is None else f"{line.amount:.2f} {line.currency}"
-                name = f"{line.kind.value.replace('_', ' ')} {line.natural_key}"
-                order, why = escape(line.order_name or ""), escape(line.reason)
-                table.add_row(str(change_set.day), line.action.value, escape(name), order, amount, why)
+    lines = [(one.day, line) for one in change_sets for line in one.changes if line.action in WRITES]
+    for day, line in lines[:PLAN_ROWS]:
+        amount = "" if line.amount is None else f"{line.amount:.2f} {line.currency}"
+        name = f"{line.kind.value.replace('_', ' ')} {line.natural_key}"
+        order, why = escape(line.order_name or ""), escape(line.reason)
+        table.add_row(str(day), line.action.value, escape(name), order, amount, why)
     if table.row_count:
         console.print(table)
+    if len(lines) > PLAN_ROWS:
+        console.print(f"… and {len(lines) - PLAN_ROWS} more writes: all of them are in the command's `--json`")
 
 
 def _statement(title: str, statement: Statement) -> None:
@@ -439,11 +476,14 @@ def _listed(title: str, orders: Sequence[ListedOrder]) -> None:
         figures = (f"{order.sales:,.2f} {order.currency}", _figure(order.xero_sales))
         table.add_row(str(order.day), escape(order.order_name), order.outcome, *figures, escape(order.reason))
     console.print(table)
-    lines_to_paste(order.reason for order in orders)
 
 
 def _figure(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:,.2f}"
+
+
+def _few(texts: Sequence[str]) -> str:
+    return "; ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
 
 
 def _days_of(days: Sequence[date]) -> str:
@@ -455,10 +495,6 @@ def _days_of(days: Sequence[date]) -> str:
         else:
             ranges.append([day])
     return ", ".join(" to ".join(map(str, found)) for found in ranges)
-
-
-def _why(row: OrderRow) -> str:
-    return "; ".join(filter(None, (row.reason, *row.problems)))
 
 
 def _sales(day: DayReconciliation) -> str:

@@ -9,8 +9,11 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from shopify_xero_pipeline.attention import held_lines
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import Standing
 from shopify_xero_pipeline.changes.fields import money_of
+from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import OrderRow
 from shopify_xero_pipeline.pages import order_page, xero_page
@@ -31,6 +34,8 @@ IN_XERO = "in Xero"
 TAKEN_OUT = ("voided", "deleted")
 WITHOUT_ORDER = "without an order"
 UNCLEAR = "sent, unclear until it is read back"
+SETTLED = {IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN], *TAKEN_OUT}
+WRONG = {WORDS[OperationState.REVIEW], WORDS[OperationState.REJECTED]}
 
 
 class Step(BaseModel):
@@ -81,6 +86,7 @@ class Trace(BaseModel):
     """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one.
 
     It is `without an order` where records stand in Xero that no order of the books wants.
+    `held`: lines of its last plans that write nothing although the books want it, conflicts among them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,13 +99,17 @@ class Trace(BaseModel):
     reason: str
     problems: tuple[str, ...]
     records: tuple[TracedRecord, ...]
+    held: tuple[Change, ...] = ()
 
     @property
-    def is_settled(self) -> bool:
-        """Whether it is posted as it should be and nothing of it is left to do."""
-        fine = (IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN], *TAKEN_OUT)
-        done = all(record.state in fine for record in self.records)
-        return done and self.outcome in ("posted", "skipped", WITHOUT_ORDER) and not self.problems
+    def standing(self) -> Standing:
+        """The verdict on it in one word."""
+        states = {record.state for record in self.records}
+        if self.problems or self.outcome in ("failed", "conflict") or states & WRONG:
+            return Standing.DISAGREE
+        if self.outcome == "blocked":
+            return Standing.INCOMPLETE
+        return Standing.UNFINISHED if states - SETTLED or self.outcome in ("", "postponed") else Standing.AGREE
 
 
 def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trace]:
@@ -145,6 +155,9 @@ def _trace(bookkeeper: Bookkeeper, order_id: str, day: date | None, row: OrderRo
         reason=row.reason if row else "",
         problems=row.problems if row else (),
         records=records,
+        held=tuple(
+            line for lines in held_lines(bookkeeper.store).values() for line in lines if line.order_id == order_id
+        ),
     )
 
 

@@ -15,12 +15,15 @@ from typing import Any
 import dagster as dg
 import httpx
 
+from shopify_xero_pipeline import attention
 from shopify_xero_pipeline.alerts.causes import (
+    NAMED,
     CallsLeft,
     Cause,
     Facts,
     FailedCheck,
     FailedRun,
+    LeftOrders,
     Severity,
     Undecided,
     causes,
@@ -28,6 +31,8 @@ from shopify_xero_pipeline.alerts.causes import (
 from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
 from shopify_xero_pipeline.alerts.told import Told
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import counted
+from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.orphans import OrphanCause, OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
@@ -133,6 +138,8 @@ class Watch:
         written = sum(load.records[outcome] for load in figures.loads for outcome in WRITTEN)
         return {
             "undecided": _undecided(self._bookkeeper.ownership.orphans()),
+            "blocked": [*_blocked(store)],
+            "in_conflict": [*_in_conflict(store)],
             "unsettled_since": figures.unsettled_since,
             "sign_in": (sign_in.warning(now) if sign_in else None) or "",
             "sign_in_lapsed": sign_in is not None and (sign_in.refused or now >= sign_in.lapses_at),
@@ -235,6 +242,21 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
             error = error.cause
         return f"The step {event.step_key} ended with {error.cls_name}." if event is not None else ""
     return "It ended before its last step."
+
+
+def _blocked(store: StateStore) -> Iterator[LeftOrders]:
+    for day, found in attention.not_agreed(store).items():
+        if (orders := found.agreement.of("blocked")).count:
+            yield LeftOrders(day, f"{orders.says} {orders.are}", orders.named)
+
+
+def _in_conflict(store: StateStore) -> Iterator[LeftOrders]:
+    """Yield the days with conflicts. Records are named by their order or kind, as a key may be a person's words."""
+    for day, lines in attention.held_lines(store).items():
+        found = [line for line in lines if line.action is Action.CONFLICT]
+        names = dict.fromkeys(line.order_name or f"a {line.kind.value}" for line in found)
+        if found:
+            yield LeftOrders(day, f"{counted(len(found), 'record')} in conflict", [*names][:NAMED])
 
 
 def _failed_checks(instance: dg.DagsterInstance) -> Iterator[FailedCheck]:

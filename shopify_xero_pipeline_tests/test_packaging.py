@@ -72,7 +72,7 @@ def test_the_example_names_every_setting_and_nothing_else() -> None:
     named = [found.group(1) for line in lines if (found := re.match(r"#?([A-Z][A-Z_]+)=", line))]
     assert len(named) == len(set(named))
     assert set(named) == read_by_settings()
-    assert len(named) == 30
+    assert len(named) == 31
 
 
 def commands() -> list[str]:

@@ -84,6 +84,15 @@ class Undecided:
 
 
 @dataclass(frozen=True)
+class LeftOrders:
+    """Orders of a day that are not in the books as they should be; `says` how many of how much, `named` the first."""
+
+    day: date
+    says: str
+    named: Sequence[str]
+
+
+@dataclass(frozen=True)
 class CallsLeft:
     """Calls to Xero left today of how many, as its last answer said."""
 
@@ -100,6 +109,8 @@ class Facts:
         failed_runs: newest first.
         failed_checks: in any order.
         undecided: what stands in Xero without an order until a person decides, by day.
+        blocked: days with orders for which a rule is missing.
+        in_conflict: days with records in conflict with what a person did in Xero.
         unsettled_since: since when the outcome of the oldest write of which it is not known is in doubt.
         sign_in: what a person should know of the sign-in to Xero, and `sign_in_lapsed`, whether it works no more.
         calls_left: of Xero's day.
@@ -116,6 +127,8 @@ class Facts:
     failed_runs: Sequence[FailedRun] = ()
     failed_checks: Sequence[FailedCheck] = ()
     undecided: Sequence[Undecided] = ()
+    blocked: Sequence[LeftOrders] = ()
+    in_conflict: Sequence[LeftOrders] = ()
     unsettled_since: datetime | None = None
     sign_in: str = ""
     sign_in_lapsed: bool = False
@@ -191,6 +204,28 @@ def _orphans(facts: Facts) -> Iterator[Cause]:
         do = "Run `shopify-xero status`, which names them: void them in Xero, or keep them with `shopify-xero dismiss`."
         yield Cause(
             f"orphans:{'before-start' if one.before_start else one.day}", Severity.ERROR, what, str(one.day), do
+        )
+
+
+def _blocked(facts: Facts) -> Iterator[Cause]:
+    for one in facts.blocked:
+        yield Cause(
+            f"blocked:{one.day}",
+            Severity.WARNING,
+            f"{one.says} not in the books, as each needs something that is not there yet: {', '.join(one.named)}.",
+            str(one.day),
+            "Run `shopify-xero status`: it says for each reason what to do. Then sync the day again.",
+        )
+
+
+def _in_conflict(facts: Facts) -> Iterator[Cause]:
+    for one in facts.in_conflict:
+        yield Cause(
+            f"conflict:{one.day}",
+            Severity.WARNING,
+            f"{one.says} with what a person did in Xero: {', '.join(one.named)}.",
+            str(one.day),
+            "Run `shopify-xero status`: it shows both sides and what to do. Then sync the day again.",
         )
 
 
@@ -299,7 +334,8 @@ def _store(facts: Facts) -> Iterator[Cause]:
 
 
 RULES: tuple[Callable[[Facts], Iterable[Cause]], ...] = (
-    _runs, _checks, _orphans, _unsettled, _sign_in, _budget, _version, _nothing, _failing, _slow, _clocks, _store
+    _runs, _checks, _orphans, _blocked, _in_conflict, _unsettled, _sign_in, _budget, _version, _nothing, _failing,
+    _slow, _clocks, _store,
 )  # fmt: skip
 
 

@@ -64,6 +64,12 @@ class RollForward(BaseModel):
         return all(line.shopify == line.xero for line in self.lines if line.shopify is not None)
 
     @property
+    def difference(self) -> Decimal:
+        """The largest difference of a line that both sides know."""
+        known = (abs(line.shopify - line.xero) for line in self.lines if line.shopify is not None)
+        return max(known, default=NOTHING)
+
+    @property
     def note(self) -> str:
         """What to know about a liability below zero, else ''."""
         closing = next(line.xero for line in self.lines if line.what == CLOSING)

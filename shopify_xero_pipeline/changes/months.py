@@ -12,28 +12,23 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
+from shopify_xero_pipeline.changes.agreement import (
+    Agreement,
+    Orders,
+    Standing,
+    counted,
+    orders_of,
+    undecided_orders,
+    verdict,
+)
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount, RollForward, roll_forward
+from shopify_xero_pipeline.changes.listed import ListedOrder, listed
 from shopify_xero_pipeline.changes.movements import Chart, Movement, Side
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import CLOSING, OPENING, Columns, Statement, amounts, statements
 
 SIGNS = {Side.DOCUMENTS: 1, Side.PAYMENTS: -1, Side.REFUNDS: 1}
-
-
-class ListedOrder(BaseModel):
-    """An order beside the comparison, because it is not posted in full, or because its columns differ."""
-
-    model_config = ConfigDict(frozen=True)
-
-    day: date
-    order_name: str
-    outcome: str
-    reason: str
-    currency: str
-    sales: Decimal
-    mapped_sales: Decimal
-    xero_sales: Decimal
 
 
 class Month(BaseModel):
@@ -61,14 +56,48 @@ class Month(BaseModel):
         return not (self.compared or self.statements or self.orphans)
 
     @property
-    def agrees(self) -> bool:
-        """Whether everything posted agrees, nothing failed and no orphan is to be decided about.
+    def standing(self) -> Standing:
+        """The verdict on the month in one word."""
+        if self._wrong:
+            return Standing.DISAGREE
+        if self._of("blocked").count:
+            return Standing.INCOMPLETE
+        unfinished = self._of("postponed").count or self.not_compared or self.is_empty
+        return Standing.UNFINISHED if unfinished else Standing.AGREE
 
-        Orders that wait or are blocked do not count.
-        """
-        failed = any(order.outcome == "failed" for order in self.not_posted)
-        equal = all(one.agrees for one in self.statements) and all(one.agrees for one in self.gift_cards)
-        return equal and not failed and not self.not_equal and not any(one.is_open for one in self.orphans)
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing speaks against the month; orders may be blocked or waiting, and days not compared."""
+        return not self._wrong
+
+    @property
+    def says(self) -> str:
+        """The verdict as a sentence, in which every figure stands that is not as it should be."""
+        if self.is_empty:
+            return f"nothing is known of {self.month}: none of its days has been compared yet"
+        missing = Agreement(outcomes={name: self._of(name) for name in ("postponed", "blocked")}).missing("it")
+        if days := len(self.not_compared):
+            missing.append(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} not compared yet")
+        return verdict(self.month, self._wrong, missing, plural=False)
+
+    @property
+    def _wrong(self) -> list[str]:
+        """What speaks against the month: orders first, and figures that differ without an order that explains it."""
+        own = Agreement(
+            outcomes={name: self._of(name) for name in ("failed", "conflict")},
+            unequal=orders_of((one.order_name, one.currency, one.difference) for one in self.not_equal),
+            undecided=undecided_orders(self.orphans),
+        )
+        cards = [
+            f"gift cards differ by {one.difference:,.2f} {one.currency}" for one in self.gift_cards if not one.agrees
+        ]
+        unexplained = [one for one in self.statements if not one.agrees and not own.wrong]
+        sums = [f"the statement in {one.currency} differs by {one.largest_difference:,.2f}" for one in unexplained]
+        return [*own.wrong, *sums, *cards]
+
+    def _of(self, outcome: str) -> Orders:
+        found = (one for one in self.not_posted if one.outcome == outcome)
+        return orders_of((one.order_name, one.currency, one.sales) for one in found)
 
 
 def first_of_next(month: date) -> date:
@@ -148,27 +177,14 @@ def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
 
 
 def _not_posted(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
-    return [_listed(day.day, row, row.reason) for day in days for row in day.rows if row.outcome != "posted"]
+    return [listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted"]
 
 
 def _not_equal(days: Iterable[DayReconciliation], own: Collection[date], broken: Collection[str]) -> list[ListedOrder]:
     """Return orders of the month whose columns differ, and those of other months that differ in this one."""
     return [
-        _listed(day.day, row, "; ".join(row.problems))
+        listed(day.day, row)
         for day in days
         for row in day.rows
         if row.problems and (day.day in own or row.order_id in broken)
     ]
-
-
-def _listed(day: date, row: OrderRow, reason: str) -> ListedOrder:
-    return ListedOrder(
-        day=day,
-        order_name=row.order_name,
-        outcome=row.outcome,
-        reason=reason,
-        currency=row.currency,
-        sales=row.sales,
-        mapped_sales=row.mapped_sales,
-        xero_sales=row.xero_sales,
-    )

@@ -112,17 +112,27 @@ def merged(movements: Iterable[Movement]) -> list[Movement]:
 
 def differences(movements: Iterable[Movement], chart: Chart) -> list[tuple[date, str]]:
     """Return where one order's columns differ: posting day and arithmetic, in the order of the statement."""
-    sums: dict[tuple[date, Side, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
-    for one in movements:
-        for place, amount in enumerate(one.amounts):
-            sums[one.posted, one.side, one.key][place] += amount
     sides = list(Side)
-    found = sorted(sums.items(), key=lambda entry: (entry[0][0], sides.index(entry[0][1]), entry[0][2]))
+    found = sorted(_sums(movements).items(), key=lambda entry: (entry[0][0], sides.index(entry[0][1]), entry[0][2]))
     return [
         (posted, f"{where(side, key, chart)} on {posted}: {arithmetic(*amounts)}")
         for (posted, side, key), amounts in found
         if len(set(amounts)) > 1
     ]
+
+
+def largest_difference(movements: Iterable[Movement]) -> Decimal:
+    """Return how far apart two columns of one order are at most, on any day and under any key."""
+    return max((max(amounts) - min(amounts) for amounts in _sums(movements).values()), default=ZERO)
+
+
+def _sums(movements: Iterable[Movement]) -> dict[tuple[date, Side, str], list[Decimal]]:
+    """Return the three columns by posting day, side and key."""
+    sums: dict[tuple[date, Side, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
+    for one in movements:
+        for place, amount in enumerate(one.amounts):
+            sums[one.posted, one.side, one.key][place] += amount
+    return sums
 
 
 def where(side: Side, key: str, chart: Chart) -> str:

@@ -7,20 +7,30 @@ outside Shopify's ledger.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
+from shopify_xero_pipeline.changes.in_the_way import Key, why_missing
 from shopify_xero_pipeline.changes.ledger import RECORD
-from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
+from shopify_xero_pipeline.changes.models import Change
+from shopify_xero_pipeline.changes.movements import (
+    Broken,
+    Chart,
+    Movement,
+    Side,
+    differences,
+    largest_difference,
+    merged,
+)
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.xero_movements import (
     SIGN,
@@ -30,18 +40,27 @@ from shopify_xero_pipeline.changes.xero_movements import (
     shown_postings,
     xero_movements,
 )
-from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
 from shopify_xero_pipeline.xero.models import Document, Kind
 
 ZERO = Decimal(0)
 COMPARED_AS_MONEY = frozenset({"total", "total_tax", "amount", "tax_type", "unit_amount", "quantity", "tax_amount"})
-MOST_NAMED = 20
 MARKER = re.compile(r"shopify:(\d+)/")
 Columns = tuple[Decimal, Decimal, Decimal]
 
 
+def _between_columns(row: dict[str, Any]) -> Decimal:
+    """Return how far Xero's columns are from Shopify's: all that rows say that were kept by an earlier version."""
+    if row["outcome"] != "posted":
+        return ZERO
+    return abs(Decimal(row["sales"] - row["xero_sales"])) + abs(Decimal(row["money"] - row["xero_money"]))
+
+
 class OrderRow(BaseModel):
-    """One order in three columns. `outcome` posted, waiting, skipped, blocked or failed; `problems` in plain words.
+    """One order in three columns; `problems` in plain words.
+
+    `outcome`: posted, waiting, skipped, blocked, postponed, conflict or failed. `difference`: the largest of any amount
+    compared, be it a total, a record, an account, a tax type or what is owed; a record gone or extra counts whole.
 
     Shopify's columns are its own figures for what these books keep: without sales and money from before a cut-over,
     and with the cash rounding that its net payment leaves out.
@@ -65,47 +84,12 @@ class OrderRow(BaseModel):
     lost: int
     extra: int
     problems: tuple[str, ...]
+    difference: Decimal = Field(default_factory=_between_columns)
 
     @property
-    def breaks_a_check(self) -> bool:
-        """Whether it failed, says nothing of why it is not posted, differs, stands twice in Xero or is gone from it."""
-        unaccounted = self.outcome != "posted" and not self.reason
-        return unaccounted or self.outcome == "failed" or bool(self.problems or self.extra or self.lost)
-
-    @property
-    def difference(self) -> Decimal:
-        """How far Xero is from Shopify, sales and money together; 0 for an order that is not posted in full."""
-        if self.outcome != "posted":
-            return ZERO
-        return abs(self.sales - self.xero_sales) + abs(self.money - self.xero_money)
-
-
-class NamedOrder(BaseModel):
-    """An order that breaks a check of its day, and why, in plain words."""
-
-    model_config = ConfigDict(frozen=True)
-
-    order_id: str
-    order_name: str
-    reason: str
-
-
-class Disagreement(BaseModel):
-    """What is wrong with a day's books, short enough to be stored beside the day and listed without reading it.
-
-    Attributes:
-        day: the orders' own day.
-        orders: how many of its orders break a check.
-        difference: as `DayReconciliation.difference`.
-        named: the first 20 of those orders.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    day: date
-    orders: int
-    difference: Decimal
-    named: tuple[NamedOrder, ...]
+    def is_unaccounted(self) -> bool:
+        """Whether it is neither posted nor listed with a reason."""
+        return self.outcome != "posted" and not self.reason
 
 
 class DayReconciliation(BaseModel):
@@ -130,24 +114,12 @@ class DayReconciliation(BaseModel):
     @property
     def unaccounted(self) -> list[OrderRow]:
         """Orders that are neither posted nor listed with a reason."""
-        return [row for row in self.rows if row.outcome != "posted" and not row.reason]
+        return [row for row in self.rows if row.is_unaccounted]
 
     @property
     def unequal(self) -> list[OrderRow]:
         """Orders whose columns differ in a total or in a record."""
         return [row for row in self.rows if row.problems]
-
-    @property
-    def disagreement(self) -> Disagreement | None:
-        """What is wrong with the day's books; None if every order passes every check."""
-        broken = [row for row in self.rows if row.breaks_a_check]
-        if not broken:
-            return None
-        named = (
-            NamedOrder(order_id=row.order_id, order_name=row.order_name, reason="; ".join(row.problems) or row.reason)
-            for row in broken[:MOST_NAMED]
-        )
-        return Disagreement(day=self.day, orders=len(broken), difference=self.difference, named=tuple(named))
 
     @property
     def difference(self) -> Decimal:
@@ -171,15 +143,17 @@ class DayReconciliation(BaseModel):
 
 
 class Evidence:
-    """What the mapping, Xero, the list of failures and the journal's writes under way say, indexed by order.
+    """What the mapping, Xero, the list of failures, the journal and the last plans say, indexed by order.
 
     Args:
         mapped: what we posted of the orders.
-        mirror: what Xero shows.
+        mirror: what Xero shows, by kind.
         errors: the open failures.
         under_way: what the journal has and the mapping has not.
         contacts: Xero ids of Contacts by Shopify id, merges followed; one that is not named is not compared.
         item_codes: codes of the Items in Xero by variant.
+        held: lines of the last plans that write nothing although the books want it.
+        unwritten: writes that are planned or whose outcome is not known.
     """
 
     def __init__(
@@ -190,8 +164,14 @@ class Evidence:
         under_way: Iterable[FrozenRecord] = (),
         contacts: Mapping[str, str] | None = None,
         item_codes: Mapping[str, str] | None = None,
+        held: Iterable[Change] = (),
+        unwritten: Iterable[Operation] = (),
     ) -> None:
         self.contacts, self.item_codes = contacts or {}, item_codes or {}
+        self.unwritten = {(one.kind, one.shopify_id): one for one in unwritten}
+        self.held: dict[str, list[Change]] = defaultdict(list)
+        for line in held:
+            self.held[line.order_id or ""].append(line)
         self.under_way = frozenset((one.kind, one.natural_key) for one in under_way)
         self.mapped: dict[str, list[MappedRecord]] = defaultdict(list)
         for row in mapped:
@@ -230,7 +210,8 @@ def reconcile(
         if row.outcome == "posted":
             found = [*shopify[books.order_id], *_moved(books, evidence, chart), _outstanding(day, books, evidence)]
             breaks = differences(found, chart)
-            row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks))})
+            off = max(row.difference, largest_difference(found))
+            row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks)), "difference": off})
             movements += found
             broken += [_broken(books, posted, text) for posted, text in breaks]
         rows.append(row)
@@ -296,8 +277,12 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
     problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
     problems += _unequal_records(books, mapped, evidence)
+    beside = [row.payload for row in lost] + [row.payload for _, row in extra]
+    apart = [*_apart(mapped, evidence), *(abs(_amount(payload)) for payload in beside)]
     if outcome == "posted":
-        problems += _unequal_totals((books.expected_sales, *sales), (books.expected_money, *money))
+        totals = (books.expected_sales, *sales), (books.expected_money, *money)
+        problems += _unequal_totals(*totals)
+        apart += [max(columns) - min(columns) for columns in totals]
     return OrderRow(
         order_id=books.order_id,
         order_name=books.order_name,
@@ -315,6 +300,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
         lost=len(lost),
         extra=len(extra),
         problems=tuple(problems),
+        difference=max(apart, default=ZERO),
     )
 
 
@@ -324,12 +310,11 @@ def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Eviden
         return books.outcome.value, books.reason
     posted = {(row.kind, row.shopify_id) for row in mapped}
     records = [*books.documents, *books.payments, *books.allocations]
-    missing = [record.natural_key for record in records if (record.kind, record.shopify_id) not in posted]
+    keys: dict[Key, str] = {(one.kind, one.shopify_id): one.natural_key for one in records}
+    missing = {key: name for key, name in keys.items() if key not in posted}
     if not missing:
         return "posted", ""
-    reasons = sorted({error.reason for error in evidence.errors[books.order_id]})
-    waiting = f"not in Xero yet: {', '.join(missing)}"
-    return "failed", f"{'; '.join(reasons)} ({waiting})" if reasons else waiting
+    return why_missing(missing, evidence.errors[books.order_id], evidence.held[books.order_id], evidence.unwritten)
 
 
 def _shown(row: MappedRecord, evidence: Evidence) -> MirrorRecord | None:
@@ -413,6 +398,16 @@ def _other_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[str]:
     ]
 
 
+def _apart(mapped: Sequence[MappedRecord], evidence: Evidence) -> Iterator[Decimal]:
+    """Yield how far each record in Xero is from what was posted: in its amount, and in its base at each tax type."""
+    for row in mapped:
+        shown = _shown(row, evidence)
+        if shown is not None:
+            ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
+            yield abs(_amount(row.payload) - _amount(shown.payload))
+            yield from (abs(ours.get(name, ZERO) - theirs.get(name, ZERO)) for name in {*ours, *theirs})
+
+
 def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
     problems = []
     for name, (shopify, mapping, xero) in (("sales", sales), ("money", money)):
@@ -449,18 +444,6 @@ def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
 def _amount(payload: str) -> Decimal:
     amount = money_of(payload)
     return ZERO if amount is None else amount
-
-
-def with_undecided(found: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
-    """Return what disagrees by day, with the orders of which a person has to decide about records, oldest first."""
-    days = dict(found)
-    for one in orphans:
-        if one.is_open:
-            known = days.get(one.day) or Disagreement(day=one.day, orders=0, difference=ZERO, named=())
-            named = NamedOrder(order_id=one.order_id, order_name=one.order_name or one.name, reason=one.reason)
-            all_named = (*known.named, named)[:MOST_NAMED]
-            days[one.day] = known.model_copy(update={"orders": known.orders + 1, "named": all_named})
-    return [days[day] for day in sorted(days)]
 
 
 def counted_once(found: Sequence[tuple[DayReconciliation, datetime]]) -> list[DayReconciliation]:

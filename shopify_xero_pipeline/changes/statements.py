@@ -45,13 +45,14 @@ class StatementLine(BaseModel):
 
 
 class Identity(BaseModel):
-    """What must add up in one column, spelled with its figures."""
+    """What must add up in one column, spelled with its figures, and by how much it does not."""
 
     model_config = ConfigDict(frozen=True)
 
     column: str
     text: str
     agrees: bool
+    off: Decimal = NOTHING
 
 
 class Statement(BaseModel):
@@ -69,6 +70,13 @@ class Statement(BaseModel):
         """Whether the three columns are equal on every line and every identity holds."""
         equal = all(line.shopify == line.mapping == line.xero for line in self.lines if line.xero is not None)
         return equal and all(identity.agrees for identity in self.identities) and not self.broken
+
+    @property
+    def largest_difference(self) -> Decimal:
+        """The largest distance of two columns on a line, or by which an identity is off."""
+        compared = [(line.shopify, line.mapping or NOTHING, line.xero) for line in self.lines if line.xero is not None]
+        apart = [max(columns) - min(columns) for columns in compared]
+        return max([*apart, *(abs(identity.off) for identity in self.identities)], default=NOTHING)
 
 
 def statements(movements: Iterable[Movement], broken: Iterable[Broken], chart: Chart) -> list[Statement]:
@@ -194,7 +202,7 @@ def _settled(movements: Sequence[Movement], documents: Columns) -> list[Identity
 def _identity(column: str, left: Sequence[tuple[str, Decimal]], right: Sequence[tuple[str, Decimal]]) -> Identity:
     off = sum((amount for _, amount in left), ZERO) - sum((amount for _, amount in right), ZERO)
     gap = f" (off by {off:,.2f})" if off else ""
-    return Identity(column=column, text=f"{signed(left)} = {signed(right)}{gap}", agrees=not off)
+    return Identity(column=column, text=f"{signed(left)} = {signed(right)}{gap}", agrees=not off, off=off)
 
 
 def _terms(movements: Sequence[Movement], chart: Chart) -> tuple[list[tuple[str, Decimal]], ...]:

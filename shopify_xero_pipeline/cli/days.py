@@ -1,13 +1,15 @@
 """The commands that are about days: what a day would write to Xero, and writing it."""
 
-import functools
 import sys
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
+
+NOT_COMPARED = {"mapped_sales", "xero_sales", "difference"}
 
 
 @click.command()
@@ -16,29 +18,43 @@ from shopify_xero_pipeline.cli import options
 @options.told
 def plan(day: datetime | None, first: datetime | None, last: datetime | None, json_file: Path | None) -> None:
     """Show what would be written to Xero, and write nothing."""
-    from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline import runs, terminal, terminal_lists
     from shopify_xero_pipeline.changes import cost
+    from shopify_xero_pipeline.changes.listed import listed_in_plans
 
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
         runner, days = runs.Runner(bookkeeper, instance, storage), options.chosen(bookkeeper, day, first, last)
         bookkeeper.examination.tell = terminal.warning
-        with terminal.progress("planning", len(days)) as bar:
-            failures = runner.run("plan", days, functools.partial(terminal.advance, bar))
+        with terminal.progress("planning", len(days), runs.PIECES["plan"]) as bar:
+            failures = runner.run("plan", days, bar.end_range)
         plans = [] if failures else runner.plans(days)
-        calls = cost.calls(plans)
+        calls, listed = cost.calls(plans), listed_in_plans(plans)
         if failures:
             terminal.failures(failures)
         else:
             terminal.plan(plans, calls)
+            held = {day: [line for plan in plans if plan.day == day for line in plan.changes] for day in days}
+            terminal.conflicts(held)
+            terminal.listed(listed, terminal_lists.in_conflict(held))
     content = {
         "days": len(days),
         "xero_write_calls": calls,
         "failures": failures,
         "warnings": bookkeeper.examination.warnings,
         "changes": [{"day": str(p.day), **terminal.plan_line(line)} for p in plans for line in p.changes],
+        "listed_orders": [one.model_dump(mode="json", exclude=NOT_COMPARED) for one in listed],
     }
     terminal.write_json(json_file, content)
-    sys.exit(1 if failures else 0)
+    sys.exit(_code(failures, {one.outcome for one in listed}, passing=runner.passing))
+
+
+def _code(failures: Sequence[str], outcomes: Collection[str], *, passing: bool) -> int:
+    """Return a plan's exit code: what it could not do, then what it holds back."""
+    if failures:
+        return exit_codes.LATER if passing else exit_codes.WRONG
+    if "conflict" in outcomes:
+        return exit_codes.WRONG
+    return exit_codes.BLOCKED if "blocked" in outcomes else exit_codes.WELL
 
 
 @click.command()
@@ -53,32 +69,37 @@ def sync(
 
     A range is planned first, and what it will take of Xero's calls is shown before anything is written.
     """
-    from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline import attention, runs, terminal, terminal_lists
+    from shopify_xero_pipeline.changes.listed import listed_orders
 
     planned: dict[str, object] = {}
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
         runner, days = runs.Runner(bookkeeper, instance, storage), options.chosen(bookkeeper, day, first, last)
         bookkeeper.examination.tell = terminal.warning
         if day is None and not at_once:
-            with terminal.progress("planning", len(days)) as bar:
-                forecast, failures = runner.forecast(days, functools.partial(terminal.advance, bar))
+            with terminal.progress("planning", len(days), runs.PIECES["plan"]) as bar:
+                forecast, failures = runner.forecast(days, bar.end_range)
             if failures:
                 terminal.failures(failures)
-                warnings = bookkeeper.examination.warnings
-                terminal.write_json(json_file, {**runs.Report(failures=failures).summary(), "warnings": warnings})
-                sys.exit(1)
+                report = runs.Report(failures=failures, passing=runner.passing)
+                content = {**report.summary(), "conflicts": [], "warnings": bookkeeper.examination.warnings}
+                terminal.write_json(json_file, content)
+                sys.exit(exit_codes.of(report.standing))
             budget = bookkeeper.budget()
             terminal.forecast(forecast, budget)
             planned = {"planned": forecast.summary(budget)}
-        with terminal.progress("syncing", len(days)) as bar:
-            report = runner.sync(days, functools.partial(terminal.advance, bar))
+        with terminal.progress("syncing", len(days), runs.PIECES["sync"]) as bar:
+            report = runner.sync(days, bar.end_range)
         terminal.failures(report.failures)
         terminal.left_for_later(report.left)
+        held: terminal_lists.Held = {}
         if report.days:
+            held = attention.held_lines(bookkeeper.store, [day.day for day in report.days])
             terminal.days(report.days)
-            terminal.attention(report.days)
+            terminal.conflicts(held)
+            terminal.listed(listed_orders(report.days), terminal_lists.in_conflict(held))
             terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
-    warnings = bookkeeper.examination.warnings
-    terminal.write_json(json_file, {**report.summary(), **planned, "warnings": warnings})
-    sys.exit(0 if report.succeeded else 1)
+    more = {"conflicts": terminal_lists.conflicts_of(held), "warnings": bookkeeper.examination.warnings}
+    terminal.write_json(json_file, {**report.summary(), **more, **planned})
+    sys.exit(exit_codes.of(report.standing))

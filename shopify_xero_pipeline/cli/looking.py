@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 from shopify_xero_pipeline.settings import Settings, SettingsError, check_folder
 
 if TYPE_CHECKING:
@@ -38,44 +38,40 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     if name is not None:
         sys.exit(_one_order(name, json_file))
     from shopify_xero_pipeline import terminal
-    from shopify_xero_pipeline.defs.partitions import days_between
+    from shopify_xero_pipeline.changes.listed import listed_orders
     from shopify_xero_pipeline.ownership import orphan_json
+    from shopify_xero_pipeline.standing import standing
 
     if month is not None:
         with options.connected() as (bookkeeper, _):
             statement = bookkeeper.month(month.date())
             terminal.month(statement)
+        verdict = {"verdict": statement.standing, "says": statement.says, "agrees": statement.standing == "agree"}
         named = {"orphans": [orphan_json(one) for one in statement.orphans]}
-        terminal.write_json(json_file, {**statement.model_dump(mode="json"), **named, "agrees": statement.agrees})
-        sys.exit(0 if statement.agrees else 1)
+        terminal.write_json(json_file, {**verdict, **statement.model_dump(mode="json"), **named})
+        sys.exit(exit_codes.of(statement.standing))
     with options.connected() as (bookkeeper, _):
-        found = bookkeeper.reconciled(days_between(bookkeeper.policy.start_date, bookkeeper.today()))
-        failed = bookkeeper.store.errors()
-        unfinished = sorted(bookkeeper.unfinished_days())
-        terminal.days(found)
-        terminal.attention(found)
-        orphans = bookkeeper.ownership.orphans()
-        terminal.orphans(orphans)
-        terminal.errors(failed)
-        terminal.facts({"days with work left": ", ".join(map(str, unfinished)) or "none"})
-        if asked := bookkeeper.store.hints.requests():
-            terminal.requests(asked)
+        found = standing(bookkeeper)
+        terminal.days(found.days)
+        terminal.conflicts(found.held)
+        terminal.listed(listed_orders(found.days), found.said_elsewhere)
+        terminal.orphans(found.orphans)
+        terminal.errors(found.failed)
+        terminal.facts({"days with work left": ", ".join(map(str, found.unfinished)) or "none"})
+        if found.requests:
+            terminal.requests(found.requests)
         if warning := bookkeeper.sign_in_warning():
             terminal.facts({"sign-in to Xero": warning})
-    content = {
-        "days": [day.model_dump(mode="json") for day in found],
-        "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in failed],
-        "without_order": [orphan_json(one) for one in orphans],
-        "unfinished_days": [str(day) for day in unfinished],
-        "requests": [one.model_dump(mode="json") for one in asked],
-    }
-    terminal.write_json(json_file, content)
-    sys.exit(1 if failed or unfinished or any(one.is_open for one in orphans) else 0)
+        if found.days:
+            terminal.standing(found.standing, found.says)
+    terminal.write_json(json_file, found.summary())
+    sys.exit(exit_codes.of(found.standing))
 
 
 def _one_order(name: str, json_file: Path | None) -> int:
     """Show one order; return the exit code."""
     from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.changes.agreement import worst
     from shopify_xero_pipeline.defs.partitions import days_between
     from shopify_xero_pipeline.trace import traced
 
@@ -86,7 +82,7 @@ def _one_order(name: str, json_file: Path | None) -> int:
     for one in found:
         terminal.order(one)
     terminal.write_json(json_file, [one.model_dump(mode="json") for one in found])
-    return 0 if all(one.is_settled for one in found) else 1
+    return exit_codes.of(worst(one.standing for one in found))
 
 
 @click.command()
@@ -97,14 +93,14 @@ def _one_order(name: str, json_file: Path | None) -> int:
 def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     """Examine settings, connections, state store and books, and say what is wrong and what to do.
 
-    Exit code 2 if a setting is wrong, 1 if something else is broken, 0 if there are warnings at the most.
+    Exit code 2 if a setting is wrong, 1 if a promise is broken, 3 if orders are blocked; warnings do not count.
     """
     from shopify_xero_pipeline import doctor as examination
     from shopify_xero_pipeline import terminal
-    from shopify_xero_pipeline.connections import PROBLEMS
+    from shopify_xero_pipeline.connections import PASSING, PROBLEMS
     from shopify_xero_pipeline.set_up import SetUp, failed, has_failed
 
-    checks, found = [], []
+    checks, found, later = [], [], False
     try:
         with options.connected() as (bookkeeper, storage):
             if not (state_only or offline):
@@ -112,12 +108,17 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
             if not has_failed(checks, STORE_NEEDS):
                 found = _promises(bookkeeper, offline=offline or bool(checks))
     except PROBLEMS as problem:
-        checks.append(failed("settings", str(problem)))
+        later = isinstance(problem, PASSING)
+        if later and not checks:
+            raise
+        checks.append(failed("books" if later else "settings", str(problem)))
     terminal.checks(checks)
     terminal.findings(found)
     content = {"set_up": [dataclasses.asdict(check) for check in checks], **examination.summary(found)}
     terminal.write_json(json_file, content)
-    sys.exit(2 if has_failed(checks) else 0 if examination.sound(found) else 1)
+    if has_failed(checks):
+        sys.exit(exit_codes.LATER if later else exit_codes.SETTING)
+    sys.exit(exit_codes.of(examination.standing(found)))
 
 
 def _places(storage: "UPath") -> "dict[str, Callable[[], object]]":
@@ -160,9 +161,9 @@ def alerts(testing: bool, json_file: Path | None) -> None:
         sent = watch.tested(channels, options.clock().now())
         terminal.facts({one.channel: one.failure or "delivered" for one in sent})
         terminal.write_json(json_file, {"channels": [dataclasses.asdict(one) for one in sent]})
-        sys.exit(1 if any(one.failure for one in sent) else 0)
+        sys.exit(exit_codes.WRONG if any(one.failure for one in sent) else exit_codes.WELL)
     with options.connected() as (bookkeeper, _), runs.dagster_instance() as instance:
         causes = watch.Watch(bookkeeper, instance).causes()
     terminal.causes(causes)
     terminal.write_json(json_file, {"causes": [dataclasses.asdict(one) for one in causes]})
-    sys.exit(1 if causes else 0)
+    sys.exit(exit_codes.WRONG if causes else exit_codes.WELL)

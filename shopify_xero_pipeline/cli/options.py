@@ -4,6 +4,7 @@ No command belongs here, and nothing that only one of them needs.
 """
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 from upath import UPath
 
+from shopify_xero_pipeline import events
+from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.clock import Clock, SystemClock
 from shopify_xero_pipeline.settings import Settings
 
@@ -33,6 +36,22 @@ def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path
     return path
 
 
+def _show_log(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    log = context.find_root().obj
+    if asked and log is not None:
+        log.show()
+
+
+VERBOSE = ("-v", "--verbose")
+
+
+def verbose(command: click.Command) -> click.Command:
+    """Let a command that prints an answer show its log beside it."""
+    says = "Write the log to standard error, and not to a file."
+    command.params.append(click.Option(VERBOSE, is_flag=True, expose_value=False, callback=_show_log, help=says))
+    return command
+
+
 JSON = click.option(
     "--json",
     "json_file",
@@ -43,19 +62,50 @@ JSON = click.option(
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn what the rooms raise into one sentence and exit code 2; anything unforeseen keeps its traceback."""
+    """Turn whatever a command meets into one sentence and an exit code (`exit_codes.py`), and name the log of it.
+
+    What an exception holds beyond its sentence goes to the log; only what nobody foresaw has its traceback there.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from shopify_xero_pipeline.connections import PROBLEMS
-
         try:
             return command(*args, **kwargs)
-        except PROBLEMS as problem:
-            click.echo(f"shopify-xero: {problem}", err=True)
-            sys.exit(2)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except SystemExit as ended:
+            if ended.code not in (exit_codes.WELL, exit_codes.BLOCKED):
+                _name_log()
+            raise
+        except Exception as problem:
+            code, sentence = _sentence(problem)
+        click.echo(f"shopify-xero: {sentence}", err=True)
+        _name_log()
+        sys.exit(code)
 
     return wrapped
+
+
+def _name_log() -> None:
+    """Say where the log of this command is, if it has one."""
+    log = click.get_current_context().find_root().obj
+    if log is not None and log.named:
+        click.echo(log.named, err=True)
+
+
+def _sentence(problem: Exception) -> tuple[int, str]:
+    """Return the exit code of an exception and what to say of it."""
+    from shopify_xero_pipeline import storage_faults
+    from shopify_xero_pipeline.connections import PASSING, PROBLEMS
+
+    if isinstance(problem, PROBLEMS):
+        events.note("command_ended", level=logging.ERROR, error=type(problem).__name__, reason=str(problem))
+        return exit_codes.LATER if isinstance(problem, PASSING) else exit_codes.SETTING, str(problem)
+    if isinstance(problem, OSError):
+        return exit_codes.SETTING, storage_faults.of_file(problem)
+    events.EVENTS.error("unforeseen", exc_info=problem)
+    name = type(problem).__name__
+    return exit_codes.UNFORESEEN, f"Something unforeseen ended this command ({name}): that is a fault of this program."
 
 
 def days(command: Callable[P, R]) -> Callable[P, R]:

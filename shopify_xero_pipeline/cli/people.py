@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 
 
 @click.command()
@@ -28,7 +28,7 @@ def requests(done: str | None, json_file: Path | None) -> None:
         left = hints.requests()
     terminal.requests(left)
     terminal.write_json(json_file, {"requests": [one.model_dump(mode="json") for one in left]})
-    sys.exit(1 if left else 0)
+    sys.exit(exit_codes.WRONG if left else exit_codes.WELL)
 
 
 @click.command()

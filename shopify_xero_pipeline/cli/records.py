@@ -3,13 +3,12 @@
 A decision takes a failed record off the list, or lets records without an order stand in Xero as they are.
 """
 
-import functools
 import sys
 from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 
 
 @click.command()
@@ -38,10 +37,9 @@ def retry(
             chosen = [error for error in chosen if error.dismissed_at is None]
         failed.ask_again(chosen)
         days = sorted({error.partition for error in chosen} | {one.day for one in orphans})
-        with terminal.progress("trying again", len(days)) as bar:
-            failures = runs.Runner(bookkeeper, instance, storage).run(
-                "sync", days, functools.partial(terminal.advance, bar), patient=True
-            )
+        runner = runs.Runner(bookkeeper, instance, storage)
+        with terminal.progress("trying again", len(days), runs.PIECES["sync"]) as bar:
+            failures = runner.run("sync", days, bar.end_range, patient=True)
         tried = {(error.kind, error.shopify_id) for error in chosen}
         left = [error for error in bookkeeper.store.errors() if (error.kind, error.shopify_id) in tried]
         terminal.failures(failures)
@@ -56,7 +54,9 @@ def retry(
         "failures": failures,
     }
     terminal.write_json(json_file, content)
-    sys.exit(1 if failures or left or open_again else 0)
+    if failures and runner.passing:
+        sys.exit(exit_codes.LATER)
+    sys.exit(exit_codes.WRONG if failures or left or open_again else exit_codes.WELL)
 
 
 @click.command()
@@ -100,4 +100,4 @@ def dismiss(
         "kept": [orphan_json(one) for one in kept],
     }
     terminal.write_json(json_file, content)
-    sys.exit(0 if chosen or kept else 1)
+    sys.exit(exit_codes.WELL if chosen or kept else exit_codes.WRONG)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from shopify_xero_pipeline.cli import options
+from shopify_xero_pipeline.cli import exit_codes, options
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -38,7 +38,7 @@ def login(new_key: bool, port: int, host: str, json_file: Path | None) -> None:
         terminal.facts({one.name: one.tenant_id})
     click.echo(signed_in.verdict, err=True)
     terminal.write_json(json_file, dataclasses.asdict(signed_in))
-    sys.exit(0 if signed_in.tenant_id else 2)
+    sys.exit(exit_codes.WELL if signed_in.tenant_id else exit_codes.SETTING)
 
 
 @click.command()
@@ -66,10 +66,10 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
             terminal.facts({"may be under way until": f"{until:%Y-%m-%d %H:%M:%S} UTC"})
             if no_wait:
                 terminal.write_json(json_file, {"until": until.isoformat()})
-                sys.exit(1)
+                sys.exit(exit_codes.LATER)
             terminal.countdown(work.wait(rest))
         with terminal.progress("adopting", work.days) as bar:
-            found = work.adopt("rebuild", functools.partial(terminal.advance, bar))
+            found = work.adopt("rebuild", bar.end_range)
     terminal.rebuilt(found)
     terminal.write_json(json_file, found.summary())
-    sys.exit(0 if found.succeeded else 1)
+    sys.exit(exit_codes.WELL if found.succeeded else exit_codes.WRONG)

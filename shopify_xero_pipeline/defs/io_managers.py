@@ -9,6 +9,7 @@ enter, as orders carry customers' names and addresses.
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -19,6 +20,7 @@ import msgspec
 from pydantic import BaseModel
 from upath import UPath
 
+from shopify_xero_pipeline import storage_faults
 from shopify_xero_pipeline.clock import Clock, SystemClock
 
 PERSONAL = (
@@ -81,25 +83,39 @@ class JsonIOManager(dg.IOManager):
         expected = set(context.asset_partition_keys)
         if set(by_key) != expected:
             raise ValueError(f"{context.asset_key.to_user_string()} must return each of the days {sorted(expected)}")
-        if self._keep is not None and context.asset_key in PERSONAL:
-            self.forget(self._clock.now() - self._keep)
-        for key, value in by_key.items():
-            _write(self._path(context.asset_key, key), _json(_plain(value)))
+        with self._disk_faults():
+            if self._keep is not None and context.asset_key in PERSONAL:
+                self.forget(self._clock.now() - self._keep)
+            for key, value in by_key.items():
+                _write(self._path(context.asset_key, key), _json(_plain(value)))
 
     def load_input(self, context: dg.InputContext) -> dict[date, Any]:
         """Return the plain JSON of each day of the run.
 
         Raises:
-            dg.Failure: a day was never materialised; the message says which asset to run first.
+            dg.Failure: a day was never materialised, or cannot be read; the message says which asset to run first.
         """
-        found = {}
-        for key in context.asset_partition_keys:
-            path = self._path(context.asset_key, key)
-            if not path.exists():
-                name = context.asset_key.to_user_string()
-                raise dg.Failure(f"{name} has no {key} yet: materialise it for that day first.", allow_retries=False)
-            found[date.fromisoformat(key)] = json.loads(path.read_bytes())
-        return found
+        with self._disk_faults():
+            return {date.fromisoformat(key): self._read(context.asset_key, key) for key in context.asset_partition_keys}
+
+    def _read(self, asset: dg.AssetKey, day: str) -> Any:
+        path, name = self._path(asset, day), asset.to_user_string()
+        if not path.exists():
+            raise dg.Failure(f"{name} has no {day} yet: materialise it for that day first.", allow_retries=False)
+        try:
+            return json.loads(path.read_bytes())
+        except ValueError:
+            said = f"{path} is damaged: materialise {name} for {day} again, and what follows from it."
+            raise dg.Failure(said, allow_retries=False) from None
+
+    @contextmanager
+    def _disk_faults(self) -> Iterator[None]:
+        """Turn what the disk says into a failed step that says what to do."""
+        try:
+            yield
+        except OSError as problem:
+            said = storage_faults.of_file(problem, f"ASSET_STORAGE ({self._base_path})")
+            raise dg.Failure(said, allow_retries=False) from None
 
     def _path(self, key: dg.AssetKey, day: str) -> UPath:
         return self._base_path.joinpath(*key.path, f"{day}.json")

@@ -19,17 +19,20 @@ FOLDER = "alive"
 
 @contextmanager
 def alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Hold a run's lock, a file below DAGSTER_HOME; it appears under its name only when it is held."""
+    """Hold a run's lock, a file below DAGSTER_HOME; it appears under its name only when it is held.
+
+    An exception leaves the file, without its lock: Dagster may not have been able to note that the run is over, so that
+    it has to be ended like one whose process died.
+    """
     file = _file(instance, run_id)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = file.with_suffix(".new")
     with draft.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         draft.replace(file)
-        try:
+        with suppress(GeneratorExit):
             yield
-        finally:
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import date
 import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.changes.reconciliation import Disagreement
+from shopify_xero_pipeline.changes.disagreements import Disagreement
 from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.report import Verdict, evaluate
 from shopify_xero_pipeline.defs.resources import told_to_people

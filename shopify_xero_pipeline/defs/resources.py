@@ -15,11 +15,14 @@ from upath import UPath
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.connections import PROBLEMS
+from shopify_xero_pipeline.connections import PASSING, PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.liveness import alive
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.watchdog import time_limit
+
+PASSES = "passes by itself"
+"""Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""
 
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
@@ -61,4 +64,5 @@ def told_to_people() -> Iterator[None]:
     try:
         yield
     except PROBLEMS as problem:
-        raise dg.Failure(description=str(problem), allow_retries=False) from None
+        passes = {PASSES: "try again later"} if isinstance(problem, PASSING) else {}
+        raise dg.Failure(description=str(problem), metadata=passes, allow_retries=False) from None

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from shopify_xero_pipeline.changes.agreement import agreement
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder, OrphanedRecord
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
@@ -26,6 +27,8 @@ from shopify_xero_pipeline.xero.report import LoadResult
 
 SHOWN, NAMED = 50, 5
 HIDDEN = "…"
+NOT_IN_XERO = ("failed", "conflict", "postponed")
+"""Outcomes of orders that the books want posted, and of which something is missing in Xero."""
 
 
 class Links:
@@ -111,9 +114,12 @@ def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[Syn
 
 
 def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
-    """Return whether a check of reconciliation passed on a day, and the orders that broke it."""
+    """Return whether a check of reconciliation passed on a day, and the orders that broke it.
+
+    Blocked orders break none, as each has its reason; but no check speaks of the day without them.
+    """
     broken = {
-        "every_order_accounted_for": [row for row in day.rows if row.outcome == "failed" or row in day.unaccounted],
+        "every_order_accounted_for": [row for row in day.rows if row.outcome in NOT_IN_XERO or row in day.unaccounted],
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
@@ -122,12 +128,21 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
         shown |= {"without an order": orphan_table(day.orphans)}
         names, count = [*names, *(one.name for one in day.undecided)], count + len(day.orphans)
     pages = links.pages((row.order_id, row.order_name) for row in broken)
-    return Verdict(not names, _told(names, count, "order", "to look at"), {**shown, **pages})
+    says = _told(names, count, "order", "to look at")
+    return Verdict(not names, f"{says}{_not_in_the_books(day)}", {**shown, **pages})
+
+
+def _not_in_the_books(day: DayReconciliation) -> str:
+    blocked = agreement([day]).of("blocked")
+    more = f" and {blocked.count - NAMED} more" if blocked.count > NAMED else ""
+    named = f"{', '.join(blocked.named)}{more}"
+    return f"; {blocked.says} {blocked.are} blocked and not in the books: {named}" if blocked.count else ""
 
 
 def reconciliation(day: DayReconciliation) -> dict[str, Any]:
     """Describe a day's three columns: orders by outcome, totals by currency, and every order that does not agree."""
     return {
+        "verdict": agreement([day]).says,
         "orders": dg.MetadataValue.text(_counts(row.outcome for row in day.rows)),
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal),

@@ -51,7 +51,9 @@ class RecordedShop:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise RecordedError(f"{folder} is no folder; name one that holds orders.jsonl and its companions")
-        self._histories = {kind: _histories(folder, kind) for kind in _TYPES}
+        self._folder = folder
+        self._places: dict[int, str] = {}
+        self._histories = {kind: _histories(folder, kind, self._places) for kind in _TYPES}
         if not (folder / "customers.jsonl").exists():
             self._histories["customers"] = _customers_of(self._histories["orders"])
         self._shop = self._read_shop(folder / "shop.json")
@@ -60,6 +62,10 @@ class RecordedShop:
     def shop(self) -> Node:
         """Return the Shop node."""
         return self._shop
+
+    def place_of(self, node: Node) -> str:
+        """Return the file and line a record's state was read from; the Shop node's file for any other."""
+        return self._places.get(id(node), str(self._folder / "shop.json"))
 
     def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
         """Return the recorded states that hold by an instant, by gid and in time order."""
@@ -108,11 +114,12 @@ def _json(file: Path) -> Any:
         raise RecordedError(f"{file}: not JSON: {error}") from error
 
 
-def _histories(folder: Path, kind: RecordKind) -> dict[str, list[Version]]:
+def _histories(folder: Path, kind: RecordKind, places: dict[int, str]) -> dict[str, list[Version]]:
     file = folder / f"{kind}.jsonl"
     states: dict[str, list[tuple[datetime, Version]]] = {}
     for where, node in _nodes(file) if file.exists() else ():
         _check(node, kind, where)
+        places[id(node)] = where
         updated = _instant(node, ("updatedAt", "processedAt", "createdAt"), where)
         created = _instant(node, ("createdAt", "processedAt", "updatedAt"), where)
         known = states.setdefault(node["id"], [])

@@ -260,9 +260,16 @@ def _denied(error: Mapping[str, Any], _: Mapping[str, Any], operation: str, requ
     )
 
 
-def _failed_inside(_: Mapping[str, Any], __: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
+def _failed_inside(
+    error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None
+) -> ShopifyError:
+    path = [str(step) for step in error.get("path") or ()]
+    field = f" at the field {'.'.join(path)}" if path else ""
+    said = f" ({words})" if (words := quoted([error])) else ""
     return ShopifyUnavailable(
-        f"Shopify failed inside while answering {operation}. Try again later.", request_id=request_id
+        f"Shopify failed inside while answering {operation}{field}{said}. Try again later; if it stays, "
+        "give Shopify's support the request.",
+        request_id=request_id,
     )
 
 

@@ -25,7 +25,15 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shopify_xero_pipeline.state.faults import StoreBusyError, told
+from shopify_xero_pipeline.state.faults import (
+    NoDatabaseError,
+    StoreBusyError,
+    StoreUnreachableError,
+    StoreUnwritableError,
+    told,
+)
+from shopify_xero_pipeline.state.faults import StoreUrlError as StoreUrlError
+from shopify_xero_pipeline.state.seals import StoreDamagedError
 
 BUSY_TIMEOUT = 10
 SESSION = {
@@ -41,10 +49,6 @@ SESSION = {
 }
 T = TypeVar("T")
 Opened: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
-
-
-class StoreUrlError(ValueError):
-    """The URL does not name a store this version can use."""
 
 
 class HeldError(Exception):
@@ -78,6 +82,8 @@ def open_database(url: str) -> Database:
 
     Raises:
         StoreUrlError: the URL is of another form, or what it names cannot be used. Its password is never repeated.
+        StoreUnreachableError: its server does not answer now.
+        StoreUnwritableError: the disk or the permissions do not let the file be used.
         StoreBusyError: another process keeps the file.
     """
     parsed = _parsed(url)
@@ -86,10 +92,14 @@ def open_database(url: str) -> Database:
         engine, alone = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        if isinstance(busy := told(cause, name), StoreBusyError):
-            raise busy from None
-        said = " ".join(str(cause).split())
-        raise StoreUrlError(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
+        found = told(cause, name)
+        if isinstance(found, StoreBusyError | StoreUnreachableError | StoreUnwritableError):
+            raise found from None
+        said, wrong = (
+            " ".join(str(cause).split()),
+            NoDatabaseError if isinstance(found, StoreDamagedError) else StoreUrlError,
+        )
+        raise wrong(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
     return Database(name, engine, alone)
 
 
@@ -120,6 +130,8 @@ def _parsed(url: str) -> URL:
 
 def _open_sqlite(url: URL) -> Opened:
     path = Path(str(url.database))
+    if path.is_dir():
+        raise ValueError("it is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.chmod(0o600)

@@ -3,9 +3,12 @@
 Only the translation belongs here; finding damage that a database does not notice is `verification.py`'s.
 """
 
+import errno
+import os
 import sqlite3
 from typing import Any
 
+import psycopg
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine, event
 
@@ -19,6 +22,27 @@ DAMAGED = {
 UNWRITABLE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 PRIMARY = 0xFF
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
+COMING = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
+"""What a Postgres server says at the door when it can be used a little later; anything else it says is for good."""
+
+
+class StoreUrlError(ValueError):
+    """The URL does not name a store this version can use."""
+
+
+class StoreUnreachableError(StoreUrlError):
+    """The database's server does not answer, or takes no connection now; it may do so soon."""
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(
+            f"STATE_URL names {name}, which cannot be used as a state store: {' '.join(said.split()).rstrip('.?')}. "
+            "Start its server or wait for it, or correct STATE_URL; then run again. Nothing is lost."
+        )
+
+
+class NoDatabaseError(StoreUrlError):
+    """The file that the URL names is no database."""
 
 
 class StoreUnwritableError(Exception):
@@ -55,6 +79,10 @@ def told(problem: BaseException | None, name: str) -> Exception | None:
     """Return what to raise in place of a driver's exception, or None where it says it well enough."""
     if isinstance(problem, LockNotAvailable):
         return StoreBusyError(name)
+    if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+        return _of_server(problem, name)
+    if isinstance(problem, OSError) and problem.errno in DISK:
+        return StoreUnwritableError(name, os.strerror(problem.errno))
     if not isinstance(problem, sqlite3.Error):
         return None
     code = getattr(problem, "sqlite_errorcode", None)
@@ -65,6 +93,15 @@ def told(problem: BaseException | None, name: str) -> Exception | None:
     if code & PRIMARY in UNWRITABLE:
         return StoreUnwritableError(name, str(problem))
     return StoreDamagedError(DAMAGED[code & PRIMARY]) if code & PRIMARY in DAMAGED else None
+
+
+def _of_server(problem: psycopg.Error, name: str) -> Exception | None:
+    """Return the fault of a connection to Postgres that did not come about or broke; None for what it says for good."""
+    said = str(problem)
+    if isinstance(problem, psycopg.errors.DiskFull):
+        return StoreUnwritableError(name, "its disk is full")
+    refused = "FATAL" in said and not any(words in said for words in COMING)
+    return None if refused or "invalid" in said else StoreUnreachableError(name, said)
 
 
 def tell(engine: Engine, name: str) -> None:

@@ -25,12 +25,16 @@ Rows = Iterator[str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One invariant: its number and words, how many rows it was asked of, and those that break it, named by ids."""
+    """One invariant: its number and words, how many rows it was asked of, and those that break it, named by ids.
+
+    `noted` breaks nothing and has to be known all the same.
+    """
 
     number: str
     says: str
     asked: int
     broken: Sequence[str]
+    noted: Sequence[str] = ()
 
 
 def findings(engine: Engine, now: datetime) -> list[Finding]:

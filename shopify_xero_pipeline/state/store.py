@@ -18,8 +18,9 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
 from shopify_xero_pipeline.state.calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import Database, StoreUrlError, chunks, open_database
+from shopify_xero_pipeline.state.database import Database, chunks, open_database
 from shopify_xero_pipeline.state.failed import FailedRecords
+from shopify_xero_pipeline.state.faults import NoDatabaseError
 from shopify_xero_pipeline.state.figures import Figures, read_figures
 from shopify_xero_pipeline.state.hints import Hints
 from shopify_xero_pipeline.state.invariants import Finding, findings
@@ -430,7 +431,7 @@ def _opened(url: str, witnesses: Path | None) -> Database:
     """Open a database; a file that is none is a damaged store of ours where a witness of it stands."""
     try:
         return open_database(url)
-    except StoreUrlError:
+    except NoDatabaseError:
         path = Path(url.removeprefix("sqlite:///"))
         if url.startswith("sqlite:") and ((witnesses or path.parent) / f"{path.name}{SUFFIX}").exists():
             raise StoreDamagedError("its file cannot be read as a database") from None

@@ -5,14 +5,24 @@ safe is in `writer.py`. Everything to be written is in the journal before the fi
 stops, for whatever reason, is taken up where it stopped by the next one.
 """
 
+import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from shopify_xero_pipeline import events
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock, is_recent
-from shopify_xero_pipeline.state.records import Operation, OperationState, PlannedWrite, SyncError, Verdict
+from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.records import (
+    MirrorRecord,
+    Operation,
+    OperationState,
+    PlannedWrite,
+    SyncError,
+    Verdict,
+)
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import failures, report, requests, settle, wire
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -78,6 +88,7 @@ class Loader:
         self.recover()
         work = Worklist(change_sets)
         planned, resting = self._plan(work, run_id, patient=patient)
+        events.note("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
         self._held = set()
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
@@ -191,7 +202,9 @@ class Loader:
         xero_ids = [str(one.operation.xero_id) for one in adopted]
         shown = self._store.mirrored(kind, xero_ids)
         desk = settle.Desk(self._clock.now(), self._store.owners(kind, xero_ids))
-        verdicts = [settle.adopted(one, shown.get(str(one.operation.xero_id)), desk) for one in adopted]
+        rows = [shown.get(str(one.operation.xero_id)) for one in adopted]
+        pairs = zip(self._with_codes_shown(adopted, rows), rows, strict=True)
+        verdicts = [settle.adopted(one, row, desk) for one, row in pairs]
         return self._settle([verdict for verdict in verdicts if verdict is not None])
 
     def _recognise(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
@@ -201,7 +214,16 @@ class Loader:
         hits = [[row for row in rows if row.status not in wire.GONE] for rows in shown]
         owners = self._store.owners(kind, [row.xero_id for rows in hits for row in rows])
         desk = settle.Desk(self._clock.now(), owners)
+        new = self._with_codes_shown(new, [rows[0] if rows else None for rows in hits])
         return self._settle([settle.shown(one, rows, desk) for one, rows in zip(new, hits, strict=True) if rows])
+
+    def _with_codes_shown(self, writes: Sequence[Write], shown: Sequence[MirrorRecord | None]) -> list[Write]:
+        """Return writes that need no sending with the codes of Items that Xero shows on their lines."""
+        ids = KnownIds(self._store, [one.record for one in writes])
+        return [
+            one if row is None else requests.completed(one, ids.with_codes_shown(one.record, exact(row.payload)))
+            for one, row in zip(writes, shown, strict=True)
+        ]
 
     def _settle(self, verdicts: Sequence[Verdict]) -> set[int]:
         self._journal.settle(verdicts)

@@ -6,13 +6,14 @@ refused its Item for good, a person dismissed it, or no Item of ours is made of 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shopify_xero_pipeline.state.canonical import exact
 from shopify_xero_pipeline.state.records import OPEN, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Document, Kind, Payment
+from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Document, Kind, Line, Payment
 
 WORDS = {Kind.CONTACT: "Contact", Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit Note"}
 WITHOUT_CODE = ""
@@ -87,6 +88,26 @@ class KnownIds:
             for line in record.lines
         ]
         return record.model_copy(update={"lines": tuple(lines)})
+
+    def with_codes_shown(self, record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
+        """Return a document that is in Xero already, with the codes that Xero shows on the lines of its Items.
+
+        A code other than that of the Item is left out: a person put it there.
+        """
+        if not isinstance(record, Document):
+            return record
+        codes = [str(theirs.get("ItemCode") or "") for theirs in element.get("LineItems") or ()]
+        pairs = zip(record.lines, [*codes, *[""] * len(record.lines)], strict=False)
+        lines = [self._coded(line, code) for line, code in pairs]
+        return record.model_copy(update={"lines": tuple(lines)})
+
+    def _coded(self, line: Line, shown: str) -> Line:
+        """Of a line whose product is deleted in Shopify since, what Xero shows is all that is known."""
+        if not shown:
+            return line
+        known = self._codes.get(line.variant_id or "")
+        is_foreign = isinstance(known, str) and known not in (WITHOUT_CODE, shown)
+        return line if is_foreign else line.model_copy(update={"item_code": shown})
 
     def contacts(self) -> dict[str, str]:
         """Return the Xero ids of the Contacts that are in Xero, by Shopify id; of a merged one that of the other."""

@@ -10,6 +10,7 @@ from shopify_xero_pipeline.alerts.causes import (
     Facts,
     FailedCheck,
     FailedRun,
+    LeftOrders,
     Severity,
     Undecided,
     causes,
@@ -76,6 +77,21 @@ def test_the_failed_checks_of_a_day_are_one_cause_and_another_day_is_another_one
     assert found["checks:2026-11-20"].page == "/assets/xero/invoices?view=checks"
     assert found["checks:mapping"].page == "/assets/entity_mapping?view=checks&checkDetail=no_orphan"
     assert "doctor" in found["checks:mapping"].do
+
+
+def test_blocked_orders_and_conflicts_are_a_cause_for_each_day_and_point_to_what_explains_them() -> None:
+    day = date(2026, 11, 20)
+    blocked = LeftOrders(day, "4 orders of 433.00 USD are", ("#3000", "#3001"))
+    conflict = LeftOrders(day, "2 records in conflict", ("#2061",))
+    found = {cause.key: cause for cause in causes(replace(QUIET, blocked=[blocked], in_conflict=[conflict]))}
+    assert set(found) == {"blocked:2026-11-20", "conflict:2026-11-20"}
+    cause = found["blocked:2026-11-20"]
+    assert (cause.severity, cause.where) == (Severity.WARNING, "2026-11-20")
+    assert cause.what == (
+        "4 orders of 433.00 USD are not in the books, as each needs something that is not there yet: #3000, #3001."
+    )
+    assert found["conflict:2026-11-20"].what == "2 records in conflict with what a person did in Xero: #2061."
+    assert all("`shopify-xero status`" in one.do for one in found.values())
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(15, []), (16, ["unsettled"])])

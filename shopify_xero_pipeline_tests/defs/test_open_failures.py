@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from dagster._core.loader import LoadingContextForTest
 
-from shopify_xero_pipeline.changes.reconciliation import Disagreement, NamedOrder
+from shopify_xero_pipeline.changes.disagreements import Disagreement, NamedOrder
 from shopify_xero_pipeline.defs import open_failures
 from shopify_xero_pipeline.defs.show import Links
 from shopify_xero_pipeline.open_failures import OpenRecord

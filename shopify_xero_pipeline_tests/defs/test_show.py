@@ -250,7 +250,9 @@ def test_a_day_on_which_nothing_is_posted_says_so() -> None:
     ("check", "row"),
     [
         ("every_order_accounted_for", order_row(outcome="failed", reason="refused")),
-        ("every_order_accounted_for", order_row(outcome="blocked")),
+        ("every_order_accounted_for", order_row(outcome="waiting")),
+        ("every_order_accounted_for", order_row(outcome="conflict", reason="a person paid it")),
+        ("every_order_accounted_for", order_row(outcome="postponed", reason="Xero is away")),
         ("totals_equal", order_row(problems=("unequal",))),
         ("nothing_extra", order_row(extra=1)),
         ("nothing_extra", order_row(lost=1)),

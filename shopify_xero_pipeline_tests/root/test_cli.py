@@ -17,6 +17,8 @@ from upath import UPath
 
 from shopify_xero_pipeline import cli, demo, runs, terminal, up
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import Standing
+from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline_tests.root.carrying import FIRST, books_file
@@ -24,8 +26,9 @@ from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
-    "days", "orders", "posted", "waiting", "skipped", "blocked", "failed", "documents", "payments", "difference",
-    "duplicates", "lost", "without_order", "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later",
+    "verdict", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed",
+    "documents", "payments", "unequal", "difference", "differences", "duplicates", "lost", "without_order",
+    "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later", "listed_orders", "conflicts",
     "warnings",
 }  # fmt: skip
 
@@ -74,7 +77,7 @@ def test_a_day_is_planned_synced_and_shown(stage: Stage, tmp_path: Path) -> None
     planned = invoke("plan", "--day", "2026-09-21", "--json", "-")
     assert planned.exit_code == 0
     plan = json.loads(planned.stdout)
-    assert set(plan) == {"days", "xero_write_calls", "failures", "changes", "warnings"}
+    assert set(plan) == {"days", "xero_write_calls", "failures", "changes", "listed_orders", "warnings"}
     assert (plan["days"], plan["failures"], stage.size()) == (1, [], 0)
     assert plan["xero_write_calls"] > 0
     assert {line["day"] for line in plan["changes"]} == {"2026-09-21"}
@@ -135,10 +138,11 @@ def test_wrong_credentials_end_a_sync_with_one_message(stage: Stage, tmp_path: P
 def test_an_unreachable_host_ends_a_plan_with_one_message(stage: Stage) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.UNREACHABLE, path="/admin/", times=None))
     result = invoke("plan", "--from", "2026-09-21", "--to", "2026-09-22", "--json", "-")
-    assert "could not be reached" in one_message(result, 1)
+    assert "could not be reached" in one_message(result, exit_codes.LATER)
     assert json.loads(result.stdout) == {
         "days": 2, "xero_write_calls": 0, "failures": [result.stderr.strip().removeprefix("failed: ")], "changes": [],
         "warnings": [],
+        "listed_orders": [],
     }  # fmt: skip
 
 
@@ -188,7 +192,7 @@ def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage
     keeper.load(plans, "a run")
     calls = keeper.calls
     result = invoke("status", "--json", "-")
-    assert result.exit_code == 1
+    assert result.exit_code == exit_codes.LATER
     assert json.loads(result.stdout)["unfinished_days"] == ["2026-09-21"]
     assert "days with work left      2026-09-21" in result.stderr
     assert keeper.calls == calls
@@ -329,16 +333,16 @@ def test_the_webserver_takes_the_options_of_dagsters(monkeypatch: pytest.MonkeyP
     assert ran == [words]
 
 
-@pytest.mark.parametrize("agrees", [True, False])
-def test_the_demo_exits_with_what_it_found(agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("standing", "code"), [(Standing.AGREE, 0), (Standing.INCOMPLETE, 3), (Standing.DISAGREE, 1)])
+def test_the_demo_exits_with_what_it_found(standing: Standing, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[object] = []
 
-    def play(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None) -> bool:
+    def play(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None) -> Standing:
         played.append((seed, fresh, keep_runs, json_file))
-        return agrees
+        return standing
 
     monkeypatch.setattr(demo, "play", play)
-    assert invoke("demo", "--seed", "7", "--fresh").exit_code == (0 if agrees else 1)
+    assert invoke("demo", "--seed", "7", "--fresh").exit_code == code
     assert played == [(7, True, False, None)]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline import demo
+from shopify_xero_pipeline.changes.agreement import Standing
 
 pytestmark = pytest.mark.campaign
 
@@ -32,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def played(folder: Path) -> dict[str, object]:
     file = folder / "figures.json"
-    assert demo.play(1, fresh=False, keep_runs=False, json_file=file)
+    assert demo.play(1, fresh=False, keep_runs=False, json_file=file) is Standing.AGREE
     figures: dict[str, object] = json.loads(file.read_text())
     return figures
 
@@ -50,3 +51,32 @@ def test_the_demo_tells_what_became_of_each_fault_and_writes_nothing_when_played
     assert all("nothing twice, nothing lost" in incident["became"] for incident in first["incidents"])
     again = played(folder)
     assert (again["new_xero_records"], again["xero_calls"], again["incidents"]) == (0, 0, [])
+
+
+@pytest.fixture
+def last_days(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The last night of the play, with the two orders that are meant to be blocked."""
+    days = [date(2026, 10, 3), date(2026, 10, 4)]
+    monkeypatch.setattr(demo, "FORTNIGHT", days)
+    monkeypatch.setattr(demo, "LAST", days[-1])
+    monkeypatch.setattr(demo, "NIGHTS", days[1:])
+    monkeypatch.setattr(demo, "FAULTS", {})
+    return folder
+
+
+def test_the_demo_names_the_orders_that_are_meant_to_be_blocked_and_ends_well(
+    last_days: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = played(last_days)
+    assert (figures["verdict"], figures["blocked"]) == ("incomplete", 2)
+    assert figures["says"] == "the books agree; 2 orders of 282.70 NZD are not in them"
+    assert figures["meant_to_be_blocked"] == ["#1142", "#1148"]
+    printed = capsys.readouterr().out
+    assert "under a tax or a gateway that books.yaml does not name: #1142, #1148" in printed
+
+
+def test_an_order_of_the_demo_that_nobody_meant_to_be_blocked_counts(
+    last_days: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "UNKNOWN_TO_BOOKS", ("unmapped_tax",))
+    assert demo.play(1, fresh=False, keep_runs=False, json_file=None) is Standing.INCOMPLETE

@@ -152,8 +152,9 @@ def test_what_is_broken_comes_with_what_to_do(stage: Stage) -> None:
             "says": "the books agree",
             "asked": 3,
             "broken": ["2026-09-21"],
+            "noted": [],
             "remedy": "sync these days; `shopify-xero status` names the orders that do not agree",
         },
-        "I3": {"status": "pass", "says": "known", "asked": 2, "broken": [], "remedy": ""},
+        "I3": {"status": "pass", "says": "known", "asked": 2, "broken": [], "noted": [], "remedy": ""},
     }
     assert "report it" in doctor.remedy(Finding("I3", "known", 2, ["one"]))

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import logging.config
 import re
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -12,11 +14,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import dagster as dg
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from shopify_xero_pipeline import cli, events, logs
+from shopify_xero_pipeline.cli import options
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.console import take_over
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -172,6 +176,30 @@ def test_started_for_good_twice_each_line_is_written_once(monkeypatch: pytest.Mo
     assert len(written.lines()) == 1
 
 
+@pytest.fixture
+def speak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A command that answers, logs and fails as it is told; the folder of its logs."""
+
+    @click.command("speak", hidden=True)
+    @click.option("--code", default=0)
+    @options.told
+    def speaking(code: int) -> None:
+        events.note("spoken")
+        click.echo("the answer")
+        sys.exit(code)
+
+    cli.main.add_command(options.verbose(speaking))
+    monkeypatch.setenv("LOG_FOLDER", str(tmp_path / "log"))
+    monkeypatch.setenv("LOG_LEVEL", "")
+    yield tmp_path / "log"
+    del cli.main.commands["speak"]
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env={"LOG_FORMAT": "", **environ})
+
+
+@pytest.mark.parametrize("arguments", [("-v", "speak"), ("speak", "-v"), ("--verbose", "speak")])
 @pytest.mark.parametrize(
     ("options", "environ", "begins"),
     [
@@ -181,22 +209,67 @@ def test_started_for_good_twice_each_line_is_written_once(monkeypatch: pytest.Mo
         (["--log-format", "json"], {"LOG_FORMAT": "text"}, "{"),
     ],
 )
-def test_a_command_writes_its_log_to_standard_error_in_the_format_asked_for(
-    options: list[str], environ: dict[str, str], begins: str, monkeypatch: pytest.MonkeyPatch
+def test_a_command_shows_its_log_where_it_is_asked_to_in_the_format_asked_for(
+    speak: Path, arguments: tuple[str, ...], options: list[str], environ: dict[str, str], begins: str
 ) -> None:
-    @cli.main.command("speak", hidden=True)
-    def speak() -> None:
-        events.note("spoken")
-
-    monkeypatch.setenv("LOG_FORMAT", "")
-    try:
-        result = CliRunner().invoke(cli.main, [*options, "speak"], env={"LOG_LEVEL": "", "LOG_FORMAT": "", **environ})
-    finally:
-        del cli.main.commands["speak"]
-    assert result.exit_code == 0, result.output
-    assert result.stdout == ""
+    result = run(*options, *arguments, **environ)
+    assert (result.exit_code, result.stdout) == (0, "the answer\n")
     assert re.match(begins, result.stderr)
     assert result.stderr.count("\n") == 1
+    assert not speak.exists()
+
+
+def test_what_a_command_prints_is_its_answer_and_its_log_is_in_a_file(speak: Path) -> None:
+    result = run("speak")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "the answer\n", "")
+    (log,) = speak.iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}-speak-\d+\.log", log.name)
+    assert json.loads(log.read_text())["event"] == "spoken"
+    assert (speak.stat().st_mode & 0o777, log.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_the_log_is_named_when_something_failed_and_not_when_orders_are_only_blocked(speak: Path) -> None:
+    for code in (1, 2, 70, 75):
+        result = run("speak", "--code", str(code))
+        (named,) = result.stderr.splitlines()
+        assert Path(named.removeprefix("Its log is ")).parent == speak
+    assert run("speak", "--code", "3").stderr == ""
+
+
+def test_of_logs_only_the_last_ones_stay(speak: Path) -> None:
+    speak.mkdir()
+    for number in range(60):
+        (speak / f"202601{number:02}T000000-sync-1.log").touch()
+    run("speak")
+    names = sorted(path.name for path in speak.iterdir())
+    assert len(names) == 50
+    assert names[0] == "20260111T000000-sync-1.log"
+    assert "speak" in names[-1]
+
+
+def test_a_log_that_cannot_be_written_disturbs_nothing_and_is_told_if_something_failed(
+    speak: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text("a file")
+    well = run("speak")
+    assert (well.exit_code, well.stdout, well.stderr) == (0, "the answer\n", "")
+    failed = run("speak", "--code", "1")
+    assert failed.stderr.startswith(f"Its log could not be written to {speak}/")
+    assert failed.stderr.endswith("run it with -v to see it.\n")
+
+
+def test_a_run_of_dagsters_does_not_end_the_log_of_its_command(speak: Path) -> None:
+    """Dagster configures logging anew for each run, which closes the handlers there are."""
+    log = logs.CommandLog(settings(LOG_FOLDER=str(speak)), "sync", at(FIRST))
+    try:
+        events.note("before")
+        logging.config.dictConfig({"version": 1, "incremental": False, "disable_existing_loggers": False})
+        events.note("after")
+    finally:
+        log.end()
+    (file,) = speak.iterdir()
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["before", "after"]
+    assert log.named == f"Its log is {file}"
 
 
 # --- a whole day

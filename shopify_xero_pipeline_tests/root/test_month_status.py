@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline_tests.root.carrying import FIRST, carry
 from shopify_xero_pipeline_tests.root.test_cli import invoke, on_stage
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
@@ -47,19 +48,23 @@ def line(found: dict[str, Any], side: str, what: str, account: str = "") -> tupl
 
 def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage: Stage) -> None:
     calls = stage.bookkeeper.calls
-    months = [month("2026-09", 0), month("2026-10", 0)]
+    months = [month("2026-09", exit_codes.WELL), month("2026-10", exit_codes.LATER)]
     assert stage.bookkeeper.calls == calls
     for found in months:
         (statement,) = found["statements"]
         compared = [one for one in statement["lines"] if one["xero"] is not None]
         assert {one["shopify"] == one["mapping"] == one["xero"] for one in compared} == {True}
         assert all(one["agrees"] for one in statement["identities"])
-        assert (statement["broken"], found["not_equal"], found["agrees"]) == ([], [], True)
+        assert (statement["broken"], found["not_equal"]) == ([], [])
         assert {one["side"] for one in compared} == {
             "sales", "tax", "documents", "payments", "refunds", "outstanding"
         }  # fmt: skip
     assert (months[0]["compared"], months[0]["not_compared"]) == (10, [])
     assert (months[1]["compared"], months[1]["not_compared"]) == (3, [str(LAST)])
+    assert [(one["verdict"], one["agrees"], one["says"]) for one in months] == [
+        ("agree", True, "2026-09 agrees"),
+        ("unfinished", False, "2026-10 agrees; 1 day is not compared yet"),
+    ]
     assert line(months[0], "outstanding", "owed after") == line(months[1], "outstanding", "owed before")
     closing, opening = months[0]["gift_cards"][0]["lines"], months[1]["gift_cards"][0]["lines"]
     assert (closing[4]["what"], opening[0]["what"]) == ("closing", "opening")
@@ -68,11 +73,11 @@ def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage
 
 def test_the_documents_of_the_months_are_those_that_stand_in_xero_with_their_dates(stage: Stage) -> None:
     """Counted in the sandbox's own books, which no column is read from."""
-    for first, name in ((date(2026, 9, 1), "2026-09"), (date(2026, 10, 1), "2026-10")):
+    for first, name, code in ((date(2026, 9, 1), "2026-09", 0), (date(2026, 10, 1), "2026-10", exit_codes.LATER)):
         documents = [one for one in stage.sandbox.books.documents.values() if one.date.month == first.month]
         invoices = sum((one.total for one in documents if not one.is_credit_note), Decimal(0))
         notes = sum((one.total for one in documents if one.is_credit_note), Decimal(0))
-        found = month(name, 0)
+        found = month(name, code)
         assert line(found, "documents", "invoices") == (str(invoices),) * 3
         assert line(found, "documents", "credit notes") == (str(-notes),) * 3
 
@@ -81,14 +86,14 @@ def test_a_month_is_printed_for_people(stage: Stage) -> None:
     shown = invoke("status", "--month", "2026-09").stdout
     assert "2026-09 in NZD" in shown
     assert "830 Gift Card Liability in NZD" in shown
-    assert "orders not posted, and so not in the figures above" in shown
+    assert "orders that are not simply posted" in shown
     assert shown.rstrip().endswith("2026-09 agrees")
 
 
 def test_a_month_that_is_none_or_has_nothing_is_said_so(stage: Stage) -> None:
     empty = invoke("status", "--month", "2026-11")
     assert (empty.exit_code, empty.stdout) == (
-        0, "nothing is known of 2026-11: none of its days has been compared yet\n"
+        exit_codes.LATER, "nothing is known of 2026-11: none of its days has been compared yet\n"
     )  # fmt: skip
     wrong = invoke("status", "--month", "November")
     assert wrong.exit_code == 2
@@ -121,6 +126,8 @@ def test_an_order_that_a_person_changed_is_named_and_a_persons_own_gift_card_is_
     assert found["gift_cards"][0]["others"] == [
         {"posted": "2026-09-24", "what": "invoice INV-0007", "amount": "35.00", "why": "not booked by this pipeline"}
     ]
-    assert month("2026-10", 0)["agrees"]
+    october = month("2026-10", exit_codes.BLOCKED)
+    assert (october["verdict"], october["agrees"]) == ("incomplete", False)
+    assert october["says"] == "2026-10 agrees; 1 order of 248.89 NZD is not in it"
     printed = invoke("status", "--month", "2026-09").stdout
-    assert printed.rstrip().endswith("2026-09 does not agree")
+    assert "2026-09 does not agree yet: 1 order differs by " in printed.splitlines()[-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from shopify_xero_pipeline.changes.disagreements import disagreement
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.open_failures import IN_DOUBT, PLANNED, open_records, worst_days
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -116,7 +117,7 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
 
 def test_the_first_twenty_orders_of_a_day_are_kept_and_all_are_counted() -> None:
     rows = tuple(order_row(order_name=f"#{number}", lost=1) for number in range(25))
-    found = DayReconciliation(day=FIRST, rows=rows).disagreement
+    found = disagreement(DayReconciliation(day=FIRST, rows=rows))
     assert found is not None
     assert (found.orders, len(found.named)) == (25, 20)
 

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from shopify_xero_pipeline import terminal
 from shopify_xero_pipeline.changes.gift_cards import OtherPosting, RollForward, RollLine
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.changes.months import ListedOrder, Month
+from shopify_xero_pipeline.changes.listed import ListedOrder, listed_orders
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
+from shopify_xero_pipeline.changes.months import Month
 from shopify_xero_pipeline.changes.movements import Broken, Side
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import Identity, Statement, StatementLine
@@ -86,8 +87,8 @@ def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:
 
 def test_nothing_crashes_on_nothing(printed: Printed) -> None:
     terminal.days([])
-    terminal.attention([])
-    terminal.attention([DayReconciliation(day=DAY, rows=(order_row(),))])
+    terminal.listed([])
+    terminal.conflicts({})
     terminal.errors([])
     terminal.plan([], 0)
     terminal.failures([])
@@ -100,19 +101,70 @@ def test_nothing_crashes_on_nothing(printed: Printed) -> None:
     assert lines[-1] == "the books agree"
 
 
-def test_blocked_and_failed_orders_and_unequal_ones_are_listed_with_their_reasons(printed: Printed) -> None:
+def test_every_order_that_is_not_simply_posted_is_listed_the_worst_first_and_each_reason_once(printed: Printed) -> None:
     rows = (
-        order_row(order_name="#1", outcome="blocked", reason=AWKWARD),
+        order_row(order_name="#4", outcome="waiting", reason="not paid"),
+        order_row(order_name="#1", outcome="blocked", reason=f"{AWKWARD}; enter it by hand"),
+        order_row(order_name="#5", outcome="blocked", reason=f"{AWKWARD}; enter it by hand"),
         order_row(order_name="[/#2]", outcome="failed", reason="refused", problems=("sales: 1, 2, 3",)),
         order_row(order_name="#3", problems=("twice",)),
-        order_row(order_name="#4", outcome="waiting", reason="not paid"),
+        order_row(order_name="#6"),
     )
-    terminal.attention([DayReconciliation(day=DAY, rows=rows)])
+    terminal.listed(listed_orders([DayReconciliation(day=DAY, rows=rows)]))
     lines = printed.lines()
-    assert f"2026-09-21 #1 blocked {AWKWARD}" in lines
-    assert "2026-09-21 [/#2] failed refused; sales: 1, 2, 3" in lines
-    assert "2026-09-21 #3 posted twice" in lines
-    assert not any("#4" in line for line in lines)
+    heads = ["failed", "posted, but unequal", "blocked", "waiting"]
+    assert [line for line in lines if line.startswith(tuple(heads))] == [
+        "failed 2026-09-21 [/#2] 10.00 NZD",
+        "posted, but unequal 2026-09-21 #3 10.00 NZD",
+        "blocked 2: 2026-09-21 #1, #5 20.00 NZD",
+        "waiting 2026-09-21 #4 10.00 NZD",
+    ]
+    assert lines[lines.index("blocked 2: 2026-09-21 #1, #5 20.00 NZD") + 1 :][:2] == [
+        f"reason {AWKWARD}",
+        "what to do enter it by hand",
+    ]
+    assert "reason refused; sales: 1, 2, 3" in lines
+    assert not any("#6" in line for line in lines)
+
+
+def test_a_long_list_of_orders_is_cut_and_says_where_all_of_them_are(printed: Printed) -> None:
+    rows = [order_row(order_name=f"#{n}", outcome="blocked", reason=f"reason {n}; do it") for n in range(30)]
+    rows += [order_row(order_name=f"#w{n}", outcome="waiting", reason="not paid") for n in range(20)]
+    terminal.listed(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))]))
+    lines = printed.lines()
+    assert sum(line.startswith("blocked") for line in lines) == 25
+    assert lines[-1] == "… and 6 more reasons: all of them are in the command's `--json`"
+    terminal.listed(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))]))
+    named = "waiting 20: 2026-09-21 #w0, #w1, #w2, #w3, #w4, #w5, #w6, #w7 and 12 more 200.00 NZD"
+    assert printed.lines()[1] == named
+
+
+def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(printed: Printed) -> None:
+    theirs = Change(
+        action=Action.CONFLICT, kind=Kind.PAYMENT, shopify_id="x", natural_key="[bank]|SH-1", order_name="#1",
+        order_id="5001", reason="a person put this there", xero_id="abc", amount=TEN, currency="NZD",
+        fields=(FieldDiff(field="amount", before="10.00", after=None),),
+    )  # fmt: skip
+    ours = theirs.model_copy(update={"fields": (), "natural_key": "9|SH-1", "xero_id": None})
+    person = Change(
+        action=Action.CONFLICT, kind=Kind.CONTACT, shopify_id="7", natural_key="shopify:7", reason="changed",
+        fields=(FieldDiff(field="name", before=None, after=None),),
+    )  # fmt: skip
+    create = person.model_copy(update={"action": Action.CREATE})
+    terminal.conflicts({DAY: [theirs, ours, person, create]})
+    lines = printed.lines()
+    assert lines[1:8] == [
+        "conflict 2026-09-21 payment [bank]|SH-1 of #1",
+        "in Xero amount 10.00",
+        "by Shopify nothing",
+        "page https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID=abc",
+        "reason a person put this there",
+        "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero, then run the day again",
+        "conflict 2026-09-21 payment 9|SH-1 of #1",
+    ]
+    assert lines[8] == "by Shopify 10.00 NZD"
+    assert "in Xero name (a customer's; see both pages)" in lines
+    assert sum(line.startswith("conflict 2026") for line in lines) == 3
 
 
 def test_failed_records_are_listed_with_reason_attempts_and_xeros_name_for_the_call(printed: Printed) -> None:
@@ -124,7 +176,12 @@ def test_failed_records_are_listed_with_reason_attempts_and_xeros_name_for_the_c
     assert any(line.startswith("2026-09-21 credit note [/SH-1] Xero refused it") for line in lines)
 
 
-def test_a_plan_is_printed_as_counts_and_every_line_that_would_do_something(printed: Printed) -> None:
+def test_a_reason_that_many_records_failed_for_is_printed_once(printed: Printed) -> None:
+    terminal.errors([sync_error(natural_key=f"SH-{number}") for number in range(3)])
+    assert sum("Account 601 is archived" in line for line in printed.lines()) == 1
+
+
+def test_a_plan_is_printed_as_counts_and_every_line_that_would_write(printed: Printed) -> None:
     changes = (
         Change(action=Action.CREATE, kind=Kind.INVOICE, shopify_id="1", natural_key="SH-1", order_name="#1",
                amount=Decimal("23.00"), currency="NZD"),
@@ -135,8 +192,7 @@ def test_a_plan_is_printed_as_counts_and_every_line_that_would_do_something(prin
     lines = printed.lines()
     assert "invoice 1 · · · 1 · · 1 ·" in lines
     assert "2026-09-21 create invoice SH-1 #1 23.00 NZD" in lines
-    assert f"2026-09-21 blocked invoice SH-3 {AWKWARD}" in lines
-    assert not any("SH-2" in line for line in lines)
+    assert not any("SH-2" in line or "SH-3" in line for line in lines)
 
 
 def test_the_verdict_tells_the_figures(printed: Printed) -> None:
@@ -144,8 +200,19 @@ def test_the_verdict_tells_the_figures(printed: Printed) -> None:
     terminal.verdict(Report(days=[day], xero_calls=7))
     lines = printed.lines()
     assert lines[0].startswith("orders 1 posted 1 waiting 0")
-    assert "calls: Shopify 0, Xero 7" in lines[1]
-    assert lines[2] == "the books do not agree yet"
+    assert lines[1].startswith(
+        "unequal 1 difference 0.00 duplicates 0 lost 0 without an order 0 calls: Shopify 0, Xero 7"
+    )
+    assert lines[2] == "the books do not agree yet: 1 order differs in what is no amount"
+
+
+def test_a_verdict_that_says_no_shows_the_figure_that_is_not_zero(printed: Printed) -> None:
+    day = DayReconciliation(day=DAY, rows=(order_row(problems=("outstanding",), difference=Decimal("95.79")),))
+    terminal.verdict(Report(days=[day]))
+    assert printed.lines()[1:] == [
+        "unequal 1 difference 95.79 NZD duplicates 0 lost 0 without an order 0 calls: Shopify 0, Xero 0 seconds 0.0",
+        "the books do not agree yet: 1 order differs by 95.79 NZD",
+    ]
 
 
 def test_failures_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,11 +259,12 @@ def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed:
     assert "closing 10.00 10.00" in lines
     assert "others 10.00" in lines
     assert "2026-09-21 invoice INV-7: 10.00, not booked by this pipeline" in lines
-    assert f"2026-09-21 #9 blocked 10.00 NZD 10.00 {AWKWARD}" in lines
+    assert lines[lines.index("blocked 2026-09-21 #9 10.00 NZD") + 1] == f"reason {AWKWARD}"
     assert "2026-09-21 #9 posted 10.00 NZD 10.00 a cent" in lines
     assert lines[-2:] == [
-        "3 days of orders compared; not compared yet: 2026-09-21 to 2026-09-23, 2026-09-25",
-        "2026-09 does not agree",
+        "days of orders compared: 3; not compared yet: 2026-09-21 to 2026-09-23, 2026-09-25",
+        "2026-09 does not agree yet: 1 order differs in what is no amount; 1 order of 10.00 NZD is not in it; "
+        "4 days are not compared yet",
     ]
 
 
@@ -216,7 +284,7 @@ def test_on_a_narrow_terminal_accounts_are_shown_by_code_so_that_no_figure_is_cu
 
 def test_a_month_in_which_all_is_well_says_so_and_lists_nothing(printed: Printed) -> None:
     terminal.month(a_month(statements=(), not_posted=(), not_equal=(), not_compared=()))
-    assert printed.lines()[-2:] == ["3 days of orders compared", "2026-09 agrees"]
+    assert printed.lines()[-2:] == ["days of orders compared: 3", "2026-09 agrees"]
 
 
 def test_gift_cards_below_zero_are_explained(printed: Printed) -> None:
@@ -253,12 +321,6 @@ def test_tables_make_way_for_json_on_standard_output(capsys: pytest.CaptureFixtu
     terminal.leave_stdout_to_json(None)
     terminal.errors([])
     assert capsys.readouterr() == ("no failed records\n", "")
-
-
-def test_the_bar_counts_days_by_chunk() -> None:
-    with terminal.progress("syncing", 5) as bar:
-        terminal.advance(bar, DAY, DAY + timedelta(days=2))
-        assert (bar.tasks[0].completed, bar.tasks[0].total) == (3, 5)
 
 
 def test_a_backfill_of_several_days_of_quota_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shopify_xero_pipeline.changes.agreement import Standing
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.trace import Trace, traced
 from shopify_xero_pipeline_tests.root.carrying import FIRST, carry
@@ -50,7 +51,7 @@ def test_an_order_is_found_by_its_name_its_id_and_the_number_of_each_of_its_docu
 def test_what_is_in_xero_names_its_page_its_run_and_the_request_it_came_with(stage: Stage) -> None:
     found = one(stage, "#1001")
     invoice = next(record for record in found.records if record.kind == "invoice")
-    assert (found.outcome, found.is_settled, found.day) == ("posted", True, FIRST)
+    assert (found.outcome, found.standing, found.day) == ("posted", Standing.AGREE, FIRST)
     assert found.page == f"https://admin.shopify.com/store/{stage.bookkeeper.shop_handle}/orders/{found.order_id}"
     (shown,) = [one for one in stage.sandbox.books.documents.values() if one.number == invoice.name]
     assert (invoice.state, invoice.xero_id, invoice.amount) == ("in Xero", shown.id, str(shown.total))
@@ -64,7 +65,7 @@ def test_what_is_in_xero_names_its_page_its_run_and_the_request_it_came_with(sta
 def test_what_was_refused_says_why_when_it_is_tried_again_and_what_waits_for_it(stage: Stage) -> None:
     found = one(stage, "SH-1004")
     invoice = next(record for record in found.records if record.kind == "invoice")
-    assert (found.is_settled, invoice.state, invoice.xero_id, invoice.page) == (False, "refused", "", "")
+    assert (found.standing, invoice.state, invoice.xero_id, invoice.page) == (Standing.DISAGREE, "refused", "", "")
     assert "Account archived" in invoice.reason
     assert invoice.next_try is not None
     assert invoice.steps[-1].state == "refused"

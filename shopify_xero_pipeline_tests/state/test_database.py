@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import database as opening
 from shopify_xero_pipeline.state.database import Database, HeldError, StoreUrlError, open_database
-from shopify_xero_pipeline.state.faults import StoreBusyError
+from shopify_xero_pipeline.state.faults import StoreBusyError, StoreUnreachableError
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
@@ -260,7 +259,7 @@ def _end_a_session(postgres: Server, store: StateStore) -> None:
         assert postgres.run(f"SELECT pg_terminate_backend({session}, 10000)") == [(True,)]
 
     event.listen(store._engine, "commit", end)
-    with pytest.raises(OperationalError):
+    with pytest.raises(StoreUnreachableError, match="Start its server or wait for it"):
         store.remember("half", "text")
     event.remove(store._engine, "commit", end)
     assert store.recall("half") is None

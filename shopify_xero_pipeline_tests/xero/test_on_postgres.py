@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
 
 from shopify_xero_pipeline.sandbox.faults import FaultKind
+from shopify_xero_pipeline.state.faults import StoreUnreachableError
 from shopify_xero_pipeline.xero.report import LoadReport
 from shopify_xero_pipeline_tests.postgres import Server
 from shopify_xero_pipeline_tests.xero.test_crashes import crash, recover_and_finish
@@ -113,7 +113,7 @@ def test_a_server_that_goes_away_at_any_commit_costs_that_run_and_nothing_else(
         end_session_at_commit(world, at)
         try:
             world.load(*everything())
-        except OperationalError:
+        except StoreUnreachableError:
             recover_and_finish(world, 150)
         else:
             assert at > 20

@@ -22,7 +22,8 @@ from shopify_xero_pipeline.shopify.models import Order
 KEY = RECONCILED
 DRAWN = timedelta(days=14)
 CHECKS = {
-    "every_order_accounted_for": "Every order is posted, or waits, is skipped, blocked or failed with a reason.",
+    "every_order_accounted_for": "Every order is posted, or waits, is skipped or blocked with a reason. Blocked orders "
+    "are not in the books: what the check says names them.",
     "totals_equal": "Shopify, mapping and Xero agree, record by record and to the cent.",
     "nothing_extra": (
         "Nothing stands twice in Xero or without an order of the day, and nothing we posted is gone from it."

@@ -1,0 +1,73 @@
+"""Why records of an order that is to be posted are not in Xero: refused, held back by the plan, or not written yet.
+
+Only that decision belongs here. `held` lines are kept with each plan, because the comparison comes after the load and
+no longer sees the plan.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.state.records import Operation, OperationState, SyncError
+from shopify_xero_pipeline.xero.models import Kind
+
+Key = tuple[str, str]
+"""Kind and Shopify id."""
+
+NOT_YET = {
+    OperationState.PLANNED: "planned, and not written yet",
+    OperationState.IN_BATCH: "sent, and read back by a later run, as no answer said what became of it",
+    OperationState.CHECK: "looked up in Xero by a later run, as no answer said what became of it",
+}
+
+
+def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
+    """Return the lines of a plan that are in conflict, and those of orders to be posted that it blocks.
+
+    Without the records, and without both sides of what is a customer's: a line is kept for people to read.
+
+    Args:
+        plan: of one kind and day.
+        posted: ids of the orders that the books want posted.
+    """
+    lines = [
+        line
+        for line in plan.changes
+        if line.action is Action.CONFLICT or (line.action is Action.BLOCKED and line.order_id in posted)
+    ]
+    return [_without_personal_data(line) for line in lines]
+
+
+def why_missing(
+    missing: Mapping[Key, str],
+    refused: Iterable[SyncError],
+    held_back: Sequence[Change],
+    unwritten: Mapping[Key, Operation],
+) -> tuple[str, str]:
+    """Return the outcome of an order of which records are missing in Xero, and the reason.
+
+    Args:
+        missing: their natural keys.
+        refused: failed records of the order.
+        held_back: lines of its plans that write nothing.
+        unwritten: open writes.
+    """
+    left = f"not in Xero yet: {', '.join(missing.values())}"
+    if reasons := sorted({error.reason for error in refused}):
+        return "failed", f"{'; '.join(reasons)} ({left})"
+    own = [line for line in held_back if (line.kind, line.shopify_id) in missing]
+    waiting = [unwritten[key] for key in missing if key in unwritten]
+    if waiting and not own:
+        reasons = list(dict.fromkeys(one.reason or NOT_YET[one.state] for one in waiting))
+        return "postponed", f"{'; '.join(reasons)} ({left})"
+    if lines := own or held_back:
+        outcome = "conflict" if any(line.action is Action.CONFLICT for line in lines) else "blocked"
+        return outcome, "; ".join(dict.fromkeys(line.reason for line in lines))
+    return "failed", left
+
+
+def _without_personal_data(line: Change) -> Change:
+    """Return a line without its record, and of a Contact only which fields differ, as their values are a customer's."""
+    fields = line.fields
+    if line.kind is Kind.CONTACT:
+        fields = tuple(field.model_copy(update={"before": None, "after": None}) for field in fields)
+    return line.model_copy(update={"record": None, "fields": fields})

@@ -1,0 +1,86 @@
+"""Orders that are not simply posted, each with its outcome, the reason and what to do, for people and for JSON.
+
+Only which orders are listed, and in which words, is decided here; the verdict on all of them stands in `agreement.py`.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from shopify_xero_pipeline.changes import what_to_do
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+
+PLAIN = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE, Action.UNCHANGED})
+
+
+class ListedOrder(BaseModel):
+    """An order beside the comparison, because it is not posted in full, or because its columns differ.
+
+    `remedy` says what to do, also where that is nothing. Amounts are in `currency`; before a comparison Xero's are 0.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    order_id: str = ""
+    order_name: str
+    outcome: str
+    reason: str
+    remedy: str = ""
+    currency: str
+    sales: Decimal
+    mapped_sales: Decimal = Decimal(0)
+    xero_sales: Decimal = Decimal(0)
+    difference: Decimal = Decimal(0)
+
+    @property
+    def calls_for_a_look(self) -> bool:
+        """Whether a person or a later run has something to do; a rule that waits or skips is all well."""
+        return self.outcome not in {"waiting", "skipped"}
+
+
+def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
+    """Return the orders of compared days that are not simply posted."""
+    return [listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted" or row.problems]
+
+
+def listed(day: date, row: OrderRow) -> ListedOrder:
+    """Return an order with its reason parted from its remedy."""
+    reason, remedy = what_to_do.of_order(row.outcome, row.reason, row.problems, row.order_name)
+    return ListedOrder(
+        day=day,
+        order_id=row.order_id,
+        order_name=row.order_name,
+        outcome=row.outcome,
+        reason=reason,
+        remedy=remedy,
+        currency=row.currency,
+        sales=row.sales,
+        mapped_sales=row.mapped_sales,
+        xero_sales=row.xero_sales,
+        difference=row.difference,
+    )
+
+
+def listed_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
+    """Return the orders of plans that would not simply be posted, once for each reason."""
+    lines = [(plan.day, line) for plan in plans for line in plan.changes if line.order_id and line.action not in PLAIN]
+    found = [_of_line(day, line) for day, line in lines]
+    return list({(one.day, one.order_id, one.outcome, one.reason): one for one in reversed(found)}.values())[::-1]
+
+
+def _of_line(day: date, line: Change) -> ListedOrder:
+    reason, remedy = what_to_do.of_line(line)
+    return ListedOrder(
+        day=day,
+        order_id=line.order_id or "",
+        order_name=line.order_name or "",
+        outcome=line.action.value,
+        reason=reason,
+        remedy=remedy,
+        currency=line.currency or "",
+        sales=line.amount or Decimal(0),
+    )

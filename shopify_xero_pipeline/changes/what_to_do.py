@@ -1,0 +1,56 @@
+"""What to do about an order or a record that is not simply posted: the remedy beside each reason.
+
+Only the words of remedies belong here. A rule of the books that blocks an order names its remedy itself, at the end of
+its reason, and is parted from it here; every other outcome has one remedy. A remedy that may be pasted is not changed.
+"""
+
+from collections.abc import Sequence
+
+from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.changes.models import Action, Change
+from shopify_xero_pipeline.xero.models import Kind
+
+AGAIN = "then run the day again"
+NOTHING = "nothing has to be done"
+DEFAULTS = {
+    "waiting": f"{NOTHING}: it is posted by itself once what it waits for has come",
+    "skipped": f"{NOTHING}: a rule of the books leaves it out",
+    "blocked": f"mend what the reason names, {AGAIN}",
+    "postponed": f"{NOTHING} but to run the day again later; automation does that by itself",
+    "conflict": f"decide which side is right: undo theirs in Xero, or leave it and know why; {AGAIN}",
+    "failed": f"mend what the reason names, {AGAIN}, or `shopify-xero dismiss` the record for a reason",
+}
+UNEQUAL = "compare both sides, correct the one that is wrong, {again}: `shopify-xero status '{name}'` shows all of it"
+OF_CONFLICT = {
+    Kind.CONTACT: f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}",
+    Kind.ITEM: f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}",
+    Kind.INVOICE: f"set the document back in Xero, or leave it and know why; {AGAIN}",
+    Kind.CREDIT_NOTE: f"set the document back in Xero, or leave it and know why; {AGAIN}",
+    Kind.PAYMENT: f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}",
+    Kind.ALLOCATION: f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}",
+}
+
+
+def of_order(outcome: str, reason: str, problems: Sequence[str], name: str) -> tuple[str, str]:
+    """Return why an order is not simply posted, and what to do about it.
+
+    Args:
+        outcome: of the order.
+        reason: as its row of the reconciliation says.
+        problems: where its columns differ.
+        name: of the order, as people know it.
+    """
+    why, remedy = remedies.parted(reason) if outcome == "blocked" else (reason, "")
+    said = "; ".join(filter(None, (why, *problems)))
+    if outcome in DEFAULTS:
+        return said, remedy or DEFAULTS[outcome]
+    return said, UNEQUAL.format(again=AGAIN, name=name) if problems else ""
+
+
+def of_line(line: Change) -> tuple[str, str]:
+    """Return why a line of a plan writes nothing, and what to do about it; of any other line only its reason."""
+    if line.action is Action.CONFLICT:
+        return line.reason, OF_CONFLICT[line.kind]
+    if line.action in (Action.BLOCKED, Action.WAITING, Action.SKIPPED):
+        return of_order(line.action.value, line.reason, (), line.order_name or "")
+    return line.reason, ""

@@ -1,0 +1,101 @@
+"""How the books stand, from our own files alone: compared days, failed records, conflicts, what is left to do.
+
+Only gathering belongs here, and the verdict on all of it together; what a day comes to is decided in
+`changes/agreement.py`, and `terminal.py` prints it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from shopify_xero_pipeline import attention, terminal_lists
+from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import (
+    Agreement,
+    Standing,
+    agreement_of_orders,
+    counted,
+    undecided_orders,
+    worst,
+)
+from shopify_xero_pipeline.changes.listed import listed_orders
+from shopify_xero_pipeline.changes.orphans import OrphanedOrder
+from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.ownership import orphan_json
+from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.state.records import SyncError
+
+
+@dataclass(frozen=True)
+class BooksStanding:
+    """What is known of the books.
+
+    Attributes:
+        days: every day that was compared, as it was last.
+        failed: records that could not be written, without those a person dismissed.
+        unfinished: days with writes left.
+        held: lines of the last plans that write nothing although the books want it, by day.
+        orphans: orders of which records stand, or stood, in Xero without an order.
+        requests: what people asked about their data.
+    """
+
+    days: Sequence[DayReconciliation]
+    failed: Sequence[SyncError]
+    unfinished: Sequence[date]
+    held: terminal_lists.Held
+    orphans: Sequence[OrphanedOrder]
+    requests: Sequence[Hint]
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        """What the compared days come to, with all that stands in Xero without an order, whatever its day."""
+        return agreement_of_orders(self.days).model_copy(update={"undecided": undecided_orders(self.orphans)})
+
+    @property
+    def standing(self) -> Standing:
+        """The verdict in one word."""
+        failed, left = [Standing.DISAGREE] * bool(self.failed), [Standing.UNFINISHED] * bool(self.unfinished)
+        return worst([self.agreement.standing, *failed, *left])
+
+    @property
+    def says(self) -> str:
+        """The verdict as a sentence, with how much is failed, in conflict and left to do."""
+        conflicts = len(terminal_lists.conflicts_of(self.held))
+        more = (
+            (len(self.failed), f"{counted(len(self.failed), 'record')} failed"),
+            (conflicts, f"{counted(conflicts, 'conflict')} with what people did in Xero"),
+            (len(self.unfinished), f"{counted(len(self.unfinished), 'day')} with work left"),
+        )
+        return "; ".join([self.agreement.says, *(text for count, text in more if count)])
+
+    @property
+    def said_elsewhere(self) -> set[str]:
+        """The ids of orders whose reason stands with their conflict or their failed record."""
+        return terminal_lists.in_conflict(self.held) | {error.order_id or "" for error in self.failed}
+
+    def summary(self) -> dict[str, object]:
+        """Return all of it under the names that `--json` promises."""
+        return {
+            "verdict": self.standing.value,
+            "says": self.says,
+            "days": [day.model_dump(mode="json") for day in self.days],
+            "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
+            "conflicts": terminal_lists.conflicts_of(self.held),
+            "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in self.failed],
+            "without_order": [orphan_json(one) for one in self.orphans],
+            "unfinished_days": [str(day) for day in self.unfinished],
+            "requests": [one.model_dump(mode="json") for one in self.requests],
+        }
+
+
+def standing(bookkeeper: Bookkeeper) -> BooksStanding:
+    """Return how a shop's books stand; nobody is called."""
+    return BooksStanding(
+        days=bookkeeper.reconciled(bookkeeper.days()),
+        failed=bookkeeper.store.errors(),
+        unfinished=sorted(bookkeeper.unfinished_days()),
+        held=attention.held_lines(bookkeeper.store),
+        orphans=bookkeeper.ownership.orphans(),
+        requests=bookkeeper.store.hints.requests(),
+    )

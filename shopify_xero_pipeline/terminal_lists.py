@@ -1,0 +1,169 @@
+"""Tables of orders and records that are not simply posted: each reason once, long lists capped.
+
+Orders that share outcome, reason and remedy stand in one row; a conflict stands with both sides. Which orders these are
+and in which words is decided in `changes/listed.py`; the whole lists go into `--json`. `terminal.py` prints them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+
+from rich.table import Table
+from rich.text import Text
+
+from shopify_xero_pipeline import pages
+from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.changes import what_to_do
+from shopify_xero_pipeline.changes.listed import ListedOrder
+from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
+from shopify_xero_pipeline.changes.rollup import by_currency
+from shopify_xero_pipeline.escaping import console as escape
+from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.xero.models import Kind
+
+ROWS, NAMES = 25, 8
+HEAD = "[italic]{}[/]"
+ALL = "all of them are in the command's `--json`"
+HIDDEN = "(a customer's; see both pages)"
+WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
+ELSEWHERE = ("conflict", "failed")
+Held = Mapping[date, Sequence[Change]]
+Parts = Iterator[Table | str | Text]
+"""What is to be printed, one after the other."""
+
+
+def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
+    """Yield orders that are not simply posted, those with the same reason together, the worst first.
+
+    Args:
+        found: the orders.
+        but: ids of those whose conflict or failed record is printed beside them, with the same reason.
+    """
+    groups: dict[tuple[str, str, str], list[ListedOrder]] = defaultdict(list)
+    for one in found:
+        elsewhere = one.order_id in but and one.outcome in ELSEWHERE and not one.difference
+        if not elsewhere:
+            groups[one.outcome, one.reason, one.remedy].append(one)
+    ranked = sorted(groups.items(), key=lambda group: WORST_FIRST.index(group[0][0]))
+    if ranked:
+        yield HEAD.format("orders that are not simply posted")
+    for (outcome, reason, remedy), some in ranked[:ROWS]:
+        yield from _block(
+            _outcome(outcome), f"{_named(some)}  {_worth(some)}", {"reason": reason, "what to do": remedy}
+        )
+    yield from _more(ranked[ROWS:], "reasons")
+
+
+def conflicts(found: Held) -> Parts:
+    """Yield conflicts with what people did in Xero: both sides, the reason, what to do."""
+    lines = [(day, line) for day, some in sorted(found.items()) for line in some if line.action is Action.CONFLICT]
+    if lines:
+        yield HEAD.format("conflicts with what people did in Xero")
+    for day, line in lines[:ROWS]:
+        reason, remedy = what_to_do.of_line(line)
+        order = f" of {line.order_name}" if line.order_name else ""
+        sides = {"in Xero": _theirs(line), "by Shopify": _ours(line), "page": pages.xero_page(line.kind, line.xero_id)}
+        name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}{order}"
+        yield from _block("conflict", name, {**sides, "reason": reason, "what to do": remedy})
+    yield from _more(lines[ROWS:], "conflicts")
+
+
+def in_conflict(found: Held) -> set[str]:
+    """Return the ids of the orders of which a conflict is known."""
+    return {line.order_id or "" for lines in found.values() for line in lines if line.action is Action.CONFLICT}
+
+
+def conflict(day: date, line: Change) -> dict[str, object]:
+    """Return a conflict for `--json`: both sides, the reason and what to do; of a Contact only which fields differ."""
+    reason, remedy = what_to_do.of_line(line)
+    return {
+        "day": str(day),
+        "kind": line.kind.value,
+        "record": line.natural_key,
+        "order": line.order_name,
+        "order_id": line.order_id,
+        "xero_id": line.xero_id,
+        "page": pages.xero_page(line.kind, line.xero_id),
+        "in_xero": {field.field: field.before for field in line.fields},
+        "by_shopify": {field.field: field.after for field in line.fields},
+        "amount": None if line.amount is None else str(line.amount),
+        "currency": line.currency,
+        "reason": reason,
+        "remedy": remedy,
+    }
+
+
+def conflicts_of(found: Held) -> list[dict[str, object]]:
+    """Return all conflicts for `--json`."""
+    some = [(day, line) for day, lines in sorted(found.items()) for line in lines]
+    return [conflict(day, line) for day, line in some if line.action is Action.CONFLICT]
+
+
+def errors(found: Sequence[SyncError]) -> Parts:
+    """Yield a table of records that could not be written, those with the same reason under one."""
+    if not found:
+        yield "no failed records"
+        return
+    table = Table("day", "record", "reason", "retry helps", "attempts", "next try", "request", title="failed records")
+    known = ""
+    for error in sorted(found[:ROWS], key=lambda error: error.reason):
+        name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
+        due = f"{error.next_try:%d %b %H:%M} UTC" if error.next_try else ""
+        reason = '"' if error.reason == known else escape(error.reason)
+        cells = (reason, "yes" if error.retryable else "no", str(error.attempts), due, error.correlation_id or "")
+        table.add_row(str(error.partition), escape(name), *cells)
+        known = error.reason
+    yield table
+    yield from _more(found[ROWS:], "records")
+
+
+def _block(outcome: str, name: str, said: Mapping[str, str]) -> Parts:
+    """Yield a block of lines; a line of `books.yaml` stands alone and as it is, so that it can be copied whole."""
+    yield f"[bold]{outcome}[/]  {escape(name)}"
+    for what, text in said.items():
+        remedy = remedies.shown_in(text)
+        words = text if remedy is None else text.removesuffix(remedy.line).rstrip()
+        if text:
+            yield f"  [dim]{what:<10}[/] {escape(words)}"
+        if remedy is not None:
+            yield Text(remedy.indented)
+
+
+def _outcome(outcome: str) -> str:
+    return "posted, but unequal" if outcome == "posted" else outcome
+
+
+def _named(some: Sequence[ListedOrder]) -> str:
+    """Name orders under their days, the first few of them."""
+    days: dict[date, list[str]] = defaultdict(list)
+    for one in some[:NAMES]:
+        days[one.day].append(one.order_name)
+    more = f" and {len(some) - NAMES} more" if len(some) > NAMES else ""
+    count = f"{len(some)}: " if len(some) > 1 else ""
+    return count + "; ".join(f"{day} {', '.join(names)}" for day, names in days.items()) + more
+
+
+def _worth(some: Iterable[ListedOrder]) -> str:
+    sums = by_currency((one.currency, one.sales) for one in some)
+    return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sums.items())
+
+
+def _theirs(line: Change) -> str:
+    return _side(line, [(field, field.before) for field in line.fields])
+
+
+def _ours(line: Change) -> str:
+    said = _side(line, [(field, field.after) for field in line.fields])
+    amount = "" if line.amount is None or line.fields else f"{line.amount:,.2f} {line.currency}"
+    return said or amount or "nothing"
+
+
+def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
+    if line.kind is Kind.CONTACT and line.fields:
+        return f"{', '.join(field.field for field in line.fields)} {HIDDEN}"
+    return ", ".join(f"{field.field} {text}" for field, text in fields if text is not None)
+
+
+def _more(left: Sequence[object], what: str) -> Parts:
+    if left:
+        yield f"… and {len(left)} more {what}: {ALL}"

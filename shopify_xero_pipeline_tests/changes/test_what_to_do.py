@@ -1,0 +1,47 @@
+"""What to do about an order that is not simply posted: parted from its reason, and whole where it is to be pasted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.changes import what_to_do
+from shopify_xero_pipeline.changes.models import Action, Change
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.books.reasons_in_source import reasons
+
+
+@pytest.mark.parametrize("reason", reasons())
+def test_every_reason_that_blocks_an_order_says_what_happened_and_what_to_do(reason: str) -> None:
+    what, remedy = remedies.parted(reason)
+    assert what
+    assert remedy
+    assert reason == f"{what}; {remedy}"
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1))
+def test_a_line_to_paste_is_never_cut_whatever_stands_in_it(name: str) -> None:
+    line = f"add to books.yaml under payments: '{name}': \"601\""
+    assert remedies.parted(f"no account for it; if it is paid into 601, {line}") == (
+        "no account for it",
+        f"if it is paid into 601, {line}",
+    )
+
+
+@pytest.mark.parametrize("outcome", ["waiting", "skipped", "blocked", "postponed", "conflict", "failed"])
+def test_every_outcome_but_posted_has_a_remedy_even_where_that_is_nothing(outcome: str) -> None:
+    assert what_to_do.of_order(outcome, "because", (), "#1")[1]
+
+
+def test_an_order_that_differs_is_compared_by_its_name() -> None:
+    why, remedy = what_to_do.of_order("posted", "", ("sales: 1, 2, 3",), "#1001")
+    assert (why, "`shopify-xero status '#1001'`" in remedy) == ("sales: 1, 2, 3", True)
+    assert what_to_do.of_order("posted", "", (), "#1001") == ("", "")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_conflict_has_a_remedy(kind: Kind) -> None:
+    line = Change(action=Action.CONFLICT, kind=kind, shopify_id="1", reason="a person did it")
+    assert what_to_do.of_line(line) == ("a person did it", what_to_do.OF_CONFLICT[kind])
+    plain = line.model_copy(update={"action": Action.UPDATE})
+    assert what_to_do.of_line(plain) == ("a person did it", "")
