@@ -89,7 +89,7 @@ def lines_of(case: Case, entry: Agreement, sign: int) -> tuple[Line, ...]:
 def adjusting_line(case: Case, description: str, account: str, amount: Decimal) -> Line:
     """Return a line of a plain amount without tax: rounding, channel tax, an uncovered refund."""
     return Line(
-        description=description,
+        description=cut(description, DESCRIPTION_LIMIT),
         quantity=ONE,
         unit_amount=amount,
         account_code=account,
@@ -231,7 +231,8 @@ def _description(case: Case, sale: Sale) -> str:
     if item is None:
         return plain(sale.title) or LABELS[sale.line_type]
     variant = plain(item.variant_title)
-    title = plain(item.title) or LABELS[sale.line_type]
+    now = plain(item.product.title) if item.product is not None else ""
+    title = plain(item.title) or now or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
 
 

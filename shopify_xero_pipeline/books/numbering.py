@@ -30,7 +30,7 @@ def number_of_transaction(case: Case, letter: str, transaction_id: str) -> str:
 
 def reference(case: Case, tail: str) -> str:
     """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
-    return f"{cut(plain(case.order.name), NAME_LIMIT)} shopify:{case.document_id(tail)}"
+    return f"{cut(plain(case.order.name) or case.order_id, NAME_LIMIT)} shopify:{case.document_id(tail)}"
 
 
 def cleaned(name: str) -> str:

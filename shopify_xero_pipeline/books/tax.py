@@ -12,7 +12,10 @@ from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.policy import TaxAccount, TaxPart, TaxRule
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.text import plain
 from shopify_xero_pipeline.shopify.models import Sale, TaxLine
+
+NO_TITLE = "Tax"
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class RowTax:
 
     @property
     def label(self) -> str:
-        """The tax as people know it: `GST 15 %`."""
-        return f"{self.title} {percent(self.rate)}".strip()
+        """The tax as people know it: `GST 15 %`; `Tax 15 %` if its title is blank."""
+        return f"{plain(self.title) or NO_TITLE} {percent(self.rate)}".strip()
 
 
 def percent(rate: Decimal | None) -> str:
