@@ -326,8 +326,8 @@ def _gift_cards(title: str, cards: RollForward) -> None:
         table.add_row(line.what, _figure(line.shopify), _figure(line.xero))
     console.print(table)
     if cards.note:
-        console.print(cards.note)
-    for other in cards.others:
+        console.print(escape(cards.note), soft_wrap=True)
+    for other in (*cards.unsold, *cards.others):
         console.print(f"{other.posted} {escape(other.what)}: {other.amount:,.2f}, {escape(other.why)}", soft_wrap=True)
 
 

@@ -73,9 +73,15 @@ class AccountPolicy(Policy):
     adjustments: AccountCode = "208"
     tips: AccountCode = "209"
     gift_cards: AccountCode = "830"
+    gift_card_discounts: AccountCode | None = None
     channel_tax: AccountCode = "835"
     rounding: AccountCode = "860"
     overrides: tuple[AccountOverride, ...] = ()
+
+    @property
+    def card_discounts(self) -> str:
+        """Where the discount on a gift card is booked: its own account, else that of sales, as for other discounts."""
+        return self.gift_card_discounts or self.sales
 
 
 class TaxPart(Policy):

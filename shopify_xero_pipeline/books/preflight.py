@@ -12,7 +12,8 @@ from shopify_xero_pipeline.books.policy import BooksPolicy, TaxRule
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
 
 REVENUE_SETTINGS = ("sales", "shipping", "fees", "duties")
-UNTAXED_SETTINGS = ("tips", "gift_cards", "adjustments", "channel_tax", "rounding")
+UNTAXED_SETTINGS = ("tips", "gift_cards", "gift_card_discounts", "adjustments", "channel_tax", "rounding")
+IF_GIVEN = frozenset({"gift_card_discounts"})  # few shops need them: compared only where books.yaml names one
 PAYING_SETTINGS = ("gift_cards", "channel_tax")
 ACTIVE = "ACTIVE"
 NOT_FOR_LINES = frozenset({"BANK"})
@@ -42,12 +43,18 @@ def problems(policy: BooksPolicy, organisation: Organisation) -> list[str]:
 
 def _line_settings(policy: BooksPolicy) -> list[tuple[str, str]]:
     """Settings whose accounts stand on document lines, with their codes."""
-    named = [(f"accounts.{name}", getattr(policy.accounts, name)) for name in (*REVENUE_SETTINGS, *UNTAXED_SETTINGS)]
+    named = [(f"accounts.{name}", getattr(policy.accounts, name)) for name in (*REVENUE_SETTINGS, *_untaxed(policy))]
     overrides = [
         (f"accounts.overrides[{index}]", entry.account) for index, entry in enumerate(policy.accounts.overrides)
     ]
     taxes = [(f"tax.lines[{index}]", entry.account) for index, entry in enumerate(policy.tax.lines)]
     return [*named, *overrides, *(taxes if policy.tax.mode == "lines" else [])]
+
+
+def _untaxed(policy: BooksPolicy) -> list[str]:
+    """Settings of accounts for lines outside tax, without those that `books.yaml` leaves out."""
+    given = {name for name in policy.accounts.model_fields_set if getattr(policy.accounts, name) is not None}
+    return [name for name in UNTAXED_SETTINGS if name not in IF_GIVEN - given]
 
 
 def _line_accounts(policy: BooksPolicy, chart: _Chart) -> Iterator[str]:
@@ -93,7 +100,7 @@ def _missing_account(setting: str, code: str, chart: _Chart) -> str:
 
 def _tax_types(policy: BooksPolicy, chart: _Chart) -> Iterator[str]:
     tax = policy.tax
-    untaxed = [f"accounts.{name}" for name in UNTAXED_SETTINGS]
+    untaxed = [f"accounts.{name}" for name in _untaxed(policy)]
     goods = [f"accounts.{name}" for name in REVENUE_SETTINGS]
     goods += [f"accounts.overrides[{index}]" for index in range(len(policy.accounts.overrides))]
     if tax.mode == "lines":  # every line of every document bears it

@@ -13,6 +13,7 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.accounts import account_of
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
+from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.money import MONEY_IN, MONEY_OUT
 from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
 from shopify_xero_pipeline.books.policy import BooksPolicy
@@ -24,7 +25,7 @@ from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag, Order, Sal
 from shopify_xero_pipeline.xero.models import Kind, Organisation, Payment
 
 SOLD, DISCOUNTS, RETURNED = "goods sold", "discounts", "goods returned"
-CARDS_SOLD, CARDS_RETURNED = "gift cards sold", "gift cards returned"
+CARDS_SOLD, CARDS_RETURNED, CARD_DISCOUNTS = "gift cards sold", "gift cards returned", "gift card discounts"
 ROUNDED, CASH_ROUNDED, UNCOVERED = "rounding", "cash rounding", "refunds beyond returns"
 CHANNEL_PAID = "tax paid by the sales channel"
 CATEGORIES = {
@@ -116,9 +117,12 @@ class _Reading:
         yield self._movement(day, Side.DOCUMENTS, kind, kind, total)
 
     def _sale(self, sale: Sale, day: date) -> Iterator[Movement]:
-        account = account_of(self.case, sale)
-        for category, amount in _split(sale):
+        account, discount = account_of(self.case, sale), discount_on_card(self.case, sale)
+        for category, amount in _split(sale, discount):
             yield self._movement(day, self.chart.side(account), account, category, amount)
+        if discount:
+            lower = self.case.policy.accounts.card_discounts
+            yield self._movement(day, self.chart.side(lower), lower, CARD_DISCOUNTS, -discount)
         for key, tax in self._taxes(sale):
             by_channel = " by the sales channel" if tax.channel_liable else ""
             yield self._movement(day, Side.TAX, key, tax.label + by_channel, tax.amount)
@@ -224,9 +228,9 @@ def _with_change(entry: Transaction, moved: Sequence[Transaction]) -> tuple[Deci
     return amount, _rounding(entry) - sum((_rounding(change) for change in changes), ZERO)
 
 
-def _split(sale: Sale) -> list[tuple[str, Decimal]]:
-    """Return a row's amount without tax by category; of goods sold the discount stands apart."""
-    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount)
+def _split(sale: Sale, on_card: Decimal) -> list[tuple[str, Decimal]]:
+    """Return a row's amount without tax by category; of goods sold the discount stands apart, cards at face value."""
+    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount) + on_card
     returned = sale.action_type == "RETURN"
     if sale.line_type != "PRODUCT":
         plain = CATEGORIES.get(sale.line_type, sale.line_type)

@@ -61,6 +61,13 @@ def everything_charged() -> Example:
     return Example(order(rows, lines=LINES, transactions=[transaction(91, "210.10")]))
 
 
+def gift_card_at_a_discount() -> Example:
+    """Return an order of a gift card of 50.00 for which 40.00 were paid."""
+    rows = agreement(1, sale("40.00", line_type="GIFT_CARD", line=11))
+    lines = [line_item(11, "50.00", title="Gift card")]
+    return Example(order(rows, lines=lines, transactions=[transaction(91, "40.00")]))
+
+
 def refunded_with_less() -> Example:
     """Return a return of 115.00 of which 10.00 were kept back."""
     kept_back = sale("10.00", line_type="ADJUSTMENT", action="UPDATE")
@@ -125,6 +132,7 @@ JOURNALS: Mapping[str, Example] = {
     "An order whose rows miss its total by a cent": a_cent_missing(),
     "An order with everything that can be charged": everything_charged(),
     "A return of 115.00 of which 105.00 were given back": refunded_with_less(),
+    "A gift card of 50.00 sold for 40.00": gift_card_at_a_discount(),
     "An order with goods on two sales accounts": two_kinds_of_goods(),
     "An order paid through three gateways": several_gateways(),
     "An order with `tax.mode: lines`": american_tax(),
