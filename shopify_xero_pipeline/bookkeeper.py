@@ -15,6 +15,7 @@ from shopify_xero_pipeline import events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.preflight import problems as preflight_problems
 from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.books.taxes_seen import taxes_seen
 from shopify_xero_pipeline.changes import wanted
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.known import Known
@@ -197,7 +198,8 @@ class Bookkeeper(Connections):
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
-            days.append(reconcile(day, books, evidence, moved, chart))
+            compared = reconcile(day, books, evidence, moved, chart)
+            days.append(compared.model_copy(update={"taxes": taxes_seen(orders[day])}))
             self.store.remember(f"reconciliation {day}", days[-1].model_dump_json())
         self._note_pending(orders)
         return days

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from shopify_xero_pipeline.alerts.causes import Cause
+from shopify_xero_pipeline.books.taxes_seen import TakenIn, TaxesSeen
 from shopify_xero_pipeline.changes.gift_cards import RollForward
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import ListedOrder, Month
@@ -39,6 +40,7 @@ TO_DO = {
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",
 }
 NOT_POSTED = ("waiting", "skipped", "blocked", "failed")
+TAXES_SHOWN = 12  # of an entry that stands for thousands; --json has them all
 
 
 def leave_stdout_to_json(path: Path | None) -> None:
@@ -217,6 +219,26 @@ def findings(found: Iterable[Finding]) -> None:
         few = ", ".join(one.broken[:5]) + (f" and {len(one.broken) - 5} more" if len(one.broken) > 5 else "")
         table.add_row(one.number, one.says, str(one.asked), f"[red]{escape(few)}[/]" if few else "[green]none[/]")
     console.print(table)
+
+
+def tax_rules(found: Iterable[TakenIn]) -> None:
+    """Print what each tax entry of `books.yaml` stands for; nothing if no tax was seen yet."""
+    rules = list(found)
+    if not any(rule.taxes for rule in rules):
+        return
+    table = Table("tax entry", "asks for", "goes to", "took in", title="taxes of the days compared so far")
+    for rule in rules:
+        few = [_tax_seen(one) for one in rule.taxes[:TAXES_SHOWN]]
+        more = [f"and {len(rule.taxes) - TAXES_SHOWN} more"] if len(rule.taxes) > TAXES_SHOWN else []
+        texts = (rule.setting, rule.says, rule.goes_to, "; ".join([*few, *more]) or "nothing so far")
+        table.add_row(*map(escape, texts))
+    console.print(table)
+
+
+def _tax_seen(one: TaxesSeen) -> str:
+    place = "-".join(filter(None, (one.country, one.province)))
+    name = " + ".join(tax.label for tax in one.taxes) + (f" ({place})" if place else "")
+    return f"{name}: {sum(one.amounts):,.2f} {one.currency} of {one.orders} order{'' if one.orders == 1 else 's'}"
 
 
 def causes(found: Sequence[Cause]) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.books.taxes_seen import TaxesSeen
 from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.fields import money_of, parsed
 from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side, differences, merged
@@ -72,7 +73,7 @@ class DayReconciliation(BaseModel):
     """A day's orders in three columns.
 
     `movements` are those of its posted orders, on the days that documents and payments bear, which may be months
-    later; `broken` says which orders they differ for.
+    later; `broken` says which orders they differ for. `taxes` are those on the rows of all its orders.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,6 +82,7 @@ class DayReconciliation(BaseModel):
     rows: tuple[OrderRow, ...]
     movements: tuple[Movement, ...] = ()
     broken: tuple[Broken, ...] = ()
+    taxes: tuple[TaxesSeen, ...] = ()
 
     def count(self, outcome: str) -> int:
         """Return how many orders ended so."""

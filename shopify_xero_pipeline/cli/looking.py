@@ -82,6 +82,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     """Examine settings, connections, state store and books, and say what is wrong and what to do."""
     from shopify_xero_pipeline import doctor as examination
     from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline.books.taxes_seen import taken_in
     from shopify_xero_pipeline.defs.partitions import days_between
 
     with options.connected() as (bookkeeper, _):
@@ -92,8 +93,11 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
         found = examination.examine(
             bookkeeper, days, options.clock(), home=runs.dagster_home(), secrets=secrets, offline=offline
         )
+        taxes = taken_in(bookkeeper.policy, (one for day in bookkeeper.reconciled(days) for one in day.taxes))
         terminal.findings(found)
-    terminal.write_json(json_file, examination.summary(found))
+        terminal.tax_rules(taxes)
+    rules = {"tax_rules": [rule.model_dump(mode="json") for rule in taxes]}
+    terminal.write_json(json_file, examination.summary(found) | rules)
     sys.exit(0 if examination.sound(found) else 1)
 
 
