@@ -12,6 +12,7 @@ from shopify_xero_pipeline.shopify.models import Agreement
 
 LETTERS = {"ORDER": "O", "ORDER_EDIT": "E", "RETURN": "T", "REFUND": "R"}
 ROUNDING = "C"
+EXCHANGE = "X"
 UNCOVERED_REFUND = "M"
 NAME_LIMIT = 150
 
@@ -26,6 +27,11 @@ def number_of_agreement(case: Case, entry: Agreement) -> str:
 def number_of_transaction(case: Case, letter: str, transaction_id: str) -> str:
     """Return the number of a document that money, not an agreement, calls for: `SH-1001-C55`."""
     return _number(case, letter + transaction_id, letter + transaction_id)
+
+
+def is_of_money(document_id: str, letter: str) -> bool:
+    """Return whether a document (by Shopify id) is one that money called for, of the kind of a letter."""
+    return document_id.rpartition("/")[2].startswith(letter)
 
 
 def reference(case: Case, tail: str) -> str:

@@ -79,6 +79,7 @@ class AccountPolicy(Policy):
     gift_card_discounts: AccountCode | None = None
     channel_tax: AccountCode = "835"
     rounding: AccountCode = "860"
+    exchange: AccountCode = "861"
     overrides: tuple[AccountOverride, ...] = ()
 
     @property

@@ -12,8 +12,8 @@ from shopify_xero_pipeline.books.policy import BooksPolicy, TaxRule
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
 
 REVENUE_SETTINGS = ("sales", "shipping", "fees", "duties")
-UNTAXED_SETTINGS = ("tips", "gift_cards", "gift_card_discounts", "adjustments", "channel_tax", "rounding")
-IF_GIVEN = frozenset({"gift_card_discounts"})  # few shops need them: compared only where books.yaml names one
+UNTAXED_SETTINGS = ("tips", "gift_cards", "gift_card_discounts", "adjustments", "channel_tax", "rounding", "exchange")
+IF_GIVEN = frozenset({"gift_card_discounts", "exchange"})  # few shops need them: compared where books.yaml names one
 PAYING_SETTINGS = ("gift_cards", "channel_tax")
 ACTIVE = "ACTIVE"
 NOT_FOR_LINES = frozenset({"BANK"})

@@ -76,7 +76,8 @@ class OrderBooks(BaseModel):
 
     What lies between those figures and the records: `sales_before` and `money_before` happened before the start date
     and are not in these books, `cash_rounding` is cash that moved beyond Shopify's net payment, `channel_paid` is tax
-    a sales channel kept back, paid from its own account.
+    a sales channel kept back, paid from its own account, `exchange` is what documents for exchange differences add up
+    to, credit notes negative.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,10 +100,11 @@ class OrderBooks(BaseModel):
     money_before: Decimal = Decimal(0)
     cash_rounding: Decimal = Decimal(0)
     channel_paid: Decimal = Decimal(0)
+    exchange: Decimal = Decimal(0)
 
     @property
     def expected_sales(self) -> Decimal:
-        """What the documents of agreements add up to, credit notes negative; `/C…` and `/M…` stand aside."""
+        """What the documents of agreements add up to, credit notes negative; `/C…`, `/X…` and `/M…` stand aside."""
         return self.sales - self.sales_before
 
     @property

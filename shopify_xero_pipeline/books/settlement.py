@@ -14,12 +14,11 @@ from shopify_xero_pipeline.books.case import Case, numeric
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
-from shopify_xero_pipeline.books.money import Direction, Movement
+from shopify_xero_pipeline.books.money import SIDE, Movement
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
 
 Pair = tuple[str, str]
-SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Desk:
             Blocked: an earlier placement no longer fits its movement or its document.
         """
         for movement in movements:
-            self.left[movement.transaction_id] = movement.placed + max(movement.rounding, ZERO)
+            self.left[movement.transaction_id] = movement.placed + movement.beside
             for posted in self.case.ledger.placements:
                 if posted.transaction_id == movement.transaction_id:
                     self._put_posted(movement, posted.document_id, posted.amount, posted.date)
@@ -134,8 +133,8 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     """
     kept = _kept(desk)
     amounts: dict[Pair, Decimal] = {pair: amount for pair, (amount, _) in kept.items()}
-    for credit_note in _rounding_first(desk.of(Kind.CREDIT_NOTE)):
-        for invoice in _rounding_first(desk.of(Kind.INVOICE)):
+    for credit_note in _of_money_first(desk.of(Kind.CREDIT_NOTE)):
+        for invoice in _of_money_first(desk.of(Kind.INVOICE)):
             amount = min(desk.room[credit_note.shopify_id], desk.room[invoice.shopify_id])
             if amount > 0:
                 pair = (credit_note.shopify_id, invoice.shopify_id)
@@ -147,8 +146,8 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     return tuple(_allocation(desk, pair, amounts[pair], days.get(pair)) for pair in pairs)
 
 
-def _rounding_first(documents: Sequence[AnyDocument]) -> list[AnyDocument]:
-    """Cash rounding closes what its own cash left open, before a later document can take that place."""
+def _of_money_first(documents: Sequence[AnyDocument]) -> list[AnyDocument]:
+    """A document of money alone closes what its own money left open, before a later document can take that place."""
     return sorted(documents, key=lambda document: document.shopify_id.rpartition("/")[2].isdigit())
 
 

@@ -28,7 +28,7 @@ def without_surplus(case: Case, booked: Sequence[Booked], moved: Sequence[Moveme
         if returned.direction is Direction.OUT:
             _cancel(case, booked, moved[:place], returned, amounts)
     kept = (replace(movement, amount=amounts[movement.transaction_id]) for movement in moved)
-    return [movement for movement in kept if movement.amount or movement.rounding]
+    return [movement for movement in kept if movement.amount or movement.rounding or movement.exchange]
 
 
 def _cancel(
@@ -66,4 +66,5 @@ def _sum(movements: Sequence[Movement], direction: Direction, amounts: dict[str,
 def _unposted(case: Case, movement: Movement, amounts: dict[str, Decimal]) -> Decimal:
     """Return how much of a movement may still cancel out: nothing that is posted, and no rounded cash."""
     posted = [one.amount for one in case.ledger.placements if one.transaction_id == movement.transaction_id]
-    return ZERO if movement.rounding else amounts[movement.transaction_id] - sum(posted, ZERO)
+    amount = amounts[movement.transaction_id]
+    return ZERO if movement.rounding else min(amount, amount + movement.exchange - sum(posted, ZERO))

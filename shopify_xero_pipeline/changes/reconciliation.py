@@ -1,8 +1,8 @@
 """Three columns that must agree, order by order and to the cent: Shopify's ledger, our mapping, Xero read back.
 
-Pure arithmetic over rows handed in; what is shown of it, and where, is not decided here. Cash-rounding and uncovered-
-refund documents (their Shopify id names a letter and a transaction) stand outside the sales column, as they stand
-outside Shopify's ledger.
+Pure arithmetic over rows handed in; what is shown of it, and where, is not decided here. Documents for cash rounding,
+exchange differences and uncovered refunds (their Shopify id names a letter and a transaction) stand outside the sales
+column, as they stand outside Shopify's ledger.
 """
 
 import re
@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
+from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.books.taxes_seen import TaxesSeen
 from shopify_xero_pipeline.changes.compare import GONE
@@ -189,12 +189,14 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
     """Return what is still owed on an order: Shopify's own figure, our documents less our payments, Xero's AmountDue.
 
     Shopify's leaves out what it owes back and what is under way, so that it is compared only where it can be (books.md
-    §3: it is reported where its own total less its payments says otherwise).
+    §3: it is reported where its own total less its payments says otherwise). Whether it counts exchange differences as
+    outstanding is not documented; they are not, as nobody owes them.
     """
     mapped = evidence.mapped[books.order_id]
     owed = _column(mapped, evidence, in_xero=False, aside=True) - _money(mapped, evidence, in_xero=False)
-    agrees_with_itself = books.outstanding == books.sales - books.money
-    stated = books.outstanding - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
+    own = books.sales - books.money
+    agrees_with_itself = books.outstanding in (own, own + books.exchange)
+    stated = own + books.exchange - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
     return Movement(
         posted=day,
         currency=books.currency,
@@ -208,7 +210,7 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
 
 
 def _uncovered(books: OrderBooks) -> Decimal:
-    aside = (one for one in books.documents if one.shopify_id.rpartition("/")[2].startswith(UNCOVERED_REFUND))
+    aside = (one for one in books.documents if is_of_money(one.shopify_id, UNCOVERED_REFUND))
     return sum((one.total for one in aside), ZERO)
 
 
@@ -316,7 +318,7 @@ def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
 
 
 def _column(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool, aside: bool = False) -> Decimal:
-    """Return the sum of documents; `aside` counts those of cash rounding and uncovered refunds, too."""
+    """Return the sum of documents; `aside` counts those that money called for, too."""
     total = ZERO
     for row in mapped:
         if row.kind in SIGN and (aside or row.shopify_id.rpartition("/")[2].isdigit()):

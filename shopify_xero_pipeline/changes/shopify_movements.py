@@ -1,8 +1,10 @@
 """Shopify's column: an order's movements read from its own sales ledger and transactions, not from our documents.
 
 Only reading belongs here. Amounts come from the ledger's rows and from the transactions; of the books come the account
-of each row and the day its document bears, because a day that Xero has locked may have moved it. Two things Shopify
-does not know are taken from the books as they are: refunds beyond what was returned, and tax paid by a sales channel.
+of each row and the day its document bears, because a day that Xero has locked may have moved it. Three things Shopify
+does not say for each transaction are taken from the books as they are: refunds beyond what was returned, tax paid by a
+sales channel, and how far money moved by another rate than that of the order. The last is held against Shopify's own
+statement where the books are made, and against what is outstanding in `reconciliation.py`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,16 +15,17 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.accounts import account_of
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
+from shopify_xero_pipeline.books.documents import signed_total
 from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.money import MONEY_IN, MONEY_OUT
-from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
+from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of
 from shopify_xero_pipeline.books.till import CHANNEL_GATEWAY
 from shopify_xero_pipeline.changes.movements import ZERO, Chart, Movement, Side
 from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag, Order, Sale, Transaction, legacy_id
-from shopify_xero_pipeline.xero.models import Kind, Organisation, Payment
+from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation, Payment
 
 SOLD, DISCOUNTS, RETURNED = "goods sold", "discounts", "goods returned"
 CARDS_SOLD, CARDS_RETURNED, CARD_DISCOUNTS = "gift cards sold", "gift cards returned", "gift card discounts"
@@ -38,7 +41,9 @@ CATEGORIES = {
     "ADJUSTMENT": "refund adjustments",
 }
 RETURNS = {"SHIPPING": "shipping refunded", "GIFT_CARD": CARDS_RETURNED}
+EXCHANGED = "exchange differences"
 INVOICES, CREDIT_NOTES = "invoices", "credit notes"
+TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 
 
 def movements_by_order(
@@ -93,16 +98,24 @@ class _Reading:
             yield from self._transaction(one, cancelled.get(one.entry.legacy_id, ZERO))
 
     def beside(self) -> Iterator[Movement]:
-        """Yield what only the books know: credit notes for uncovered refunds, payments of a channel's tax."""
-        for document in self.books.documents:
-            if document.shopify_id.rpartition("/")[2].startswith(UNCOVERED_REFUND):
-                account = self.case.policy.accounts.adjustments
-                yield self._movement(document.date, self.chart.side(account), account, UNCOVERED, -document.total)
-                yield self._movement(document.date, Side.DOCUMENTS, CREDIT_NOTES, UNCOVERED, -document.total)
+        """Yield what only the books know: documents that money called for, payments of a channel's tax."""
+        accounts = self.case.policy.accounts
+        for letter, account, category in (
+            (UNCOVERED_REFUND, accounts.adjustments, UNCOVERED),
+            (EXCHANGE, accounts.exchange, EXCHANGED),
+        ):
+            for document in self.books.documents:
+                if is_of_money(document.shopify_id, letter):
+                    yield from self._of_money(document, account, category)
         for payment in self.books.payments:
             if payment.gateway == CHANNEL_GATEWAY:
                 side = Side.PAYMENTS if payment.document_kind == Kind.INVOICE else Side.REFUNDS
                 yield self._movement(payment.date, side, payment.account_code, CHANNEL_PAID, payment.amount)
+
+    def _of_money(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
+        amount, kind = signed_total(document), TOTALS[document.kind]
+        yield self._movement(document.date, self.chart.side(account), account, category, amount)
+        yield self._movement(document.date, Side.DOCUMENTS, kind, category, amount)
 
     def _agreement(self, entry: Agreement, day: date) -> Iterator[Movement]:
         total = sum((_amount(sale.total_amount) for sale in entry.sales), ZERO)

@@ -6,11 +6,12 @@ Only the orders and the policies they are kept with belong here, no figure that 
 from collections.abc import Mapping, Sequence
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.shopify.models import LineItem, Order, ProductRef, Transaction
+from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, ProductRef, Refund, Transaction
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
     bag,
+    exchanged,
     gid,
     line_item,
     order,
@@ -118,6 +119,43 @@ def uncovered_refund() -> Example:
     return Example(of_115(*money), chosen("refund: {uncovered: adjust}"))
 
 
+EUR = "EUR"
+
+
+def of_euros(*later: Agreement, money: Sequence[Transaction], refunds: Sequence[Refund] = ()) -> Order:
+    """Return an order of EUR 45.00, which are 38.79 in the shop's currency when it is placed."""
+    row, lines = sale("38.79", line=11, presentment=("45.00", EUR)), [line_item(11, "38.79", title="Dinner set")]
+    total = {"original_total_price_set": bag("38.79", presentment=("45.00", EUR))}
+    return order(agreement(1, row), *later, lines=lines, transactions=money, refunds=refunds, presentment=EUR, **total)
+
+
+def euros_given_back(cost: str, **stated: object) -> Order:
+    """Return that order with EUR 20.00 given back when they cost so much, for goods of 17.24."""
+    day = NOON + 7 * DAY
+    row = sale("-17.24", action="RETURN", line=11, presentment=("-20.00", EUR))
+    statement = exchanged("-17.24", f"-{cost}")
+    return of_euros(
+        refunded(2, row, day=7, refund=31),
+        money=[
+            transaction(91, "38.79", presentment=("45.00", EUR)),
+            transaction(
+                92, cost, "REFUND", at=day, parent=91, presentment=("20.00", EUR), **({"exchange": statement} | stated)
+            ),
+        ],
+        refunds=[refund(31, 92, at=day)],
+    )
+
+
+def euros_captured(cost: str) -> Order:
+    """Return that order, authorised when placed and captured when EUR 45.00 cost so much."""
+    euros = ("45.00", EUR)
+    authorised = transaction(91, "38.79", "AUTHORIZATION", presentment=euros)
+    captured = transaction(
+        92, cost, "CAPTURE", at=NOON + DAY, parent=91, presentment=euros, exchange=exchanged("38.79", cost)
+    )
+    return of_euros(money=[authorised, captured])
+
+
 def several_gateways() -> Example:
     """Return an order paid through three gateways."""
     gift = transaction(92, "40.00", gateway="gift_card")
@@ -135,6 +173,9 @@ JOURNALS: Mapping[str, Example] = {
     "A gift card of 50.00 sold for 40.00": gift_card_at_a_discount(),
     "An order with goods on two sales accounts": two_kinds_of_goods(),
     "An order paid through three gateways": several_gateways(),
+    "An order of 38.79 of which 17.50 go back for goods of 17.24": Example(euros_given_back("17.50")),
+    "An order of 38.79 of which 17.00 go back for goods of 17.24": Example(euros_given_back("17.00")),
+    "An order of 38.79 that is captured for 39.15": Example(euros_captured("39.15")),
     "An order with `tax.mode: lines`": american_tax(),
     "An order of which a marketplace kept the tax": channel_kept_the_tax(),
 }

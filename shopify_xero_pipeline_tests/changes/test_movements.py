@@ -19,6 +19,7 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
+from shopify_xero_pipeline_tests.books.policy_examples import euros_captured, euros_given_back
 from shopify_xero_pipeline_tests.changes.read_back import House, milliseconds
 
 DAY, NOVEMBER = date(2026, 9, 22), date(2026, 11, 3)
@@ -455,3 +456,24 @@ def test_money_that_came_twice_and_went_back_cancels_out_in_all_columns() -> Non
     for column in ("shopify", "mapping", "xero"):
         assert sum(Decimal(amount) for amount in figures(house, Side.PAYMENTS, column).values()) == Decimal("115.00")
         assert figures(house, Side.REFUNDS, column) == {}
+
+
+def test_an_exchange_difference_stands_on_its_own_account_in_all_columns_and_nobody_owes_it() -> None:
+    # EUR 20.00 that were 17.24 when the order was placed cost 17.50 when they were given back
+    house = House(euros_given_back("17.50"))
+    assert texts(house) == []
+    for column in ("shopify", "mapping", "xero"):
+        found = figures(house, Side.SALES, column)
+        assert {key: amount for (key, _), amount in found.items() if key == "861"} == {"861": "-0.26"}
+    assert figures(house, Side.SALES, "shopify")["861", "exchange differences"] == "-0.26"
+    assert figures(house, Side.OUTSTANDING, "shopify") == {}
+    assert sum(Decimal(amount) for amount in figures(house, Side.REFUNDS, "shopify").values()) == Decimal("17.50")
+
+
+def test_a_gain_is_read_the_same_and_one_of_another_size_in_xero_is_named() -> None:
+    # EUR 45.00 that were 38.79 when the order was placed brought 39.20 when they were captured
+    house = House(euros_captured("39.20"))
+    assert texts(house) == []
+    assert figures(house, Side.SALES, "xero")["861", ""] == "0.41"
+    house.change("SH-1001-X92", LineItems=[], Total=Decimal("0.40"))
+    assert any("0.41" in text for text in texts(house))
