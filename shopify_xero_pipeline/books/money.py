@@ -41,7 +41,8 @@ class Movement:
     """Money that moved or will. `amount` is what it settles, `rounding` how much more cash moved (negative: less).
 
     `presentment` is the amount in the customer's currency, None if Shopify gives it in another than the order's.
-    `exchange` is how much more moved than it settles, because the rate did (negative: less).
+    `exchange` is how much more moved than it settles, because the rate did (negative: less). `is_left_to_others` if
+    they enter it in Xero: it takes its place on documents, but no payment is posted.
     """
 
     transaction_id: str
@@ -54,6 +55,7 @@ class Movement:
     account: str
     presentment: Decimal | None = None
     exchange: Decimal = ZERO
+    is_left_to_others: bool = False
 
     @property
     def placed(self) -> Decimal:
@@ -109,6 +111,13 @@ def pending_refunds(case: Case) -> list[Movement]:
     return [_plain_movement(case, entry, "") for entry in waiting]
 
 
+def waits_for_others(case: Case) -> bool:
+    """Return whether others enter money of the order in Xero, that under way included."""
+    kinds, statuses = MONEY_IN | MONEY_OUT, PENDING | {"SUCCESS"}
+    moved = [entry for entry in case.order.transactions if entry.kind in kinds and entry.status in statuses]
+    return any(case.policy.is_left_to_others(entry.gateway or "") for entry in moved)
+
+
 def cash_rounding(case: Case, transactions: Iterable[Transaction]) -> Decimal:
     """Return by how much more cash came in, less what more went out, than the amounts say."""
     amounts = (
@@ -132,8 +141,8 @@ def _movement(case: Case, transaction: Transaction) -> Movement:
     account = case.policy.payment_account(gateway)
     if account is None:
         raise Blocked(_no_account(transaction))
-    setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
-    require_account_fits(account, case.currency, setting, case.organisation)
+    if not case.policy.is_left_to_others(gateway):
+        _require_account_fits(case, gateway, account)
     movement = _plain_movement(case, transaction, account)
     if movement.amount < 0:
         raise Blocked(
@@ -141,6 +150,11 @@ def _movement(case: Case, transaction: Transaction) -> Movement:
             " enter this order in Xero by hand"
         )
     return movement
+
+
+def _require_account_fits(case: Case, gateway: str, account: str) -> None:
+    setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
+    require_account_fits(account, case.currency, setting, case.organisation)
 
 
 def _plain_movement(case: Case, transaction: Transaction, account: str) -> Movement:
@@ -155,6 +169,7 @@ def _plain_movement(case: Case, transaction: Transaction, account: str) -> Movem
         gateway=transaction.gateway or "",
         account=account,
         presentment=money.amount if money.currency_code == case.order.presentment_currency_code else None,
+        is_left_to_others=case.policy.is_left_to_others(transaction.gateway or ""),
     )
 
 

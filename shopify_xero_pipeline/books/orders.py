@@ -13,8 +13,14 @@ from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.contacts import contact_of_order, contact_warnings
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
 from shopify_xero_pipeline.books.documents import book, signed_total
-from shopify_xero_pipeline.books.invariants import check_money, check_posted, check_sales, earlier_sales
-from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment
+from shopify_xero_pipeline.books.invariants import (
+    check_money,
+    check_posted,
+    check_sales,
+    earlier_sales,
+    money_of_others,
+)
+from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment, waits_for_others
 from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
 from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
 from shopify_xero_pipeline.books.policy import BooksPolicy
@@ -68,11 +74,9 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
     booked = [book(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
     check_sales(case, booked)
     settled = settle(case, booked, movements(case, scope.transactions), contact_id)
-    check_money(
-        case,
-        scope.transactions,
-        [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)],
-    )
+    paid = [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)]
+    left_to_others = money_of_others(case, scope.transactions, paid)
+    check_money(case, scope.transactions, paid, left_to_others)
     check_posted(case, settled.documents)
     if not settled.documents:
         return _figures(case.order, Outcome.SKIPPED, "nothing to post: every entry nets to zero")
@@ -85,12 +89,14 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
             "documents": settled.documents,
             "payments": settled.payments,
             "allocations": settled.allocations,
-            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books, exchange)),
+            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books, exchange), *settled.warnings),
             "sales_before": earlier_sales(case, scope.agreements),
             "money_before": money_before,
             "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),
             "channel_paid": settled.channel_paid,
             "exchange": exchange,
+            "left_to_others": left_to_others,
+            "waits_for_others": waits_for_others(case),
         }
     )
 

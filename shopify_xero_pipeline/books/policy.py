@@ -28,6 +28,8 @@ Jurisdiction = Literal["state", "county", "city", "district"]
 OR_A_FAMILY = "; or title_like, jurisdiction or country for several taxes at once ('*' is every tax)"
 
 GIFT_CARD_GATEWAY = "gift_card"
+NO_PAYMENT = "none"
+"""Stands for an account in `payments` where others enter a gateway's money in Xero."""
 
 
 class Policy(BaseModel):
@@ -255,6 +257,10 @@ class BooksPolicy(Policy):
             return self.accounts.gift_cards
         accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
         return accounts.get(wanted)
+
+    def is_left_to_others(self, gateway: str) -> bool:
+        """Return whether no payment is posted of a gateway's money, as others enter it in Xero."""
+        return (self.payment_account(gateway) or "").casefold() == NO_PAYMENT
 
     @field_validator("start_date", mode="before")
     @classmethod

@@ -71,7 +71,8 @@ def _line_accounts(policy: BooksPolicy, chart: _Chart) -> Iterator[str]:
 
 def _payment_accounts(policy: BooksPolicy, chart: _Chart) -> Iterator[str]:
     named = [(f"accounts.{name}", getattr(policy.accounts, name)) for name in PAYING_SETTINGS]
-    for setting, code in [*named, *((f"payments.{gateway}", code) for gateway, code in policy.payments.items())]:
+    gateways = {name: code for name, code in policy.payments.items() if not policy.is_left_to_others(name)}
+    for setting, code in [*named, *((f"payments.{gateway}", code) for gateway, code in gateways.items())]:
         missing = _missing_account(setting, code, chart)
         if missing:
             yield missing

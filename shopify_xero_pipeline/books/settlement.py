@@ -16,6 +16,7 @@ from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
 from shopify_xero_pipeline.books.money import SIDE, Movement
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.records import PostedPlacement
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
 
 Pair = tuple[str, str]
@@ -23,12 +24,12 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Placement:
-    """Part of a movement on a document; `frozen` is its day if it is already posted."""
+    """Part of a movement on a document; `posted` if an earlier run placed it."""
 
     movement: Movement
     document: AnyDocument
     amount: Decimal
-    frozen: date | None = None
+    posted: PostedPlacement | None = None
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Desk:
             self.left[movement.transaction_id] = movement.placed + movement.beside
             for posted in self.case.ledger.placements:
                 if posted.transaction_id == movement.transaction_id:
-                    self._put_posted(movement, posted.document_id, posted.amount, posted.date)
+                    self._put_posted(movement, posted)
 
     def put(self, movement: Movement, documents: Sequence[AnyDocument | None]) -> None:
         """Place what is left of a movement on these documents, in order, never twice on one."""
@@ -87,7 +88,8 @@ class Desk:
                 self.room[document.shopify_id] -= amount
                 left -= amount
 
-    def _put_posted(self, movement: Movement, document_id: str, amount: Decimal, day: date) -> None:
+    def _put_posted(self, movement: Movement, posted: PostedPlacement) -> None:
+        document_id, amount = posted.document_id, posted.amount
         document = self.document(document_id) if document_id in self.room else None
         if document is None or document.kind is not SIDE[movement.direction]:
             raise Blocked(
@@ -99,7 +101,7 @@ class Desk:
                 f"{amount} of transaction {movement.transaction_id} is posted on {document.number}, more than the"
                 f" transaction's {movement.placed} or the document's {document.total} allow; compare it with Xero"
             )
-        self._put(Placement(movement, document, amount, day))
+        self._put(Placement(movement, document, amount, posted))
 
     def _put(self, placement: Placement) -> None:
         self.placements.append(placement)
@@ -108,14 +110,14 @@ class Desk:
 
 
 def payments_of(desk: Desk) -> tuple[Payment, ...]:
-    """Return a payment for each placement, in document order.
+    """Return a payment for each placement, in document order; what is left to others has one only if it is posted.
 
     Raises:
         Blocked: a new payment would fall into a locked period.
     """
     order = {document.shopify_id: index for index, document in enumerate(desk.documents)}
     placed = sorted(
-        desk.placements,
+        [entry for entry in desk.placements if entry.posted or not entry.movement.is_left_to_others],
         key=lambda entry: (
             order[entry.document.shopify_id],
             entry.movement.moment,
@@ -179,9 +181,9 @@ def _use(desk: Desk, pair: Pair, amount: Decimal) -> None:
 
 
 def _payment(case: Case, placement: Placement) -> Payment:
-    movement, document = placement.movement, placement.document
+    movement, document, posted = placement.movement, placement.document, placement.posted
     what = f"the payment of transaction {movement.transaction_id}"
-    day = placement.frozen or open_day(case, max(movement.day, document.date), what).day
+    day = posted.date if posted else open_day(case, max(movement.day, document.date), what).day
     return Payment(
         shopify_id=f"{movement.transaction_id}/{document.number}",
         order_id=case.order_id,
@@ -189,7 +191,7 @@ def _payment(case: Case, placement: Placement) -> Payment:
         document_kind=SIDE[movement.direction],
         document_id=document.shopify_id,
         document_number=document.number,
-        account_code=movement.account,
+        account_code=(posted.account if posted else "") or movement.account,
         date=day,
         amount=placement.amount,
         currency=case.currency,

@@ -39,12 +39,18 @@ def _cancel(
     paid, repaid = (_sum(earlier, direction, amounts) for direction in (Direction.IN, Direction.OUT))
     too_much = min(paid - sold, repaid + amounts[returned.transaction_id] - credited)
     for received in reversed(earlier):
-        if received.direction is Direction.IN and received.account == returned.account:
+        if received.direction is Direction.IN and _went_one_way(received, returned):
             free = min(too_much, *(_unposted(case, movement, amounts) for movement in (received, returned)))
             if free > 0:
                 amounts[received.transaction_id] -= free
                 amounts[returned.transaction_id] -= free
                 too_much -= free
+
+
+def _went_one_way(received: Movement, returned: Movement) -> bool:
+    """Return whether money came and went by one account; what is left to others has none, but its gateway."""
+    same_gateway = received.gateway.strip().casefold() == returned.gateway.strip().casefold()
+    return received.account == returned.account and (same_gateway or not returned.is_left_to_others)
 
 
 def _documents_until(case: Case, booked: Sequence[Booked], returned: Movement) -> tuple[Decimal, Decimal]:

@@ -30,12 +30,16 @@ PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 @dataclass(frozen=True)
 class Settled:
-    """All documents of an order, its payments and allocations; `channel_paid` came from the channel's account."""
+    """All documents of an order, its payments and allocations; `channel_paid` came from the channel's account.
+
+    `warnings` name money left to others for which no document has room.
+    """
 
     documents: tuple[AnyDocument, ...]
     payments: tuple[Payment, ...]
     allocations: tuple[Allocation, ...]
     channel_paid: Decimal
+    warnings: tuple[str, ...] = ()
 
 
 def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], contact_id: str) -> Settled:
@@ -70,7 +74,7 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
     payments = payments_of(desk)
     for transaction_id, amount in converted.pending.items():
         desk.reserve(amount, [own.get(transaction_id), *ordinary])
-    return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid)
+    return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid, _without_room(desk, moved))
 
 
 def _own_credit_notes(case: Case, booked: Sequence[Booked]) -> Mapping[str, AnyDocument]:
@@ -170,6 +174,8 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
         desk.add(cover)
         desk.put(movement, [cover])
         return
+    if movement.is_left_to_others:
+        return
     side = SIDE[movement.direction]
     total = sum((document.total for document in desk.of(side)), ZERO)
     if movement.direction is Direction.IN:
@@ -182,6 +188,17 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
         " has no credit"
         f" note, all credit notes add up to {total}; set refund.uncovered: adjust in books.yaml to book it on"
         f" accounts.adjustments ({desk.case.policy.accounts.adjustments})"
+    )
+
+
+def _without_room(desk: Desk, moved: Sequence[Movement]) -> tuple[str, ...]:
+    """Say what others have to decide: money left to them for which no document has room."""
+    left = [(movement, desk.left[movement.transaction_id]) for movement in moved if movement.is_left_to_others]
+    return tuple(
+        f"{amount} of transaction {movement.transaction_id} ({movement.gateway}) has no"
+        f" {SIDE[movement.direction].value.replace('_', ' ')}; its money is left to others, who decide about it"
+        for movement, amount in left
+        if amount
     )
 
 

@@ -66,7 +66,13 @@ def edits(
 
 
 def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> Iterator[Change]:
-    """Yield an order's lines and the money people put on its documents, beside which nothing new is placed."""
+    """Yield an order's lines and the money people put on its documents, beside which nothing new is placed.
+
+    Not of an order whose money is left to others: they put it there.
+    """
+    if books.waits_for_others:
+        yield from lines
+        return
     expected = {line.natural_key.casefold() for line in lines}
     numbers = [document.number for document in books.documents]
     found = [(number, row) for number in numbers for row in known.strangers_on(number)]

@@ -70,6 +70,7 @@ def _placement(record: Payment) -> PostedPlacement:
         document_id=record.document_id,
         amount=record.amount,
         date=record.date,
+        account=record.account_code,
     )
 
 

@@ -193,7 +193,7 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
     outstanding is not documented; they are not, as nobody owes them.
     """
     mapped = evidence.mapped[books.order_id]
-    owed = _column(mapped, evidence, in_xero=False, aside=True) - _money(mapped, evidence, in_xero=False)
+    owed = _owed(mapped, evidence, in_xero=False) - books.left_to_others
     own = books.sales - books.money
     agrees_with_itself = books.outstanding in (own, own + books.exchange)
     stated = own + books.exchange - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
@@ -205,8 +205,20 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
         category="outstanding",
         shopify=stated if agrees_with_itself else owed,
         mapping=owed,
-        xero=sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO),
+        xero=_due_in_xero(books, mapped, evidence),
     )
+
+
+def _due_in_xero(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> Decimal:
+    """Return Xero's AmountDue; where others enter money, now or later, what our payments and theirs leave of it."""
+    if books.waits_for_others:
+        return _owed(mapped, evidence, in_xero=True) - books.left_to_others
+    return sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO)
+
+
+def _owed(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool) -> Decimal:
+    """Return our documents less our payments."""
+    return _column(mapped, evidence, in_xero=in_xero, aside=True) - _money(mapped, evidence, in_xero=in_xero)
 
 
 def _uncovered(books: OrderBooks) -> Decimal:

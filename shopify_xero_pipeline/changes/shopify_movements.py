@@ -42,6 +42,7 @@ CATEGORIES = {
 }
 RETURNS = {"SHIPPING": "shipping refunded", "GIFT_CARD": CARDS_RETURNED}
 EXCHANGED = "exchange differences"
+LEFT_TO_OTHERS = "left to others"
 INVOICES, CREDIT_NOTES = "invoices", "credit notes"
 TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 
@@ -157,17 +158,20 @@ class _Reading:
     def _transaction(self, cash: "_Cash", cancelled: Decimal) -> Iterator[Movement]:
         gateway = cash.entry.gateway or ""
         side = Side.PAYMENTS if cash.came_in else Side.REFUNDS
-        for day, part in self._days(cash.entry, cash.total - cancelled):
-            yield self._movement(day, side, self._account(cash.entry), gateway, part)
+        for day, account, part in self._days(cash.entry, cash.total - cancelled):
+            found = self._movement(day, side, account, gateway, part)
+            is_left = account == LEFT_TO_OTHERS  # nobody looks how they enter it
+            yield found.model_copy(update={"mapping": part, "xero": part}) if is_left else found
         if cash.rounding:
             yield from self._cash_rounding(cash.entry, cash.rounding if cash.came_in else -cash.rounding)
 
     def _cancelled(self, cash: Sequence["_Cash"]) -> dict[str, Decimal]:
         """Return by transaction what came beyond what was sold and went back by the same account: both cancel out."""
-        rest = {one.entry.legacy_id: one.total - self._placed(one.entry) for one in cash}
+        ours = [one for one in cash if self._account(one.entry) != LEFT_TO_OTHERS]
+        rest = {one.entry.legacy_id: one.total - self._placed(one.entry) for one in ours}
         cancelled = dict.fromkeys(rest, ZERO)
-        for back in (one for one in cash if not one.came_in):
-            for came in (one for one in reversed(cash) if one.came_in):
+        for back in (one for one in ours if not one.came_in):
+            for came in (one for one in reversed(ours) if one.came_in):
                 if self._account(came.entry) == self._account(back.entry):
                     pair = back.entry.legacy_id, came.entry.legacy_id
                     amount = max(min(rest[key] - cancelled[key] for key in pair), ZERO)
@@ -175,7 +179,9 @@ class _Reading:
         return cancelled
 
     def _account(self, entry: Transaction) -> str:
-        return self.case.policy.payment_account(entry.gateway or "") or ""
+        gateway = entry.gateway or ""
+        is_left = self.case.policy.is_left_to_others(gateway)
+        return LEFT_TO_OTHERS if is_left else self.case.policy.payment_account(gateway) or ""
 
     def _placed(self, entry: Transaction) -> Decimal:
         return sum((payment.amount for payment in self._payments_of(entry)), ZERO)
@@ -186,14 +192,14 @@ class _Reading:
         yield self._movement(day, self.chart.side(account), account, CASH_ROUNDED, amount)
         yield self._movement(day, Side.DOCUMENTS, CREDIT_NOTES if amount < 0 else INVOICES, CASH_ROUNDED, amount)
 
-    def _days(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, Decimal]]:
-        """Spread a transaction over the days its payments bear; what they do not cover stays on the last of them."""
-        placed = [(one.date, one.amount) for one in self._payments_of(entry)]
-        rest = amount - sum((part for _, part in placed), ZERO)
-        last = max((day for day, _ in placed), default=transaction_day(self.case, entry))
+    def _days(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
+        """Spread a transaction over its payments' days and accounts; what they do not cover stays on the last day."""
+        placed = [(one.date, one.account_code, one.amount) for one in self._payments_of(entry)]
+        rest = amount - sum((part for _, _, part in placed), ZERO)
+        last = max((day for day, _, _ in placed), default=transaction_day(self.case, entry))
         yield from placed
         if rest:
-            yield last, rest
+            yield last, self._account(entry), rest
 
     def _payments_of(self, entry: Transaction) -> list[Payment]:
         return [one for one in self.books.payments if one.shopify_id.split("/", 1)[0] == entry.legacy_id]

@@ -315,6 +315,7 @@ def ledger_of(books: OrderBooks) -> OrderLedger:
                 document_id=entry.document_id,
                 amount=entry.amount,
                 date=entry.date,
+                account=entry.account_code,
             )
             for entry in books.payments
         ),

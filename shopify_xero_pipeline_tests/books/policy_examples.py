@@ -162,6 +162,12 @@ def several_gateways() -> Example:
     return Example(of_115(transaction(91, "60.00"), gift, transaction(93, "15.00", gateway="cash")))
 
 
+def a_gateway_left_to_others() -> Example:
+    """Return an order paid by card and through a gateway whose money others enter."""
+    policy = BooksPolicy(payments={"shopify_payments": "601", "Afterpay": "none"})
+    return Example(of_115(transaction(91, "60.00"), transaction(92, "55.00", gateway="Afterpay")), policy)
+
+
 JOURNALS: Mapping[str, Example] = {
     "A paid order of 115.00": Example(of_115(CARD)),
     "An unpaid order of 115.00 with `post_when: placed`": Example(of_115(), PLACED),
@@ -171,6 +177,7 @@ JOURNALS: Mapping[str, Example] = {
     "An order with everything that can be charged": everything_charged(),
     "A return of 115.00 of which 105.00 were given back": refunded_with_less(),
     "A gift card of 50.00 sold for 40.00": gift_card_at_a_discount(),
+    "An order of 115.00, of which 55.00 came through a gateway left to others": a_gateway_left_to_others(),
     "An order with goods on two sales accounts": two_kinds_of_goods(),
     "An order paid through three gateways": several_gateways(),
     "An order of 38.79 of which 17.50 go back for goods of 17.24": Example(euros_given_back("17.50")),

@@ -144,6 +144,11 @@ def test_credit_is_not_taken_back_beside_money_of_a_person() -> None:
     ]
 
 
+def test_money_that_is_left_to_others_is_no_conflict_and_ours_is_placed_beside_it() -> None:
+    books = order(documents=(invoice(),), payments=(payment(),), waits_for_others=True)
+    assert planned(books, mirror=(BY_HAND,)) == [("payment", "shopify:1/21|SH-1001", Action.CREATE)]
+
+
 def test_money_of_ours_that_is_not_in_the_mapping_yet_is_no_strangers() -> None:
     books = order(documents=(invoice(),), payments=(payment(),))
     assert planned(books, mirror=(shown_record(payment(), "p-1"),)) == [
