@@ -89,7 +89,7 @@ class _Settlement:
     Attributes:
         totals: of its documents by Shopify id, credit notes negative.
         own: by transaction, the document of the refund it belongs to.
-        paid: money so far, at the rate of the order.
+        paid: money so far by direction, at the rate of the order.
         left: of credit notes that money has settled in part.
         at_other_rates: transactions that moved another amount than they settle.
         is_tax_withheld: money settled all but the tax that the sales channel remits.
@@ -99,7 +99,7 @@ class _Settlement:
     booked: Sequence[Booked]
     totals: Mapping[str, Both]
     own: Mapping[str, AnyDocument]
-    paid: Both = field(default_factory=Both)
+    paid: dict[Direction, Both] = field(default_factory=lambda: {Direction.IN: Both(), Direction.OUT: Both()})
     left: dict[str, Both] = field(default_factory=dict)
     at_other_rates: set[str] = field(default_factory=set)
     is_tax_withheld: bool = False
@@ -107,12 +107,11 @@ class _Settlement:
     def settle(self, movement: Movement) -> _Part:
         """Return what a movement settles, and count it as paid."""
         own = self._left_of_own(movement)
-        targets = [*self._due(movement), *([own] if own else [])]
-        part = self._fixed(movement) or self._not_below_posted(self._part(movement, targets))
+        part = self._fixed(movement) or self._not_below_posted(self._part(movement, own))
         if part.total != movement.amount:
             self.at_other_rates.add(movement.transaction_id)
         settled = Both(part.total, movement.presentment or ZERO)
-        self.paid += settled.times(_sign(movement))
+        self.paid[movement.direction] += settled
         if own:
             self.left[self.own[movement.transaction_id].shopify_id] = own - settled
         return part
@@ -124,7 +123,7 @@ class _Settlement:
         only afterwards.
         """
         withheld = channel_taxes(self.case, self.case.agreements) if self.is_tax_withheld else Both()
-        left = sum(self.totals.values(), Both()) - self.paid - withheld
+        left = sum(self.totals.values(), Both()) - self._net_paid - withheld
         if left.presentment or not left.shop:
             return
         rows = sum(len(entry.sales) for entry in self.case.agreements)
@@ -133,29 +132,54 @@ class _Settlement:
             more = left.shop * _sign(part.movement)
             if part.can_take(more) and (is_odd or not part.is_explained):
                 part.total += more
-                self.paid += left
+                self.paid[part.movement.direction] += left.times(_sign(part.movement))
                 return
 
-    def _part(self, movement: Movement, targets: Sequence[Both]) -> _Part:
-        """Return what a movement settles: a target exactly, one with what goes beyond it, or its share of one."""
+    @property
+    def _net_paid(self) -> Both:
+        return self.paid[Direction.IN] - self.paid[Direction.OUT]
+
+    def _part(self, movement: Movement, own: Both | None) -> _Part:
+        """Return what a movement settles: a target exactly, its share of one, or one with what goes beyond it.
+
+        Args:
+            movement: money as it moved.
+            own: what is left of the credit note of its own refund.
+        """
         amount = movement.presentment or ZERO
+        targets = [*self._due(movement), *([own] if own else [])]
         for target in targets:
             if amount == target.presentment > 0:
                 return _Part(movement, target.shop, is_explained=True)
         odd = ODD_CENTS * smallest_unit(self.case.currency)
-        whole = max(targets, key=lambda target: target.presentment)
-        if 0 < whole.presentment < amount:
-            beyond = rounded(movement.amount * (amount - whole.presentment) / amount, self.case.currency)
-            if abs(beyond) > odd and abs(whole.shop + beyond - movement.amount) > odd:
-                return _Part(movement, whole.shop + beyond, is_explained=True)
-        if 0 < amount < whole.presentment:
-            share = rounded(whole.shop * amount / whole.presentment, self.case.currency)
-            if abs(share - movement.amount) > odd and self._has_another_rate(movement):
-                return _Part(movement, share, is_explained=True)
+        for total in (self._share(movement, targets), self._with_beyond(movement, targets)):
+            if total is not None and abs(total - movement.amount) > odd:
+                return _Part(movement, total, is_explained=True)
         return _Part(movement, movement.amount, is_explained=False)
 
-    def _has_another_rate(self, movement: Movement) -> bool:
-        return has_another_rate(self.case, movement.transaction_id, self.at_other_rates)
+    def _share(self, movement: Movement, targets: Sequence[Both]) -> Decimal | None:
+        """Return the share of a part payment or refund, if the rate is known to have moved."""
+        amount = movement.presentment or ZERO
+        whole = max([*targets, self._room(movement)], key=lambda target: target.presentment)
+        is_part = 0 < amount <= whole.presentment
+        if not is_part or not has_another_rate(self.case, movement.transaction_id, self.at_other_rates):
+            return None
+        return rounded(whole.shop * amount / whole.presentment, self.case.currency)
+
+    def _with_beyond(self, movement: Movement, targets: Sequence[Both]) -> Decimal | None:
+        """Return all that was due, with what goes beyond it as it moved; None where that is conversion alone."""
+        amount = movement.presentment or ZERO
+        whole = max(targets, key=lambda target: target.presentment)
+        if not 0 < whole.presentment < amount:
+            return None
+        beyond = rounded(movement.amount * (amount - whole.presentment) / amount, self.case.currency)
+        return whole.shop + beyond if abs(beyond) > ODD_CENTS * smallest_unit(self.case.currency) else None
+
+    def _room(self, movement: Movement) -> Both:
+        """Return what invoices, or credit notes, come to so far that no money has settled."""
+        documents = [entry.document for entry in self._known_at(movement) if entry.document is not None]
+        totals = [self.totals[one.shopify_id] for one in documents if one.kind is SIDE[movement.direction]]
+        return sum(totals, Both()).times(_sign(movement)) - self.paid[movement.direction]
 
     def _not_below_posted(self, part: _Part) -> _Part:
         posted = [
@@ -182,7 +206,7 @@ class _Settlement:
         due, less_tax = [], []
         for entries in (self._known_at(movement), self._known_at(movement, is_before=True)):
             documents = [entry.document.shopify_id for entry in entries if entry.document is not None]
-            left = sum((self.totals[document_id] for document_id in documents), Both()) - self.paid
+            left = sum((self.totals[document_id] for document_id in documents), Both()) - self._net_paid
             tax = channel_taxes(self.case, [entry.entry for entry in entries])
             due.append(left.times(_sign(movement)))
             less_tax.append((left - tax).times(_sign(movement)))

@@ -106,7 +106,7 @@ def judge(
     facts = moment.facts
     reasons = facts.weird - ({"uncovered"} if policy.refund.uncovered == "adjust" else set())
     kept_back_from = _kept_back_from(facts, policy, posted)
-    may_block = MONEY_TROUBLE if cancelled else frozenset[str]()
+    may_block = MONEY_TROUBLE if cancelled or books.waits_for_others else frozenset[str]()
     may_block |= {"payment differs"} if facts.rounding else set()  # it may differ by just the cash rounding
     if books.outcome is Outcome.BLOCKED:
         assert reasons, f"blocked without need: {books.reason}"
@@ -217,7 +217,10 @@ def _money_is_all_there(books: OrderBooks, facts: Facts) -> None:
         by_transaction[transaction] += SIGNS[payment.document_kind] * _minor(payment.amount, facts)
     channel = sum(amount for name, amount in by_transaction.items() if name.startswith("channel-tax-"))
     paid = sum(by_transaction.values()) - channel
-    assert paid == facts.net_payment + facts.rounding, f"payments {paid}, net {facts.net_payment} + {facts.rounding}"
+    left = _minor(books.left_to_others, facts)
+    assert paid + left == facts.net_payment + facts.rounding, (
+        f"payments {paid}, left to others {left}, net {facts.net_payment} + {facts.rounding}"
+    )
     if not facts.kept_back:
         assert channel == 0, f"{channel} of channel tax paid though nothing was kept back"
 
@@ -243,14 +246,16 @@ def _settled_as_shopify_says(books: OrderBooks, facts: Facts, adjusted: int, can
         open_amount = document.total - settled[document.shopify_id]
         assert open_amount >= 0, f"{document.number} of {document.total} is settled by {settled[document.shopify_id]}"
         due[document.kind] += open_amount
-    left = _minor(due[Kind.INVOICE] - due[Kind.CREDIT_NOTE], facts)
+    left = _minor(due[Kind.INVOICE] - due[Kind.CREDIT_NOTE] - books.left_to_others, facts)
     odd = _odd(facts) if facts.is_foreign and (facts.shown_due or facts.outstanding) else 0
     off = abs(left - facts.outstanding + adjusted)
     assert off <= odd, f"due in Xero {left}, outstanding in Shopify {facts.outstanding}"
+    if books.waits_for_others:
+        return  # what is open for them is not apart from what is due
     credit = facts.credited + adjusted - facts.repaid - facts.pending_out
     covered = credit < 0 and facts.invoiced <= facts.paid  # more is under way back than there is credit for
     owed = facts.outstanding - adjusted + facts.pending_out
-    if 0 < abs(owed) <= odd:
+    if odd and abs(owed) <= odd:
         return  # conversion alone may make it more or less than nothing
     full, paid = due[Kind.INVOICE] == 0, owed <= 0
     said = f"invoices {'are' if full else 'are not'} all paid, the order {'is' if paid else 'is not'}"
@@ -262,7 +267,11 @@ def _adjusted(books: OrderBooks, facts: Facts, policy: BooksPolicy, cancelled: b
     found = sum(_minor(entry.total, facts) for entry in books.documents if entry.shopify_id.split("/")[1][0] == "M")
     if policy.refund.uncovered == "block":
         assert not found, f"{found} adjusted though uncovered refunds are to block"
-    least = 0 if cancelled else max(0, facts.repaid - facts.credited - max(0, facts.paid - facts.invoiced))
+    least = (
+        0
+        if cancelled or books.waits_for_others
+        else max(0, facts.repaid - facts.credited - max(0, facts.paid - facts.invoiced))
+    )
     assert least <= found <= facts.repaid, f"{found} adjusted of {facts.repaid} given back, {least} uncovered"
     return found
 

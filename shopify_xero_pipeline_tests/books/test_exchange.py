@@ -264,6 +264,22 @@ def test_a_refund_of_money_that_was_captured_at_another_rate_already_is_measured
     assert settled(books)
 
 
+def test_a_refund_of_older_credit_settles_its_share_of_all_credit_if_shopify_states_the_rate() -> None:
+    # EUR 20.00 came off before EUR 10.00 of the other 25.00 were paid; EUR 5.00 go back, 1.00 of them for this refund
+    less = edited(2, row("-17.24", "-20.00", "RETURN", number=2))
+    back = refunded(3, row("-0.86", "-1.00", "RETURN", number=3), day=7, refund=31)
+    paid = moved(91, "8.62", "10.00", at=NOON + 2 * DAY)
+    returned = moved(92, "4.70", "5.00", "REFUND", parent=91, exchange=exchanged("-4.31", "-4.70"))
+    books = posted(sold(less, back, money=[paid, returned], refunds=WITH_92))
+    assert money(books)[0][3:] == [("SH-1001-X92", "-0.39", "0")]
+    assert money(books)[1] == [
+        ("SH-1001", "8.62", "601"),
+        ("SH-1001-E2", "3.45", "601"),
+        ("SH-1001-R3", "0.86", "601"),
+        ("SH-1001-X92", "0.39", "601"),
+    ]
+
+
 def test_everything_given_back_over_two_gateways_at_another_rate_settles_each_cent() -> None:
     back = refunded(2, row("-38.79", "-45.00", "RETURN"), day=7, refund=31)
     money_in = [
