@@ -15,6 +15,7 @@ from typing import TypeVar
 from shopify_xero_pipeline import attention, events, hinted, pending
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.books.taxes_seen import taxes_seen
 from shopify_xero_pipeline.changes import wanted
 from shopify_xero_pipeline.changes.disagreements import Disagreement, with_undecided
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
@@ -274,7 +275,8 @@ class Bookkeeper(Connections):
         chart, days = chart_of(self.policy, organisation), []
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
-            days.append(reconcile(day, books, evidence, moved, chart))
+            compared = reconcile(day, books, evidence, moved, chart)
+            days.append(compared.model_copy(update={"taxes": taxes_seen(orders[day])}))
         self._remember(days)
         self._note_pending(orders)
         self.ownership.settle(orders, kept, self._unmapped)

@@ -17,6 +17,7 @@ from rich.table import Table
 from shopify_xero_pipeline import events, terminal_lists
 from shopify_xero_pipeline.alerts.causes import Cause
 from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.books.taxes_seen import TakenIn, TaxesSeen
 from shopify_xero_pipeline.changes import what_to_do
 from shopify_xero_pipeline.changes.agreement import OUTCOMES, Standing
 from shopify_xero_pipeline.changes.gift_cards import RollForward
@@ -60,6 +61,7 @@ COLOURS = {
 }
 PLAN_ROWS = 200
 ORPHANS_SHOWN = 50
+TAXES_SHOWN = 12  # of an entry that stands for thousands; --json has them all
 
 
 def leave_stdout_to_json(path: Path | None) -> None:
@@ -319,6 +321,26 @@ def findings(found: Sequence[Finding]) -> None:
             console.print(f"{one.number}: {remedy(one)}", markup=False, soft_wrap=True)
 
 
+def tax_rules(found: Iterable[TakenIn]) -> None:
+    """Print what each tax entry of `books.yaml` stands for; nothing if no tax was seen yet."""
+    rules = list(found)
+    if not any(rule.taxes for rule in rules):
+        return
+    table = Table("tax entry", "asks for", "goes to", "took in", title="taxes of the days compared so far")
+    for rule in rules:
+        few = [_tax_seen(one) for one in rule.taxes[:TAXES_SHOWN]]
+        more = [f"and {len(rule.taxes) - TAXES_SHOWN} more"] if len(rule.taxes) > TAXES_SHOWN else []
+        texts = (rule.setting, rule.says, rule.goes_to, "; ".join([*few, *more]) or "nothing so far")
+        table.add_row(*map(escape, texts))
+    console.print(table)
+
+
+def _tax_seen(one: TaxesSeen) -> str:
+    place = "-".join(filter(None, (one.country, one.province)))
+    name = " + ".join(tax.label for tax in one.taxes) + (f" ({place})" if place else "")
+    return f"{name}: {sum(one.amounts):,.2f} {one.currency} of {one.orders} order{'' if one.orders == 1 else 's'}"
+
+
 def causes(found: Sequence[Cause]) -> None:
     """Print what calls for a person."""
     if not found:
@@ -460,8 +482,8 @@ def _gift_cards(title: str, cards: RollForward) -> None:
         table.add_row(line.what, _figure(line.shopify), _figure(line.xero))
     console.print(table)
     if cards.note:
-        console.print(cards.note)
-    for other in cards.others:
+        console.print(escape(cards.note), soft_wrap=True)
+    for other in (*cards.unsold, *cards.others):
         console.print(f"{other.posted} {escape(other.what)}: {other.amount:,.2f}, {escape(other.why)}", soft_wrap=True)
 
 

@@ -101,6 +101,19 @@ def require_enabled(currency: str, organisation: Organisation) -> None:
         )
 
 
+def require_account(setting: str, code: str, organisation: Organisation) -> None:
+    """Check that Xero has an account that few orders need, so that it is not asked for before one does.
+
+    Raises:
+        Blocked: it does not, or no longer uses it.
+    """
+    if not any(account.code == code and account.status == "ACTIVE" for account in organisation.accounts):
+        raise Blocked(
+            f"this order needs {setting}, account {code}, which Xero does not have or no longer uses;"
+            f" create it in Xero, or name another in books.yaml as {setting}"
+        )
+
+
 def require_account_fits(code: str, currency: str, setting: str, organisation: Organisation) -> None:
     """Check that a payment account holds the order's currency.
 

@@ -45,13 +45,30 @@ def check_sales(case: Case, booked: Sequence[Booked]) -> None:
         )
 
 
-def check_money(case: Case, kept: Sequence[Transaction], payments: Iterable[Payment]) -> None:
+def money_of_others(case: Case, kept: Sequence[Transaction], payments: Iterable[Payment]) -> Decimal:
+    """Return the money of the order that others enter in Xero, less what was posted of it before it was left to them.
+
+    Args:
+        case: the order.
+        kept: the transactions these books keep.
+        payments: the payments planned, without those from the channel's tax account.
+    """
+    of_others = [entry for entry in kept if case.policy.is_left_to_others(entry.gateway or "")]
+    ids = {entry.legacy_id for entry in of_others}
+    posted = _paid(payment for payment in payments if payment.shopify_id.split("/", 1)[0] in ids)
+    return net_payment(case, of_others) + cash_rounding(case, of_others) - posted
+
+
+def check_money(
+    case: Case, kept: Sequence[Transaction], payments: Iterable[Payment], left_to_others: Decimal = ZERO
+) -> None:
     """Check the payments against the money that moved and Shopify's net payment.
 
     Args:
         case: the order.
         kept: the transactions these books keep.
         payments: the payments planned, without those from the channel's tax account.
+        left_to_others: money of which no payment is planned.
 
     Raises:
         Blocked: a sum differs.
@@ -60,11 +77,16 @@ def check_money(case: Case, kept: Sequence[Transaction], payments: Iterable[Paym
     moved = net_payment(case, case.order.transactions)
     if stated not in (moved, moved + cash_rounding(case, case.order.transactions)):
         raise Blocked(f"the transactions add up to {moved}, but Shopify's net payment is {stated}; {LOOK}")
-    expected = net_payment(case, kept) + cash_rounding(case, kept)
-    signs = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
-    paid = sum((signs[payment.document_kind] * payment.amount for payment in payments), ZERO)
+    expected = net_payment(case, kept) + cash_rounding(case, kept) - left_to_others
+    paid = _paid(payments)
     if paid != expected:
         raise Blocked(f"the payments add up to {paid}, but {expected} moved in {len(kept)} transactions; {LOOK}")
+
+
+def _paid(payments: Iterable[Payment]) -> Decimal:
+    """Return what payments add up to, refunds of credit notes negative."""
+    signs = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
+    return sum((signs[payment.document_kind] * payment.amount for payment in payments), ZERO)
 
 
 def check_posted(case: Case, documents: Iterable[AnyDocument]) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 from shopify_xero_pipeline.books.accounts import account_of, line_item_of
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
+from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of, untaxed_type
 from shopify_xero_pipeline.books.text import cut, plain
@@ -89,7 +90,7 @@ def lines_of(case: Case, entry: Agreement, sign: int) -> tuple[Line, ...]:
 def adjusting_line(case: Case, description: str, account: str, amount: Decimal) -> Line:
     """Return a line of a plain amount without tax: rounding, channel tax, an uncovered refund."""
     return Line(
-        description=description,
+        description=cut(description, DESCRIPTION_LIMIT),
         quantity=ONE,
         unit_amount=amount,
         account_code=account,
@@ -141,6 +142,8 @@ def _lines_of_row(case: Case, row: Row) -> list[Line]:
             f"sale {row.sale.legacy_id} is a gift card with tax on it, which these books have no rule for;"
             " enter this order in Xero by hand"
         )
+    if discount := row.sign * discount_on_card(case, row.sale):
+        return _card_lines(case, row, discount)
     if amount_types(case) == "NoTax":
         return _rows_with_tax_lines(case, row)
     channel = [
@@ -149,6 +152,18 @@ def _lines_of_row(case: Case, row: Row) -> list[Line]:
         if tax.amount
     ]
     return [*_taxed_lines(case, row), *channel]
+
+
+def _card_lines(case: Case, row: Row, discount: Decimal) -> list[Line]:
+    """A gift card sold below its face value: what is owed for it, and the discount, which lowers no liability."""
+    less = adjusting_line(case, f"Discount on {row.description}", case.policy.accounts.card_discounts, -discount)
+    face = row.total + discount
+    if not face:
+        return [less]
+    quantity = Decimal(row.units)
+    unit = rounded(face / quantity, case.currency)
+    owed = (quantity, unit) if unit * quantity == face else (ONE, face)
+    return [_line(row, *owed, case.policy.tax.none, ZERO), less]
 
 
 def _rows_with_tax_lines(case: Case, row: Row) -> list[Line]:
@@ -238,7 +253,8 @@ def _description(case: Case, sale: Sale) -> str:
     if item is None:
         return plain(sale.title) or LABELS[sale.line_type]
     variant = plain(item.variant_title)
-    title = plain(item.title) or LABELS[sale.line_type]
+    now = plain(item.product.title) if item.product is not None else ""
+    title = plain(item.title) or now or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
 
 

@@ -4,7 +4,7 @@ Only the reading of transactions belongs here (books.md §3, first paragraph, an
 money is placed is decided in `settlement.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from shopify_xero_pipeline.books.policy import GIFT_CARD_GATEWAY
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.unmapped import no_account
 from shopify_xero_pipeline.shopify.models import Transaction, legacy_id
+from shopify_xero_pipeline.xero.models import Kind
 
 MONEY_IN = frozenset({"SALE", "CAPTURE"})
 MONEY_OUT = frozenset({"REFUND", "CHANGE"})
@@ -32,9 +33,18 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
+"""Which documents money is placed on."""
+
+
 @dataclass(frozen=True)
 class Movement:
-    """Money that moved or will. `amount` is what it settles, `rounding` how much more cash moved (negative: less)."""
+    """Money that moved or will. `amount` is what it settles, `rounding` how much more cash moved (negative: less).
+
+    `presentment` is the amount in the customer's currency, None if Shopify gives it in another than the order's.
+    `exchange` is how much more moved than it settles, because the rate did (negative: less). `is_left_to_others` if
+    they enter it in Xero: it takes its place on documents, but no payment is posted.
+    """
 
     transaction_id: str
     direction: Direction
@@ -44,11 +54,19 @@ class Movement:
     moment: datetime
     gateway: str
     account: str
+    presentment: Decimal | None = None
+    exchange: Decimal = ZERO
+    is_left_to_others: bool = False
 
     @property
     def placed(self) -> Decimal:
-        """What is placed on the order's own documents: the amount, less cash that was never handed over."""
-        return self.amount + min(self.rounding, ZERO)
+        """What is placed on the order's own documents: the amount, less what of it never moved."""
+        return self.amount + min(self.rounding, ZERO) + min(self.exchange, ZERO)
+
+    @property
+    def beside(self) -> Decimal:
+        """What moved beyond the amount: it is placed on documents of its own."""
+        return max(self.rounding, ZERO) + max(self.exchange, ZERO)
 
 
 def check_transactions(case: Case) -> None:
@@ -88,10 +106,17 @@ def movements(case: Case, transactions: Iterable[Transaction]) -> list[Movement]
     return [movement for movement in found.values() if movement.amount or movement.rounding]
 
 
-def pending_refunds(case: Case) -> Mapping[str, Decimal]:
-    """Return the refunds that are under way, by transaction: money kept free for them."""
+def pending_refunds(case: Case) -> list[Movement]:
+    """Return the refunds that are under way: money kept free for them, through whatever gateway."""
     waiting = [entry for entry in case.order.transactions if entry.kind == "REFUND" and entry.status in PENDING]
-    return {entry.legacy_id: shop_amount(entry.amount_set, case.currency) for entry in waiting}
+    return [_plain_movement(case, entry, "") for entry in waiting]
+
+
+def waits_for_others(case: Case) -> bool:
+    """Return whether others enter money of the order in Xero, that under way included."""
+    kinds, statuses = MONEY_IN | MONEY_OUT, PENDING | {"SUCCESS"}
+    moved = [entry for entry in case.order.transactions if entry.kind in kinds and entry.status in statuses]
+    return any(case.policy.is_left_to_others(entry.gateway or "") for entry in moved)
 
 
 def cash_rounding(case: Case, transactions: Iterable[Transaction]) -> Decimal:
@@ -117,22 +142,35 @@ def _movement(case: Case, transaction: Transaction) -> Movement:
     account = case.policy.payment_account(gateway)
     if account is None:
         raise Blocked(no_account(case, transaction))
+    if not case.policy.is_left_to_others(gateway):
+        _require_account_fits(case, gateway, account)
+    movement = _plain_movement(case, transaction, account)
+    if movement.amount < 0:
+        raise Blocked(
+            f"transaction {transaction.legacy_id} is of {movement.amount}, less than nothing;"
+            " enter this order in Xero by hand"
+        )
+    return movement
+
+
+def _require_account_fits(case: Case, gateway: str, account: str) -> None:
     setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
     require_account_fits(account, case.currency, setting, case.organisation)
-    amount = shop_amount(transaction.amount_set, case.currency)
-    if amount < 0:
-        raise Blocked(
-            f"transaction {transaction.legacy_id} is of {amount}, less than nothing; enter this order in Xero by hand"
-        )
+
+
+def _plain_movement(case: Case, transaction: Transaction, account: str) -> Movement:
+    money = transaction.amount_set.presentment_money
     return Movement(
         transaction_id=transaction.legacy_id,
         direction=Direction.IN if transaction.kind in MONEY_IN else Direction.OUT,
-        amount=amount,
+        amount=shop_amount(transaction.amount_set, case.currency),
         rounding=_rounding(case, transaction),
         day=transaction_day(case, transaction),
         moment=transaction.processed_at or transaction.created_at,
-        gateway=gateway,
+        gateway=transaction.gateway or "",
         account=account,
+        presentment=money.amount if money.currency_code == case.order.presentment_currency_code else None,
+        is_left_to_others=case.policy.is_left_to_others(transaction.gateway or ""),
     )
 
 
@@ -150,8 +188,9 @@ def _subtract(case: Case, change: Transaction, moved: list[Transaction], found: 
             " much was taken;"
             " look at the order's payments in Shopify"
         )
-    rounding = sale.rounding - _rounding(case, change)
-    found[sale.transaction_id] = replace(sale, amount=sale.amount - amount, rounding=rounding)
+    rounding, given = sale.rounding - _rounding(case, change), change.amount_set.presentment_money.amount
+    presentment = None if sale.presentment is None else sale.presentment - given
+    found[sale.transaction_id] = replace(sale, amount=sale.amount - amount, rounding=rounding, presentment=presentment)
 
 
 def _rounding(case: Case, transaction: Transaction) -> Decimal:

@@ -12,6 +12,7 @@ from shopify_xero_pipeline.shopify.models import Agreement
 
 LETTERS = {"ORDER": "O", "ORDER_EDIT": "E", "RETURN": "T", "REFUND": "R"}
 ROUNDING = "C"
+EXCHANGE = "X"
 UNCOVERED_REFUND = "M"
 NAME_LIMIT = 150
 
@@ -28,9 +29,14 @@ def number_of_transaction(case: Case, letter: str, transaction_id: str) -> str:
     return _number(case, letter + transaction_id, letter + transaction_id)
 
 
+def is_of_money(document_id: str, letter: str) -> bool:
+    """Return whether a document (by Shopify id) is one that money called for, of the kind of a letter."""
+    return document_id.rpartition("/")[2].startswith(letter)
+
+
 def reference(case: Case, tail: str) -> str:
     """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
-    return f"{cut(plain(case.order.name), NAME_LIMIT)} shopify:{case.document_id(tail)}"
+    return f"{cut(plain(case.order.name) or case.order_id, NAME_LIMIT)} shopify:{case.document_id(tail)}"
 
 
 def cleaned(name: str) -> str:

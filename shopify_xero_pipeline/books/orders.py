@@ -12,9 +12,16 @@ from shopify_xero_pipeline.books.accounts import unsure_overrides
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.contacts import contact_of_order, contact_warnings
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
-from shopify_xero_pipeline.books.documents import book
-from shopify_xero_pipeline.books.invariants import check_money, check_posted, check_sales, earlier_sales
-from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment
+from shopify_xero_pipeline.books.documents import book, signed_total
+from shopify_xero_pipeline.books.invariants import (
+    check_money,
+    check_posted,
+    check_sales,
+    earlier_sales,
+    money_of_others,
+)
+from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment, waits_for_others
+from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
 from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.reasons import Blocked
@@ -67,27 +74,29 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
     booked = [book(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
     check_sales(case, booked)
     settled = settle(case, booked, movements(case, scope.transactions), contact_id)
-    check_money(
-        case,
-        scope.transactions,
-        [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)],
-    )
+    paid = [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)]
+    left_to_others = money_of_others(case, scope.transactions, paid)
+    check_money(case, scope.transactions, paid, left_to_others)
     check_posted(case, settled.documents)
     if not settled.documents:
         return _figures(case.order, Outcome.SKIPPED, "nothing to post: every entry nets to zero")
     books = _figures(case.order, Outcome.POST, "")
     money_before = net_payment(case, case.order.transactions) - net_payment(case, scope.transactions)
+    exchange = sum((signed_total(one) for one in settled.documents if is_of_money(one.shopify_id, EXCHANGE)), ZERO)
     return books.model_copy(
         update={
             "contact": contact,
             "documents": settled.documents,
             "payments": settled.payments,
             "allocations": settled.allocations,
-            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books)),
+            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books, exchange), *settled.warnings),
             "sales_before": earlier_sales(case, scope.agreements),
             "money_before": money_before,
             "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),
             "channel_paid": settled.channel_paid,
+            "exchange": exchange,
+            "left_to_others": left_to_others,
+            "waits_for_others": waits_for_others(case),
         }
     )
 
@@ -106,9 +115,9 @@ def _beyond_net_payment(case: Case, scope: Scope, money: Decimal) -> Decimal:
     return net_payment(case, scope.transactions) + cash_rounding(case, scope.transactions) - money
 
 
-def _outstanding(books: OrderBooks) -> tuple[str, ...]:
+def _outstanding(books: OrderBooks, exchange: Decimal) -> tuple[str, ...]:
     due = books.sales - books.money
-    if due == books.outstanding:
+    if books.outstanding in (due, due + exchange):
         return ()
     return (f"Shopify says {books.outstanding} is outstanding, its own total less its payments is {due}",)
 

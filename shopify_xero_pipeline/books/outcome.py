@@ -8,8 +8,10 @@ from datetime import datetime
 
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
 from shopify_xero_pipeline.books.documents import net_of
+from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.money import check_transactions, moves_money, was_paid
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import Outcome
@@ -54,8 +56,9 @@ def scope_of(case: Case) -> Scope | NotNow:
         return scope
     check_transactions(case)
     is_zero_value = _is_zero_value(case)
-    scope = Scope(scope.agreements, scope.transactions, is_zero_value and case.policy.zero_value == "post")
-    return scope if case.ledger.documents else _not_yet(case, is_zero_value) or scope
+    keeps_zero_value = is_zero_value and (case.policy.zero_value == "post" or _gives_cards_away(case))
+    scope = Scope(scope.agreements, scope.transactions, keeps_zero_value)
+    return scope if case.ledger.documents or keeps_zero_value else _not_yet(case, is_zero_value) or scope
 
 
 def _since_start(case: Case) -> Scope | NotNow:
@@ -94,14 +97,15 @@ def _is_zero_value(case: Case) -> bool:
     return not moved and not any(net_of(case, entry) for entry in case.agreements)
 
 
+def _gives_cards_away(case: Case) -> bool:
+    """Gift cards went out for nothing: they are owed for, though the order is worth nothing."""
+    return bool(sum((discount_on_card(case, sale) for entry in case.agreements for sale in entry.sales), ZERO))
+
+
 def _not_yet(case: Case, is_zero_value: bool) -> NotNow | None:
     """Return why an order of which nothing is posted yet is left alone, if it is."""
     if is_zero_value:
-        if case.policy.zero_value == "skip":
-            return NotNow(
-                Outcome.SKIPPED, "worth nothing: every entry nets to zero and no money moved (zero_value: skip)"
-            )
-        return None
+        return NotNow(Outcome.SKIPPED, "worth nothing: every entry nets to zero and no money moved (zero_value: skip)")
     if was_paid(case):
         return None
     if case.order.cancelled_at is not None:

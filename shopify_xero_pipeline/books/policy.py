@@ -23,8 +23,13 @@ TaxTypeCode = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Rate = Annotated[Decimal, Field(ge=0, lt=1)]
 TaxTitle = Annotated[str, StringConstraints(min_length=1)]
+Jurisdiction = Literal["state", "county", "city", "district"]
+
+OR_A_FAMILY = "; or title_like, jurisdiction or country for several taxes at once ('*' is every tax)"
 
 GIFT_CARD_GATEWAY = "gift_card"
+NO_PAYMENT = "none"
+"""Stands for an account in `payments` where others enter a gateway's money in Xero."""
 
 
 class Policy(BaseModel):
@@ -73,36 +78,89 @@ class AccountPolicy(Policy):
     adjustments: AccountCode = "208"
     tips: AccountCode = "209"
     gift_cards: AccountCode = "830"
+    gift_card_discounts: AccountCode | None = None
     channel_tax: AccountCode = "835"
     rounding: AccountCode = "860"
+    exchange: AccountCode = "861"
     overrides: tuple[AccountOverride, ...] = ()
+
+    @property
+    def card_discounts(self) -> str:
+        """Where the discount on a gift card is booked: its own account, else that of sales, as for other discounts."""
+        return self.gift_card_discounts or self.sales
 
 
 class TaxPart(Policy):
-    """One tax as Shopify shows it: by title, by rate (a fraction: 0.15 for 15 %), or both."""
+    """A tax as Shopify shows it, or a family of taxes: all that is given must be true of it.
+
+    `rate` is a fraction: 0.15 for 15 %. In `title_like` a `*` stands for any characters and a `?` for one.
+    `jurisdiction` is who levies it, as the words of its title say.
+    """
 
     title: TaxTitle | None = None
+    title_like: TaxTitle | None = None
+    jurisdiction: Jurisdiction | None = None
     rate: Rate | None = None
 
     @model_validator(mode="after")
     def _names_a_tax(self) -> Self:
-        if type(self) is TaxPart and self.title is None and self.rate is None:
-            raise ValueError("give the tax's title, its rate (0.15 for 15 %), or both")
+        if self.title is not None and self.title_like is not None:
+            raise ValueError("give title or title_like, not both")
+        if type(self) is TaxPart and not self.says_something:
+            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_A_FAMILY}")
         return self
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it names a tax or a family of taxes."""
+        return any(given is not None for given in (self.title, self.title_like, self.jurisdiction, self.rate))
 
-class TaxRule(TaxPart):
+    @property
+    def parts(self) -> "tuple[TaxPart, ...]":
+        """The taxes it stands for: itself."""
+        return (self,)
+
+
+class PlacedTax(TaxPart):
+    """A tax where the goods go to one country, or to one province of it; with neither, anywhere."""
+
+    country: Country | None = None
+    province: str | None = None
+
+    @model_validator(mode="after")
+    def _province_is_of_a_country(self) -> Self:
+        if self.province is not None and self.country is None:
+            raise ValueError("give the country of the province too, such as country: US, province: CA")
+        return self
+
+    @field_validator("province")
+    @classmethod
+    def _province_is_a_code(cls, province: str | None) -> str | None:
+        if province is not None and not re.fullmatch(r"[A-Z0-9]{1,3}", province):
+            raise ValueError(f"{province!r} is no code of a province; write it as Shopify does, such as CA or NSW")
+        return province
+
+    @property
+    def is_catch_all(self) -> bool:
+        """Whether it takes every tax, or every combination of taxes, of its place."""
+        (only, *more) = self.parts
+        named = (only.title, only.jurisdiction, only.rate)
+        return not more and not any(given is not None for given in named) and not (only.title_like or "").strip("*")
+
+
+class TaxRule(PlacedTax):
     """Which Xero TaxType stands for a tax of Shopify, or for a combination of several on one row."""
 
     combination: tuple[TaxPart, ...] = ()
-    country: Country | None = None
     tax_type: TaxTypeCode
 
     @model_validator(mode="after")
     def _is_one_or_several(self) -> Self:
-        single = self.title is not None or self.rate is not None
+        single = self.says_something or (self.country is not None and not self.combination)
         if single == bool(self.combination) or len(self.combination) == 1:
-            raise ValueError("give either title and/or rate (0.15 for 15 %), or a combination of two or more taxes")
+            raise ValueError(
+                "give either title and/or rate (0.15 for 15 %), or a combination of two or more taxes" + OR_A_FAMILY
+            )
         return self
 
     @property
@@ -111,22 +169,16 @@ class TaxRule(TaxPart):
         return self.combination or (self,)
 
 
-class TaxAccount(TaxPart):
+class TaxAccount(PlacedTax):
     """In mode `lines`: the liability account a tax is booked on as its own line."""
 
-    country: Country | None = None
     account: AccountCode
 
     @model_validator(mode="after")
     def _is_a_tax(self) -> Self:
-        if self.title is None and self.rate is None:
-            raise ValueError("give the tax's title, its rate (0.15 for 15 %), or both")
+        if not self.says_something and self.country is None:
+            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_A_FAMILY}")
         return self
-
-    @property
-    def parts(self) -> tuple[TaxPart, ...]:
-        """The tax this entry stands for."""
-        return (self,)
 
 
 DEFAULT_RATES = (
@@ -205,6 +257,10 @@ class BooksPolicy(Policy):
             return self.accounts.gift_cards
         accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
         return accounts.get(wanted)
+
+    def is_left_to_others(self, gateway: str) -> bool:
+        """Return whether no payment is posted of a gateway's money, as others enter it in Xero."""
+        return (self.payment_account(gateway) or "").casefold() == NO_PAYMENT
 
     @field_validator("start_date", mode="before")
     @classmethod

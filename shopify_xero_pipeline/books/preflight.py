@@ -156,7 +156,8 @@ def _named_accounts(chosen: AccountPolicy) -> list[_Use]:
 def _paying(policy: BooksPolicy) -> list[_Use]:
     """Return the accounts that payments are made to or from."""
     named = [_Use(f"accounts.{name}", getattr(policy.accounts, name), name) for name in PAYING_SETTINGS]
-    return [*named, *(_Use(f"payments.{gateway}", code, gateway) for gateway, code in policy.payments.items())]
+    gateways = {name: code for name, code in policy.payments.items() if not policy.is_left_to_others(name)}
+    return [*named, *(_Use(f"payments.{gateway}", code, gateway) for gateway, code in gateways.items())]
 
 
 def _line_accounts(compared: _Comparison) -> Iterator[Problem]:

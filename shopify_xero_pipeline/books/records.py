@@ -37,7 +37,10 @@ class PostedDocument(BaseModel):
 
 
 class PostedPlacement(BaseModel):
-    """Money already placed: a transaction (by digits) on a document (by Shopify id), and the account it stands on."""
+    """Money already placed: a transaction (by digits) on a document (by Shopify id).
+
+    `account` is where it was posted; empty where that is not known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +48,7 @@ class PostedPlacement(BaseModel):
     document_id: str
     amount: Decimal
     date: date
-    account: str | None = None
+    account: str = ""
 
 
 class PostedAllocation(BaseModel):
@@ -77,7 +80,9 @@ class OrderBooks(BaseModel):
 
     What lies between those figures and the records: `sales_before` and `money_before` happened before the start date
     and are not in these books, `cash_rounding` is cash that moved beyond Shopify's net payment, `channel_paid` is tax
-    a sales channel kept back, paid from its own account.
+    a sales channel kept back, paid from its own account, `exchange` is what documents for exchange differences add up
+    to, credit notes negative, `left_to_others` is money that others enter in Xero. `waits_for_others` if they enter
+    any, that under way included.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -100,13 +105,16 @@ class OrderBooks(BaseModel):
     money_before: Decimal = Decimal(0)
     cash_rounding: Decimal = Decimal(0)
     channel_paid: Decimal = Decimal(0)
+    exchange: Decimal = Decimal(0)
+    left_to_others: Decimal = Decimal(0)
+    waits_for_others: bool = False
 
     @property
     def expected_sales(self) -> Decimal:
-        """What the documents of agreements add up to, credit notes negative; `/C…` and `/M…` stand aside."""
+        """What the documents of agreements add up to, credit notes negative; `/C…`, `/X…` and `/M…` stand aside."""
         return self.sales - self.sales_before
 
     @property
     def expected_money(self) -> Decimal:
         """What all payments add up to, refunds of credit notes negative."""
-        return self.money - self.money_before + self.cash_rounding + self.channel_paid
+        return self.money - self.money_before + self.cash_rounding + self.channel_paid - self.left_to_others

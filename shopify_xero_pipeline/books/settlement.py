@@ -14,24 +14,22 @@ from shopify_xero_pipeline.books.case import Case, numeric
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
-from shopify_xero_pipeline.books.money import Direction, Movement
+from shopify_xero_pipeline.books.money import SIDE, Movement
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import PostedPlacement
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
 
 Pair = tuple[str, str]
-SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Part of a movement on a document; `frozen` is its day, and `account` its account, if it is already posted."""
+    """Part of a movement on a document; `posted` if an earlier run placed it."""
 
     movement: Movement
     document: AnyDocument
     amount: Decimal
-    frozen: date | None = None
-    account: str | None = None
+    posted: PostedPlacement | None = None
 
 
 @dataclass
@@ -67,7 +65,7 @@ class Desk:
             Blocked: an earlier placement no longer fits its movement or its document.
         """
         for movement in movements:
-            self.left[movement.transaction_id] = movement.placed + max(movement.rounding, ZERO)
+            self.left[movement.transaction_id] = movement.placed + movement.beside
             for posted in self.case.ledger.placements:
                 if posted.transaction_id == movement.transaction_id:
                     self._put_posted(movement, posted)
@@ -103,7 +101,7 @@ class Desk:
                 f"{amount} of transaction {movement.transaction_id} is posted on {document.number}, more than the"
                 f" transaction's {movement.placed} or the document's {document.total} allow; compare it with Xero"
             )
-        self._put(Placement(movement, document, amount, posted.date, posted.account))
+        self._put(Placement(movement, document, amount, posted))
 
     def _put(self, placement: Placement) -> None:
         self.placements.append(placement)
@@ -112,14 +110,14 @@ class Desk:
 
 
 def payments_of(desk: Desk) -> tuple[Payment, ...]:
-    """Return a payment for each placement, in document order.
+    """Return a payment for each placement, in document order; what is left to others has one only if it is posted.
 
     Raises:
         Blocked: a new payment would fall into a locked period.
     """
     order = {document.shopify_id: index for index, document in enumerate(desk.documents)}
     placed = sorted(
-        desk.placements,
+        [entry for entry in desk.placements if entry.posted or not entry.movement.is_left_to_others],
         key=lambda entry: (
             order[entry.document.shopify_id],
             entry.movement.moment,
@@ -137,8 +135,8 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     """
     kept = _kept(desk)
     amounts: dict[Pair, Decimal] = {pair: amount for pair, (amount, _) in kept.items()}
-    for credit_note in _rounding_first(desk.of(Kind.CREDIT_NOTE)):
-        for invoice in _rounding_first(desk.of(Kind.INVOICE)):
+    for credit_note in _of_money_first(desk.of(Kind.CREDIT_NOTE)):
+        for invoice in _of_money_first(desk.of(Kind.INVOICE)):
             amount = min(desk.room[credit_note.shopify_id], desk.room[invoice.shopify_id])
             if amount > 0:
                 pair = (credit_note.shopify_id, invoice.shopify_id)
@@ -150,8 +148,8 @@ def allocations_of(desk: Desk) -> tuple[Allocation, ...]:
     return tuple(_allocation(desk, pair, amounts[pair], days.get(pair)) for pair in pairs)
 
 
-def _rounding_first(documents: Sequence[AnyDocument]) -> list[AnyDocument]:
-    """Cash rounding closes what its own cash left open, before a later document can take that place."""
+def _of_money_first(documents: Sequence[AnyDocument]) -> list[AnyDocument]:
+    """A document of money alone closes what its own money left open, before a later document can take that place."""
     return sorted(documents, key=lambda document: document.shopify_id.rpartition("/")[2].isdigit())
 
 
@@ -183,9 +181,9 @@ def _use(desk: Desk, pair: Pair, amount: Decimal) -> None:
 
 
 def _payment(case: Case, placement: Placement) -> Payment:
-    movement, document = placement.movement, placement.document
+    movement, document, posted = placement.movement, placement.document, placement.posted
     what = f"the payment of transaction {movement.transaction_id}"
-    day = placement.frozen or open_day(case, max(movement.day, document.date), what).day
+    day = posted.date if posted else open_day(case, max(movement.day, document.date), what).day
     return Payment(
         shopify_id=f"{movement.transaction_id}/{document.number}",
         order_id=case.order_id,
@@ -193,7 +191,7 @@ def _payment(case: Case, placement: Placement) -> Payment:
         document_kind=SIDE[movement.direction],
         document_id=document.shopify_id,
         document_number=document.number,
-        account_code=placement.account or movement.account,
+        account_code=(posted.account if posted else "") or movement.account,
         date=day,
         amount=placement.amount,
         currency=case.currency,

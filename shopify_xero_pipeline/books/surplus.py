@@ -28,7 +28,7 @@ def without_surplus(case: Case, booked: Sequence[Booked], moved: Sequence[Moveme
         if returned.direction is Direction.OUT:
             _cancel(case, booked, moved[:place], returned, amounts)
     kept = (replace(movement, amount=amounts[movement.transaction_id]) for movement in moved)
-    return [movement for movement in kept if movement.amount or movement.rounding]
+    return [movement for movement in kept if movement.amount or movement.rounding or movement.exchange]
 
 
 def _cancel(
@@ -39,12 +39,18 @@ def _cancel(
     paid, repaid = (_sum(earlier, direction, amounts) for direction in (Direction.IN, Direction.OUT))
     too_much = min(paid - sold, repaid + amounts[returned.transaction_id] - credited)
     for received in reversed(earlier):
-        if received.direction is Direction.IN and received.account == returned.account:
+        if received.direction is Direction.IN and _went_one_way(received, returned):
             free = min(too_much, *(_unposted(case, movement, amounts) for movement in (received, returned)))
             if free > 0:
                 amounts[received.transaction_id] -= free
                 amounts[returned.transaction_id] -= free
                 too_much -= free
+
+
+def _went_one_way(received: Movement, returned: Movement) -> bool:
+    """Return whether money came and went by one account; what is left to others has none, but its gateway."""
+    same_gateway = received.gateway.strip().casefold() == returned.gateway.strip().casefold()
+    return received.account == returned.account and (same_gateway or not returned.is_left_to_others)
 
 
 def _documents_until(case: Case, booked: Sequence[Booked], returned: Movement) -> tuple[Decimal, Decimal]:
@@ -66,4 +72,5 @@ def _sum(movements: Sequence[Movement], direction: Direction, amounts: dict[str,
 def _unposted(case: Case, movement: Movement, amounts: dict[str, Decimal]) -> Decimal:
     """Return how much of a movement may still cancel out: nothing that is posted, and no rounded cash."""
     posted = [one.amount for one in case.ledger.placements if one.transaction_id == movement.transaction_id]
-    return ZERO if movement.rounding else amounts[movement.transaction_id] - sum(posted, ZERO)
+    amount = amounts[movement.transaction_id]
+    return ZERO if movement.rounding else min(amount, amount + movement.exchange - sum(posted, ZERO))

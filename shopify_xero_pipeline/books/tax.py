@@ -1,7 +1,8 @@
-"""Which Xero TaxType a row of the sales ledger gets, looked up in `books.yaml` by title, rate and country.
+"""Which Xero TaxType a row of the sales ledger gets, or which account each of its taxes, looked up in `books.yaml`.
 
-Only the look-up belongs here (books.md §2, tax rates); amounts are never computed from rates: they stand in the
-ledger. A tax that no entry covers stops the order and names the entry to add.
+Only the look-up belongs here (books.md §2, tax rates); which entry fits best is decided in `tax_rules.py`. Amounts are
+never computed from rates: they stand in the ledger. A tax that no entry covers stops the order and names the entry to
+add.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,10 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.policy import TaxAccount, TaxPart, TaxRule
 from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.tax_rules import Place, most_exact
 from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
-from shopify_xero_pipeline.shopify.models import Sale, TaxLine
+from shopify_xero_pipeline.shopify.models import Order, Sale
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class RowTax:
 
     @property
     def label(self) -> str:
-        """The tax as people know it: `GST 15 %`."""
+        """The tax as people know it: `GST 15 %`; `Tax 15 %` if its title is blank."""
         return label(self)
 
 
@@ -68,11 +69,11 @@ def tax_type_of(case: Case, taxes: Sequence[RowTax], untaxed: str) -> str:
     """
     if not taxes:
         return untaxed
-    country = tax_country(case)
-    fitting = [rule for rule in case.policy.tax.rates if _fits(rule, taxes, country)]
-    if not fitting:
-        raise Blocked(no_tax_rate(case, taxes, country))
-    return max(fitting, key=_closeness).tax_type
+    place = place_of(case.order)
+    rule = most_exact(case.policy.tax.rates, taxes, place)
+    if rule is None:
+        raise Blocked(no_tax_rate(case, taxes, place.country))
+    return rule.tax_type
 
 
 def tax_account_of(case: Case, tax: RowTax) -> str:
@@ -81,50 +82,21 @@ def tax_account_of(case: Case, tax: RowTax) -> str:
     Raises:
         Blocked: no entry of tax.lines covers it.
     """
-    country = tax_country(case)
-    fitting = [entry for entry in case.policy.tax.lines if _fits(entry, (tax,), country)]
-    if not fitting:
+    entry = most_exact(case.policy.tax.lines, (tax,), place_of(case.order))
+    if entry is None:
         raise Blocked(no_tax_account(case, tax))
-    return max(fitting, key=_closeness).account
+    return entry.account
 
 
 def untaxed_type(case: Case) -> str:
     """Return the TaxType of a row without any tax line, by country where `books.yaml` says so."""
     policy = case.policy.tax
-    return policy.untaxed_by_country.get(tax_country(case) or "", policy.untaxed)
+    return policy.untaxed_by_country.get(place_of(case.order).country or "", policy.untaxed)
 
 
-def tax_country(case: Case) -> str | None:
-    """Return where the goods go: the country of the shipping address, else of the billing address."""
-    for address in (case.order.shipping_address, case.order.billing_address):
+def place_of(order: Order) -> Place:
+    """Return where the goods go: by the shipping address, else by the billing address."""
+    for address in (order.shipping_address, order.billing_address):
         if address is not None and address.country_code_v2:
-            return address.country_code_v2
-    return None
-
-
-def same_tax(part: TaxPart, tax: RowTax | TaxLine) -> bool:
-    """Return whether an entry's title (case aside) and rate, as far as given, are those of a tax."""
-    title_fits = part.title is None or part.title.strip().casefold() == tax.title.strip().casefold()
-    rate_fits = part.rate is None or (tax.rate is not None and part.rate == tax.rate)
-    return title_fits and rate_fits
-
-
-def _fits(rule: TaxRule | TaxAccount, taxes: Sequence[RowTax], country: str | None) -> bool:
-    if rule.country is not None and rule.country != country:
-        return False
-    return len(rule.parts) == len(taxes) and _paired(rule.parts, taxes)
-
-
-def _paired(parts: Sequence[TaxPart], taxes: Sequence[RowTax]) -> bool:
-    """Return whether every part can be given a tax of its own."""
-    if not parts:
-        return True
-    first, rest = parts[0], parts[1:]
-    return any(
-        same_tax(first, tax) and _paired(rest, [*taxes[:index], *taxes[index + 1 :]]) for index, tax in enumerate(taxes)
-    )
-
-
-def _closeness(rule: TaxRule | TaxAccount) -> int:
-    """How much an entry says: a country, a title, a rate. The one that says most wins, the first of equals."""
-    return (rule.country is not None) + sum((part.title is not None) + (part.rate is not None) for part in rule.parts)
+            return Place(address.country_code_v2, address.province_code)
+    return Place()

@@ -1,4 +1,4 @@
-"""Words that Xero accepts: control characters out, spaces single, lengths kept.
+"""Words that Xero accepts and people can read: control characters out, spaces single, lengths kept.
 
 Only the cleaning of text belongs here; which text goes where is decided by whoever writes it.
 """
@@ -6,15 +6,26 @@ Only the cleaning of text belongs here; which text goes where is decided by whoe
 import unicodedata
 
 UNPRINTABLE = {"Cc", "Cs", "Cn", "Co"}
+NO_INK = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}  # zero-width characters, marks without a letter, spaces
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols by category that print nothing
 
 
 def plain(text: str | None) -> str:
-    """Return text without control characters, trimmed, with single spaces; None gives ''."""
+    """Return text without control characters, trimmed, with single spaces.
+
+    None gives '', and so does a text of which nothing can be seen, such as zero-width spaces alone. Within other text a
+    zero-width character stays: it joins emoji and letters of some scripts.
+    """
     text = text or ""
     if not text.isprintable():
         spaced = "".join(" " if char.isspace() else char for char in text)
         text = "".join(char for char in spaced if unicodedata.category(char) not in UNPRINTABLE)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return text if any(map(_is_visible, text)) else ""
+
+
+def _is_visible(char: str) -> bool:
+    return unicodedata.category(char) not in NO_INK and char not in FILLERS
 
 
 def cut(text: str, limit: int, suffix: str = "") -> str:

@@ -1,4 +1,4 @@
-"""An order's money brought to its documents: cash rounding, refunds without a credit note, tax the sales channel keeps.
+"""An order's money brought to its documents: cash rounding, exchange differences, uncovered refunds, channels' tax.
 
 Only what is special about some money belongs here (books.md §2 channelLiable, §3); the placing itself is done in
 `settlement.py`.
@@ -10,14 +10,15 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.case import Case
-from shopify_xero_pipeline.books.currency import ZERO, require_account_fits
+from shopify_xero_pipeline.books.currency import ZERO, require_account, require_account_fits
 from shopify_xero_pipeline.books.dates import agreement_day
 from shopify_xero_pipeline.books.documents import AnyDocument, Booked, money_document, signed_total
+from shopify_xero_pipeline.books.exchange import at_order_rate
 from shopify_xero_pipeline.books.lines import adjusting_line
-from shopify_xero_pipeline.books.money import Direction, Movement, pending_refunds
-from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
+from shopify_xero_pipeline.books.money import SIDE, Direction, Movement
+from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND
 from shopify_xero_pipeline.books.reasons import Blocked
-from shopify_xero_pipeline.books.settlement import SIDE, Desk, allocations_of, payments_of
+from shopify_xero_pipeline.books.settlement import Desk, allocations_of, payments_of
 from shopify_xero_pipeline.books.surplus import without_surplus
 from shopify_xero_pipeline.books.tax import row_taxes
 from shopify_xero_pipeline.shopify.models import legacy_id
@@ -30,12 +31,16 @@ PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 @dataclass(frozen=True)
 class Settled:
-    """All documents of an order, its payments and allocations; `channel_paid` came from the channel's account."""
+    """All documents of an order, its payments and allocations; `channel_paid` came from the channel's account.
+
+    `warnings` name money left to others for which no document has room.
+    """
 
     documents: tuple[AnyDocument, ...]
     payments: tuple[Payment, ...]
     allocations: tuple[Allocation, ...]
     channel_paid: Decimal
+    warnings: tuple[str, ...] = ()
 
 
 def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], contact_id: str) -> Settled:
@@ -53,22 +58,24 @@ def settle(case: Case, booked: Sequence[Booked], moved: Sequence[Movement], cont
     ordinary = [entry.document for entry in booked if entry.document is not None]
     desk = Desk(case, list(ordinary))
     own = _own_credit_notes(case, booked)
-    moved = without_surplus(case, booked, moved)
+    converted = at_order_rate(case, booked, own, moved)
+    moved = without_surplus(case, booked, converted.moved)
     rounding = _add_rounding_documents(desk, moved, contact_id)
+    exchange = _add_exchange_documents(desk, moved, contact_id)
     covers = _add_posted_covers(desk, moved, contact_id)
     desk.take(moved)
     for movement in moved:
-        desk.put(movement, [rounding.get(movement.transaction_id), covers.get(movement.transaction_id)])
+        desk.put(movement, [found.get(movement.transaction_id) for found in (rounding, exchange, covers)])
         desk.put(movement, [own.get(movement.transaction_id)])
     for movement in moved:
         desk.put(movement, ordinary)
         _settle_excess(desk, movement, contact_id)
-    channel_paid = _settle_channel_tax(desk, booked, moved)
+    channel_paid = _settle_channel_tax(desk, booked, moved, sum(converted.pending.values(), ZERO))
     _check_posted_placements(desk)
     payments = payments_of(desk)
-    for transaction_id, amount in pending_refunds(case).items():
+    for transaction_id, amount in converted.pending.items():
         desk.reserve(amount, [own.get(transaction_id), *ordinary])
-    return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid)
+    return Settled(tuple(desk.documents), payments, allocations_of(desk), channel_paid, _without_room(desk, moved))
 
 
 def _own_credit_notes(case: Case, booked: Sequence[Booked]) -> Mapping[str, AnyDocument]:
@@ -83,27 +90,54 @@ def _own_credit_notes(case: Case, booked: Sequence[Booked]) -> Mapping[str, AnyD
 
 def _add_rounding_documents(desk: Desk, moved: Sequence[Movement], contact_id: str) -> Mapping[str, AnyDocument]:
     """Add the document of each cash rounding; return those that the same cash settles, by transaction."""
+    account = desk.case.policy.accounts.rounding
+    return _add_differences(desk, moved, contact_id, _Difference(ROUNDING, "rounding", "Cash rounding", account))
+
+
+def _add_exchange_documents(desk: Desk, moved: Sequence[Movement], contact_id: str) -> Mapping[str, AnyDocument]:
+    """Add the document of each exchange difference; return those that the same money settles, by transaction."""
+    if any(movement.exchange for movement in moved):
+        require_account("accounts.exchange", desk.case.policy.accounts.exchange, desk.case.organisation)
+    account = desk.case.policy.accounts.exchange
+    return _add_differences(desk, moved, contact_id, _Difference(EXCHANGE, "exchange", "Exchange difference", account))
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A kind of difference between what moved and what it settles: an amount of a movement, and how it is booked."""
+
+    letter: str
+    amount: str
+    words: str
+    account: str
+
+
+def _add_differences(
+    desk: Desk, moved: Sequence[Movement], contact_id: str, kind: _Difference
+) -> Mapping[str, AnyDocument]:
     settled = {}
     for movement in moved:
-        if movement.rounding:
-            document = _rounding_document(desk.case, movement, contact_id)
+        amount: Decimal = getattr(movement, kind.amount)
+        if amount:
+            document = _difference_document(desk.case, movement, amount, contact_id, kind)
             desk.add(document)
-            if movement.rounding > 0:
+            if amount > 0:
                 settled[movement.transaction_id] = document
     return settled
 
 
-def _rounding_document(case: Case, movement: Movement, contact_id: str) -> AnyDocument:
-    """More cash than due: a document on the money's own side; less: one on the other side, to be allocated."""
-    more = movement.rounding > 0
+def _difference_document(
+    case: Case, movement: Movement, amount: Decimal, contact_id: str, kind: _Difference
+) -> AnyDocument:
+    """More money than it settles: a document on the money's own side; less: one on the other side, to be allocated."""
     came_in = movement.direction is Direction.IN
     return money_document(
         case,
-        kind=Kind.INVOICE if more == came_in else Kind.CREDIT_NOTE,
-        letter=ROUNDING,
+        kind=Kind.INVOICE if (amount > 0) == came_in else Kind.CREDIT_NOTE,
+        letter=kind.letter,
         transaction_id=movement.transaction_id,
         day=movement.day,
-        line=adjusting_line(case, "Cash rounding", case.policy.accounts.rounding, abs(movement.rounding)),
+        line=adjusting_line(case, kind.words, kind.account, abs(amount)),
         contact_id=contact_id,
     )
 
@@ -141,6 +175,8 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
         desk.add(cover)
         desk.put(movement, [cover])
         return
+    if movement.is_left_to_others:
+        return
     side = SIDE[movement.direction]
     total = sum((document.total for document in desk.of(side)), ZERO)
     if movement.direction is Direction.IN:
@@ -156,6 +192,17 @@ def _settle_excess(desk: Desk, movement: Movement, contact_id: str) -> None:
     )
 
 
+def _without_room(desk: Desk, moved: Sequence[Movement]) -> tuple[str, ...]:
+    """Say what others have to decide: money left to them for which no document has room."""
+    left = [(movement, desk.left[movement.transaction_id]) for movement in moved if movement.is_left_to_others]
+    return tuple(
+        f"{amount} of transaction {movement.transaction_id} ({movement.gateway}) has no"
+        f" {SIDE[movement.direction].value.replace('_', ' ')}; its money is left to others, who decide about it"
+        for movement, amount in left
+        if amount
+    )
+
+
 def _where_to_look(case: Case) -> str:
     """Say what to do about money without an invoice: of an older order it may pay one of the earlier books."""
     start = case.policy.start_date
@@ -164,14 +211,16 @@ def _where_to_look(case: Case) -> str:
     return "look at the order's payments in Shopify"
 
 
-def _settle_channel_tax(desk: Desk, booked: Sequence[Booked], moved: Sequence[Movement]) -> Decimal:
+def _settle_channel_tax(
+    desk: Desk, booked: Sequence[Booked], moved: Sequence[Movement], under_way_back: Decimal
+) -> Decimal:
     """Settle from its own account the tax a sales channel kept back, if that is exactly what is missing."""
     taxes = {entry.entry.legacy_id: _channel_tax(desk.case, entry) for entry in booked}
     total = sum(taxes.values(), ZERO)
     posted = any(placement.transaction_id.startswith(CHANNEL) for placement in desk.case.ledger.placements)
     if not any(taxes.values()):
         return ZERO
-    gap = _gap(booked, moved, desk.case)
+    gap = _gap(booked, moved) + under_way_back
     kept_back = gap == total and (posted or (total != 0 and desk.case.order.display_financial_status in PAID))
     if not kept_back:
         if gap and total and desk.case.order.display_financial_status == "PAID":
@@ -196,11 +245,10 @@ def _settle_channel_tax(desk: Desk, booked: Sequence[Booked], moved: Sequence[Mo
     )
 
 
-def _gap(booked: Sequence[Booked], moved: Sequence[Movement], case: Case) -> Decimal:
-    """Return what was sold and never paid, refunds under way counted as paid back."""
+def _gap(booked: Sequence[Booked], moved: Sequence[Movement]) -> Decimal:
+    """Return what was sold and never paid."""
     sold = sum((signed_total(entry.document) for entry in booked if entry.document is not None), ZERO)
-    paid = sum((_signed(movement.amount, movement) for movement in moved), ZERO)
-    return sold - paid + sum(pending_refunds(case).values(), ZERO)
+    return sold - sum((_signed(movement.amount, movement) for movement in moved), ZERO)
 
 
 def _signed(amount: Decimal, movement: Movement) -> Decimal:

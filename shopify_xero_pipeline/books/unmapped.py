@@ -9,8 +9,10 @@ from decimal import Decimal
 from shopify_xero_pipeline.books import proposals, remedies
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.remedies import NamedTax, Remedy
+from shopify_xero_pipeline.books.text import plain
 from shopify_xero_pipeline.shopify.models import Transaction
 
+NO_TITLE = "Tax"
 BY_HAND = "enter this order in Xero by hand"
 
 
@@ -51,8 +53,8 @@ def no_tax_account(case: Case, tax: NamedTax) -> str:
 
 
 def label(tax: NamedTax) -> str:
-    """Return a tax as people know it: `GST 15 %`."""
-    return f"{tax.title} {percent(tax.rate)}".strip()
+    """Return a tax as people know it: `GST 15 %`, or `Tax 15 %` if nothing of its title can be seen."""
+    return f"{plain(tax.title) or NO_TITLE} {percent(tax.rate)}".strip()
 
 
 def percent(rate: Decimal | None) -> str:

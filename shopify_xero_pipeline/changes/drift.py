@@ -73,8 +73,12 @@ def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> I
     """Yield an order's lines and the money people put on its documents, beside which nothing new is placed.
 
     A person was faster where they entered just what is to be placed: the same amount on the same document. It is taken
-    for that transaction, with the account and the day that they gave it.
+    for that transaction, with the account and the day that they gave it. Of an order whose money is left to others
+    nothing is said: they put it there.
     """
+    if books.waits_for_others:
+        yield from lines
+        return
     expected = {line.natural_key.casefold() for line in lines}
     numbers = [document.number for document in books.documents]
     found = [(number, row) for number in numbers for row in known.strangers_on(number)]

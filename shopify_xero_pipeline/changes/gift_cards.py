@@ -2,12 +2,12 @@
 
 Shopify's side is taken from the movements of posted orders, Xero's from every invoice, credit note and payment that the
 mirror shows on the account, whoever made it. What no posted order stands for is named instead of being called a
-difference. Manual journals and bank transactions are not read, and cards sold before the start date are in neither
-side.
+difference. Manual journals and bank transactions are not read, and cards issued by hand or sold before the start date
+are in neither side: a use of them is seen once it takes more from the account than was ever added to it, and is named.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,6 +24,8 @@ from shopify_xero_pipeline.state.records import MirrorRecord
 OPENING, CLOSING = "opening", "closing"
 NO_ORDER = "not in these books any more"
 SOLD, REDEEMED, REFUNDED = "sold, less taken back", "redeemed", "refunded to cards"
+ORDER_OF_A_DAY = (SOLD, REFUNDED, REDEEMED)
+UNSOLD = "paid with a gift card that no order in these books sold"
 KINDS = {Side.SALES: (SOLD, 1), Side.TAX: (SOLD, 1), Side.PAYMENTS: (REDEEMED, -1), Side.REFUNDS: (REFUNDED, 1)}
 
 
@@ -38,7 +40,7 @@ class RollLine(BaseModel):
 
 
 class OtherPosting(BaseModel):
-    """Something on the account that no posted order stands for. `amount` is positive where it adds to the liability."""
+    """Something on the account to be named by itself. `amount` is positive where it adds to the liability."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,7 +51,11 @@ class OtherPosting(BaseModel):
 
 
 class RollForward(BaseModel):
-    """A month's gift-card liability in one currency. `moved`: whether anything stands on the account at all."""
+    """A month's gift-card liability in one currency. `moved`: whether anything stands on the account at all.
+
+    `others` are postings that no posted order stands for, `unsold` uses of cards that no order sold, both of the month;
+    `unsold_so_far` is what such uses come to by its end, `began` the first day of the books.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,6 +63,9 @@ class RollForward(BaseModel):
     account: str
     lines: tuple[RollLine, ...]
     others: tuple[OtherPosting, ...]
+    unsold: tuple[OtherPosting, ...] = ()
+    unsold_so_far: Decimal = NOTHING
+    began: date | None = None
 
     @property
     def agrees(self) -> bool:
@@ -71,9 +80,15 @@ class RollForward(BaseModel):
 
     @property
     def note(self) -> str:
-        """What to know about a liability below zero, else ''."""
-        closing = next(line.xero for line in self.lines if line.what == CLOSING)
-        return "below zero, as cards sold before these books began were used" if closing < 0 else ""
+        """What to know about cards that no order sold, and what to do about them; '' if none was used."""
+        if not self.unsold_so_far:
+            return ""
+        since = f" since {self.began}" if self.began is not None else ""
+        return (
+            f"{self.unsold_so_far:,.2f} was paid with gift cards that no order{since} sold: they were issued by hand in"
+            f" Shopify, or sold before. Enter in Xero what they were issued for, as a journal that credits"
+            f" {self.account}; until then the account shows that much less than holders can spend"
+        )
 
     @property
     def moved(self) -> bool:
@@ -83,12 +98,13 @@ class RollForward(BaseModel):
 
 @dataclass(frozen=True)
 class _Change:
-    """A change of the liability; `other` says what it is where no posted order stands for it."""
+    """A change of the liability. `what` names its order or record; `other` is set if no posted order stands for it."""
 
     posted: date
     currency: str
     line: str
     amount: Decimal
+    what: str = ""
     other: OtherPosting | None = None
 
 
@@ -109,8 +125,17 @@ class LiabilityAccount:
     base_currency: str
 
 
+@dataclass(frozen=True)
+class _Month:
+    """From `first` to the day before `after`, in books that began on a day."""
+
+    first: date
+    after: date
+    began: date
+
+
 def roll_forward(
-    first: date, after: date, days: Sequence[DayReconciliation], account: LiabilityAccount, chart: Chart
+    first: date, after: date, days: Sequence[DayReconciliation], account: LiabilityAccount, chart: Chart, began: date
 ) -> list[RollForward]:
     """Return the liability of a month (from `first` to the day before `after`) for each currency it moved in.
 
@@ -120,13 +145,15 @@ def roll_forward(
         days: every day compared so far.
         account: the account and what Xero shows on it.
         chart: names of accounts.
+        began: the first day of the books.
     """
+    month = _Month(first, after, began)
     outcomes = {one.order_id: (one.order_name, NO_ORDER) for day in days for one in day.orphans}
     outcomes |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
     shopify = [change for day in days for one in day.movements if (change := _in_shopify(one, account.code))]
     xero = [change for row in account.shown for change in _in_xero(row, account, chart, outcomes)]
     return [
-        _of_currency(currency, first, after, _only(shopify, currency), _only(xero, currency), chart.label(account.code))
+        _of_currency(currency, month, _only(shopify, currency), _only(xero, currency), chart.label(account.code))
         for currency in sorted({change.currency for change in [*shopify, *xero] if change.posted < after})
     ]
 
@@ -144,17 +171,19 @@ def _in_xero(
     if row.status in GONE:
         return
     why = _stranger(row, account, outcomes)
+    marks = MARKER.findall(row.reference)
+    order = outcomes[marks[0]][0] if marks and not why else ""
     for posting in shown_postings(row, chart):
         if posting.key == account.code and posting.side in KINDS:
-            yield _change(posting, row, why, posting.currency or account.base_currency)
+            yield _change(posting, row, why, order, posting.currency or account.base_currency)
 
 
-def _change(posting: Posting, row: MirrorRecord, why: str, currency: str) -> _Change:
+def _change(posting: Posting, row: MirrorRecord, why: str, order: str, currency: str) -> _Change:
     line, sign = KINDS[posting.side]
     amount = sign * posting.amount
-    what = f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+    what = order or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
     other = OtherPosting(posted=posting.posted, what=what, amount=amount, why=why) if why else None
-    return _Change(posting.posted, currency, line, amount, other)
+    return _Change(posting.posted, currency, line, amount, what, other)
 
 
 def _stranger(row: MirrorRecord, account: LiabilityAccount, outcomes: Mapping[str, tuple[str, str]]) -> str:
@@ -167,8 +196,9 @@ def _stranger(row: MirrorRecord, account: LiabilityAccount, outcomes: Mapping[st
 
 
 def _of_currency(
-    currency: str, first: date, after: date, shopify: Sequence[_Change], xero: Sequence[_Change], account: str
+    currency: str, month: _Month, shopify: Sequence[_Change], xero: Sequence[_Change], account: str
 ) -> RollForward:
+    first, after = month.first, month.after
     ours = [change for change in xero if change.other is None]
     others = [change for change in xero if change.other is not None and change.posted < after]
     columns = [_column(changes, first, after) for changes in (shopify, ours)]
@@ -179,8 +209,26 @@ def _of_currency(
         lines.append(RollLine(what="by others, before", shopify=None, xero=earlier))
         lines.append(RollLine(what="by others, this month", shopify=None, xero=total - earlier))
     lines.append(RollLine(what="the account in Xero", shopify=None, xero=columns[1][CLOSING] + total))
-    named = tuple(change.other for change in others if change.other is not None and change.posted >= first)
-    return RollForward(currency=currency, account=account, lines=tuple(lines), others=named)
+    unsold = list(_unsold(change for change in xero if change.posted < after))
+    return RollForward(
+        currency=currency,
+        account=account,
+        lines=tuple(lines),
+        others=tuple(change.other for change in others if change.other is not None and change.posted >= first),
+        unsold=tuple(one for one in unsold if one.posted >= first),
+        unsold_so_far=-sum((one.amount for one in unsold), NOTHING),
+        began=month.began,
+    )
+
+
+def _unsold(changes: Iterable[_Change]) -> Iterator[OtherPosting]:
+    """Yield what was taken from the account beyond what was added to it by then; of a day, additions come first."""
+    left = NOTHING
+    for change in sorted(changes, key=lambda one: (one.posted, ORDER_OF_A_DAY.index(one.line), one.what)):
+        left += change.amount
+        if left < 0:
+            yield OtherPosting(posted=change.posted, what=change.what, amount=left, why=UNSOLD)
+            left = NOTHING
 
 
 def _column(changes: Iterable[_Change], first: date, after: date) -> dict[str, Decimal]:

@@ -135,7 +135,7 @@ def month_of(
         compared=len(within),
         not_compared=tuple(day for day in expected if day not in within),
         statements=tuple(statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)),
-        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart) if one.moved),
+        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart, kept[0]) if one.moved),
         not_posted=tuple(_not_posted(day for day in days if day.day in within)),
         not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
         orphans=tuple(one for one in orphans if one.falls_into(first, after)),

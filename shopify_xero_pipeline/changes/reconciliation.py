@@ -1,8 +1,8 @@
 """Three columns that must agree, order by order and to the cent: Shopify's ledger, our mapping, Xero read back.
 
-Pure arithmetic over rows handed in; what is shown of it, and where, is not decided here. Cash-rounding and uncovered-
-refund documents (their Shopify id names a letter and a transaction) stand outside the sales column, as they stand
-outside Shopify's ledger.
+Pure arithmetic over rows handed in; what is shown of it, and where, is not decided here. Documents for cash rounding,
+exchange differences and uncovered refunds (their Shopify id names a letter and a transaction) stand outside the sales
+column, as they stand outside Shopify's ledger.
 """
 
 import re
@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND
+from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+from shopify_xero_pipeline.books.taxes_seen import TaxesSeen
 from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
@@ -96,7 +97,8 @@ class DayReconciliation(BaseModel):
     """A day's orders in three columns.
 
     `movements` are those of its posted orders, on the days that documents and payments bear, which may be months
-    later; `broken` says which orders they differ for. `orphans` are orders of the day that it does not hold any more.
+    later; `broken` says which orders they differ for. `orphans` are orders of the day that it does not hold any more,
+    `taxes` those on the rows of all its orders.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +108,7 @@ class DayReconciliation(BaseModel):
     movements: tuple[Movement, ...] = ()
     broken: tuple[Broken, ...] = ()
     orphans: tuple[OrphanedOrder, ...] = ()
+    taxes: tuple[TaxesSeen, ...] = ()
 
     def count(self, outcome: str) -> int:
         """Return how many orders ended so."""
@@ -238,12 +241,14 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
     """Return what is still owed on an order: Shopify's own figure, our documents less our payments, Xero's AmountDue.
 
     Shopify's leaves out what it owes back and what is under way, so that it is compared only where it can be (books.md
-    §3: it is reported where its own total less its payments says otherwise).
+    §3: it is reported where its own total less its payments says otherwise). Whether it counts exchange differences as
+    outstanding is not documented; they are not, as nobody owes them.
     """
     mapped = evidence.mapped[books.order_id]
-    owed = _column(mapped, evidence, in_xero=False, aside=True) - _money(mapped, evidence, in_xero=False)
-    agrees_with_itself = books.outstanding == books.sales - books.money
-    stated = books.outstanding - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
+    owed = _owed(mapped, evidence, in_xero=False) - books.left_to_others
+    own = books.sales - books.money
+    agrees_with_itself = books.outstanding in (own, own + books.exchange)
+    stated = own + books.exchange - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
     return Movement(
         posted=day,
         currency=books.currency,
@@ -252,12 +257,24 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
         category="outstanding",
         shopify=stated if agrees_with_itself else owed,
         mapping=owed,
-        xero=sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO),
+        xero=_due_in_xero(books, mapped, evidence),
     )
 
 
+def _due_in_xero(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> Decimal:
+    """Return Xero's AmountDue; where others enter money, now or later, what our payments and theirs leave of it."""
+    if books.waits_for_others:
+        return _owed(mapped, evidence, in_xero=True) - books.left_to_others
+    return sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO)
+
+
+def _owed(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool) -> Decimal:
+    """Return our documents less our payments."""
+    return _column(mapped, evidence, in_xero=in_xero, aside=True) - _money(mapped, evidence, in_xero=in_xero)
+
+
 def _uncovered(books: OrderBooks) -> Decimal:
-    aside = (one for one in books.documents if one.shopify_id.rpartition("/")[2].startswith(UNCOVERED_REFUND))
+    aside = (one for one in books.documents if is_of_money(one.shopify_id, UNCOVERED_REFUND))
     return sum((one.total for one in aside), ZERO)
 
 
@@ -417,7 +434,7 @@ def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
 
 
 def _column(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool, aside: bool = False) -> Decimal:
-    """Return the sum of documents; `aside` counts those of cash rounding and uncovered refunds, too."""
+    """Return the sum of documents; `aside` counts those that money called for, too."""
     total = ZERO
     for row in mapped:
         if row.kind in SIGN and (aside or row.shopify_id.rpartition("/")[2].isdigit()):

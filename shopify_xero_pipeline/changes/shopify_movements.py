@@ -1,8 +1,10 @@
 """Shopify's column: an order's movements read from its own sales ledger and transactions, not from our documents.
 
 Only reading belongs here. Amounts come from the ledger's rows and from the transactions; of the books come the account
-of each row and the day its document bears, because a day that Xero has locked may have moved it. Two things Shopify
-does not know are taken from the books as they are: refunds beyond what was returned, and tax paid by a sales channel.
+of each row and the day its document bears, because a day that Xero has locked may have moved it. Three things Shopify
+does not say for each transaction are taken from the books as they are: refunds beyond what was returned, tax paid by a
+sales channel, and how far money moved by another rate than that of the order. The last is held against Shopify's own
+statement where the books are made, and against what is outstanding in `reconciliation.py`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,18 +15,20 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.accounts import account_of
 from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
+from shopify_xero_pipeline.books.documents import signed_total
+from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.money import MONEY_IN, MONEY_OUT
-from shopify_xero_pipeline.books.numbering import ROUNDING, UNCOVERED_REFUND
+from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of
 from shopify_xero_pipeline.books.till import CHANNEL_GATEWAY
 from shopify_xero_pipeline.changes.movements import ZERO, Chart, Movement, Side
 from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag, Order, Sale, Transaction, legacy_id
-from shopify_xero_pipeline.xero.models import Kind, Organisation, Payment
+from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation, Payment
 
 SOLD, DISCOUNTS, RETURNED = "goods sold", "discounts", "goods returned"
-CARDS_SOLD, CARDS_RETURNED = "gift cards sold", "gift cards returned"
+CARDS_SOLD, CARDS_RETURNED, CARD_DISCOUNTS = "gift cards sold", "gift cards returned", "gift card discounts"
 ROUNDED, CASH_ROUNDED, UNCOVERED = "rounding", "cash rounding", "refunds beyond returns"
 CHANNEL_PAID = "tax paid by the sales channel"
 CATEGORIES = {
@@ -37,7 +41,10 @@ CATEGORIES = {
     "ADJUSTMENT": "refund adjustments",
 }
 RETURNS = {"SHIPPING": "shipping refunded", "GIFT_CARD": CARDS_RETURNED}
+EXCHANGED = "exchange differences"
+LEFT_TO_OTHERS = "left to others"
 INVOICES, CREDIT_NOTES = "invoices", "credit notes"
+TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 
 
 def movements_by_order(
@@ -92,16 +99,24 @@ class _Reading:
             yield from self._transaction(one, cancelled.get(one.entry.legacy_id, ZERO))
 
     def beside(self) -> Iterator[Movement]:
-        """Yield what only the books know: credit notes for uncovered refunds, payments of a channel's tax."""
-        for document in self.books.documents:
-            if document.shopify_id.rpartition("/")[2].startswith(UNCOVERED_REFUND):
-                account = self.case.policy.accounts.adjustments
-                yield self._movement(document.date, self.chart.side(account), account, UNCOVERED, -document.total)
-                yield self._movement(document.date, Side.DOCUMENTS, CREDIT_NOTES, UNCOVERED, -document.total)
+        """Yield what only the books know: documents that money called for, payments of a channel's tax."""
+        accounts = self.case.policy.accounts
+        for letter, account, category in (
+            (UNCOVERED_REFUND, accounts.adjustments, UNCOVERED),
+            (EXCHANGE, accounts.exchange, EXCHANGED),
+        ):
+            for document in self.books.documents:
+                if is_of_money(document.shopify_id, letter):
+                    yield from self._of_money(document, account, category)
         for payment in self.books.payments:
             if payment.gateway == CHANNEL_GATEWAY:
                 side = Side.PAYMENTS if payment.document_kind == Kind.INVOICE else Side.REFUNDS
                 yield self._movement(payment.date, side, payment.account_code, CHANNEL_PAID, payment.amount)
+
+    def _of_money(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
+        amount, kind = signed_total(document), TOTALS[document.kind]
+        yield self._movement(document.date, self.chart.side(account), account, category, amount)
+        yield self._movement(document.date, Side.DOCUMENTS, kind, category, amount)
 
     def _agreement(self, entry: Agreement, day: date) -> Iterator[Movement]:
         total = sum((_amount(sale.total_amount) for sale in entry.sales), ZERO)
@@ -116,9 +131,12 @@ class _Reading:
         yield self._movement(day, Side.DOCUMENTS, kind, kind, total)
 
     def _sale(self, sale: Sale, day: date) -> Iterator[Movement]:
-        account = account_of(self.case, sale)
-        for category, amount in _split(sale):
+        account, discount = account_of(self.case, sale), discount_on_card(self.case, sale)
+        for category, amount in _split(sale, discount):
             yield self._movement(day, self.chart.side(account), account, category, amount)
+        if discount:
+            lower = self.case.policy.accounts.card_discounts
+            yield self._movement(day, self.chart.side(lower), lower, CARD_DISCOUNTS, -discount)
         for key, tax in self._taxes(sale):
             by_channel = " by the sales channel" if tax.channel_liable else ""
             yield self._movement(day, Side.TAX, key, tax.label + by_channel, tax.amount)
@@ -141,16 +159,19 @@ class _Reading:
         gateway = cash.entry.gateway or ""
         side = Side.PAYMENTS if cash.came_in else Side.REFUNDS
         for day, account, part in self._placed_on(cash.entry, cash.total - cancelled):
-            yield self._movement(day, side, account, gateway, part)
+            found = self._movement(day, side, account, gateway, part)
+            is_left = account == LEFT_TO_OTHERS  # nobody looks how they enter it
+            yield found.model_copy(update={"mapping": part, "xero": part}) if is_left else found
         if cash.rounding:
             yield from self._cash_rounding(cash.entry, cash.rounding if cash.came_in else -cash.rounding)
 
     def _cancelled(self, cash: Sequence["_Cash"]) -> dict[str, Decimal]:
         """Return by transaction what came beyond what was sold and went back by the same account: both cancel out."""
-        rest = {one.entry.legacy_id: one.total - self._placed(one.entry) for one in cash}
+        ours = [one for one in cash if self._account(one.entry) != LEFT_TO_OTHERS]
+        rest = {one.entry.legacy_id: one.total - self._placed(one.entry) for one in ours}
         cancelled = dict.fromkeys(rest, ZERO)
-        for back in (one for one in cash if not one.came_in):
-            for came in (one for one in reversed(cash) if one.came_in):
+        for back in (one for one in ours if not one.came_in):
+            for came in (one for one in reversed(ours) if one.came_in):
                 if self._account(came.entry) == self._account(back.entry):
                     pair = back.entry.legacy_id, came.entry.legacy_id
                     amount = max(min(rest[key] - cancelled[key] for key in pair), ZERO)
@@ -158,7 +179,9 @@ class _Reading:
         return cancelled
 
     def _account(self, entry: Transaction) -> str:
-        return self.case.policy.payment_account(entry.gateway or "") or ""
+        gateway = entry.gateway or ""
+        is_left = self.case.policy.is_left_to_others(gateway)
+        return LEFT_TO_OTHERS if is_left else self.case.policy.payment_account(gateway) or ""
 
     def _placed(self, entry: Transaction) -> Decimal:
         return sum((payment.amount for payment in self._payments_of(entry)), ZERO)
@@ -227,9 +250,9 @@ def _with_change(entry: Transaction, moved: Sequence[Transaction]) -> tuple[Deci
     return amount, _rounding(entry) - sum((_rounding(change) for change in changes), ZERO)
 
 
-def _split(sale: Sale) -> list[tuple[str, Decimal]]:
-    """Return a row's amount without tax by category; of goods sold the discount stands apart."""
-    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount)
+def _split(sale: Sale, on_card: Decimal) -> list[tuple[str, Decimal]]:
+    """Return a row's amount without tax by category; of goods sold the discount stands apart, cards at face value."""
+    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount) + on_card
     returned = sale.action_type == "RETURN"
     if sale.line_type != "PRODUCT":
         plain = CATEGORIES.get(sale.line_type, sale.line_type)

@@ -104,6 +104,6 @@ def _with_money(ledger: OrderLedger, row: MirrorRecord, documents: Sequence[str]
     if mark is None:
         return ledger
     placement = PostedPlacement(transaction_id=mark["tail"], document_id=documents[0], **shared)
-    if placement in ledger.placements:
+    if placement in [known.model_copy(update={"account": ""}) for known in ledger.placements]:
         return ledger
     return ledger.model_copy(update={"placements": (*ledger.placements, placement)})

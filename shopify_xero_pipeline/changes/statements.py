@@ -15,7 +15,8 @@ from shopify_xero_pipeline.changes.movements import ZERO, Broken, Chart, Movemen
 
 ORDER = (
     *(words.SOLD, words.DISCOUNTS, words.RETURNED, "shipping", "shipping refunded", "fees", "duties", "tips"),
-    *(words.CARDS_SOLD, words.CARDS_RETURNED, "refund adjustments", words.UNCOVERED, words.ROUNDED, words.CASH_ROUNDED),
+    *(words.CARDS_SOLD, words.CARDS_RETURNED, words.CARD_DISCOUNTS),
+    *("refund adjustments", words.UNCOVERED, words.ROUNDED, words.CASH_ROUNDED, words.EXCHANGED),
 )
 PARTS = (Side.SALES, Side.TAX)
 NAMES = ("Shopify", "mapping", "Xero")

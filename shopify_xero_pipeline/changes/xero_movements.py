@@ -16,12 +16,11 @@ from typing import Any
 from shopify_xero_pipeline.changes.fields import parsed
 from shopify_xero_pipeline.changes.ledger import RECORD
 from shopify_xero_pipeline.changes.movements import ZERO, Chart, Movement, Side
-from shopify_xero_pipeline.changes.shopify_movements import CREDIT_NOTES, INVOICES
+from shopify_xero_pipeline.changes.shopify_movements import TOTALS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
 
 SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
-TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 MILLISECONDS = re.compile(r"/Date\((-?\d+)")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Element = Mapping[str, Any]

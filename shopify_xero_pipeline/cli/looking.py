@@ -97,16 +97,19 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     """
     from shopify_xero_pipeline import doctor as examination
     from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.books.taxes_seen import taken_in
     from shopify_xero_pipeline.connections import PASSING, PROBLEMS
     from shopify_xero_pipeline.set_up import SetUp, failed, has_failed
 
-    checks, found, later = [], [], False
+    checks, found, taxes, later = [], [], [], False
     try:
         with options.connected() as (bookkeeper, storage):
             if not (state_only or offline):
                 checks = SetUp(bookkeeper, _places(storage)).look()
             if not has_failed(checks, STORE_NEEDS):
                 found = _promises(bookkeeper, offline=offline or bool(checks))
+                seen = (one for day in bookkeeper.reconciled(bookkeeper.days()) for one in day.taxes)
+                taxes = taken_in(bookkeeper.policy, seen)
     except PROBLEMS as problem:
         later = isinstance(problem, PASSING)
         if later and not checks:
@@ -114,7 +117,9 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
         checks.append(failed("books" if later else "settings", str(problem)))
     terminal.checks(checks)
     terminal.findings(found)
+    terminal.tax_rules(taxes)
     content = {"set_up": [dataclasses.asdict(check) for check in checks], **examination.summary(found)}
+    content |= {"tax_rules": [rule.model_dump(mode="json") for rule in taxes]}
     terminal.write_json(json_file, content)
     if has_failed(checks):
         sys.exit(exit_codes.LATER if later else exit_codes.SETTING)

@@ -42,7 +42,7 @@ _WITHHELD = frozenset(
     {
         *("customer", "displayName", "firstName", "lastName", "billingAddress", "shippingAddress", "defaultAddress"),
         *("defaultEmailAddress", "emailAddress", "defaultPhoneNumber", "phoneNumber"),
-        *("company", "address1", "address2", "city", "province", "zip", "country", "countryCodeV2"),
+        *("company", "address1", "address2", "city", "province", "provinceCode", "zip", "country", "countryCodeV2"),
     }
 )
 

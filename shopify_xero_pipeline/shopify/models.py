@@ -149,14 +149,29 @@ class Agreement(Node):
     sales: tuple[Sale, ...] = ()
 
 
+class ExchangeAdjustment(ShopifyModel):
+    """What a transaction came to at its parent's rate, and what really moved, both in the shop's currency.
+
+    Money out is negative in Shopify's published sample of a refund (REST Transaction, `currency_exchange_adjustment`).
+    """
+
+    original_amount_set: Money
+    final_amount_set: Money
+
+
 class Transaction(Node):
-    """A movement of money, or an attempt at one; only status SUCCESS moves any (fact sheet 4.6)."""
+    """A movement of money, or an attempt at one; only status SUCCESS moves any (fact sheet 4.6).
+
+    `currency_exchange_adjustment` is set where the customer pays in another currency and its rate moved since the
+    parent transaction.
+    """
 
     kind: str
     status: str
     gateway: str | None = None
     amount_set: MoneyBag
     amount_rounding_set: MoneyBag | None = None
+    currency_exchange_adjustment: ExchangeAdjustment | None = None
     created_at: datetime
     processed_at: datetime | None = None
     parent_id: str | None = None
@@ -210,6 +225,7 @@ class Address(ShopifyModel):
     address2: str | None = None
     city: str | None = None
     province: str | None = None
+    province_code: str | None = None
     zip: str | None = None
     country: str | None = None
     country_code_v2: str | None = None

@@ -21,6 +21,7 @@ from shopify_xero_pipeline.shopify.models import (
     Agreement,
     Customer,
     EmailAddress,
+    ExchangeAdjustment,
     LineItem,
     Money,
     MoneyBag,
@@ -150,6 +151,8 @@ def transaction(
     parent: int | None = None,
     rounding: str | None = None,
     currency: str = "NZD",
+    presentment: tuple[str, str] | None = None,
+    exchange: ExchangeAdjustment | None = None,
 ) -> Transaction:
     """Return a movement of money."""
     return Transaction(
@@ -157,12 +160,19 @@ def transaction(
         kind=kind,
         status=status,
         gateway=gateway,
-        amount_set=bag(amount, currency),
+        amount_set=bag(amount, currency, presentment),
         amount_rounding_set=None if rounding is None else bag(rounding, currency),
+        currency_exchange_adjustment=exchange,
         created_at=at,
         processed_at=at,
         parent_id=None if parent is None else gid("OrderTransaction", parent),
     )
+
+
+def exchanged(original: str, final: str, currency: str = "NZD") -> ExchangeAdjustment:
+    """Return Shopify's statement that a rate moved; both amounts are negative for money out."""
+    amounts = (Money(amount=Decimal(amount), currency_code=currency) for amount in (original, final))
+    return ExchangeAdjustment(original_amount_set=next(amounts), final_amount_set=next(amounts))
 
 
 def refund(number: int, *transactions: int, at: datetime = NOON) -> Refund:
@@ -261,7 +271,7 @@ def organisation(
     revenue = [account(code, "REVENUE", "REVENUE") for code in ("200", "205", "206", "207", "208")]
     liabilities = [account("209", "CURRLIAB", "LIABILITY")]
     liabilities += [account(code, "CURRLIAB", "LIABILITY", pays=True) for code in ("830", "835")]
-    expenses = [account("860", "EXPENSE", "EXPENSE")]
+    expenses = [account(code, "EXPENSE", "EXPENSE") for code in ("860", "861")]
     banks = [account(code, "BANK", "ASSET", currency=base) for code in ("601", "602", "603", "604", "605")]
     replaced = {entry.code for entry in accounts}
     chart = [entry for entry in (*revenue, *liabilities, *expenses, *banks) if entry.code not in replaced]
@@ -305,6 +315,7 @@ def ledger_of(books: OrderBooks) -> OrderLedger:
                 document_id=entry.document_id,
                 amount=entry.amount,
                 date=entry.date,
+                account=entry.account_code,
             )
             for entry in books.payments
         ),

@@ -6,11 +6,12 @@ Only the orders and the policies they are kept with belong here, no figure that 
 from collections.abc import Mapping, Sequence
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.shopify.models import LineItem, Order, ProductRef, Transaction
+from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, ProductRef, Refund, Transaction
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
     bag,
+    exchanged,
     gid,
     line_item,
     order,
@@ -59,6 +60,13 @@ def everything_charged() -> Example:
         sale("50.00", line_type="GIFT_CARD", title="Gift card"),
     )
     return Example(order(rows, lines=LINES, transactions=[transaction(91, "210.10")]))
+
+
+def gift_card_at_a_discount() -> Example:
+    """Return an order of a gift card of 50.00 for which 40.00 were paid."""
+    rows = agreement(1, sale("40.00", line_type="GIFT_CARD", line=11))
+    lines = [line_item(11, "50.00", title="Gift card")]
+    return Example(order(rows, lines=lines, transactions=[transaction(91, "40.00")]))
 
 
 def refunded_with_less() -> Example:
@@ -111,10 +119,53 @@ def uncovered_refund() -> Example:
     return Example(of_115(*money), chosen("refund: {uncovered: adjust}"))
 
 
+EUR = "EUR"
+
+
+def of_euros(*later: Agreement, money: Sequence[Transaction], refunds: Sequence[Refund] = ()) -> Order:
+    """Return an order of EUR 45.00, which are 38.79 in the shop's currency when it is placed."""
+    row, lines = sale("38.79", line=11, presentment=("45.00", EUR)), [line_item(11, "38.79", title="Dinner set")]
+    total = {"original_total_price_set": bag("38.79", presentment=("45.00", EUR))}
+    return order(agreement(1, row), *later, lines=lines, transactions=money, refunds=refunds, presentment=EUR, **total)
+
+
+def euros_given_back(cost: str, **stated: object) -> Order:
+    """Return that order with EUR 20.00 given back when they cost so much, for goods of 17.24."""
+    day = NOON + 7 * DAY
+    row = sale("-17.24", action="RETURN", line=11, presentment=("-20.00", EUR))
+    statement = exchanged("-17.24", f"-{cost}")
+    return of_euros(
+        refunded(2, row, day=7, refund=31),
+        money=[
+            transaction(91, "38.79", presentment=("45.00", EUR)),
+            transaction(
+                92, cost, "REFUND", at=day, parent=91, presentment=("20.00", EUR), **({"exchange": statement} | stated)
+            ),
+        ],
+        refunds=[refund(31, 92, at=day)],
+    )
+
+
+def euros_captured(cost: str) -> Order:
+    """Return that order, authorised when placed and captured when EUR 45.00 cost so much."""
+    euros = ("45.00", EUR)
+    authorised = transaction(91, "38.79", "AUTHORIZATION", presentment=euros)
+    captured = transaction(
+        92, cost, "CAPTURE", at=NOON + DAY, parent=91, presentment=euros, exchange=exchanged("38.79", cost)
+    )
+    return of_euros(money=[authorised, captured])
+
+
 def several_gateways() -> Example:
     """Return an order paid through three gateways."""
     gift = transaction(92, "40.00", gateway="gift_card")
     return Example(of_115(transaction(91, "60.00"), gift, transaction(93, "15.00", gateway="cash")))
+
+
+def a_gateway_left_to_others() -> Example:
+    """Return an order paid by card and through a gateway whose money others enter."""
+    policy = BooksPolicy(payments={"shopify_payments": "601", "Afterpay": "none"})
+    return Example(of_115(transaction(91, "60.00"), transaction(92, "55.00", gateway="Afterpay")), policy)
 
 
 JOURNALS: Mapping[str, Example] = {
@@ -125,8 +176,13 @@ JOURNALS: Mapping[str, Example] = {
     "An order whose rows miss its total by a cent": a_cent_missing(),
     "An order with everything that can be charged": everything_charged(),
     "A return of 115.00 of which 105.00 were given back": refunded_with_less(),
+    "A gift card of 50.00 sold for 40.00": gift_card_at_a_discount(),
+    "An order of 115.00, of which 55.00 came through a gateway left to others": a_gateway_left_to_others(),
     "An order with goods on two sales accounts": two_kinds_of_goods(),
     "An order paid through three gateways": several_gateways(),
+    "An order of 38.79 of which 17.50 go back for goods of 17.24": Example(euros_given_back("17.50")),
+    "An order of 38.79 of which 17.00 go back for goods of 17.24": Example(euros_given_back("17.00")),
+    "An order of 38.79 that is captured for 39.15": Example(euros_captured("39.15")),
     "An order with `tax.mode: lines`": american_tax(),
     "An order of which a marketplace kept the tax": channel_kept_the_tax(),
 }

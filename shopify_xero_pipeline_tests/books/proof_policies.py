@@ -11,6 +11,7 @@ COMMON = (
     "start_date: 2026-09-01\n" + GATEWAYS + " shop_cash: '605', shopify_store_credit: '605'}\ntax:\n"
     "  untaxed: UNTAXED\n  channel_liable: CHANNEL\n"
 )
+LEFT_TO_OTHERS = COMMON.replace("paypal: '602', cash: '603'", "paypal: none, cash: none")
 RATES = """  rates:
     - {title: GST, rate: 0.15, tax_type: T15}
     - {title: VAT, rate: 0.2, tax_type: T20}
@@ -37,6 +38,7 @@ POLICIES = {
     "adjust": BooksPolicy.from_yaml("refund: {uncovered: adjust}\npost_when: placed\n" + COMMON + RATES, "books.yaml"),
     "zero": BooksPolicy.from_yaml("zero_value: post\npost_when: placed\n" + COMMON + RATES, "books.yaml"),
     "lines": BooksPolicy.from_yaml(COMMON + LINES, "books.yaml"),
+    "others": BooksPolicy.from_yaml("post_when: placed\n" + LEFT_TO_OTHERS + RATES, "books.yaml"),
 }
 REASONS = {
     "overpaid": "payments exceed the invoices",

@@ -2,12 +2,25 @@
 
 from decimal import Decimal
 
+import pytest
+
 from shopify_xero_pipeline.books.contacts import Kept, contact_of_order, contact_warnings, is_nameless, kept_customer
 from shopify_xero_pipeline.books.items import code_of, item_of
-from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy
+from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy, TaxAccount, TaxPolicy
 from shopify_xero_pipeline.books.text import cut, plain
-from shopify_xero_pipeline.shopify.models import Company, PhoneNumber, Variant
-from shopify_xero_pipeline_tests.books.builders import NOON, agreement, customer, gid, order, sale
+from shopify_xero_pipeline.shopify.models import Company, PhoneNumber, ProductRef, Variant
+from shopify_xero_pipeline_tests.books.builders import (
+    NOON,
+    agreement,
+    customer,
+    gid,
+    line_item,
+    order,
+    sale,
+    tax,
+    transaction,
+)
+from shopify_xero_pipeline_tests.books.keeping import posted
 
 
 def test_every_kind_of_white_space_becomes_one_space_and_what_does_not_print_goes() -> None:
@@ -15,6 +28,62 @@ def test_every_kind_of_white_space_becomes_one_space_and_what_does_not_print_goe
     assert plain("a\u2003b\u00a0c\nd\r\ne") == "a b c d e"
     assert plain("a\x00\x07b") == "ab"
     assert plain(" \t ") == plain(None) == ""
+
+
+UNSEEN = ["\u200b\u200b", "\u00a0\u2060\ufeff", "\u00ad", "\u3164", "\u2800 \u2800", "\ufe0f", "\u0301", "\u200e\u200f"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_text_of_which_nothing_can_be_seen_is_no_text(text: str) -> None:
+    assert plain(text) == ""
+
+
+@pytest.mark.parametrize("text", ["👨\u200d👩\u200d👧", "☕\ufe0f", "e\u0301", "a\u200b", "क\u094dष"])
+def test_a_zero_width_character_in_a_text_that_can_be_seen_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_whatever_has_a_title_or_a_name_that_cannot_be_seen_is_called_something(text: str) -> None:
+    rows = agreement(
+        1,
+        sale("11.50", tax("1.50", title=text), line=11),
+        sale("5.00", line_type="SHIPPING", title=text),
+    )
+    money = [transaction(91, "16.50")]
+    mode = TaxPolicy(mode="lines", lines=(TaxAccount(rate=Decimal("0.15"), account="821"),))
+    lines = [line_item(11, "11.50", title=text, variant_title=text)]
+    books = posted(
+        order(rows, name=text, lines=lines, transactions=money, buyer=customer(7, text)), BooksPolicy(tax=mode)
+    )
+    (invoice,) = books.documents
+    assert [line.description for line in invoice.lines] == ["Product", "Tax 15 %", "Shipping"]
+    assert (invoice.number, invoice.reference) == ("SH-5001", "5001 shopify:5001/1")
+    assert books.contact is not None
+    assert books.contact.name == "Shopify customer 7"
+    company = order(rows, company=Company(id=gid("Company", 3), name=text))
+    assert contact_of_order(company, BooksPolicy()).name == "Shopify company 3"
+    guest = BooksPolicy(contacts=ContactPolicy(guest_name=text))
+    assert contact_of_order(order(rows, customer=None), guest).name == "Shopify guest"
+    item = item_of(variant("A", text), text, shop_currency="NZD", base_currency="NZD")
+    assert (item.name, item.description) == ("Product", "Product")
+
+
+def test_a_line_without_a_title_is_called_what_its_product_is_called_now() -> None:
+    mug = ProductRef(id=gid("Product", 1), title="Mug")
+    subject = order(
+        agreement(1, sale("11.50", line=11)),
+        lines=[line_item(11, "11.50", title="\u200b", product=mug)],
+        transactions=[transaction(91, "11.50")],
+    )
+    assert posted(subject).documents[0].lines[0].description == "Mug"
+
+
+def test_a_tax_of_a_very_long_title_is_a_line_that_xero_takes() -> None:
+    mode = TaxPolicy(mode="lines", lines=(TaxAccount(rate=Decimal("0.15"), account="821"),))
+    rows = agreement(1, sale("115.00", tax("15.00", title="x" * 5000), line=11))
+    subject = order(rows, lines=[line_item(11, "115.00")], transactions=[transaction(91, "115.00")])
+    assert len(posted(subject, BooksPolicy(tax=mode)).documents[0].lines[1].description) == 4000
 
 
 def test_a_text_of_just_the_right_length_is_not_cut() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.xero.models import CreditNote, Invoice
 from shopify_xero_pipeline_tests import simulate
 from shopify_xero_pipeline_tests.books import proof
 from shopify_xero_pipeline_tests.books.proof import Violation, prove
@@ -33,6 +35,11 @@ def first_line(books: OrderBooks, **changes: Any) -> OrderBooks:
     document = books.documents[0]
     line = document.lines[0].model_copy(update=changes)
     return first(books, "documents", lines=(line, *document.lines[1:]))
+
+
+def more_exchange(document: Invoice | CreditNote) -> Invoice | CreditNote:
+    is_exchange = is_of_money(document.shopify_id, EXCHANGE)
+    return document.model_copy(update={"total": document.total + 1}) if is_exchange else document
 
 
 BREAKS: dict[str, tuple[Callable[[OrderBooks], OrderBooks], str]] = {
@@ -58,6 +65,10 @@ BREAKS: dict[str, tuple[Callable[[OrderBooks], OrderBooks], str]] = {
     "an allocation lost": (
         lambda books: books.model_copy(update={"allocations": books.allocations[1:]}),
         "invoices are not all paid",
+    ),
+    "a dollar more of exchange difference": (
+        lambda books: books.model_copy(update={"documents": tuple(map(more_exchange, books.documents))}),
+        "exchange of",
     ),
     "another's number": (lambda books: first(books, "documents", number="SH-999"), "SH-999"),
 }

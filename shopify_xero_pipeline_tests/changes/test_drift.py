@@ -219,6 +219,11 @@ def test_what_is_held_back_is_what_would_be_written_and_nothing_else() -> None:
     ]
 
 
+def test_money_that_is_left_to_others_is_no_conflict_and_ours_is_placed_beside_it() -> None:
+    books = order(documents=(invoice(),), payments=(payment(),), waits_for_others=True)
+    assert planned(books, mirror=(BY_HAND,)) == [("payment", "shopify:1/21|SH-1001", Action.CREATE)]
+
+
 def test_money_of_ours_that_is_not_in_the_mapping_yet_is_no_strangers() -> None:
     books = order(documents=(invoice(),), payments=(payment(),))
     assert planned(books, mirror=(shown_record(payment(), "p-1"),)) == [

@@ -264,8 +264,41 @@ def test_a_liability_below_zero_says_why(shop: Shop) -> None:
     )  # fmt: skip
     (cards,) = shop.month(OCTOBER).gift_cards
     assert cards.lines[-1].xero == Decimal("-23.00")
-    assert cards.note == "below zero, as cards sold before these books began were used"
+    assert cards.note == (
+        "23.00 was paid with gift cards that no order since 2026-09-21 sold: they were issued by hand in Shopify, or"
+        " sold before. Enter in Xero what they were issued for, as a journal that credits 830; until then the account"
+        " shows that much less than holders can spend"
+    )
+    assert [(str(one.posted), one.what, str(one.amount), one.why) for one in cards.unsold] == [
+        ("2026-10-05", "#1003", "-23.00", "paid with a gift card that no order in these books sold")
+    ]
+    (later,) = shop.month(NOVEMBER).gift_cards
+    assert (later.unsold, later.unsold_so_far, later.note) == ((), Decimal("23.00"), cards.note)
     assert Shop().month(OCTOBER).gift_cards[0].note == ""
+
+
+def test_a_card_that_a_person_issued_in_xero_is_not_one_that_nothing_stands_for(shop: Shop) -> None:
+    del shop.houses[CARD_DAY]
+    shop.enter("20.00", date(2026, 9, 25))
+    (cards,) = shop.month(OCTOBER).gift_cards
+    assert (cards.unsold, cards.note) == ((), "")
+
+
+def test_a_card_sold_at_a_discount_is_owed_for_at_its_face_value(shop: Shop) -> None:
+    shop.houses[CARD_DAY] = House(
+        order(
+            agreement(11, sale("40.00", line_type="GIFT_CARD", line=1), at=at(CARD_DAY)),
+            lines=[line_item(1, "50.00", title="Card")],
+            transactions=[transaction(12, "40.00", at=at(CARD_DAY))], at=at(CARD_DAY),
+        )
+    )  # fmt: skip
+    month = shop.month(SEPTEMBER)
+    assert roll(month)["sold, less taken back"] == ("50.00", "50.00")
+    assert roll(month)["the account in Xero"] == ("None", "50.00")
+    lines = {one.what: (str(one.shopify), str(one.xero)) for one in month.statements[0].lines}
+    assert lines["gift cards sold"] == ("50.00", "50.00")
+    assert lines["gift card discounts"] == ("-10.00", "None")
+    assert month.agrees
 
 
 def test_what_somebody_else_booked_on_the_gift_card_account_is_named(shop: Shop) -> None:

@@ -19,6 +19,7 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
+from shopify_xero_pipeline_tests.books.policy_examples import euros_captured, euros_given_back
 from shopify_xero_pipeline_tests.changes.read_back import House, milliseconds
 
 DAY, NOVEMBER = date(2026, 9, 22), date(2026, 11, 3)
@@ -455,3 +456,67 @@ def test_money_that_came_twice_and_went_back_cancels_out_in_all_columns() -> Non
     for column in ("shopify", "mapping", "xero"):
         assert sum(Decimal(amount) for amount in figures(house, Side.PAYMENTS, column).values()) == Decimal("115.00")
         assert figures(house, Side.REFUNDS, column) == {}
+
+
+def test_an_exchange_difference_stands_on_its_own_account_in_all_columns_and_nobody_owes_it() -> None:
+    # EUR 20.00 that were 17.24 when the order was placed cost 17.50 when they were given back
+    house = House(euros_given_back("17.50"))
+    assert texts(house) == []
+    for column in ("shopify", "mapping", "xero"):
+        found = figures(house, Side.SALES, column)
+        assert {key: amount for (key, _), amount in found.items() if key == "861"} == {"861": "-0.26"}
+    assert figures(house, Side.SALES, "shopify")["861", "exchange differences"] == "-0.26"
+    assert figures(house, Side.OUTSTANDING, "shopify") == {}
+    assert sum(Decimal(amount) for amount in figures(house, Side.REFUNDS, "shopify").values()) == Decimal("17.50")
+
+
+def test_a_gain_is_read_the_same_and_one_of_another_size_in_xero_is_named() -> None:
+    # EUR 45.00 that were 38.79 when the order was placed brought 39.20 when they were captured
+    house = House(euros_captured("39.20"))
+    assert texts(house) == []
+    assert figures(house, Side.SALES, "xero")["861", ""] == "0.41"
+    house.change("SH-1001-X92", LineItems=[], Total=Decimal("0.40"))
+    assert any("0.41" in text for text in texts(house))
+
+
+def left_to_others() -> House:
+    """Return an order of 115.00 of which 55.00 came through a gateway that others enter, 23.00 of those given back."""
+    policy = BooksPolicy(payments={"shopify_payments": "601", "Afterpay": "none"})
+    sold = order(
+        agreement(11, sale("115.00", tax("15.00"), line=1)),
+        agreement(
+            12, sale("-23.00", tax("-3.00"), number=2, action="RETURN", line=1), reason="REFUND", at=LATER, refund=31
+        ),
+        lines=[line_item(1, "115.00")],
+        transactions=[
+            transaction(21, "60.00"),
+            transaction(22, "55.00", gateway="Afterpay"),
+            transaction(23, "23.00", "REFUND", gateway="Afterpay", at=LATER),
+        ],
+        refunds=[refund(31, 23, at=LATER)],
+    )
+    return House(sold, policy=policy, dues={"SH-1001": "55.00", "SH-1001-R12": "23.00"})
+
+
+def test_money_left_to_others_is_the_same_in_all_columns_and_nothing_of_it_is_owed() -> None:
+    house = left_to_others()
+    assert texts(house) == []
+    for column in ("shopify", "mapping", "xero"):
+        paid, back = (figures(house, side, column) for side in (Side.PAYMENTS, Side.REFUNDS))
+        assert sum(map(Decimal, paid.values())) == Decimal("115.00")
+        assert (paid["left to others", "Afterpay"], back) == ("55.00", {("left to others", "Afterpay"): "23.00"})
+        assert figures(house, Side.OUTSTANDING, column) == {}
+
+
+def test_it_makes_no_difference_whether_others_have_entered_it_yet() -> None:
+    house = left_to_others()
+    house.change("SH-1001", AmountDue=Decimal("0.00"))
+    assert texts(house) == []
+    assert house.reconcile(DAY).rows[0].problems == ()
+    assert house.reconcile(DAY).rows[0].money == Decimal("60.00")
+
+
+def test_an_invoice_that_a_person_made_larger_is_named_beside_money_left_to_others_too() -> None:
+    house = left_to_others()
+    house.change("SH-1001", Total=Decimal("120.00"))
+    assert any("outstanding on 2026-09-22: Shopify 0.00, Xero 5.00" in text for text in texts(house))

@@ -26,7 +26,15 @@ from shopify_xero_pipeline_tests.model.order import (
     taken_back,
     untaxed,
 )
-from shopify_xero_pipeline_tests.model.payments import CASH_STEPS, OUTCOMES, add_money, open_authorisation, part, void
+from shopify_xero_pipeline_tests.model.payments import (
+    CASH_STEPS,
+    OUTCOMES,
+    add_money,
+    drift,
+    open_authorisation,
+    part,
+    void,
+)
 
 BACK_GATEWAYS = ("", "", "", "shopify_store_credit", "manual", "cash", "gift_card")
 EDITS = ("ORDER_EDIT",) * 12 + ("ORDER",)
@@ -180,7 +188,8 @@ def _refunded(choices: Choices, order: Order, amount: int, at: datetime) -> int:
     status = "SUCCESS" if order.kept_back else pick(choices, OUTCOMES)
     entry = add_money(order, "REFUND", amount, at, gateway, status)
     entry.parent = paid[0].number
-    if gateway == "cash" and status == "SUCCESS" and chance(choices, 50):
+    drift(choices, order, entry)
+    if gateway == "cash" and status == "SUCCESS" and chance(choices, 50) and not order.is_foreign:
         entry.rounding = half_up(amount, 1, CASH_STEPS[order.currency]) - amount
     return entry.number
 

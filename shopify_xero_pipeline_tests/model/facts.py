@@ -34,8 +34,10 @@ class Facts:
 
     `nets` are the agreements by number, the header's gap in the first, `days` when they happened, `money_days` when
     transactions did; `due_day` is the last day of the payment terms. `taxes` are sums by the taxes of a row that the
-    merchant remits, `tax_lines` by each tax; both leave what a sales channel remits to `channel_taxes`. `weird` holds
-    why the books may refuse the order; empty means that they must keep it.
+    merchant remits, `tax_lines` by each tax; both leave what a sales channel remits to `channel_taxes`. `paid` and
+    `repaid` are at the order's own rate, `drifts` how much more came in by transaction; `net_payment` is what moved.
+    `shown_due` is in the customer's currency. `weird` holds why the books may refuse the order; empty means that they
+    must keep it.
     """
 
     currency: str
@@ -58,6 +60,9 @@ class Facts:
     pending_in: int
     pending_out: int
     rounding: int
+    drifts: Mapping[int, int]
+    is_foreign: bool
+    shown_due: int
     net_payment: int
     outstanding: int
     status: str
@@ -110,7 +115,10 @@ def facts_of(order: Order) -> Facts:
         pending_in=order.moved(MONEY_IN, UNDER_WAY),
         pending_out=pending_out,
         rounding=_rounding(order),
-        net_payment=net,
+        drifts=_drifts(order),
+        is_foreign=order.is_foreign,
+        shown_due=order.shown_due,
+        net_payment=net + sum(_drifts(order).values()),
         outstanding=current - net - order.channel_tax_kept,
         status=status,
         kept_back=order.kept_back,
@@ -173,6 +181,12 @@ def _rounding(order: Order) -> int:
     return sum(entry.rounding * (1 if entry.kind in MONEY_IN else -1) for entry in moved)
 
 
+def _drifts(order: Order) -> dict[int, int]:
+    """How much more came in, less what more went out, because rates moved."""
+    moved = [entry for entry in order.money if entry.drift and entry.status == "SUCCESS"]
+    return {entry.number: entry.drift * (1 if entry.kind in MONEY_IN else -1) for entry in moved}
+
+
 def _too_much(order: Order, paid: int, invoiced: int, repaid: int, credited: int) -> set[str]:
     """More money than documents (books.md §3): P > I or R > C, as far as one did not give back the other."""
     surplus, uncovered = paid - invoiced, repaid - credited
@@ -192,7 +206,7 @@ def _third_decimal(order: Order) -> bool:
     amounts = [amount for entry in order.entries for row in entry.rows for amount in (row.total, *row.taxes)]
     booked = [entry for entry in order.money if entry.status == "SUCCESS" and entry.kind in MONEY_IN | MONEY_OUT]
     booked += [entry for entry in order.money if entry.status in UNDER_WAY and entry.kind in REFUND]
-    amounts += [amount for entry in booked for amount in (entry.amount, entry.rounding)]
+    amounts += [amount for entry in booked for amount in (entry.amount, entry.drift, entry.rounding)]
     return any(amount % XERO_GRAIN for amount in (*amounts, order.gap))
 
 

@@ -10,7 +10,18 @@ from typing import Any, TypeAlias
 
 from shopify_xero_pipeline_tests.model.amounts import converted, text
 from shopify_xero_pipeline_tests.model.facts import TERMS, Facts
-from shopify_xero_pipeline_tests.model.order import MONEY_IN, WITH_LINE, Back, Charge, Entry, Money, Order, Row, Tax
+from shopify_xero_pipeline_tests.model.order import (
+    MONEY_IN,
+    MONEY_OUT,
+    WITH_LINE,
+    Back,
+    Charge,
+    Entry,
+    Money,
+    Order,
+    Row,
+    Tax,
+)
 
 Node: TypeAlias = dict[str, Any]
 
@@ -58,8 +69,8 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
     write = _Writer(order)
     rows = [row for entry in order.entries for row in entry.rows]
     placed = [row for row in order.entries[0].rows]
-    moved = [entry.signed for entry in order.money if entry.status == "SUCCESS"]
-    due = [*(row.total for row in rows), order.gap, *(-amount for amount in moved), -order.channel_tax_kept]
+    done = [entry for entry in order.money if entry.status == "SUCCESS"]
+    due = [*(row.total for row in rows), order.gap]
     lines = [each for each in order.charges if each.kind in WITH_LINE]
     shipping = [each for each in order.charges if each.kind == "SHIPPING"]
     return {
@@ -85,10 +96,10 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
         "totalPriceSet": write.bag(facts.sold_ever),
         "currentTotalPriceSet": write.bag(*(row.total for row in rows), order.gap, order.stray),
         "currentTotalTaxSet": write.bag(*(tax for row in rows for tax in row.taxes)),
-        "netPaymentSet": write.bag(*moved, order.stray_payment),
-        "totalReceivedSet": write.bag(facts.paid),
-        "totalRefundedSet": write.bag(facts.repaid),
-        "totalOutstandingSet": write.bag(*due),
+        "netPaymentSet": write.money([(_sign(one), one) for one in done], order.stray_payment),
+        "totalReceivedSet": write.money([(_sign(one), one) for one in done if one.kind != "REFUND"]),
+        "totalRefundedSet": write.money([(1, one) for one in done if one.kind == "REFUND"]),
+        "totalOutstandingSet": write.owed(due, done),
         "customer": customer_node(order.customer) if order.customer else None,
         "purchasingEntity": None,
         "billingAddress": None,
@@ -100,6 +111,10 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
         "transactions": [write.transaction(entry) for entry in order.money],
         "refunds": [write.refund(back) for back in order.backs],
     }
+
+
+def _sign(entry: Money) -> int:
+    return 1 if entry.kind in MONEY_IN else -1 if entry.kind in MONEY_OUT else 0
 
 
 def customer_node(number: int) -> Node:
@@ -169,8 +184,39 @@ class _Writer:
         shop = {"amount": text(sum(amounts), currency), "currencyCode": currency}
         if shown == currency:
             return {"shopMoney": shop, "presentmentMoney": shop}
-        other = sum(converted(amount, currency, shown) for amount in amounts)
-        return {"shopMoney": shop, "presentmentMoney": {"amount": text(other, shown), "currencyCode": shown}}
+        return self.pair(sum(amounts), sum(converted(amount, currency, shown) for amount in amounts))
+
+    def pair(self, shop: int, shown: int) -> Node:
+        """Return an amount of which both columns are known."""
+        order = self._order
+        return {
+            "shopMoney": {"amount": text(shop, order.currency), "currencyCode": order.currency},
+            "presentmentMoney": {"amount": text(shown, order.shown), "currencyCode": order.shown},
+        }
+
+    def money(self, entries: Iterable[tuple[int, Money]], beside: int = 0) -> Node:
+        """Return what moved in transactions, each with its sign; `beside` is in the shop's currency."""
+        found = list(entries)
+        shop = sum(sign * entry.moved for sign, entry in found) + beside
+        return self.pair(shop, sum(sign * entry.shown for sign, entry in found) + self._order.show(beside))
+
+    def owed(self, due: Iterable[int], done: Iterable[Money]) -> Node:
+        """Return what is still due: rates that moved make no difference to it."""
+        rows, paid = list(due), [(_sign(entry), entry) for entry in done]
+        order = self._order
+        shop = sum(rows) - order.channel_tax_kept - sum(sign * entry.amount for sign, entry in paid)
+        shown = sum(map(order.show, rows)) - order.shown_tax_kept - sum(sign * entry.shown for sign, entry in paid)
+        return self.pair(shop, shown)
+
+    def rate(self, entry: Money) -> Node | None:
+        """Return what Shopify states of a rate that moved; money out is negative (REST Transaction)."""
+        if entry.before is None:
+            return None
+        amounts = {"originalAmountSet": entry.before, "finalAmountSet": entry.moved}
+        amounts["adjustment"] = entry.moved - entry.before
+        sign, currency = _sign(entry), self._order.currency
+        found = {name: {"amount": text(sign * of, currency), "currencyCode": currency} for name, of in amounts.items()}
+        return {"id": gid("CurrencyExchangeAdjustment", entry.number), **found}
 
     def line(self, found: Charge) -> Node:
         """Return a LineItem; its discounts and taxes are of the whole quantity ever ordered (fact sheet 4.3)."""
@@ -274,7 +320,8 @@ class _Writer:
             "kind": entry.kind,
             "status": entry.status,
             "gateway": entry.gateway,
-            "amountSet": self.bag(entry.amount),
+            "amountSet": self.pair(entry.moved, entry.shown),
+            "currencyExchangeAdjustment": self.rate(entry),
             "amountRoundingSet": self.bag(entry.rounding) if entry.rounding else None,
             "createdAt": instant(entry.created),
             "processedAt": instant(entry.processed) if entry.processed else None,
@@ -290,7 +337,7 @@ class _Writer:
             "id": gid("Refund", back.number),
             "createdAt": instant(back.at),
             "processedAt": instant(back.at),
-            "totalRefundedSet": self.bag(*(entry.amount for entry in money if entry.status == "SUCCESS")),
+            "totalRefundedSet": self.money([(1, entry) for entry in money if entry.status == "SUCCESS"]),
             "refundLineItems": whole([self.refunded_line(row, back) for row in back.lines]),
             "refundShippingLines": whole([self.refunded_shipping(row) for row in back.shipping]),
             "orderAdjustments": whole(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shopify_xero_pipeline_tests.model.amounts import half_up
+from shopify_xero_pipeline_tests.model.amounts import converted, half_up
 
 WITH_LINE = frozenset({"PRODUCT", "TIP", "GIFT_CARD"})
 MONEY_IN = frozenset({"SALE", "CAPTURE"})
@@ -91,7 +91,12 @@ class Entry:
 
 @dataclass
 class Money:
-    """A transaction. `rounding` is how much more cash moved than `amount`."""
+    """A transaction. `rounding` is how much more cash moved than `amount`.
+
+    `amount` is what it settles at the order's own rate, `shown` that in the customer's currency, to the last unit what
+    was agreed. `drift` is how much more moved in the shop's currency, because the rate did; `before` is what would have
+    moved at the rate of its parent, where Shopify states so.
+    """
 
     number: int
     kind: str
@@ -103,6 +108,14 @@ class Money:
     rounding: int = 0
     parent: int | None = None
     settled_late: bool = False
+    shown: int = 0
+    drift: int = 0
+    before: int | None = None
+
+    @property
+    def moved(self) -> int:
+        """What moved in the shop's currency."""
+        return self.amount + self.drift
 
     @property
     def signed(self) -> int:
@@ -177,11 +190,40 @@ class Order:
         return self.current - self.channel_tax_kept - self.held - self.moved(MONEY_IN, UNDER_WAY)
 
     @property
+    def is_foreign(self) -> bool:
+        """The customer pays in another currency than the shop's."""
+        return self.shown != self.currency
+
+    @property
+    def shown_due(self) -> int:
+        """What the customer still owes in the customer's currency; counted as `due` is."""
+        waiting = ("SUCCESS", *UNDER_WAY)
+        paid = sum(entry.shown for entry in self.money if entry.kind in MONEY_IN and entry.status in waiting)
+        paid -= sum(entry.shown for entry in self.money if entry.kind == "REFUND" and entry.status in waiting)
+        owed = [row.total for entry in self.entries for row in entry.rows]
+        return sum(self.show(amount) for amount in (*owed, self.gap)) - self.shown_tax_kept - paid
+
+    def show(self, amount: int) -> int:
+        """Return an amount in the customer's currency, at the order's own rate."""
+        return converted(amount, self.currency, self.shown) if self.is_foreign else amount
+
+    @property
     def channel_tax_kept(self) -> int:
         """Tax a marketplace has kept back from the payment it made."""
         if not self.kept_back or not self.money:
             return 0
         return self.channel_tax
+
+    @property
+    def shown_tax_kept(self) -> int:
+        """That tax in the customer's currency, tax by tax."""
+        return self.shown_channel_tax if self.kept_back and self.money else 0
+
+    @property
+    def shown_channel_tax(self) -> int:
+        """Tax a sales channel remits, in the customer's currency."""
+        taxes = [tax for entry in self.entries for row in entry.rows for tax in channel_taxes(row)]
+        return sum(self.show(tax) for tax in taxes)
 
     @property
     def channel_tax(self) -> int:
@@ -200,7 +242,12 @@ class Order:
 
 def channel_tax(row: Row) -> int:
     """Return the tax of a row that the sales channel remits."""
-    return sum(amount for name, amount in zip(row.names, row.taxes, strict=True) if name.channel)
+    return sum(channel_taxes(row))
+
+
+def channel_taxes(row: Row) -> list[int]:
+    """Return the taxes of a row that the sales channel remits."""
+    return [amount for name, amount in zip(row.names, row.taxes, strict=True) if name.channel]
 
 
 def charge(

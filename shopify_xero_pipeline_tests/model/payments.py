@@ -4,6 +4,7 @@ Only transactions that bring money in belong here, and the later fate of any tha
 told in `changes.py`, beside what it is given back for (Shopify fact sheet 4.6).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from shopify_xero_pipeline_tests.model.amounts import half_up
@@ -12,6 +13,8 @@ from shopify_xero_pipeline_tests.model.order import PROMISES, UNDER_WAY, Money, 
 
 GATEWAYS = ("shopify_payments", "shopify_payments", "paypal", "manual", "Bank Deposit", "gift_card", "shop_cash")
 OUTCOMES = ("SUCCESS",) * 12 + ("PENDING", "PENDING", "AWAITING_RESPONSE", "FAILURE", "ERROR")
+FACTORS = (10_000, 10_000, 9_870, 10_240, 9_310, 10_905)
+"""What the customer's currency costs when money moves, in 10,000ths of what it cost when the order was placed."""
 CASH_STEPS = {"NZD": 10, "EUR": 5, "USD": 5, "JPY": 1, "KWD": 10}
 
 
@@ -27,14 +30,18 @@ def may_pay(order: Order) -> bool:
 def pay(choices: Choices, order: Order, at: datetime) -> None:
     """The customer pays what is due, or a part of it, or tries to."""
     if order.kept_back:
-        add_money(order, "SALE", order.due - order.channel_tax, at, pick(choices, GATEWAYS))
+        shown = order.shown_due - order.shown_channel_tax
+        add_money(order, "SALE", order.due - order.channel_tax, at, pick(choices, GATEWAYS)).shown = shown
         return
     amount = part(choices, order, order.due) if chance(choices, 25) else order.due
     status = pick(choices, OUTCOMES)
-    if status == "SUCCESS" and chance(choices, 12):
+    if status == "SUCCESS" and chance(choices, 12) and not order.is_foreign:
         pay_in_cash(choices, order, amount, at)
         return
-    add_money(order, "SALE", amount, at, pick(choices, GATEWAYS), status)
+    settles = amount == order.due and not under_way(order)
+    entry = add_money(order, "SALE", amount, at, pick(choices, GATEWAYS), status)
+    if settles:  # a part of it at another rate, which nothing states, would be no exchange difference
+        drift(choices, order, entry)
 
 
 def pay_in_cash(choices: Choices, order: Order, amount: int, at: datetime) -> None:
@@ -81,6 +88,7 @@ def capture(choices: Choices, order: Order, at: datetime) -> None:
     amount = part(choices, order, most) if chance(choices, 35) else most
     entry = add_money(order, "CAPTURE", amount, at, found.gateway)
     entry.parent = found.number
+    drift(choices, order, entry)
 
 
 def void(choices: Choices, order: Order, at: datetime) -> None:
@@ -101,6 +109,8 @@ def settle(choices: Choices, order: Order, at: datetime) -> None:
     entry = pick(choices, under_way(order))
     entry.status = pick(choices, ("SUCCESS", "SUCCESS", "SUCCESS", "FAILURE"))
     entry.settled_late = True
+    if entry.kind == "SALE" and order.shown_due:
+        entry.drift = 0  # the order has changed, so that it settles a part of what is due
     if chance(choices, 70):
         entry.processed = at
 
@@ -114,7 +124,35 @@ def part(choices: Choices, order: Order, of: int) -> int:
 def add_money(
     order: Order, kind: str, amount: int, at: datetime, gateway: str | None, status: str = "SUCCESS"
 ) -> Money:
-    """Write a transaction."""
-    entry = Money(order.next_id(), kind, status, gateway, amount, at, None if status in UNDER_WAY else at)
+    """Write a transaction; what settles the order does so to the last unit of the customer's currency."""
+    shown = order.show(amount)
+    if kind in {"SALE", "CAPTURE", *PROMISES} and amount == order.due:
+        shown = order.shown_due
+    if kind == "REFUND" and amount == -order.due:
+        shown = -order.shown_due
+    entry = Money(order.next_id(), kind, status, gateway, amount, at, None if status in UNDER_WAY else at, shown=shown)
     order.money.append(entry)
     return entry
+
+
+def drift(choices: Choices, order: Order, entry: Money) -> None:
+    """The customer's currency costs more or less when money moves than when the order was placed, or the same."""
+    if not order.is_foreign or entry.shown <= 0:
+        return
+    factor = pick(choices, FACTORS)
+    entry.drift = half_up(entry.amount * factor, 10_000, order.grain) - entry.amount
+    state_rate(order, entry)
+
+
+def state_rate(order: Order, entry: Money) -> None:
+    """Shopify states what a transaction would have come to at its parent's rate, if one of the two has moved."""
+    parents = {other.number: other for other in order.money}
+    parent = parents.get(entry.parent or 0)
+    if parent is not None and parent.shown > 0 and (entry.drift or _drifted(parent, parents)):
+        before = half_up(parent.moved * entry.shown, parent.shown, order.grain)
+        entry.before = before if before != entry.moved else None
+
+
+def _drifted(entry: Money, parents: Mapping[int, Money]) -> bool:
+    above = parents.get(entry.parent or 0)
+    return bool(entry.drift) or (above is not None and _drifted(above, parents))

@@ -91,6 +91,22 @@ def test_histories_of_a_shop_have_one_currency_and_their_own_numbers() -> None:
     assert [each.number for each in shop] == list(range(FIRST_NUMBER, FIRST_NUMBER + 20))
 
 
+def test_money_of_another_day_moves_at_another_rate_and_shopify_states_what_its_parents_rate_had_made(
+    told: list[History],
+) -> None:
+    moved = [entry for history in told for entry in history.last.node["transactions"]]
+    stated = [(entry, entry["currencyExchangeAdjustment"]) for entry in moved if entry["currencyExchangeAdjustment"]]
+    assert len(stated) > 10
+    for entry, adjustment in stated:
+        before, after, by = (
+            Decimal(adjustment[name]["amount"]) for name in ("originalAmountSet", "finalAmountSet", "adjustment")
+        )
+        assert by == after - before != 0
+        assert abs(after) == Decimal(entry["amountSet"]["shopMoney"]["amount"])
+        assert (after < 0) == (entry["kind"] == "REFUND")
+        assert entry["parentTransaction"]
+
+
 def test_what_an_order_comes_to_is_what_was_placed_and_every_change_since(told: list[History]) -> None:
     for history in told:
         for before, after in zip(history.moments, history.moments[1:], strict=False):
@@ -137,6 +153,10 @@ def test_everything_an_order_can_go_through_is_reached(told: list[History]) -> N
         any(moment.facts.rounding for moment in last),
         any(moment.facts.settled_late for moment in last),
         any(moment.node["presentmentCurrencyCode"] != moment.node["currencyCode"] for moment in last),
+        any(amount > 0 for moment in last for amount in moment.facts.drifts.values()),
+        any(amount < 0 for moment in last for amount in moment.facts.drifts.values()),
+        any(stated_rates(moment.node, "CAPTURE") for moment in last),
+        any(stated_rates(moment.node, "REFUND") for moment in last),
         any(len(sale["taxes"]) == 3 for moment in last for sale in sales(moment.node)),
         any(sale["taxes"] and sale["lineType"] == "SHIPPING" for moment in last for sale in sales(moment.node)),
         any({1, -1} == signs(agreement) for moment in last for agreement in moment.node["agreements"]["nodes"]),
@@ -158,6 +178,12 @@ def words(value: object) -> list[str]:
 def sales(node: Node) -> list[Node]:
     agreements = node["agreements"]
     return [sale for agreement in agreements["nodes"] for sale in agreement["sales"]["nodes"]]
+
+
+def stated_rates(node: Node, kind: str) -> list[Node]:
+    """Return what is stated of rates that moved before transactions of a kind."""
+    moved = [entry for entry in node["transactions"] if entry["kind"] == kind]
+    return [entry["currencyExchangeAdjustment"] for entry in moved if entry["currencyExchangeAdjustment"]]
 
 
 def signs(agreement: Node) -> set[int]:

@@ -32,6 +32,7 @@ class Said:
         paid: whether Shopify calls the order fully paid.
         refunds_under_way: a refund is neither through nor refused yet.
         cash_rounding: cash handed over beyond what the order says, either way.
+        moved_abroad: transactions that moved money of an order in another currency than the shop's, by their digits.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Said:
     paid: bool
     refunds_under_way: bool
     cash_rounding: Decimal
+    moved_abroad: frozenset[str]
 
 
 def said(node: Node) -> Said:
@@ -53,6 +55,7 @@ def said(node: Node) -> Said:
         paid=bool(node["fullyPaid"]) if "fullyPaid" in node else outstanding <= 0,
         refunds_under_way=any(one["kind"] == "REFUND" and one["status"] in UNDER_WAY for one in transactions),
         cash_rounding=sum((_rounding(one) for one in transactions if one["status"] == "SUCCESS"), ZERO),
+        moved_abroad=frozenset(digits(one["id"]) for one in transactions if _moved_abroad(node, one)),
     )
 
 
@@ -81,6 +84,12 @@ def _rounding(transaction: Node) -> Decimal:
     bag = transaction.get("amountRoundingSet")
     came_in = transaction["kind"] in ("SALE", "CAPTURE")
     return ZERO if bag is None else money(bag) * (1 if came_in else -1)
+
+
+def _moved_abroad(node: Node, transaction: Node) -> bool:
+    is_foreign = node.get("presentmentCurrencyCode") != node.get("currencyCode")
+    moves = transaction["kind"] in ("SALE", "CAPTURE", "REFUND", "CHANGE")
+    return is_foreign and moves and transaction["status"] == "SUCCESS"
 
 
 def _total(bags: Iterable[Node]) -> Decimal:

@@ -287,11 +287,16 @@ def test_a_month_in_which_all_is_well_says_so_and_lists_nothing(printed: Printed
     assert printed.lines()[-2:] == ["days of orders compared: 3", "2026-09 agrees"]
 
 
-def test_gift_cards_below_zero_are_explained(printed: Printed) -> None:
+def test_gift_cards_that_no_order_sold_are_named_and_explained(printed: Printed) -> None:
     closing = RollLine(what="closing", shopify=-TEN, xero=-TEN)
-    cards = RollForward(currency="NZD", account="830", lines=(closing,), others=())
+    used = OtherPosting(posted=DAY, what="#1[0]", amount=-TEN, why="paid with a gift card that no order sold")
+    cards = RollForward(
+        currency="NZD", account="830", lines=(closing,), others=(), unsold=(used,), unsold_so_far=TEN, began=DAY
+    )
     terminal.month(a_month(gift_cards=(cards,)))
-    assert "below zero, as cards sold before these books began were used" in printed.lines()
+    lines = printed.lines()
+    assert any(line.startswith("10.00 was paid with gift cards that no order since 2026-09-21 sold") for line in lines)
+    assert "2026-09-21 #1[0]: -10.00, paid with a gift card that no order sold" in lines
 
 
 def test_a_month_of_which_nothing_is_known_says_so(printed: Printed) -> None:

@@ -80,6 +80,22 @@ BREAKAGES: dict[str, tuple[str, Callable[[Node], Any]]] = {
     "not how the API writes": ("plain_card", lambda n: by_a_cent(n["totalTipReceivedSet"], "0.00")),
     "both currencies are one": ("plain_card", lambda n: n["totalPriceSet"]["shopMoney"].update(currencyCode="AUD")),
     "used 2 times": ("several_gateways", lambda n: n["transactions"].append(n["transactions"][0])),
+    "originalAmountSet": (
+        "refunded_at_higher_rate",
+        lambda n: n["transactions"][-1]["currencyExchangeAdjustment"]["originalAmountSet"].update(amount="-1.0"),
+    ),
+    "finalAmountSet": (
+        "refunded_at_lower_rate",
+        lambda n: n["transactions"][-1]["currencyExchangeAdjustment"]["finalAmountSet"].update(amount="-1.0"),
+    ),
+    "adjustment is": (
+        "captured_at_other_rates",
+        lambda n: n["transactions"][-1]["currencyExchangeAdjustment"]["adjustment"].update(amount="-1.0"),
+    ),
+    "in the customer's currency": (
+        "refunded_at_higher_rate",
+        lambda n: n["totalOutstandingSet"]["shopMoney"].update(amount="0.01"),
+    ),
     "goes back in time": ("authorised_captured", lambda n: n["transactions"].reverse()),
 }
 

@@ -66,6 +66,18 @@ def adjustments(node: Node) -> list[tuple[str, bool]]:
     ]
 
 
+def exchanged(node: Node) -> list[int]:
+    """Whether the shop gained (1) or lost (-1) by the rate with each transaction; 0 where no rate moved."""
+    found = [transaction["currencyExchangeAdjustment"] for transaction in node["transactions"]]
+    amounts = [Decimal(one["adjustment"]["amount"]) if one else Decimal(0) for one in found]
+    return [(amount > 0) - (amount < 0) for amount in amounts]
+
+
+def owed(node: Node) -> tuple[str, str]:
+    bag = node["totalOutstandingSet"]
+    return bag["shopMoney"]["amount"], bag["presentmentMoney"]["amount"]
+
+
 def lines(node: Node) -> list[Node]:
     return list(node["lineItems"]["nodes"])
 
@@ -189,6 +201,17 @@ WHAT_A_KIND_IS: dict[str, Callable[[Node], bool]] = {
     ),
     "edited_price": lambda n: rows(n, 1) == [("PRODUCT", "UPDATE")] and net_of(n, 1) < 0 and len(n["refunds"]) == 1,
     "edited_tax": lambda n: rows(n, 1) == [("PRODUCT", "UPDATE")] and net_of(n, 1) == tax_of(n, 1) < 0,
+    "refunded_at_higher_rate": lambda n: (
+        exchanged(n) == [0, -1] and status(n) == "PARTIALLY_REFUNDED" and owed(n) == ("0.0", "0.0")
+    ),
+    "refunded_at_lower_rate": lambda n: (
+        exchanged(n) == [0, 1] and status(n) == "REFUNDED" and owed(n) == ("0.0", "0.0")
+    ),
+    "captured_at_other_rates": lambda n: (
+        [kind for kind, _ in movements(n)] == ["AUTHORIZATION", "CAPTURE", "CAPTURE", "REFUND"]
+        and exchanged(n)[:3] == [0, 1, -1]
+        and owed(n) == ("0.0", "0.0")
+    ),
     "swapped_even": lambda n: reasons(n)[-1] == "RETURN" and net_of(n) == 0 and len(rows(n)) == 2,
 }
 

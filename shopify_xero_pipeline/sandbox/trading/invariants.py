@@ -17,6 +17,7 @@ from shopify_xero_pipeline.sandbox.nodes import Node, Version
 _AMOUNT = re.compile(r"-?\d+\.(\d|\d[1-9])")
 _CENT = Decimal("0.01")
 _NOTHING = Decimal(0)
+_ADJUSTMENT = ("originalAmountSet", "finalAmountSet", "adjustment")
 
 
 def violations(node: Node) -> list[str]:
@@ -216,6 +217,9 @@ def _money(view: _View) -> Iterator[str]:
     yield from _differs("totalRefundedSet", view.figure("totalRefundedSet"), view.paid("REFUND"))
     net = received - view.paid("REFUND")
     yield from _differs("netPaymentSet", view.figure("netPaymentSet"), net)
+    if view.column == "shopMoney" and _rate_moved(view.node):
+        yield from _exchange(view)
+        return
     outstanding = view.figure("currentTotalPriceSet") - net
     if outstanding == _channel_tax(view) and view.figure("totalOutstandingSet") == 0:
         outstanding = _NOTHING  # a marketplace kept exactly the tax that it remits
@@ -223,6 +227,31 @@ def _money(view: _View) -> Iterator[str]:
     status = _status(view, received, outstanding)
     if view.node["displayFinancialStatus"] != status:
         yield f"displayFinancialStatus is {view.node['displayFinancialStatus']} but should be {status}"
+
+
+def _rate_moved(node: Node) -> bool:
+    """Money moved at another rate than its parent: only the customer's column says what is outstanding then."""
+    return any(transaction.get("currencyExchangeAdjustment") for transaction in node["transactions"])
+
+
+def _exchange(view: _View) -> Iterator[str]:
+    """An adjustment is the final amount less the original; the final is what moved, the original the parent's rate."""
+    owed = Decimal(view.node["totalOutstandingSet"]["presentmentMoney"]["amount"])
+    if (view.figure("totalOutstandingSet") == 0) != (owed == 0):
+        yield f"totalOutstandingSet is {view.figure('totalOutstandingSet')} but {owed} in the customer's currency"
+    by_id = {transaction["id"]: transaction for transaction in view.node["transactions"]}
+    for transaction in view.node["transactions"]:
+        adjustment = transaction["currencyExchangeAdjustment"]
+        if adjustment is None:
+            continue
+        parent = by_id[transaction["parentTransaction"]["id"]]["amountSet"]
+        shown = Decimal(transaction["amountSet"]["presentmentMoney"]["amount"])
+        rate = view.money(parent) / Decimal(parent["presentmentMoney"]["amount"])
+        sign = -1 if transaction["kind"] == "REFUND" else 1
+        original, final, by = (Decimal(adjustment[name]["amount"]) for name in _ADJUSTMENT)
+        yield from _differs(f"{transaction['id']} originalAmountSet", original, sign * _rounded(shown * rate))
+        yield from _differs(f"{transaction['id']} finalAmountSet", final, sign * view.money(transaction["amountSet"]))
+        yield from _differs(f"{transaction['id']} adjustment", by, final - original)
 
 
 def _channel_tax(view: _View) -> Decimal:
@@ -249,7 +278,8 @@ def _refunds(view: _View) -> Iterator[str]:
         moved = [t for t in refund["transactions"]["nodes"] if t["status"] in ("SUCCESS", "PENDING")]
         done = [t["amountSet"] for t in moved if t["status"] == "SUCCESS"]
         yield from _differs(f"{refund['id']} totalRefundedSet", view.money(refund["totalRefundedSet"]), view.sum(done))
-        if _stands_for_itself(view, refund):
+        rate_moved = view.column == "shopMoney" and _rate_moved(view.node)
+        if _stands_for_itself(view, refund) and not rate_moved:
             paid = view.sum(t["amountSet"] for t in moved)
             yield from _differs(f"{refund['id']} paid back", paid, _refund_worth(view, refund))
 

@@ -47,7 +47,12 @@ class Agreement:
 
 @dataclass(slots=True, eq=False)
 class Transaction:
-    """A movement of money or an attempt; only its status and the instant it was processed change afterwards."""
+    """A movement of money or an attempt; only its status and the instant it was processed change afterwards.
+
+    Attributes:
+        amount: What it settles of the order, at the order's own rate.
+        converted: What moved, where the customer's money was converted at another rate.
+    """
 
     serial: int
     kind: str
@@ -58,10 +63,25 @@ class Transaction:
     parent: "Transaction | None" = None
     rounding: Amount | None = None
     processed_at: datetime | None = None
+    converted: Amount | None = None
 
     def __post_init__(self) -> None:
         if self.status != "PENDING":
             self.processed_at = self.at
+
+    @property
+    def money(self) -> Amount:
+        """What moved."""
+        return self.amount if self.converted is None else self.converted
+
+    @property
+    def at_parents_rate(self) -> int | None:
+        """The shop's cents of it as its parent was converted; None if it has no parent or no rate moved."""
+        if self.parent is None or (self.converted is None and self.parent.converted is None):
+            return None
+        parent = self.parent.money
+        cents = (2 * self.money.presentment * parent.shop + parent.presentment) // (2 * parent.presentment)
+        return cents if cents != self.money.shop else None
 
     def settle(self, at: datetime, status: str = "SUCCESS") -> None:
         """What was pending is through, or has failed, under the same id."""
@@ -107,6 +127,7 @@ class Ledger:
         currencies: The shop's and the customer's currency.
         taxes_included: Whether prices contain tax.
         kept_back: The tax a sales channel kept of the payment, to remit it itself; the order counts as paid without it.
+        rate: What the customer's currency costs now, in 1/10,000 of the shop's; None while it is the order's own.
     """
 
     serial: int
@@ -118,6 +139,7 @@ class Ledger:
     transactions: list[Transaction] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     kept_back: Amount = ZERO
+    rate: int | None = None
     _last_id: int = 0
 
     def next_id(self) -> int:
@@ -182,6 +204,8 @@ class Ledger:
 
     def move(self, transaction: Transaction, refund: Refund | None = None) -> Transaction:
         """Record a transaction, with a refund also as the refund's own."""
+        if self.rate is not None:
+            transaction.converted = self.currencies.at(transaction.amount, self.rate)
         self.transactions.append(transaction)
         if refund is not None:
             refund.transactions.append(transaction)
@@ -217,7 +241,14 @@ class Ledger:
 
     def moved(self, *kinds: str) -> Amount:
         """The sum of the successful transactions of some kinds."""
-        return total(t.amount for t in self.transactions if t.kind in kinds and t.status == "SUCCESS")
+        return total(t.money for t in self._done(*kinds))
+
+    def settled(self, *kinds: str) -> Amount:
+        """What the successful transactions of some kinds settle of the order, at its own rate."""
+        return total(t.amount for t in self._done(*kinds))
+
+    def _done(self, *kinds: str) -> Iterator[Transaction]:
+        return (t for t in self.transactions if t.kind in kinds and t.status == "SUCCESS")
 
     @property
     def original_total(self) -> Amount:
@@ -246,8 +277,9 @@ class Ledger:
 
     @property
     def outstanding(self) -> Amount:
-        """What is still to be paid; negative is owed to the customer."""
-        return self.current_total - self.net_payment - self.kept_back
+        """What is still to be paid; negative is owed to the customer. Rates that moved make no difference to it."""
+        paid = self.settled("SALE", "CAPTURE") - self.settled("REFUND", "CHANGE")
+        return self.current_total - paid - self.kept_back
 
     @property
     def capturable(self) -> Amount:
@@ -264,7 +296,8 @@ class Ledger:
             return self._status_unpaid(cancelled)
         refunded = self.moved("REFUND")
         if refunded.shop > 0:
-            return "REFUNDED" if refunded.shop >= self.received.shop else "PARTIALLY_REFUNDED"
+            whole = refunded.presentment >= self.received.presentment
+            return "REFUNDED" if whole else "PARTIALLY_REFUNDED"
         return "PAID" if self.outstanding.shop <= 0 else "PARTIALLY_PAID"
 
     def _status_unpaid(self, cancelled: bool) -> str:

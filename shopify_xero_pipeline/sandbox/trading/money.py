@@ -116,12 +116,20 @@ class Currencies:
         asked = (2 * cents * _WHOLE + self.rate) // (2 * self.rate)
         return Amount((2 * asked * self.rate + _WHOLE) // (2 * _WHOLE), asked)
 
+    def at(self, amount: Amount, rate: int) -> Amount:
+        """The customer's side of an amount at another rate, as money that moves on a later day is converted."""
+        return Amount((2 * amount.presentment * rate + _WHOLE) // (2 * _WHOLE), amount.presentment)
+
     def bag(self, amount: Amount) -> dict[str, Any]:
         """The amount as a MoneyBag node."""
         return {
             "shopMoney": {"amount": text(amount.shop), "currencyCode": self.shop},
             "presentmentMoney": {"amount": text(amount.presentment), "currencyCode": self.presentment},
         }
+
+    def shop_money(self, cents: int) -> dict[str, Any]:
+        """The shop's cents as a MoneyV2 node."""
+        return {"amount": text(cents), "currencyCode": self.shop}
 
     def presentment_money(self, amount: Amount) -> dict[str, Any]:
         """The customer's column as a MoneyV2 node."""

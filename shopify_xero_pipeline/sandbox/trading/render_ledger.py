@@ -254,19 +254,33 @@ class Shapes:
             "gateway": movement.gateway,
             "formattedGateway": _FORMATTED.get(movement.gateway, movement.gateway),
             "manualPaymentGateway": movement.gateway in _MANUAL,
-            "amountSet": self.bag(movement.amount),
+            "amountSet": self.bag(movement.money),
             "amountRoundingSet": None if movement.rounding is None else self.bag(movement.rounding),
             "createdAt": stamp(movement.at),
             "processedAt": stamp_or_none(movement.processed_at),
             "parentTransaction": None if movement.parent is None else {"id": _transaction_gid(movement.parent)},
+            "currencyExchangeAdjustment": self._exchange_adjustment(movement),
             "paymentId": f"{self._header.name}.{position}",
             "test": self._header.test,
             "fees": [],
         }
 
+    def _exchange_adjustment(self, movement: Transaction) -> Node | None:
+        """What the rate moved by since the parent, in the shop's currency; money out is negative (REST Transaction)."""
+        before, money = movement.at_parents_rate, self._ledger.currencies.shop_money
+        if before is None:
+            return None
+        sign = -1 if movement.kind == "REFUND" else 1
+        return {
+            "id": f"gid://shopify/CurrencyExchangeAdjustment/{movement.serial}",
+            "originalAmountSet": money(sign * before),
+            "finalAmountSet": money(sign * movement.money.shop),
+            "adjustment": money(sign * (movement.money.shop - before)),
+        }
+
     def refund(self, refund: Refund) -> Node:
         """A Refund; its total counts the money that moved."""
-        moved = total(t.amount for t in refund.transactions if t.status == "SUCCESS")
+        moved = total(t.money for t in refund.transactions if t.status == "SUCCESS")
         goods = [line for line in refund.lines if line.charge.line_type in ("PRODUCT", "GIFT_CARD", "TIP")]
         shipping = [line for line in refund.lines if line.charge.line_type == "SHIPPING"]
         duties = [line for line in refund.lines if line.charge.line_type == "DUTY"]

@@ -1,7 +1,7 @@
 """What kind of order happens when: every kind has its day in a fourteen-day cycle, the rest of a day is drawn.
 
 A kind's day never moves, so any fourteen days in a row see every kind at least once. The day's plan follows from the
-seed and the day alone. How an order of a kind goes is told in `sales`, `payments` and `aftermath`.
+seed and the day alone. How an order of a kind goes is told in `sales`, `payments`, `aftermath` and `abroad`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from shopify_xero_pipeline.sandbox.trading import aftermath, payments, sales
+from shopify_xero_pipeline.sandbox.trading import abroad, aftermath, payments, sales
 from shopify_xero_pipeline.sandbox.trading.instants import local, midnight, slot_of
 from shopify_xero_pipeline.sandbox.trading.story import Story
 
@@ -122,6 +122,9 @@ _LATER = (
     Kind(aftermath.edited_shipping_off, 7),
     Kind(aftermath.edited_price, 5),
     Kind(aftermath.edited_tax, 11),
+    Kind(abroad.refunded_at_higher_rate, 12),
+    Kind(abroad.refunded_at_lower_rate, 12),
+    Kind(abroad.captured_at_other_rates, 13),
 )
 KINDS = (*_EARLIER, *_LATER)
 """Every kind of order the shop trades in."""

@@ -92,6 +92,10 @@ class Story:
         """The customer pays in another currency; `rate` is its price in 1/10,000 of the shop's. Call first."""
         self.ledger.currencies = Currencies(self.stall.currency, currency, rate)
 
+    def rate_moves(self, hundredths: int) -> None:
+        """From now on the customer's currency costs so many hundredths of what it cost when the order was placed."""
+        self.ledger.rate = self.ledger.currencies.rate * hundredths // 100
+
     # What ------------------------------------------------------------------------------------------------------------
 
     def money(self, cents: int) -> Amount:

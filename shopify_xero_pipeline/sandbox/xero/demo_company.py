@@ -102,6 +102,7 @@ def accounts() -> list[dict[str, Any]]:
         _account("830", "Gift Card Liability", "CURRLIAB", payments=True),
         _account("835", "Marketplace Tax", "CURRLIAB", payments=True),
         _account("860", "Rounding", "EXPENSE", system="ROUNDING"),
+        _account("861", "Exchange Differences", "EXPENSE"),
     ]
 
 
