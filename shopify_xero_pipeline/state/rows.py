@@ -121,16 +121,14 @@ def forget_remembered(connection: Connection, name: str) -> None:
     connection.execute(delete(remembered).where(remembered.c.name == name))
 
 
-def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], watermark: datetime | None) -> None:
-    """Delete mirror rows of one kind that a complete listing no longer shows; what changed after its watermark stays.
+def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], before: datetime) -> None:
+    """Delete mirror rows of one kind that a complete listing no longer shows; what changed after an instant stays.
 
-    Both instants are Xero's own. Without a watermark nothing is deleted: what changed later is not known.
+    Both instants are Xero's own.
     """
-    if watermark is None:
-        return
     table = xero_mirror
     shown = set(keep)
-    older = (table.c.kind == kind, table.c.updated_at <= watermark)
+    older = (table.c.kind == kind, table.c.updated_at <= before)
     known = connection.scalars(select(table.c.xero_id).where(*older)).all()
     for some in chunks(xero_id for xero_id in known if xero_id not in shown):
         connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))

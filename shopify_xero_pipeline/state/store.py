@@ -315,7 +315,7 @@ class StateStore:
         swept_at: datetime | None,
         *,
         watermark: datetime | None = None,
-        complete: bool = False,
+        gone_before: datetime | None = None,
         carried: Sequence[MirrorRecord] = (),
     ) -> None:
         """Write what Xero shows now.
@@ -326,13 +326,13 @@ class StateStore:
             swept_at: when the sweep began that read everything changed since the one before, by our clock; None for
                 single records.
             watermark: the same by Xero's clock: what changed until then is read; None where it is not known.
-            complete: the records are all there are, so that rows not among them, unless they changed after the
-                watermark, are gone in Xero.
+            gone_before: the records are all there are, so that rows not among them are gone in Xero, unless they
+                changed after this instant, by Xero's clock; None if there are others.
             carried: the Allocations that these Credit Notes show; others of theirs are gone in Xero.
         """
         with self._engine.begin() as connection:
-            if complete:
-                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], watermark)
+            if gone_before is not None:
+                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], gone_before)
             written = rows.write_mirror(connection, records)
             if kind == CARRIER:
                 rows.drop_carried(connection, CARRIED, written)

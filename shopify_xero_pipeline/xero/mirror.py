@@ -19,7 +19,8 @@ from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
 OVERLAP = timedelta(minutes=5)
-"""How far before its watermark a sweep begins: lists of Xero lag behind its writes."""
+"""How far before its watermark a sweep begins, and until when what a list does not show counts as gone: lists of Xero
+may lag behind its writes."""
 
 SWEEPS = 3
 Listing: TypeAlias = tuple[list[dict[str, Any]], datetime | None]
@@ -69,7 +70,8 @@ class Mirror:
         records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
         carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
         complete = kind is Kind.ITEM or since is None
-        self._store.update_mirror(kind, records, began, watermark=watermark, complete=complete, carried=carried)
+        gone_before = watermark - OVERLAP if complete and watermark is not None else None
+        self._store.update_mirror(kind, records, began, watermark=watermark, gone_before=gone_before, carried=carried)
         events.note("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
 
     def _items(self) -> Listing:

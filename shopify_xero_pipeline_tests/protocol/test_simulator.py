@@ -11,7 +11,7 @@ pytestmark = pytest.mark.campaign
 STRIDE = 8
 
 
-@pytest.mark.parametrize("seed", [0, 3, 6, 9])
+@pytest.mark.parametrize("seed", [0, 3, 6, 18])
 def test_nothing_is_doubled_lost_or_stuck_wherever_processes_die(seed: int) -> None:
     assert whole_seed(seed, STRIDE).failed == []
 

@@ -237,7 +237,7 @@ def test_of_several_requests_made_at_once_for_the_same_records_one_gets_them(sto
 def test_sweeps_and_texts_written_at_once_take_each_others_place(store: StateStore) -> None:
     def sweep(number: int) -> None:
         shown = [mirrored(one) for one in range(number, 30)]
-        store.update_mirror("item", shown if number % 2 else shown[::-1], NOW, complete=True)
+        store.update_mirror("item", shown if number % 2 else shown[::-1], NOW, gone_before=NOW)
         store.remember("name", "text")
 
     assert at_once(sweep) == []

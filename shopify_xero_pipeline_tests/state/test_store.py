@@ -112,14 +112,8 @@ def test_a_complete_listing_drops_what_it_does_not_show(store: StateStore) -> No
     store.update_mirror("item", [mirrored(f"i-{n}", f"SKU-{n}", kind="item") for n in range(600)], NOW)
     newer = mirrored("i-700", "SKU-700", kind="item", updated_at=NOW + timedelta(seconds=1))
     store.update_mirror("item", [newer], None)
-    store.update_mirror("item", [mirrored("i-7", "SKU-7", kind="item")], NOW, watermark=NOW, complete=True)
+    store.update_mirror("item", [mirrored("i-7", "SKU-7", kind="item")], NOW, gone_before=NOW)
     assert [row.xero_id for row in store.mirror("item")] == ["i-7", "i-700"], "what changed after the listing stays"
-
-
-def test_a_complete_listing_of_an_unknown_time_drops_nothing(store: StateStore) -> None:
-    store.update_mirror("item", [mirrored("i-1", "SKU-1", kind="item")], NOW)
-    store.update_mirror("item", [], NOW, complete=True)
-    assert [row.xero_id for row in store.mirror("item")] == ["i-1"]
 
 
 def test_small_texts_are_remembered_with_their_time(store: StateStore, clock: ManualClock) -> None:

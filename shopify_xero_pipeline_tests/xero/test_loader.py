@@ -156,6 +156,7 @@ def test_a_request_that_xero_cannot_read_is_halved_although_codes_were_added_to_
 def test_an_item_deleted_in_xero_is_no_longer_named(world: World) -> None:
     world.load(contact(), item())
     world.books.items.clear()
+    world.wait(600)
     world.mirror.sweep(Kind.ITEM)
     line = invoice().lines[0].model_copy(update={"variant_id": "1"})
 
@@ -163,6 +164,20 @@ def test_an_item_deleted_in_xero_is_no_longer_named(world: World) -> None:
 
     (document,) = world.live(Kind.INVOICE)
     assert document.lines[0].item_code == ""
+
+
+def test_an_item_that_xeros_list_does_not_show_yet_is_named_all_the_same(world: World) -> None:
+    world.load(contact(), item())
+    written = dict(world.books.items)
+    world.books.items.clear()  # Xero's list lags behind its writes
+    world.mirror.sweep(Kind.ITEM)
+    world.books.items.update(written)
+    line = invoice().lines[0].model_copy(update={"variant_id": "1"})
+
+    world.load(invoice(lines=(line,)))
+
+    (document,) = world.live(Kind.INVOICE)
+    assert document.lines[0].item_code == "SKU-1"
 
 
 def test_a_child_waits_for_its_parent_and_is_written_once_the_parent_is_there(world: World) -> None:

@@ -107,7 +107,7 @@ def test_one_call_for_each_kind_brings_everything_the_first_time_and_changes_lat
 def test_archived_contacts_stay_in_sight_and_deleted_items_go(world: World) -> None:
     world.load(contact(), item(1), item(2))
     world.mirror.refresh([Kind.CONTACT, Kind.ITEM], timedelta(0))
-    world.wait(60)
+    world.wait(600)
     world.person.archive_contact(world.live(Kind.CONTACT)[0])
     world.books.items.pop(world.store.mapped(Kind.ITEM)["1"].xero_id)
 
