@@ -1,20 +1,23 @@
 """What a day still needs a person or a later run for, kept as small texts, so that reading it costs what it holds.
 
-Two kinds: lines of the last plan that write nothing although the books want it (`held`), by kind and day; and a note
-of each day that does not simply agree. A day without any has no text. Only keeping belongs here; what stands in them is
-decided in `changes/in_the_way.py` and `changes/disagreements.py`.
+Three kinds: lines of the last plan that write nothing although the books want it (`held`), by kind and day; a note of
+each day that does not simply agree; and what people decided about conflicts, by record. A day without any has no text.
+Only keeping belongs here; what stands in them is decided in `changes/in_the_way.py`, `changes/disagreements.py` and
+`changes/decisions.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
 
 from pydantic import TypeAdapter
 
+from shopify_xero_pipeline.changes.decisions import Decision, about
 from shopify_xero_pipeline.changes.disagreements import Disagreement, disagreement
 from shopify_xero_pipeline.changes.in_the_way import held
 from shopify_xero_pipeline.changes.models import Change, ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
+from shopify_xero_pipeline.state.aside import DECIDED
 from shopify_xero_pipeline.state.store import StateStore
 
 HELD, NOT_AGREED = "held lines", "disagreement"
@@ -47,6 +50,22 @@ def held_lines(store: StateStore, days: Collection[date] | None = None) -> dict[
         if days is None or day in days:
             found[day] += LINES.validate_json(text)
     return dict(found)
+
+
+def decisions(store: StateStore) -> dict[str, Decision]:
+    """Return what people decided about conflicts, by record."""
+    return {name: Decision.model_validate_json(text) for name, text in store.recall_under(DECIDED).items()}
+
+
+def decide(store: StateStore, lines: Iterable[Change], because: str, now: datetime) -> None:
+    """Keep that a person leaves conflicts as they are in Xero, for a reason."""
+    found = [Decision(line=line, because=because, decided_at=now) for line in lines]
+    store.remember_together({f"{DECIDED} {about(one.line)}": one.model_dump_json() for one in found})
+
+
+def take_back(store: StateStore, lines: Iterable[Change]) -> None:
+    """Forget what a person decided about these."""
+    store.remember_together({f"{DECIDED} {about(line)}": None for line in lines})
 
 
 def note_name(day: date) -> str:

@@ -17,6 +17,7 @@ from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.books.taxes_seen import taxes_seen
 from shopify_xero_pipeline.changes import wanted
+from shopify_xero_pipeline.changes.decisions import with_decisions
 from shopify_xero_pipeline.changes.disagreements import Disagreement, with_undecided
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount
 from shopify_xero_pipeline.changes.held import held_orders
@@ -209,9 +210,10 @@ class Bookkeeper(Connections):
             return self._planned(self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted)
 
     def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
-        """Keep what plans hold back, for those who look later; return them."""
-        attention.keep_held(self.store, plans, posted)
-        return plans
+        """Leave out what a person decided about, keep what is held back for those who look later; return the plans."""
+        found = with_decisions(plans, attention.decisions(self.store)) if conflicts(plans) else plans
+        attention.keep_held(self.store, found, posted)
+        return found
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
@@ -265,7 +267,7 @@ class Bookkeeper(Connections):
         evidence = Evidence(
             self.store.mapped_of_orders(ids),
             mirror,
-            self.store.errors(),
+            self.store.failed.of_orders(ids),
             under_way,
             contacts=parts.contacts(),
             item_codes=parts.item_codes(),
@@ -418,7 +420,8 @@ class Bookkeeper(Connections):
         for kind in DOCUMENTS:
             shown |= self.store.mirrored(kind, [row.xero_id for row in rows if row.kind == kind])
         contacts = KnownIds(self.store, [document for one in orders for document in one.documents]).contacts()
-        return held_orders(orders, {row.shopify_id: row for row in rows}, shown, contacts)
+        mapped = {row.shopify_id: row for row in rows}
+        return held_orders(orders, mapped, shown, contacts, attention.decisions(self.store))
 
     def _known(self, kind: Kind) -> Known:
         kinds = LOADED_WITH.get(kind, (kind,))

@@ -9,9 +9,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from shopify_xero_pipeline import attention
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.agreement import Standing, agreement_of_orders
-from shopify_xero_pipeline.changes.fields import money_of
+from shopify_xero_pipeline.changes.drift import edits
+from shopify_xero_pipeline.changes.fields import money_of, parsed
+from shopify_xero_pipeline.changes.ledger import RECORD
+from shopify_xero_pipeline.changes.models import FieldDiff
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.examination import NOW
@@ -36,6 +40,7 @@ REMEDIES = {
     "I10": "run `shopify-xero login`",
     "I11": "end the other processes that call Xero with this app",
     "I12": "look at them in Xero; what a person deleted there stands in `shopify-xero status`",
+    "I14": "do for each what stands behind it; `shopify-xero status` shows each record with its page",
     "I13": "delete these files, and change the secret where it was given",
 }
 """What a person does about a broken promise; those not named here are broken by us alone."""
@@ -70,9 +75,11 @@ def examine(
         bookkeeper.organisation()
         Mirror(bookkeeper.xero_client, store, clock).refresh(Kind, NOW)
     orphans = bookkeeper.ownership.orphans()
+    decided = {line.xero_id for lines in attention.held_lines(store).values() for line in lines if line.decided}
+    gone = {record.xero_id for one in orphans for record in one.records if not record.is_live}
     found = [
         *store.findings(),
-        _mapped(store, {record.xero_id for one in orphans for record in one.records if not record.is_live}),
+        _mapped(store, gone | decided),
         _families(store),
         _days(bookkeeper, days),
         _leaks(store, home, secrets),
@@ -81,20 +88,19 @@ def examine(
     return sorted(found, key=lambda one: int(one.number[1:]))
 
 
-def _mapped(store: StateStore, voided: Collection[str]) -> Finding:
-    """I2: what we say we wrote is in Xero, once, with the id and the money we say.
+def _mapped(store: StateStore, left_out: Collection[str | None]) -> Finding:
+    """I2: what we say we wrote is in Xero, once, under the id and with every part we say.
 
-    Left out are records without an order that a person voided or deleted, by Xero id, as I14 asks for it.
+    Left out, by Xero id, are records without an order that a person voided or deleted, as I14 asks for them, and those
+    of which a person decided that they stay different.
     """
     asked, broken = 0, []
     for kind in Kind:
-        rows = {key: row for key, row in store.mapped(kind).items() if row.xero_id not in voided}
+        rows = {key: row for key, row in store.mapped(kind).items() if row.xero_id not in left_out}
         shown = store.mirrored(kind, [row.xero_id for row in rows.values()])
         asked += len(rows)
         broken += [f"{kind} {row.natural_key}: {said}" for row in rows.values() if (said := _told(row, shown))]
-    return Finding(
-        "I2", "every record we wrote is in Xero, under the id we know, with the money we posted", asked, broken
-    )
+    return Finding("I2", "every record we wrote is in Xero, under the id we know, as we posted it", asked, broken)
 
 
 def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
@@ -103,8 +109,22 @@ def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
         return "Xero does not show it"
     if found.status in wire.GONE:
         return f"{found.status.lower()} in Xero"
+    parts = [*_money(row, found), *_edited(row, found)]
+    return ", ".join(f"{one.field} posted {one.after}, now {one.before}" for one in parts)
+
+
+def _edited(row: MappedRecord, found: MirrorRecord) -> Sequence[FieldDiff]:
+    """Return what else of a document or of money differs; Contacts and Items are people's to change."""
+    if row.kind in (Kind.CONTACT, Kind.ITEM):
+        return ()
+    return edits(RECORD.validate_json(row.payload), parsed(row.payload), found, None)
+
+
+def _money(row: MappedRecord, found: MirrorRecord) -> Sequence[FieldDiff]:
     posted, now = money_of(row.payload), money_of(found.payload)
-    return "" if posted is None or now is None or posted == now else f"posted {posted}, now {now}"
+    if posted is None or now is None or posted == now:
+        return ()
+    return (FieldDiff(field="amount", before=str(now), after=str(posted)),)
 
 
 def _families(store: StateStore) -> Finding:

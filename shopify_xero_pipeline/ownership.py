@@ -37,7 +37,7 @@ class Why(StrEnum):
 
     MOVED = "an order was moved to this day, or away from it, in Shopify"
     OVERLOOKED = "Shopify's list did not give an order of this day"
-    DECIDED = "a person decided about a record without an order"
+    DECIDED = "a person decided about a record"
 
 
 class Ownership:
@@ -147,14 +147,19 @@ class Ownership:
             if record.is_live
         ]
         self._store.orphans.keep(kept)
-        self._decided(chosen)
+        self.compare_again(one.day for one in chosen)
         decided = {one.order_id for one in chosen}
         return [one for one in self.orphans() if one.order_id in decided]
 
     def release(self, orders: Collection[OrphanedOrder]) -> int:
         """Take back decisions about orders; return about how many records there were any."""
-        self._decided(orders)
+        self.compare_again(one.day for one in orders)
         return self._store.orphans.release([one.order_id for one in orders])
+
+    def compare_again(self, days: Iterable[date]) -> None:
+        """Have days compared again, so that their checks show what a person decided."""
+        known = self._days_again()
+        self._keep_days(dict.fromkeys(days, str(Why.DECIDED)) | known)
 
     def days_again(self, *, decided: bool = True) -> dict[date, str]:
         """Return the days of the books to be compared again, and why; perhaps without those a person decided on."""
@@ -248,11 +253,6 @@ class Ownership:
         now = self._connections.clock.now()
         found = self._store.orders_before(start)
         return [_note(order_id, start, OrphanCause.BEFORE_START, now, str(start)) for order_id in found]
-
-    def _decided(self, orders: Iterable[OrphanedOrder]) -> None:
-        """Have the days of orders compared again, so that their checks show what was decided."""
-        known = self._days_again()
-        self._keep_days({one.day: str(Why.DECIDED) for one in orders} | known)
 
     def _days_again(self) -> dict[date, str]:
         known = self._store.recall(AGAIN)

@@ -82,6 +82,7 @@ class BooksStanding:
             "days": [day.model_dump(mode="json") for day in self.days],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
             "conflicts": terminal_lists.conflicts_of(self.held),
+            "left": terminal_lists.left_of(self.held),
             "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in self.failed],
             "without_order": [orphan_json(one) for one in self.orphans],
             "unfinished_days": [str(day) for day in self.unfinished],

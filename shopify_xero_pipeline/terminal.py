@@ -198,6 +198,17 @@ def conflicts(found: terminal_lists.Held) -> None:
     _parts(terminal_lists.conflicts(found))
 
 
+def left(found: terminal_lists.Held) -> None:
+    """Print what people left as it is in Xero and that is not an order's."""
+    _parts(terminal_lists.left(found))
+
+
+def decided(found: Sequence[tuple[date, Change]]) -> None:
+    """Print conflicts that a person has just decided about."""
+    facts({"left as it is in Xero": ", ".join(line.natural_key for _, line in found)} if found else {})
+    _after_the_next_sync(day for day, _ in found)
+
+
 def errors(found: Sequence[SyncError]) -> None:
     """Print records that could not be written."""
     _parts(terminal_lists.errors(found))
@@ -223,9 +234,12 @@ def orphans(found: Sequence[OrphanedOrder]) -> None:
 def kept_without_order(found: Sequence[OrphanedOrder]) -> None:
     """Print orphans that a person has just decided about."""
     orphans(found)
-    if found:
-        days = ", ".join(dict.fromkeys(str(one.day) for one in found))
-        console.print(f"the checks of {days} show it after the next sync of that day", soft_wrap=True)
+    _after_the_next_sync(one.day for one in found)
+
+
+def _after_the_next_sync(days: Iterable[date]) -> None:
+    if names := ", ".join(dict.fromkeys(map(str, days))):
+        console.print(f"the checks of {names} show it after the next sync of that day", soft_wrap=True)
 
 
 def order(found: Trace) -> None:
@@ -262,7 +276,7 @@ def month(found: Month) -> None:
     for cards in found.gift_cards:
         _gift_cards(found.month, cards)
     _listed("orders that do not agree", found.not_equal)
-    listed(found.not_posted)
+    listed([*found.not_posted, *found.left])
     orphans(found.orphans)
     missing = _days_of(found.not_compared)
     console.print(f"days of orders compared: {found.compared}{f'; not compared yet: {missing}' if missing else ''}")

@@ -49,7 +49,7 @@ def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
         yield HEAD.format("orders that are not simply posted")
     for (outcome, reason, remedy), some in ranked[:ROWS]:
         yield from _block(
-            _outcome(outcome), f"{_named(some)}  {_worth(some)}", {"reason": reason, "what to do": remedy}
+            _outcome(outcome, some), f"{_named(some)}  {_worth(some)}", {"reason": reason, "what to do": remedy}
         )
     yield from _more(ranked[ROWS:], "reasons")
 
@@ -66,6 +66,17 @@ def conflicts(found: Held) -> Parts:
         name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}{order}"
         yield from _block("conflict", name, {**sides, "reason": reason, "what to do": remedy})
     yield from _more(lines[ROWS:], "conflicts")
+
+
+def left(found: Held) -> Parts:
+    """Yield Contacts and Items that a person left as they are in Xero; what is left of orders stands with the order."""
+    lines = [(day, line) for day, some in sorted(found.items()) for line in some if line.decided and not line.order_id]
+    if lines:
+        yield HEAD.format("left as they are in Xero")
+    for day, line in lines[:ROWS]:
+        name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}"
+        yield from _block("left", name, {"in Xero": _theirs(line), "reason": f"{line.reason}; {line.decided}"})
+    yield from _more(lines[ROWS:], "records")
 
 
 def in_conflict(found: Held) -> set[str]:
@@ -99,6 +110,12 @@ def conflicts_of(found: Held) -> list[dict[str, object]]:
     return [conflict(day, line) for day, line in some if line.action is Action.CONFLICT]
 
 
+def left_of(found: Held) -> list[dict[str, object]]:
+    """Return all that people left as it is in Xero, for `--json`."""
+    some = [(day, line) for day, lines in sorted(found.items()) for line in lines if line.decided]
+    return [conflict(day, line) | {"decided": line.decided} for day, line in some]
+
+
 def errors(found: Sequence[SyncError]) -> Parts:
     """Yield a table of records that could not be written, those with the same reason under one."""
     if not found:
@@ -129,8 +146,10 @@ def _block(outcome: str, name: str, said: Mapping[str, str]) -> Parts:
             yield Text(remedy.indented)
 
 
-def _outcome(outcome: str) -> str:
-    return "posted, but unequal" if outcome == "posted" else outcome
+def _outcome(outcome: str, some: Sequence[ListedOrder]) -> str:
+    if outcome != "posted":
+        return outcome
+    return "posted, and left different" if some[0].remedy == what_to_do.NOTHING else "posted, but unequal"
 
 
 def _named(some: Sequence[ListedOrder]) -> str:

@@ -81,6 +81,7 @@ class Agreement(BaseModel):
         unexplained: orders that are neither posted nor listed with a reason.
         duplicates: records in Xero that carry an order's mark and are not ours.
         lost: records that we posted and that Xero no longer shows.
+        left: orders that a person left different in Xero, for a reason.
         undecided: orders of which records stand in Xero without an order, until a person decides.
     """
 
@@ -91,6 +92,7 @@ class Agreement(BaseModel):
     unexplained: Orders = Orders()
     duplicates: int = 0
     lost: int = 0
+    left: Orders = Orders()
     undecided: Orders = Orders()
 
     def __add__(self, other: "Agreement") -> "Agreement":
@@ -100,6 +102,7 @@ class Agreement(BaseModel):
             unexplained=self.unexplained + other.unexplained,
             duplicates=self.duplicates + other.duplicates,
             lost=self.lost + other.lost,
+            left=self.left + other.left,
             undecided=self.undecided + other.undecided,
         )
 
@@ -119,7 +122,7 @@ class Agreement(BaseModel):
     @property
     def says(self) -> str:
         """The verdict as a sentence, in which every figure stands that is not as it should be."""
-        return verdict("the books", self.wrong, self.missing("them"), plural=True)
+        return verdict("the books", self.wrong, [*self.missing("them"), *self.decided], plural=True)
 
     @property
     def wrong(self) -> list[str]:
@@ -144,7 +147,14 @@ class Agreement(BaseModel):
         """
         blocked, postponed = self.of("blocked"), self.of("postponed")
         found = [f"{blocked.says} {blocked.are} not in {them}"] if blocked.count else []
-        return found + ([f"{postponed.says} {postponed.are} not written yet"] if postponed.count else [])
+        found += [f"{postponed.says} {postponed.are} not written yet"] if postponed.count else []
+        return found
+
+    @property
+    def decided(self) -> list[str]:
+        """Which orders differ in Xero and are not wrong, because a person decided so."""
+        found = self.left
+        return [f"{found.says} {found.are} left different in Xero, as a person decided"] if found.count else []
 
 
 def counted(number: int, noun: str) -> str:
@@ -181,6 +191,7 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
         unexplained=_worth([row for day in found for row in day.unaccounted]),
         duplicates=sum(day.extra for day in found),
         lost=sum(day.lost for day in found),
+        left=_worth([row for row in rows if row.left]),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.decisions import Decisions, is_decided
 from shopify_xero_pipeline.changes.models import Action, Change
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 
@@ -20,6 +21,7 @@ def held_orders(
     mapped: Mapping[str, MappedRecord],
     shown: Mapping[str, MirrorRecord],
     contacts: Mapping[str, str],
+    decisions: Decisions,
 ) -> dict[str, str]:
     """Return why orders are held, by order id, in words for people.
 
@@ -28,6 +30,8 @@ def held_orders(
         mapped: the documents we posted, by Shopify id.
         shown: what Xero shows of them, by Xero id.
         contacts: Xero ids of Contacts by Shopify id, merges followed.
+        decisions: about documents that a person changed; one that is voided holds its order all the same, as nothing
+            can be placed on it.
     """
     found: dict[str, str] = {}
     for books in orders:
@@ -36,7 +40,7 @@ def held_orders(
             if row is None:
                 continue
             line = verdict(document, row, shown.get(row.xero_id), bearer=contacts.get(document.contact_id))
-            if _holds(line):
+            if _holds(line) and not (line.fields and is_decided(line, decisions)):
                 reason = f"held back: of {document.number}, {line.reason}. Compare both sides in Xero and correct them"
                 found.setdefault(books.order_id, reason)
     return found

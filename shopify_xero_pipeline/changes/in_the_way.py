@@ -6,9 +6,9 @@ no longer sees the plan.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from shopify_xero_pipeline.changes.decisions import without_personal_data
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.state.records import Operation, OperationState, SyncError
-from shopify_xero_pipeline.xero.models import Kind
 
 Key = tuple[str, str]
 """Kind and Shopify id."""
@@ -21,7 +21,7 @@ NOT_YET = {
 
 
 def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
-    """Return the lines of a plan that are in conflict, and those of orders to be posted that it blocks.
+    """Return the lines of a plan that are or were in conflict, and those of orders to be posted that it blocks.
 
     Without the records, and without both sides of what is a customer's: a line is kept for people to read.
 
@@ -32,9 +32,9 @@ def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     lines = [
         line
         for line in plan.changes
-        if line.action is Action.CONFLICT or (line.action is Action.BLOCKED and line.order_id in posted)
+        if line.action is Action.CONFLICT or line.decided or (line.action is Action.BLOCKED and line.order_id in posted)
     ]
-    return [_without_personal_data(line) for line in lines]
+    return [without_personal_data(line) for line in lines]
 
 
 def why_missing(
@@ -47,15 +47,20 @@ def why_missing(
 
     Args:
         missing: their natural keys.
-        refused: failed records of the order.
-        held_back: lines of its plans that write nothing.
+        refused: failed records of the order, dismissed ones among them.
+        held_back: lines of its plans that write nothing, those among them that a person decided about.
         unwritten: open writes.
     """
-    left = f"not in Xero yet: {', '.join(missing.values())}"
-    if reasons := sorted({error.reason for error in refused}):
+    refused, decided = list(refused), _decisions(refused, held_back)
+    still = {key: name for key, name in missing.items() if key not in decided}
+    left = f"not in Xero yet: {', '.join(still.values())}"
+    if reasons := sorted({error.reason for error in refused if error.dismissed_at is None}):
         return "failed", f"{'; '.join(reasons)} ({left})"
+    held_back = [line for line in held_back if not line.decided]
+    if not still and not held_back:
+        return "skipped", "; ".join(dict.fromkeys(decided[key] for key in missing))
     own = [line for line in held_back if (line.kind, line.shopify_id) in missing]
-    waiting = [unwritten[key] for key in missing if key in unwritten]
+    waiting = [unwritten[key] for key in still if key in unwritten]
     if waiting and not own:
         reasons = list(dict.fromkeys(one.reason or NOT_YET[one.state] for one in waiting))
         return "postponed", f"{'; '.join(reasons)} ({left})"
@@ -65,9 +70,13 @@ def why_missing(
     return "failed", left
 
 
-def _without_personal_data(line: Change) -> Change:
-    """Return a line without its record, and of a Contact only which fields differ, as their values are a customer's."""
-    fields = line.fields
-    if line.kind is Kind.CONTACT:
-        fields = tuple(field.model_copy(update={"before": None, "after": None}) for field in fields)
-    return line.model_copy(update={"record": None, "fields": fields})
+def _decisions(refused: Iterable[SyncError], held_back: Iterable[Change]) -> dict[Key, str]:
+    """Return what a person decided about records of an order."""
+    found: dict[Key, str] = {
+        (line.kind, line.shopify_id): f"{line.reason}; {line.decided}" for line in held_back if line.decided
+    }
+    for error in refused:
+        if error.dismissed_at is not None:
+            since = f"dismissed {error.dismissed_at:%Y-%m-%d %H:%M} UTC: {error.dismissed_because}"
+            found[error.kind, error.shopify_id] = f"{error.reason}; {since}"
+    return found

@@ -36,20 +36,19 @@ class ListedOrder(BaseModel):
     xero_sales: Decimal = Decimal(0)
     difference: Decimal = Decimal(0)
 
-    @property
-    def calls_for_a_look(self) -> bool:
-        """Whether a person or a later run has something to do; a rule that waits or skips is all well."""
-        return self.outcome not in {"waiting", "skipped"}
-
 
 def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
     """Return the orders of compared days that are not simply posted."""
-    return [listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted" or row.problems]
+    return [
+        listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted" or row.problems or row.left
+    ]
 
 
 def listed(day: date, row: OrderRow) -> ListedOrder:
     """Return an order with its reason parted from its remedy."""
     reason, remedy = what_to_do.of_order(row.outcome, row.reason, row.problems, row.order_name)
+    if row.left:
+        reason, remedy = "; ".join(filter(None, (reason, row.left))), remedy or what_to_do.NOTHING
     return ListedOrder(
         day=day,
         order_id=row.order_id,

@@ -38,7 +38,10 @@ class FieldDiff(BaseModel):
 
 
 class Change(BaseModel):
-    """One line of the plan. `record` is what Xero shall hold; None for an order that is not posted."""
+    """One line of the plan. `record` is what Xero shall hold; None for an order that is not posted.
+
+    `decided` says when and why a person left a conflict as it is in Xero.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -54,6 +57,7 @@ class Change(BaseModel):
     fields: tuple[FieldDiff, ...] = ()
     amount: Decimal | None = None
     currency: str | None = None
+    decided: str = ""
 
 
 class ChangeSet(BaseModel):

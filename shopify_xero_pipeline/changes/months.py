@@ -23,7 +23,7 @@ from shopify_xero_pipeline.changes.agreement import (
 )
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount, RollForward, roll_forward
 from shopify_xero_pipeline.changes.listed import ListedOrder, listed
-from shopify_xero_pipeline.changes.movements import Chart, Movement, Side
+from shopify_xero_pipeline.changes.movements import Broken, Chart, Movement, Side
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.changes.statements import CLOSING, OPENING, Columns, Statement, amounts, statements
@@ -35,8 +35,9 @@ class Month(BaseModel):
     """A month's statements, gift cards, and the orders that are not in them. `not_compared` are days without figures.
 
     `compared` counts days on which orders were placed; an order of an earlier month whose later documents fall into
-    this one is in its statements all the same. `orphans` have their day or a record's date in the month; their records
-    are in Xero's own reports and not in the statements.
+    this one is in its statements all the same. `left` are orders that a person left different in Xero; `unexplained`
+    says by how much statements differ without them. `orphans` have their day or a record's date in the month; their
+    records are in Xero's own reports and not in the statements.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,8 @@ class Month(BaseModel):
     gift_cards: tuple[RollForward, ...]
     not_posted: tuple[ListedOrder, ...]
     not_equal: tuple[ListedOrder, ...]
+    left: tuple[ListedOrder, ...] = ()
+    unexplained: tuple[str, ...] = ()
     orphans: tuple[OrphanedOrder, ...] = ()
 
     @property
@@ -75,7 +78,11 @@ class Month(BaseModel):
         """The verdict as a sentence, in which every figure stands that is not as it should be."""
         if self.is_empty:
             return f"nothing is known of {self.month}: none of its days has been compared yet"
-        missing = Agreement(outcomes={name: self._of(name) for name in ("postponed", "blocked")}).missing("it")
+        found = Agreement(
+            outcomes={name: self._of(name) for name in ("postponed", "blocked")},
+            left=orders_of((one.order_name, one.currency, one.sales) for one in self.left),
+        )
+        missing = [*found.missing("it"), *found.decided]
         if days := len(self.not_compared):
             missing.append(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} not compared yet")
         return verdict(self.month, self._wrong, missing, plural=False)
@@ -91,9 +98,7 @@ class Month(BaseModel):
         cards = [
             f"gift cards differ by {one.difference:,.2f} {one.currency}" for one in self.gift_cards if not one.agrees
         ]
-        unexplained = [one for one in self.statements if not one.agrees and not own.wrong]
-        sums = [f"the statement in {one.currency} differs by {one.largest_difference:,.2f}" for one in unexplained]
-        return [*own.wrong, *sums, *cards]
+        return [*own.wrong, *(() if own.wrong else self.unexplained), *cards]
 
     def _of(self, outcome: str) -> Orders:
         found = (one for one in self.not_posted if one.outcome == outcome)
@@ -128,18 +133,37 @@ def month_of(
     begin, end = max(first, kept[0]), min(after - timedelta(days=1), kept[1])
     expected = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
     moved = [one for day in days for one in day.movements]
-    own = [one for one in moved if first <= one.posted < after and one.side is not Side.OUTSTANDING]
+    left = [one for day in days for one in day.left]
     broken = [one for day in days for one in day.broken if first <= one.posted < after]
+    found = _statements(moved, first, after, broken, chart)
+    rest = _statements([*moved, *map(_negated, left)], first, after, broken, chart) if left else found
     return Month(
         month=f"{first:%Y-%m}",
         compared=len(within),
         not_compared=tuple(day for day in expected if day not in within),
-        statements=tuple(statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)),
+        statements=tuple(found),
         gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart, kept[0]) if one.moved),
         not_posted=tuple(_not_posted(day for day in days if day.day in within)),
         not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
+        left=tuple(listed(day.day, row) for day in days if day.day in within for row in day.rows if row.left),
+        unexplained=tuple(
+            f"the statement in {one.currency} differs by {one.largest_difference:,.2f}"
+            for one in rest
+            if not one.agrees
+        ),
         orphans=tuple(one for one in orphans if one.falls_into(first, after)),
     )
+
+
+def _statements(
+    moved: Sequence[Movement], first: date, after: date, broken: Sequence[Broken], chart: Chart
+) -> list[Statement]:
+    own = [one for one in moved if first <= one.posted < after and one.side is not Side.OUTSTANDING]
+    return statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)
+
+
+def _negated(one: Movement) -> Movement:
+    return one.model_copy(update={"shopify": -one.shopify, "mapping": -one.mapping, "xero": -one.xero})
 
 
 def _owed(moved: Sequence[Movement], first: date, after: date) -> list[Movement]:

@@ -62,6 +62,7 @@ class OrderRow(BaseModel):
 
     `outcome`: posted, waiting, skipped, blocked, postponed, conflict or failed. `difference`: the largest of any amount
     compared, be it a total, a record, an account, a tax type or what is owed; a record gone or extra counts whole.
+    `left`: how it differs, if a person left that as it is in Xero, and why; then nothing of it counts as a problem.
 
     Shopify's columns are its own figures for what these books keep: without sales and money from before a cut-over,
     and with the cash rounding that its net payment leaves out.
@@ -86,6 +87,7 @@ class OrderRow(BaseModel):
     extra: int
     problems: tuple[str, ...]
     difference: Decimal = Field(default_factory=_between_columns)
+    left: str = ""
 
     @property
     def is_unaccounted(self) -> bool:
@@ -97,8 +99,9 @@ class DayReconciliation(BaseModel):
     """A day's orders in three columns.
 
     `movements` are those of its posted orders, on the days that documents and payments bear, which may be months
-    later; `broken` says which orders they differ for. `orphans` are orders of the day that it does not hold any more,
-    `taxes` those on the rows of all its orders.
+    later, and `left` those among them of orders that a person left different in Xero. `broken` says which orders they
+    differ for. `orphans` are orders of the day that it does not hold any more, `taxes` those on the rows of all its
+    orders.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +109,7 @@ class DayReconciliation(BaseModel):
     day: date
     rows: tuple[OrderRow, ...]
     movements: tuple[Movement, ...] = ()
+    left: tuple[Movement, ...] = ()
     broken: tuple[Broken, ...] = ()
     orphans: tuple[OrphanedOrder, ...] = ()
     taxes: tuple[TaxesSeen, ...] = ()
@@ -207,18 +211,38 @@ def reconcile(
         shopify: Shopify's movements by order id (`shopify_movements.py`); of orders that are not posted none is asked.
         chart: names of accounts, and which of them hold tax.
     """
-    rows, movements, broken = [], [], []
+    rows, movements, left, broken = [], [], [], []
     for books in orders:
-        row = _row(books, evidence)
+        row, held = _row(books, evidence), evidence.held[books.order_id]
         if row.outcome == "posted":
             found = [*shopify[books.order_id], *_moved(books, evidence, chart), _outstanding(day, books, evidence)]
             breaks = differences(found, chart)
             off = max(row.difference, largest_difference(found))
             row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks)), "difference": off})
+            row = _left_as_it_is(row, held)
             movements += found
-            broken += [_broken(books, posted, text) for posted, text in breaks]
-        rows.append(row)
-    return DayReconciliation(day=day, rows=tuple(rows), movements=tuple(merged(movements)), broken=tuple(broken))
+            left += found if row.left else []
+            broken += [] if row.left else [_broken(books, posted, text) for posted, text in breaks]
+        rows.append(_left_as_it_is(row, held))
+    return DayReconciliation(
+        day=day,
+        rows=tuple(rows),
+        movements=tuple(merged(movements)),
+        left=tuple(merged(left)),
+        broken=tuple(broken),
+    )
+
+
+def _left_as_it_is(row: OrderRow, held: Sequence[Change]) -> OrderRow:
+    """Return an order without its problems if a person decided about all of its conflicts, else as it is.
+
+    What is in Xero twice stays a problem: no plan names it, so nobody could decide about it.
+    """
+    decisions = dict.fromkeys(line.decided for line in held if line.decided)
+    if not decisions or row.extra or not row.problems or any(not line.decided for line in held):
+        return row
+    left = f"{'; '.join(row.problems)}; {'; '.join(decisions)}"
+    return row.model_copy(update={"problems": (), "difference": ZERO, "lost": 0, "left": left})
 
 
 def _broken(books: OrderBooks, posted: date, text: str) -> Broken:

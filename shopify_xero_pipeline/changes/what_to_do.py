@@ -4,6 +4,7 @@ Only the words of remedies belong here. A rule of the books that blocks an order
 its reason, and is parted from it here; every other outcome has one remedy. A remedy that may be pasted is not changed.
 """
 
+import shlex
 from collections.abc import Sequence
 
 from shopify_xero_pipeline.books import remedies
@@ -11,23 +12,27 @@ from shopify_xero_pipeline.changes.models import Action, Change
 from shopify_xero_pipeline.xero.models import Kind
 
 AGAIN = "then run the day again"
+LEAVE = "shopify-xero dismiss --key {key} --because TEXT"
 NOTHING = "nothing has to be done"
 DEFAULTS = {
     "waiting": f"{NOTHING}: it is posted by itself once what it waits for has come",
     "skipped": f"{NOTHING}: a rule of the books leaves it out",
     "blocked": f"mend what the reason names, {AGAIN}",
     "postponed": f"{NOTHING} but to run the day again later; automation does that by itself",
-    "conflict": f"decide which side is right: undo theirs in Xero, or leave it and know why; {AGAIN}",
+    "conflict": f"decide which side is right: undo theirs in Xero, {AGAIN}; or leave it: {LEAVE}",
     "failed": f"mend what the reason names, {AGAIN}, or `shopify-xero dismiss` the record for a reason",
 }
 UNEQUAL = "compare both sides, correct the one that is wrong, {again}: `shopify-xero status '{name}'` shows all of it"
+ON_BOTH_SIDES = f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}"
+SET_BACK = f"set the document back in Xero, {AGAIN}"
+REMOVE_THEIRS = f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}"
 OF_CONFLICT = {
-    Kind.CONTACT: f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}",
-    Kind.ITEM: f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}",
-    Kind.INVOICE: f"set the document back in Xero, or leave it and know why; {AGAIN}",
-    Kind.CREDIT_NOTE: f"set the document back in Xero, or leave it and know why; {AGAIN}",
-    Kind.PAYMENT: f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}",
-    Kind.ALLOCATION: f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}",
+    Kind.CONTACT: ON_BOTH_SIDES,
+    Kind.ITEM: ON_BOTH_SIDES,
+    Kind.INVOICE: SET_BACK,
+    Kind.CREDIT_NOTE: SET_BACK,
+    Kind.PAYMENT: REMOVE_THEIRS,
+    Kind.ALLOCATION: REMOVE_THEIRS,
 }
 
 
@@ -43,14 +48,23 @@ def of_order(outcome: str, reason: str, problems: Sequence[str], name: str) -> t
     why, remedy = remedies.parted(reason) if outcome == "blocked" else (reason, "")
     said = "; ".join(filter(None, (why, *problems)))
     if outcome in DEFAULTS:
-        return said, remedy or DEFAULTS[outcome]
+        return said, remedy or DEFAULTS[outcome].replace("{key}", shlex.quote(name))
     return said, UNEQUAL.format(again=AGAIN, name=name) if problems else ""
 
 
 def of_line(line: Change) -> tuple[str, str]:
     """Return why a line of a plan writes nothing, and what to do about it; of any other line only its reason."""
     if line.action is Action.CONFLICT:
-        return line.reason, OF_CONFLICT[line.kind]
+        leave = LEAVE.format(key=shlex.quote(line.order_name or line.natural_key))
+        return line.reason, f"{_of_conflict(line)}; or leave it as it is: {leave}"
     if line.action in (Action.BLOCKED, Action.WAITING, Action.SKIPPED):
         return of_order(line.action.value, line.reason, (), line.order_name or "")
     return line.reason, ""
+
+
+def _of_conflict(line: Change) -> str:
+    if line.xero_id is None:
+        return f"nothing of it is in Xero: clear up there what the reason names, {AGAIN}"
+    if line.kind in (Kind.INVOICE, Kind.CREDIT_NOTE) and not line.fields:
+        return "Xero cannot bring it back: enter there what is to replace it, if anything is"
+    return OF_CONFLICT[line.kind]

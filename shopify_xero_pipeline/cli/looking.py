@@ -54,6 +54,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         found = standing(bookkeeper)
         terminal.days(found.days)
         terminal.conflicts(found.held)
+        terminal.left(found.held)
         terminal.listed(listed_orders(found.days), found.said_elsewhere)
         terminal.orphans(found.orphans)
         terminal.errors(found.failed)

@@ -1,14 +1,22 @@
 """The commands that are about records for a person: trying failed ones again, and deciding for a reason.
 
-A decision takes a failed record off the list, or lets records without an order stand in Xero as they are.
+A decision takes a failed record off the list, lets records without an order stand in Xero, or leaves a conflict as a
+person made it.
 """
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shopify_xero_pipeline.cli import exit_codes, options
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+    from shopify_xero_pipeline.changes.models import Change
 
 
 @click.command()
@@ -21,9 +29,9 @@ def retry(
 ) -> None:
     """Try failed records again now; dismissed ones only if they are named.
 
-    A decision to keep records without an order in Xero is taken back if they are named with --key.
+    A decision about records without an order, or about a conflict, is taken back if they are named with --key.
     """
-    from shopify_xero_pipeline import runs, terminal
+    from shopify_xero_pipeline import attention, runs, terminal, terminal_lists
     from shopify_xero_pipeline.ownership import orphan_json
 
     if everything == any((kind, shopify_id, natural_key)):
@@ -33,10 +41,14 @@ def retry(
         chosen = failed.chosen(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
         orphans = [one for one in ownership.chosen(natural_key or shopify_id) if not one.is_open]
         ownership.release(orphans)
+        decided = conflicts(bookkeeper, natural_key or shopify_id, decided=True)
+        attention.take_back(bookkeeper.store, [line for _, line in decided])
         if not (shopify_id or natural_key):
             chosen = [error for error in chosen if error.dismissed_at is None]
         failed.ask_again(chosen)
-        days = sorted({error.partition for error in chosen} | {one.day for one in orphans})
+        days = sorted(
+            {error.partition for error in chosen} | {one.day for one in orphans} | {day for day, _ in decided}
+        )
         runner = runs.Runner(bookkeeper, instance, storage)
         with terminal.progress("trying again", len(days), runs.PIECES["sync"]) as bar:
             failures = runner.run("sync", days, bar.end_range, patient=True)
@@ -47,16 +59,19 @@ def retry(
         terminal.facts({"tried again": len(tried), "still failed": len(left)})
         open_again = [one for one in ownership.orphans() if one.order_id in {one.order_id for one in orphans}]
         terminal.orphans(open_again)
+        held = attention.held_lines(bookkeeper.store, days)
+        terminal.conflicts(held)
     content = {
         "tried": len(tried),
         "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in left],
         "open_again": [orphan_json(one) for one in open_again],
+        "conflicts": terminal_lists.conflicts_of(held),
         "failures": failures,
     }
     terminal.write_json(json_file, content)
     if failures and runner.passing:
         sys.exit(exit_codes.LATER)
-    sys.exit(exit_codes.WRONG if failures or left or open_again else exit_codes.WELL)
+    sys.exit(exit_codes.WRONG if failures or left or open_again or content["conflicts"] else exit_codes.WELL)
 
 
 @click.command()
@@ -76,10 +91,10 @@ def dismiss(
     """Decide about records for a reason, which is kept.
 
     Failed records leave the list; they are tried again only if their content changes. What stands in Xero without an
-    order, as `status` lists it, is kept there as it is: --key takes the number of a document of it, the order's name or
-    the order's id.
+    order is kept there as it is, and a conflict is left as the person made it, until either side changes: both as
+    `status` lists them. --key takes the number of a document, the order's name or the order's id.
     """
-    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline import attention, terminal
     from shopify_xero_pipeline.ownership import orphan_json
 
     if before_start == any((kind, shopify_id, natural_key)):
@@ -92,12 +107,28 @@ def dismiss(
         chosen = [] if before_start else failed.chosen(**named)
         failed.dismiss(chosen, because)
         kept = ownership.keep(ownership.chosen(natural_key or shopify_id, before_start=before_start), because)
-        if chosen or not kept:
+        left = [] if before_start else conflicts(bookkeeper, natural_key or shopify_id)
+        attention.decide(bookkeeper.store, [line for _, line in left], because, options.clock().now())
+        ownership.compare_again([*(error.partition for error in chosen), *(day for day, _ in left)])
+        if chosen or not (kept or left):
             terminal.facts({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
         terminal.kept_without_order(kept)
+        terminal.decided(left)
     content = {
         "dismissed": [[error.kind, error.shopify_id] for error in chosen],
         "kept": [orphan_json(one) for one in kept],
+        "left": [[line.kind.value, line.shopify_id] for _, line in left],
     }
     terminal.write_json(json_file, content)
-    sys.exit(exit_codes.WELL if chosen or kept else exit_codes.WRONG)
+    sys.exit(exit_codes.WELL if chosen or kept or left else exit_codes.WRONG)
+
+
+def conflicts(bookkeeper: "Bookkeeper", name: str | None, *, decided: bool = False) -> "list[tuple[date, Change]]":
+    """Return the conflicts that a name stands for, with their days; those that are open, or that were decided about."""
+    from shopify_xero_pipeline import attention
+    from shopify_xero_pipeline.changes.decisions import named
+    from shopify_xero_pipeline.changes.models import Action
+
+    held = attention.held_lines(bookkeeper.store) if name is not None else {}
+    some = [(day, line) for day, lines in sorted(held.items()) for line in named(str(name), lines)]
+    return [(day, line) for day, line in some if (line.decided if decided else line.action is Action.CONFLICT)]

@@ -255,7 +255,7 @@ def _order(row: OrderRow) -> dict[str, str]:
         "Shopify": f"{_exact(row.sales)} / {_exact(row.money)}",
         "mapping": f"{_exact(row.mapped_sales)} / {_exact(row.mapped_money)}",
         "Xero": f"{_exact(row.xero_sales)} / {_exact(row.xero_money)}",
-        "problems": "; ".join(row.problems),
+        "problems": "; ".join(row.problems) or row.left,
     }
 
 

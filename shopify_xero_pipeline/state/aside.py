@@ -2,7 +2,7 @@
 
 An SQLite file gets another name, with its rollback journal; the tables of a Postgres store move to a schema of their
 own. What nobody else knows is brought over to the new store, as far as it can still be read: sign-ins by consent, which
-customers were redacted, which requests about customers' data came, and which records without an order a person keeps.
+customers were redacted, which requests about customers' data came, and what people decided about records.
 """
 
 import sqlite3
@@ -13,24 +13,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, Select, create_engine, inspect, select, text
+from sqlalchemy import Engine, Select, create_engine, inspect, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from shopify_xero_pipeline.state.database import StoreUrlError, open_database
 from shopify_xero_pipeline.state.hints import REQUESTS
 from shopify_xero_pipeline.state.orphans import DECISIONS
-from shopify_xero_pipeline.state.privacy import NOTES
+from shopify_xero_pipeline.state.privacy import NOTE
 from shopify_xero_pipeline.state.seals import HASH, row_hash
 from shopify_xero_pipeline.state.tables import hint, kept_record, metadata, remembered, token_set
 
 STAMP = "%Y%m%dT%H%M%SZ"
 JOURNAL = "-journal"
 SQLITE = "sqlite:///"
+DECIDED = "decision"
+"""Below this word and the name of a record stands what a person decided about a conflict."""
+
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 KEEPSAKES: Mapping[str, Select[Any]] = {
     token_set.name: select(token_set),
-    remembered.name: NOTES,
+    remembered.name: select(remembered).where(
+        or_(*(remembered.c.name.startswith(first, autoescape=True) for first in (NOTE, f"{DECIDED} ")))
+    ),
     hint.name: REQUESTS,
     kept_record.name: DECISIONS,
 }

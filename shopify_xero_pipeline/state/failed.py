@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.state import rows
+from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
 from shopify_xero_pipeline.state.seals import read, rewrite
 from shopify_xero_pipeline.state.tables import sync_errors
@@ -62,6 +63,15 @@ class FailedRecords:
             if wanted[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
                 found[key] = error
         return found
+
+    def of_orders(self, order_ids: Collection[str]) -> list[SyncError]:
+        """Return the open failures of orders, dismissed ones among them."""
+        found, table = [], sync_errors
+        for some in chunks(order_ids):
+            mine = table.c.resolved_at.is_(None), table.c.order_id.in_(some)
+            with self._engine.begin() as connection:
+                found += read(connection, table, select(table).where(*mine).order_by(table.c.first_failed_at))
+        return [SyncError.model_validate(row) for row in found]
 
     def dismissed(self, kind: str, shopify_ids: Collection[str]) -> set[str]:
         """Return which of these records a person took off the list of failures."""

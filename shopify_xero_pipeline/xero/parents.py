@@ -137,18 +137,25 @@ def _variants(record: AnyRecord) -> list[str]:
 
 def _item_codes(store: StateStore, variants: Collection[str]) -> dict[str, str | _Awaited]:
     """Return, for each variant, the code of its Item, that there is none to be sent, or what is awaited."""
+    codes: dict[str, str | _Awaited] = {**_codes_in_xero(store, variants)}
+    missing = [key for key in variants if key not in codes]
+    newest = store.journal.latest(Kind.ITEM, missing) if missing else {}
+    # Another process may have confirmed a write between the two reads: then the mapping has it now.
+    arrived = [key for key, write in newest.items() if write.state is OperationState.CONFIRMED]
+    codes |= _codes_in_xero(store, arrived)
+    dismissed = store.failed.dismissed(Kind.ITEM, missing) if missing else set[str]()
+    for key in missing:
+        if key not in codes:
+            codes[key] = WITHOUT_CODE if key in dismissed else _fate(key, newest.get(key))
+    return codes
+
+
+def _codes_in_xero(store: StateStore, variants: Collection[str]) -> dict[str, str]:
+    """Return the code of each Item that is in the mapping; none to be sent where Xero no longer lists the Item."""
     items = store.mapped(Kind.ITEM, variants) if variants else {}
     shown = store.mirrored(Kind.ITEM, [row.xero_id for row in items.values()])
     swept = bool(items) and store.mirror_swept_at(Kind.ITEM) is not None
-    codes: dict[str, str | _Awaited] = {
-        key: row.natural_key if not swept or row.xero_id in shown else WITHOUT_CODE for key, row in items.items()
-    }
-    missing = [key for key in variants if key not in items]
-    newest = store.journal.latest(Kind.ITEM, missing) if missing else {}
-    dismissed = store.failed.dismissed(Kind.ITEM, missing) if missing else set[str]()
-    for key in missing:
-        codes[key] = WITHOUT_CODE if key in dismissed else _fate(key, newest.get(key))
-    return codes
+    return {key: row.natural_key if not swept or row.xero_id in shown else WITHOUT_CODE for key, row in items.items()}
 
 
 def _fate(variant: str, write: Operation | None) -> str | _Awaited:

@@ -6,6 +6,7 @@ import pytest
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.decisions import Decisions
 from shopify_xero_pipeline.changes.held import held_orders
 from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.models import Action
@@ -188,9 +189,11 @@ def test_money_of_another_amount_or_on_another_document_is_not_taken_for_ours(th
 VOIDED = shown(Kind.INVOICE, "x-1", "SH-1001", "VOIDED")
 
 
-def held(mirror: MirrorRecord, contacts: Mapping[str, str] | None = None) -> dict[str, str]:
+def held(
+    mirror: MirrorRecord, contacts: Mapping[str, str] | None = None, decisions: Decisions | None = None
+) -> dict[str, str]:
     books = order(documents=(invoice(), credit_note()))
-    return held_orders([books], {"1/11": mapped(invoice())}, {"x-1": mirror}, contacts or {})
+    return held_orders([books], {"1/11": mapped(invoice())}, {"x-1": mirror}, contacts or {}, decisions or {})
 
 
 def test_of_an_order_whose_document_a_person_voided_or_changed_nothing_more_is_written() -> None:

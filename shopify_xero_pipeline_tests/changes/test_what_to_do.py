@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes import what_to_do
-from shopify_xero_pipeline.changes.models import Action, Change
+from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.books.reasons_in_source import reasons
 
@@ -41,7 +41,28 @@ def test_an_order_that_differs_is_compared_by_its_name() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_conflict_has_a_remedy(kind: Kind) -> None:
-    line = Change(action=Action.CONFLICT, kind=kind, shopify_id="1", reason="a person did it")
-    assert what_to_do.of_line(line) == ("a person did it", what_to_do.OF_CONFLICT[kind])
+    fields = (FieldDiff(field="total", before="1.00", after="2.00"),)
+    line = Change(
+        action=Action.CONFLICT, kind=kind, shopify_id="1", natural_key="SH-1", reason="a person did it", xero_id="x",
+        fields=fields,
+    )  # fmt: skip
+    leave = "shopify-xero dismiss --key SH-1 --because TEXT"
+    assert what_to_do.of_line(line) == (
+        "a person did it",
+        f"{what_to_do.OF_CONFLICT[kind]}; or leave it as it is: {leave}",
+    )
     plain = line.model_copy(update={"action": Action.UPDATE})
     assert what_to_do.of_line(plain) == ("a person did it", "")
+
+
+def test_a_voided_document_cannot_be_set_back_and_what_is_not_in_xero_cannot_be_removed_there() -> None:
+    voided = Change(action=Action.CONFLICT, kind=Kind.INVOICE, shopify_id="1", natural_key="SH-1", xero_id="x")
+    assert what_to_do.of_line(voided)[1] == (
+        "Xero cannot bring it back: enter there what is to replace it, if anything is; or leave it as it is: "
+        "shopify-xero dismiss --key SH-1 --because TEXT"
+    )
+    held = voided.model_copy(update={"xero_id": None, "order_name": "#1"})
+    assert what_to_do.of_line(held)[1] == (
+        "nothing of it is in Xero: clear up there what the reason names, then run the day again; or leave it as it is: "
+        "shopify-xero dismiss --key '#1' --because TEXT"
+    )

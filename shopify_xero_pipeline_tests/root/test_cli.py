@@ -235,14 +235,20 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
 
     dismissed = invoke("dismiss", "--key", number, "--because", "by hand", "--json", "-")
     (row,) = stage.bookkeeper.store.errors(open_only=False)
-    assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]], "kept": []}
+    assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]], "kept": [], "left": []}
     assert json.loads(invoke("status", "--json", "-").stdout)["failed_records"] == []
     assert json.loads(invoke("retry", "--all", "--json", "-").stdout)["tried"] == 0
 
     stage.sandbox.faults.clear()
     mended = invoke("retry", "--key", number, "--json", "-")
     assert mended.exit_code == 0, mended.output
-    assert json.loads(mended.stdout) == {"tried": 1, "still_failed": [], "open_again": [], "failures": []}
+    assert json.loads(mended.stdout) == {
+        "tried": 1,
+        "still_failed": [],
+        "open_again": [],
+        "conflicts": [],
+        "failures": [],
+    }
     assert number in [row.natural_key for row in stage.bookkeeper.store.mapped("invoice").values()]
     assert invoke("status", number).exit_code == 0
 
@@ -270,7 +276,7 @@ def test_a_name_that_nothing_is_known_of_is_said_to_be_one(stage: Stage) -> None
 
 def test_dismissing_what_has_not_failed_ends_with_code_1(stage: Stage) -> None:
     result = invoke("dismiss", "--key", "SH-9", "--because", "so", "--json", "-")
-    assert (result.exit_code, json.loads(result.stdout)) == (1, {"dismissed": [], "kept": []})
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"dismissed": [], "kept": [], "left": []})
 
 
 @pytest.mark.parametrize("path", list(commands(cli.main)), ids=" ".join)

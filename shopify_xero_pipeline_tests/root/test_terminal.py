@@ -159,7 +159,8 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
         "by Shopify nothing",
         "page https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID=abc",
         "reason a person put this there",
-        "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero, then run the day again",
+        "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero, then run the day again; "
+        "or leave it as it is: shopify-xero dismiss --key '#1' --because TEXT",
         "conflict 2026-09-21 payment 9|SH-1 of #1",
     ]
     assert lines[8] == "by Shopify 10.00 NZD"

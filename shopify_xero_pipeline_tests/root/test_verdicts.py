@@ -106,7 +106,8 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
     assert (ours["order"], ours["amount"], ours["in_xero"]) == ("#1002", str(invoice.total), {})
     for one in (theirs, ours):
         assert one["reason"].startswith("a person put")
-        assert "remove theirs in Xero" in one["remedy"]
+        assert one["remedy"].endswith("or leave it as it is: shopify-xero dismiss --key '#1002' --because TEXT")
+    assert "remove theirs in Xero" in theirs["remedy"]
     for words in (
         "in Xero    amount",
         "by Shopify nothing",
@@ -142,7 +143,8 @@ def test_a_document_that_a_person_voided_stands_in_status_with_what_to_do(stage:
     records = [(one["kind"], one["order"]) for one in status["conflicts"]]
     assert (code, records) == (1, [("invoice", "#1002"), ("payment", "#1002")])
     assert all("by a person" in one["reason"] and one["remedy"] and one["page"] for one in status["conflicts"])
-    assert "set the document back in Xero, or leave it and know why" in printed
+    assert "Xero cannot bring it back" in printed
+    assert "or leave it as it is: shopify-xero dismiss --key '#1002' --because TEXT" in printed
 
 
 def test_a_run_beside_another_one_is_told_to_come_again(

@@ -1,7 +1,7 @@
 """What the loader does with a plan, against the sandbox's Xero."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +11,11 @@ import pytest
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.sandbox.faults import FaultKind
-from shopify_xero_pipeline.state.records import Batch, OperationState
+from shopify_xero_pipeline.state.records import Batch, MappedRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
-from shopify_xero_pipeline.xero.models import Invoice, Kind, PostalAddress
+from shopify_xero_pipeline.xero.models import Document, Invoice, Kind, PostalAddress
+from shopify_xero_pipeline.xero.parents import KnownIds
 from shopify_xero_pipeline.xero.report import LoadOutcome
 from shopify_xero_pipeline_tests.xero.test_faults import assert_exactly_once
 from shopify_xero_pipeline_tests.xero.world import (
@@ -178,6 +179,25 @@ def test_an_item_that_xeros_list_does_not_show_yet_is_named_all_the_same(world: 
 
     (document,) = world.live(Kind.INVOICE)
     assert document.lines[0].item_code == "SKU-1"
+
+
+def test_an_item_that_another_process_confirms_between_two_reads_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.load(contact(), item())
+    line = invoice().lines[0].model_copy(update={"variant_id": "1"})
+    read, asked = world.store.mapped, list[object]()
+
+    def mapped(kind: str, *keys: Collection[str]) -> dict[str, MappedRecord]:
+        asked.append(kind)
+        return {} if asked.count(Kind.ITEM) == 1 and kind == Kind.ITEM else read(kind, *keys)
+
+    monkeypatch.setattr(world.store, "mapped", mapped)
+
+    found = KnownIds(world.store, [invoice(lines=(line,))]).with_item_codes(invoice(lines=(line,)))
+
+    assert isinstance(found, Document)
+    assert found.lines[0].item_code == "SKU-1"
 
 
 def test_a_child_waits_for_its_parent_and_is_written_once_the_parent_is_there(world: World) -> None:
