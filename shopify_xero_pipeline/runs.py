@@ -25,7 +25,7 @@ from upath import UPath
 from shopify_xero_pipeline import events, storage_faults
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.agreement import OUTCOMES, Agreement, Standing, agreement, counted, worst
-from shopify_xero_pipeline.changes.listed import listed_orders
+from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.connections import PROBLEMS, TryLater
@@ -131,6 +131,7 @@ class Report:
             "failures": self.failures,
             "days_left_for_later": [str(day) for day in self.left],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
+            "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
         }
 
 

@@ -70,7 +70,7 @@ def sync(
     A range is planned first, and what it will take of Xero's calls is shown before anything is written.
     """
     from shopify_xero_pipeline import attention, runs, terminal, terminal_lists
-    from shopify_xero_pipeline.changes.listed import listed_orders
+    from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 
     planned: dict[str, object] = {}
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
@@ -98,6 +98,7 @@ def sync(
             terminal.days(report.days)
             terminal.conflicts(held)
             terminal.listed(listed_orders(report.days), terminal_lists.in_conflict(held))
+            terminal.order_warnings(order_warnings(report.days))
             terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
     more = {"conflicts": terminal_lists.conflicts_of(held), "warnings": bookkeeper.examination.warnings}
