@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
@@ -22,8 +23,8 @@ ADD = re.compile(r"add to books\.yaml under ([\w.]+):$")
 @pytest.fixture
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
     """The shop, on a narrow terminal."""
-    with played(tmp_path, monkeypatch, "odd_names", PAID) as case:
-        monkeypatch.setattr(terminal, "console", Console(highlight=False, width=80))
+    narrow = Console(highlight=False, width=80)
+    with played(tmp_path, monkeypatch, "odd_names", PAID) as case, patch.object(terminal, "console", narrow):
         yield case
 
 
