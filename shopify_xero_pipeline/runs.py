@@ -222,12 +222,14 @@ class Runner:
     Attributes:
         left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
         passing: whether all that failed in the last run of a job passes by itself.
+        of_settings: whether something failed in it, and settings are the reason of all that did.
     """
 
     def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
         self.bookkeeper = bookkeeper
         self.left: list[date] = []
         self.passing = False
+        self.of_settings = False
         self._instance = instance
         self._storage = storage
 
@@ -264,6 +266,7 @@ class Runner:
             if on_chunk is not None:
                 on_chunk(first, last)
         self.passing = all(failure.passes for failure in failures)
+        self.of_settings = bool(failures) and all(failure.of_setting for failure in failures)
         return list(dict.fromkeys(failure.message for failure in failures))
 
     def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:

@@ -50,12 +50,14 @@ def test_the_discount_on_a_gift_card_goes_to_the_account_that_books_yaml_names_f
         assert case.command("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
 
 
-def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_stops_the_shop_before_anything_is_written(
+def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_is_a_wrong_setting_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = ('gift_cards: "830"', 'gift_cards: "830", gift_card_discounts: "999"')
     with played(tmp_path, monkeypatch, "discounted_gift_card", PAID, missing) as case:
+        assert case.command("plan", *DAYS).exit_code == exit_codes.SETTING
+        assert case.sync("2026-10-01").exit_code == exit_codes.SETTING
         result = case.command("sync", *DAYS)
-        assert result.exit_code != 0
+        assert result.exit_code == exit_codes.SETTING
         assert "accounts.gift_card_discounts names account 999, which Xero does not have" in result.output
         assert case.stage.size() == 0
