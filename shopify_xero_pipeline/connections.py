@@ -21,7 +21,12 @@ from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
+from shopify_xero_pipeline.shopify.errors import (
+    SettingError,
+    ShopifyError,
+    ShopifyUnavailable,
+    Throttled,
+)
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.faults import (
@@ -36,13 +41,22 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSets
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError, XeroUnavailableError
+from shopify_xero_pipeline.xero.errors import (
+    DayBudgetSpent,
+    XeroError,
+    XeroSettingsError,
+    XeroUnavailableError,
+)
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline.xero.settings import organisation_name, read_organisation
 
 
 class BooksProblem(Exception):  # noqa: N818 - it is the books that have a problem, not the code
     """Something in the way of the whole step: the message says what, and what to do."""
+
+
+class SettingsDoNotFit(BooksProblem):
+    """Settings do not fit the organisation in Xero or the state store: the message says which, and what to do."""
 
 
 class TryLater(BooksProblem):
@@ -59,6 +73,11 @@ PASSING = (
     XeroUnavailableError,
 )  # fmt: skip
 """Those of `PROBLEMS` that pass by themselves, so that the same thing may be tried again later."""
+
+OF_SETTINGS = (
+    PolicyError, SettingError, SettingsDoNotFit, SettingsError, StoreUrlError, TokenKeyError, XeroSettingsError
+)  # fmt: skip
+"""Those of `PROBLEMS` that end once a setting is put right, but for those that pass by themselves."""
 
 
 def read_policy(path: Path) -> BooksPolicy:
@@ -358,7 +377,7 @@ class Connections:
         if known is None:
             store.remember(name, value)
         elif known[0] != value:
-            raise BooksProblem(
+            raise SettingsDoNotFit(
                 f"The state store {store.name} belongs to {name} {known[0]}, not to {value}: "
                 f"check {setting}, or give this pair a STATE_URL of its own."
             )

@@ -25,7 +25,7 @@ from upath import UPath
 from shopify_xero_pipeline import events, storage_faults
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.agreement import OUTCOMES, Agreement, Standing, agreement, counted, worst
-from shopify_xero_pipeline.changes.listed import listed_orders
+from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.connections import PROBLEMS, TryLater
@@ -131,6 +131,7 @@ class Report:
             "failures": self.failures,
             "days_left_for_later": [str(day) for day in self.left],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
+            "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
         }
 
 
@@ -221,12 +222,14 @@ class Runner:
     Attributes:
         left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
         passing: whether all that failed in the last run of a job passes by itself.
+        of_settings: whether something failed in it, and settings are the reason of all that did.
     """
 
     def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
         self.bookkeeper = bookkeeper
         self.left: list[date] = []
         self.passing = False
+        self.of_settings = False
         self._instance = instance
         self._storage = storage
 
@@ -263,6 +266,7 @@ class Runner:
             if on_chunk is not None:
                 on_chunk(first, last)
         self.passing = all(failure.passes for failure in failures)
+        self.of_settings = bool(failures) and all(failure.of_setting for failure in failures)
         return list(dict.fromkeys(failure.message for failure in failures))
 
     def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:

@@ -19,7 +19,7 @@ from shopify_xero_pipeline.changes.agreement import (
     undecided_orders,
     worst,
 )
-from shopify_xero_pipeline.changes.listed import listed_orders
+from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
 from shopify_xero_pipeline.ownership import orphan_json
@@ -81,6 +81,7 @@ class BooksStanding:
             "says": self.says,
             "days": [day.model_dump(mode="json") for day in self.days],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
+            "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
             "conflicts": terminal_lists.conflicts_of(self.held),
             "left": terminal_lists.left_of(self.held),
             "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in self.failed],

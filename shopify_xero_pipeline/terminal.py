@@ -21,7 +21,7 @@ from shopify_xero_pipeline.books.taxes_seen import TakenIn, TaxesSeen
 from shopify_xero_pipeline.changes import what_to_do
 from shopify_xero_pipeline.changes.agreement import OUTCOMES, Standing
 from shopify_xero_pipeline.changes.gift_cards import RollForward
-from shopify_xero_pipeline.changes.listed import ListedOrder
+from shopify_xero_pipeline.changes.listed import ListedOrder, OrderWarning
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import Month
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
@@ -191,6 +191,11 @@ def days(found: Sequence[DayReconciliation]) -> None:
 def listed(found: Iterable[ListedOrder], but: Collection[str] = ()) -> None:
     """Print orders that are not simply posted, but for those of these ids; see `terminal_lists.orders`."""
     _parts(terminal_lists.orders(found, but))
+
+
+def order_warnings(found: Sequence[OrderWarning]) -> None:
+    """Print what is worth a look about orders that are in the books."""
+    _parts(terminal_lists.warnings(found))
 
 
 def conflicts(found: terminal_lists.Held) -> None:

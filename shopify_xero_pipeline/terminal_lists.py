@@ -14,7 +14,7 @@ from rich.text import Text
 from shopify_xero_pipeline import pages
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes import what_to_do
-from shopify_xero_pipeline.changes.listed import ListedOrder
+from shopify_xero_pipeline.changes.listed import ListedOrder, OrderWarning
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.changes.rollup import by_currency
 from shopify_xero_pipeline.escaping import console as escape
@@ -52,6 +52,19 @@ def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
             _outcome(outcome, some), f"{_named(some)}  {_worth(some)}", {"reason": reason, "what to do": remedy}
         )
     yield from _more(ranked[ROWS:], "reasons")
+
+
+def warnings(found: Sequence[OrderWarning]) -> Parts:
+    """Yield what is worth a look about orders that are in the books, the same warning once."""
+    groups: dict[str, list[OrderWarning]] = defaultdict(list)
+    for one in found:
+        groups[one.warning].append(one)
+    if groups:
+        yield HEAD.format("warnings about orders")
+    ranked = list(groups.items())
+    for warning, some in ranked[:ROWS]:
+        yield escape(f"{_named(some)}: {warning}")
+    yield from _more(ranked[ROWS:], "warnings")
 
 
 def conflicts(found: Held) -> Parts:
@@ -152,7 +165,7 @@ def _outcome(outcome: str, some: Sequence[ListedOrder]) -> str:
     return "posted, and left different" if some[0].remedy == what_to_do.NOTHING else "posted, but unequal"
 
 
-def _named(some: Sequence[ListedOrder]) -> str:
+def _named(some: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
     """Name orders under their days, the first few of them."""
     days: dict[date, list[str]] = defaultdict(list)
     for one in some[:NAMES]:

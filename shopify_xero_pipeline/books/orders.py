@@ -26,6 +26,7 @@ from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.tax_bases import narrow_bases
 from shopify_xero_pipeline.books.till import CHANNEL, settle
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Contact, Organisation
@@ -89,7 +90,13 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
             "documents": settled.documents,
             "payments": settled.payments,
             "allocations": settled.allocations,
-            "warnings": (*warnings, *unsure_overrides(case), *_outstanding(books, exchange), *settled.warnings),
+            "warnings": (
+                *warnings,
+                *unsure_overrides(case),
+                *narrow_bases(case, scope.agreements),
+                *_outstanding(books, exchange),
+                *settled.warnings,
+            ),
             "sales_before": earlier_sales(case, scope.agreements),
             "money_before": money_before,
             "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),

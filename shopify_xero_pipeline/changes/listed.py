@@ -1,4 +1,4 @@
-"""Orders that are not simply posted, each with its outcome, the reason and what to do, for people and for JSON.
+"""Orders that are not simply posted, each with its outcome, the reason and what to do, and warnings about any order.
 
 Only which orders are listed, and in which words, is decided here; the verdict on all of them stands in `agreement.py`.
 """
@@ -62,6 +62,27 @@ def listed(day: date, row: OrderRow) -> ListedOrder:
         xero_sales=row.xero_sales,
         difference=row.difference,
     )
+
+
+class OrderWarning(BaseModel):
+    """What is worth a look about an order that the books hold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    order_id: str
+    order_name: str
+    warning: str
+
+
+def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
+    """Return the warnings about the orders of compared days; they change no verdict."""
+    return [
+        OrderWarning(day=day.day, order_id=row.order_id, order_name=row.order_name, warning=warning)
+        for day in days
+        for row in day.rows
+        for warning in row.warnings
+    ]
 
 
 def listed_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:

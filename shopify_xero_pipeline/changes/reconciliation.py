@@ -58,7 +58,7 @@ def _between_columns(row: dict[str, Any]) -> Decimal:
 
 
 class OrderRow(BaseModel):
-    """One order in three columns; `problems` in plain words.
+    """One order in three columns; `problems` in plain words, and in `warnings` what is posted and worth a look.
 
     `outcome`: posted, waiting, skipped, blocked, postponed, conflict or failed. `difference`: the largest of any amount
     compared, be it a total, a record, an account, a tax type or what is owed; a record gone or extra counts whole.
@@ -88,6 +88,7 @@ class OrderRow(BaseModel):
     problems: tuple[str, ...]
     difference: Decimal = Field(default_factory=_between_columns)
     left: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_unaccounted(self) -> bool:
@@ -342,6 +343,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
         extra=len(extra),
         problems=tuple(problems),
         difference=max(apart, default=ZERO),
+        warnings=books.warnings,
     )
 
 

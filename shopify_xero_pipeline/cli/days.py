@@ -4,10 +4,14 @@ import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shopify_xero_pipeline.cli import exit_codes, options
+
+if TYPE_CHECKING:
+    from shopify_xero_pipeline.runs import Report, Runner
 
 NOT_COMPARED = {"mapped_sales", "xero_sales", "difference"}
 
@@ -45,13 +49,14 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
         "listed_orders": [one.model_dump(mode="json", exclude=NOT_COMPARED) for one in listed],
     }
     terminal.write_json(json_file, content)
-    sys.exit(_code(failures, {one.outcome for one in listed}, passing=runner.passing))
+    sys.exit(_code(runner, failures, {one.outcome for one in listed}))
 
 
-def _code(failures: Sequence[str], outcomes: Collection[str], *, passing: bool) -> int:
+def _code(runner: "Runner", failures: Sequence[str], outcomes: Collection[str]) -> int:
     """Return a plan's exit code: what it could not do, then what it holds back."""
     if failures:
-        return exit_codes.LATER if passing else exit_codes.WRONG
+        passes = exit_codes.LATER if runner.passing else exit_codes.WRONG
+        return exit_codes.SETTING if runner.of_settings else passes
     if "conflict" in outcomes:
         return exit_codes.WRONG
     return exit_codes.BLOCKED if "blocked" in outcomes else exit_codes.WELL
@@ -70,7 +75,7 @@ def sync(
     A range is planned first, and what it will take of Xero's calls is shown before anything is written.
     """
     from shopify_xero_pipeline import attention, runs, terminal, terminal_lists
-    from shopify_xero_pipeline.changes.listed import listed_orders
+    from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 
     planned: dict[str, object] = {}
     with options.connected() as (bookkeeper, storage), runs.dagster_instance() as instance:
@@ -84,7 +89,7 @@ def sync(
                 report = runs.Report(failures=failures, passing=runner.passing)
                 content = {**report.summary(), "conflicts": [], "warnings": bookkeeper.examination.warnings}
                 terminal.write_json(json_file, content)
-                sys.exit(exit_codes.of(report.standing))
+                sys.exit(_code_of(runner, report))
             budget = bookkeeper.budget()
             terminal.forecast(forecast, budget)
             planned = {"planned": forecast.summary(budget)}
@@ -98,8 +103,14 @@ def sync(
             terminal.days(report.days)
             terminal.conflicts(held)
             terminal.listed(listed_orders(report.days), terminal_lists.in_conflict(held))
+            terminal.order_warnings(order_warnings(report.days))
             terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
     more = {"conflicts": terminal_lists.conflicts_of(held), "warnings": bookkeeper.examination.warnings}
     terminal.write_json(json_file, {**report.summary(), **more, **planned})
-    sys.exit(exit_codes.of(report.standing))
+    sys.exit(_code_of(runner, report))
+
+
+def _code_of(runner: "Runner", report: "Report") -> int:
+    """Return a sync's exit code: that of its verdict, unless a setting has to be put right first."""
+    return exit_codes.SETTING if runner.of_settings else exit_codes.of(report.standing)

@@ -38,7 +38,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     if name is not None:
         sys.exit(_one_order(name, json_file))
     from shopify_xero_pipeline import terminal
-    from shopify_xero_pipeline.changes.listed import listed_orders
+    from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
     from shopify_xero_pipeline.ownership import orphan_json
     from shopify_xero_pipeline.standing import standing
 
@@ -56,6 +56,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         terminal.conflicts(found.held)
         terminal.left(found.held)
         terminal.listed(listed_orders(found.days), found.said_elsewhere)
+        terminal.order_warnings(order_warnings(found.days))
         terminal.orphans(found.orphans)
         terminal.errors(found.failed)
         terminal.facts({"days with work left": ", ".join(map(str, found.unfinished)) or "none"})

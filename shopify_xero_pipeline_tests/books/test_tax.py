@@ -220,3 +220,24 @@ def test_what_the_channel_settled_stays_settled_while_a_refund_is_unclear() -> N
     after = keep_order(unclear, BooksPolicy(), organisation(), ledger_of(before))
     assert after.outcome is Outcome.POST, after.reason
     assert shown_payments(after) == [("SH-1001", "100.00", "601"), ("SH-1001", "15.00", "835")]
+
+
+INDIA = "  rates: [{title: IGST, rate: 0.05, tax_type: GST5}]\n"
+
+
+def test_tax_of_all_rows_that_stands_on_the_first_is_posted_as_it_stands_and_the_base_in_xero_is_said() -> None:
+    rows = sale("375.34", tax("53.62", "IGST", "0.05")), sale("500.66"), sale("250.00", line_type="SHIPPING")
+    books = kept(*rows, policy=INDIA)
+    (document,) = books.documents
+    assert (sum(line.tax_amount for line in document.lines), books.tax) == (Decimal("53.62"), Decimal("53.62"))
+    assert tax_types(books) == ["GST5", "NONE", "NONE"]
+    assert books.warnings == (
+        "all tax (IGST 5 %, 53.62) stands on rows of 321.72, but is that of 1,072.38: Xero's tax report shows 321.72"
+        " as its base",
+    )
+
+
+def test_rows_that_are_free_of_tax_are_no_reason_for_a_warning() -> None:
+    assert kept(sale("105.00", tax("5.00", "IGST", "0.05")), sale("50.00"), policy=INDIA).warnings == ()
+    assert kept(sale("105.00", tax("5.00", "IGST", "0.05")), policy=INDIA).warnings == ()
+    assert kept(sale("50.00"), policy=INDIA).warnings == ()

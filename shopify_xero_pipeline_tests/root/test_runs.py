@@ -236,6 +236,7 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
         "seconds": 1.3,
         "failures": [],
         "days_left_for_later": [],
+        "order_warnings": [],
     }
     assert not report.succeeded
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -147,19 +149,11 @@ def test_a_document_that_a_person_voided_stands_in_status_with_what_to_do(stage:
     assert "or leave it as it is: shopify-xero dismiss --key '#1002' --because TEXT" in printed
 
 
-def test_a_run_beside_another_one_is_told_to_come_again(
-    stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_beside_another_one_is_told_to_come_again(stage: Stage, instance: dg.DagsterInstance) -> None:
     instance.add_run(dg.DagsterRun(job_name="sync", run_id="0" * 36, status=dg.DagsterRunStatus.STARTED))
 
-    from contextlib import contextmanager
-
-    @contextmanager
-    def opened() -> Iterator[dg.DagsterInstance]:
-        yield instance
-
-    monkeypatch.setattr(runs, "dagster_instance", opened)
-    result = invoke("sync", "--day", "2026-09-21")
+    with patch.object(runs, "dagster_instance", lambda: nullcontext(instance)):
+        result = invoke("sync", "--day", "2026-09-21")
     assert (result.exit_code, "is using the pool xero" in result.stderr) == (exit_codes.LATER, True)
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.cli import exit_codes
-from shopify_xero_pipeline_tests.played.shops import documents, lines, played
-from shopify_xero_pipeline_tests.root.test_cli import invoke
+from shopify_xero_pipeline_tests.reported.playing import lines, played
 
 DAY = ("--from", "2026-10-01", "--to", "2026-10-01")
 STATE = '    - {title: California State Tax, account: "821"}\n'
@@ -17,13 +16,26 @@ FAMILIES = (
 ORDERS = {"SH-3000": "Alameda", "SH-3001": "Fresno", "SH-3002": "Kern", "SH-3003": "Marin"}
 
 
+def test_counties_and_cities_without_an_entry_leave_four_orders_out_of_the_books_and_the_verdict_and_exit_code_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with played(tmp_path, monkeypatch, "us_counties", shop="united_states") as case:
+        synced = case.sync("2026-10-01")
+        assert synced.exit_code == exit_codes.BLOCKED
+        assert "the books agree; 4 orders of 433.00 USD are not in them" in synced.stdout
+        assert case.documents() == {}
+        status = case.status()
+        assert status["says"] == "the books agree; 4 orders of 433.00 USD are not in them"
+        assert [one["order_name"] for one in status["listed_orders"]] == ["#3000", "#3003", "#3002", "#3001"]
+
+
 def test_two_entries_for_families_of_taxes_unblock_every_county_and_the_doctor_lists_what_they_took_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with played("us_counties", tmp_path, monkeypatch, (STATE, STATE + FAMILIES)) as stage:
-        result = invoke("sync", *DAY)
+    with played(tmp_path, monkeypatch, "us_counties", (STATE, STATE + FAMILIES), shop="united_states") as case:
+        result = case.command("sync", *DAY)
         assert result.exit_code == 0, result.output
-        found = documents(stage)
+        found = case.documents()
         assert {number: (str(found[number].total), lines(found[number])) for number in found} == {
             number: (
                 "108.25",
@@ -36,8 +48,8 @@ def test_two_entries_for_families_of_taxes_unblock_every_county_and_the_doctor_l
             )
             for number, name in ORDERS.items()
         }
-        assert invoke("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
-        examined = invoke("doctor", "--offline", "--json", "-")
+        assert case.command("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
+        examined = case.command("doctor", "--offline", "--json", "-")
         rules = json.loads(examined.stdout)["tax_rules"]
         assert [(rule["setting"], rule["says"], rule["goes_to"]) for rule in rules] == [
             ("tax.lines[0]", "title: California State Tax", "821"),
@@ -49,17 +61,18 @@ def test_two_entries_for_families_of_taxes_unblock_every_county_and_the_doctor_l
             [f"{name} County Tax" for name in ORDERS.values()],
             [f"{name} City Tax" for name in ORDERS.values()],
         ]
-        assert "Alameda County Tax 0.25 % (US): 0.25 USD of 1 order; Fresno" in invoke("doctor", "--offline").stdout
+        assert (
+            "Alameda County Tax 0.25 % (US): 0.25 USD of 1 order; Fresno" in case.command("doctor", "--offline").stdout
+        )
 
 
 def test_a_catch_all_for_a_country_unblocks_them_with_one_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with played(
-        "us_counties", tmp_path, monkeypatch, (STATE, STATE + '    - {country: US, account: "820"}\n')
-    ) as stage:
-        assert invoke("sync", *DAY).exit_code == 0
-        assert {account for document in documents(stage).values() for *_, account in lines(document)} == {
+    everything = (STATE, STATE + '    - {country: US, account: "820"}\n')
+    with played(tmp_path, monkeypatch, "us_counties", everything, shop="united_states") as case:
+        assert case.command("sync", *DAY).exit_code == 0
+        assert {account for document in case.documents().values() for *_, account in lines(document)} == {
             *("200", "821", "820")
         }
 
@@ -68,9 +81,9 @@ def test_an_entry_for_a_county_alone_leaves_the_cities_blocked_and_the_doctor_sa
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counties = (STATE, STATE + "    - {jurisdiction: county, account: '820'}\n")
-    with played("us_counties", tmp_path, monkeypatch, counties) as stage:
-        invoke("sync", *DAY)
-        assert documents(stage) == {}
-        (*_, left) = json.loads(invoke("doctor", "--offline", "--json", "-").stdout)["tax_rules"]
+    with played(tmp_path, monkeypatch, "us_counties", counties, shop="united_states") as case:
+        case.command("sync", *DAY)
+        assert case.documents() == {}
+        (*_, left) = json.loads(case.command("doctor", "--offline", "--json", "-").stdout)["tax_rules"]
         assert left["says"] == "no entry: these orders are blocked"
         assert [tax["taxes"][0]["title"] for tax in left["taxes"]] == [f"{name} City Tax" for name in ORDERS.values()]

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.cli import exit_codes
-from shopify_xero_pipeline_tests.played.shops import documents, lines, played
-from shopify_xero_pipeline_tests.root.test_cli import invoke
+from shopify_xero_pipeline_tests.reported.playing import PAID, lines, played
 
 DAYS = ("--from", "2026-10-01", "--to", "2026-10-03")
 
@@ -15,13 +14,13 @@ DAYS = ("--from", "2026-10-01", "--to", "2026-10-03")
 def test_a_discounted_gift_card_is_owed_for_at_face_value_and_a_card_issued_by_hand_is_named_by_the_month(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with played("discounted_gift_card", tmp_path, monkeypatch) as stage:
-        assert invoke("sync", *DAYS).exit_code == 0
-        assert lines(documents(stage)["SH-2030"]) == [
+    with played(tmp_path, monkeypatch, "discounted_gift_card", PAID) as case:
+        assert case.command("sync", *DAYS).exit_code == 0
+        assert lines(case.documents()["SH-2030"]) == [
             ("Gift card 50", "50.00", "0.00", "830"),
             ("Discount on Gift card 50", "-10.00", "0.00", "200"),
         ]
-        result = invoke("status", "--month", "2026-10", "--json", "-")
+        result = case.command("status", "--month", "2026-10", "--json", "-")
         assert result.exit_code == exit_codes.LATER, result.output  # most days were not synced
         (cards,) = json.loads(result.stdout)["gift_cards"]
         assert {line["what"]: (line["shopify"], line["xero"]) for line in cards["lines"]} == {
@@ -35,7 +34,7 @@ def test_a_discounted_gift_card_is_owed_for_at_face_value_and_a_card_issued_by_h
         assert [(one["posted"], one["what"], one["amount"]) for one in cards["unsold"]] == [
             ("2026-10-03", "#2032", "-23.00")
         ]
-        printed = invoke("status", "--month", "2026-10").stdout
+        printed = case.command("status", "--month", "2026-10").stdout
         assert "23.00 was paid with gift cards that no order since 2026-09-01 sold: they were issued by hand" in printed
         assert "2026-10-03 #2032: -23.00, paid with a gift card that no order in these books sold" in printed
         assert printed.rstrip().endswith("2026-10 agrees; 28 days are not compared yet")
@@ -45,18 +44,20 @@ def test_the_discount_on_a_gift_card_goes_to_the_account_that_books_yaml_names_f
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = ('gift_cards: "830"', 'gift_cards: "830", gift_card_discounts: "208"')
-    with played("discounted_gift_card", tmp_path, monkeypatch, own) as stage:
-        assert invoke("sync", *DAYS).exit_code == 0
-        assert lines(documents(stage)["SH-2030"])[1] == ("Discount on Gift card 50", "-10.00", "0.00", "208")
-        assert invoke("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
+    with played(tmp_path, monkeypatch, "discounted_gift_card", PAID, own) as case:
+        assert case.command("sync", *DAYS).exit_code == 0
+        assert lines(case.documents()["SH-2030"])[1] == ("Discount on Gift card 50", "-10.00", "0.00", "208")
+        assert case.command("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
 
 
-def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_stops_the_shop_before_anything_is_written(
+def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_is_a_wrong_setting_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = ('gift_cards: "830"', 'gift_cards: "830", gift_card_discounts: "999"')
-    with played("discounted_gift_card", tmp_path, monkeypatch, missing) as stage:
-        result = invoke("sync", *DAYS)
-        assert result.exit_code != 0
+    with played(tmp_path, monkeypatch, "discounted_gift_card", PAID, missing) as case:
+        assert case.command("plan", *DAYS).exit_code == exit_codes.SETTING
+        assert case.sync("2026-10-01").exit_code == exit_codes.SETTING
+        result = case.command("sync", *DAYS)
+        assert result.exit_code == exit_codes.SETTING
         assert "accounts.gift_card_discounts names account 999, which Xero does not have" in result.output
-        assert stage.size() == 0
+        assert case.stage.size() == 0
