@@ -11,7 +11,7 @@ import dagster as dg
 
 from shopify_xero_pipeline import storage_faults
 from shopify_xero_pipeline.connections import TryLater
-from shopify_xero_pipeline.defs.resources import PASSES
+from shopify_xero_pipeline.defs.resources import PASSES, SETTING
 
 INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 INTERRUPTED = "interrupted; what was under way is settled by the next run of these days"
@@ -21,10 +21,11 @@ _REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 
 @dataclass(frozen=True)
 class StepFailure:
-    """What a failed step says, and whether it passes by itself."""
+    """What a failed step says, whether it passes by itself, and whether a setting or a disk stands in the way."""
 
     message: str
     passes: bool = False
+    of_setting: bool = False
 
 
 def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFailure]:
@@ -49,7 +50,7 @@ def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFai
 def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
     failed = event.step_failure_data
     if (own := failed.user_failure_data) and own.description:
-        return StepFailure(own.description, passes=PASSES in own.metadata)
+        return StepFailure(own.description, passes=PASSES in own.metadata, of_setting=SETTING in own.metadata)
     error, stack = failed.error, list[str]()
     if error is None:
         return StepFailure("failed")
@@ -59,4 +60,7 @@ def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
         stack += error.stack
         error = error.cause
     found = storage_faults.of_step(error.message, [*stack, *error.stack], home)
-    return StepFailure(str(found), isinstance(found, TryLater)) if found else StepFailure(error.message.strip())
+    if found is None:
+        return StepFailure(error.message.strip())
+    passes = isinstance(found, TryLater)
+    return StepFailure(str(found), passes, of_setting=not passes)

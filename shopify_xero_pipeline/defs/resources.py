@@ -24,6 +24,9 @@ from shopify_xero_pipeline.watchdog import time_limit
 PASSES = "passes by itself"
 """Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""
 
+SETTING = "has to be put right first"
+"""Metadata of a failed step to which a setting, a permission or a disk stands in the way."""
+
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
 def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]:
@@ -64,5 +67,5 @@ def told_to_people() -> Iterator[None]:
     try:
         yield
     except PROBLEMS as problem:
-        passes = {PASSES: "try again later"} if isinstance(problem, PASSING) else {}
-        raise dg.Failure(description=str(problem), metadata=passes, allow_retries=False) from None
+        kind = {PASSES: "try again later"} if isinstance(problem, PASSING) else {SETTING: "then run it again"}
+        raise dg.Failure(description=str(problem), metadata=kind, allow_retries=False) from None

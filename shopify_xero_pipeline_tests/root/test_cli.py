@@ -129,7 +129,7 @@ def test_wrong_credentials_end_a_sync_with_one_message(stage: Stage, tmp_path: P
     stage.restart()
     file = tmp_path / "sync.json"
     result = invoke("sync", "--from", "2026-09-21", "--json", str(file))
-    message = one_message(result, 1)
+    message = one_message(result, 2)
     assert message.startswith("failed: shopify/customers, shopify/orders, shopify/products: Shopify does not accept")
     assert result.stdout.strip() == ""
     assert json.loads(file.read_text())["failures"] == [message.removeprefix("failed: ")]
@@ -392,3 +392,14 @@ class TestOnTheEnvironmentsSettings:
         message = one_message(invoke("status"), 2)
         assert message.startswith("shopify-xero: ")
         assert said in message
+
+
+def test_an_account_that_xero_does_not_have_is_a_setting_for_every_command_that_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = tmp_path / "books.yaml"
+    books.write_text(Path("books.yaml").read_text(encoding="utf-8").replace('sales: "200"', 'sales: "999"'), "utf-8")
+    with staged(tmp_path, NOW, BOOKS_FILE=str(books)) as stage, on_stage(stage, monkeypatch):
+        for command in (["sync", "--day"], ["sync", "--from"], ["plan", "--day"]):
+            result = invoke(*command, "2026-09-21")
+            assert "accounts.sales names account 999" in one_message(result, 2)
