@@ -67,6 +67,8 @@ def read_policy(path: Path) -> BooksPolicy:
     Raises:
         PolicyError: the file is missing, is no text, or something in it is wrong.
     """
+    if path.is_dir():
+        raise PolicyError(f"{path} is a folder: set BOOKS_FILE to your books.yaml in it, or to another one.")
     if not path.is_file():
         raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run where it lies.")
     try:

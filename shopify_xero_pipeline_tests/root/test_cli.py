@@ -169,7 +169,8 @@ def test_an_unknown_key_in_books_yaml_ends_a_command_with_its_line(stage: Stage,
         (("--day", "2026-09-21", "--to", "2026-09-22"), "Give --day, or --from with or without --to."),
         (("--day", "2026-09-20"), "Days run from start_date 2026-09-21 (books.yaml) to today, 2026-09-22 in the shop"),
         (("--day", "2026-09-23"), "Days run from start_date 2026-09-21"),
-        (("--from", "2026-09-22", "--to", "2026-09-21"), "Days run from start_date 2026-09-21"),
+        (("--from", "2026-09-22", "--to", "2026-09-21"), "--to 2026-09-21 lies before --from 2026-09-22."),
+        (("--from", "2026-09-23"), "Days run from start_date 2026-09-21"),
         (("--day", "21.9.2026"), "'21.9.2026' does not match the format '%Y-%m-%d'"),
     ],
 )
@@ -290,7 +291,7 @@ def test_the_sandbox_refuses_a_port_that_is_taken_with_one_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        message = one_message(invoke("sandbox", "--port", str(port), "--now", "2026-09-21"), 1)
+        message = one_message(invoke("sandbox", "--port", str(port), "--now", "2026-09-21"), 2)
     assert message.startswith(f"Error: port {port} of 127.0.0.1 cannot be taken (")
     assert message.endswith("choose another one")
 
