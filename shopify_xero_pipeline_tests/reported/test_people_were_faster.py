@@ -47,7 +47,7 @@ def test_a_bank_line_that_the_bookkeeper_matched_is_taken_for_the_payment_that_t
     (row,) = case.stage.bookkeeper.store.mapped(Kind.PAYMENT).values()
     assert (row.xero_id in case.stage.sandbox.books.payments, case.status()["failed_records"]) == (True, [])
     month = case.command("status", "--month", "2026-10")
-    assert month.exit_code == 0, month.output
+    assert (month.exit_code, "2026-10 agrees; 5 days are not compared yet" in month.output) == (75, True), month.output
     assert case.sync(DAY).exit_code == 0
     assert case.payments() == [("SH-2060", "115.00")]
 
