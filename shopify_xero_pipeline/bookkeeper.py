@@ -442,15 +442,12 @@ class Bookkeeper(Connections):
     def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
         """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
 
-        Whatever is written leans on what Xero holds now, so each sync looks at it itself. Where both sides only
-        disagree, it is enough to have looked a while ago.
+        Whatever is written leans on what Xero holds now, so each sync looks at it itself. So it does where both sides
+        disagree: whoever has just put Xero right, as the remedy says, runs the day again at once.
         """
         plans, told = plan(), bool(hinted.changed_in_xero(self.store, kinds))
-        if told or writes(plans) or self._unseen(kinds):
+        if told or writes(plans) or conflicts(plans) or self._unseen(kinds):
             self._look_at_xero(kinds, NOW)
-            plans = plan()
-        elif conflicts(plans):
-            self._look_at_xero(kinds, FRESH)
             plans = plan()
         return plans
 

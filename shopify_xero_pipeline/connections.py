@@ -22,7 +22,6 @@ from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import (
-    SettingError,
     ShopifyError,
     ShopifyUnavailable,
     Throttled,
@@ -44,7 +43,6 @@ from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import (
     DayBudgetSpent,
     XeroError,
-    XeroSettingsError,
     XeroUnavailableError,
 )
 from shopify_xero_pipeline.xero.models import Organisation
@@ -53,10 +51,6 @@ from shopify_xero_pipeline.xero.settings import organisation_name, read_organisa
 
 class BooksProblem(Exception):  # noqa: N818 - it is the books that have a problem, not the code
     """Something in the way of the whole step: the message says what, and what to do."""
-
-
-class SettingsDoNotFit(BooksProblem):
-    """Settings do not fit the organisation in Xero or the state store: the message says which, and what to do."""
 
 
 class TryLater(BooksProblem):
@@ -74,11 +68,6 @@ PASSING = (
 )  # fmt: skip
 """Those of `PROBLEMS` that pass by themselves, so that the same thing may be tried again later."""
 
-OF_SETTINGS = (
-    PolicyError, SettingError, SettingsDoNotFit, SettingsError, StoreUrlError, TokenKeyError, XeroSettingsError
-)  # fmt: skip
-"""Those of `PROBLEMS` that end once a setting is put right, but for those that pass by themselves."""
-
 
 def read_policy(path: Path) -> BooksPolicy:
     """Read `books.yaml`.
@@ -86,6 +75,8 @@ def read_policy(path: Path) -> BooksPolicy:
     Raises:
         PolicyError: the file is missing, is no text, or something in it is wrong.
     """
+    if path.is_dir():
+        raise PolicyError(f"{path} is a folder: set BOOKS_FILE to your books.yaml in it, or to another one.")
     if not path.is_file():
         raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run where it lies.")
     try:
@@ -377,7 +368,7 @@ class Connections:
         if known is None:
             store.remember(name, value)
         elif known[0] != value:
-            raise SettingsDoNotFit(
+            raise BooksProblem(
                 f"The state store {store.name} belongs to {name} {known[0]}, not to {value}: "
                 f"check {setting}, or give this pair a STATE_URL of its own."
             )

@@ -18,7 +18,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, Severity, problems, stopping
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.wanted import foreign_numbers
-from shopify_xero_pipeline.connections import Connections, SettingsDoNotFit
+from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.state.canonical import canonical_json, digest
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
@@ -59,7 +59,7 @@ class Examination:
         """Examine `books.yaml` and Xero's settings, read again if either changed since, and warn of what is unusual.
 
         Raises:
-            SettingsDoNotFit: something would book money wrongly, or Xero would refuse it.
+            BooksProblem: something would book money wrongly, or Xero would refuse it.
             XeroError: they changed, and Xero does not answer.
         """
         organisation, known = self._connections.known_organisation(), self._known()
@@ -124,7 +124,7 @@ class Examination:
     def _refuse(self, organisation: Organisation, found: list[Problem]) -> None:
         if found:
             said = " ".join(problem.sentence for problem in found)
-            raise SettingsDoNotFit(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {said}")
+            raise BooksProblem(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {said}")
 
     def _warn(self, sentences: Iterable[str], *, noted: bool) -> None:
         for sentence in sentences:

@@ -155,11 +155,22 @@ class _File(logging.FileHandler):
             try:
                 super().emit(record)
             except OSError as problem:
-                self.lost = problem.strerror or type(problem).__name__
+                self.lost = _why(problem)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the standard library's name
         """Remember that the log is not whole."""
-        self.lost = str(sys.exc_info()[1] or "it cannot be written")
+        self.lost = _why(sys.exc_info()[1])
+
+    def close(self) -> None:
+        """Close the file, to which what a full disk did not take is written once more in vain."""
+        try:
+            super().close()
+        except OSError as problem:
+            self.lost = self.lost or _why(problem)
+
+
+def _why(problem: BaseException | None) -> str:
+    return getattr(problem, "strerror", None) or str(problem or "it cannot be written")
 
 
 class CommandLog:

@@ -70,8 +70,8 @@ class RunRefused(TryLater):
 class Report:
     """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
 
-    `passing`: all of those pass by themselves. `left` are the days that were not begun, because Xero's calls of the day
-    are used up.
+    `passing`: all of those pass by themselves. `of_setting`: they do once settings, permissions or a disk are put
+    right. `left` are the days that were not begun, because Xero's calls of the day are used up.
     """
 
     days: list[DayReconciliation] = field(default_factory=list)
@@ -81,6 +81,7 @@ class Report:
     xero_calls: int = 0
     left: list[date] = field(default_factory=list)
     passing: bool = False
+    of_setting: bool = False
 
     @property
     def agreement(self) -> Agreement:
@@ -222,14 +223,14 @@ class Runner:
     Attributes:
         left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
         passing: whether all that failed in the last run of a job passes by itself.
-        of_settings: whether something failed in it, and settings are the reason of all that did.
+        of_setting: whether it does so once settings, permissions or a disk are put right.
     """
 
     def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
         self.bookkeeper = bookkeeper
         self.left: list[date] = []
         self.passing = False
-        self.of_settings = False
+        self.of_setting = False
         self._instance = instance
         self._storage = storage
 
@@ -266,7 +267,7 @@ class Runner:
             if on_chunk is not None:
                 on_chunk(first, last)
         self.passing = all(failure.passes for failure in failures)
-        self.of_settings = bool(failures) and all(failure.of_setting for failure in failures)
+        self.of_setting = not self.passing and all(failure.passes or failure.of_setting for failure in failures)
         return list(dict.fromkeys(failure.message for failure in failures))
 
     def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:
@@ -280,6 +281,7 @@ class Runner:
             left=self.left,
             failures=failures,
             passing=self.passing,
+            of_setting=self.of_setting,
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],

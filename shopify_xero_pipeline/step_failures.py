@@ -21,7 +21,7 @@ _REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 
 @dataclass(frozen=True)
 class StepFailure:
-    """What a failed step says, whether it passes by itself, and whether a setting is the reason."""
+    """What a failed step says, whether it passes by itself, and whether a setting or a disk stands in the way."""
 
     message: str
     passes: bool = False
@@ -50,7 +50,7 @@ def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFai
 def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
     failed = event.step_failure_data
     if (own := failed.user_failure_data) and own.description:
-        return StepFailure(own.description, PASSES in own.metadata, SETTING in own.metadata)
+        return StepFailure(own.description, passes=PASSES in own.metadata, of_setting=SETTING in own.metadata)
     error, stack = failed.error, list[str]()
     if error is None:
         return StepFailure("failed")
@@ -60,4 +60,7 @@ def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
         stack += error.stack
         error = error.cause
     found = storage_faults.of_step(error.message, [*stack, *error.stack], home)
-    return StepFailure(str(found), isinstance(found, TryLater)) if found else StepFailure(error.message.strip())
+    if found is None:
+        return StepFailure(error.message.strip())
+    passes = isinstance(found, TryLater)
+    return StepFailure(str(found), passes, of_setting=not passes)

@@ -63,7 +63,7 @@ def why_missing(
     waiting = [unwritten[key] for key in still if key in unwritten]
     if waiting and not own:
         reasons = list(dict.fromkeys(one.reason or NOT_YET[one.state] for one in waiting))
-        return "postponed", f"{'; '.join(reasons)} ({left})"
+        return "postponed", "; ".join(reasons)
     if lines := own or held_back:
         outcome = "conflict" if any(line.action is Action.CONFLICT for line in lines) else "blocked"
         return outcome, "; ".join(dict.fromkeys(line.reason for line in lines))

@@ -1,7 +1,7 @@
 """The commands that are about days: what a day would write to Xero, and writing it."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,14 +49,18 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
         "listed_orders": [one.model_dump(mode="json", exclude=NOT_COMPARED) for one in listed],
     }
     terminal.write_json(json_file, content)
-    sys.exit(_code(runner, failures, {one.outcome for one in listed}))
+    sys.exit(_of_failures(runner) if failures else _of_plans({one.outcome for one in listed}))
 
 
-def _code(runner: "Runner", failures: Sequence[str], outcomes: Collection[str]) -> int:
-    """Return a plan's exit code: what it could not do, then what it holds back."""
-    if failures:
-        passes = exit_codes.LATER if runner.passing else exit_codes.WRONG
-        return exit_codes.SETTING if runner.of_settings else passes
+def _of_failures(failed: "Runner | Report") -> int:
+    """Return the exit code of steps that failed."""
+    if failed.of_setting:
+        return exit_codes.SETTING
+    return exit_codes.LATER if failed.passing else exit_codes.WRONG
+
+
+def _of_plans(outcomes: Collection[str]) -> int:
+    """Return a plan's exit code: what it holds back."""
     if "conflict" in outcomes:
         return exit_codes.WRONG
     return exit_codes.BLOCKED if "blocked" in outcomes else exit_codes.WELL
@@ -86,10 +90,10 @@ def sync(
                 forecast, failures = runner.forecast(days, bar.end_range)
             if failures:
                 terminal.failures(failures)
-                report = runs.Report(failures=failures, passing=runner.passing)
+                report = runs.Report(failures=failures, passing=runner.passing, of_setting=runner.of_setting)
                 content = {**report.summary(), "conflicts": [], "warnings": bookkeeper.examination.warnings}
                 terminal.write_json(json_file, content)
-                sys.exit(_code_of(runner, report))
+                sys.exit(_of_failures(report))
             budget = bookkeeper.budget()
             terminal.forecast(forecast, budget)
             planned = {"planned": forecast.summary(budget)}
@@ -108,9 +112,4 @@ def sync(
             terminal.verdict(report)
     more = {"conflicts": terminal_lists.conflicts_of(held), "warnings": bookkeeper.examination.warnings}
     terminal.write_json(json_file, {**report.summary(), **more, **planned})
-    sys.exit(_code_of(runner, report))
-
-
-def _code_of(runner: "Runner", report: "Report") -> int:
-    """Return a sync's exit code: that of its verdict, unless a setting has to be put right first."""
-    return exit_codes.SETTING if runner.of_settings else exit_codes.of(report.standing)
+    sys.exit(_of_failures(report) if report.failures else exit_codes.of(report.standing))

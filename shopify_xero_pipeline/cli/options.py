@@ -161,6 +161,8 @@ def chosen(bookkeeper: "Bookkeeper", day: datetime | None, first: datetime | Non
     begin, today = (day or first), bookkeeper.today()
     assert begin is not None
     end = last.date() if last is not None else (begin.date() if day is not None else today)
+    if last is not None and end < begin.date():
+        raise click.UsageError(f"--to {end} lies before --from {begin.date()}.")
     start = bookkeeper.policy.start_date
     if not start <= begin.date() <= end <= today:
         raise click.UsageError(f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's zone.")

@@ -15,7 +15,7 @@ from upath import UPath
 from shopify_xero_pipeline import events
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.connections import OF_SETTINGS, PASSING, PROBLEMS
+from shopify_xero_pipeline.connections import PASSING, PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.liveness import alive
 from shopify_xero_pipeline.settings import Settings
@@ -25,6 +25,9 @@ PASSES = "passes by itself"
 """Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""
 SETTING = "a setting has to be put right"
 """Metadata of a failed step that a setting is the reason of."""
+
+SETTING = "has to be put right first"
+"""Metadata of a failed step to which a setting, a permission or a disk stands in the way."""
 
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
@@ -66,11 +69,5 @@ def told_to_people() -> Iterator[None]:
     try:
         yield
     except PROBLEMS as problem:
-        raise dg.Failure(description=str(problem), metadata=_what_ends(problem), allow_retries=False) from None
-
-
-def _what_ends(problem: Exception) -> dict[str, str]:
-    """Return as metadata what ends a problem, where that is known: time, or another setting."""
-    if isinstance(problem, PASSING):
-        return {PASSES: "try again later"}
-    return {SETTING: "then run it again"} if isinstance(problem, OF_SETTINGS) else {}
+        kind = {PASSES: "try again later"} if isinstance(problem, PASSING) else {SETTING: "then run it again"}
+        raise dg.Failure(description=str(problem), metadata=kind, allow_retries=False) from None

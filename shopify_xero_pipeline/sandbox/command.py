@@ -38,7 +38,19 @@ def run(
         source = GeneratedShop(seed) if folder is None else _recorded(folder, queries)
         _serve(port, folder, source, now, state_file)
     except (OSError, RecordedError, StateFileError) as problem:
-        raise click.ClickException(str(problem)) from None
+        raise _Unusable(_sentence(problem)) from None
+
+
+class _Unusable(click.ClickException):
+    """A port, a folder or a file that was named cannot be used: an option is wrong, as click says it with this code."""
+
+    exit_code = click.UsageError.exit_code
+
+
+def _sentence(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename} cannot be used: {problem.strerror}"
+    return str(problem)
 
 
 def _recorded(folder: Path, queries: Mapping[str, str]) -> RecordedShop:

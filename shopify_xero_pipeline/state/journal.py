@@ -279,7 +279,8 @@ class Journal:
             mine: the batch.
             not_before: about when that is, by our clock.
             reason: why the outcome is unknown, in words for people.
-            xero_quiet_at: when that is, by Xero's clock, if it is known.
+            xero_quiet_at: when that is, by Xero's clock, if it is known; what was noted when it left stands, as Xero's
+                time is known more closely with every answer and the wait never becomes shorter.
             status: of the answer, if there was one.
             answer: its body.
 
@@ -287,9 +288,11 @@ class Journal:
             FenceLostError: another process has taken it over.
         """
         unknown = {"state": BatchState.AMBIGUOUS, "not_before": not_before, "reason": reason, "lease_until": None}
-        kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None, "xero_quiet_at": xero_quiet_at}
+        kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None}
         with self._engine.begin() as connection:
-            self._step(connection, mine, [BatchState.SENT, BatchState.AMBIGUOUS], **unknown, **kept)
+            quiet_at = self._batch(connection, mine.id).xero_quiet_at or xero_quiet_at
+            seen = [BatchState.SENT, BatchState.AMBIGUOUS]
+            self._step(connection, mine, seen, **unknown, **kept, xero_quiet_at=quiet_at)
             waiting = read(connection, operation, queries.WAITING, batch=mine.id)
             self._change(connection, waiting, lambda _: {"reason": reason})
 

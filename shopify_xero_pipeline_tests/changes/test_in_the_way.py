@@ -45,7 +45,7 @@ def test_what_the_plan_blocks_is_blocked_with_the_plans_reason() -> None:
 
 def test_a_write_that_is_still_to_come_is_postponed_and_says_why() -> None:
     away = operation(OperationState.PLANNED, "Xero is away")
-    assert why_missing(MISSING, [], [], away) == ("postponed", "Xero is away (not in Xero yet: 77|SH-1)")
+    assert why_missing(MISSING, [], [], away) == ("postponed", "Xero is away")
     assert why_missing(MISSING, [], [], operation(OperationState.IN_BATCH))[0] == "postponed"
     elsewhere = [line(Action.CONFLICT, "another", "an Invoice was changed", Kind.INVOICE)]
     assert why_missing(MISSING, [], elsewhere, away)[0] == "postponed"

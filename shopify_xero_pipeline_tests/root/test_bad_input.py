@@ -117,6 +117,11 @@ def test_an_unknown_key_is_named_with_its_line_and_what_was_meant(tmp_path: Path
         read_policy(Path(path))
 
 
+def test_a_folder_in_the_place_of_the_books_file_is_not_called_missing(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"is a folder: set BOOKS_FILE to your books\.yaml in it"):
+        read_policy(tmp_path)
+
+
 def test_a_missing_books_file_says_where_it_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nowhere\.yaml does not exist: set BOOKS_FILE to your books\.yaml"):
         read_policy(tmp_path / "nowhere.yaml")

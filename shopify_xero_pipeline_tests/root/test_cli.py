@@ -129,7 +129,7 @@ def test_wrong_credentials_end_a_sync_with_one_message(stage: Stage, tmp_path: P
     stage.restart()
     file = tmp_path / "sync.json"
     result = invoke("sync", "--from", "2026-09-21", "--json", str(file))
-    message = one_message(result, 1)
+    message = one_message(result, 2)
     assert message.startswith("failed: shopify/customers, shopify/orders, shopify/products: Shopify does not accept")
     assert result.stdout.strip() == ""
     assert json.loads(file.read_text())["failures"] == [message.removeprefix("failed: ")]
@@ -169,7 +169,8 @@ def test_an_unknown_key_in_books_yaml_ends_a_command_with_its_line(stage: Stage,
         (("--day", "2026-09-21", "--to", "2026-09-22"), "Give --day, or --from with or without --to."),
         (("--day", "2026-09-20"), "Days run from start_date 2026-09-21 (books.yaml) to today, 2026-09-22 in the shop"),
         (("--day", "2026-09-23"), "Days run from start_date 2026-09-21"),
-        (("--from", "2026-09-22", "--to", "2026-09-21"), "Days run from start_date 2026-09-21"),
+        (("--from", "2026-09-22", "--to", "2026-09-21"), "--to 2026-09-21 lies before --from 2026-09-22."),
+        (("--from", "2026-09-23"), "Days run from start_date 2026-09-21"),
         (("--day", "21.9.2026"), "'21.9.2026' does not match the format '%Y-%m-%d'"),
     ],
 )
@@ -296,7 +297,7 @@ def test_the_sandbox_refuses_a_port_that_is_taken_with_one_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        message = one_message(invoke("sandbox", "--port", str(port), "--now", "2026-09-21"), 1)
+        message = one_message(invoke("sandbox", "--port", str(port), "--now", "2026-09-21"), 2)
     assert message.startswith(f"Error: port {port} of 127.0.0.1 cannot be taken (")
     assert message.endswith("choose another one")
 
@@ -398,3 +399,14 @@ class TestOnTheEnvironmentsSettings:
         message = one_message(invoke("status"), 2)
         assert message.startswith("shopify-xero: ")
         assert said in message
+
+
+def test_an_account_that_xero_does_not_have_is_a_setting_for_every_command_that_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = tmp_path / "books.yaml"
+    books.write_text(Path("books.yaml").read_text(encoding="utf-8").replace('sales: "200"', 'sales: "999"'), "utf-8")
+    with staged(tmp_path, NOW, BOOKS_FILE=str(books)) as stage, on_stage(stage, monkeypatch):
+        for command in (["sync", "--day"], ["sync", "--from"], ["plan", "--day"]):
+            result = invoke(*command, "2026-09-21")
+            assert "accounts.sales names account 999" in one_message(result, 2)

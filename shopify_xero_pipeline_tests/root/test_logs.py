@@ -28,6 +28,7 @@ from shopify_xero_pipeline.sandbox.trading import GeneratedShop
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline_tests.root.carrying import FIRST
 from shopify_xero_pipeline_tests.root.markers import PERSONAL, SECRET, MarkedShop, found_in
+from shopify_xero_pipeline_tests.root.test_storage_faults import disk_full
 from shopify_xero_pipeline_tests.stage import Stage, at, staged
 
 REQUIRED = {"timestamp", "level", "event", "sync_id", "entity_type", "partition", "duration_ms"}
@@ -256,6 +257,16 @@ def test_a_log_that_cannot_be_written_disturbs_nothing_and_is_told_if_something_
     failed = run("speak", "--code", "1")
     assert failed.stderr.startswith(f"Its log could not be written to {speak}/")
     assert failed.stderr.endswith("run it with -v to see it.\n")
+
+
+def test_a_log_on_a_disk_that_is_full_adds_one_sentence_and_no_traceback(speak: Path) -> None:
+    """What could not be written is tried once more when the file is closed."""
+    with disk_full(10):
+        failed = run("speak", "--code", "2")
+    assert (failed.exit_code, type(failed.exception)) == (2, SystemExit)
+    (said,) = failed.stderr.splitlines()
+    assert said.startswith(f"Its log could not be written to {speak}/")
+    assert said.endswith("(File too large): run it with -v to see it.")
 
 
 def test_a_run_of_dagsters_does_not_end_the_log_of_its_command(speak: Path) -> None:

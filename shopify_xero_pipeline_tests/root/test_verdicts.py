@@ -82,6 +82,22 @@ def test_what_is_only_postponed_ends_with_the_code_to_come_again(stage: Stage) -
     assert told("sync", "--day", "2026-09-21")[0] == 0
 
 
+def test_a_conflict_is_over_as_soon_as_theirs_is_removed_and_the_day_is_run_again(stage: Stage) -> None:
+    without_payments(stage)
+    told("sync", "--day", "2026-09-21")
+    stage.sandbox.faults.clear()
+    invoice = stage.person.invoice("SH-1002")
+    stage.person.pay(invoice, invoice.total / 2, "602", FIRST, "bank feed")
+    stage.clock.sleep(25 * 3_600)
+    assert told("sync", "--day", "2026-09-21")[1]["conflict"] == 1
+
+    (theirs,) = [one for one in stage.sandbox.books.payments.values() if one.reference == "bank feed"]
+    stage.person.delete_payment(theirs)
+    stage.clock.sleep(5)
+    code, found, _ = told("sync", "--day", "2026-09-21")
+    assert (code, found["verdict"], found["conflict"], found["posted"]) == (0, "agree", 0, 9)
+
+
 def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
@@ -175,11 +191,11 @@ def test_a_side_that_is_not_there_and_a_day_that_is_used_up_are_told_to_come_aga
     assert printed.count("failed: ") == 1
 
 
-def test_a_step_that_will_not_pass_by_itself_ends_with_1(stage: Stage) -> None:
+def test_a_step_that_a_setting_stops_ends_with_2_and_no_day_is_compared(stage: Stage) -> None:
     stage.environ["SHOPIFY_ACCESS_TOKEN"] = "not-the-secret"
     stage.restart()
     code, found, _ = told("sync", "--day", "2026-09-21")
-    assert (code, found["verdict"]) == (exit_codes.WRONG, "disagree")
+    assert (code, found["verdict"], found["days"]) == (exit_codes.SETTING, "disagree", 0)
 
 
 def test_the_codes_are_those_that_the_documentation_names() -> None:

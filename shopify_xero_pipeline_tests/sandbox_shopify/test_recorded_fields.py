@@ -74,7 +74,14 @@ def test_a_field_that_the_queries_ask_for_is_named_with_its_file_and_line(
     folder = record(tmp_path, without(nodes, kind, 3, *path))
     result = CliRunner().invoke(cli.main, ["sandbox", "--data", str(folder), "--port", "1"])
     said = f"{folder / kind}.jsonl line 3: {field} is missing or null, and the queries ask for it"
-    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, f"Error: {said}")
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"Error: {said}")
+
+
+def test_a_folder_in_the_place_of_a_recorded_file_is_named_without_an_error_number(tmp_path: Path) -> None:
+    (tmp_path / "orders.jsonl").mkdir()
+    result = CliRunner().invoke(cli.main, ["sandbox", "--data", str(tmp_path), "--port", "1"])
+    said = f"Error: {tmp_path / 'orders.jsonl'} cannot be used: Is a directory\n"
+    assert (result.exit_code, result.stderr) == (2, said)
 
 
 def test_of_many_broken_lines_the_first_are_named(tmp_path: Path, nodes: dict[str, list[Node]]) -> None:

@@ -1033,3 +1033,20 @@ def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: Wor
     (error,) = world.store.errors()
     shown = "In Xero SH-1001 is AUTHORISED with 15.00 left; payments on it: 100.00 on 2026-09-21."
     assert error.reason.endswith(shown), "without the reference, which may name a person"
+
+
+def test_the_quiet_time_of_a_request_in_doubt_is_not_shortened_by_what_its_answer_says_of_xeros_clock(
+    world: World,
+) -> None:
+    """It leaves at 00:00:00.5 by our clock, at most 00:00:01.5 by Xero's; its answer narrows that to 00:00:01.0."""
+    world.load(contact(1))
+    world.wait(0.5)
+    world.fault(FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts", times=1)
+
+    assert outcomes(world.load(contact(2))) == ["postponed"]
+    (left,) = world.store.journal.unsettled()
+    assert left.xero_quiet_at == datetime(2026, 9, 22, 0, 10, 1, 500_000, tzinfo=UTC)
+    world.wait(700)
+    world.load(contact(2))
+
+    assert [found.number for found in world.store.findings() if found.broken] == []
