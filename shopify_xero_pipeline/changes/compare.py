@@ -119,10 +119,18 @@ def _against_stranger(record: AnyRecord, mirror: MirrorRecord) -> Change:
     if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
         reason = f"Xero's Item {record.code} is tracked or not sold; it is left alone and its code is not sent"
         return change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
+    if isinstance(record, Invoice) and record.url and element.get("Url") == record.url and _is_reworded(record, mirror):
+        fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
+        reason = "Xero shows another reference on it; it is ours by its link, and left as it is"
+        return change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
     problem = _not_ours(record, mirror, element)
     if problem:
         return change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
     return change(Action.ADOPT, filled(record, element), reason="already in Xero under our key", xero_id=mirror.xero_id)
+
+
+def _is_reworded(record: Invoice, mirror: MirrorRecord) -> bool:
+    return mirror.status not in GONE and mirror.reference != record.reference
 
 
 def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ document numbers that belong to somebody else. Whether a wanted record is new, c
 `plan.py`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
@@ -17,7 +18,9 @@ from shopify_xero_pipeline.changes.known import Known
 from shopify_xero_pipeline.changes.reconciliation import MARKER
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import Contact, Item, Organisation
+from shopify_xero_pipeline.xero.models import Contact, CreditNote, Document, Item, Organisation
+
+LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders/(\d+)"')
 
 
 def contacts(
@@ -90,8 +93,7 @@ def books(
     def keep(order: Order) -> OrderBooks:
         ledger = ledgers.get(order.legacy_id, OrderLedger())
         kept = keep_order(order, policy, organisation, ledger, shop_handle=shop_handle)
-        numbers = {document.number for document in kept.documents}
-        clashes = {number for number in numbers if owners.get(number.casefold(), order.legacy_id) != order.legacy_id}
+        clashes = {one.number for one in kept.documents if _is_taken(one, order.legacy_id, owners)}
         if clashes:
             kept = keep_order(order, policy, organisation, ledger, shop_handle=shop_handle, taken=clashes)
         owners.update({document.number.casefold(): order.legacy_id for document in kept.documents})
@@ -117,7 +119,16 @@ def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[
                 yield line.product.title, line.variant
 
 
+def _is_taken(document: Document, order_id: str, owners: Mapping[str, str]) -> bool:
+    """Tell whether a number belongs to another order, or to somebody else; a Credit Note's holds an id of Shopify's."""
+    owner = owners.get(document.number.casefold(), order_id)
+    return owner != order_id and not (owner == "" and isinstance(document, CreditNote))
+
+
 def _order_of(row: MirrorRecord) -> str:
-    """Return the order a document of Xero belongs to by its reference, or '' for somebody else's."""
-    found = MARKER.search(row.reference)
+    """Return the order a document of Xero belongs to, or '' for somebody else's.
+
+    Its reference says so, and where a person changed that, an Invoice's link to the order.
+    """
+    found = MARKER.search(row.reference) or LINK.search(row.payload)
     return found.group(1) if found else ""

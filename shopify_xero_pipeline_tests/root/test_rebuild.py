@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import writes
 from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.rebuild import Rebuild, Rebuilt, make_room
@@ -104,3 +105,23 @@ def test_sign_ins_and_redactions_are_brought_over(tmp_path: Path) -> None:
         stage.bookkeeper.store.note_redaction("7", {"keys": ["shopify:7"]})
         rebuild(stage)
         assert stage.bookkeeper.store.redacted()["7"]["keys"] == ["shopify:7"]
+
+
+@pytest.mark.parametrize("number", ["SH-1001", "SH-1006-R2455050010"])
+def test_documents_whose_reference_a_person_changed_are_named_after_a_rebuild_and_not_posted_again(
+    tmp_path: Path, number: str
+) -> None:
+    with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
+        carry(stage.bookkeeper, DAYS[:1])
+        (document,) = [one for one in stage.sandbox.books.documents.values() if one.number == number]
+        stage.person.edit_document(document, reference="changed by me")
+        size = stage.size()
+        rebuild(stage)
+
+        carry(stage.bookkeeper, DAYS[:1])
+
+        assert stage.size() == size
+        orders = stage.bookkeeper.read_orders(DAYS[:1])
+        plans_of = (stage.bookkeeper.plan_orders(kind, orders) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
+        lines = [line for some in plans_of for plan in some for line in plan.changes if line.natural_key == number]
+        assert [line.action for line in lines] == [Action.CONFLICT]
