@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shopify_xero_pipeline import attention
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.changes.agreement import Standing, agreement_of_orders
+from shopify_xero_pipeline.changes.agreement import Standing, agreement_of_orders, counted
 from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import money_of, parsed
 from shopify_xero_pipeline.changes.ledger import RECORD
@@ -193,6 +193,15 @@ def standing(found: Sequence[Finding]) -> Standing:
     if not sound(found):
         return Standing.DISAGREE
     return Standing.INCOMPLETE if any(one.noted for one in found) else Standing.AGREE
+
+
+def says(found: Sequence[Finding]) -> str:
+    """Return the verdict as a sentence."""
+    broken = [one.number for one in found if one.broken]
+    if broken:
+        return f"{len(broken)} of {counted(len(found), 'promise')} broken: {', '.join(broken)}"
+    noted = "; orders are not in the books" if any(one.noted for one in found) else ""
+    return f"all {len(found)} promises hold{noted}"
 
 
 def summary(found: Sequence[Finding]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from shopify_xero_pipeline.attention import held_lines
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.agreement import Standing
+from shopify_xero_pipeline.changes.compare import GONE
 from shopify_xero_pipeline.changes.fields import money_of
 from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
@@ -187,7 +188,7 @@ def _record(
         kind=known.kind,
         name=known.natural_key,
         amount="" if amount is None else str(amount),
-        state=_state(mapped, latest, batch),
+        state=_gone(store, mapped) or _state(mapped, latest, batch),
         xero_id=xero_id,
         page=xero_page(Kind(known.kind), xero_id),
         day=known.partition,
@@ -195,6 +196,14 @@ def _record(
         next_try=failed.next_try if failed else None,
         steps=tuple(_step(*pair) for pair in zip(writes, batches, strict=True)),
     )
+
+
+def _gone(store: StateStore, mapped: MappedRecord | None) -> str:
+    """Return `voided` or `deleted` where that is what Xero shows of a record of ours, else ''."""
+    if mapped is None:
+        return ""
+    shown = store.mirrored(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
+    return shown.status.lower() if shown is not None and shown.status in GONE else ""
 
 
 def _state(mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:

@@ -31,7 +31,7 @@ from shopify_xero_pipeline.alerts.causes import (
 from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
 from shopify_xero_pipeline.alerts.told import Told
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.changes.agreement import counted
+from shopify_xero_pipeline.changes.agreement import Standing, counted
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.orphans import OrphanCause, OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
@@ -128,7 +128,9 @@ class Watch:
             "failed_checks": [*_failed_checks(self._instance)],
         }
         try:
-            return Facts(**known, **self._of_store(self._bookkeeper.store, now))
+            store = self._bookkeeper.store
+            known["failed_checks"] = _not_waiting(known["failed_checks"], store)
+            return Facts(**known, **self._of_store(store, now))
         except UNREADABLE as error:
             return Facts(**known, store_unreadable=str(error))
 
@@ -257,6 +259,16 @@ def _in_conflict(store: StateStore) -> Iterator[LeftOrders]:
         names = dict.fromkeys(line.order_name or f"a {line.kind.value}" for line in found)
         if found:
             yield LeftOrders(day, f"{counted(len(found), 'record')} in conflict", [*names][:NAMED])
+
+
+def _not_waiting(checks: Iterable[FailedCheck], store: StateStore) -> list[FailedCheck]:
+    """Return failed checks without those of days of which writes are only unfinished: a later run goes on by itself.
+
+    A write that stays in doubt is a cause of its own.
+    """
+    days = attention.not_agreed(store).items()
+    waiting = {day for day, one in days if one.agreement.standing is Standing.UNFINISHED}
+    return [check for check in checks if check.day not in waiting]
 
 
 def _failed_checks(instance: dg.DagsterInstance) -> Iterator[FailedCheck]:

@@ -120,6 +120,8 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     terminal.checks(checks)
     terminal.findings(found)
     terminal.tax_rules(taxes)
+    if found:
+        terminal.standing(examination.standing(found), examination.says(found))
     content = {"set_up": [dataclasses.asdict(check) for check in checks], **examination.summary(found)}
     content |= {"tax_rules": [rule.model_dump(mode="json") for rule in taxes]}
     terminal.write_json(json_file, content)

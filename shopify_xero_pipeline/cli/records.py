@@ -69,8 +69,10 @@ def retry(
         "failures": failures,
     }
     terminal.write_json(json_file, content)
-    if failures and runner.passing:
-        sys.exit(exit_codes.LATER)
+    if failures and (runner.passing or runner.of_setting):
+        sys.exit(exit_codes.LATER if runner.passing else exit_codes.SETTING)
+    if not (everything or days):
+        raise click.ClickException("Nothing that failed, or that a person decided about, is called that.")
     sys.exit(exit_codes.WRONG if failures or left or open_again or content["conflicts"] else exit_codes.WELL)
 
 

@@ -18,11 +18,13 @@ SIMULATOR = """## The protocol in simulated time
 
 The real loader, store (SQLite) and client with injected time, network and deaths, before the sandbox's Xero. For each
 seed: one run without a death, one that dies at each point at which something durable changes, {repeated} that die two
-to six times, {together} with two or three processes at once, some of them suspended for up to 25 minutes. A request is
-delivered up to 230 s late, also after its sender died; lists lag up to 300 s behind. Part payments, refunds and
+to six times, {together} with two or three processes at once, some of them suspended for up to 25 minutes. The clock of
+each host is its own: wrong by up to three days, drifting, and set at any point. A request is delivered up to 230 s
+late, also after its sender died; lists lag up to 300 s behind. Part payments, refunds and
 Allocations, which nothing in Xero guards, are in every workload; seeds below 100 are about up to three orders in up to
-three plans, the others about one. Every run ends with trouble over and time to settle; then Xero's live records, the
-wanted ones and the mapping are compared one by one, and their totals.
+three plans, the others about one. Every run ends with trouble over and time to settle, the clocks still wrong; then
+Xero's live records, the wanted ones and the mapping are compared one by one, every part that is meant to be posted
+(Item code, tax type, account, dates, reference), and their totals.
 
 {figures}
 

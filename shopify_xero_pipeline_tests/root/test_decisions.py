@@ -61,6 +61,8 @@ def test_money_of_another_amount_may_stay_as_the_person_entered_it(case: Played)
     assert len(decided["left"]) == 2  # theirs, and ours that is not placed beside it
     assert codes(case) == GREEN
     assert case.payments() == [("SH-2061", "100.00")]
+    unknown = case.command("retry", "--key", "SH-9999")
+    assert (unknown.exit_code, "Nothing that failed, or that a person decided about" in unknown.output) == (1, True)
     (listed,) = case.status()["listed_orders"]
     assert (listed["outcome"], BECAUSE in listed["reason"]) == ("skipped", True)
     again = case.command("retry", "--key", "#2061", "--json", "-")
@@ -77,6 +79,9 @@ def test_an_order_whose_invoice_a_person_voided_may_be_left_and_what_comes_later
     decide(case, "#2130")
     assert codes(case) == GREEN
     assert "1 order of 230.00 NZD is left different in Xero, as a person decided" in case.status()["says"]
+    (traced,) = case.status("#2130")
+    assert [one["state"] for one in traced["records"]] == ["voided"]
+    assert case.command("doctor").stdout.rstrip().endswith("all 14 promises hold")
 
     case.shop.becomes("refunded")
     assert codes(case) == {"sync": 1, "status": 1, "month": 1, "doctor": 1, "alerts": 1}

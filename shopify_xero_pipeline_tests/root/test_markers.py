@@ -175,7 +175,7 @@ def let_shopify_fail(house: Marked) -> None:
     for asked, answer in (("query Orders", echo), ("query Customers", odd)):
         house.fault(FaultKind.ANSWER, path="graphql", body=asked, status=200, headers=said, answer=json.dumps(answer))
     for _ in range(2):
-        assert "failed" in house.command("plan", "--day", str(FIRST), code=1)
+        assert "failed" in house.command("plan", "--day", str(FIRST), code=2)
 
 
 def let_xero_fail(house: Marked) -> None:

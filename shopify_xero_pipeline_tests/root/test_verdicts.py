@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from shopify_xero_pipeline import cli, runs, watch
+from shopify_xero_pipeline.alerts.causes import FailedCheck
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline_tests.root.carrying import FIRST
@@ -77,6 +78,8 @@ def test_what_is_only_postponed_ends_with_the_code_to_come_again(stage: Stage) -
     assert "run the day again later" in first["remedy"]
     assert "postponed 9" in printed
     assert told("status")[0] == exit_codes.LATER
+    here, elsewhere = (FailedCheck("xero/payments", "all_loaded", day) for day in (FIRST, FIRST + timedelta(days=1)))
+    assert watch._not_waiting([here, elsewhere], stage.bookkeeper.store) == [elsewhere], "a later run goes on by itself"
     stage.sandbox.faults.clear()
     stage.clock.sleep(700)
     assert told("sync", "--day", "2026-09-21")[0] == 0
