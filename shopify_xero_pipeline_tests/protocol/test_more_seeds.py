@@ -8,6 +8,6 @@ from shopify_xero_pipeline_tests.protocol.test_simulator import STRIDE
 pytestmark = pytest.mark.campaign
 
 
-@pytest.mark.parametrize("seed", [2, 4, 11, 12])
+@pytest.mark.parametrize("seed", [pytest.param(2, marks=pytest.mark.long), 4, 11, 12])
 def test_nothing_is_doubled_lost_or_stuck_wherever_processes_die(seed: int) -> None:
     assert whole_seed(seed, STRIDE).failed == []

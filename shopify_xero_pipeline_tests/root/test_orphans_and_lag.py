@@ -109,7 +109,10 @@ def test_an_order_restored_by_shopify_is_named_no_longer(house: House) -> None:
     assert house.orphans == {}
 
 
-@pytest.mark.parametrize("seed", range(40))
+SOME, MORE = range(6), range(6, 40)
+
+
+@pytest.mark.parametrize("seed", [*SOME, *(pytest.param(seed, marks=pytest.mark.long) for seed in MORE)])
 def test_whatever_the_lists_say_only_deleted_orders_are_named_and_in_the_end_all_of_them(
     house: House, seed: int
 ) -> None:
