@@ -132,6 +132,10 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
     return Verdict(not names, f"{says}{_not_in_the_books(day)}", {**shown, **pages})
 
 
+def _warnings(day: DayReconciliation) -> list[dict[str, str]]:
+    return [{"order": row.order_name, "warning": text} for row in day.rows for text in row.warnings]
+
+
 def _not_in_the_books(day: DayReconciliation) -> str:
     blocked = agreement([day]).of("blocked")
     more = f" and {blocked.count - NAMED} more" if blocked.count > NAMED else ""
@@ -147,7 +151,9 @@ def reconciliation(day: DayReconciliation) -> dict[str, Any]:
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal),
         "not posted": order_table([row for row in day.rows if row.outcome != "posted"]),
+        **({"left as a person decided": order_table(left)} if (left := [row for row in day.rows if row.left]) else {}),
         **({"without an order": orphan_table(day.orphans)} if day.orphans else {}),
+        **({"warnings": table(warnings)} if (warnings := _warnings(day)) else {}),
         "to decide": str(len(day.undecided)),
         "difference": _plain(day.difference),
         "lost": str(day.lost),

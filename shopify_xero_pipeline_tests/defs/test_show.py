@@ -289,6 +289,16 @@ def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_dec
     assert line["decision"].startswith("kept since 2026-09-21 00:00 UTC: written off")
 
 
+def test_an_order_that_a_person_left_different_breaks_no_check_and_is_shown_with_the_reason() -> None:
+    left = order_row(left="posted 1, now 2; left as it is in Xero: by hand", warnings=("tax on its first row",))
+    day = DayReconciliation(day=DAY, rows=(left, order_row()))
+    assert all(show.verdict(name, day, LINKS).passed for name in ("totals_equal", "nothing_extra"))
+    (line,) = rows_of(show.reconciliation(day)["left as a person decided"])
+    assert "by hand" in str(line)
+    assert rows_of(show.reconciliation(day)["warnings"]) == [{"order": "#1001", "warning": "tax on its first row"}]
+    assert "left as a person decided" not in show.reconciliation(DayReconciliation(day=DAY, rows=(order_row(),)))
+
+
 def test_money_is_shown_exactly_and_plotted_by_currency() -> None:
     shown = show.money("money posted", {"NZD": TEN, "AUD": Decimal("1234.5")})
     assert text(shown.pop("money posted")) == "1,234.50 AUD  \n10.00 NZD"
