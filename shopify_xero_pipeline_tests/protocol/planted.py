@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 import httpx
 
+from shopify_xero_pipeline.state import rows
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
 from shopify_xero_pipeline.xero import (
@@ -196,6 +197,16 @@ def watermark_from_our_clock() -> Patches:
     return [patch.object(mirror.Mirror, "_changed", changed)]
 
 
+def lists_taken_as_complete() -> Patches:
+    """What a list does not show is gone, however lately it was written."""
+    sound = rows.drop_mirror_except
+
+    def drop(connection: Any, kind: str, keep: Any, before: datetime) -> None:
+        sound(connection, kind, keep, before + mirror.OVERLAP)
+
+    return [patch.object(rows, "drop_mirror_except", drop)]
+
+
 def looked_for_since_our_clock() -> Patches:
     sound = Journal.mark_sent
 
@@ -234,6 +245,7 @@ class Bug:
         by_chance: whether a short run meets it; a race that is too narrow is told step by step in `races.py`.
         rate: how often the trouble comes where it matters.
         foreign: whether clocks have to be wrong for it.
+        directed: whether runs with little but its trouble meet it, as well as ordinary seeds.
     """
 
     name: str
@@ -246,6 +258,7 @@ class Bug:
     by_chance: bool = True
     rate: float = 0.7
     foreign: bool = False
+    directed: bool = True
 
 
 BUGS = (
@@ -269,6 +282,7 @@ BUGS = (
     Bug("watermark from our own clock", watermark_from_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
     Bug("looked for since our own clock's sending", looked_for_since_our_clock, (Trouble.ERROR_AFTER,), foreign=True),
     Bug("Items in doubt not waited for", items_in_doubt_not_waited_for, (Trouble.ERROR_AFTER,), parts=False, rate=0.4),
+    Bug("a list that lags taken as complete", lists_taken_as_complete, directed=False),
     Bug("quiet time by our own clock", quiet_by_our_clock, (Trouble.LATE,), foreign=True),
 )
 
