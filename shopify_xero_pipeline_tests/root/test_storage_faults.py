@@ -118,7 +118,14 @@ def a_folder_for_runs(home: Path) -> None:
         (a_folder_for_runs, ("cannot be written", "mend the disk or the permissions")),
     ],
 )
-@pytest.mark.parametrize("command", [("sync", "--day", str(FIRST)), ("alerts",), ("retry", "--all")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sync", "--day", str(FIRST)),
+        pytest.param(("alerts",), marks=pytest.mark.long),
+        pytest.param(("retry", "--all"), marks=pytest.mark.long),
+    ],
+)
 def test_a_dagster_home_that_cannot_be_used_is_told_in_one_sentence_with_a_remedy(
     house: House, harm: Callable[[Path], None], words: tuple[str, ...], command: tuple[str, ...]
 ) -> None:
