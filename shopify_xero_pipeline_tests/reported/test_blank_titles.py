@@ -6,6 +6,8 @@ import pytest
 
 from shopify_xero_pipeline_tests.reported.playing import PAID, lines, played
 
+pytestmark = pytest.mark.campaign
+
 
 def test_goods_and_shipping_without_a_title_to_be_seen_are_posted_with_descriptions_that_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,8 @@ import pytest
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline_tests.reported.playing import PAID, lines, played
 
+pytestmark = pytest.mark.campaign
+
 DAYS = ("--from", "2026-10-01", "--to", "2026-10-03")
 
 

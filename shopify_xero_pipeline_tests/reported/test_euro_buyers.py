@@ -14,6 +14,8 @@ import pytest
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline_tests.reported.playing import Played, lines, played
 
+pytestmark = pytest.mark.campaign
+
 DAYS = ("--from", "2026-10-01", "--to", "2026-10-03", "--at-once")
 ADJUST = ("post_when: paid", "post_when: paid\nrefund: {uncovered: adjust}")
 DIFFERENCES = {

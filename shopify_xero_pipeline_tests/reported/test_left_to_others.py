@@ -10,6 +10,8 @@ from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.sandbox.xero.people import Person
 from shopify_xero_pipeline_tests.reported.playing import PAID, played
 
+pytestmark = pytest.mark.campaign
+
 DAYS = ("--from", "2026-10-01", "--to", "2026-10-03")
 LEFT = ('"shopify_payments": "601"', '"shopify_payments": none')
 

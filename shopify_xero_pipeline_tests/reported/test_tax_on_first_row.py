@@ -6,6 +6,8 @@ import pytest
 
 from shopify_xero_pipeline_tests.reported.playing import PAID, lines, played
 
+pytestmark = pytest.mark.campaign
+
 DAY = "2026-10-01"
 IGST = ("- {title: GST, rate: 0.15, tax_type: OUTPUT2}", "- {title: IGST, rate: 0.05, tax_type: OUTPUT2}")
 WARNING = (

@@ -8,6 +8,8 @@ import pytest
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline_tests.reported.playing import lines, played
 
+pytestmark = pytest.mark.campaign
+
 DAY = ("--from", "2026-10-01", "--to", "2026-10-01")
 STATE = '    - {title: California State Tax, account: "821"}\n'
 FAMILIES = (

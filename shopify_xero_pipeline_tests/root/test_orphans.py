@@ -311,6 +311,7 @@ def unpaid() -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_an_order_moved_and_then_deleted_is_named_on_the_day_it_went_to(stage: Stage, shop: SmallShop) -> None:
     sync(stage)
     shop.move(GOES, stage.clock.now(), at(NEXT, 10))
@@ -320,6 +321,7 @@ def test_an_order_moved_and_then_deleted_is_named_on_the_day_it_went_to(stage: S
     assert named(sync(stage, NEXT, code=1)) == [TO_DECIDE]
 
 
+@pytest.mark.long
 def test_an_order_dated_into_the_future_is_named_until_its_day_comes(stage: Stage, shop: SmallShop) -> None:
     sync(stage)
     shop.move(GOES, stage.clock.now(), at(date(2026, 10, 9)))
@@ -435,6 +437,7 @@ def limited(stage: Stage) -> None:
     stage.sandbox = build_sandbox(clock=stage.clock, source=source, xero_books=books, shopify_options=options)
 
 
+@pytest.mark.long
 def test_a_document_with_our_mark_that_only_xero_knows_is_named_on_the_day_it_bears(
     stage: Stage, shop: SmallShop
 ) -> None:
@@ -451,6 +454,7 @@ def test_a_document_with_our_mark_that_only_xero_knows_is_named_on_the_day_it_be
     assert [decision for _, decision, _ in named(sync(stage))] == ["kept since 2026-10-05 00:04 UTC: as it was"]
 
 
+@pytest.mark.long
 def test_orders_before_a_later_start_date_are_named_also_when_only_xero_knows_of_them(
     stage: Stage, shop: SmallShop
 ) -> None:
