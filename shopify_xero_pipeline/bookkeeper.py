@@ -210,10 +210,13 @@ class Bookkeeper(Connections):
             return self._planned(self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted)
 
     def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
-        """Leave out what a person decided about, keep what is held back for those who look later; return the plans."""
-        found = with_decisions(plans, attention.decisions(self.store)) if conflicts(plans) else plans
-        attention.keep_held(self.store, found, posted)
-        return found
+        """Keep what plans hold back, for those who look later; return them."""
+        attention.keep_held(self.store, plans, posted)
+        return plans
+
+    def _decided(self, plans: list[ChangeSet]) -> list[ChangeSet]:
+        """Return plans without the conflicts that a person decided about."""
+        return with_decisions(plans, attention.decisions(self.store)) if conflicts(plans) else plans
 
     def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
@@ -443,12 +446,13 @@ class Bookkeeper(Connections):
         """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
 
         Whatever is written leans on what Xero holds now, so each sync looks at it itself. So it does where both sides
-        disagree: whoever has just put Xero right, as the remedy says, runs the day again at once.
+        disagree: whoever has just put Xero right, as the remedy says, runs the day again at once. What a person decided
+        about is no disagreement.
         """
-        plans, told = plan(), bool(hinted.changed_in_xero(self.store, kinds))
+        plans, told = self._decided(plan()), bool(hinted.changed_in_xero(self.store, kinds))
         if told or writes(plans) or conflicts(plans) or self._unseen(kinds):
-            self._look_at_xero(kinds, NOW)
-            plans = plan()
+            self._look_at_xero(kinds)
+            plans = self._decided(plan())
         return plans
 
     def _unseen(self, kinds: tuple[Kind, ...]) -> bool:
@@ -456,10 +460,10 @@ class Bookkeeper(Connections):
         swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
         return not all(is_recent(at, self._clock.now(), DRIFT_FOUND_WITHIN) for at in swept)
 
-    def _look_at_xero(self, kinds: tuple[Kind, ...], max_age: timedelta) -> None:
+    def _look_at_xero(self, kinds: tuple[Kind, ...]) -> None:
         self.organisation(max_age=FRESH)
         self.examination.settings()
         now = self._clock.elapsed()
         seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
-        Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], max_age)
+        Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], NOW)
         self._looked_at |= {kind: now for kind in kinds if kind not in seen}

@@ -27,12 +27,12 @@ from shopify_xero_pipeline.shopify.errors import (
     Throttled,
 )
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
-from shopify_xero_pipeline.state.database import StoreUrlError
 from shopify_xero_pipeline.state.faults import (
     StoreBusyError,
     StoreReplacedError,
     StoreUnreachableError,
     StoreUnwritableError,
+    StoreUrlError,
 )
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError

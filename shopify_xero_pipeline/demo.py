@@ -28,6 +28,7 @@ from shopify_xero_pipeline.changes.agreement import Standing
 from shopify_xero_pipeline.changes.listed import listed_orders
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
+from shopify_xero_pipeline.changes.rollup import spelled
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.partitions import days_between
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox, last_saved, serving
@@ -141,7 +142,7 @@ def _figures(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ...]:
     documents, payments = sum(row.documents for row in rows), sum(row.payments for row in rows)
     failed = sum(row.outcome in {"failed", "conflict", "postponed"} for row in rows)
     still_open = sum(row.outcome in {"waiting", "skipped", "blocked"} for row in rows)
-    moved = terminal.money((row.currency, row.xero_money) for row in rows)
+    moved = spelled((row.currency, row.xero_money) for row in rows)
     which = f"{night:%d %b}" if len(days) == 1 else f"all {len(days)} days"
     return (which, *map(str, (len(rows), documents, payments)), moved, str(still_open), str(failed))
 

@@ -17,6 +17,7 @@ from shopify_xero_pipeline.books.blocked import blocked_orders
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, Severity, problems, stopping
 from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.changes.agreement import counted
 from shopify_xero_pipeline.changes.wanted import foreign_numbers
 from shopify_xero_pipeline.connections import BooksProblem, Connections
 from shopify_xero_pipeline.state.canonical import canonical_json, digest
@@ -80,7 +81,7 @@ class Examination:
         if found.are_most:
             said = [f"{found.count} of {found.of} orders of {days} are blocked and stay out of the books"]
             reasons = [(count, remedies.parted(reason)[0]) for count, reason in found.reasons[:SHOWN_REASONS]]
-            said += [f"{_orders(count)} of {days}: {reason}" for count, reason in reasons]
+            said += [f"{counted(count, 'order')} of {days}: {reason}" for count, reason in reasons]
             self._warn(said, noted=True)
 
     def foreign_numbers(self) -> tuple[str, ...]:
@@ -142,10 +143,6 @@ def numbers_problem(policy: BooksPolicy, numbers: tuple[str, ...]) -> Problem:
     says = f"documents in Xero that are not of these books begin as prefix {policy.prefix!r} does, such as {numbers[0]}"
     remedy = "choose another prefix in books.yaml, or a number that is taken gets the order's id at its end"
     return Problem(Severity.WARN, "prefix", says, remedy)
-
-
-def _orders(count: int) -> str:
-    return "1 order" if count == 1 else f"{count} orders"
 
 
 def settings_digest(policy: BooksPolicy, organisation: Organisation) -> str:

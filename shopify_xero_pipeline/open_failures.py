@@ -6,7 +6,7 @@ them belongs to `defs/`; days whose books do not agree are `Bookkeeper.disagreem
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -57,8 +57,8 @@ def open_records(store: StateStore, kinds: Collection[str]) -> list[OpenRecord]:
     return sorted(found, key=lambda one: (one.day, not one.is_failed))
 
 
-def worst_days(days: Iterable[date]) -> list[tuple[date, int]]:
-    """Return each day with how often it occurs, the most frequent first, then the oldest."""
+def worst_days(days: Iterable[date] | Mapping[date, int]) -> list[tuple[date, int]]:
+    """Return each day with how often it occurs, or is said to, the most frequent first, then the oldest."""
     return sorted(Counter(days).items(), key=lambda counted: (-counted[1], counted[0]))
 
 

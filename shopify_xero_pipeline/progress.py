@@ -7,6 +7,8 @@ pieces of work, and within a load of the records it is to write. How it is drawn
 from collections.abc import Mapping
 from datetime import date
 
+from shopify_xero_pipeline.changes.agreement import counted
+
 VERBS = {"read": "reading", "plan": "planning", "sync": "writing", "reconciliation": "comparing"}
 
 
@@ -69,7 +71,7 @@ class RunProgress:
     def _count(self) -> str:
         if self._records:
             return f", {self._settled:,} of {self._records:,} records"
-        return f", {self._calls} call{'' if self._calls == 1 else 's'}" if self._calls else ""
+        return f", {counted(self._calls, 'call')}" if self._calls else ""
 
 
 def _plural(kinds: str) -> str:

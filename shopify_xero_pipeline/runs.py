@@ -83,7 +83,7 @@ class Report:
     passing: bool = False
     of_setting: bool = False
 
-    @property
+    @cached_property
     def agreement(self) -> Agreement:
         """What the compared days come to."""
         return agreement(self.days)

@@ -19,6 +19,7 @@ from shopify_xero_pipeline.changes.agreement import (
     undecided_orders,
     worst,
 )
+from shopify_xero_pipeline.changes.in_the_way import Held, in_conflict
 from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
@@ -43,7 +44,7 @@ class BooksStanding:
     days: Sequence[DayReconciliation]
     failed: Sequence[SyncError]
     unfinished: Sequence[date]
-    held: terminal_lists.Held
+    held: Held
     orphans: Sequence[OrphanedOrder]
     requests: Sequence[Hint]
 
@@ -61,7 +62,7 @@ class BooksStanding:
     @property
     def says(self) -> str:
         """The verdict as a sentence, with how much is failed, in conflict and left to do."""
-        conflicts = len(terminal_lists.conflicts_of(self.held))
+        conflicts = len(in_conflict(self.held))
         more = (
             (len(self.failed), f"{counted(len(self.failed), 'record')} failed"),
             (conflicts, f"{counted(conflicts, 'conflict')} with what people did in Xero"),
@@ -72,7 +73,7 @@ class BooksStanding:
     @property
     def said_elsewhere(self) -> set[str]:
         """The ids of orders whose reason stands with their conflict or their failed record."""
-        return terminal_lists.in_conflict(self.held) | {error.order_id or "" for error in self.failed}
+        return terminal_lists.orders_in_conflict(self.held) | {error.order_id or "" for error in self.failed}
 
     def summary(self) -> dict[str, object]:
         """Return all of it under the names that `--json` promises."""

@@ -19,15 +19,16 @@ from shopify_xero_pipeline.alerts.causes import Cause
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.taxes_seen import TakenIn, TaxesSeen
 from shopify_xero_pipeline.changes import what_to_do
-from shopify_xero_pipeline.changes.agreement import OUTCOMES, Standing
+from shopify_xero_pipeline.changes.agreement import OUTCOMES, Standing, counted
 from shopify_xero_pipeline.changes.gift_cards import RollForward
+from shopify_xero_pipeline.changes.in_the_way import Held
 from shopify_xero_pipeline.changes.listed import ListedOrder, OrderWarning
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.months import Month
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder
 from shopify_xero_pipeline.changes.plan import WRITES
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
-from shopify_xero_pipeline.changes.rollup import by_currency
+from shopify_xero_pipeline.changes.rollup import spelled
 from shopify_xero_pipeline.changes.statements import Statement
 from shopify_xero_pipeline.doctor import remedy
 from shopify_xero_pipeline.escaping import console as escape
@@ -198,12 +199,12 @@ def order_warnings(found: Sequence[OrderWarning]) -> None:
     _parts(terminal_lists.warnings(found))
 
 
-def conflicts(found: terminal_lists.Held) -> None:
+def conflicts(found: Held) -> None:
     """Print conflicts with what people did in Xero, with both sides."""
     _parts(terminal_lists.conflicts(found))
 
 
-def left(found: terminal_lists.Held) -> None:
+def left(found: Held) -> None:
     """Print what people left as it is in Xero and that is not an order's."""
     _parts(terminal_lists.left(found))
 
@@ -357,7 +358,7 @@ def tax_rules(found: Iterable[TakenIn]) -> None:
 def _tax_seen(one: TaxesSeen) -> str:
     place = "-".join(filter(None, (one.country, one.province)))
     name = " + ".join(tax.label for tax in one.taxes) + (f" ({place})" if place else "")
-    return f"{name}: {sum(one.amounts):,.2f} {one.currency} of {one.orders} order{'' if one.orders == 1 else 's'}"
+    return f"{name}: {sum(one.amounts):,.2f} {one.currency} of {counted(one.orders, 'order')}"
 
 
 def causes(found: Sequence[Cause]) -> None:
@@ -424,11 +425,6 @@ def standing(found: Standing, says: str) -> None:
     console.print(f"[{COLOURS.get(found, 'yellow')}]{escape(says)}[/]", soft_wrap=True)
 
 
-def money(amounts: Iterable[tuple[str, Decimal]], between: str = ", ") -> str:
-    """Return the sum of each currency as text."""
-    return between.join(f"{amount:,.2f} {currency}" for currency, amount in by_currency(amounts).items())
-
-
 def facts(found: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
     for name, value in found.items():
@@ -454,8 +450,8 @@ def _live_totals(found: Sequence[OrphanedOrder]) -> None:
 def _live(found: Iterable[OrphanedOrder]) -> str:
     """Return what still stands in Xero of orphans, by currency; empty if nothing does."""
     some = list(found)
-    documents = money(pair for one in some for pair in one.live(Kind.INVOICE, Kind.CREDIT_NOTE))
-    paid = money(pair for one in some for pair in one.live(Kind.PAYMENT))
+    documents = spelled(pair for one in some for pair in one.live(Kind.INVOICE, Kind.CREDIT_NOTE))
+    paid = spelled(pair for one in some for pair in one.live(Kind.PAYMENT))
     return f"documents {documents or '0.00'}, payments {paid or '0.00'}" if documents or paid else ""
 
 
@@ -539,7 +535,7 @@ def _days_of(days: Sequence[date]) -> str:
 
 
 def _sales(day: DayReconciliation) -> str:
-    return money(((row.currency, row.xero_sales) for row in day.rows if row.outcome == "posted"), "\n")
+    return spelled(((row.currency, row.xero_sales) for row in day.rows if row.outcome == "posted"), "\n")
 
 
 def _is_stdout(path: Path | None) -> bool:

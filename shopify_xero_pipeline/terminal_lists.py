@@ -14,9 +14,10 @@ from rich.text import Text
 from shopify_xero_pipeline import pages
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes import what_to_do
+from shopify_xero_pipeline.changes.in_the_way import Held, decided, in_conflict
 from shopify_xero_pipeline.changes.listed import ListedOrder, OrderWarning
-from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
-from shopify_xero_pipeline.changes.rollup import by_currency
+from shopify_xero_pipeline.changes.models import Change, FieldDiff
+from shopify_xero_pipeline.changes.rollup import spelled
 from shopify_xero_pipeline.escaping import console as escape
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
@@ -27,7 +28,6 @@ ALL = "all of them are in the command's `--json`"
 HIDDEN = "(a customer's; see both pages)"
 WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
 ELSEWHERE = ("conflict", "failed")
-Held = Mapping[date, Sequence[Change]]
 Parts = Iterator[Table | str | Text]
 """What is to be printed, one after the other."""
 
@@ -48,9 +48,9 @@ def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
     if ranked:
         yield HEAD.format("orders that are not simply posted")
     for (outcome, reason, remedy), some in ranked[:ROWS]:
-        yield from _block(
-            _outcome(outcome, some), f"{_named(some)}  {_worth(some)}", {"reason": reason, "what to do": remedy}
-        )
+        worth = spelled((one.currency, one.sales) for one in some)
+        said = {"reason": reason, "what to do": remedy}
+        yield from _block(_outcome(outcome, some), f"{_named(some)}  {worth}", said)
     yield from _more(ranked[ROWS:], "reasons")
 
 
@@ -69,7 +69,7 @@ def warnings(found: Sequence[OrderWarning]) -> Parts:
 
 def conflicts(found: Held) -> Parts:
     """Yield conflicts with what people did in Xero: both sides, the reason, what to do."""
-    lines = [(day, line) for day, some in sorted(found.items()) for line in some if line.action is Action.CONFLICT]
+    lines = in_conflict(found)
     if lines:
         yield HEAD.format("conflicts with what people did in Xero")
     for day, line in lines[:ROWS]:
@@ -83,7 +83,7 @@ def conflicts(found: Held) -> Parts:
 
 def left(found: Held) -> Parts:
     """Yield Contacts and Items that a person left as they are in Xero; what is left of orders stands with the order."""
-    lines = [(day, line) for day, some in sorted(found.items()) for line in some if line.decided and not line.order_id]
+    lines = [(day, line) for day, line in decided(found) if not line.order_id]
     if lines:
         yield HEAD.format("left as they are in Xero")
     for day, line in lines[:ROWS]:
@@ -92,9 +92,9 @@ def left(found: Held) -> Parts:
     yield from _more(lines[ROWS:], "records")
 
 
-def in_conflict(found: Held) -> set[str]:
+def orders_in_conflict(found: Held) -> set[str]:
     """Return the ids of the orders of which a conflict is known."""
-    return {line.order_id or "" for lines in found.values() for line in lines if line.action is Action.CONFLICT}
+    return {line.order_id or "" for _, line in in_conflict(found)}
 
 
 def conflict(day: date, line: Change) -> dict[str, object]:
@@ -119,14 +119,12 @@ def conflict(day: date, line: Change) -> dict[str, object]:
 
 def conflicts_of(found: Held) -> list[dict[str, object]]:
     """Return all conflicts for `--json`."""
-    some = [(day, line) for day, lines in sorted(found.items()) for line in lines]
-    return [conflict(day, line) for day, line in some if line.action is Action.CONFLICT]
+    return [conflict(day, line) for day, line in in_conflict(found)]
 
 
 def left_of(found: Held) -> list[dict[str, object]]:
     """Return all that people left as it is in Xero, for `--json`."""
-    some = [(day, line) for day, lines in sorted(found.items()) for line in lines if line.decided]
-    return [conflict(day, line) | {"decided": line.decided} for day, line in some]
+    return [conflict(day, line) | {"decided": line.decided} for day, line in decided(found)]
 
 
 def errors(found: Sequence[SyncError]) -> Parts:
@@ -173,11 +171,6 @@ def _named(some: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
     more = f" and {len(some) - NAMES} more" if len(some) > NAMES else ""
     count = f"{len(some)}: " if len(some) > 1 else ""
     return count + "; ".join(f"{day} {', '.join(names)}" for day, names in days.items()) + more
-
-
-def _worth(some: Iterable[ListedOrder]) -> str:
-    sums = by_currency((one.currency, one.sales) for one in some)
-    return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sums.items())
 
 
 def _theirs(line: Change) -> str:

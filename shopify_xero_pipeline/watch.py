@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import dagster as dg
@@ -32,7 +33,7 @@ from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDel
 from shopify_xero_pipeline.alerts.told import Told
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.changes.agreement import Standing, counted
-from shopify_xero_pipeline.changes.models import Action
+from shopify_xero_pipeline.changes.in_the_way import in_conflict
 from shopify_xero_pipeline.changes.orphans import OrphanCause, OrphanedOrder
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.defs.assets.changes import MAPPING
@@ -44,8 +45,7 @@ from shopify_xero_pipeline.defs.requests import days_of
 from shopify_xero_pipeline.logs import Mask
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.shopify.answers import API_VERSION
-from shopify_xero_pipeline.state.database import StoreUrlError
-from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.faults import StoreReplacedError, StoreUnwritableError, StoreUrlError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
@@ -254,11 +254,9 @@ def _blocked(store: StateStore) -> Iterator[LeftOrders]:
 
 def _in_conflict(store: StateStore) -> Iterator[LeftOrders]:
     """Yield the days with conflicts. Records are named by their order or kind, as a key may be a person's words."""
-    for day, lines in attention.held_lines(store).items():
-        found = [line for line in lines if line.action is Action.CONFLICT]
-        names = dict.fromkeys(line.order_name or f"a {line.kind.value}" for line in found)
-        if found:
-            yield LeftOrders(day, f"{counted(len(found), 'record')} in conflict", [*names][:NAMED])
+    for day, pairs in groupby(in_conflict(attention.held_lines(store)), key=itemgetter(0)):
+        found = [line.order_name or f"a {line.kind.value}" for _, line in pairs]
+        yield LeftOrders(day, f"{counted(len(found), 'record')} in conflict", [*dict.fromkeys(found)][:NAMED])
 
 
 def _not_waiting(checks: Iterable[FailedCheck], store: StateStore) -> list[FailedCheck]:

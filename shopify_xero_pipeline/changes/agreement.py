@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.changes.orphans import LISTED, OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
-from shopify_xero_pipeline.changes.rollup import by_currency
+from shopify_xero_pipeline.changes.rollup import by_currency, spelled
 from shopify_xero_pipeline.xero.models import Kind
 
 NAMED = 5
@@ -43,17 +43,10 @@ class Orders(BaseModel):
     amounts: Mapping[str, Decimal] = {}
     named: tuple[str, ...] = ()
 
-    def __add__(self, other: "Orders") -> "Orders":
-        return Orders(
-            count=self.count + other.count,
-            amounts=by_currency([*self.amounts.items(), *other.amounts.items()]),
-            named=(*self.named, *other.named)[:NAMED],
-        )
-
     @property
     def money(self) -> str:
         """The amounts as text, `12.00 EUR, 433.00 USD`; empty where all are zero."""
-        return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in self.amounts.items() if amount)
+        return spelled((currency, amount) for currency, amount in self.amounts.items() if amount)
 
     @property
     def says(self) -> str:
@@ -73,7 +66,7 @@ class Orders(BaseModel):
 
 
 class Agreement(BaseModel):
-    """What compared days come to; agreements of different days can be added.
+    """What compared days come to.
 
     Attributes:
         outcomes: orders by outcome, with what Shopify says they are worth.
@@ -94,17 +87,6 @@ class Agreement(BaseModel):
     lost: int = 0
     left: Orders = Orders()
     undecided: Orders = Orders()
-
-    def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(
-            outcomes={name: self.of(name) + other.of(name) for name in {**self.outcomes, **other.outcomes}},
-            unequal=self.unequal + other.unequal,
-            unexplained=self.unexplained + other.unexplained,
-            duplicates=self.duplicates + other.duplicates,
-            lost=self.lost + other.lost,
-            left=self.left + other.left,
-            undecided=self.undecided + other.undecided,
-        )
 
     def of(self, outcome: str) -> Orders:
         """Return the orders of an outcome."""

@@ -3,7 +3,7 @@
 Pure: decisions are handed in. Only what a decision covers is decided here; where it is kept stands in `attention.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -60,14 +60,20 @@ def with_decisions(plans: Iterable[ChangeSet], decisions: Decisions) -> list[Cha
     ]
 
 
-def named(name: str, lines: Iterable[Change]) -> list[Change]:
-    """Return the lines that a name stands for.
+def is_named(name: str, line: Change) -> bool:
+    """Return whether a name stands for a line.
 
     Args:
         name: the order's name or id, the number of a document, a record's Xero id, or its natural key.
-        lines: of plans.
+        line: of a plan.
     """
-    return [line for line in lines if name in _names(line)]
+    return name in {
+        line.natural_key,
+        line.order_id,
+        line.order_name,
+        line.xero_id,
+        *documents_of(line.kind, line.natural_key),
+    }
 
 
 def without_personal_data(line: Change) -> Change:
@@ -88,9 +94,3 @@ def _essence(line: Change) -> tuple[object, ...]:
     """Return both sides; the reason is left out, as a rebuilt store gives another one for the same."""
     plain = without_personal_data(line)
     return plain.fields, plain.amount, plain.currency, plain.xero_id
-
-
-def _names(line: Change) -> set[str]:
-    documents: Sequence[str] = documents_of(line.kind, line.natural_key)
-    found = {line.natural_key, line.order_id or "", line.order_name or "", line.xero_id or "", *documents}
-    return found - {""}

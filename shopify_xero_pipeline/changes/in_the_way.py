@@ -5,6 +5,7 @@ no longer sees the plan.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 
 from shopify_xero_pipeline.changes.decisions import without_personal_data
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
@@ -12,6 +13,9 @@ from shopify_xero_pipeline.state.records import Operation, OperationState, SyncE
 
 Key = tuple[str, str]
 """Kind and Shopify id."""
+
+Held = Mapping[date, Sequence[Change]]
+"""Lines that are held back, by day."""
 
 NOT_YET = {
     OperationState.PLANNED: "planned, and not written yet",
@@ -37,6 +41,16 @@ def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     return [without_personal_data(line) for line in lines]
 
 
+def in_conflict(found: Held) -> list[tuple[date, Change]]:
+    """Return the lines in conflict that nobody decided about, with their days, oldest first."""
+    return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.action is Action.CONFLICT]
+
+
+def decided(found: Held) -> list[tuple[date, Change]]:
+    """Return the lines that a person decided about, with their days, oldest first."""
+    return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.decided]
+
+
 def why_missing(
     missing: Mapping[Key, str],
     refused: Iterable[SyncError],
@@ -51,14 +65,14 @@ def why_missing(
         held_back: lines of its plans that write nothing, those among them that a person decided about.
         unwritten: open writes.
     """
-    refused, decided = list(refused), _decisions(refused, held_back)
-    still = {key: name for key, name in missing.items() if key not in decided}
+    refused, settled = list(refused), _decisions(refused, held_back)
+    still = {key: name for key, name in missing.items() if key not in settled}
     left = f"not in Xero yet: {', '.join(still.values())}"
     if reasons := sorted({error.reason for error in refused if error.dismissed_at is None}):
         return "failed", f"{'; '.join(reasons)} ({left})"
     held_back = [line for line in held_back if not line.decided]
     if not still and not held_back:
-        return "skipped", "; ".join(dict.fromkeys(decided[key] for key in missing))
+        return "skipped", "; ".join(dict.fromkeys(settled[key] for key in missing))
     own = [line for line in held_back if (line.kind, line.shopify_id) in missing]
     waiting = [unwritten[key] for key in still if key in unwritten]
     if waiting and not own:

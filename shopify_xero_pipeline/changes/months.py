@@ -20,6 +20,7 @@ from shopify_xero_pipeline.changes.agreement import (
     orders_of,
     undecided_orders,
     verdict,
+    worst,
 )
 from shopify_xero_pipeline.changes.gift_cards import LiabilityAccount, RollForward, roll_forward
 from shopify_xero_pipeline.changes.listed import ListedOrder, listed
@@ -63,10 +64,8 @@ class Month(BaseModel):
         """The verdict on the month in one word."""
         if self._wrong:
             return Standing.DISAGREE
-        if self._of("blocked").count:
-            return Standing.INCOMPLETE
-        unfinished = self._of("postponed").count or self.not_compared or self.is_empty
-        return Standing.UNFINISHED if unfinished else Standing.AGREE
+        unfinished = bool(self.not_compared) or self.is_empty
+        return worst([self._orders.standing, *([Standing.UNFINISHED] if unfinished else [])])
 
     @property
     def agrees(self) -> bool:
@@ -78,11 +77,7 @@ class Month(BaseModel):
         """The verdict as a sentence, in which every figure stands that is not as it should be."""
         if self.is_empty:
             return f"nothing is known of {self.month}: none of its days has been compared yet"
-        found = Agreement(
-            outcomes={name: self._of(name) for name in ("postponed", "blocked")},
-            left=orders_of((one.order_name, one.currency, one.sales) for one in self.left),
-        )
-        missing = [*found.missing("it"), *found.decided]
+        missing = [*self._orders.missing("it"), *self._orders.decided]
         if days := len(self.not_compared):
             missing.append(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} not compared yet")
         return verdict(self.month, self._wrong, missing, plural=False)
@@ -90,19 +85,22 @@ class Month(BaseModel):
     @property
     def _wrong(self) -> list[str]:
         """What speaks against the month: orders first, and figures that differ without an order that explains it."""
-        own = Agreement(
-            outcomes={name: self._of(name) for name in ("failed", "conflict")},
-            unequal=orders_of((one.order_name, one.currency, one.difference) for one in self.not_equal),
-            undecided=undecided_orders(self.orphans),
-        )
+        own = self._orders.wrong
         cards = [
             f"gift cards differ by {one.difference:,.2f} {one.currency}" for one in self.gift_cards if not one.agrees
         ]
-        return [*own.wrong, *(() if own.wrong else self.unexplained), *cards]
+        return [*own, *(() if own else self.unexplained), *cards]
 
-    def _of(self, outcome: str) -> Orders:
-        found = (one for one in self.not_posted if one.outcome == outcome)
-        return orders_of((one.order_name, one.currency, one.sales) for one in found)
+    @property
+    def _orders(self) -> Agreement:
+        """What the orders of the month come to."""
+        names = {one.outcome for one in self.not_posted}
+        return Agreement(
+            outcomes={name: _worth(one for one in self.not_posted if one.outcome == name) for name in names},
+            unequal=orders_of((one.order_name, one.currency, one.difference) for one in self.not_equal),
+            left=_worth(self.left),
+            undecided=undecided_orders(self.orphans),
+        )
 
 
 def first_of_next(month: date) -> date:
@@ -153,6 +151,10 @@ def month_of(
         ),
         orphans=tuple(one for one in orphans if one.falls_into(first, after)),
     )
+
+
+def _worth(orders: Iterable[ListedOrder]) -> Orders:
+    return orders_of((one.order_name, one.currency, one.sales) for one in orders)
 
 
 def _statements(

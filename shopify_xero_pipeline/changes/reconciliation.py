@@ -7,7 +7,7 @@ column, as they stand outside Shopify's ledger.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -214,17 +214,17 @@ def reconcile(
     """
     rows, movements, left, broken = [], [], [], []
     for books in orders:
-        row, held = _row(books, evidence), evidence.held[books.order_id]
+        row, found, breaks = _row(books, evidence), list[Movement](), list[tuple[date, str]]()
         if row.outcome == "posted":
             found = [*shopify[books.order_id], *_moved(books, evidence, chart), _outstanding(day, books, evidence)]
             breaks = differences(found, chart)
             off = max(row.difference, largest_difference(found))
             row = row.model_copy(update={"problems": (*row.problems, *(text for _, text in breaks)), "difference": off})
-            row = _left_as_it_is(row, held)
-            movements += found
-            left += found if row.left else []
-            broken += [] if row.left else [_broken(books, posted, text) for posted, text in breaks]
-        rows.append(_left_as_it_is(row, held))
+        row = _left_as_it_is(row, evidence.held[books.order_id])
+        rows.append(row)
+        movements += found
+        left += found if row.left else []
+        broken += [] if row.left else [_broken(books, posted, text) for posted, text in breaks]
     return DayReconciliation(
         day=day,
         rows=tuple(rows),
@@ -318,9 +318,10 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     money = _money(mapped, evidence, in_xero=False), _money(mapped, evidence, in_xero=True)
     problems = [f"{row.kind} {row.natural_key} was posted and Xero no longer shows it" for row in lost]
     problems += [f"{kind} {row.natural_key} in Xero carries this order's mark and is not ours" for kind, row in extra]
-    problems += _unequal_records(books, mapped, evidence)
+    unequal, apart = _against_xero(books, mapped, evidence)
+    problems += unequal
     beside = [row.payload for row in lost] + [row.payload for _, row in extra]
-    apart = [*_apart(mapped, evidence), *(abs(_amount(payload)) for payload in beside)]
+    apart += [abs(_amount(payload)) for payload in beside]
     if outcome == "posted":
         totals = (books.expected_sales, *sales), (books.expected_money, *money)
         problems += _unequal_totals(*totals)
@@ -379,19 +380,32 @@ def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) ->
     return extra
 
 
-def _unequal_records(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> list[str]:
+def _against_xero(
+    books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence
+) -> tuple[list[str], list[Decimal]]:
+    """Return in which parts Xero shows records otherwise than they were posted, and how far apart their amounts are."""
     variants = {document.shopify_id: [line.variant_id for line in document.lines] for document in books.documents}
-    problems = []
+    problems, apart = [], list[Decimal]()
     for row in mapped:
         shown = _shown(row, evidence)
         if shown is None:
             continue
-        ours, theirs = _amount(row.payload), _amount(shown.payload)
-        if ours != theirs:
-            problems.append(f"{row.kind} {row.natural_key}: posted {ours}, Xero shows {theirs}")
-        problems += _other_tax_types(row, shown)
+        amounts = [("", _amount(row.payload), _amount(shown.payload)), *_at_tax_types(row, shown)]
+        for where, ours, theirs in amounts:
+            if ours != theirs:
+                problems.append(f"{row.kind} {row.natural_key}: {where}posted {ours}, Xero shows {theirs}")
+            apart.append(abs(ours - theirs))
         problems += _other_parts(row, shown, variants.get(row.shopify_id, ()), evidence)
-    return problems
+    return problems, apart
+
+
+def _at_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[tuple[str, Decimal, Decimal]]:
+    """Return the base at each tax type as posted and as shown, even where the tax is nothing at both."""
+    ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
+    return [
+        (f"at tax type {tax_type} ", ours.get(tax_type, ZERO), theirs.get(tax_type, ZERO))
+        for tax_type in sorted({*ours, *theirs})
+    ]
 
 
 def _other_parts(
@@ -428,27 +442,6 @@ def _missing_codes(
         if line.item_code is None and code is not None and theirs.get("ItemCode") != code:
             found = theirs.get("ItemCode") or "none"
             yield f"{row.kind} {row.natural_key}: line {place + 1} is of Item {code}, Xero shows {found}"
-
-
-def _other_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[str]:
-    """Name amounts that Xero shows at another tax type, even where the tax is nothing at both."""
-    ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
-    return [
-        f"{row.kind} {row.natural_key}: at tax type {tax_type} posted {ours.get(tax_type, ZERO)}, "
-        f"Xero shows {theirs.get(tax_type, ZERO)}"
-        for tax_type in sorted({*ours, *theirs})
-        if ours.get(tax_type, ZERO) != theirs.get(tax_type, ZERO)
-    ]
-
-
-def _apart(mapped: Sequence[MappedRecord], evidence: Evidence) -> Iterator[Decimal]:
-    """Yield how far each record in Xero is from what was posted: in its amount, and in its base at each tax type."""
-    for row in mapped:
-        shown = _shown(row, evidence)
-        if shown is not None:
-            ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
-            yield abs(_amount(row.payload) - _amount(shown.payload))
-            yield from (abs(ours.get(name, ZERO) - theirs.get(name, ZERO)) for name in {*ours, *theirs})
 
 
 def _unequal_totals(sales: Columns, money: Columns) -> list[str]:

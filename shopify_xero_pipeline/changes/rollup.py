@@ -41,3 +41,8 @@ def by_currency(amounts: Iterable[tuple[str | None, Decimal | None]]) -> dict[st
         if currency and amount is not None:
             sums[currency] = sums.get(currency, Decimal(0)) + amount
     return dict(sorted(sums.items()))
+
+
+def spelled(amounts: Iterable[tuple[str | None, Decimal | None]], between: str = ", ") -> str:
+    """Return the sum of each currency as text: `12.00 EUR, 433.00 USD`."""
+    return between.join(f"{amount:,.2f} {currency}" for currency, amount in by_currency(amounts).items())

@@ -11,6 +11,7 @@ import click
 from shopify_xero_pipeline.cli import exit_codes, options
 
 if TYPE_CHECKING:
+    from shopify_xero_pipeline.changes.in_the_way import Held
     from shopify_xero_pipeline.runs import Report, Runner
 
 NOT_COMPARED = {"mapped_sales", "xero_sales", "difference"}
@@ -39,7 +40,7 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
             terminal.plan(plans, calls)
             held = {day: [line for plan in plans if plan.day == day for line in plan.changes] for day in days}
             terminal.conflicts(held)
-            terminal.listed(listed, terminal_lists.in_conflict(held))
+            terminal.listed(listed, terminal_lists.orders_in_conflict(held))
     content = {
         "days": len(days),
         "xero_write_calls": calls,
@@ -101,12 +102,12 @@ def sync(
             report = runner.sync(days, bar.end_range)
         terminal.failures(report.failures)
         terminal.left_for_later(report.left)
-        held: terminal_lists.Held = {}
+        held: Held = {}
         if report.days:
             held = attention.held_lines(bookkeeper.store, [day.day for day in report.days])
             terminal.days(report.days)
             terminal.conflicts(held)
-            terminal.listed(listed_orders(report.days), terminal_lists.in_conflict(held))
+            terminal.listed(listed_orders(report.days), terminal_lists.orders_in_conflict(held))
             terminal.order_warnings(order_warnings(report.days))
             terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)

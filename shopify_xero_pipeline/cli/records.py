@@ -128,9 +128,11 @@ def dismiss(
 def conflicts(bookkeeper: "Bookkeeper", name: str | None, *, decided: bool = False) -> "list[tuple[date, Change]]":
     """Return the conflicts that a name stands for, with their days; those that are open, or that were decided about."""
     from shopify_xero_pipeline import attention
-    from shopify_xero_pipeline.changes.decisions import named
-    from shopify_xero_pipeline.changes.models import Action
+    from shopify_xero_pipeline.changes import in_the_way
+    from shopify_xero_pipeline.changes.decisions import is_named
 
-    held = attention.held_lines(bookkeeper.store) if name is not None else {}
-    some = [(day, line) for day, lines in sorted(held.items()) for line in named(str(name), lines)]
-    return [(day, line) for day, line in some if (line.decided if decided else line.action is Action.CONFLICT)]
+    if name is None:
+        return []
+    held = attention.held_lines(bookkeeper.store)
+    some = in_the_way.decided(held) if decided else in_the_way.in_conflict(held)
+    return [(day, line) for day, line in some if is_named(name, line)]

@@ -12,6 +12,7 @@ from datetime import date
 import dagster as dg
 
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.changes.agreement import counted
 from shopify_xero_pipeline.changes.disagreements import Disagreement
 from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.report import Verdict, evaluate
@@ -72,7 +73,7 @@ def all_days_loaded(found: Sequence[OpenRecord], links: show.Links) -> Verdict:
     days = worst_days(one.day for one in found)
     one, first = len(found) == 1, found[0]
     says = (
-        f"{_count(len(found), 'record')} {'is' if one else 'are'} not in Xero, on {_spelled(days)}. "
+        f"{counted(len(found), 'record')} {'is' if one else 'are'} not in Xero, on {_spelled(days)}. "
         f"{'' if one else 'The first: '}{_label(first)}: {first.reason}"
     )
     shown = {
@@ -88,10 +89,10 @@ def all_days_agree(found: Sequence[Disagreement], links: show.Links) -> Verdict:
     """Return whether every day's books agree, and the days that do not: how many orders, which first, what to do."""
     if not found:
         return Verdict(True, "The books of every day agree as they were last compared.", {})
-    days = sorted(((one.day, one.orders) for one in found), key=lambda counted: (-counted[1], counted[0]))
+    days = worst_days({one.day: one.orders for one in found})
     named = [(one.day, order) for one in found for order in one.named]
     says = (
-        f"{_count(sum(one.orders for one in found), 'order')} to look at, on {_spelled(days)}. "
+        f"{counted(sum(one.orders for one in found), 'order')} to look at, on {_spelled(days)}. "
         f"{'' if len(named) == 1 else 'The first: '}{named[0][1].order_name}: {named[0][1].reason}"
     )
     shown = {
@@ -120,26 +121,34 @@ def nothing_open(verdicts: Mapping[dg.AssetKey, Verdict]) -> Verdict:
         return Verdict(True, "Nothing is open: every record is in Xero, and the books of every day agree.", {})
     rows = [{"asset": key.to_user_string(), "what": found.says} for key, found in red.items()]
     pages = {f"checks of {key.to_user_string()}": dg.MetadataValue.asset(key) for key in red}
-    says = f"Something is open in {_count(len(red), 'asset')}: {', '.join(key.to_user_string() for key in red)}."
+    says = f"Something is open in {counted(len(red), 'asset')}: {', '.join(key.to_user_string() for key in red)}."
     return Verdict(False, says, {"open": show.table(rows), **pages})
 
 
-def verdict(bookkeeper: Bookkeeper, key: dg.AssetKey) -> Verdict:
-    """Return what the check of an asset that looks at all days finds now."""
+def loaded(bookkeeper: Bookkeeper, key: dg.AssetKey) -> Verdict:
+    """Return what the check of a load that looks at all days finds now."""
+    with told_to_people():
+        return all_days_loaded(open_records(bookkeeper.store, LOADED[key]), show.Links(bookkeeper.shop_domain))
+
+
+def _verdicts(bookkeeper: Bookkeeper) -> dict[dg.AssetKey, Verdict]:
+    """Return what all these checks find now; the open records of all loads are read at once."""
     links = show.Links(bookkeeper.shop_domain)
     with told_to_people():
-        if key == RECONCILED:
-            return all_days_agree(bookkeeper.disagreements(), links)
-        return all_days_loaded(open_records(bookkeeper.store, LOADED[key]), links)
+        found = open_records(bookkeeper.store, [kind for kinds in LOADED.values() for kind in kinds])
+        verdicts = {
+            key: all_days_loaded([one for one in found if one.kind in kinds], links) for key, kinds in LOADED.items()
+        }
+        verdicts[RECONCILED] = all_days_agree(bookkeeper.disagreements(), links)
+    return {**verdicts, ALL: nothing_open(verdicts)}
 
 
 def evaluate_all(context: dg.AssetExecutionContext, bookkeeper: Bookkeeper) -> None:
     """Evaluate the check of `books/reconciliation` that looks at all days, and list everything that is open."""
-    found = {key: verdict(bookkeeper, key) for key in (*LOADED, RECONCILED)}
+    found = _verdicts(bookkeeper)
     evaluate(context, RECONCILED, CHECKS[RECONCILED], found[RECONCILED])
-    everything = nothing_open(found)
-    context.log_event(_listing(everything))
-    evaluate(context, ALL, CHECKS[ALL], everything)
+    context.log_event(_listing(found[ALL]))
+    evaluate(context, ALL, CHECKS[ALL], found[ALL])
 
 
 @dg.multi_asset_check(
@@ -150,8 +159,7 @@ def all_days(
     context: dg.AssetCheckExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]
 ) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the checks that look at all days, without a call to either side."""
-    found = {key: verdict(bookkeeper, key) for key in (*LOADED, RECONCILED)}
-    found[ALL] = nothing_open(found)
+    found = _verdicts(bookkeeper)
     context.instance.report_runless_asset_event(_listing(found[ALL]))
     for selected in context.selected_asset_check_keys:
         one = found[selected.asset_key]
@@ -188,10 +196,6 @@ def _record(one: OpenRecord) -> dict[str, str]:
 
 def _label(one: OpenRecord) -> str:
     return f"{one.kind.replace('_', ' ')} {one.name}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _spelled(days: Counted) -> str:

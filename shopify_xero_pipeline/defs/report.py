@@ -59,19 +59,10 @@ def report(
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
     for name, days in checks.items():
         for day, found in days.items():
-            yield dg.AssetCheckEvaluation(
-                asset_key=key,
-                check_name=name,
-                passed=found.passed,
-                description=markdown(found.says),
-                metadata=dict(found.shown),
-                partition=day.isoformat(),
-                severity=dg.AssetCheckSeverity.ERROR,
-                blocking=False,
-                target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                    storage_id=ids[day.isoformat()], run_id=context.run.run_id, timestamp=time.time()
-                ),
+            target = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=ids[day.isoformat()], run_id=context.run.run_id, timestamp=time.time()
             )
+            yield _evaluation(key, name, found, target, day.isoformat())
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
 
 
@@ -85,14 +76,25 @@ def evaluate(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, fo
     target = AssetCheckEvaluationTargetMaterializationData(
         storage_id=newest[0].storage_id, run_id=newest[0].run_id, timestamp=newest[0].timestamp
     )
-    evaluation = dg.AssetCheckEvaluation(
+    context.log_event(_evaluation(key, check, found, target))
+
+
+def _evaluation(
+    key: dg.AssetKey,
+    check: str,
+    found: Verdict,
+    target: AssetCheckEvaluationTargetMaterializationData,
+    partition: str | None = None,
+) -> dg.AssetCheckEvaluation:
+    """Return a check's result; what fails is an error that does not stop the run."""
+    return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=check,
         passed=found.passed,
         description=markdown(found.says),
         metadata=dict(found.shown),
+        partition=partition,
         severity=dg.AssetCheckSeverity.ERROR,
         blocking=False,
         target_materialization_data=target,
     )
-    context.log_event(evaluation)

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.changes.agreement import agreement
+from shopify_xero_pipeline.changes.agreement import agreement, counted
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.orphans import OrphanedOrder, OrphanedRecord
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
@@ -298,7 +298,7 @@ def _told(bad: Sequence[str], count: int, noun: str, what: str) -> str:
     if not bad:
         return f"{count} looked at, nothing found"
     more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    return f"{len(bad)} of {count} {noun}{'' if count == 1 else 's'} {what}: {', '.join(bad[:NAMED])}{more}"
+    return f"{len(bad)} of {counted(count, noun)} {what}: {', '.join(bad[:NAMED])}{more}"
 
 
 def _counts(found: Iterable[str]) -> str:

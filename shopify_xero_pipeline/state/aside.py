@@ -17,7 +17,8 @@ from sqlalchemy import Engine, Select, create_engine, inspect, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.database import open_database
+from shopify_xero_pipeline.state.faults import StoreUrlError
 from shopify_xero_pipeline.state.hints import REQUESTS
 from shopify_xero_pipeline.state.orphans import DECISIONS
 from shopify_xero_pipeline.state.privacy import NOTE

@@ -30,9 +30,9 @@ from shopify_xero_pipeline.state.faults import (
     StoreBusyError,
     StoreUnreachableError,
     StoreUnwritableError,
+    StoreUrlError,
     told,
 )
-from shopify_xero_pipeline.state.faults import StoreUrlError as StoreUrlError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 
 BUSY_TIMEOUT = 10

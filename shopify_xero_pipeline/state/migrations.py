@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
-from shopify_xero_pipeline.state.database import StoreUrlError
+from shopify_xero_pipeline.state.faults import StoreUrlError
 from shopify_xero_pipeline.state.seals import seal_everything
 from shopify_xero_pipeline.state.tables import (
     call,

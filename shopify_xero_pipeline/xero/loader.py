@@ -219,10 +219,11 @@ class Loader:
 
     def _with_codes_shown(self, writes: Sequence[Write], shown: Sequence[MirrorRecord | None]) -> list[Write]:
         """Return writes that need no sending with the codes of Items that Xero shows on their lines."""
-        ids = KnownIds(self._store, [one.record for one in writes])
+        pairs = list(zip(writes, shown, strict=True))
+        ids = KnownIds(self._store, [one.record for one, row in pairs if row is not None])
         return [
             one if row is None else requests.completed(one, ids.with_codes_shown(one.record, exact(row.payload)))
-            for one, row in zip(writes, shown, strict=True)
+            for one, row in pairs
         ]
 
     def _settle(self, verdicts: Sequence[Verdict]) -> set[int]:

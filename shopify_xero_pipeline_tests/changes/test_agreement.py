@@ -83,9 +83,9 @@ def test_a_verdict_says_every_figure_that_is_not_as_it_should_be(
 
 
 def test_the_verdicts_of_days_add_up_and_name_the_first_orders() -> None:
-    first = agreement([day(*(order_row(**BLOCKED, order_name=f"#{number}") for number in range(4)))])
-    second = agreement([day(order_row(**BLOCKED, order_name="#4"), order_row(**BLOCKED, order_name="#5"))])
-    both = first + second
+    first = day(*(order_row(**BLOCKED, order_name=f"#{number}") for number in range(4)))
+    second = day(order_row(**BLOCKED, order_name="#4"), order_row(**BLOCKED, order_name="#5"))
+    both = agreement([first, second])
     assert both.of("blocked").count == 6
     assert both.of("blocked").amounts == {"NZD": Decimal("649.50")}
     assert both.of("blocked").named == ("#0", "#1", "#2", "#3", "#4")

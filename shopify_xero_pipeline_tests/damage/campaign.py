@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from shopify_xero_pipeline.state.aside import put_aside
-from shopify_xero_pipeline.state.database import StoreUrlError
+from shopify_xero_pipeline.state.faults import StoreUrlError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.seals import StoreDamagedError
 from shopify_xero_pipeline.state.tables import SEALED, metadata

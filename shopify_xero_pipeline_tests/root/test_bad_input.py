@@ -11,7 +11,7 @@ from shopify_xero_pipeline.books.policy import PolicyError
 from shopify_xero_pipeline.connections import read_policy
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.settings import SettingsError
-from shopify_xero_pipeline.state.database import StoreUrlError
+from shopify_xero_pipeline.state.faults import StoreUrlError
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.root.carrying import FIRST, books_file
 from shopify_xero_pipeline_tests.stage import Stage, at, staged

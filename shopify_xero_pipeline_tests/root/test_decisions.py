@@ -61,6 +61,8 @@ def test_money_of_another_amount_may_stay_as_the_person_entered_it(case: Played)
     assert len(decided["left"]) == 2  # theirs, and ours that is not placed beside it
     assert codes(case) == GREEN
     assert case.payments() == [("SH-2061", "100.00")]
+    again = json.loads(case.command("sync", "--day", DAY, "--json", "-").stdout)
+    assert (again["verdict"], again["xero_calls"]) == ("agree", 0), "what is decided is not looked for at each sync"
     unknown = case.command("retry", "--key", "SH-9999")
     assert (unknown.exit_code, "Nothing that failed, or that a person decided about" in unknown.output) == (1, True)
     (listed,) = case.status()["listed_orders"]

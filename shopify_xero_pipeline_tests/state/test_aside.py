@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.aside import Aside, put_aside, stands
-from shopify_xero_pipeline.state.database import StoreUrlError, open_database
+from shopify_xero_pipeline.state.database import open_database
+from shopify_xero_pipeline.state.faults import StoreUrlError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline_tests.postgres import Server
 

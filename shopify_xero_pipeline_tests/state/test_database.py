@@ -15,8 +15,8 @@ from sqlalchemy import Connection, event, text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import database as opening
-from shopify_xero_pipeline.state.database import Database, HeldError, StoreUrlError, open_database
-from shopify_xero_pipeline.state.faults import StoreBusyError, StoreUnreachableError
+from shopify_xero_pipeline.state.database import Database, HeldError, open_database
+from shopify_xero_pipeline.state.faults import StoreBusyError, StoreUnreachableError, StoreUrlError
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore

@@ -10,7 +10,7 @@ from shopify_xero_pipeline.defs import show
 from shopify_xero_pipeline.defs.assets.changes import MAPPING, typed_plans
 from shopify_xero_pipeline.defs.daily import daily
 from shopify_xero_pipeline.defs.jobs import PATIENT
-from shopify_xero_pipeline.defs.open_failures import CHECKS, verdict
+from shopify_xero_pipeline.defs.open_failures import CHECKS, loaded
 from shopify_xero_pipeline.defs.report import evaluate, report
 from shopify_xero_pipeline.defs.resources import at_work
 from shopify_xero_pipeline.xero.report import LoadOutcome
@@ -74,7 +74,7 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         checks = {day: show.all_loaded(results, links, errors) for day, results in done.items()}
         told = {day: {**checks[day].shown, **show.load(results)} for day, results in done.items()}
         yield from report(context, {"all_loaded": checks}, told, calls)
-        evaluate(context, key, CHECKS[key], verdict(bookkeeper, key))
+        evaluate(context, key, CHECKS[key], loaded(bookkeeper, key))
 
     made: dg.AssetsDefinition = load
     return made
