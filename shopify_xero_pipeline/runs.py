@@ -24,7 +24,7 @@ from upath import UPath
 
 from shopify_xero_pipeline import events, storage_faults
 from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.changes.agreement import OUTCOMES, Agreement, Standing, agreement, counted, worst
+from shopify_xero_pipeline.changes.agreement import OUTCOMES, Agreement, Standing, agreement, counted, refused, worst
 from shopify_xero_pipeline.changes.listed import listed_orders, order_warnings
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
@@ -39,6 +39,7 @@ from shopify_xero_pipeline.defs.partitions import as_ranges, range_tags
 from shopify_xero_pipeline.ownership import orphan_json
 from shopify_xero_pipeline.quota import Forecast
 from shopify_xero_pipeline.settings import LOCAL, LOCAL_PROTOCOLS, SettingsError, check_folder, check_yaml
+from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.step_failures import INTERRUPTED, StepFailure, step_failures
 from shopify_xero_pipeline.watchdog import TimeLimit, time_limit
 
@@ -71,7 +72,8 @@ class Report:
     """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
 
     `passing`: all of those pass by themselves. `of_setting`: they do once settings, permissions or a disk are put
-    right. `left` are the days that were not begun, because Xero's calls of the day are used up.
+    right. `left` are the days that were not begun, because Xero's calls of the day are used up. `failed` are the
+    records of the days that Xero refused.
     """
 
     days: list[DayReconciliation] = field(default_factory=list)
@@ -82,11 +84,12 @@ class Report:
     left: list[date] = field(default_factory=list)
     passing: bool = False
     of_setting: bool = False
+    failed: list[SyncError] = field(default_factory=list)
 
     @cached_property
     def agreement(self) -> Agreement:
-        """What the compared days come to."""
-        return agreement(self.days)
+        """What the compared days come to, with the failed records that are no order's."""
+        return agreement(self.days).model_copy(update={"refused": refused(self.failed)})
 
     @property
     def standing(self) -> Standing:
@@ -130,6 +133,7 @@ class Report:
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),
             "failures": self.failures,
+            "failed_records": [one.model_dump(mode="json", exclude={"payload"}) for one in self.failed],
             "days_left_for_later": [str(day) for day in self.left],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
             "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
@@ -282,6 +286,7 @@ class Runner:
             failures=failures,
             passing=self.passing,
             of_setting=self.of_setting,
+            failed=[] if failures else self.bookkeeper.store.errors(days=done),
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],

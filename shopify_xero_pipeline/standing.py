@@ -16,6 +16,7 @@ from shopify_xero_pipeline.changes.agreement import (
     Standing,
     agreement_of_orders,
     counted,
+    refused,
     undecided_orders,
     worst,
 )
@@ -51,7 +52,8 @@ class BooksStanding:
     @cached_property
     def agreement(self) -> Agreement:
         """What the compared days come to, with all that stands in Xero without an order, whatever its day."""
-        return agreement_of_orders(self.days).model_copy(update={"undecided": undecided_orders(self.orphans)})
+        more = {"undecided": undecided_orders(self.orphans), "refused": refused(self.failed)}
+        return agreement_of_orders(self.days).model_copy(update=more)
 
     @property
     def standing(self) -> Standing:
@@ -62,9 +64,9 @@ class BooksStanding:
     @property
     def says(self) -> str:
         """The verdict as a sentence, with how much is failed, in conflict and left to do."""
-        conflicts = len(in_conflict(self.held))
+        conflicts, of_orders = len(in_conflict(self.held)), len(self.failed) - len(self.agreement.refused)
         more = (
-            (len(self.failed), f"{counted(len(self.failed), 'record')} failed"),
+            (of_orders, f"{counted(of_orders, 'record')} failed"),
             (conflicts, f"{counted(conflicts, 'conflict')} with what people did in Xero"),
             (len(self.unfinished), f"{counted(len(self.unfinished), 'day')} with work left"),
         )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from shopify_xero_pipeline.changes.orphans import LISTED, OrphanedOrder
 from shopify_xero_pipeline.changes.reconciliation import DayReconciliation, OrderRow
 from shopify_xero_pipeline.changes.rollup import by_currency, spelled
+from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 NAMED = 5
@@ -76,6 +77,7 @@ class Agreement(BaseModel):
         lost: records that we posted and that Xero no longer shows.
         left: orders that a person left different in Xero, for a reason.
         undecided: orders of which records stand in Xero without an order, until a person decides.
+        refused: failed Contacts and Items, by kind and key: no order's outcome tells of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +89,7 @@ class Agreement(BaseModel):
     lost: int = 0
     left: Orders = Orders()
     undecided: Orders = Orders()
+    refused: tuple[str, ...] = ()
 
     def of(self, outcome: str) -> Orders:
         """Return the orders of an outcome."""
@@ -117,6 +120,7 @@ class Agreement(BaseModel):
             (self.unexplained.count, f"{self.unexplained.says} without a reason"),
             (self.duplicates, f"{counted(self.duplicates, 'record')} twice in Xero"),
             (self.lost, f"{counted(self.lost, 'record')} gone from Xero"),
+            (len(self.refused), f"{counted(len(self.refused), 'record')} failed: {', '.join(self.refused[:NAMED])}"),
             (self.undecided.count, f"{self.undecided.says} in Xero without an order in these books"),
         )
         return [text for count, text in found if count]
@@ -175,6 +179,11 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
         lost=sum(day.lost for day in found),
         left=_worth([row for row in rows if row.left]),
     )
+
+
+def refused(errors: Iterable[SyncError]) -> tuple[str, ...]:
+    """Return the failed records that are no order's, as people call them: `item PC-01`."""
+    return tuple(f"{one.kind} {one.natural_key}" for one in errors if one.order_id is None)
 
 
 def undecided_orders(orphans: Iterable[OrphanedOrder]) -> Orders:

@@ -109,6 +109,8 @@ def sync(
             terminal.conflicts(held)
             terminal.listed(listed_orders(report.days), terminal_lists.orders_in_conflict(held))
             terminal.order_warnings(order_warnings(report.days))
+            if report.failed:
+                terminal.errors(report.failed)
             terminal.orphans([order for day in report.days for order in day.orphans])
             terminal.verdict(report)
     more = {"conflicts": terminal_lists.conflicts_of(held), "warnings": bookkeeper.examination.warnings}

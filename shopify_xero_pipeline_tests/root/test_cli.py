@@ -28,8 +28,8 @@ NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
     "verdict", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed",
     "documents", "payments", "unequal", "difference", "differences", "duplicates", "lost", "without_order",
-    "xero_calls", "shopify_calls", "seconds", "failures", "days_left_for_later", "listed_orders", "conflicts",
-    "warnings", "order_warnings",
+    "xero_calls", "shopify_calls", "seconds", "failures", "failed_records", "days_left_for_later", "listed_orders",
+    "conflicts", "warnings", "order_warnings",
 }  # fmt: skip
 
 

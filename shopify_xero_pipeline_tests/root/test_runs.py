@@ -235,6 +235,7 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
         "shopify_calls": 3,
         "seconds": 1.3,
         "failures": [],
+        "failed_records": [],
         "days_left_for_later": [],
         "order_warnings": [],
     }

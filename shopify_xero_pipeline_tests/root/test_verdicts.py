@@ -67,6 +67,24 @@ def without_payments(stage: Stage) -> None:
     stage.sandbox.faults.add(away)
 
 
+def test_an_item_that_xero_refuses_for_good_is_in_the_verdict_of_sync_and_status_until_a_person_decides(
+    stage: Stage,
+) -> None:
+    """Every order is posted, two lines of them without the code of the Item."""
+    said = "The record is not acceptable to this organisation"
+    refusal = Fault(kind=FaultKind.REFUSED, method="PUT", path="/Items", body="PC-01", answer=said, times=None)
+    stage.sandbox.faults.add(refusal)
+    code, found, printed = told("sync", "--day", "2026-09-21")
+    assert (code, found["verdict"], found["posted"], found["failed"]) == (1, "disagree", 9, 0)
+    assert found["says"] == "the books do not agree yet: 1 record failed: item PC-01"
+    ((kind, reason),) = [(one["kind"], one["reason"]) for one in found["failed_records"]]
+    assert (kind, said in reason, "item PC-01" in printed) == ("item", True, True)
+    code, status, _ = told("status")
+    assert (code, status["says"]) == (1, found["says"])
+    assert invoke("dismiss", "--key", "PC-01", "--because", "sold without a code").exit_code == 0
+    assert told("sync", "--day", "2026-09-21")[0] == told("status")[0] == 0
+
+
 def test_what_is_only_postponed_ends_with_the_code_to_come_again(stage: Stage) -> None:
     without_payments(stage)
     code, found, printed = told("sync", "--day", "2026-09-21")
