@@ -22,11 +22,11 @@ test: $(BIN)/.synced ## the whole test suite with branch coverage
 	@$(BIN)/python -m shopify_xero_pipeline_tests $(ARGS)
 
 mutate: $(BIN)/.synced ## whether the tests notice small changes to the code of the books
-	@$(BIN)/python -m shopify_xero_pipeline_tests.mutation $(ARGS)
+	@$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.mutation $(ARGS)
 
 simulate: $(BIN)/.synced ## the write protocol under every fault, then 100,000 generated orders (ARGS="--seeds 5" or ARGS="--orders 1")
-	@$(if $(filter --orders,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.protocol $(ARGS))
-	@$(if $(filter --seeds --crash --loaders --minutes,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.simulate $(ARGS))
+	@$(if $(filter --orders,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.protocol $(ARGS))
+	@$(if $(filter --seeds --crash --loaders --minutes,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.simulate $(ARGS))
 	@$(if $(ARGS),,$(BIN)/python -m shopify_xero_pipeline_tests -m long)
 
 up: $(BIN)/.synced ## a sandbox and the Dagster UI on http://127.0.0.1:3000, automation on

@@ -10,25 +10,25 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from shopify_xero_pipeline import logs
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.connections import read_policy
 from shopify_xero_pipeline.defs.alerts import alerts_sensor, channels_resource
-from shopify_xero_pipeline.defs.assets.changes import change_assets
-from shopify_xero_pipeline.defs.assets.extract import extract_assets
-from shopify_xero_pipeline.defs.assets.load import load_assets
-from shopify_xero_pipeline.defs.assets.mapping import mapping_spec
-from shopify_xero_pipeline.defs.assets.reconciliation import reconciliation_asset
-from shopify_xero_pipeline.defs.assets.trends import trends_spec
-from shopify_xero_pipeline.defs.checks import mapping_intact
-from shopify_xero_pipeline.defs.console import take_over
-from shopify_xero_pipeline.defs.daily import looked_after
+from shopify_xero_pipeline.defs.asset_defaults import looked_after
+from shopify_xero_pipeline.defs.dagster_logging import take_over
+from shopify_xero_pipeline.defs.extract import extract_assets
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, PLAN, SYNC
+from shopify_xero_pipeline.defs.load import load_assets
+from shopify_xero_pipeline.defs.mapping import mapping_spec
+from shopify_xero_pipeline.defs.mapping_checks import mapping_intact
 from shopify_xero_pipeline.defs.open_failures import all_days, all_spec
 from shopify_xero_pipeline.defs.partitions import daily_partitions
+from shopify_xero_pipeline.defs.plan import change_assets
+from shopify_xero_pipeline.defs.reconcile import reconciliation_asset
 from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
 from shopify_xero_pipeline.defs.schedules import schedules
 from shopify_xero_pipeline.defs.sensors import sensors
+from shopify_xero_pipeline.defs.trends import trends_spec
+from shopify_xero_pipeline.observability import logs
+from shopify_xero_pipeline.pipeline.connections import read_policy
 from shopify_xero_pipeline.settings import Settings
 
 

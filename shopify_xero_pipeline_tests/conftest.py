@@ -2,18 +2,22 @@
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline_tests.postgres import Server, programs, running
+from shopify_xero_pipeline_tests.support.postgres import Server, programs, running
+from shopify_xero_pipeline_tests.support.world import World
+
+SANDBOX = Path(__file__).parent / "sandbox"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the sandbox's own tests run unmeasured: every other test goes through it, and tracing doubles their time."""
     for item in items:
-        if any(part.startswith("sandbox_") for part in item.path.parts):
+        if SANDBOX in item.path.parents:
             item.add_marker("campaign")
 
 
@@ -29,6 +33,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance in memory."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A state store and a loader in front of the sandbox's Xero."""
+    return World(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import yaml
 from dagster_webserver.cli import dagster_webserver
 
 from shopify_xero_pipeline.cli import main
-from shopify_xero_pipeline.login import PORT
+from shopify_xero_pipeline.xero.oauth_login import PORT
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -110,7 +110,7 @@ def test_the_ui_stands_behind_the_guard_wherever_it_is_started() -> None:
     assert services["webserver"]["command"][:2] == ["shopify-xero", "webserver"]
     assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
     assert "# Webserver: shopify-xero webserver -h 0.0.0.0" in (ROOT / "Dockerfile").read_text()
-    for path in ("compose.yaml", "Dockerfile", "shopify_xero_pipeline/up.py", "shopify_xero_pipeline/demo.py"):
+    for path in ("compose.yaml", "Dockerfile", "shopify_xero_pipeline/cli/dev.py", "shopify_xero_pipeline/cli/demo.py"):
         assert "dagster-webserver" not in (ROOT / path).read_text()
 
 

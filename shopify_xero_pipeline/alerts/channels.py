@@ -1,7 +1,8 @@
 """The channels by which alerts reach people: a Slack-compatible webhook, e-mail, and PagerDuty's Events API v2.
 
 Only sending one message belongs here, within a few seconds and without trying again: who is to be told what, and when
-it is tried again, is reckoned in `told.py`. Whatever goes wrong is one error, which names neither addresses nor keys.
+it is tried again, is reckoned in `notifier.py`. Whatever goes wrong is one error, which names neither addresses nor
+keys.
 """
 
 import logging
@@ -18,12 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.alerts import smtp
-from shopify_xero_pipeline.alerts.causes import Cause, Severity
+from shopify_xero_pipeline.alerts.rules import Cause, Severity
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.escaping import slack, unlinked
 from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.observability.escaping import slack, unlinked
 
 SECONDS = 4.0
 """For a whole message by HTTP, its answer included."""

@@ -3,9 +3,9 @@
 Only the choice of the account belongs here (books.md §2, the table of sale rows).
 """
 
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.policy import AccountOverride
-from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.shopify.models import LineItem, Sale, legacy_id
 
 

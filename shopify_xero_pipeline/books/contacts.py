@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.text import cut, plain
 from shopify_xero_pipeline.shopify.models import Address, Company, Customer, Order
+from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, PostalAddress
 
 GUEST = "guest"
@@ -50,7 +51,7 @@ def kept_customer(customer: Customer, policy: BooksPolicy) -> Kept:
     warnings: list[str] = []
     contact = Contact(
         shopify_id=key,
-        contact_number=f"shopify:{key}",
+        contact_number=references.contact_number(key),
         name=_name(plain(customer.display_name), NAMELESS.format(key), key),
         first_name=_short(customer.first_name, 255),
         last_name=_short(customer.last_name, 255),
@@ -86,12 +87,12 @@ def _company(company: Company) -> Contact:
     """A company has no e-mail or address of its own here: those of its buyers would overwrite each other."""
     key = f"company:{company.legacy_id}"
     name = _name(plain(company.name), f"Shopify company {company.legacy_id}", key)
-    return Contact(shopify_id=key, contact_number=f"shopify:{key}", name=name)
+    return Contact(shopify_id=key, contact_number=references.contact_number(key), name=name)
 
 
 def _guest(policy: BooksPolicy) -> Contact:
     name = _name(plain(policy.contacts.guest_name), "Shopify guest", GUEST)
-    return Contact(shopify_id=GUEST, contact_number=f"shopify:{GUEST}", name=name)
+    return Contact(shopify_id=GUEST, contact_number=references.contact_number(GUEST), name=name)
 
 
 def _name(name: str, fallback: str, key: str) -> str:

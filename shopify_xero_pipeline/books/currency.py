@@ -7,7 +7,7 @@ checked at the end of the module for an order as a whole (books.md §6).
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import cache
 
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.shopify.models import MoneyBag
 from shopify_xero_pipeline.xero.models import Organisation
 

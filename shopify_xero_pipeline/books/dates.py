@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.case import Case
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.dates import Dated, agreement_day, document_day, due_day
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.lines import adjusting_line, amount_types, lines_of, tax_total, total_of
 from shopify_xero_pipeline.books.numbering import LETTERS, number_of_agreement, number_of_transaction, reference
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.shopify.models import Agreement
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Line
 

@@ -7,8 +7,8 @@ spend the unit price of the line, so that much is owed, and the discount is book
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import line_item_of
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.shopify.models import Sale
 
 GIFT_CARD = "GIFT_CARD"

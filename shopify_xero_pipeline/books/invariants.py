@@ -7,12 +7,12 @@ which are other figures than the rows they were built from.
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.cash_movements import cash_rounding, net_payment
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.documents import AnyDocument, Booked, net_of
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.lines import amount_types, tax_total, total_of
-from shopify_xero_pipeline.books.money import cash_rounding, net_payment
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.tax import row_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 from shopify_xero_pipeline.xero.models import Kind, Payment

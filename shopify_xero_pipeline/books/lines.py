@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Literal
 
 from shopify_xero_pipeline.books.accounts import account_of, line_item_of
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.gift_cards import discount_on_card
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of, untaxed_type
 from shopify_xero_pipeline.books.text import cut, plain
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Sale

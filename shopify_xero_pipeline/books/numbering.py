@@ -6,9 +6,10 @@ Only identity belongs here (books.md §1). Whether a number is somebody else's i
 
 import re
 
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.text import cut, plain
 from shopify_xero_pipeline.shopify.models import Agreement
+from shopify_xero_pipeline.xero import references
 
 LETTERS = {"ORDER": "O", "ORDER_EDIT": "E", "RETURN": "T", "REFUND": "R"}
 ROUNDING = "C"
@@ -36,7 +37,8 @@ def is_of_money(document_id: str, letter: str) -> bool:
 
 def reference(case: Case, tail: str) -> str:
     """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
-    return f"{cut(plain(case.order.name) or case.order_id, NAME_LIMIT)} shopify:{case.document_id(tail)}"
+    name = cut(plain(case.order.name) or case.order_id, NAME_LIMIT)
+    return references.of_document(name, case.document_id(tail))
 
 
 def cleaned(name: str) -> str:

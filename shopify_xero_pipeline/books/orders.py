@@ -1,7 +1,7 @@
 """The books of one order: the way in to this room.
 
-Only the order of the steps belongs here; each rule stands in a module of its own: what is posted at all
-(`outcome.py`), documents and their lines (`documents.py`, `lines.py`), money (`money.py`, `till.py`,
+Only the order of the steps belongs here; each rule stands in a module of its own: what is posted at all (`outcome.py`),
+documents and their lines (`documents.py`, `lines.py`), money (`cash_movements.py`, `payment_allocation.py`,
 `settlement.py`), what must hold (`invariants.py`).
 """
 
@@ -9,10 +9,11 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import unsure_overrides
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.cash_movements import cash_rounding, movements, net_payment, waits_for_others
 from shopify_xero_pipeline.books.contacts import contact_of_order, contact_warnings
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
 from shopify_xero_pipeline.books.documents import book, signed_total
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.invariants import (
     check_money,
     check_posted,
@@ -20,14 +21,13 @@ from shopify_xero_pipeline.books.invariants import (
     earlier_sales,
     money_of_others,
 )
-from shopify_xero_pipeline.books.money import cash_rounding, movements, net_payment, waits_for_others
 from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
+from shopify_xero_pipeline.books.payment_allocation import CHANNEL, settle
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
 from shopify_xero_pipeline.books.tax_bases import narrow_bases
-from shopify_xero_pipeline.books.till import CHANNEL, settle
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Contact, Organisation
 

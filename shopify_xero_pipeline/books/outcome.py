@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.cash_movements import check_transactions, moves_money, was_paid
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
 from shopify_xero_pipeline.books.documents import net_of
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.gift_cards import discount_on_card
-from shopify_xero_pipeline.books.money import check_transactions, moves_money, was_paid
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Transaction
 

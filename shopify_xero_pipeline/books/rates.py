@@ -1,15 +1,15 @@
 """What Shopify states of rates that moved: `currencyExchangeAdjustment` of a transaction (Shopify fact sheet 4.6).
 
-Only reading its statements belongs here; what they do to an order's money is in `exchange.py`.
+Only reading its statements belongs here; what they do to an order's money is in `exchange_differences.py`.
 """
 
 from collections.abc import Collection
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.cash_movements import Movement
 from shopify_xero_pipeline.books.currency import rounded, smallest_unit
-from shopify_xero_pipeline.books.money import Movement
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.two_currencies import presentment_amount
 from shopify_xero_pipeline.shopify.models import ExchangeAdjustment, Transaction, legacy_id
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case, numeric
+from shopify_xero_pipeline.books.cash_movements import SIDE, Movement
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import open_day
 from shopify_xero_pipeline.books.documents import AnyDocument
-from shopify_xero_pipeline.books.money import SIDE, Movement
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.order_context import Case, numeric
 from shopify_xero_pipeline.books.records import PostedPlacement
+from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
 
 Pair = tuple[str, str]
@@ -196,7 +197,7 @@ def _payment(case: Case, placement: Placement) -> Payment:
         amount=placement.amount,
         currency=case.currency,
         gateway=movement.gateway,
-        reference=f"shopify:{case.order_id}/{movement.transaction_id}",
+        reference=references.of_payment(case.order_id, movement.transaction_id),
     )
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.tax_rules import Place, most_exact
 from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
 from shopify_xero_pipeline.shopify.models import Order, Sale

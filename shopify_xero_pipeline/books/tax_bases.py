@@ -8,8 +8,8 @@ and nothing is changed. Amounts are `Decimal` in the shop's currency.
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.tax import RowTax, row_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Sale
 

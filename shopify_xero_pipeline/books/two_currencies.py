@@ -1,15 +1,15 @@
 """Amounts of an order in the shop's currency and in the customer's, its presentment currency.
 
-Only reading both from what Shopify says belongs here; what a rate does that moved is in `exchange.py`.
+Only reading both from what Shopify says belongs here; what a rate does that moved is in `exchange_differences.py`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.documents import Booked, signed_total
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag
 
 

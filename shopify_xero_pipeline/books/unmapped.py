@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books import proposals, remedies
-from shopify_xero_pipeline.books.case import Case
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.remedies import NamedTax, Remedy
 from shopify_xero_pipeline.books.text import plain
 from shopify_xero_pipeline.shopify.models import Transaction

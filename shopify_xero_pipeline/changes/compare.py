@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.changes.drift import edits
 from shopify_xero_pipeline.changes.fields import differences, parsed
-from shopify_xero_pipeline.changes.known import ARCHIVED, MERGED
+from shopify_xero_pipeline.changes.known_records import ARCHIVED, MERGED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
-from shopify_xero_pipeline.changes.shown import filled
+from shopify_xero_pipeline.changes.unmapped_posted import filled
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
 

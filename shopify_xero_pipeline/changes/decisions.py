@@ -1,6 +1,7 @@
 """What a person decides about a conflict: their side stays in Xero as it is, for a reason, until either side changes.
 
-Pure: decisions are handed in. Only what a decision covers is decided here; where it is kept stands in `attention.py`.
+Pure: decisions are handed in. Only what a decision covers is decided here; where it is kept stands in
+`pipeline/day_issues.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.known import documents_of
+from shopify_xero_pipeline.changes.known_records import documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.xero.models import Kind
 

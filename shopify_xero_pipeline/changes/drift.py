@@ -11,7 +11,7 @@ from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.fields import flat, money_of, parsed
-from shopify_xero_pipeline.changes.known import Known, documents_of
+from shopify_xero_pipeline.changes.known_records import Known, documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment

@@ -1,7 +1,7 @@
 """The plan of one kind of record over any number of days: wanted records x mapping x Xero become change-sets.
 
 Order of days, records wanted on several days, names that clash and orders that are not to be posted are dealt with
-here; the verdict on a single record stands in `compare.py`, what is wanted at all in `wanted.py`.
+here; the verdict on a single record stands in `compare.py`, what is wanted at all in `desired_state.py`.
 """
 
 from collections import defaultdict
@@ -13,9 +13,9 @@ from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import change, verdict
 from shopify_xero_pipeline.changes.drift import CHANGING, peoples_money
 from shopify_xero_pipeline.changes.fields import parsed
-from shopify_xero_pipeline.changes.known import Known
-from shopify_xero_pipeline.changes.ledger import RECORD
+from shopify_xero_pipeline.changes.known_records import Known
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
@@ -84,7 +84,7 @@ def plan_orders(
         wanted: the books of each day's orders.
         known: the mapping and mirror of the kind (for PAYMENT: of Payments and Allocations together).
         contacts: the mapping and mirror of Contacts; the orders of one that a person archived in Xero are blocked.
-        held: why nothing more is written of an order, by order id (`held.py`).
+        held: why nothing more is written of an order, by order id (`held_orders.py`).
     """
     bearers, plans = contacts or Known(), []
     for day in sorted(wanted):

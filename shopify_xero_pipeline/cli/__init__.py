@@ -9,21 +9,29 @@ from contextlib import suppress
 
 import click
 
-from shopify_xero_pipeline import logs
-from shopify_xero_pipeline.cli import days, looking, options, people, processes, records, recovery
+from shopify_xero_pipeline.cli import (
+    failure_commands,
+    options,
+    privacy_commands,
+    process_commands,
+    recovery_commands,
+    status_commands,
+    sync_commands,
+)
+from shopify_xero_pipeline.observability import logs
 from shopify_xero_pipeline.settings import LOG_FORMATS, Settings, SettingsError
 
 ANSWERS = (
-    *(days.plan, days.sync),
-    *(records.retry, records.dismiss),
-    *(looking.status, looking.alerts, looking.doctor),
-    *(people.requests, people.redact),
-    *(recovery.login, recovery.rebuild),
-    processes.demo,
+    *(sync_commands.plan, sync_commands.sync),
+    *(failure_commands.retry, failure_commands.dismiss),
+    *(status_commands.status, status_commands.alerts, status_commands.doctor),
+    *(privacy_commands.requests, privacy_commands.redact),
+    *(recovery_commands.login, recovery_commands.rebuild),
+    process_commands.demo,
 )
 """Commands that print an answer and end: their log goes to a file."""
 
-SERVERS = (processes.sandbox, processes.up, processes.webserver, processes.serve)
+SERVERS = (process_commands.sandbox, process_commands.up, process_commands.webserver, process_commands.serve)
 """Commands that go on until they are ended: their log goes to standard error."""
 
 

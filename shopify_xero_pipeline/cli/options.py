@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 from upath import UPath
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.clock import Clock, SystemClock
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+    from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,9 +30,9 @@ DAY, MONTH = click.DateTime(formats=["%Y-%m-%d"]), click.DateTime(formats=["%Y-%
 
 
 def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    from shopify_xero_pipeline import terminal
+    from shopify_xero_pipeline.cli import output
 
-    terminal.leave_stdout_to_json(path)
+    output.leave_stdout_to_json(path)
     return path
 
 
@@ -95,14 +95,14 @@ def _name_log() -> None:
 
 def _sentence(problem: Exception) -> tuple[int, str]:
     """Return the exit code of an exception and what to say of it."""
-    from shopify_xero_pipeline import storage_faults
-    from shopify_xero_pipeline.connections import PASSING, PROBLEMS
+    from shopify_xero_pipeline.pipeline import storage_errors
+    from shopify_xero_pipeline.pipeline.connections import PASSING, PROBLEMS
 
     if isinstance(problem, PROBLEMS):
         events.note("command_ended", level=logging.ERROR, error=type(problem).__name__, reason=str(problem))
         return exit_codes.LATER if isinstance(problem, PASSING) else exit_codes.SETTING, str(problem)
     if isinstance(problem, OSError):
-        return exit_codes.SETTING, storage_faults.of_file(problem)
+        return exit_codes.SETTING, storage_errors.of_file(problem)
     events.EVENTS.error("unforeseen", exc_info=problem)
     name = type(problem).__name__
     return exit_codes.UNFORESEEN, f"Something unforeseen ended this command ({name}): that is a fault of this program."
@@ -138,7 +138,7 @@ def clock() -> Clock:
 @contextmanager
 def connected() -> "Iterator[tuple[Bookkeeper, UPath]]":
     """Yield a bookkeeper on the environment's settings, and where assets are stored."""
-    from shopify_xero_pipeline.bookkeeper import Bookkeeper
+    from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 
     settings = Settings.from_environment(os.environ)
     bookkeeper = Bookkeeper(settings, clock())
@@ -154,7 +154,7 @@ def chosen(bookkeeper: "Bookkeeper", day: datetime | None, first: datetime | Non
     Raises:
         click.UsageError: the options do not name days, or name days outside the books.
     """
-    from shopify_xero_pipeline.defs.partitions import days_between
+    from shopify_xero_pipeline.pipeline.calendar import days_between
 
     if (day is None) == (first is None) or (day is not None and last is not None):
         raise click.UsageError("Give --day, or --from with or without --to.")

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from shopify_xero_pipeline import watch
+from shopify_xero_pipeline.alerts import service
 from shopify_xero_pipeline.alerts.channels import Channel
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
+from shopify_xero_pipeline.defs.run_history import InstanceHistory
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.state.faults import StoreBusyError
+from shopify_xero_pipeline.state.database_errors import StoreBusyError
 
 SAYS = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
 
@@ -18,7 +19,7 @@ SAYS = "Tells people, once per cause and once when it is over, by every channel 
 @dg.resource(description="The channels by which alerts are told, as the environment names them.")
 def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
     """Return the channels on the environment's settings."""
-    return watch.channels(Settings.from_environment(os.environ), SystemClock())
+    return service.channels(Settings.from_environment(os.environ), SystemClock())
 
 
 def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
@@ -33,7 +34,7 @@ def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         """Tell each channel once of what calls for a person, and once that it is over."""
         try:
-            found, told = watch.Watch(bookkeeper, context.instance).tell(channels, context.cursor)
+            found, told = service.Watch(bookkeeper, InstanceHistory(context.instance)).tell(channels, context.cursor)
         except StoreBusyError as busy:
             return dg.SkipReason(str(busy))
         context.update_cursor(told)

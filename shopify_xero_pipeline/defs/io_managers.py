@@ -8,7 +8,7 @@ enter, as orders carry customers' names and addresses.
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from math import inf
@@ -20,8 +20,8 @@ import msgspec
 from pydantic import BaseModel
 from upath import UPath
 
-from shopify_xero_pipeline import storage_faults
 from shopify_xero_pipeline.clock import Clock, SystemClock
+from shopify_xero_pipeline.pipeline import storage_errors
 
 PERSONAL = (
     dg.AssetKey(["shopify", "customers"]),
@@ -47,20 +47,20 @@ class JsonIOManager(dg.IOManager):
 
     def forget(self, before: datetime) -> int:
         """Delete the days with personal data that were last written before an instant; return how many there were."""
-        old = [path for key in PERSONAL for path in self._days(key) if _written(path) < before.timestamp()]
+        old = [path for key in PERSONAL for path in self._days(key.path) if _written(path) < before.timestamp()]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def rewrite(self, key: dg.AssetKey, change: Callable[[Any], Any]) -> int:
+    def rewrite(self, asset: Sequence[str], change: Callable[[Any], Any]) -> int:
         """Change what is stored of an asset, day by day, and return how many days this changed.
 
         Args:
-            key: the asset's.
+            asset: the path of its key.
             change: gets a day's JSON and returns what it shall be; it changes nothing in place.
         """
         changed = 0
-        for path in self._days(key):
+        for path in self._days(asset):
             if not path.name.endswith(".json"):
                 path.unlink()  # left by a run that died while it wrote
                 continue
@@ -71,8 +71,8 @@ class JsonIOManager(dg.IOManager):
                 changed += 1
         return changed
 
-    def _days(self, key: dg.AssetKey) -> Iterator[UPath]:
-        folder = self._base_path.joinpath(*key.path)
+    def _days(self, asset: Sequence[str]) -> Iterator[UPath]:
+        folder = self._base_path.joinpath(*asset)
         return iter(sorted(folder.iterdir(), key=str)) if folder.is_dir() else iter(())
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -114,7 +114,7 @@ class JsonIOManager(dg.IOManager):
         try:
             yield
         except OSError as problem:
-            said = storage_faults.of_file(problem, f"ASSET_STORAGE ({self._base_path})")
+            said = storage_errors.of_file(problem, f"ASSET_STORAGE ({self._base_path})")
             raise dg.Failure(said, allow_retries=False) from None
 
     def _path(self, key: dg.AssetKey, day: str) -> UPath:

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.assets.changes import MAPPING
 from shopify_xero_pipeline.defs.open_failures import check_keys
+from shopify_xero_pipeline.defs.plan import MAPPING
 
 PATIENT = "shopify-xero/patient"
 """Tag of runs that nobody waits for: in them a failed record rests until its next try is due."""

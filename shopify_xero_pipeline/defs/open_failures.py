@@ -11,14 +11,14 @@ from datetime import date
 
 import dagster as dg
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.changes.agreement import counted
-from shopify_xero_pipeline.changes.disagreements import Disagreement
-from shopify_xero_pipeline.defs import show
-from shopify_xero_pipeline.defs.report import Verdict, evaluate
+from shopify_xero_pipeline.defs.check_results import Verdict, evaluate
+from shopify_xero_pipeline.defs.metadata import tables
 from shopify_xero_pipeline.defs.resources import told_to_people
-from shopify_xero_pipeline.escaping import markdown
-from shopify_xero_pipeline.open_failures import OpenRecord, open_records, worst_days
+from shopify_xero_pipeline.observability.escaping import markdown
+from shopify_xero_pipeline.pipeline.open_failures import OpenRecord, open_records, worst_days
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.reconciliation.disagreements import Disagreement
+from shopify_xero_pipeline.reconciliation.verdict import counted
 from shopify_xero_pipeline.xero.models import Kind
 
 LOADED: Mapping[dg.AssetKey, tuple[Kind, ...]] = {
@@ -66,7 +66,7 @@ def all_spec() -> dg.AssetSpec:
     )
 
 
-def all_days_loaded(found: Sequence[OpenRecord], links: show.Links) -> Verdict:
+def all_days_loaded(found: Sequence[OpenRecord], links: tables.Links) -> Verdict:
     """Return whether every record of a load is in Xero; of those that are not: how many, when, why, what to do."""
     if not found:
         return Verdict(True, "Every record of every day is in Xero.", {})
@@ -77,7 +77,7 @@ def all_days_loaded(found: Sequence[OpenRecord], links: show.Links) -> Verdict:
         f"{'' if one else 'The first: '}{_label(first)}: {first.reason}"
     )
     shown = {
-        "failures": show.table(_record(one) for one in found),
+        "failures": tables.table(_record(one) for one in found),
         "what to do": dg.MetadataValue.text(MEND),
         "records not in Xero": len(found),
         "worst days": dg.MetadataValue.text(_listed(days)),
@@ -85,7 +85,7 @@ def all_days_loaded(found: Sequence[OpenRecord], links: show.Links) -> Verdict:
     return Verdict(False, says, shown | links.pages((one.order_id, one.order_name) for one in found))
 
 
-def all_days_agree(found: Sequence[Disagreement], links: show.Links) -> Verdict:
+def all_days_agree(found: Sequence[Disagreement], links: tables.Links) -> Verdict:
     """Return whether every day's books agree, and the days that do not: how many orders, which first, what to do."""
     if not found:
         return Verdict(True, "The books of every day agree as they were last compared.", {})
@@ -96,10 +96,10 @@ def all_days_agree(found: Sequence[Disagreement], links: show.Links) -> Verdict:
         f"{'' if len(named) == 1 else 'The first: '}{named[0][1].order_name}: {named[0][1].reason}"
     )
     shown = {
-        "orders": show.table(
+        "orders": tables.table(
             {"day": str(day), "order": order.order_name, "reason": order.reason} for day, order in named
         ),
-        "days": show.table(
+        "days": tables.table(
             {
                 "day": str(one.day),
                 "orders": str(one.orders),
@@ -122,18 +122,18 @@ def nothing_open(verdicts: Mapping[dg.AssetKey, Verdict]) -> Verdict:
     rows = [{"asset": key.to_user_string(), "what": found.says} for key, found in red.items()]
     pages = {f"checks of {key.to_user_string()}": dg.MetadataValue.asset(key) for key in red}
     says = f"Something is open in {counted(len(red), 'asset')}: {', '.join(key.to_user_string() for key in red)}."
-    return Verdict(False, says, {"open": show.table(rows), **pages})
+    return Verdict(False, says, {"open": tables.table(rows), **pages})
 
 
 def loaded(bookkeeper: Bookkeeper, key: dg.AssetKey) -> Verdict:
     """Return what the check of a load that looks at all days finds now."""
     with told_to_people():
-        return all_days_loaded(open_records(bookkeeper.store, LOADED[key]), show.Links(bookkeeper.shop_domain))
+        return all_days_loaded(open_records(bookkeeper.store, LOADED[key]), tables.Links(bookkeeper.shop_domain))
 
 
 def _verdicts(bookkeeper: Bookkeeper) -> dict[dg.AssetKey, Verdict]:
     """Return what all these checks find now; the open records of all loads are read at once."""
-    links = show.Links(bookkeeper.shop_domain)
+    links = tables.Links(bookkeeper.shop_domain)
     with told_to_people():
         found = open_records(bookkeeper.store, [kind for kinds in LOADED.values() for kind in kinds])
         verdicts = {

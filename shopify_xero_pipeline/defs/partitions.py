@@ -1,17 +1,15 @@
-"""Days: the one daily partitions definition, and how lists of days become ranges for a run.
+"""Days: the one daily partitions definition, and the tags that make a run cover a range of days.
 
 A partition is a shop-local calendar day; the day in progress exists. No asset and no schedule is defined here.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 
-LONGEST = 31
-BRIDGED = 3
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -25,24 +23,6 @@ def daily_partitions(policy: BooksPolicy) -> dg.DailyPartitionsDefinition:
 def days_of(context: dg.AssetExecutionContext) -> list[date]:
     """Return the days of a run, one or a range."""
     return [date.fromisoformat(key) for key in context.partition_keys]
-
-
-def as_ranges(days: Iterable[date], longest: int = LONGEST) -> list[tuple[date, date]]:
-    """Group days into ranges of at most `longest`; gaps of up to three days are bridged, as a run costs more."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(set(days)):
-        if ranges:
-            first, last = ranges[-1]
-            if day - last <= timedelta(days=BRIDGED + 1) and day - first < timedelta(days=longest):
-                ranges[-1] = (first, day)
-                continue
-        ranges.append((day, day))
-    return ranges
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """Return every day from the first to the last, both included."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:

@@ -12,14 +12,14 @@ from datetime import timedelta
 import dagster as dg
 from upath import UPath
 
-from shopify_xero_pipeline import events
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.connections import PASSING, PROBLEMS
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.liveness import alive
+from shopify_xero_pipeline.defs.run_liveness import alive
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.pipeline.connections import PASSING, PROBLEMS
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.watchdog import time_limit
 
 PASSES = "passes by itself"
 """Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
-from shopify_xero_pipeline.defs.assets.reconciliation import KEY
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, SYNC
-from shopify_xero_pipeline.defs.partitions import LONGEST, days_between
-from shopify_xero_pipeline.defs.requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
+from shopify_xero_pipeline.defs.reconcile import KEY
 from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.run_requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
+from shopify_xero_pipeline.pipeline.calendar import LONGEST, days_between
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 
 EARLY, MORNING = 3, 5
 LOOKED_BACK = timedelta(days=LONGEST)

@@ -1,7 +1,7 @@
 """What is looked after between the schedules: changed orders, work left over, and runs whose process died.
 
-Each tick asks for days and does nothing about them. What is news stands in `lookout.py`, what is left to do in
-`unfinished.py`.
+Each tick asks for days and does nothing about them. What is news stands in `pipeline/change_detection.py`, what is left
+to do in `pipeline/retry_schedule.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.defs.jobs import SYNC
-from shopify_xero_pipeline.defs.liveness import end_dead_runs
-from shopify_xero_pipeline.defs.requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
 from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.run_liveness import end_dead_runs
+from shopify_xero_pipeline.defs.run_requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
 from shopify_xero_pipeline.defs.schedules import hourly_days
-from shopify_xero_pipeline.lookout import Lookout, Sighting
-from shopify_xero_pipeline.unfinished import Reason, Tries, chosen, reasons
+from shopify_xero_pipeline.pipeline.change_detection import Lookout, Sighting
+from shopify_xero_pipeline.pipeline.retry_schedule import Reason, Tries, chosen, reasons
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 
 OFTEN, SELDOM = 30, 60
 

@@ -11,7 +11,7 @@ from shopify_xero_pipeline.sandbox.app import OffsetClock, StateFileError, build
 from shopify_xero_pipeline.sandbox.nodes import ShopSource
 from shopify_xero_pipeline.sandbox.recorded import RecordedError, RecordedShop, recorded_xero_settings
 from shopify_xero_pipeline.sandbox.recorded_fields import check_fields
-from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from shopify_xero_pipeline.connections import PROBLEMS
-from shopify_xero_pipeline.service.intake import Intake
+from shopify_xero_pipeline.pipeline.connections import PROBLEMS
+from shopify_xero_pipeline.service.hint_writer import Intake
 from shopify_xero_pipeline.service.webhooks import Door
 
 

@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.service import server
 from shopify_xero_pipeline.service.app import Service
-from shopify_xero_pipeline.service.deliveries import Sender, Shopify, Xero
+from shopify_xero_pipeline.service.body_reader import Bodies, Limits
+from shopify_xero_pipeline.service.checks import Doors, parts
 from shopify_xero_pipeline.service.health import Health, Look
-from shopify_xero_pipeline.service.intake import Intake
+from shopify_xero_pipeline.service.hint_writer import Intake
 from shopify_xero_pipeline.service.metrics import exposition
-from shopify_xero_pipeline.service.parts import Doors, parts
-from shopify_xero_pipeline.service.reading import Bodies, Limits
 from shopify_xero_pipeline.service.signatures import keys_of
+from shopify_xero_pipeline.service.webhook_providers import Sender, Shopify, Xero
 from shopify_xero_pipeline.service.webhooks import Door
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import Hint
 
 REMEMBERED_FOR = timedelta(days=7)
 """A delivery that is sent again within this time counts once."""

@@ -1,7 +1,8 @@
 """How things stand, part by part, in words: what `/health` answers.
 
-When each part is looked at again, and since when it is as it is, belong here; how a part is looked at is for `parts.py`
-and `heartbeat.py`. Whoever polls causes no calls: an answer is kept for a minute, that of an API for ten.
+When each part is looked at again, and since when it is as it is, belong here; how a part is looked at is for
+`checks.py` and `defs/daemon_health.py`. Whoever polls causes no calls: an answer is kept for a minute, that of an API
+for ten.
 """
 
 import threading
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.connections import PROBLEMS
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.pipeline.connections import PROBLEMS
 
 FRESH = timedelta(minutes=1)
 ASKED_EVERY = timedelta(minutes=10)

@@ -1,7 +1,7 @@
 """The figures of the state store in Prometheus' format, computed when somebody asks; nothing is kept in between.
 
-Names, units and labels belong here, counting to `state/figures.py`. Labels are states, kinds and outcomes, of which
-there are few; none names a record.
+Names, units and labels belong here, counting to `state/store_metrics.py`. Labels are states, kinds and outcomes, of
+which there are few; none names a record.
 """
 
 from collections import defaultdict
@@ -14,8 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.figures import COUNTED, Figures
 from shopify_xero_pipeline.state.records import OperationState
+from shopify_xero_pipeline.state.store_metrics import COUNTED, Figures
 
 PREFIX = "shopify_xero_"
 QUANTILES = (0.5, 0.95)

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from shopify_xero_pipeline.service.reading import Limits
+from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.settings import SettingsError
 
 LET_END = 10
@@ -92,9 +92,12 @@ def serve(app: ASGIApp, host: str, port: int, limits: Limits, ready: Callable[[s
     with _bound(host, port) as taken:
         ready(_address(taken))
         # uvicorn raises the signal again when it has ended; the process shall end well, and not by the signal.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        _server(app, limits).run(sockets=[taken])
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            _server(app, limits).run(sockets=[taken])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

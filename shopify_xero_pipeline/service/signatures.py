@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 
-from shopify_xero_pipeline.service.reading import Refusal
+from shopify_xero_pipeline.service.body_reader import Refusal
 
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{43}=")
 

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.service import signatures
-from shopify_xero_pipeline.service.deliveries import Sender
-from shopify_xero_pipeline.service.intake import Intake
-from shopify_xero_pipeline.service.reading import Bodies, Refusal, check_outside
-from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.service.body_reader import Bodies, Refusal, check_outside
+from shopify_xero_pipeline.service.hint_writer import Intake
+from shopify_xero_pipeline.service.webhook_providers import Sender
+from shopify_xero_pipeline.state.webhook_hints import Hint
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The one door to Shopify: sends a GraphQL document and returns its data, or raises.
 
-Sending belongs here: address, token, pace, one renewal of a refused token. What an answer means is in `answers.py`,
+Sending belongs here: address, token, pace, one renewal of a refused token. What an answer means is in `responses.py`,
 what is tried again in `retry.py`, what to ask in `reader.py`.
 """
 
@@ -14,11 +14,10 @@ from typing import Any, Self
 
 import httpx
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock, ServerClock
 from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.shopify.address import admin_address
-from shopify_xero_pipeline.shopify.answers import API_VERSION, check_version, data_of, json_object, request_id_of
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenKeeper
 from shopify_xero_pipeline.shopify.errors import (
     AuthenticationFailed,
@@ -27,6 +26,7 @@ from shopify_xero_pipeline.shopify.errors import (
     Throttled,
     TokenRefused,
 )
+from shopify_xero_pipeline.shopify.responses import API_VERSION, check_version, data_of, json_object, request_id_of
 from shopify_xero_pipeline.shopify.retry import retrying
 from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
 

@@ -1,7 +1,8 @@
 """What can go wrong between us and Shopify, one class for each thing a person would do differently.
 
-Only the vocabulary belongs here: which answer means which error is decided in `answers.py`, which error is tried again
-in `retry.py`. A message says what happened, to what, and what to do; it never holds a token or a customer's details.
+Only the vocabulary belongs here: which answer means which error is decided in `responses.py`, which error is tried
+again in `retry.py`. A message says what happened, to what, and what to do; it never holds a token or a customer's
+details.
 """
 # ruff: noqa: N818 - the names say what happened, which reads better where they are caught
 

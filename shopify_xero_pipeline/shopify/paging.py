@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.documents import document
 from shopify_xero_pipeline.shopify.errors import (
     IncompleteRead,
     QueryTooExpensive,
     ShopifyUnavailable,
     ShopifyUnreachable,
 )
+from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.throttle import SINGLE_QUERY_LIMIT
 
 Json = dict[str, Any]

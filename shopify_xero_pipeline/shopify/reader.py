@@ -9,8 +9,11 @@ from functools import partial
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.completion import RecordChangedError, complete_order, complete_product
-from shopify_xero_pipeline.shopify.convert import (
+from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead
+from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
+from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
+from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
+from shopify_xero_pipeline.shopify.parsing import (
     changed_order_of,
     customer_of,
     order_money_of,
@@ -18,10 +21,7 @@ from shopify_xero_pipeline.shopify.convert import (
     product_of,
     shop_of,
 )
-from shopify_xero_pipeline.shopify.documents import document
-from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead
-from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
-from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
+from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, present
 
 VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead, UnexpectedShape
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
 

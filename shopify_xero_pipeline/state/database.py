@@ -25,7 +25,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shopify_xero_pipeline.state.faults import (
+from shopify_xero_pipeline.state.database_errors import (
     NoDatabaseError,
     StoreBusyError,
     StoreUnreachableError,
@@ -33,7 +33,7 @@ from shopify_xero_pipeline.state.faults import (
     StoreUrlError,
     told,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
 BUSY_TIMEOUT = 10
 SESSION = {

@@ -1,7 +1,7 @@
 """What must be true of a live state store at any moment, asked of the store itself: the journal's promises I1 to I12.
 
-Only what our own tables can show belongs here; what Xero shows, and where secrets lie, is `doctor.py`'s. Damage is
-`verification.py`'s: a damaged store is not examined.
+Only what our own tables can show belongs here; what Xero shows, and where secrets lie, is `pipeline/diagnostics.py`'s.
+Damage is `verification.py`'s: a damaged store is not examined.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, insert, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import queries, rows
+from shopify_xero_pipeline.state import queries, row_writes
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import chunks
-from shopify_xero_pipeline.state.failed import next_try
+from shopify_xero_pipeline.state.failed_records import next_try
 from shopify_xero_pipeline.state.records import (
     LEASE,
     Batch,
@@ -32,9 +32,9 @@ from shopify_xero_pipeline.state.records import (
     SyncError,
     Verdict,
 )
-from shopify_xero_pipeline.state.seals import Row, Values, read, rewrite, seal
+from shopify_xero_pipeline.state.row_checksums import Row, Values, read, rewrite, seal
+from shopify_xero_pipeline.state.send_watermark import Witness
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation
-from shopify_xero_pipeline.state.witness import Witness
 
 CHANGES = ("update", "delete")
 FAILED = (OperationState.REJECTED, OperationState.REVIEW)
@@ -164,7 +164,7 @@ class Journal:
             present = self._by_id(connection, as_read)
             self._change(connection, [row for row in present if row == as_read[row["id"]]], lambda _: over)
             reviewed = {(row.kind, row.shopify_id) for row in connection.execute(under_review)}
-            rows.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
+            row_writes.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
         """Note why operations, by id, are not sent now; they stay where they are."""
@@ -396,10 +396,10 @@ class Journal:
 
     def _settle_some(self, connection: Connection, verdicts: Sequence[Verdict], found: Mapping[int, Row]) -> None:
         now = self._clock.now()
-        rows.write_mapping(connection, [one.mapped for one in verdicts if one.mapped], now)
-        rows.write_mirror(connection, [one.mirrored for one in verdicts if one.mirrored])
+        row_writes.write_mapping(connection, [one.mapped for one in verdicts if one.mapped], now)
+        row_writes.write_mirror(connection, [one.mirrored for one in verdicts if one.mirrored])
         for removed in (found[one.operation_id] for one in verdicts if one.removed):
-            rows.drop_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
+            row_writes.drop_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
         seen = [one.evidence.model_dump() for one in verdicts if one.evidence]
         if seen:
             connection.execute(insert(evidence), seen)
@@ -414,7 +414,7 @@ class Journal:
         )
         for one in verdicts:
             if one.state in FAILED:
-                rows.write_error(connection, self._error(connection, one.operation_id))
+                row_writes.write_error(connection, self._error(connection, one.operation_id))
 
     def _error(self, connection: Connection, operation_id: int) -> SyncError:
         failed = connection.execute(select(operation).where(operation.c.id == operation_id)).mappings().one()

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
-from shopify_xero_pipeline.state.faults import StoreUrlError
-from shopify_xero_pipeline.state.seals import seal_everything
+from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.row_checksums import seal_everything
 from shopify_xero_pipeline.state.tables import (
     call,
     hint,

@@ -2,7 +2,8 @@
 
 An order is noted when Shopify answers, asked by id, that it has none, or when what Shopify has of it is not to be
 posted; the note says when, and goes when the order is wanted again. A decision belongs to the record in Xero and is
-kept for good. Which orders are asked for is decided in `ownership.py`, what follows from it in `changes/orphans.py`.
+kept for good. Which orders are asked for is decided in `pipeline/record_ownership.py`, what follows from it in
+`reconciliation/orphans.py`.
 """
 
 from collections.abc import Collection
@@ -11,7 +12,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
-from shopify_xero_pipeline.state.seals import read, sealed
+from shopify_xero_pipeline.state.row_checksums import read, sealed
 from shopify_xero_pipeline.state.tables import kept_record, orphaned_order
 
 NOTES = select(orphaned_order).order_by(orphaned_order.c.partition, orphaned_order.c.order_id)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, o
 
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.seals import read, rewrite, sealed
+from shopify_xero_pipeline.state.row_checksums import read, rewrite, sealed
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, operation, remembered, sync_errors, xero_mirror
 
 CONTACT = "contact"

@@ -1,7 +1,7 @@
 """The queries that every load asks many times, each made once: making one takes several times as long as asking it.
 
 Only queries belong here; what is done with their rows stands in the modules that ask them. Those that give rows give
-them whole, as their hashes are verified when they are read (`seals.py`).
+them whole, as their hashes are verified when they are read (`row_checksums.py`).
 """
 
 from functools import cache

@@ -67,7 +67,7 @@ class SyncError(Row):
 
 
 class OrphanNote(Row):
-    """That no order of the books wants the records of an order in Xero; `cause` as `changes/orphans.py` says.
+    """That no order of the books wants the records of an order in Xero; `cause` as `reconciliation/orphans.py` says.
 
     Attributes:
         partition: the day under which the order is listed.

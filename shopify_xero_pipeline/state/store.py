@@ -15,14 +15,12 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import faults, privacy, queries, rows, verification
-from shopify_xero_pipeline.state.calls import SharedCalls
+from shopify_xero_pipeline.state import database_errors, privacy, queries, row_writes, verification
+from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, chunks, open_database
-from shopify_xero_pipeline.state.failed import FailedRecords
-from shopify_xero_pipeline.state.faults import NoDatabaseError
-from shopify_xero_pipeline.state.figures import Figures, read_figures
-from shopify_xero_pipeline.state.hints import Hints
+from shopify_xero_pipeline.state.database_errors import NoDatabaseError
+from shopify_xero_pipeline.state.failed_records import FailedRecords
 from shopify_xero_pipeline.state.invariants import Finding, findings
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
@@ -35,7 +33,9 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError, read, rewrite, sealed
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, rewrite, sealed
+from shopify_xero_pipeline.state.send_watermark import Witness
+from shopify_xero_pipeline.state.store_metrics import Figures, read_figures
 from shopify_xero_pipeline.state.tables import (
     entity_mapping,
     metadata,
@@ -46,8 +46,8 @@ from shopify_xero_pipeline.state.tables import (
     xero_mirror,
 )
 from shopify_xero_pipeline.state.tokens import TokenSets
-from shopify_xero_pipeline.state.witness import Witness
-from shopify_xero_pipeline.state.witness_file import SUFFIX, WitnessFile
+from shopify_xero_pipeline.state.watermark_file import SUFFIX, WitnessFile
+from shopify_xero_pipeline.state.webhook_hints import Hints
 
 NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK)
 MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
@@ -64,8 +64,8 @@ class StateStore:
         url: `sqlite:///path/to/state.db`, created with its folder and readable by its owner alone, or
             `postgresql://user:password@host/database`, in which the tables are created.
         clock: stamps the rows.
-        witnesses: the folder of the files that witness what was sent (`witness.py`); by default an SQLite file's own
-            folder, and none for Postgres.
+        witnesses: the folder of the files that witness what was sent (`send_watermark.py`); by default an SQLite file's
+            own folder, and none for Postgres.
 
     Raises:
         StoreUrlError: the URL is of another form, or what it names cannot be used as a state store.
@@ -79,7 +79,7 @@ class StateStore:
         self._clock = clock
         self._engine = self._database.engine
         self._verified = False
-        faults.tell(self._engine, self.name)
+        database_errors.tell(self._engine, self.name)
         try:
             verification.quick_check(self._engine)
             migrate(self._engine)
@@ -252,7 +252,7 @@ class StateStore:
             return
         with self._engine.begin() as connection:
             resolved = {"resolved_at": self._clock.now()}
-            rewrite(connection, sync_errors, rows.open_errors(connection, records), lambda _: resolved)
+            rewrite(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
         """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""
@@ -332,14 +332,14 @@ class StateStore:
         """
         with self._engine.begin() as connection:
             if gone_before is not None:
-                rows.drop_mirror_except(connection, kind, [record.xero_id for record in records], gone_before)
-            written = rows.write_mirror(connection, records)
+                row_writes.drop_mirror_except(connection, kind, [record.xero_id for record in records], gone_before)
+            written = row_writes.write_mirror(connection, records)
             if kind == CARRIER:
-                rows.drop_carried(connection, CARRIED, written)
-                rows.write_mirror(connection, [one for one in carried if one.reference in written])
+                row_writes.drop_carried(connection, CARRIED, written)
+                row_writes.write_mirror(connection, [one for one in carried if one.reference in written])
             if swept_at is not None:
                 text = watermark.isoformat() if watermark is not None else ""
-                rows.write_remembered(connection, f"mirror:{kind}", text, swept_at)
+                row_writes.write_remembered(connection, f"mirror:{kind}", text, swept_at)
 
     def mirror_swept_at(self, kind: str) -> datetime | None:
         """Return when the last sweep of a kind began, by our clock, or None if there was none."""
@@ -356,7 +356,7 @@ class StateStore:
     def remember(self, name: str, text: str) -> None:
         """Keep a small text, such as the organisation's settings, under a name, with the present time."""
         with self._engine.begin() as connection:
-            rows.write_remembered(connection, name, text, self._clock.now())
+            row_writes.write_remembered(connection, name, text, self._clock.now())
 
     def remember_together(self, texts: Mapping[str, str | None]) -> None:
         """Keep texts under their names in one transaction, with the present time; None deletes what is kept there."""
@@ -364,9 +364,9 @@ class StateStore:
         with self._engine.begin() as connection:
             for name, text in texts.items():
                 if text is None:
-                    rows.forget_remembered(connection, name)
+                    row_writes.forget_remembered(connection, name)
                 else:
-                    rows.write_remembered(connection, name, text, now)
+                    row_writes.write_remembered(connection, name, text, now)
 
     def recall_under(self, prefix: str) -> dict[str, str]:
         """Return the texts whose names begin with a word and a blank, by the rest of the name; asked by key range."""

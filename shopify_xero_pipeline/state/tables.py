@@ -1,6 +1,7 @@
 """The tables of the state store, plain to read: instants and days are ISO text, money is JSON text.
 
-Only columns, keys and the two column types belong here; the statements stand in `rows.py`, `store.py` and `journal.py`.
+Only columns, keys and the two column types belong here; the statements stand in `row_writes.py`, `store.py` and
+`journal.py`.
 """
 
 from datetime import UTC, date, datetime
@@ -63,7 +64,7 @@ metadata = MetaData()
 
 
 def seal() -> Column[str]:
-    """Return the column that holds the hash of all others, by which a damaged row is known (`seals.py`)."""
+    """Return the column that holds the hash of all others, by which a damaged row is known (`row_checksums.py`)."""
     return Column("row_hash", Words, nullable=False, server_default="")
 
 

@@ -1,8 +1,8 @@
 """The sign-in of an app that a person gave their consent to: one row of `token_set`, its tokens encrypted.
 
-Keeping the tokens belongs here, and what their age means; asking for new ones stands in `xero/consent.py`. A refresh
-token is spent by its first use, so a renewal is written down in two steps: that it begins, and what came of it. The
-spent one is kept until the new pair has worked. The keys lie apart from the store, in the setting TOKEN_KEY.
+Keeping the tokens belongs here, and what their age means; asking for new ones stands in `xero/oauth_token.py`. A
+refresh token is spent by its first use, so a renewal is written down in two steps: that it begins, and what came of it.
+The spent one is kept until the new pair has worked. The keys lie apart from the store, in the setting TOKEN_KEY.
 """
 
 import re

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Engine, Table, func, select, text
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.seals import ADDED, HASH, StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import ADDED, HASH, StoreDamagedError
 from shopify_xero_pipeline.state.tables import SEALED, Day, Instant, batch, evidence, operation
 
 ROWS = 2_000

@@ -1,8 +1,8 @@
 """Signing in to Xero: the token endpoint, and the token of a custom connection, for which client id and secret do.
 
 Only the hosts, the asking and what is kept in memory belong here; a token for which a person gave consent is kept in
-the state store and stands in `consent.py`. Credentials go to `identity.xero.com` and to nowhere else; another address
-is accepted for a sandbox only, and only on this machine.
+the state store and stands in `oauth_token.py`. Credentials go to `identity.xero.com` and to nowhere else; another
+address is accepted for a sandbox only, and only on this machine.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
 

@@ -1,8 +1,8 @@
 """A thin client of Xero's Accounting API: one call and its answer, with numbers exact both ways.
 
 Signing in, pacing and the retries of reads are here; what one exchange may take is bounded in `http/`. A write is one
-attempt: whether it is repeated, and with which key, is decided by the exactly-once protocol in `delivery.py`. What an
-element means is not known here.
+attempt: whether it is repeated, and with which key, is decided by the exactly-once protocol in
+`loading/batch_sender.py`. What an element means is not known here.
 """
 
 import random
@@ -14,16 +14,16 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock, ServerClock
 from shopify_xero_pipeline.http.transport import client as http_client
-from shopify_xero_pipeline.state.calls import Calls
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.state.api_calls import Calls
 from shopify_xero_pipeline.state.canonical import digest, exact
 from shopify_xero_pipeline.state.tokens import TokenSets
 from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
-from shopify_xero_pipeline.xero.consent import access_token
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.limits import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, calls_left, retry_after
+from shopify_xero_pipeline.xero.oauth_token import access_token
+from shopify_xero_pipeline.xero.rate_limiter import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, calls_left, retry_after
 
 DEADLINE = timedelta(seconds=30)
 """For a whole exchange, from the connection to the last byte of the answer."""

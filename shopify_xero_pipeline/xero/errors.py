@@ -1,7 +1,7 @@
 """What can go wrong with Xero, in words for people: what happened, with which call, what to do.
 
-Only exceptions of whole calls belong here; why Xero refused a single record is a row, not an exception (`failures.py`).
-No secret, name or address is ever part of a message.
+Only exceptions of whole calls belong here; why Xero refused a single record is a row, not an exception
+(`loading/refusals.py`). No secret, name or address is ever part of a message.
 """
 
 

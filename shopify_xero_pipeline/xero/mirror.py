@@ -3,17 +3,17 @@
 A sweep is one call for each thousand changed records. It goes on from a watermark by Xero's own clock, as the first
 answer of the sweep before stated it, because Xero stamps changes by that clock; where none is known, everything is
 read. Allocations have no sweep of their own: a Credit Note carries them, so that one it no longer carries is gone. What
-is done with what the mirror shows is decided in `changes/` and in `readback.py`.
+is done with what the mirror shows is decided in `changes/` and in `loading/readback.py`.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from shopify_xero_pipeline import events
 from shopify_xero_pipeline.clock import Clock, is_recent
+from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import wire
+from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
@@ -67,8 +67,12 @@ class Mirror:
         last = None if anew else self._store.mirror_watermark(kind)
         since = None if last is None else min(last, back_to or last) - OVERLAP
         found, watermark = self._items() if kind is Kind.ITEM else self._changed(kind, since)
-        records = [wire.mirror_record(kind, one) for one in found if wire.is_ours(kind, one)]
-        carried = [wire.mirror_record(Kind.ALLOCATION, one) for note in found for one in wire.allocations_of(note)]
+        records = [serialization.mirror_record(kind, one) for one in found if serialization.is_ours(kind, one)]
+        carried = [
+            serialization.mirror_record(Kind.ALLOCATION, one)
+            for note in found
+            for one in serialization.allocations_of(note)
+        ]
         complete = kind is Kind.ITEM or since is None
         gone_before = watermark - OVERLAP if complete and watermark is not None else None
         self._store.update_mirror(kind, records, began, watermark=watermark, gone_before=gone_before, carried=carried)
@@ -81,7 +85,7 @@ class Mirror:
 
     def _changed(self, kind: Kind, since: datetime | None) -> Listing:
         """Read all pages; a record changed meanwhile shifts the others, so that one may be missed: then read again."""
-        path = f"/{wire.COLLECTION[kind]}"
+        path = f"/{serialization.COLLECTION[kind]}"
         for _ in range(SWEEPS):
             found: dict[str, dict[str, Any]] = {}
             expected, watermark = 0, None
@@ -89,7 +93,7 @@ class Mirror:
                 self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since)
             ):
                 watermark = self._client.time.earliest if page == 0 else watermark
-                found |= {str(one[wire.ID[kind]]): one for one in elements}
+                found |= {str(one[serialization.ID[kind]]): one for one in elements}
                 expected = count or 0
             if len(found) >= expected:
                 return list(found.values()), watermark

@@ -1,8 +1,8 @@
 """What Xero holds, as we want it: Contact, Item, Invoice, Credit Note, Payment, Allocation, and the settings.
 
 Only shapes belong here. Records name each other by Shopify id (a document its Contact, a Payment its document), because
-a plan is made before Xero has given any id; `wire.py` turns them into Xero's own JSON once the ids are known. Money is
-`Decimal` in the document's currency; dates are calendar days in the shop's zone.
+a plan is made before Xero has given any id; `serialization.py` turns them into Xero's own JSON once the ids are known.
+Money is `Decimal` in the document's currency; dates are calendar days in the shop's zone.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,6 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-CONTACT_MARK = "shopify:"
-"""How the ContactNumber of every Contact of ours begins; nothing else is posted without one (books.md §5)."""
 
 
 class Kind(StrEnum):
@@ -59,7 +56,7 @@ class PostalAddress(BaseModel):
 
 
 class Contact(XeroRecord):
-    """A Contact. `shopify_id` is `<customer id>`, `company:<id>` or `guest`; `contact_number` is `shopify:<that>`."""
+    """A Contact. `shopify_id` is `<customer id>`, `company:<id>` or `guest`; `contact_number` is in `references.py`."""
 
     kind: Literal[Kind.CONTACT] = Kind.CONTACT
     contact_number: str

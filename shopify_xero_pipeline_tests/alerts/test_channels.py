@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from shopify_xero_pipeline.alerts import channels, smtp
-from shopify_xero_pipeline.alerts.causes import Cause, Severity
 from shopify_xero_pipeline.alerts.channels import Mail, Message, NotDelivered, PagerDuty, Sender, Slack
+from shopify_xero_pipeline.alerts.rules import Cause, Severity
 from shopify_xero_pipeline.clock import ManualClock, SystemClock
 from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, dripping, peer
 

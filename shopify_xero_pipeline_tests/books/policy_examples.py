@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, ProductRef, Refund, Transaction
+from shopify_xero_pipeline_tests.books.booking import DAY, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -21,7 +22,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     transaction,
 )
 from shopify_xero_pipeline_tests.books.examples import PLACED, Example
-from shopify_xero_pipeline_tests.books.keeping import DAY, refunded
 
 GOODS = sale("115.00", tax("15.00"), line=11)
 SOLD = agreement(1, GOODS)

@@ -14,8 +14,8 @@ from shopify_xero_pipeline.books.numbering import EXCHANGE
 from shopify_xero_pipeline.books.orders import NOTHING_POSTED, keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
-from shopify_xero_pipeline.shopify.convert import order_of
 from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.shopify.parsing import order_of
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 from shopify_xero_pipeline_tests.books.proof_policies import (
@@ -25,10 +25,10 @@ from shopify_xero_pipeline_tests.books.proof_policies import (
     TAX_TYPES,
     refused_for,
 )
-from shopify_xero_pipeline_tests.model.amounts import EXPONENTS
-from shopify_xero_pipeline_tests.model.facts import Facts
-from shopify_xero_pipeline_tests.model.histories import History, Moment
-from shopify_xero_pipeline_tests.model.order import Tax
+from shopify_xero_pipeline_tests.campaigns.model.amounts import EXPONENTS
+from shopify_xero_pipeline_tests.campaigns.model.facts import Facts
+from shopify_xero_pipeline_tests.campaigns.model.histories import History, Moment
+from shopify_xero_pipeline_tests.campaigns.model.order import Tax
 
 SIGNS = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
 ODD_UNITS = 3

@@ -2,6 +2,16 @@
 
 from shopify_xero_pipeline.books.policy import AccountOverride, AccountPolicy, BooksPolicy
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice
+from shopify_xero_pipeline_tests.books.booking import (
+    DAY,
+    PLACED,
+    blocked,
+    edited,
+    left_alone,
+    posted,
+    refunded,
+    returned,
+)
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -16,16 +26,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     shown_payments,
     tax,
     transaction,
-)
-from shopify_xero_pipeline_tests.books.keeping import (
-    DAY,
-    PLACED,
-    blocked,
-    edited,
-    left_alone,
-    posted,
-    refunded,
-    returned,
 )
 
 SOLD = agreement(1, sale("100.00", tax("13.04"), quantity=2, line=11))

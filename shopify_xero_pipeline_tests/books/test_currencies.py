@@ -8,6 +8,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Sale
 from shopify_xero_pipeline.xero.models import Organisation
+from shopify_xero_pipeline_tests.books.booking import blocked, posted
 from shopify_xero_pipeline_tests.books.builders import (
     account,
     agreement,
@@ -22,7 +23,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import blocked, posted
 
 YEN_TAX = BooksPolicy.from_yaml("tax: {rates: [{rate: 0.1, tax_type: OUTPUT10}]}", "books.yaml")
 

@@ -8,6 +8,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import PaymentSchedule, PaymentTerms
 from shopify_xero_pipeline.xero.models import Invoice
+from shopify_xero_pipeline_tests.books.booking import DAY, PLACED, blocked, left_alone, posted
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -20,7 +21,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     shown_documents,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import DAY, PLACED, blocked, left_alone, posted
 
 SINCE_MARCH = BooksPolicy(start_date=date(2026, 3, 1))
 SOLD = sale("100.00", line=11)

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.xero.models import Line
+from shopify_xero_pipeline_tests.books.booking import PLACED, left_alone, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     agreement,
     line_item,
@@ -16,7 +17,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import PLACED, left_alone, posted, refunded
 
 
 def priced(line: Line) -> tuple[str, str, str | None]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.currency import EXPONENTS, decimals, exact, rounded, smallest_unit
-from shopify_xero_pipeline.books.reasons import Blocked
+from shopify_xero_pipeline.books.errors import Blocked
 
 
 def test_a_currency_has_its_own_decimals_but_never_more_than_xero_keeps() -> None:

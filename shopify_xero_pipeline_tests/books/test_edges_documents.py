@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.numbering import number_of_agreement
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.outcome import touched_since
 from shopify_xero_pipeline.books.policy import AccountOverride, AccountPolicy, BooksPolicy

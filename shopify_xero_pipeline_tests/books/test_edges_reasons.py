@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.documents import book
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.invariants import check_sales
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import OrderLedger
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Organisation

@@ -9,6 +9,7 @@ from shopify_xero_pipeline.books.items import code_of, item_of
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy, TaxAccount, TaxPolicy
 from shopify_xero_pipeline.books.text import cut, plain
 from shopify_xero_pipeline.shopify.models import Company, PhoneNumber, ProductRef, Variant
+from shopify_xero_pipeline_tests.books.booking import posted
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -20,7 +21,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import posted
 
 
 def test_every_kind_of_white_space_becomes_one_space_and_what_does_not_print_goes() -> None:

@@ -7,6 +7,7 @@ from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
+from shopify_xero_pipeline_tests.books.booking import DAY, PLACED, blocked, edited, left_alone, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -22,7 +23,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import DAY, PLACED, blocked, edited, left_alone, posted, refunded
 
 SOLD = agreement(1, sale("100.00", tax("13.04"), line=11))
 LINES = [line_item(11, "100.00"), line_item(12, "20.00")]

@@ -11,9 +11,9 @@ import pytest
 from shopify_xero_pipeline.books.orders import NOTHING_POSTED, keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.sandbox.trading.shop import GeneratedShop
-from shopify_xero_pipeline.shopify.convert import order_of
+from shopify_xero_pipeline.sandbox.shop_generator.shop import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.shopify.parsing import order_of
 from shopify_xero_pipeline.xero.models import CreditNote, Kind
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.books.case import Case
 from shopify_xero_pipeline.books.documents import Booked, book
+from shopify_xero_pipeline.books.errors import Blocked
 from shopify_xero_pipeline.books.invariants import check_money, check_sales
+from shopify_xero_pipeline.books.order_context import Case
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.reasons import Blocked
 from shopify_xero_pipeline.books.records import OrderLedger
 from shopify_xero_pipeline_tests.books.builders import agreement, order, organisation, sale, tax, transaction
 

@@ -6,6 +6,7 @@ import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.shopify.models import ProductRef, Sale
+from shopify_xero_pipeline_tests.books.booking import PLACED, blocked, posted
 from shopify_xero_pipeline_tests.books.builders import (
     agreement,
     gid,
@@ -18,7 +19,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import PLACED, blocked, posted
 
 
 def lines_of(*rows: Sale, policy: BooksPolicy = PLACED, **more: Any) -> list[tuple[str, str, str, str]]:

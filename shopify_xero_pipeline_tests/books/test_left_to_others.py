@@ -9,6 +9,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.preflight import problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Order, Transaction
+from shopify_xero_pipeline_tests.books.booking import blocked, edited, left_alone, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -25,7 +26,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import blocked, edited, left_alone, posted, refunded
 
 YAML = 'payments: {shopify_payments: "601", Afterpay: none, Zip: "None"}'
 POLICY = BooksPolicy.from_yaml(YAML, "books.yaml")

@@ -7,12 +7,13 @@ import pytest
 from shopify_xero_pipeline.books.contacts import contact_of, contact_of_order, with_suffix
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
-from shopify_xero_pipeline.changes.known import Known
+from shopify_xero_pipeline.changes.known_records import Known
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_contacts
 from shopify_xero_pipeline.shopify.models import Company, Customer, Order, PhoneNumber
 from shopify_xero_pipeline.state.records import MappedRecord
 from shopify_xero_pipeline.xero.models import Contact
+from shopify_xero_pipeline_tests.books.booking import DAY, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -24,7 +25,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     sale,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import DAY, posted, refunded
 from shopify_xero_pipeline_tests.changes.rows import mapped
 
 POLICY = BooksPolicy()

@@ -10,6 +10,7 @@ from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Address, Order, PaymentTerms
+from shopify_xero_pipeline_tests.books.booking import DAY, blocked, edited, left_alone, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -26,7 +27,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import DAY, blocked, edited, left_alone, posted, refunded
 
 SOLD = agreement(1, sale("115.00", tax("15.00"), line=11))
 LINES = [line_item(11, "115.00")]

@@ -14,10 +14,10 @@ from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
 from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice
-from shopify_xero_pipeline_tests import simulate
 from shopify_xero_pipeline_tests.books import proof
 from shopify_xero_pipeline_tests.books.proof import Violation, prove
-from shopify_xero_pipeline_tests.model.histories import history_of
+from shopify_xero_pipeline_tests.campaigns import simulate
+from shopify_xero_pipeline_tests.campaigns.model.histories import history_of
 
 pytestmark = pytest.mark.campaign
 

@@ -27,8 +27,8 @@ from shopify_xero_pipeline_tests.books.builders import (
 )
 from shopify_xero_pipeline_tests.books.proof import prove
 from shopify_xero_pipeline_tests.books.proof_policies import POLICIES
-from shopify_xero_pipeline_tests.model.choices import Drawn
-from shopify_xero_pipeline_tests.model.histories import FIRST_NUMBER, History, history, history_of
+from shopify_xero_pipeline_tests.campaigns.model.choices import Drawn
+from shopify_xero_pipeline_tests.campaigns.model.histories import FIRST_NUMBER, History, history, history_of
 
 pytestmark = pytest.mark.campaign
 

@@ -5,6 +5,7 @@ from datetime import date
 from shopify_xero_pipeline.books.policy import DEFAULT_PAYMENTS, BooksPolicy, RefundPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Sale, Transaction
+from shopify_xero_pipeline_tests.books.booking import DAY, PLACED, blocked, posted, refunded
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
     agreement,
@@ -20,7 +21,6 @@ from shopify_xero_pipeline_tests.books.builders import (
     tax,
     transaction,
 )
-from shopify_xero_pipeline_tests.books.keeping import DAY, PLACED, blocked, posted, refunded
 
 SOLD = agreement(1, sale("10.00", tax("1.30"), quantity=3, line=11))
 LINES = [line_item(11, "4.00", quantity=3)]

@@ -9,7 +9,7 @@ from shopify_xero_pipeline.books.orders import keep_order
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline.books.tax_rules import jurisdiction_of
-from shopify_xero_pipeline.books.taxes_seen import TakenIn, taken_in, taxes_seen
+from shopify_xero_pipeline.books.tax_usage import TakenIn, taken_in, taxes_seen
 from shopify_xero_pipeline.shopify.models import Address, SaleTax
 from shopify_xero_pipeline_tests.books.builders import agreement, order, organisation, sale, tax
 

@@ -7,8 +7,8 @@ import pytest
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import verdict
 from shopify_xero_pipeline.changes.decisions import Decisions
-from shopify_xero_pipeline.changes.held import held_orders
-from shopify_xero_pipeline.changes.known import Known
+from shopify_xero_pipeline.changes.held_orders import held_orders
+from shopify_xero_pipeline.changes.known_records import Known
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_orders
 from shopify_xero_pipeline.state.records import MirrorRecord

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shopify_xero_pipeline.changes.wanted import foreign_numbers
+from shopify_xero_pipeline.changes.desired_state import foreign_numbers
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.changes.rows import shown
 

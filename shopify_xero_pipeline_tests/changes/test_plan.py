@@ -2,14 +2,9 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.changes.known import Known
+from shopify_xero_pipeline.changes.known_records import Known
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
-from shopify_xero_pipeline.changes.plan import (
-    plan_contacts,
-    plan_orders,
-    plan_records,
-    writes,
-)
+from shopify_xero_pipeline.changes.plan import plan_contacts, plan_orders, plan_records, writes
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.changes.rows import (
     DAY,

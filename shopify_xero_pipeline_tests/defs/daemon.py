@@ -10,8 +10,8 @@ from contextlib import nullcontext
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.runs import QUIET
-from shopify_xero_pipeline_tests.stage import Stage
+from shopify_xero_pipeline.cli.job_runner import QUIET
+from shopify_xero_pipeline_tests.support.stage import Stage
 
 
 class Daemon:

@@ -130,7 +130,7 @@ def test_what_a_killed_run_left_half_written_goes_when_the_asset_is_rewritten(
     written(manager, {FIRST: ["whole"]}, [FIRST])
     folder = tmp_path / "assets" / "shopify" / "orders"
     (folder / "2026-09-21.json.0af1.partial").write_text("[\"a customer's na")
-    assert manager.rewrite(dg.AssetKey(["shopify", "orders"]), lambda found: found) == 0
+    assert manager.rewrite(["shopify", "orders"], lambda found: found) == 0
     assert [one.name for one in folder.iterdir()] == ["2026-09-21.json"]
 
 
@@ -182,8 +182,8 @@ def test_what_is_stored_is_changed_day_by_day_and_stays_for_the_owner_alone(
     manager: JsonIOManager, tmp_path: Path, open_umask: None
 ) -> None:
     written(manager, {DAYS[0]: ["1.10", "name"], DAYS[1]: ["2.20"]})
-    assert manager.rewrite(KEY, lambda rows: [row for row in rows if row != "name"]) == 1
+    assert manager.rewrite(KEY.path, lambda rows: [row for row in rows if row != "name"]) == 1
     assert read(manager) == {DAYS[0]: ["1.10"], DAYS[1]: ["2.20"]}
     file = tmp_path / "assets" / "shopify" / "orders" / "2026-09-21.json"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert manager.rewrite(dg.AssetKey("nothing"), lambda rows: rows) == 0
+    assert manager.rewrite(["nothing"], lambda rows: rows) == 0

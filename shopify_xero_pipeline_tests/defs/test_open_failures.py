@@ -11,12 +11,12 @@ import dagster as dg
 import pytest
 from dagster._core.loader import LoadingContextForTest
 
-from shopify_xero_pipeline.changes.disagreements import Disagreement, NamedOrder
 from shopify_xero_pipeline.defs import open_failures
-from shopify_xero_pipeline.defs.show import Links
-from shopify_xero_pipeline.open_failures import OpenRecord
+from shopify_xero_pipeline.defs.metadata.tables import Links
+from shopify_xero_pipeline.pipeline.open_failures import OpenRecord
+from shopify_xero_pipeline.reconciliation.disagreements import Disagreement, NamedOrder
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
-from shopify_xero_pipeline_tests.stage import Stage, at, staged
+from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 
 FIRST = date(2026, 9, 21)
 NEXT = FIRST + timedelta(days=1)

@@ -7,10 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.watch import Watch
+from shopify_xero_pipeline.alerts.service import Watch
+from shopify_xero_pipeline.defs.run_history import InstanceHistory
 from shopify_xero_pipeline_tests.defs.test_sync import check_of_days, shown_of
-from shopify_xero_pipeline_tests.root.small_shop import SmallShop
-from shopify_xero_pipeline_tests.stage import Stage, at, staged
+from shopify_xero_pipeline_tests.support.small_shop import SmallShop
+from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 
 pytestmark = pytest.mark.campaign
 
@@ -34,7 +35,7 @@ def nothing_extra(instance: dg.DagsterInstance) -> dict[str, bool]:
 
 
 def causes(stage: Stage, instance: dg.DagsterInstance) -> list[str]:
-    return [one.key for one in Watch(stage.bookkeeper, instance).causes()]
+    return [one.key for one in Watch(stage.bookkeeper, InstanceHistory(instance)).causes()]
 
 
 def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_other_day_stays_green(

@@ -6,11 +6,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.connections import BooksProblem
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.resources import at_work, bookkeeper_resource, json_storage, told_to_people
+from shopify_xero_pipeline.pipeline.connections import BooksProblem
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 from shopify_xero_pipeline.settings import Settings
 
 

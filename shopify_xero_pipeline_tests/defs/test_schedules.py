@@ -12,9 +12,10 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
-from shopify_xero_pipeline.defs.assets.reconciliation import KEY
-from shopify_xero_pipeline.defs.partitions import days_between, range_tags
+from shopify_xero_pipeline.defs.partitions import range_tags
+from shopify_xero_pipeline.defs.reconcile import KEY
 from shopify_xero_pipeline.defs.schedules import days_in_turn, hourly_days, missed_days, nightly_days
+from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline_tests.defs.daemon import emptied, ends
 
 AUCKLAND, BERLIN, NEW_YORK = "Pacific/Auckland", "Europe/Berlin", "America/New_York"

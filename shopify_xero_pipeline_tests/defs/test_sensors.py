@@ -13,12 +13,12 @@ from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.partitions import range_tags
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Version
-from shopify_xero_pipeline.sandbox.trading import GeneratedShop
-from shopify_xero_pipeline.sandbox.xero.people import Person
-from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
+from shopify_xero_pipeline.sandbox.xero.human_edits import Person
+from shopify_xero_pipeline.state.webhook_hints import Hint
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.defs.daemon import Daemon, emptied, ends, start
-from shopify_xero_pipeline_tests.stage import Stage, at, just_as_far, staged
+from shopify_xero_pipeline_tests.support.stage import Stage, at, just_as_far, staged
 
 pytestmark = pytest.mark.campaign
 

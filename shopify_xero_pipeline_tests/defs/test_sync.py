@@ -11,10 +11,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.runs import Report, RunRefused
+from shopify_xero_pipeline.cli.job_runner import RunRefused
+from shopify_xero_pipeline.pipeline.sync_report import Report
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.stage import Stage, at, staged
+from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 
 pytestmark = pytest.mark.campaign
 

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from shopify_xero_pipeline.changes.movements import Side
-from shopify_xero_pipeline.changes.reconciliation import DayReconciliation
-from shopify_xero_pipeline.defs.assets.trends import trends
+from shopify_xero_pipeline.defs.trends import trends
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.movements import Side
 from shopify_xero_pipeline.state.records import HistoryRow
-from shopify_xero_pipeline_tests.defs.test_daybook import movement
-from shopify_xero_pipeline_tests.root.rows import DAY, INSTANT, order_row
+from shopify_xero_pipeline_tests.defs.test_statement_metadata import movement
+from shopify_xero_pipeline_tests.support.rows import DAY, INSTANT, order_row
 
 
 def loaded(kind: str, **counts: int) -> HistoryRow:

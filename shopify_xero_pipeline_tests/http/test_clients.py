@@ -16,11 +16,12 @@ import httpx
 import pytest
 from upath import UPath
 
-from shopify_xero_pipeline.bookkeeper import Bookkeeper
+from shopify_xero_pipeline.cli.job_runner import Runner
 from shopify_xero_pipeline.clock import SystemClock
-from shopify_xero_pipeline.runs import Runner
+from shopify_xero_pipeline.loading.batch_sender import NOT_CONNECTED
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
 from shopify_xero_pipeline.sandbox.app import build_sandbox
-from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.shopify import client as shopify
@@ -29,11 +30,10 @@ from shopify_xero_pipeline.shopify.errors import ShopifyUnavailable, ShopifyUnre
 from shopify_xero_pipeline.shopify.retry import TRIES_WHEN_UNAVAILABLE
 from shopify_xero_pipeline.xero import client as xero
 from shopify_xero_pipeline.xero.auth import ATTEMPTS, XeroCredentials
-from shopify_xero_pipeline.xero.delivery import NOT_CONNECTED
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, Peer, ok, peer
-from shopify_xero_pipeline_tests.root.carrying import FIRST
-from shopify_xero_pipeline_tests.stage import BOOKS, at
+from shopify_xero_pipeline_tests.support.stage import BOOKS, at
+from shopify_xero_pipeline_tests.support.sync_round import FIRST
 
 SECONDS = 0.3
 NO_SIGN_IN = "sign-in service cannot be reached"

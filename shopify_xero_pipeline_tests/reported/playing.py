@@ -18,8 +18,8 @@ from shopify_xero_pipeline.sandbox.nodes import Node, RecordKind, Version
 from shopify_xero_pipeline.sandbox.recorded import RecordedShop, recorded_xero_settings
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.records import Document
-from shopify_xero_pipeline_tests.root.test_cli import invoke, on_stage
-from shopify_xero_pipeline_tests.stage import Stage, staged
+from shopify_xero_pipeline_tests.cli.test_cli import invoke, on_stage
+from shopify_xero_pipeline_tests.support.stage import Stage, staged
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)

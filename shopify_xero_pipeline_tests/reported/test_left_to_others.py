@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.cli import exit_codes
-from shopify_xero_pipeline.sandbox.xero.people import Person
+from shopify_xero_pipeline.sandbox.xero.human_edits import Person
 from shopify_xero_pipeline_tests.reported.playing import PAID, played
 
 pytestmark = pytest.mark.campaign

@@ -8,9 +8,8 @@ from unittest.mock import patch
 import pytest
 from rich.console import Console
 
-from shopify_xero_pipeline import terminal
 from shopify_xero_pipeline.books.remedies import Remedy
-from shopify_xero_pipeline.cli import exit_codes
+from shopify_xero_pipeline.cli import exit_codes, output
 from shopify_xero_pipeline_tests.books.pasting import pasted
 from shopify_xero_pipeline_tests.reported.playing import PAID, Played, lines, played
 
@@ -24,7 +23,7 @@ ADD = re.compile(r"add to books\.yaml under ([\w.]+):$")
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
     """The shop, on a narrow terminal."""
     narrow = Console(highlight=False, width=80)
-    with played(tmp_path, monkeypatch, "odd_names", PAID) as case, patch.object(terminal, "console", narrow):
+    with played(tmp_path, monkeypatch, "odd_names", PAID) as case, patch.object(output, "console", narrow):
         yield case
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 
 from shopify_xero_pipeline.clock import Clock, ManualClock
-from shopify_xero_pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.service.app import Service
+from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.command import SHOPIFY, XERO, build
 from shopify_xero_pipeline.service.health import Verdict
-from shopify_xero_pipeline.service.reading import Limits
 from shopify_xero_pipeline.service.signatures import signature
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.state.hints import Hints
+from shopify_xero_pipeline.state.webhook_hints import Hints
 
 NOW = datetime(2026, 11, 19, 10, tzinfo=UTC)
 SHOP, SECRET, KEY, TENANT = "goods.myshopify.com", "shop-secret", "webhook-key", "7c0f5e0e-0000-4000-8000-000000000001"

@@ -15,15 +15,15 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.connections import Connections
+from shopify_xero_pipeline.defs import daemon_health
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.sandbox.app import build_sandbox
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
-from shopify_xero_pipeline.sandbox.trading import GeneratedShop
+from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
-from shopify_xero_pipeline.service import heartbeat
+from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.command import build
 from shopify_xero_pipeline.service.health import Asked, Health, Verdict
-from shopify_xero_pipeline.service.reading import Limits
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.records import BatchRequest, OperationState, PlannedWrite
 from shopify_xero_pipeline_tests.service.sending import NOW, sqlite
@@ -43,7 +43,7 @@ class Watched:
         given = {"SHOPIFY_BASE_URL": ADDRESS, "XERO_BASE_URL": ADDRESS, "STATE_URL": sqlite(folder), **environ}
         settings = Settings.from_environment(given, dotenv=None)
         self.connections = Connections(settings, self.clock, shopify_transport=transport, xero_transport=transport)
-        daemon = heartbeat.daemon(instance, self.clock)
+        daemon = daemon_health.daemon(instance, self.clock)
         self.service = build(self.connections, settings, daemon, self.clock, Limits())
         self.client = httpx.Client(transport=InProcessTransport(self.service.app()), base_url="http://service")
 
@@ -315,7 +315,7 @@ def test_a_part_of_the_daemon_that_is_silent_is_named(watched: Watched) -> None:
 def test_a_daemon_that_never_ran_is_told_also_where_dagster_asks_for_none(instance: dg.DagsterInstance) -> None:
     with dg.DagsterInstance.ephemeral() as in_memory:
         for one in (instance, in_memory):
-            verdict = heartbeat.daemon(one, ManualClock(NOW))()
+            verdict = daemon_health.daemon(one, ManualClock(NOW))()
             assert not verdict.ok
             assert verdict.says.startswith("The Dagster daemon has never run on this DAGSTER_HOME.")
 

@@ -7,8 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.service.metrics import exposition
-from shopify_xero_pipeline.state.calls import Standing
-from shopify_xero_pipeline.state.figures import COUNTED, Figures, Load
+from shopify_xero_pipeline.state.api_calls import Standing
+from shopify_xero_pipeline.state.store_metrics import COUNTED, Figures, Load
 from shopify_xero_pipeline_tests.service.sending import House
 
 NOW = datetime(2026, 11, 19, 10, tzinfo=UTC)

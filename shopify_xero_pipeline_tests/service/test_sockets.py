@@ -19,11 +19,11 @@ from starlette.types import Receive, Scope, Send
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.app import Service
-from shopify_xero_pipeline.service.intake import WAITING, Intake
-from shopify_xero_pipeline.service.reading import Bodies, Limits, Refusal
+from shopify_xero_pipeline.service.body_reader import Bodies, Limits, Refusal
+from shopify_xero_pipeline.service.hint_writer import WAITING, Intake
 from shopify_xero_pipeline.service.server import serve, serving
 from shopify_xero_pipeline.settings import SettingsError
-from shopify_xero_pipeline.state.hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import Hint
 from shopify_xero_pipeline_tests.service.sending import Delivery, House, from_shopify, house, sqlite
 
 SOON = Limits(reading=0.1, headers=0.1, storing=30, connections=20)

@@ -23,15 +23,7 @@ from shopify_xero_pipeline.shopify.errors import (
     Throttled,
     VersionMismatch,
 )
-from shopify_xero_pipeline_tests.shopify.fakes import (
-    TOKEN,
-    RecordingClock,
-    Script,
-    answered,
-    client_of,
-    error,
-    refused,
-)
+from shopify_xero_pipeline_tests.shopify.fakes import TOKEN, RecordingClock, Script, answered, client_of, error, refused
 
 DOCUMENT = "query Shop { shop { name } }"
 SHOP = {"shop": {"name": "Sandbox"}}

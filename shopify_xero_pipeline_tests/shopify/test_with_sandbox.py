@@ -9,13 +9,12 @@ import pytest
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind, Faults
 from shopify_xero_pipeline.sandbox.nodes import RecordKind, Version
+from shopify_xero_pipeline.sandbox.shop_generator.shop import GeneratedShop
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
 from shopify_xero_pipeline.sandbox.shopify.options import ALL_SCOPES, ShopifyOptions
-from shopify_xero_pipeline.sandbox.trading.shop import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.documents import document
 from shopify_xero_pipeline.shopify.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -23,6 +22,7 @@ from shopify_xero_pipeline.shopify.errors import (
     SearchIgnored,
     VersionMismatch,
 )
+from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline_tests.shopify import nodes
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad

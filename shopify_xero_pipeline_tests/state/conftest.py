@@ -8,7 +8,7 @@ import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline_tests.postgres import Server
+from shopify_xero_pipeline_tests.support.postgres import Server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

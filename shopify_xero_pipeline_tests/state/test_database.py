@@ -16,12 +16,12 @@ from sqlalchemy import Connection, event, text
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import database as opening
 from shopify_xero_pipeline.state.database import Database, HeldError, open_database
-from shopify_xero_pipeline.state.faults import StoreBusyError, StoreUnreachableError, StoreUrlError
+from shopify_xero_pipeline.state.database_errors import StoreBusyError, StoreUnreachableError, StoreUrlError
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.witness_file import SUFFIX
-from shopify_xero_pipeline_tests.postgres import Server
+from shopify_xero_pipeline.state.watermark_file import SUFFIX
+from shopify_xero_pipeline_tests.support.postgres import Server
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 THREADS = 6

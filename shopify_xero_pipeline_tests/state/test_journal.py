@@ -21,7 +21,7 @@ from shopify_xero_pipeline.state.records import (
     PlannedWrite,
     Verdict,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch as batch_table
 

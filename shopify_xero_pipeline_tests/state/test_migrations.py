@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import open_database
-from shopify_xero_pipeline.state.faults import StoreUrlError
+from shopify_xero_pipeline.state.database_errors import StoreUrlError
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
 from shopify_xero_pipeline.state.records import BatchRequest, BatchState, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state import rows
+from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, OrphanNote
-from shopify_xero_pipeline.state.seals import StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -45,7 +45,7 @@ def mapped(store: StateStore, order_id: str | None, day: date, number: int) -> N
         posted_at=NOW,
     )
     with store._engine.begin() as connection:
-        rows.write_mapping(connection, [row], NOW)
+        row_writes.write_mapping(connection, [row], NOW)
 
 
 def test_a_note_keeps_since_when_its_cause_holds_and_when_shopify_was_asked_last(store: StateStore) -> None:

@@ -18,7 +18,7 @@ from shopify_xero_pipeline.state.records import (
     PlannedWrite,
     Verdict,
 )
-from shopify_xero_pipeline.state.seals import StoreDamagedError, seal_everything
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, seal_everything
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.verification import verify
 

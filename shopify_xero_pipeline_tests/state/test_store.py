@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state import rows
+from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, exact
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
@@ -165,10 +165,10 @@ def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
         posted_at=NOW,
     )
     with store._engine.begin() as connection:
-        rows.write_mapping(connection, [one], NOW)
-        rows.write_mapping(connection, [one.model_copy(update={"checksum": "d"})], NOW)
+        row_writes.write_mapping(connection, [one], NOW)
+        row_writes.write_mapping(connection, [one.model_copy(update={"checksum": "d"})], NOW)
     with pytest.raises(IntegrityError), store._engine.begin() as connection:
-        rows.write_mapping(connection, [one.model_copy(update={"shopify_id": "2"})], NOW)
+        row_writes.write_mapping(connection, [one.model_copy(update={"shopify_id": "2"})], NOW)
     assert store.mapped("item")["1"].checksum == "d"
     assert store.owners("item", ["x", "y"]) == {"x": "1"}
     assert store.holders("item", ["A", "B"]) == {"A": "1"}

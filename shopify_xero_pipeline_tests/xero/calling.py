@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from shopify_xero_pipeline.state.calls import SharedCalls
+from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.database import open_database
-from shopify_xero_pipeline.xero.limits import Pacer
+from shopify_xero_pipeline.xero.rate_limiter import Pacer
 
 BEGINNING = datetime(2026, 9, 22, tzinfo=UTC)
 FASTER = 15

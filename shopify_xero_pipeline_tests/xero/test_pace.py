@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.loading import batch_requests
+from shopify_xero_pipeline.loading.loader import Loader
 from shopify_xero_pipeline.sandbox.transport import ASGIApp, InProcessTransport, Message, Receive, Scope, Send
 from shopify_xero_pipeline.sandbox.xero.answers import Refused
 from shopify_xero_pipeline.sandbox.xero.app import xero_app
@@ -22,12 +24,9 @@ from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.limits import Limits
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import requests
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.loader import Loader
 from shopify_xero_pipeline.xero.models import AnyRecord
-from shopify_xero_pipeline_tests.xero.calling import keep_calling
-from shopify_xero_pipeline_tests.xero.world import (
+from shopify_xero_pipeline_tests.support.world import (
     CREDENTIALS,
     DAY,
     START,
@@ -37,6 +36,7 @@ from shopify_xero_pipeline_tests.xero.world import (
     invoice,
     payment,
 )
+from shopify_xero_pipeline_tests.xero.calling import keep_calling
 
 pytestmark = pytest.mark.campaign
 
@@ -192,7 +192,7 @@ def test_five_thousand_records_take_no_longer_than_xeros_limits_do(tmp_path: Pat
 
 @pytest.mark.long
 def test_loads_side_by_side_keep_the_limits_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "FEWER_AFTER_ATTEMPTS", (4, 4, 1))
+    monkeypatch.setattr(batch_requests, "FEWER_AFTER_ATTEMPTS", (4, 4, 1))
     clock = SharedTime(6)
     watch = Watch(clock)
     created: list[int] = []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline_tests.postgres import Server
+from shopify_xero_pipeline_tests.support.postgres import Server
 from shopify_xero_pipeline_tests.xero.token_race import race
 
 pytestmark = [pytest.mark.campaign, pytest.mark.long]

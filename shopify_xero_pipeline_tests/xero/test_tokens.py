@@ -17,13 +17,13 @@ from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSet, TokenSets, new_key
-from shopify_xero_pipeline.xero import consent
+from shopify_xero_pipeline.xero import oauth_token
 from shopify_xero_pipeline.xero.auth import IDENTITY_HOST, Identity, XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.consent import ConsentToken
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroSignInError, XeroUnavailableError
-from shopify_xero_pipeline_tests.postgres import Server
-from shopify_xero_pipeline_tests.sandbox_xero.caller import Caller
+from shopify_xero_pipeline.xero.oauth_token import ConsentToken
+from shopify_xero_pipeline_tests.sandbox.xero.caller import Caller
+from shopify_xero_pipeline_tests.support.postgres import Server
 
 KEY = new_key()
 MINUTE = 60
@@ -435,7 +435,7 @@ def test_an_app_without_a_secret_names_itself_in_the_form(scene: Scene) -> None:
 def test_while_somebody_renews_others_wait_and_are_told_if_it_takes_too_long(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consent, "LONGEST_RENEWAL", 1)
+    monkeypatch.setattr(oauth_token, "LONGEST_RENEWAL", 1)
     scene.clock.sleep(25 * MINUTE)
     late = pytest.raises(XeroUnavailableError, match=r"Another process is renewing.*has not finished in 1 s")
     with scene.process().tokens.alone(0), late:

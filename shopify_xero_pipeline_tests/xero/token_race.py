@@ -30,9 +30,9 @@ from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import TokenSet, TokenSets, new_key
 from shopify_xero_pipeline.xero.auth import Identity, XeroCredentials
-from shopify_xero_pipeline.xero.consent import ConsentToken
-from shopify_xero_pipeline_tests.processes.scaled import ScaledClock, machine_seconds
-from shopify_xero_pipeline_tests.sandbox_xero.server import serving
+from shopify_xero_pipeline.xero.oauth_token import ConsentToken
+from shopify_xero_pipeline_tests.campaigns.processes.scaled import ScaledClock, machine_seconds
+from shopify_xero_pipeline_tests.sandbox.xero.server import serving
 
 SCALE = 200
 LIFE = timedelta(minutes=2)

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from shopify_xero_pipeline.sandbox.nodes import Node
-from shopify_xero_pipeline.sandbox.shopify.comparing import instant
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.shopify.records import Moment, type_of
+from shopify_xero_pipeline.sandbox.shopify.term_comparison import instant
 
 _VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
 _SHOP_RECORDS = frozenset({"Order", "Customer", "Product", "ProductVariant"})

@@ -11,9 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias
 
 from shopify_xero_pipeline.sandbox.nodes import Node, RecordKind
-from shopify_xero_pipeline.sandbox.shopify.comparing import Kind
 from shopify_xero_pipeline.sandbox.shopify.connections import digits, elements, invalid_cursor
 from shopify_xero_pipeline.sandbox.shopify.search import SearchField
+from shopify_xero_pipeline.sandbox.shopify.term_comparison import Kind
 
 ListKind: TypeAlias = RecordKind | Literal["variants"]
 

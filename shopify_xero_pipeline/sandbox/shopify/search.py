@@ -1,7 +1,7 @@
 """Shopify's search syntax: a query text becomes a test on records, with the warnings a real shop would give.
 
 Only the language belongs here: terms, connectives, quotes and what is ignored (Shopify fact sheet 3.6, E8). What a list
-can be searched by stands in `lists.py`, how values compare in `comparing.py`.
+can be searched by stands in `lists.py`, how values compare in `term_comparison.py`.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from shopify_xero_pipeline.sandbox.nodes import Node
-from shopify_xero_pipeline.sandbox.shopify.comparing import Comparison, Kind, UnreadableTermError, compare
 from shopify_xero_pipeline.sandbox.shopify.errors import FieldError, internal_error
+from shopify_xero_pipeline.sandbox.shopify.term_comparison import Comparison, Kind, UnreadableTermError, compare
 
 Test: TypeAlias = Callable[[Node], bool]
 

@@ -4,8 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.documents import settle
 from shopify_xero_pipeline.sandbox.xero.records import ZERO, Allocation, Document
 from shopify_xero_pipeline.sandbox.xero.wire import Json, ms_date, read_day, read_number, text_of

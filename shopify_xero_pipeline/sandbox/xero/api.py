@@ -11,6 +11,7 @@ from shopify_xero_pipeline.sandbox.xero import contacts, items, payments
 from shopify_xero_pipeline.sandbox.xero.allocations import SHAPE as ALLOCATION_SHAPE
 from shopify_xero_pipeline.sandbox.xero.allocations import Allocations
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected, Reply, json_reply, not_emulated, not_found
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.batch import (
     Shape,
     Written,
@@ -21,12 +22,7 @@ from shopify_xero_pipeline.sandbox.xero.batch import (
     validation_exception,
 )
 from shopify_xero_pipeline.sandbox.xero.contacts import Contacts
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
-from shopify_xero_pipeline.sandbox.xero.document_views import (
-    CREDIT_NOTE_SHAPE,
-    INVOICE_SHAPE,
-    DocumentViews,
-)
+from shopify_xero_pipeline.sandbox.xero.document_views import CREDIT_NOTE_SHAPE, INVOICE_SHAPE, DocumentViews
 from shopify_xero_pipeline.sandbox.xero.document_views import fields as document_fields
 from shopify_xero_pipeline.sandbox.xero.documents import CREDIT_NOTE, INVOICE, Documents, Family
 from shopify_xero_pipeline.sandbox.xero.history import answer_history

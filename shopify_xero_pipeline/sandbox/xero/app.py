@@ -19,8 +19,8 @@ from shopify_xero_pipeline.sandbox.dated import Dated
 from shopify_xero_pipeline.sandbox.faults import REFUSAL_HINT, SERVER_ERROR_HINT
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply, not_found, server_error
 from shopify_xero_pipeline.sandbox.xero.api import Api
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.idempotency import Idempotency
 from shopify_xero_pipeline.sandbox.xero.limits import Limits
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions

@@ -10,15 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shopify_xero_pipeline.sandbox.xero.answers import (
-    Refused,
-    Rejected,
-    Reply,
-    json_reply,
-    nothing_sent,
-    unreadable,
-)
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
+from shopify_xero_pipeline.sandbox.xero.answers import Refused, Rejected, Reply, json_reply, nothing_sent, unreadable
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.wire import Json, decode, encode, ms_date
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

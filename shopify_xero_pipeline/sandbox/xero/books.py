@@ -1,7 +1,7 @@
 """`XeroBooks`: the whole content of one organisation, its look-ups, and its survival of a restart as JSON.
 
 It keeps records and finds them; it decides nothing. What may be written is for the modules of the records, and what a
-person does in Xero's own screens is for `people.py`.
+person does in Xero's own screens is for `human_edits.py`.
 """
 
 import copy

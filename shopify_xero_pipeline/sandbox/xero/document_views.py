@@ -5,10 +5,10 @@ Shapes only; nothing here changes the books.
 
 from typing import Any
 
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.batch import Shape
 from shopify_xero_pipeline.sandbox.xero.contacts import SHAPE as CONTACT_SHAPE
 from shopify_xero_pipeline.sandbox.xero.contacts import show as show_contact
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.records import Allocation, Document, Line, Payment
 from shopify_xero_pipeline.sandbox.xero.wire import Json, day_fields, ms_date, present, read_day, updated_string
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from shopify_xero_pipeline.sandbox.xero.answers import ZERO_GUID, Rejected
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.contacts import ARCHIVED_FOR_DOCUMENT, Contacts
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.lines import LineBook, totals
 from shopify_xero_pipeline.sandbox.xero.records import Contact, Document
 from shopify_xero_pipeline.sandbox.xero.wire import Json, flag_of, read_day, read_number, text_of

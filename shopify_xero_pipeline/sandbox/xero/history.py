@@ -1,8 +1,8 @@
 """Notes in the history of a record: PUT and GET `/{Resource}/{id}/History` (fact sheet 6.6). They never gate money."""
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected, Reply, json_reply, not_found
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written, answer_batch, envelope, read_elements
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.wire import Json, ms_date
 
 _LONGEST = 2500

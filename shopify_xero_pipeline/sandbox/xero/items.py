@@ -6,8 +6,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from shopify_xero_pipeline.sandbox.xero.answers import ZERO_GUID, Rejected
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.records import Item
 from shopify_xero_pipeline.sandbox.xero.wire import Json, flag_of, ms_date, present, read_number, text_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.records import ZERO, Document, Line
 from shopify_xero_pipeline.sandbox.xero.wire import Json, read_number, text_of
 

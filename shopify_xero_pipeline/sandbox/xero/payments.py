@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
+from shopify_xero_pipeline.sandbox.xero.api_context import Desk
 from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
-from shopify_xero_pipeline.sandbox.xero.desk import Desk
 from shopify_xero_pipeline.sandbox.xero.document_views import DocumentViews
 from shopify_xero_pipeline.sandbox.xero.documents import settle
 from shopify_xero_pipeline.sandbox.xero.records import ZERO, Document, Payment

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shopify_xero_pipeline.sandbox.xero.answers import Reply, bad_query, json_reply
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.batch import envelope
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
-from shopify_xero_pipeline.sandbox.xero.where import Getters, comparable, parse
+from shopify_xero_pipeline.sandbox.xero.where_filter import Getters, comparable, parse
 from shopify_xero_pipeline.sandbox.xero.wire import Json
 
 _ALWAYS = frozenset({"where", "order"})

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from shopify_xero_pipeline.sandbox.xero.answers import Reply, json_reply, not_found
+from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.batch import envelope
-from shopify_xero_pipeline.sandbox.xero.desk import Call, Desk
 from shopify_xero_pipeline.sandbox.xero.reads import Listing, answer_list
 from shopify_xero_pipeline.sandbox.xero.wire import Json, read_moment
 

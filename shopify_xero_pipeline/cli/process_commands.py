@@ -1,0 +1,103 @@
+"""The commands that go on until they are told to stop, and the demo: sandbox, UI, service."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from shopify_xero_pipeline.cli import exit_codes, options
+from shopify_xero_pipeline.settings import Settings
+
+
+@click.command()
+@click.option("--seed", default=1, show_default=True, help="Which shop trades.")
+@click.option("--fresh", is_flag=True, help="Forget an earlier demo first.")
+@click.option("--keep-runs", is_flag=True, help="Record the runs on disk, to be looked at in the Dagster UI.")
+@options.JSON
+@options.told
+def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> None:
+    """Play a fortnight of trading into Xero, with a few faults on the way.
+
+    Two of its orders are meant to be blocked and do not count for the exit code.
+    """
+    from shopify_xero_pipeline.cli.demo import play
+
+    sys.exit(exit_codes.of(play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file)))
+
+
+def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """Read a date or time as ISO 8601 has it, basic or extended; return it in UTC."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        example = "2026-11-01, 2026-11-01T10:00:00Z or 2026-11-01T10:00:00+13:00"
+        raise click.BadParameter(f"{text!r} is no date or time of ISO 8601, such as {example}.") from None
+
+
+@click.command()
+@click.option("--port", default=8765, show_default=True)
+@click.option(
+    "--data", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Recorded answers."
+)
+@click.option("--seed", default=1, show_default=True, help="Which shop trades.")
+@click.option(
+    "--now",
+    metavar="ISO",
+    callback=_instant,
+    help="Where its clock starts: an ISO 8601 date or time, in UTC unless it has an offset.",
+)
+@click.option(
+    "--state", "state_file", type=click.Path(dir_okay=False, path_type=Path), help="Keeps Xero over restarts."
+)
+@options.told
+def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
+    """Run a local Shopify and a local Xero on one port."""
+    from shopify_xero_pipeline.sandbox.command import run
+    from shopify_xero_pipeline.shopify.queries import documents
+
+    run(port=port, folder=folder, seed=seed, now=now, state_file=state_file, queries=documents())
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="The Dagster UI's.")
+@click.option("--sandbox-port", default=8765, show_default=True)
+@options.told
+def up(port: int, sandbox_port: int) -> None:
+    """Run the Dagster UI with automation on; without credentials, a sandbox beside it."""
+    from shopify_xero_pipeline.cli.dev import run
+
+    sys.exit(run(port, sandbox_port))
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@options.told
+def webserver(arguments: tuple[str, ...]) -> None:
+    """Run the Dagster UI alone, behind the guard; it takes the options that `dagster-webserver --help` lists."""
+    from shopify_xero_pipeline.webserver.command import run
+
+    run(arguments, Settings.from_environment(os.environ))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: SERVE_PORT, 8770; 0 takes a free one.")
+@options.told
+def serve(host: str, port: int | None) -> None:
+    """Serve /health, /metrics and the webhooks of both sides until told to stop."""
+    from shopify_xero_pipeline.cli import job_runner
+    from shopify_xero_pipeline.defs import daemon_health
+    from shopify_xero_pipeline.service import command
+
+    def ready(address: str) -> None:
+        click.echo(f"/health, /metrics and /webhooks on {address} (end with Ctrl-C)")
+
+    settings, clock = Settings.from_environment(os.environ), options.clock()
+    with job_runner.dagster_instance() as instance:
+        daemon = daemon_health.daemon(instance, clock)
+        command.run(settings, daemon, clock, host, settings.serve_port if port is None else port, ready)

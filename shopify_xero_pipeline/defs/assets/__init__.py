@@ -1,1 +1,0 @@
-"""One module for each step of the way: extract, change-sets, loads, reconciliation and the mapping."""

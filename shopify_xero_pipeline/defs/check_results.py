@@ -1,0 +1,100 @@
+"""How a load or a reconciliation reports: each day of a run gets its own metadata and its own check results.
+
+A check result counts for a day only if it names that day's latest materialisation, which `AssetCheckResult` cannot say
+in a run of several days; this is the one recipe that is right for one day and for a range (docs/architecture.md,
+"Checks of a day").
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+# The only private import of the project: dagster is pinned exactly and test_report.py guards it.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+
+from shopify_xero_pipeline.observability.escaping import markdown
+
+Metadata = Mapping[str, Any]
+
+
+class Verdict(NamedTuple):
+    """What a check found: whether it passed, a sentence about it in plain text, and what to show beside it.
+
+    The UI renders the sentence as Markdown in one place and as it is in others; it is escaped where it is logged.
+    """
+
+    passed: bool
+    says: str
+    shown: Metadata
+
+
+DayChecks = Mapping[str, Mapping[date, Verdict]]
+
+
+def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata) -> None:
+    """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
+    for day, entries in metadata.items():
+        shown = {**entries, **calls}
+        context.add_asset_metadata(shown, asset_key=context.asset_key, partition_key=day.isoformat())
+
+
+def report(
+    context: dg.AssetExecutionContext, checks: DayChecks, metadata: Mapping[date, Metadata], calls: Mapping[str, int]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Materialise every day of the run, then log each check for each day against that materialisation.
+
+    Args:
+        context: the asset's.
+        checks: by name, then by day. What fails is an error that does not stop the run.
+        metadata: by day.
+        calls: of the step; shown as text, because the UI would draw numbers above the checks.
+    """
+    key = context.asset_key
+    describe(context, metadata, {name: str(count) for name, count in calls.items()})
+    yield dg.MaterializeResult(asset_key=key)
+    keys = {day.isoformat() for day in metadata}
+    ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
+    for name, days in checks.items():
+        for day, found in days.items():
+            target = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=ids[day.isoformat()], run_id=context.run.run_id, timestamp=time.time()
+            )
+            yield _evaluation(key, name, found, target, day.isoformat())
+        yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
+
+
+def evaluate(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, found: Verdict) -> None:
+    """Log a check of an asset as a whole, against its latest materialisation; it need not be among the step's checks.
+
+    Dagster plans nothing for such an evaluation. So a run that fails before it, or waits in the queue, leaves the last
+    result of the check as it is.
+    """
+    newest = context.instance.fetch_materializations(key, limit=1).records
+    target = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=newest[0].storage_id, run_id=newest[0].run_id, timestamp=newest[0].timestamp
+    )
+    context.log_event(_evaluation(key, check, found, target))
+
+
+def _evaluation(
+    key: dg.AssetKey,
+    check: str,
+    found: Verdict,
+    target: AssetCheckEvaluationTargetMaterializationData,
+    partition: str | None = None,
+) -> dg.AssetCheckEvaluation:
+    """Return a check's result; what fails is an error that does not stop the run."""
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=check,
+        passed=found.passed,
+        description=markdown(found.says),
+        metadata=dict(found.shown),
+        partition=partition,
+        severity=dg.AssetCheckSeverity.ERROR,
+        blocking=False,
+        target_materialization_data=target,
+    )

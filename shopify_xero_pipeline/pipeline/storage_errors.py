@@ -1,0 +1,169 @@
+"""What a disk, and the storage that Dagster keeps of its runs, say when they fail: one sentence and a remedy.
+
+Only the translation belongs here. The state store translates its own faults (`state/database_errors.py`); nothing about
+the books is kept by Dagster, so that its storage may be moved aside at any time.
+"""
+
+import errno
+import os
+import re
+import shutil
+import traceback
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+
+from shopify_xero_pipeline.pipeline.connections import BooksProblem, TryLater
+
+STORAGE = re.compile(r"dagster/_core/(storage|instance)|dagster_postgres")
+"""Where Dagster's own code keeps its storage: a fault raised there is not ours."""
+
+LONGEST = 240
+SPARE = 1_000_000
+"""Bytes below which a disk counts as full: a run of a day writes about a fifth of that."""
+
+AGAIN = "then run again; nothing is lost"
+
+
+class Fault(Enum):
+    """A kind of fault: the words by which it is known, and what to do."""
+
+    FULL = (
+        r"database or disk is full|No space left|Disk quota exceeded|File too large",
+        f"there is no space left. Free some, {AGAIN}",
+    )
+    BUSY = (r"database (table )?is locked", f"another process keeps it. Let that one end, {AGAIN}")
+    DAMAGED = (
+        r"file is not a database|malformed|no such (table|column)|Can't locate revision|could not decode",
+        "it is damaged. It holds what the UI shows of past runs and nothing of the books: move its folders `history` "
+        f"and `schedules` aside, {AGAIN}",
+    )
+    READ_ONLY = (
+        r"readonly database|unable to open database file|disk I/O error|Permission denied|Read-only file system",
+        f"it cannot be written. Free some space, mend the disk or the permissions, or choose another folder, {AGAIN}",
+    )
+    NO_FOLDER = (
+        r"File exists|Not a directory|No such file|Is a directory",
+        f"a file stands where a folder should be, or a folder is missing. Choose another place, {AGAIN}",
+    )
+    UNREACHABLE = (
+        r"could not connect|connection (to server )?.*failed|Connection refused|could not translate host name",
+        f"its database does not answer. Start it, or correct its address in dagster.yaml, {AGAIN}",
+    )
+
+    @property
+    def words(self) -> str:
+        """How the fault is known."""
+        return str(self.value[0])
+
+    @property
+    def remedy(self) -> str:
+        """What is the matter and what to do."""
+        return str(self.value[1])
+
+
+PASSES = (Fault.BUSY, Fault.UNREACHABLE)
+
+
+class DagsterStorageError(BooksProblem):
+    """What Dagster keeps of its runs cannot be used."""
+
+
+class DagsterStorageBusy(TryLater):
+    """What Dagster keeps of its runs cannot be used now, and can be soon."""
+
+
+def fault_of(text: str) -> Fault | None:
+    """Return which fault the words of an exception mean, or None."""
+    return next((one for one in Fault if re.search(one.words, text, re.IGNORECASE)), None)
+
+
+def of_dagster(problem: BaseException, home: Path, *, known_only: bool = False) -> BooksProblem | None:
+    """Return what to raise in place of an exception that Dagster's storage caused; None if it did not.
+
+    Args:
+        problem: as it was caught.
+        home: DAGSTER_HOME.
+        known_only: leave out what no known fault explains.
+    """
+    found = next((known for one in _chain(problem) if (known := fault_of(str(one))) is not None), None)
+    if not any(_is_from_storage(one, home) for one in _chain(problem)) or (known_only and found is None):
+        return None
+    return _problem(found, home, _short(problem))
+
+
+def of_step(message: str, stack: Iterable[str], home: Path) -> BooksProblem | None:
+    """Return the problem of Dagster's storage that made a step fail; None if something else did.
+
+    Args:
+        message: of the exception.
+        stack: where it was raised, as Dagster keeps it: a text for each frame.
+        home: DAGSTER_HOME.
+    """
+    found = fault_of(message)
+    return _problem(found, home, message) if found and any(STORAGE.search(frame) for frame in stack) else None
+
+
+def _problem(found: Fault | None, home: Path, said: str) -> BooksProblem:
+    if found is Fault.READ_ONLY and _is_full(home):  # SQLite says so where it was to make a file beside its database
+        found = Fault.FULL
+    remedy = found.remedy if found else f"{said}. Mend it, or move the folder aside, {AGAIN}"
+    message = f"What Dagster keeps of its runs (DAGSTER_HOME={home}) cannot be used: {remedy}."
+    return DagsterStorageBusy(message) if found in PASSES else DagsterStorageError(message)
+
+
+def of_settings(problem: BaseException, home: Path) -> BooksProblem:
+    """Return the problem of a `dagster.yaml` that Dagster does not accept; what it expects instead fills pages."""
+    errors = getattr(problem, "errors", None)
+    said = " ".join(str(errors[0].message).partition(" Expected:")[0].split()) if errors else _short(problem)
+    return DagsterStorageError(
+        f"{home / 'dagster.yaml'} is not accepted by Dagster ({said.rstrip('.')}). Mend it, or delete it and run where "
+        "the project's own dagster.yaml lies, which is then copied."
+    )
+
+
+def of_file(problem: OSError, what: str = "") -> str:
+    """Return in a sentence which file could not be used, why, and what to do.
+
+    Args:
+        problem: the operating system's.
+        what: names the file where the exception does not.
+    """
+    name = what or str(problem.filename2 or problem.filename or "A file, or standard output,")
+    found = fault_of(os.strerror(problem.errno)) if problem.errno else None
+    said = os.strerror(problem.errno) if problem.errno else _short(problem)
+    if problem.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+        return f"{name} cannot be used ({said}). Give another path, or make it what it should be, and run again."
+    return f"{name} cannot be used ({said}): {found.remedy if found else f'mend that, {AGAIN}'}."
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < SPARE
+    except OSError:
+        return False
+
+
+def _chain(problem: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it came from."""
+    seen: BaseException | None = problem
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _is_from_storage(problem: BaseException, home: Path) -> bool:
+    """Tell whether Dagster's storage raised an exception, or it is about a file of DAGSTER_HOME."""
+    if isinstance(problem, OSError) and str(problem.filename2 or problem.filename or "").startswith(str(home)):
+        return True
+    frames = traceback.walk_tb(problem.__traceback__)
+    return any(STORAGE.search(_file(frame)) for frame, _ in frames)
+
+
+def _file(frame: object) -> str:
+    return str(getattr(getattr(frame, "f_code", None), "co_filename", "")).replace(os.sep, "/")
+
+
+def _short(problem: BaseException) -> str:
+    said = " ".join(str(problem).split())
+    return f"{type(problem).__name__}: {said if len(said) <= LONGEST else said[:LONGEST] + '…'}".rstrip(".")

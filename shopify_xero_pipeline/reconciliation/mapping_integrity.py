@@ -1,0 +1,41 @@
+"""Whether the mapping is sound in itself: no Xero id twice, no child without its parent, every row as it was written.
+
+Only rows of the mapping are looked at; whether Xero agrees is the business of `comparison.py`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from shopify_xero_pipeline.changes.posted_records import RECORD
+from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.records import MappedRecord
+from shopify_xero_pipeline.xero.models import Allocation, CreditNote, Invoice, Kind, Payment
+
+
+def faults(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
+    """Return what is wrong, named by kind and natural key, under the names of the three checks."""
+    found = list(rows)
+    count = Counter((row.kind, row.xero_id) for row in found)
+    known = {(row.kind, row.shopify_id) for row in found}
+    return {
+        "no_duplicate_xero_id": [_name(row) for row in found if count[row.kind, row.xero_id] > 1],
+        "no_orphan": [_name(row) for row in found if not _parents(row) <= known],
+        "rows_intact": [_name(row) for row in found if digest(row.payload) != row.checksum],
+    }
+
+
+def _name(row: MappedRecord) -> str:
+    return f"{row.kind} {row.shopify_id} ({row.natural_key})"
+
+
+def _parents(row: MappedRecord) -> set[tuple[str, str]]:
+    if row.kind in {Kind.CONTACT, Kind.ITEM}:
+        return set()
+    record = RECORD.validate_json(row.payload)
+    if isinstance(record, Invoice | CreditNote):
+        return {(Kind.CONTACT, record.contact_id)}
+    if isinstance(record, Payment):
+        return {(record.document_kind, record.document_id)}
+    if isinstance(record, Allocation):
+        return {(Kind.CREDIT_NOTE, record.credit_note_id), (Kind.INVOICE, record.invoice_id)}
+    return set()

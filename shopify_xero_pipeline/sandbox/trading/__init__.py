@@ -1,8 +1,0 @@
-"""A shop whose trading is generated: deterministic by its seed, growing with the calendar, in the Admin API's shape.
-
-Only `GeneratedShop` is meant to be used from outside.
-"""
-
-from shopify_xero_pipeline.sandbox.trading.shop import GeneratedShop
-
-__all__ = ["GeneratedShop"]

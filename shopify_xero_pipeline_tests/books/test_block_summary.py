@@ -1,0 +1,46 @@
+"""Blocked orders counted by reason: what one change mends is one kind."""
+
+from decimal import Decimal
+
+import pytest
+
+from shopify_xero_pipeline.books.block_summary import blocked_orders
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome
+
+
+def books(outcome: Outcome, reason: str = "") -> OrderBooks:
+    nothing = Decimal(0)
+    figures = {"sales": nothing, "tax": nothing, "money": nothing, "outstanding": nothing}
+    return OrderBooks(order_id="1", order_name="#1", outcome=outcome, reason=reason, currency="NZD", **figures)
+
+
+def blocked(reason: str) -> OrderBooks:
+    return books(Outcome.BLOCKED, reason)
+
+
+LOCKED = "SH-{} is dated 2026-09-2{}, but Xero is locked; move it, or, add to books.yaml: locked_period: next_open_day"
+POSTED, WAITING, SKIPPED = books(Outcome.POST), books(Outcome.WAITING, "later"), books(Outcome.SKIPPED, "a test order")
+
+
+def test_orders_that_wait_or_are_skipped_by_rule_are_neither_blocked_nor_counted() -> None:
+    found = blocked_orders([POSTED, WAITING, SKIPPED, blocked("no rule; enter it by hand")])
+    assert (found.count, found.of) == (1, 2)
+    assert blocked_orders([WAITING, SKIPPED]).of == 0
+
+
+def test_reasons_that_one_line_mends_or_that_differ_in_figures_alone_are_one_kind_the_most_frequent_first() -> None:
+    found = blocked_orders(
+        [
+            blocked("sale 7 has no rule; enter it by hand"),
+            blocked(LOCKED.format(1001, 1)),
+            blocked(LOCKED.format(1002, 2)),
+            blocked("sale 81 has no rule; enter it by hand"),
+            blocked(LOCKED.format(1003, 3)),
+        ]
+    )
+    assert found.reasons == ((3, LOCKED.format(1001, 1)), (2, "sale 7 has no rule; enter it by hand"))
+
+
+@pytest.mark.parametrize(("posted", "stopped", "are_most"), [(1, 1, False), (1, 2, True), (0, 1, True), (0, 0, False)])
+def test_most_are_more_than_half(posted: int, stopped: int, are_most: bool) -> None:
+    assert blocked_orders([POSTED] * posted + [blocked("no")] * stopped).are_most is are_most

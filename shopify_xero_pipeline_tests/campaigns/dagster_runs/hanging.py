@@ -1,0 +1,30 @@
+"""The product's code location, but a run that finds the file HANG hangs in the way that the file says, once."""
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline_tests.campaigns.dagster_runs.location import defs
+
+__all__ = ["defs"]
+
+read_customers = Bookkeeper.read_customers
+
+
+def hanging(self: Bookkeeper, days: Sequence[date]) -> Any:
+    file = Path(os.environ["HANG"])
+    if file.exists():
+        way = file.read_text()
+        file.unlink()
+        if way == "waits":
+            time.sleep(3_600)
+        re.match("(a+)+$", "a" * 60 + "b")  # for years, and the interpreter is given to no other thread
+    return read_customers(self, days)
+
+
+Bookkeeper.read_customers = hanging  # type: ignore[method-assign]

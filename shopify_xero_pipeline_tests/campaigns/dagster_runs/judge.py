@@ -1,0 +1,55 @@
+"""What Xero must hold: what an undisturbed sync of the same days leaves there; and what the product says of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline_tests.campaigns.dagster_runs.clock import START, SharedClock
+from shopify_xero_pipeline_tests.campaigns.dagster_runs.house import House
+from shopify_xero_pipeline_tests.campaigns.dagster_runs.sandbox import shop
+from shopify_xero_pipeline_tests.campaigns.proof.content import content_of
+from shopify_xero_pipeline_tests.support.stage import Stage, staged
+from shopify_xero_pipeline_tests.support.sync_round import carry
+
+
+class Judge:
+    """Compares a house with one to which nothing happens."""
+
+    def __init__(self, house: House, undisturbed: Stage) -> None:
+        self._house = house
+        self._undisturbed = undisturbed
+        self._days: set[date] = set()
+
+    def sees_each_record_once(self, *days: date) -> int:
+        """Compare all days synced so far, these among them; return how many documents and payments there are."""
+        self._undisturbed.clock.move_to(self._house.now())
+        new = [day for day in days if day not in self._days]
+        self._days |= set(new)
+        if new:
+            carry(self._undisturbed.bookkeeper, new)
+        found, wanted = self._house.content(), content_of(self._undisturbed.sandbox.books)
+        for name in ("contacts", "items", "documents", "payments", "allocations"):
+            assert getattr(found, name) == getattr(wanted, name), name
+        self._says_so(days)
+        return len(found.documents) + len(found.payments)
+
+    def _says_so(self, days: Sequence[date]) -> None:
+        settings = Settings.from_environment(self._house.environ, dotenv=None)
+        keeper = Bookkeeper(settings, SharedClock())
+        try:
+            for day in keeper.reconciled(days):
+                assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0)
+            assert len(keeper.reconciled(days)) == len(days)
+            assert keeper.store.errors() == []
+            assert keeper.unfinished_days() == set()
+        finally:
+            keeper.close()
+
+
+@contextmanager
+def judged(house: House, folder: Path) -> Iterator[Judge]:
+    with staged(folder, START, shop()) as undisturbed:
+        yield Judge(house, undisturbed)

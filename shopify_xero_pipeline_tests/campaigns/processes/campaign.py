@@ -1,0 +1,132 @@
+"""Rounds: in each, workers load from a store of its own into an organisation of its own, and are killed and stopped.
+
+A round ends when all was done to them that was asked for, the faults have ended and the workers have found everything
+settled; then the books are compared. Only the course of rounds and their figures belong here.
+"""
+
+import multiprocessing
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline_tests.campaigns.processes import server, worker
+from shopify_xero_pipeline_tests.campaigns.processes.board import Board
+from shopify_xero_pipeline_tests.campaigns.processes.killer import Crew, torment
+from shopify_xero_pipeline_tests.campaigns.processes.scaled import ScaledClock
+from shopify_xero_pipeline_tests.campaigns.processes.verdict import Verdict, judge
+from shopify_xero_pipeline_tests.campaigns.processes.worker import Orders
+from shopify_xero_pipeline_tests.campaigns.processes.workload import wanted
+
+STANDSTILL = 7_200.0
+"""Scaled seconds without a write or a finished load, after the last fault, that show that something is stuck."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One round. `scale` is how fast its clock runs; `guarded` is off in the negative control."""
+
+    workers: int
+    kills: int
+    pauses: int
+    seed: int
+    scale: float
+    guarded: bool = True
+
+
+@dataclass
+class Outcome:
+    """What came of a round: figures of what was done, and what is wrong with the books."""
+
+    task: Task
+    verdict: Verdict
+    tally: Counter[str] = field(default_factory=Counter)
+    server: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def forks() -> ForkServerContext:
+    """Return the context in which a worker is forked, in milliseconds, from a process that has read the modules."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [worker.__name__, server.__name__, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"]
+    )
+    return context
+
+
+def tasks(kills: int, pauses: int, sizes: Sequence[int], seed: int, scale: float) -> Iterator[Task]:
+    """Share kills and pauses out over rounds with so many workers each."""
+    for number, size in enumerate(sizes):
+        share = [whole * (number + 1) // len(sizes) - whole * number // len(sizes) for whole in (kills, pauses)]
+        yield Task(size, share[0], share[1], seed + size, scale)
+
+
+def run(task: Task, url: str, context: ForkServerContext, tell: Callable[[Crew], None]) -> Outcome:
+    """Run one round on an empty store.
+
+    Args:
+        task: what is done to whom.
+        url: of the store.
+        context: where processes are forked.
+        tell: told of the crew as it goes on.
+    """
+    began, clock, board = time.monotonic(), ScaledClock(task.scale), Board()
+    rng = random.Random(task.seed)
+    with tempfile.TemporaryDirectory() as folder, _served(context, clock, task.seed) as address:
+        unexpected = Path(folder) / "unexpected"
+        orders = Orders(url, address, clock, unexpected, task.seed, task.guarded)
+        crew = Crew(context, orders, board, task.workers, rng)
+        with closing(StateStore(url, clock)) as store:
+            board.days = 2
+            try:
+                torment(crew, store, task.kills, task.pauses, rng, tell)
+                httpx.post(f"{address}/_round/calm")
+                board.end()
+                stuck = _finish(crew, clock)
+            finally:
+                crew.end()
+            verdict = judge(XeroBooks.from_json(httpx.get(f"{address}/_round/books").text), store, board.days)
+        verdict.wrong += stuck + ([unexpected.read_text()] if unexpected.exists() else [])
+        crew.tally |= {name: board.total(name) for name in ("loads", "writes", "put_off", "broken", "timeouts")}
+        crew.tally["records"] = len(wanted(board.days))
+        seen = httpx.get(f"{address}/_round/figures").json()
+    return Outcome(task, verdict, crew.tally, seen, time.monotonic() - began)
+
+
+def _finish(crew: Crew, clock: ScaledClock) -> list[str]:
+    """Wait until every worker has gone because all is done; say who has not, when nothing moves any more."""
+    crew.replenish()
+    moved, since = -1, clock.elapsed()
+    while clock.elapsed() < since + STANDSTILL:
+        left = [number for number, process in crew.running.items() if process.exitcode != 0]
+        if not left:
+            return []
+        present = crew.board.total("writes") + crew.board.total("loads")
+        moved, since = (present, clock.elapsed()) if present != moved else (moved, since)
+        crew.running[left[0]].join(0.5)
+    return [f"worker {number} has not come to an end" for number in left]
+
+
+@contextmanager
+def _served(context: ForkServerContext, clock: ScaledClock, seed: int) -> Iterator[str]:
+    """Serve an empty organisation from another process; gives its address."""
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=server.serve, args=(clock, seed, there), daemon=True)
+    process.start()
+    try:
+        if not here.poll(30):
+            raise TimeoutError("the sandbox's Xero did not start within 30 s")
+        yield here.recv()
+    finally:
+        process.kill()
+        process.join()

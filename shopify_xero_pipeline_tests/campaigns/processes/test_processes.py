@@ -1,0 +1,83 @@
+"""The campaign of real processes in a few seconds: as its command runs it, on both kinds of store.
+
+The negative control takes longer and belongs to the command (`--without-guard`); what it rests on is tested here.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.sandbox.xero.records import Contact
+from shopify_xero_pipeline_tests.campaigns.processes.scaled import START, ScaledClock
+from shopify_xero_pipeline_tests.campaigns.processes.verdict import judge
+from shopify_xero_pipeline_tests.campaigns.processes.workload import records_of, wanted
+from shopify_xero_pipeline_tests.support.postgres import programs
+from shopify_xero_pipeline_tests.support.world import World, change_set
+
+FAST = 120
+
+
+def campaign(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run the command; return its exit code and the figures of its only round."""
+    file = folder / "figures.json"
+    command = [sys.executable, "-m", "shopify_xero_pipeline_tests.campaigns.processes", "--json", str(file)]
+    ended = subprocess.run([*command, "--scale", str(FAST), *options], check=False, capture_output=True, timeout=300)
+    (figures,) = next(iter(json.loads(file.read_text()).values()))[-1:]
+    return ended.returncode, figures
+
+
+@pytest.mark.campaign
+@pytest.mark.long
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_workers_that_are_killed_and_stopped_while_they_load_write_everything_once(tmp_path: Path, store: str) -> None:
+    if store == "postgres" and programs() is None:
+        pytest.skip("Postgres is not installed: there is no initdb on the path or below /usr/lib/postgresql")
+    code, found = campaign(tmp_path, "--store", store, "--kills", "10", "--pauses", "2", "--rounds", "1")
+    assert code == 0
+    assert (found["figures"]["kills"], found["figures"]["pauses"]) == (10, 2)
+    assert (found["duplicates"], found["lost"], found["wrong"]) == ([], [], [])
+    assert found["xero"]["calls"] > 10
+
+
+def test_the_scaled_clock_is_one_for_all_that_are_given_it() -> None:
+    clock = ScaledClock(100, epoch=0.0)
+    same = ScaledClock(100, epoch=0.0)
+    before, between, after = clock.now(), same.now(), clock.now()
+    assert START < before <= between <= after
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    records = records_of(0)
+    for kinds in dict.fromkeys(one.kind for one in records):
+        world.loader.load([change_set(*[one for one in records if one.kind is kinds])], "run")
+    return world
+
+
+def test_the_verdict_is_good_when_every_record_stands_there_once(loaded: World) -> None:
+    assert len(wanted(1)) == len(records_of(0)) == 8
+    assert judge(loaded.books, loaded.store, 1).good
+
+
+def test_the_verdict_names_what_stands_there_twice_what_is_missing_and_what_is_mapped_to_another(loaded: World) -> None:
+    books = XeroBooks.from_json(loaded.books.to_json())
+    twice = next(one for one in books.payments.values() if one.reference.endswith("/10012"))
+    twice_again = type(twice)(**{name: getattr(twice, name) for name in twice.__struct_fields__} | {"id": "another"})
+    books.keep_payment(twice_again)
+    (contact,) = books.contacts.values()
+    books.contacts = {"x": Contact(id="x", updated=contact.updated, number="somebody's", name="Somebody")}
+
+    verdict = judge(books, loaded.store, 1)
+
+    assert verdict.duplicates == [
+        ("contact", "somebody's", "0", "", ""),
+        ("payment", "shopify:1001/10012|SH-1001", "20", "NZD", "601"),
+    ]
+    assert verdict.lost == [("contact", "shopify:1", "0", "", "")]
+    assert any(line.startswith("contact shopify:1: Xero has None") for line in verdict.wrong)

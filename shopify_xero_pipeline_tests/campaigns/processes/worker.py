@@ -1,0 +1,133 @@
+"""A worker: one process that loads, again and again, days that others are loading too, until all of them are done.
+
+It is the product as it is, with a faster clock and a transport that may stop or kill the process at a chosen moment.
+An error ends a run and another one is begun; one by which no run may end is written down for the campaign.
+"""
+
+import logging
+import random
+import signal
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shopify_xero_pipeline.loading.load_report import LoadOutcome
+from shopify_xero_pipeline.loading.loader import Loader
+from shopify_xero_pipeline.state.database_errors import StoreBusyError
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.errors import XeroUnavailableError
+from shopify_xero_pipeline_tests.campaigns.processes.board import Aim, Board, Phase, Place
+from shopify_xero_pipeline_tests.campaigns.processes.scaled import (
+    ScaledClock,
+    ScaledTransport,
+    end_with_parent,
+    kill_myself,
+    stop_myself,
+)
+from shopify_xero_pipeline_tests.campaigns.processes.workload import plans
+from shopify_xero_pipeline_tests.support.world import CREDENTIALS
+
+PUT_OFF = (StoreBusyError, XeroUnavailableError)
+"""The store was held by a stopped process for longer than its time-out, or Xero gave no answer. Another run goes on."""
+
+MOST_DAYS = 6
+NEWEST = 10
+LONGEST_REST = 10.0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What every worker of a round is told. `unexpected` is the file for errors that must not be."""
+
+    url: str
+    address: str
+    clock: ScaledClock
+    unexpected: Path
+    seed: int
+    guarded: bool = True
+
+
+def work(orders: Orders, board: Board, number: int) -> None:
+    """Load until all is done; the exit code is 0 only then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable()
+    end_with_parent()
+    place, rng = board.places[number], random.Random(f"{orders.seed} {number}")
+    done = False
+    while not done:
+        try:
+            with closing(StateStore(orders.url, orders.clock)) as store:
+                _load_all(store, orders, board, place, rng)
+                done = True
+        except PUT_OFF:
+            place.put_off += 1
+        except Exception:
+            place.broken += 1
+            with orders.unexpected.open("a") as file:
+                file.write(traceback.format_exc() + "\n")
+
+
+def _load_all(store: StateStore, orders: Orders, board: Board, place: Place, rng: random.Random) -> None:
+    """Load until all is done; an error ends it as it ends a run."""
+    with closing(_client(store, orders, place, rng)) as client:
+        loader = Loader(client, store, orders.clock, rng)
+        while True:
+            over, days = board.over, _days(board, rng)
+            left = [loader.load(plan, f"run {days}").count(LoadOutcome.POSTPONED) for plan in plans(days)]
+            place.phase = Phase.ELSEWHERE
+            place.loads += 1
+            if over and not any(left) and not store.unfinished_days():
+                return
+            orders.clock.sleep(rng.uniform(0, LONGEST_REST))
+
+
+def _days(board: Board, rng: random.Random) -> Sequence[int]:
+    """Return which days to load now: some, rather the newest, in the end all."""
+    if board.over:
+        return range(board.days)
+    first = max(0, board.days - rng.randint(1, NEWEST)) if rng.random() < 0.6 else rng.randrange(board.days)
+    return range(first, min(board.days, first + rng.randint(1, MOST_DAYS)))
+
+
+def _client(store: StateStore, orders: Orders, place: Place, rng: random.Random) -> XeroClient:
+    def watch(moment: str, path: str) -> None:
+        if moment == "timed out":
+            place.timeouts += 1
+            return
+        place.phase = Phase.SENDING if moment == "sending" else Phase.ANSWERED
+        place.writes += moment == "sending"
+        _obey(place, moment, path)
+
+    kind = XeroClient if orders.guarded else Unguarded
+    transport = ScaledTransport(orders.clock.scale, watch)
+    return kind(
+        CREDENTIALS,
+        clock=orders.clock,
+        base_url=orders.address,
+        transport=transport,
+        rng=rng,
+        calls=store.calls,
+    )
+
+
+def _obey(place: Place, moment: str, path: str) -> None:
+    """Do what the campaign asks for at this moment."""
+    aim, sending = Aim(place.aim), moment == "sending"
+    if (aim is Aim.DIE_WHEN_SENDING and sending) or (aim is Aim.DIE_WHEN_ANSWERED and not sending):
+        kill_myself()
+    paying = path.endswith("/Payments")
+    if sending and (aim is Aim.STOP_WHEN_SENDING or (aim is Aim.STOP_WHEN_PAYING and paying)):
+        place.aim = Aim.NOTHING
+        stop_myself()
+
+
+class Unguarded(XeroClient):
+    """The planted bug of the negative control: nobody asks, just before the bytes leave, whether it is too late."""
+
+    def write(self, method: str, path: str, body: bytes, **given: Any) -> Any:
+        """Send whatever the guard says."""
+        return super().write(method, path, body, **{**given, "guard": lambda: None})

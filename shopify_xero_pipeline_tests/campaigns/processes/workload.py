@@ -1,0 +1,90 @@
+"""What a round loads: days of orders with part payments, refunds and allocations, told by their number alone.
+
+Only what is wanted stands here. Every amount leaves room for the same one once more, so that Xero's own rules about
+what is outstanding hide no duplicate.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment
+from shopify_xero_pipeline_tests.support.world import (
+    DAY,
+    FAMILIES,
+    allocation,
+    change_set,
+    contact,
+    credit_note,
+    invoice,
+    item,
+    payment,
+)
+
+ORDERS_A_DAY = 1
+FIRST_ORDER = 1001
+
+Row = tuple[str, str, str, str, str]
+"""Kind, natural key, amount, currency, account."""
+
+
+def day_of(number: int) -> date:
+    """Return the shop-local day with that number, from 0."""
+    return DAY - timedelta(days=60) + timedelta(days=number)
+
+
+def records_of(day: int) -> list[AnyRecord]:
+    """Return the records of a day: a Contact of its own, an Item all days share, and its orders."""
+    records: list[AnyRecord] = [contact(day + 1), item()]
+    for order in range(ORDERS_A_DAY):
+        records += _order(FIRST_ORDER + day * ORDERS_A_DAY + order, str(day + 1))
+    return records
+
+
+def _order(number: int, contact_id: str) -> list[AnyRecord]:
+    """Two equal part payments, a credit note that is refunded in part and in part allocated."""
+    bill = invoice(number, "515.00", contact_id=contact_id)
+    note = credit_note(number, "123.00", contact_id=contact_id)
+    return [
+        bill,
+        note,
+        payment(bill, "20.00", number * 10 + 1),
+        payment(bill, "20.00", number * 10 + 2),
+        payment(note, "3.00", number * 10 + 3),
+        allocation(note, bill, "7.00"),
+    ]
+
+
+def plans(days: Sequence[int]) -> list[list[ChangeSet]]:
+    """Return the plan of some days for one family of kinds after the other, as a run loads them."""
+    records = {day: records_of(day) for day in days}
+    families = []
+    for kinds in FAMILIES:
+        of_kind = {day: [one for one in some if one.kind in kinds] for day, some in records.items()}
+        families.append([change_set(*some, day=day_of(day)) for day, some in of_kind.items()])
+    return families
+
+
+def wanted(days: int) -> list[Row]:
+    """Return what Xero shall hold in the end, each record once."""
+    rows = {_row(record) for day in range(days) for record in records_of(day)}
+    return sorted(rows)
+
+
+def _row(record: AnyRecord) -> Row:
+    amount, currency, account = Decimal(0), "", ""
+    if isinstance(record, Item):
+        amount = record.unit_price or Decimal(0)
+    elif isinstance(record, Document):
+        amount, currency = record.total, record.currency
+        account = " ".join(line.account_code for line in record.lines)
+    elif not isinstance(record, Contact):
+        amount, currency = record.amount, record.currency
+        account = record.account_code if isinstance(record, Payment) else ""
+    return record.kind.value, record.natural_key, f"{amount.normalize():f}", currency, account
+
+
+def kinds() -> list[str]:
+    """Return the kinds in the order they are written."""
+    return [kind.value for kind in Kind]

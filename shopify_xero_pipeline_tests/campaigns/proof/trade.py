@@ -1,0 +1,160 @@
+"""A shop's records as models, as they stood at any instant, by the shop's day: what the bookkeeper reads, read at once.
+
+Takes the sandbox's records without its GraphQL, which costs most of a sync's time; `test_rounding_modes.py` compares
+both ways of reading once. Nothing of the books belongs here.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
+from shopify_xero_pipeline.shopify.models import Customer, Order, Product
+from shopify_xero_pipeline.shopify.models import Node as Model
+from shopify_xero_pipeline.shopify.parsing import customer_of, order_of, product_of
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Day:
+    """The records of some shop-local days as they stood at an instant."""
+
+    customers: Mapping[date, Sequence[Customer]]
+    products: Mapping[date, Sequence[Product]]
+    orders: Mapping[date, Sequence[Order]]
+
+
+class Timeline(Generic[M]):
+    """Every version of the records of one kind; None from the instant on at which a record is gone."""
+
+    def __init__(self, histories: Mapping[str, Sequence[tuple[datetime, M | None]]]) -> None:
+        self._histories = histories
+
+    def at(self, instant: datetime) -> list[M]:
+        """Return the records that are there at an instant, as they stand."""
+        reached = ([model for at, model in history if at <= instant] for history in self._histories.values())
+        return [models[-1] for models in reached if models and models[-1] is not None]
+
+    def step(self, number: int) -> list[M]:
+        """Return every record as its change of that number, from 0, left it; the last one where there were fewer."""
+        stages = ([model for _, model in history] for history in self._histories.values())
+        return [found for models in stages if (found := models[min(number, len(models) - 1)]) is not None]
+
+    @property
+    def longest(self) -> int:
+        """How often the record that changed most did so, its beginning included."""
+        return max((len(history) for history in self._histories.values()), default=0)
+
+    def changes(self) -> list[tuple[datetime, M]]:
+        """Return every instant at which a record became what it is from then on."""
+        return [(at, model) for history in self._histories.values() for at, model in history if model is not None]
+
+
+class Trade:
+    """All that happens in a shop until an instant.
+
+    Args:
+        source: the shop.
+        zone: its time zone, which cuts the days.
+        until: the last instant of interest.
+        placed: days whose orders belong to the trade; those of other days are left out. All of them if not given.
+    """
+
+    def __init__(self, source: ShopSource, until: datetime, placed: Iterable[date] | None = None) -> None:
+        self._zone = ZoneInfo(source.shop()["ianaTimezone"])
+        self.until = until
+        orders = source.versions("orders", until)
+        days = {gid: self._placed(versions[0].node) for gid, versions in orders.items()}
+        self.days = sorted(set(days.values()) if placed is None else placed)
+        self.nodes = {gid: orders[gid][-1].node for gid, day in days.items() if day in set(self.days)}
+        self.orders = Timeline({gid: _history(orders[gid], order_of) for gid in self.nodes})
+        self.customers = _timeline(source, "customers", until, customer_of)
+        self.products = _timeline(source, "products", until, product_of)
+
+    def day_of(self, instant: datetime) -> date:
+        """Return the shop's calendar day of an instant."""
+        return instant.astimezone(self._zone).date()
+
+    def seen(self, days: Iterable[date], instant: datetime) -> Day:
+        """Return what a sync of some days finds at an instant."""
+        wanted = set(days)
+        return Day(
+            self._split(wanted, self.customers.at(instant), lambda customer: customer.updated_at),
+            self._split(wanted, self.products.at(instant), lambda product: product.updated_at),
+            self._split(wanted, self.orders.at(instant), lambda order: order.processed_at),
+        )
+
+    def at_step(self, number: int) -> Day:
+        """Return every order as its change of that number left it, from 0, whenever that was."""
+        return Day({}, {}, self._split(set(self.days), self.orders.step(number), lambda order: order.processed_at))
+
+    def days_of_change(self) -> dict[datetime, set[date]]:
+        """Return every instant at which anything changed, with the days whose records did."""
+        found: dict[datetime, set[date]] = defaultdict(set)
+        for order_at, order in self.orders.changes():
+            found[order_at].add(self.day_of(order.processed_at))
+        for customer_at, customer in self.customers.changes():
+            found[customer_at].add(self.day_of(customer.updated_at))
+        for product_at, product in self.products.changes():
+            found[product_at].add(self.day_of(product.updated_at))
+        return dict(sorted(found.items()))
+
+    def night_after(self, instant: datetime) -> datetime:
+        """Return one o'clock, shop time, of the night after an instant."""
+        return datetime.combine(self.day_of(instant) + timedelta(days=1), time(1), self._zone)
+
+    def buyers(self) -> dict[str, set[str]]:
+        """Return who bought each order, under every id it ever showed: a merged customer's order shows two."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for _, order in self.orders.changes():
+            buyer = f"company:{order.company.legacy_id}" if order.company else None
+            buyer = buyer or (order.customer.legacy_id if order.customer else None)
+            found[order.legacy_id] |= {buyer} if buyer else set()
+        return found
+
+    def blanked(self) -> set[str]:
+        """Return the customers of whom Shopify once said something that it no longer says."""
+        said: dict[str, set[str]] = {}
+        blanked = set()
+        seen = [*self.customers.changes(), *((at, o.customer) for at, o in self.orders.changes() if o.customer)]
+        for _, customer in sorted(seen, key=lambda change: change[0]):
+            told = {name for name, value in customer.model_dump(exclude={"display_name"}).items() if value}
+            if said.get(customer.legacy_id, set()) - told:
+                blanked.add(customer.legacy_id)
+            said[customer.legacy_id] = told
+        return blanked
+
+    def sold(self) -> set[str]:
+        """Return what the variants on orders are called in the end; deleted ones are on orders no more."""
+        lines = [line for order in self.orders.at(self.until) for line in order.line_items]
+        named = [(line.product.title, line.variant.title) for line in lines if line.product and line.variant]
+        return {title if option == "Default Title" else f"{title} - {option}" for title, option in named}
+
+    def _placed(self, node: Node) -> date:
+        return self.day_of(datetime.fromisoformat(node["processedAt"]))
+
+    def _split(self, days: set[date], found: Iterable[M], when: Callable[[M], datetime]) -> dict[date, list[M]]:
+        by_day: dict[date, list[M]] = defaultdict(list)
+        for model in found:
+            by_day[self.day_of(when(model))].append(model)
+        return {day: by_day[day] for day in sorted(days)}
+
+
+def _timeline(source: ShopSource, kind: Any, until: datetime, convert: Callable[[Node], M]) -> Timeline[M]:
+    return Timeline({gid: _history(found, convert) for gid, found in source.versions(kind, until).items()})
+
+
+def _history(versions: Sequence[Any], convert: Callable[[Node], M]) -> list[tuple[datetime, M | None]]:
+    return [(version.at, convert(_paged(version.node)) if version.node else None) for version in versions]
+
+
+def _paged(value: Any) -> Any:
+    """Return a node as the API answers it: every connection with its page info."""
+    if isinstance(value, dict):
+        inner = {key: _paged(part) for key, part in value.items()}
+        return {"pageInfo": {"hasNextPage": False}, **inner} if set(value) == {"nodes"} else inner
+    return [_paged(part) for part in value] if isinstance(value, list) else value

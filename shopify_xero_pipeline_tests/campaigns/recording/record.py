@@ -1,0 +1,102 @@
+"""The recording: five generated days synced one by one, and every text that comes of them by name.
+
+Recorded are change-sets, request bodies in the order in which they are sent, the tables of the state store after each
+day, the comparison of each day and the statements of the months. Left out is what differs by chance: random ids are
+numbered as they appear in a text, and seals are not recorded.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import select
+
+from shopify_xero_pipeline.state.row_checksums import HASH
+from shopify_xero_pipeline.state.tables import metadata
+from shopify_xero_pipeline.xero.client import Answer, XeroClient
+from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
+from shopify_xero_pipeline_tests.support.sync_round import FIRST, plans
+
+DAYS = tuple(FIRST + timedelta(days=number) for number in range(5))
+RANDOM_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+BY_CHANCE = frozenset({"meta", "owner", HASH})
+"""A table and columns in which only random names, processes and seals stand."""
+
+
+def record(folder: Path) -> dict[str, str]:
+    """Sync five days one by one in a folder, and return every text by its name."""
+    texts: dict[str, str] = {}
+    with _sent() as requests, staged(folder, at(DAYS[0] + timedelta(days=1), 3)) as stage:
+        for day in DAYS:
+            stage.clock.move_to(at(day + timedelta(days=1), 3))
+            texts |= dict(_day(stage, day))
+        texts |= requests
+        for month in sorted({day.replace(day=1) for day in DAYS}):
+            texts[f"month {month:%Y-%m}"] = stage.bookkeeper.month(month).model_dump_json(indent=1)
+    return {name: _without_random_ids(text) for name, text in texts.items()}
+
+
+def hashes(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the digest of each text."""
+    return {name: sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+
+
+def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
+    keeper = stage.bookkeeper
+    for change_sets in plans(keeper, [day]):
+        for one in change_sets:
+            yield f"{day} change-set {one.kind}", one.model_dump_json(indent=1)
+        keeper.load(change_sets, "a run")
+    (compared,) = keeper.reconcile(keeper.read_orders([day]))
+    yield f"{day} comparison", compared.model_dump_json(indent=1)
+    for table in metadata.sorted_tables:
+        if table.name not in BY_CHANCE:
+            columns = [column for column in table.columns if column.name not in BY_CHANCE]
+            with keeper.store._engine.begin() as connection:
+                rows = connection.execute(select(*columns).order_by(*table.primary_key)).mappings().all()
+            yield f"{day} table {table.name}", _lines(dict(row) for row in rows)
+
+
+@contextmanager
+def _sent() -> Iterator[dict[str, str]]:
+    """Collect requests as they are sent, as the store empties their bodies once they are settled."""
+    texts: dict[str, str] = {}
+    write = XeroClient.write
+
+    def writing(client: XeroClient, method: str, path: str, body: bytes, **given: Any) -> Answer:
+        texts[f"request {len(texts) + 1:04d}"] = f"{method} {path}\n{body.decode()}"
+        return write(client, method, path, body, **given)
+
+    with patch.object(XeroClient, "write", writing):
+        yield texts
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "\n".join(json.dumps({name: _text(value) for name, value in row.items()}) for row in rows)
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return json.dumps(_in_order(json.loads(text))) if text.startswith("{") and '"currencies"' in text else text
+
+
+def _in_order(value: object) -> object:
+    """Return the settings of an organisation with its sets of codes in order, as a set has none."""
+    if isinstance(value, dict):
+        return {name: _in_order(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return sorted(value) if all(isinstance(inner, str) for inner in value) else [_in_order(one) for one in value]
+    return value
+
+
+def _without_random_ids(text: str) -> str:
+    numbers: dict[str, str] = {}
+    return RANDOM_ID.sub(lambda found: numbers.setdefault(found[0], f"id-{len(numbers) + 1}"), text)

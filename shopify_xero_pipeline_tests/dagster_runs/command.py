@@ -1,9 +1,0 @@
-"""The product's command line, on the shared clock and otherwise as it is."""
-
-from shopify_xero_pipeline import cli
-from shopify_xero_pipeline_tests.dagster_runs.clock import SharedClock
-
-cli.options.SystemClock = SharedClock  # type: ignore[attr-defined, assignment, misc]
-
-if __name__ == "__main__":
-    cli.main()

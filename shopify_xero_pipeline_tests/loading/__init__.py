@@ -1,0 +1,1 @@
+"""Tests of the write protocol against the sandbox."""

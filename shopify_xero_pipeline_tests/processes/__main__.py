@@ -1,6 +1,0 @@
-"""`python -m shopify_xero_pipeline_tests.processes`: see `command.py`."""
-
-from shopify_xero_pipeline_tests.processes.command import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Tests of the comparison, the statements and the verdict."""

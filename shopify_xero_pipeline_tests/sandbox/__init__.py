@@ -1,0 +1,1 @@
+"""Tests of the local Shopify, the local Xero and the generated shop."""

@@ -1,0 +1,241 @@
+"""The witness outside the journal tells a lost, older or other one from the one it belongs to; damage is told."""
+
+import resource
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.database_errors import StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.records import Batch, BatchRequest
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.watermark_file import Claim
+from shopify_xero_pipeline_tests.support.postgres import Server
+from shopify_xero_pipeline_tests.support.world import World, contact, item
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def opened(path: Path, clock: ManualClock) -> StateStore:
+    return StateStore(f"sqlite:///{path}", clock)
+
+
+def trusted(store: StateStore) -> StateStore:
+    doubt = store.witness.doubt()
+    assert doubt is not None
+    store.witness.trust(doubt)
+    assert store.witness.doubt() is None
+    return store
+
+
+QUIET = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+"""By Xero's clock, some days ahead of ours."""
+
+
+def marked(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> Batch:
+    request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key=key)
+    return store.journal.mark_sent(store.journal.intend(request, []), xero_quiet_at=quiet_at)
+
+
+def send(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> None:
+    store.witness.sent(marked(store, key, quiet_at))
+
+
+def why(store: StateStore) -> str:
+    doubt = store.witness.doubt()
+    return "" if doubt is None else doubt.why
+
+
+def test_a_new_store_is_doubted_until_it_is_known_that_nothing_was_sent_before(path: Path, clock: ManualClock) -> None:
+    with closing(opened(path, clock)) as store:
+        doubt = store.witness.doubt()
+        assert doubt is not None
+        assert (doubt.new, doubt.quiet_at) == (True, None)
+
+
+def test_a_store_that_knows_what_was_sent_last_is_trusted(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+    with closing(opened(path, clock)) as again:
+        assert again.witness.doubt() is None
+
+
+def test_a_restored_copy_is_doubted_until_what_it_does_not_know_is_quiet(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+        shutil.copy(path, path.with_name("backup"))
+        clock.sleep(100)
+        send(store, "two", QUIET + timedelta(seconds=100))
+    clock.sleep(5_000)
+    shutil.copy(path.with_name("backup"), path)
+    with closing(opened(path, clock)) as restored:
+        doubt = restored.witness.doubt()
+        assert doubt is not None
+        assert (doubt.quiet_at, doubt.new) == (QUIET + timedelta(seconds=100), False)
+        assert "a copy was put in its place" in doubt.why
+        trusted(restored)
+        send(restored, "three")
+        assert restored.witness.doubt() is None
+
+
+def test_a_copy_restored_under_a_running_load_stops_it_before_a_byte_leaves(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+        shutil.copy(path, path.with_name("backup"))
+        for number in range(3):
+            send(store, f"more {number}")
+        shutil.copy(path.with_name("backup"), path)
+        with pytest.raises(StoreReplacedError, match="replaced while it was in use"):
+            send(store, "four")
+
+
+@pytest.mark.parametrize("left", [[".witness"], []])
+def test_a_deleted_store_is_doubted_with_its_witness_and_without(
+    path: Path, clock: ManualClock, left: list[str]
+) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+    clock.sleep(60)
+    for file in path.parent.glob("state.db*"):
+        if file.suffix not in left:
+            file.unlink()
+    with closing(opened(path, clock)) as fresh:
+        doubt = fresh.witness.doubt()
+        assert doubt is not None
+        assert (doubt.new, doubt.quiet_at) == ((False, QUIET) if left else (True, None))
+
+
+def test_how_long_a_doubt_lasts_is_kept_where_no_witness_knew_it(path: Path, clock: ManualClock) -> None:
+    with closing(opened(path, clock)) as store:
+        doubt = store.witness.doubt()
+        assert doubt is not None
+        store.witness.wait(doubt, QUIET)
+    with closing(opened(path, clock)) as again:
+        known = again.witness.doubt()
+        assert known is not None
+        assert (known.quiet_at, known.new) == (QUIET, True)
+        again.witness.trust(known)
+        assert again.witness.doubt() is None
+
+
+def test_a_witness_of_an_earlier_version_does_not_say_when_it_is_quiet(path: Path, clock: ManualClock) -> None:
+    said = f"epoch 1 {clock.now().isoformat()} {clock.now().isoformat()}"
+    claim = Claim.read(f"{said} {digest(said)}")
+    assert (claim.epoch, claim.batch, claim.sent_at, claim.quiet_at) == ("epoch", 1, clock.now(), None)
+
+
+def test_a_store_without_its_witness_is_doubted_once(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+        path.with_name("state.db.witness").unlink()
+        doubt = store.witness.doubt()
+        clock.sleep(300)
+        assert doubt == store.witness.doubt()
+        assert "missing or damaged" in why(store)
+        trusted(store)
+
+
+def test_a_witness_in_which_a_bit_flipped_is_no_witness(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        send(store, "one")
+        file = path.with_name("state.db.witness")
+        said = file.read_bytes()
+        for place in range(len(said)):
+            assert Claim.read((said[:place] + bytes([said[place] ^ 1]) + said[place + 1 :]).decode()).epoch == ""
+        file.write_bytes(said[:-1] + b"?")
+        assert "missing or damaged" in why(store)
+
+
+def test_requests_witnessed_out_of_turn_never_take_the_witness_back(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        first = marked(store, "one", QUIET + timedelta(seconds=1))
+        send(store, "two")
+        store.witness.sent(first)
+        claim = Claim.read(path.with_name("state.db.witness").read_text())
+        assert (claim.batch, claim.quiet_at) == (2, QUIET + timedelta(seconds=1))
+        assert store.witness.doubt() is None
+
+
+def test_each_host_of_a_server_keeps_a_witness_and_reads_them_all(
+    postgres: Server, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_schema()
+    with closing(trusted(StateStore(url, clock, tmp_path))) as store:
+        send(store, "one")
+    monkeypatch.setattr("platform.node", lambda: "another host")
+    with closing(StateStore(url, clock, tmp_path)) as other:
+        assert other.witness.doubt() is None
+        send(other, "two")
+        assert len(list(tmp_path.glob("*.witness"))) == 2
+    fallen_behind = postgres.new_schema()
+    with closing(StateStore(fallen_behind, clock, tmp_path)) as store:
+        assert why(store) == "it is new"
+
+
+@contextmanager
+def disk_full(limit: int) -> Iterator[None]:
+    """No file of this process grows beyond a size: every write behind it fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_on_a_full_disk_nothing_is_marked_sent_and_so_nothing_leaves(path: Path, clock: ManualClock) -> None:
+    with closing(trusted(opened(path, clock))) as store:
+        request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="one")
+        intended = store.journal.intend(request, [])
+        with disk_full(0), pytest.raises(StoreUnwritableError, match="Free some space"):
+            store.journal.mark_sent(intended)
+        sent = store.journal.mark_sent(intended)
+        with disk_full(0), pytest.raises(StoreUnwritableError, match="witness"):
+            store.witness.sent(sent)
+
+
+def test_a_database_that_may_not_grow_is_told_as_unwritable(path: Path, clock: ManualClock) -> None:
+    with closing(opened(path, clock)) as store:
+        with disk_full(path.stat().st_size), pytest.raises(StoreUnwritableError):
+            store.remember("much", "x" * 100_000)
+        assert store.recall("much") is None
+
+
+@pytest.mark.usefixtures("store_with_a_record")
+@pytest.mark.parametrize("statement", [
+    "UPDATE operation SET reason = 'x'",
+    "DELETE FROM operation WHERE id = 1",
+    "UPDATE batch SET first_sent_at = '2026-01-01T00:00:00.000000Z'",
+    "UPDATE entity_mapping SET xero_id = 'another'",
+    "DELETE FROM entity_mapping",
+])  # fmt: skip
+def test_rows_that_do_not_say_what_was_written_there_are_found_before_a_load(
+    path: Path, clock: ManualClock, statement: str
+) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    with closing(opened(path, clock)) as store, pytest.raises(StoreDamagedError, match="Run `shopify-xero rebuild`"):
+        store.verify()
+
+
+@pytest.fixture
+def store_with_a_record(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.load(contact(), item())
+    world.store.verify()
+    world.store.close()

@@ -1,0 +1,40 @@
+"""The bookkeeper's whole round without Dagster, and `books.yaml` with something in it changed."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.support.stage import BOOKS
+
+FIRST = date(2026, 9, 21)
+OF_ORDERS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
+
+
+def plans(keeper: Bookkeeper, days: Sequence[date]) -> list[list[ChangeSet]]:
+    customers, products, orders = keeper.read_customers(days), keeper.read_products(days), keeper.read_orders(days)
+    return [
+        keeper.plan_contacts(customers, orders),
+        keeper.plan_items(products, orders),
+        *(keeper.plan_orders(kind, orders) for kind in OF_ORDERS),
+    ]
+
+
+def carry(keeper: Bookkeeper, days: Sequence[date], run_id: str = "a run") -> list[DayReconciliation]:
+    for change_sets in plans(keeper, days):
+        keeper.load(change_sets, run_id)
+    return keeper.reconcile(keeper.read_orders(days))
+
+
+def books_file(folder: Path, *changed: tuple[str, str]) -> str:
+    """Write the shipped `books.yaml` with texts replaced and return its path."""
+    text = BOOKS.read_text()
+    for before, after in changed:
+        assert before in text
+        text = text.replace(before, after, 1)
+    file = folder / "books.yaml"
+    file.write_text(text)
+    return str(file)

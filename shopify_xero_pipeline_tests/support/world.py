@@ -1,0 +1,242 @@
+"""A loader before the sandbox's Xero: one organisation, one store, one clock, and records to write."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
+from shopify_xero_pipeline.loading.loader import Loader
+from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind, Faults
+from shopify_xero_pipeline.sandbox.transport import InProcessTransport
+from shopify_xero_pipeline.sandbox.xero.app import XeroSandbox, xero_app
+from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
+from shopify_xero_pipeline.sandbox.xero.human_edits import Person
+from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
+from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.auth import XeroCredentials
+from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.mirror import Mirror
+from shopify_xero_pipeline.xero.models import (
+    Allocation,
+    AnyRecord,
+    Contact,
+    CreditNote,
+    Invoice,
+    Item,
+    Kind,
+    Line,
+    Payment,
+)
+
+DAY = date(2026, 9, 21)
+START = datetime(2026, 9, 22, 0, 0, tzinfo=UTC)
+FAMILIES = ([Kind.CONTACT], [Kind.ITEM], [Kind.INVOICE], [Kind.CREDIT_NOTE], [Kind.PAYMENT, Kind.ALLOCATION])
+CREDENTIALS = XeroCredentials(client_id="sandbox", client_secret="sandbox")
+
+
+class SimulatedCrash(BaseException):
+    """The process dies here: nothing catches it, nothing is tidied up."""
+
+
+class World:
+    def __init__(self, folder: Path, *, books: XeroBooks | None = None, now: datetime = START, **options: Any) -> None:
+        self.clock = ManualClock(now)
+        self.books = books or XeroBooks()
+        self.faults = Faults()
+        self.options = XeroOptions(**{"refuse_unknown_parameters": True, **options})
+        app = xero_app(self.books, self.clock, options=self.options)
+        self.xero: XeroSandbox = app.state.xero
+        self.transport: httpx.BaseTransport = InProcessTransport(self.faults.wrap(app))
+        self.person = Person(self.books, self.clock, self.options)
+        self.url = f"sqlite:///{folder}/state.db"
+        self.seed = 0
+        self.restart()
+        self.trust()
+
+    def restart(self) -> None:
+        """A new process on the same database."""
+        self.seed += 1
+        rng = random.Random(self.seed)
+        self.store = StateStore(self.url, self.clock)
+        calls = self.store.calls
+        self.client = XeroClient(CREDENTIALS, clock=self.clock, transport=self.transport, rng=rng, calls=calls)
+        self.loader = Loader(self.client, self.store, self.clock, rng)
+        self.mirror = Mirror(self.client, self.store, self.clock)
+
+    def trust(self) -> None:
+        """Have the store known to be the first one of this organisation, so that no call is needed to find that out."""
+        doubt = self.store.witness.doubt()
+        if doubt is not None:
+            self.store.witness.trust(doubt)
+
+    def load(self, *records: AnyRecord, **plan: Any) -> LoadReport:
+        """Load all families at once, which is quicker; production loads one family after the other."""
+        some = [[record for record in records if record.kind in kinds] for kinds in FAMILIES]
+        return self.loader.load([change_set(*one, **plan) for one in some if one], f"run-{self.seed}")
+
+    def fault(self, kind: FaultKind, **rule: Any) -> Fault:
+        return self.faults.add(Fault(kind=kind, **rule))
+
+    def enter_contact(self, **fields: str) -> str:
+        """A person enters a Contact; return its ContactID."""
+        body = json.dumps({"Contacts": [fields]}).encode()
+        answer = self.client.write("PUT", "/Contacts", body, key=f"by hand {fields}"[:128], guard=lambda: None)
+        return str(answer.parsed()["Contacts"][0]["ContactID"])
+
+    def wait(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+    def live(self, kind: Kind) -> list[Any]:
+        gone = {"VOIDED", "DELETED"}
+        kept: dict[Kind, list[Any]] = {
+            Kind.CONTACT: list(self.books.contacts.values()),
+            Kind.ITEM: list(self.books.items.values()),
+            Kind.INVOICE: [one for one in self.books.documents.values() if not one.is_credit_note],
+            Kind.CREDIT_NOTE: [one for one in self.books.documents.values() if one.is_credit_note],
+            Kind.PAYMENT: list(self.books.payments.values()),
+            Kind.ALLOCATION: list(self.books.allocations.values()),
+        }
+        return [one for one in kept[kind] if getattr(one, "status", "") not in gone]
+
+
+class Tapped(httpx.BaseTransport):
+    """Shows each request to a function before it goes on; the function may raise."""
+
+    def __init__(self, inner: httpx.BaseTransport, tap: Callable[[httpx.Request], None]) -> None:
+        self._inner = inner
+        self._tap = tap
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._tap(request)
+        return self._inner.handle_request(request)
+
+
+def outcomes(report: LoadReport) -> list[str]:
+    return [result.outcome.value for result in report.results]
+
+
+def counted(report: LoadReport) -> dict[str, int]:
+    return {outcome.value: count for outcome in LoadOutcome if (count := report.count(outcome))}
+
+
+def change(record: AnyRecord, action: Action = Action.CREATE, xero_id: str | None = None) -> Change:
+    amount = getattr(record, "total", None) or getattr(record, "amount", None)
+    return Change(
+        action=action,
+        kind=record.kind,
+        shopify_id=record.shopify_id,
+        natural_key=record.natural_key,
+        order_id=getattr(record, "order_id", None),
+        order_name=getattr(record, "order_name", None),
+        record=record,
+        xero_id=xero_id,
+        amount=amount,
+        currency=getattr(record, "currency", None),
+    )
+
+
+def change_set(
+    *records: AnyRecord, day: date = DAY, action: Action = Action.CREATE, xero_id: str | None = None
+) -> ChangeSet:
+    kind = Kind.PAYMENT if records[0].kind is Kind.ALLOCATION else records[0].kind
+    return ChangeSet(kind=kind, day=day, changes=tuple(change(record, action, xero_id) for record in records))
+
+
+def contact(number: int = 1, **fields: Any) -> Contact:
+    given = {"name": f"Aroha {number}", "email": f"aroha{number}@example.com"} | fields
+    return Contact(shopify_id=str(number), contact_number=f"shopify:{number}", **given)
+
+
+def item(number: int = 1, **fields: Any) -> Item:
+    given = {"code": f"SKU-{number}", "name": f"Item {number}", "unit_price": Decimal("12.3456")} | fields
+    return Item(shopify_id=str(number), **given)
+
+
+def invoice(number: int = 1001, total: str = "115.00", **fields: Any) -> Invoice:
+    gross = Decimal(total)
+    tax = (gross * 3 / 23).quantize(Decimal("0.01"))
+    line = Line(
+        description="Jug",
+        quantity=Decimal(1),
+        unit_amount=gross,
+        account_code="200",
+        tax_type="OUTPUT2",
+        tax_amount=tax,
+    )
+    given = {
+        "number": f"SH-{number}",
+        "reference": f"#{number} shopify:{number}/1",
+        "contact_id": "1",
+        "lines": (line,),
+        "total": gross,
+        "total_tax": tax,
+    } | fields
+    return Invoice(
+        shopify_id=f"{number}/1",
+        order_id=str(number),
+        order_name=f"#{number}",
+        date=DAY,
+        due_date=DAY,
+        line_amount_types="Inclusive",
+        currency="NZD",
+        **given,
+    )
+
+
+def credit_note(number: int = 1001, total: str = "23.00", **fields: Any) -> CreditNote:
+    like = invoice(number, total, **fields)
+    shared = like.model_dump(exclude={"kind", "due_date", "url", "shopify_id", "number", "reference"})
+    return CreditNote(
+        shopify_id=f"{number}/2", number=f"SH-{number}-R2", reference=f"#{number} shopify:{number}/2", **shared
+    )
+
+
+def payment(document: Invoice | CreditNote, amount: str | None = None, transaction: int = 9, **fields: Any) -> Payment:
+    return Payment(
+        shopify_id=f"{transaction}/{document.number}",
+        order_id=document.order_id,
+        order_name=document.order_name,
+        document_kind=document.kind,
+        document_id=document.shopify_id,
+        document_number=document.number,
+        account_code="601",
+        date=DAY,
+        amount=Decimal(amount) if amount else document.total,
+        currency="NZD",
+        gateway="shopify_payments",
+        reference=f"shopify:{document.order_id}/{transaction}",
+        **fields,
+    )
+
+
+def allocation(note: CreditNote, to: Invoice, amount: str | None = None) -> Allocation:
+    credit = Decimal(amount) if amount else note.total
+    return Allocation(
+        shopify_id=f"{note.number}/{to.number}/{credit.normalize():f}",
+        order_id=note.order_id,
+        order_name=note.order_name,
+        credit_note_id=note.shopify_id,
+        credit_note_number=note.number,
+        invoice_id=to.shopify_id,
+        invoice_number=to.number,
+        amount=credit,
+        date=DAY,
+        currency="NZD",
+    )
+
+
+def everything(orders: int = 1) -> list[AnyRecord]:
+    """A Contact, an Item, and for each order an invoice, a credit note, a part payment, a refund and an allocation."""
+    records: list[AnyRecord] = [contact(), item()]
+    for number in range(1001, 1001 + orders):
+        bill, note = invoice(number), credit_note(number)
+        records += [bill, note, payment(bill, "50.00"), payment(note, "3.00", 8), allocation(note, bill, "20.00")]
+    return records
