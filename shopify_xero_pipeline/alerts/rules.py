@@ -148,7 +148,10 @@ def causes(facts: Facts) -> list[Cause]:
 
 
 def expiry(api_version: str) -> datetime:
-    """Return until when Shopify supports a version: a year from its first day, 17:00 UTC (Shopify fact sheet 3.8)."""
+    """Return until when Shopify supports a version: a year from its first day, 17:00 UTC.
+
+    Source: docs/contracts/shopify.md §3.8.
+    """
     year, month = api_version.split("-")
     return datetime(int(year) + 1, int(month), 1, 17, tzinfo=UTC)
 

@@ -15,7 +15,10 @@ from shopify_xero_pipeline.xero.models import Account
 ASSET, EQUITY, EXPENSE, LIABILITY, REVENUE = "ASSET", "EQUITY", "EXPENSE", "LIABILITY", "REVENUE"
 BANK = "BANK"
 SYSTEM_ACCOUNTS = {"rounding": "ROUNDING", "tax": "GST"}
-"""Which of Xero's system accounts a setting may name; the others take no lines of ours (Xero fact sheet 6.6)."""
+"""Which of Xero's system accounts a setting may name; the others take no lines of ours.
+
+Source: docs/contracts/xero.md §6.6.
+"""
 CURRENT_ASSETS = frozenset({"CURRENT", "PREPAYMENT"})
 """Types of the class ASSET that money can be on its way on; the others are stock, equipment and the like."""
 

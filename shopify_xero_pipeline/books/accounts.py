@@ -1,6 +1,6 @@
 """Which account of the chart a row of the sales ledger is booked on.
 
-Only the choice of the account belongs here (books.md §2, the table of sale rows).
+Only the choice of the account belongs here (docs/books.md §3, the table of sale rows).
 """
 
 from shopify_xero_pipeline.books.errors import Blocked

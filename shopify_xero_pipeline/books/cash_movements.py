@@ -1,7 +1,7 @@
 """From transactions to movements of money: what came in, what went out, on which account and on which day.
 
-Only the reading of transactions belongs here (books.md §3, first paragraph, and cash rounding); on which document the
-money is placed is decided in `settlement.py`.
+Only the reading of transactions belongs here (docs/books.md §5, first paragraph, and cash rounding); on which document
+the money is placed is decided in `settlement.py`.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Whom documents are for: customers, companies and guests of Shopify as Contacts of Xero (books.md §5).
+"""Whom documents are for: customers, companies and guests of Shopify as Contacts of Xero (docs/books.md §7).
 
 Only the making of a Contact belongs here; which Contact of Xero is adopted and what happens on a clash of names is
 decided in `changes/`. What Xero would refuse is left out with a warning that names no personal data.
@@ -96,7 +96,7 @@ def _guest(policy: BooksPolicy) -> Contact:
 
 
 def _name(name: str, fallback: str, key: str) -> str:
-    """Clean a name for Xero (fact sheet 6.1) and leave room for the suffix a clash may need."""
+    """Clean a name for Xero (docs/contracts/xero.md §6.1) and leave room for the suffix a clash may need."""
     cleaned = plain(name.replace("<", "").replace(">", ""))
     return cut(cleaned or fallback, NAME_LIMIT - len(_suffix(key)))
 

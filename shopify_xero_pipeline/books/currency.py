@@ -1,7 +1,7 @@
 """Exact money: how many decimals a currency has, and the refusal of amounts that Xero could not keep.
 
 Only amounts and their decimals belong here; which currency a document is in and whether Xero has it enabled is
-checked at the end of the module for an order as a whole (books.md §6).
+checked at the end of the module for an order as a whole (docs/books.md §8).
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
@@ -89,7 +89,7 @@ def _too_many_digits(amount: Decimal, currency: str) -> Blocked:
 
 
 def require_enabled(currency: str, organisation: Organisation) -> None:
-    """Check that Xero can hold documents in a currency (books.md §6).
+    """Check that Xero can hold documents in a currency (docs/books.md §8).
 
     Raises:
         Blocked: the currency is neither the organisation's base nor enabled.

@@ -1,6 +1,7 @@
 """Which calendar day a record bears, and what becomes of a day that Xero has locked.
 
-Only days belong here (books.md §4). A day is fixed when the record is first planned, so what is posted keeps its own.
+Only days belong here (docs/books.md §9). A day is fixed when the record is first planned, so what is posted keeps its
+own.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From agreements of the sales ledger to documents: one agreement, one invoice or credit note (books.md §1).
+"""From agreements of the sales ledger to documents: one agreement, one invoice or credit note (docs/books.md §1).
 
 Only documents belong here, whole: their kind, number, day, contact and lines. What money does to them stands in
 `settlement.py`.
@@ -141,7 +141,7 @@ def _assemble(
 
 
 def _url(case: Case) -> str | None:
-    """Link the order in the admin; Xero refuses addresses that contain its own name (Xero fact sheet 6.3)."""
+    """Link the order in the admin; Xero refuses addresses that contain its own name (docs/contracts/xero.md §6.3)."""
     if not case.shop_handle:
         return None
     url = f"https://admin.shopify.com/store/{case.shop_handle}/orders/{case.order_id}"

@@ -1,7 +1,7 @@
 """What is owed for a gift card that was sold: its face value, whatever was paid for it.
 
-Only the split of a GIFT_CARD row belongs here (books.md §2). A discount on a card is not a smaller card: the holder can
-spend the unit price of the line, so that much is owed, and the discount is booked on an account of its own.
+Only the split of a GIFT_CARD row belongs here (docs/books.md §3). A discount on a card is not a smaller card: the
+holder can spend the unit price of the line, so that much is owed, and the discount is booked on an account of its own.
 """
 
 from decimal import Decimal

@@ -1,6 +1,6 @@
 """What must hold before anything of an order is planned; an order that breaks it is blocked with the arithmetic shown.
 
-Only the checks of books.md §1 and §3 belong here. They compare the documents as built with Shopify's own totals,
+Only the checks of docs/books.md §1 and §5 belong here. They compare the documents as built with Shopify's own totals,
 which are other figures than the rows they were built from.
 """
 

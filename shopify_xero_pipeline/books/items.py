@@ -1,4 +1,4 @@
-"""What is sold: product variants of Shopify as untracked Items of Xero (books.md §5).
+"""What is sold: product variants of Shopify as untracked Items of Xero (docs/books.md §7).
 
 Only the making of an Item belongs here. A price informs and never drives a document.
 """

@@ -1,7 +1,7 @@
 """From rows of the sales ledger to document lines that add up to the cent, whatever was discounted or returned.
 
-Only lines belong here (books.md §2). Accounts are chosen in `accounts.py`, tax types in `tax.py`. Lines are built in
-the sign of their document: a credit note negates every row.
+Only lines belong here (docs/books.md §3). Accounts are chosen in `accounts.py`, tax types in `tax.py`. Lines are built
+in the sign of their document: a credit note negates every row.
 """
 
 from collections.abc import Sequence
@@ -259,6 +259,6 @@ def _description(case: Case, sale: Sale) -> str:
 
 
 def _presentment(case: Case, sale: Sale) -> str:
-    """Name the customer's own currency where it is another one (books.md §6)."""
+    """Name the customer's own currency where it is another one (docs/books.md §8)."""
     money = sale.total_amount.presentment_money
     return "" if money.currency_code == case.currency else f" [{money.currency_code} {money.amount}]"

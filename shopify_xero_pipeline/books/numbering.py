@@ -1,7 +1,7 @@
 """Numbers and references of documents: the same order and agreement always get the same ones.
 
-Only identity belongs here (books.md §1). Whether a number is somebody else's is known to the caller, who says so in
-`Case.taken`.
+Only identity belongs here (docs/books.md §1). Whether a number is somebody else's is known to the caller, who says so
+in `Case.taken`.
 """
 
 import re

@@ -75,7 +75,7 @@ class Case:
         return min(begun, key=lambda entry: (entry.happened_at, _id(entry)), default=None)
 
     def day(self, instant: datetime) -> date:
-        """Return the calendar day of an instant in the shop's zone (Shopify fact sheet 9)."""
+        """Return the calendar day of an instant in the shop's zone (docs/contracts/shopify.md §9)."""
         return instant.astimezone(self.policy.zone).date()
 
     def document_id(self, tail: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether an order is posted now, later or never, and which part of it: what books.md §4 decides first.
+"""Whether an order is posted now, later or never, and which part of it: what docs/books.md §6.2 decides first.
 
 Only the verdict belongs here, always with a reason in plain words.
 """

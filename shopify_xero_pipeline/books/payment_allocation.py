@@ -1,6 +1,6 @@
 """An order's money brought to its documents: cash rounding, exchange differences, uncovered refunds, channels' tax.
 
-Only what is special about some money belongs here (books.md §2 channelLiable, §3); the placing itself is done in
+Only what is special about some money belongs here (docs/books.md §4 channelLiable, §5); the placing itself is done in
 `settlement.py`.
 """
 

@@ -39,13 +39,13 @@ class Policy(BaseModel):
 
 
 class RefundPolicy(Policy):
-    """What becomes of money given back for which no credit note stands (books.md §3)."""
+    """What becomes of money given back for which no credit note stands (docs/books.md §6.7)."""
 
     uncovered: Literal["block", "adjust"] = "block"
 
 
 class ContactPolicy(Policy):
-    """Whom documents are for (books.md §5)."""
+    """Whom documents are for (docs/books.md §6.9)."""
 
     mode: Literal["per_customer", "single"] = "per_customer"
     adopt_by_email: bool = True
@@ -69,7 +69,7 @@ class AccountOverride(Policy):
 
 
 class AccountPolicy(Policy):
-    """The accounts of the chart, by code, that lines are booked on (books.md §2)."""
+    """The accounts of the chart, by code, that lines are booked on (docs/books.md §2)."""
 
     sales: AccountCode = "200"
     shipping: AccountCode = "205"
@@ -188,7 +188,7 @@ DEFAULT_RATES = (
 
 
 class TaxPolicy(Policy):
-    """How Shopify's taxes become Xero's (books.md §2)."""
+    """How Shopify's taxes become Xero's (docs/books.md §6.12)."""
 
     mode: Literal["rates", "lines"] = "rates"
     none: TaxTypeCode = "NONE"
@@ -200,7 +200,7 @@ class TaxPolicy(Policy):
 
 
 class RoundingPolicy(Policy):
-    """How far an order's rows may miss its total before it is stopped instead of rounded (books.md §1)."""
+    """How far an order's rows may miss its total before it is stopped instead of rounded (docs/books.md §6.8)."""
 
     cap: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
 

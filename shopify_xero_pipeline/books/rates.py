@@ -1,4 +1,6 @@
-"""What Shopify states of rates that moved: `currencyExchangeAdjustment` of a transaction (Shopify fact sheet 4.6).
+"""What Shopify states of rates that moved: `currencyExchangeAdjustment` of a transaction.
+
+Source: docs/contracts/shopify_orders.md §4.6.
 
 Only reading its statements belongs here; what they do to an order's money is in `exchange_differences.py`.
 """

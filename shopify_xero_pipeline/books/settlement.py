@@ -1,4 +1,4 @@
-"""The settlement of an order: money onto documents, what is left allocated (books.md §3).
+"""The settlement of an order: money onto documents, what is left allocated (docs/books.md §5).
 
 Only the algorithm belongs here. It knows documents and movements, not where they come from; placements and
 allocations already posted are fixed, a payment for ever, an allocation unless later money needs its place.

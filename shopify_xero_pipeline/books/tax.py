@@ -1,6 +1,6 @@
 """Which Xero TaxType a row of the sales ledger gets, or which account each of its taxes, looked up in `books.yaml`.
 
-Only the look-up belongs here (books.md §2, tax rates); which entry fits best is decided in `tax_rules.py`. Amounts are
+Only the look-up belongs here (docs/books.md §4); which entry fits best is decided in `tax_rules.py`. Amounts are
 never computed from rates: they stand in the ledger. A tax that no entry covers stops the order and names the entry to
 add.
 """

@@ -1,6 +1,6 @@
 """Which entry of `tax.rates` or `tax.lines` stands for a tax: by title, pattern, kind of jurisdiction, rate and place.
 
-Only the choice among entries belongs here (books.md §2, tax rates); what follows from it stands in `tax.py`. An entry
+Only the choice among entries belongs here (docs/books.md §4); what follows from it stands in `tax.py`. An entry
 may name one tax, a family of taxes, or all taxes of a country or of everywhere; of those that fit the most exact wins.
 """
 

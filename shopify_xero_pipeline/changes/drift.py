@@ -1,4 +1,6 @@
-"""What people did in Xero to records of ours: fields they changed, and money they put on our documents (books.md §7).
+"""What people did in Xero to records of ours: fields they changed, and money they put on our documents.
+
+Source: docs/books.md §11.
 
 Only finding it belongs here, both sides beside each other; what becomes of it is decided in `compare.py`. Compared is
 every part that we mean to post, whether it moves money or not; left to people are the words of a document's lines.

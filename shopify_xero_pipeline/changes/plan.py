@@ -137,7 +137,7 @@ def _order_line(record: AnyRecord, known: Known, contacts: Known) -> Change:
 
 
 def _credit_in_the_way(books: OrderBooks, known: Known) -> Iterable[Change]:
-    """Take back Allocations that the order's money now leaves no room for; a Payment never is (books.md §3)."""
+    """Take back Allocations that the order's money now leaves no room for; a Payment never is (docs/books.md §5)."""
     wanted = {allocation.shopify_id for allocation in books.allocations}
     for row in known.allocations_of(books.order_id):
         if row.shopify_id not in wanted:

@@ -48,7 +48,7 @@ from shopify_xero_pipeline.xero.models import Kind
 console = Console(highlight=False, emoji=False)  # `:red:` in a name is no picture
 WIDE = 100
 ANSWERED_WITHIN = timedelta(days=30)
-"""Shopify gives so long for a privacy request (Shopify fact sheet 7)."""
+"""Shopify gives so long for a privacy request (docs/contracts/shopify.md §7)."""
 TO_DO = {
     "customers/data_request": "send the shop's owner what is kept of the customer, then `requests --done`",
     "shop/redact": "the app was uninstalled: redact the customers, or delete the store, then `requests --done`",

@@ -1,8 +1,8 @@
 """Writes made into requests: which route, how many to a request, and the exact bytes.
 
 Creating is PUT, updating is POST to the collection with the id in each element, never by number or name, which would
-overwrite what a person made (Xero fact sheet 3). Allocations are PUT below their Credit Note, and taken back one by one
-with DELETE, which has no body. Nothing is sent here.
+overwrite what a person made (docs/contracts/xero.md §3). Allocations are PUT below their Credit Note, and taken back
+one by one with DELETE, which has no body. Nothing is sent here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -32,7 +32,10 @@ def parents(record: AnyRecord) -> Iterator[tuple[Kind, str, str]]:
 
 
 def _merged_into(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]:
-    """Return, for each Contact that a person merged into another one, which one that is (Xero fact sheet 6.1)."""
+    """Return, for each Contact that a person merged into another one, which one that is.
+
+    Source: docs/contracts/xero.md §6.1.
+    """
     into: dict[str, str] = {}
     asked, known = set(xero_ids), set[str]()
     while asked:

@@ -242,7 +242,7 @@ class ReadBack:
         return [one for found in answer.get("CreditNotes") or [] for one in serialization.allocations_of(found)]
 
     def _give_other_names(self, writes: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
-        """Plan a Contact whose name another one bears afresh, with its customer's id in the name (books.md §5)."""
+        """Plan a Contact whose name another one bears afresh, with its customer's id in the name (docs/books.md §7)."""
         for write, verdict in zip(writes, verdicts, strict=True):
             record, operation = write.record, write.operation
             if not isinstance(record, Contact) or verdict.state is not OperationState.REJECTED:

@@ -1,7 +1,7 @@
 """Why Xero refused a record: its words, made safe to show, whether trying again may help, and what a person can do.
 
 The table is the one place where Xero's messages are interpreted. They are matched loosely and kept as they are, because
-Xero changes their wording without notice (Xero fact sheet 7).
+Xero changes their wording without notice (docs/contracts/xero_messages.md §7).
 """
 
 import re

@@ -19,7 +19,7 @@ from shopify_xero_pipeline.shopify.models import ChangedOrder
 from shopify_xero_pipeline.state.webhook_hints import Hint
 
 OVERLAP = timedelta(minutes=5)
-"""How much of what was seen is read again, because the index lags (Shopify fact sheet 3.6)."""
+"""How much of what was seen is read again, because the index lags (docs/contracts/shopify.md §3.6)."""
 
 LONGEST_RUN = timedelta(hours=2)
 """A day's comparison may be so much later than the reading of its orders."""

@@ -1,7 +1,7 @@
 """Money on its way: which transactions of an order may still succeed or fail, and how that is noted for a month.
 
-That a transaction settles may not change its order (Shopify fact sheet, undocumented), so that whoever wants to know
-has to ask. Who asks, and when, stands in `change_detection.py`.
+That a transaction settles may not change its order (docs/contracts/shopify_orders.md §4.6), so that whoever wants to
+know has to ask. Who asks, and when, stands in `change_detection.py`.
 """
 
 import json

@@ -1,10 +1,10 @@
 """Which order each of our records in Xero belongs to, day by day: posted orders that a day's list does not give.
 
 Shopify's list comes from a search index that lags, so that an order missing from it proves nothing. Each one that is
-mapped to a day and missing from its list is asked for by its id, which reads the record itself (Shopify fact sheet
-3.6): it still belongs to the day, or to another one, or Shopify answers null. Only then is it noted as an orphan, with
-the time. What is asked grows with the orders that are missing, not with the history. How orphans are shown and judged
-stands in `reconciliation/orphans.py`; nothing is written to Xero.
+mapped to a day and missing from its list is asked for by its id, which reads the record itself
+(docs/contracts/shopify.md §3.6): it still belongs to the day, or to another one, or Shopify answers null. Only then is
+it noted as an orphan, with the time. What is asked grows with the orders that are missing, not with the history. How
+orphans are shown and judged stands in `reconciliation/orphans.py`; nothing is written to Xero.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Forgetting a customer: what Shopify's `customers/redact` asks for (Shopify fact sheet 6), done on our copies.
+"""Forgetting a customer: what Shopify's `customers/redact` asks for (docs/contracts/shopify.md §7), done on our copies.
 
 Gone are name, e-mail, telephone and address, in the state store and in stored assets. What stays are the accounting
 facts, which the law wants kept: documents, payments, amounts, days and ids. The customer stays forgotten: whatever

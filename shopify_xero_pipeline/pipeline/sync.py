@@ -95,7 +95,8 @@ class Bookkeeper(Connections):
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
         """Return the orders placed on each day, with their whole histories.
 
-        The start date also holds the orders from before it that were changed or paid on or after it (books.md §4).
+        The start date also holds the orders from before it that were changed or paid on or after it (docs/books.md
+        §10).
         """
         with self._told("read", "order", days) as told:
             read_at = self.reader.time()
@@ -448,7 +449,7 @@ class Bookkeeper(Connections):
         return plans
 
     def _unseen(self, kinds: tuple[Kind, ...]) -> bool:
-        """Tell whether what people did in Xero to records of ours was not looked for lately (books.md §7)."""
+        """Tell whether what people did in Xero to records of ours was not looked for lately (docs/books.md §11)."""
         swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
         return not all(is_recent(at, self._clock.now(), DRIFT_FOUND_WITHIN) for at in swept)
 

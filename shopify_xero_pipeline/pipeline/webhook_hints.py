@@ -13,7 +13,7 @@ from shopify_xero_pipeline.state.webhook_hints import Hint
 from shopify_xero_pipeline.xero.models import Kind
 
 KINDS = (Kind.CONTACT, Kind.INVOICE, Kind.CREDIT_NOTE)
-"""What Xero tells changes of (Xero fact sheet 8)."""
+"""What Xero tells changes of (docs/contracts/xero.md §8)."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Our column and Xero's: movements of the records we posted, and of what Xero reads back of them.
 
 Only reading belongs here: a record of the mapping as it was posted, an element of the mirror as Xero shows it (its
-lines with LineAmount, TaxAmount, TaxType and AccountCode, Xero fact sheet 6.3). Both are brought to the same
+lines with LineAmount, TaxAmount, TaxType and AccountCode, docs/contracts/xero.md §6.3). Both are brought to the same
 postings, so that a line which a person moved to another account, tax type or day shows.
 """
 
@@ -137,7 +137,9 @@ def _payment(found: Element, day: date) -> Posting:
 
 
 def _day(found: Element, row: MirrorRecord) -> date:
-    """Return an element's calendar day, which `/Date(1789344000000+0000)/` gives as midnight UTC (Xero fact sheet 6).
+    """Return an element's calendar day, which `/Date(1789344000000+0000)/` gives as midnight UTC.
+
+    Source: docs/contracts/xero.md §6.
 
     One without a day, which Xero does not show, counts on the day it was last changed.
     """

@@ -2,8 +2,8 @@
 
 A `Fault` names the calls it waits for and what happens to them; `Faults` holds them, wraps an app and says how often
 each one fired. What goes wrong inside the books (a person voids an invoice, a lock date moves) is not here:
-`xero/people.py`. Xero remembers a 500 under its Idempotency-Key (Xero fact sheet 4), so its app carries out those two
-kinds itself, and so it does the refusal of single records of a batch.
+`xero/people.py`. Xero remembers a 500 under its Idempotency-Key (docs/contracts/xero.md §4), so its app carries out
+those two kinds itself, and so it does the refusal of single records of a batch.
 """
 
 import json
@@ -346,7 +346,7 @@ _SPOILED: dict[FaultKind, Callable[[bytes, Fault], bytes]] = {
 
 
 def _replacement(fault: Fault) -> _Answer:
-    """Return the answer that stands in for the API's own (Xero fact sheet 2, 8)."""
+    """Return the answer that stands in for the API's own (docs/contracts/xero.md §2, §8)."""
     if fault.kind in _LIMITS:
         return _limit(_LIMITS[fault.kind], fault.retry_after)
     if fault.kind is FaultKind.TOKEN_EXPIRED:

@@ -23,7 +23,7 @@ class Version:
         at: Aware UTC instant from which the state holds (until the next version's).
         node: The record with its connections whole, each as `{"nodes": [...]}`, `{"edges": [{"node": ...}]}` or a plain
             list. Never changed after it was handed out. An empty node means that the record is gone from then on, as a
-            merged customer's old id (Shopify fact sheet E22).
+            merged customer's old id (docs/contracts/shopify.md E22).
     """
 
     at: datetime

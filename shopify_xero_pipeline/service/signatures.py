@@ -1,7 +1,7 @@
 """Who sent a body: HMAC-SHA256 over its bytes as they came, compared in constant time.
 
 Shopify signs with the app's client secret, Xero with a webhook key; both write the signature in base64
-(Shopify fact sheet 7, Xero fact sheet 8). Nothing is parsed before this has been asked.
+(docs/contracts/shopify.md §7, docs/contracts/xero.md §8). Nothing is parsed before this has been asked.
 """
 
 import hmac

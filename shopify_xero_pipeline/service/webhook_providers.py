@@ -1,4 +1,6 @@
-"""What the deliveries of both sides look like, and how they become hints (Shopify fact sheet 7, Xero fact sheet 8).
+"""What the deliveries of both sides look like, and how they become hints.
+
+Source: docs/contracts/shopify.md §7, docs/contracts/xero.md §8.
 
 Reading what is signed belongs here, and only that. Headers are not signed: whoever once saw a delivery could send it
 again under another name, time or topic. So a delivery is known by its signed content too, and a privacy request must

@@ -1,4 +1,6 @@
-"""Who we are to Shopify: a static token, or client credentials exchanged for tokens (Shopify fact sheet 1.1, 1.2).
+"""Who we are to Shopify: a static token, or client credentials exchanged for tokens.
+
+Source: docs/contracts/shopify.md §1.1, §1.2.
 
 Credentials and the keeper of the current token belong here; how a token request travels is the client's. Secrets have
 no repr and appear in no message.

@@ -193,7 +193,7 @@ class ShopifyClient:
 
 
 def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailed:
-    """Tell why Shopify gives no token (Shopify fact sheet 1.2)."""
+    """Tell why Shopify gives no token (docs/contracts/shopify.md §1.2)."""
     if b"shop_not_permitted" in response.content:
         why = f"the app and {shop} belong to different organizations; use an app of the shop's own organization"
     elif b"app_not_installed" in response.content:

@@ -91,7 +91,7 @@ class ShopMoved(ShopifyError):
 
 
 class SearchIgnored(ShopifyError):
-    """Shopify ignored a part of a search, so its list is not the one asked for (Shopify fact sheet 3.6)."""
+    """Shopify ignored a part of a search, so its list is not the one asked for (docs/contracts/shopify.md §3.6)."""
 
 
 class IncompleteRead(ShopifyError):

@@ -122,7 +122,9 @@ class ShippingLine(ShopifyModel):
 
 
 class Sale(Node):
-    """One row of the sales ledger. `total_amount` is after discounts and holds tax in both tax modes (fact sheet 4.9).
+    """One row of the sales ledger. `total_amount` is after discounts and holds tax in both tax modes.
+
+    Source: docs/contracts/shopify_orders.md §4.9.
 
     `line_type` PRODUCT, TIP, GIFT_CARD, SHIPPING, DUTY, FEE, ADDITIONAL_FEE, ADJUSTMENT; `action_type` ORDER, RETURN,
     UPDATE. `line_item_id` joins `Order.line_items`; `title` names shipping, duty and fee rows.
@@ -160,7 +162,7 @@ class ExchangeAdjustment(ShopifyModel):
 
 
 class Transaction(Node):
-    """A movement of money, or an attempt at one; only status SUCCESS moves any (fact sheet 4.6).
+    """A movement of money, or an attempt at one; only status SUCCESS moves any (docs/contracts/shopify_orders.md §4.6).
 
     `currency_exchange_adjustment` is set where the customer pays in another currency and its rate moved since the
     parent transaction.

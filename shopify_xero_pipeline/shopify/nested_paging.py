@@ -1,4 +1,6 @@
-"""Records made whole: every connection inside an order or a product is paged to its end (Shopify fact sheet, traps 17).
+"""Records made whole: every connection inside an order or a product is paged to its end.
+
+Source: docs/contracts/shopify.md trap 17.
 
 Only what lies inside one record belongs here. A record that changes while its pages are read would be stitched together
 from two states, so each further page also tells the record's `updatedAt`; a difference means: read it again.

@@ -21,7 +21,10 @@ from shopify_xero_pipeline.shopify.throttle import SINGLE_QUERY_LIMIT
 Json = dict[str, Any]
 
 LARGEST_PAGE = 250
-"""`first`, and the number of ids in one query, may not exceed this on any connection (Shopify fact sheet 3.1)."""
+"""`first`, and the number of ids in one query, may not exceed this on any connection.
+
+Source: docs/contracts/shopify.md §3.1.
+"""
 
 _HALVINGS_WHEN_UNAVAILABLE = 2
 
@@ -83,7 +86,8 @@ class Pager:
             except ShopifyUnreachable:
                 raise
             except ShopifyUnavailable:
-                # Shopify cuts off what takes longer than some 10 s (Shopify fact sheet 8); a smaller page may not.
+                # Shopify cuts off what takes longer than some 10 s (docs/contracts/shopify.md §8); a
+                # smaller page may not.
                 patience -= 1
                 if patience < 0 or not size.shrink():
                     raise

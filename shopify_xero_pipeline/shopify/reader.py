@@ -25,13 +25,13 @@ from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, present
 
 VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
-"""How far back `read_orders` alone sees (Shopify fact sheet 1.5)."""
+"""How far back `read_orders` alone sees (docs/contracts/shopify.md §1.5)."""
 
 _TRIES_TO_CATCH_A_RECORD = 4
 
 _ORDERS = Listing("Orders", "orders", "processed_at", "processedAt")
 _CHANGED = Listing("ChangedOrders", "orders", "updated_at", "updatedAt")
-# The filter matches whole days (Shopify fact sheet 3.6); of which zone is not documented.
+# The filter matches whole days (docs/contracts/shopify.md §3.6); of which zone is not documented.
 _CUSTOMERS = Listing("Customers", "customers", "updated_at", "updatedAt", margin=timedelta(days=1))
 _PRODUCTS = Listing("Products", "products", "updated_at", "updatedAt")
 
@@ -39,7 +39,7 @@ _FOR_ORDERS = ("read_orders", "read_customers", "read_products", "read_payment_t
 
 
 def _first_pages() -> dict[str, PageSize]:
-    """Return where page sizes start: well below 1,000 points by the model (Shopify fact sheet 3.2)."""
+    """Return where page sizes start: well below 1,000 points by the model (docs/contracts/shopify.md §3.2)."""
     return {
         "Orders": PageSize(54, most=148),
         "NewestOrders": PageSize(54),
@@ -295,7 +295,7 @@ class ShopifyReader:
         return time.earliest or self._clock.now()
 
     def _require_sight_of(self, start: datetime) -> None:
-        """Refuse a window Shopify would silently show as empty (Shopify fact sheet, traps 5)."""
+        """Refuse a window Shopify would silently show as empty (docs/contracts/shopify.md trap 5)."""
         if start < self._now() - VISIBLE_WITHOUT_ALL_ORDERS and not self._may("read_all_orders"):
             raise AccessDenied(
                 f"The window begins on {start:%Y-%m-%d}, more than 60 days ago, and the app lacks the access scope "

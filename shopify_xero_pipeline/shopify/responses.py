@@ -1,4 +1,4 @@
-"""From an HTTP answer to the data it holds, or to the error it means (Shopify fact sheet 8).
+"""From an HTTP answer to the data it holds, or to the error it means (docs/contracts/shopify.md §8).
 
 Pure: every shape an answer of Shopify's can take is told apart here and nowhere else. Nothing is sent, nothing retried.
 Text of Shopify's that goes into a message is cut and cleared of what looks like a secret or an address.
@@ -37,7 +37,8 @@ _LONGEST_QUOTE = 300
 _SECRET = re.compile(r"\b(?:sh[a-z]{2,4}_\w+|[0-9a-f]{32,})\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
-# What protected customer data rules may withhold from an app (Shopify fact sheet 1.6). Nothing else may be missing.
+# What protected customer data rules may withhold from an app (docs/contracts/shopify.md §1.6).
+# Nothing else may be missing.
 _WITHHELD = frozenset(
     {
         *("customer", "displayName", "firstName", "lastName", "billingAddress", "shippingAddress", "defaultAddress"),
@@ -125,7 +126,7 @@ def request_id_of(response: httpx.Response) -> str | None:
 
 
 def check_version(response: httpx.Response) -> None:
-    """Compare the API version that answered with the pinned one (Shopify fact sheet 3.8).
+    """Compare the API version that answered with the pinned one (docs/contracts/shopify.md §3.8).
 
     Raises:
         VersionMismatch: Shopify fell forward to another version.
@@ -161,7 +162,10 @@ def _error_of_status(response: httpx.Response) -> ShopifyError:
 
 
 def _retry_after(header: str, date: str) -> float:
-    """Read `Retry-After`: decimal seconds (Shopify fact sheet 2.3) or, as HTTP allows, a date by the server's clock."""
+    """Read `Retry-After`: decimal seconds or, as HTTP allows, a date by the server's clock.
+
+    Source: docs/contracts/shopify.md §2.3.
+    """
     try:
         return max(SHORTEST_WAIT, float(header))
     except ValueError:
@@ -290,7 +294,10 @@ _BY_CODE: Mapping[str, _Maker] = {
 
 
 def _check_search(answer: Mapping[str, Any], operation: str, request_id: str | None) -> None:
-    """Refuse a list whose search was ignored in part: it holds more than was asked for (Shopify fact sheet 3.6)."""
+    """Refuse a list whose search was ignored in part: it holds more than was asked for.
+
+    Source: docs/contracts/shopify.md §3.6.
+    """
     extensions = answer.get("extensions")
     searches = extensions.get("search") if isinstance(extensions, dict) else None
     warnings = [w for s in searches or () if isinstance(s, dict) for w in s.get("warnings") or ()]

@@ -1,7 +1,7 @@
 """The one place that decides which failed request is sent again, after how long, and how often.
 
 Every request this room sends only reads, so sending it again is always safe; the question is only whether it helps
-(Shopify fact sheet 8). A refused token is not decided here: the client replaces it once.
+(docs/contracts/shopify.md §8). A refused token is not decided here: the client replaces it once.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Shopify's rate limit as a leaky bucket of points, seen from our side (Shopify fact sheet 3.1, 3.3, 3.4).
+"""Shopify's rate limit as a leaky bucket of points, seen from our side (docs/contracts/shopify.md §3.1, §3.3, §3.4).
 
 What the last answer said about the bucket, what each document asked for, and how long to wait belong here. Sleeping
 does not.

@@ -56,7 +56,7 @@ class SignIn:
 
     @property
     def lapses_at(self) -> datetime:
-        """When the refresh token dies if it is not used (Xero fact sheet 1: 60 days)."""
+        """When the refresh token dies if it is not used (docs/contracts/xero.md §1: 60 days)."""
         return self.refreshed_at + LIFE
 
     def expires_soon(self, now: datetime) -> bool:

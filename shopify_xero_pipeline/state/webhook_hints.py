@@ -18,7 +18,7 @@ from shopify_xero_pipeline.state.tables import hint as table
 
 REDACT_CUSTOMER = "customers/redact"
 PRIVACY = ("customers/data_request", REDACT_CUSTOMER, "shop/redact")
-"""Topics by which Shopify passes on what a person may ask for by law (Shopify fact sheet 7)."""
+"""Topics by which Shopify passes on what a person may ask for by law (docs/contracts/shopify.md §7)."""
 
 AT_ONCE = 1_000
 _OPEN = table.c.looked_at.is_(None)

@@ -38,7 +38,10 @@ class XeroCredentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """What the sign-in service gave; a custom connection gets no refresh token (Xero fact sheet 1). Instants in UTC."""
+    """What the sign-in service gave; a custom connection gets no refresh token. Instants in UTC.
+
+    Source: docs/contracts/xero.md §1.
+    """
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)

@@ -43,7 +43,7 @@ class XeroRecord(BaseModel):
 
 
 class PostalAddress(BaseModel):
-    """A street address within Xero's lengths (fact sheet 6.1)."""
+    """A street address within Xero's lengths (docs/contracts/xero.md §6.1)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -1,7 +1,7 @@
 """Signing in to Xero as a person: the browser gives consent, a callback on this machine takes the code, we keep tokens.
 
-Only the steps of the authorization code flow belong here (Xero fact sheet 1). Renewing what they gave is done in
-`oauth_token.py`, keeping it in `state/tokens.py`. An app without a secret proves with PKCE that it is the one that
+Only the steps of the authorization code flow belong here (docs/contracts/xero.md §1). Renewing what they gave is done
+in `oauth_token.py`, keeping it in `state/tokens.py`. An app without a secret proves with PKCE that it is the one that
 asked. Neither code nor token is ever printed.
 """
 
@@ -181,7 +181,7 @@ class _Callback(HTTPServer):
 
     @property
     def address(self) -> str:
-        """The redirect URI; Xero accepts the name localhost only, not 127.0.0.1 (Xero fact sheet 1)."""
+        """The redirect URI; Xero accepts the name localhost only, not 127.0.0.1 (docs/contracts/xero.md §1)."""
         return f"http://localhost:{self.server_port}/callback"
 
     def wait(self, clock: Clock, until: float) -> str:

@@ -59,7 +59,7 @@ def _named(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _day(text: object) -> date | None:
-    """Read a date, which Xero gives as midnight UTC of the calendar day (Xero fact sheet 8)."""
+    """Read a date, which Xero gives as midnight UTC of the calendar day (docs/contracts/xero.md §8)."""
     moment = instant(text)
     return moment.date() if moment else None
 

@@ -1,4 +1,4 @@
-"""Xero's limits: when one more call may leave, and what answers say of it (Xero fact sheet 2).
+"""Xero's limits: when one more call may leave, and what answers say of it (docs/contracts/xero.md §2).
 
 60 calls in any rolling minute, 5 in flight, a day's budget of which a tenth is kept for reading back; a 429 of any kind
 is obeyed; failures that may pass draw on a budget of retries; a connection that was denied is left alone for a while.

@@ -2,7 +2,7 @@
 
 Pure. Ids are asked of a resolver, because a plan names its parents by Shopify id. Only ContactID is sent inside a
 document, never more of the Contact, which would change it; never LineAmount; nothing is left to Xero's defaults (Xero
-fact sheet 6).
+docs/contracts/xero.md §6).
 """
 
 import re
@@ -92,7 +92,7 @@ def element(record: AnyRecord, ids: Ids, xero_id: str | None = None) -> dict[str
 
 
 def naming(contact: Contact, xero_id: str) -> dict[str, Any]:
-    """Return what adopts a person's Contact: our ContactNumber, and nothing else of it changes (books.md §5)."""
+    """Return what adopts a person's Contact: our ContactNumber, and nothing else of it changes (docs/books.md §7)."""
     return {"ContactID": xero_id, "ContactNumber": contact.contact_number}
 
 
@@ -211,7 +211,10 @@ def sent_key(kind: Kind, found: Element) -> str:
 
 
 def _paid_document(found: Element) -> dict[str, str]:
-    """Return id and number of what is paid; a refund's Credit Note may stand under Invoice (Xero fact sheet 6.4)."""
+    """Return id and number of what is paid; a refund's Credit Note may stand under Invoice.
+
+    Source: docs/contracts/xero.md §6.4.
+    """
     note, invoice = found.get("CreditNote") or {}, found.get("Invoice") or {}
     if note.get("CreditNoteID"):
         return {"id": str(note["CreditNoteID"]), "number": str(note.get("CreditNoteNumber") or "")}
@@ -286,7 +289,7 @@ def mismatch(record: AnyRecord, found: Element) -> str:
 
 
 def is_strange(record: AnyRecord, found: Element) -> bool:
-    """Tell whether a document under our number is somebody else's: the Reference is the identity (books.md §1)."""
+    """Tell whether a document under our number is somebody else's: the Reference is the identity (docs/books.md §1)."""
     return isinstance(record, Document) and str(found.get("Reference") or "") != record.reference
 
 

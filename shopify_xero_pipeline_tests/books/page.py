@@ -4,6 +4,7 @@ Only tables belong here: reading them out of Markdown, and laying out documents,
 columns.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,8 @@ LINES = ("document", "date", "description", "quantity", "unit", "discount", "acc
 MONEY = ("money", "document", "date", "account", "amount")
 JOURNAL = ("entry", "account", "debit", "credit")
 RECEIVABLE, TAX = "610", "820"
+SECTION_NUMBER = re.compile(r"^\d+(\.\d+)* ")
+"""Of a heading such as `6.2 When an order is posted`; worked examples, such as `4a. A gift card`, are no sections."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def tables(text: str) -> Iterator[Table]:
     lines = iter(text.splitlines())
     for line in lines:
         if line.startswith("#"):
-            heading = caption = line.lstrip("# ")
+            heading = caption = SECTION_NUMBER.sub("", line.lstrip("# "))
         elif line.startswith("| "):
             header = cells(line)
             next(lines)

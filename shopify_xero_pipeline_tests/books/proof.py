@@ -1,4 +1,4 @@
-"""The proof of one order's books: everything books.md §1 and §3 promise, checked against the model's own figures.
+"""The proof of one order's books: everything docs/books.md §1 and §5 promise, checked against the model's own figures.
 
 Only the judging of finished books belongs here, whoever made them and however often: the properties, the long
 simulation. Expected figures come from `model/facts.py` in whole minor units; the only code of the product that is
@@ -126,7 +126,7 @@ def judge(
 
 
 def _kept_back_from(facts: Facts, policy: BooksPolicy, posted: bool) -> Outcome | None:
-    """Return why an order is not posted now, by books.md §4; None if it is."""
+    """Return why an order is not posted now, by docs/books.md §6.2; None if it is."""
     if facts.test:
         return Outcome.SKIPPED
     if posted:
@@ -170,7 +170,7 @@ def _own(books: OrderBooks) -> dict[int, Decimal]:
 
 
 def _documents_are_the_ledger(books: OrderBooks, facts: Facts) -> None:
-    """One agreement, one document, of exactly its net; all of them the current total (books.md §1)."""
+    """One agreement, one document, of exactly its net; all of them the current total (docs/books.md §1)."""
     own = {number: _minor(total, facts) for number, total in _own(books).items()}
     for number, net in facts.nets.items():
         assert own.get(number, 0) == net, f"agreement {number} nets {net}, its document is {own.get(number)}"
@@ -210,7 +210,10 @@ def _by_account(tax_lines: Mapping[Tax, int]) -> dict[str, int]:
 
 
 def _money_is_all_there(books: OrderBooks, facts: Facts) -> None:
-    """Payments less refund payments are the net payment, the cash rounding and what the channel kept (books.md §3)."""
+    """Payments less refund payments are the net payment, the cash rounding and what the channel kept.
+
+    Source: docs/books.md §5.
+    """
     by_transaction: dict[str, int] = defaultdict(int)
     for payment in books.payments:
         transaction = payment.shopify_id.split("/")[0]
@@ -277,7 +280,7 @@ def _adjusted(books: OrderBooks, facts: Facts, policy: BooksPolicy, cancelled: b
 
 
 def _dated_by_the_shops_days(books: OrderBooks, facts: Facts) -> None:
-    """Days are the shop's own; money and allocations never stand before their documents (books.md §4)."""
+    """Days are the shop's own; money and allocations never stand before their documents (docs/books.md §9)."""
     dates = {document.shopify_id: document.date for document in books.documents}
     for document in books.documents:
         tail = document.shopify_id.split("/")[1]
@@ -306,7 +309,7 @@ def _settled(books: OrderBooks) -> dict[str, Decimal]:
 
 
 def _xero_would_take(books: OrderBooks) -> None:
-    """Every rule of Xero's about lines, payments and allocations that books must keep (Xero fact sheet 6)."""
+    """Every rule of Xero's about lines, payments and allocations that books must keep (docs/contracts/xero.md §6)."""
     for document in books.documents:
         assert document.total >= 0, f"{document.number} is of {document.total}"
         assert document.lines, f"{document.number} has no line"
@@ -343,7 +346,7 @@ def _identities(books: OrderBooks, subject: Order) -> None:
 
 
 def _unchanged(books: OrderBooks, ledger: OrderLedger) -> None:
-    """What was posted stays: documents as they were, money where it was (books.md §1, §3)."""
+    """What was posted stays: documents as they were, money where it was (docs/books.md §1, §5)."""
     now = ledger_of(books)
     assert set(ledger.documents) <= set(now.documents), "a posted document changed"
     assert set(ledger.placements) <= set(now.placements), "a posted payment changed"

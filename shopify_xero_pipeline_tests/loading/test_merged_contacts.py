@@ -1,4 +1,4 @@
-"""Documents go to the Contact that a person merged theirs into (Xero fact sheet 6.1)."""
+"""Documents go to the Contact that a person merged theirs into (docs/contracts/xero.md §6.1)."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The cut-over (books.md §4): orders from before the start date that were changed or paid later sit with that day."""
+"""The cut-over: orders from before the start date that change later belong to that day (docs/books.md §10)."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""Xero's read-back of hand-made records: elements as its lists show them, lines and all (Xero fact sheet 6.3, 6.4)."""
+"""Xero's read-back of hand-made records: elements as its lists show them, lines and all.
+
+Source: docs/contracts/xero.md §6.3, §6.4.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime

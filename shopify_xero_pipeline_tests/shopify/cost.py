@@ -1,4 +1,4 @@
-"""The requested cost of a document by the Shopify fact sheet's model (3.2), read off the document alone.
+"""The requested cost of a document by the model of docs/contracts/shopify.md §3.2, read off the document alone.
 
 A connection costs 2 + max(1, floor(2 ln n)) x its node, an object 1, a scalar 0, money 0; an abstract type the dearest
 of its possible selections. No schema is needed: what has a selection is an object, what selects nodes a connection.

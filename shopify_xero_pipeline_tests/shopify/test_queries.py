@@ -1,4 +1,4 @@
-"""The documents: valid in the real schema where it is at hand, affordable by the Shopify fact sheet's model."""
+"""The documents: valid in the real schema where it is at hand, and affordable (docs/contracts/shopify.md §3.2)."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_one_record_is_affordable_even_by_the_older_linear_model(operation: str)
 
 
 def test_the_model_gives_the_observed_costs() -> None:
-    """The rows of the Shopify fact sheet's table (3.2) that state their query."""
+    """The rows of the table in docs/contracts/shopify.md §3.2 that state their query."""
     assert requested_cost("{ products(first: 1) { nodes { id } } }", {}) == 3
     variants = "{ product(id: 1) { variants(first: 250) { nodes { inventoryItem { id } } } } }"
     assert requested_cost(variants, {}) == 25

@@ -1,7 +1,8 @@
 """What a customer is charged for: a quantity at a unit price, its discounts and its taxes, and how units share them.
 
 One class serves lines, shipping, duties, fees, tips and gift cards alike, because the ledger treats them alike.
-Discounts come first, taxes last; after that a charge's money never changes (Shopify fact sheet 4.3, 4.10, E14, E15).
+Discounts come first, taxes last; after that a charge's money never changes (docs/contracts/shopify_orders.md §4.3,
+§4.10, docs/contracts/shopify.md E14, E15).
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,10 @@ _ADJUSTMENT = ("originalAmountSet", "finalAmountSet", "adjustment")
 
 
 def violations(node: Node) -> list[str]:
-    """Tell what does not add up in an order, with both figures; nothing if sound (Shopify fact sheet E13-E20)."""
+    """Tell what does not add up in an order, with both figures; nothing if sound.
+
+    Source: docs/contracts/shopify.md E13-E20.
+    """
     found = list(_shape(node))
     for column in ("shopMoney", "presentmentMoney"):
         view = _View(node, column)
@@ -112,7 +115,7 @@ def _ledger(view: _View) -> Iterator[str]:
 
 
 def _header(view: _View) -> Iterator[str]:
-    """The header's totals are the sums over everything ever sold (fact sheet 4.10)."""
+    """The header's totals are the sums over everything ever sold (docs/contracts/shopify_orders.md §4.10)."""
     goods = [line for line in view.lines if not _is_tip(view, line)]
     extras = [*view.duties, *view.node["additionalFees"]]
     taxes = sum((view.tax(charge) for charge in (*view.lines, *view.shipping, *extras)), _NOTHING)

@@ -1,8 +1,8 @@
 """One order's state and the only ways to change it: charges, the append-only sales ledger, money and refunds.
 
-Arithmetic is Shopify's (fact sheet 4.9, 4.10, E13-E19): every header figure is derived from the charges, the
-ledger's rows and the successful transactions, never set. No randomness, no calendar, no nodes: when things happen and
-what they look like in the API is decided elsewhere.
+Arithmetic is Shopify's (docs/contracts/shopify_orders.md §4.9, §4.10, docs/contracts/shopify.md E13-E19): every header
+figure is derived from the charges, the ledger's rows and the successful transactions, never set. No randomness, no
+calendar, no nodes: when things happen and what they look like in the API is decided elsewhere.
 """
 
 from collections.abc import Iterable, Iterator

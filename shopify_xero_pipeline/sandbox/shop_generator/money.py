@@ -1,7 +1,7 @@
 """Exact amounts of the generated shop: whole cents in two columns, the shop's currency and the customer's.
 
 Only arithmetic and its texts belong here. Each column is worked out on its own from its own prices, so each adds up by
-itself (Shopify fact sheet E13-E16, E20). Currencies of two decimals only; nothing here knows orders.
+itself (docs/contracts/shopify.md E13-E16, E20). Currencies of two decimals only; nothing here knows orders.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -112,7 +112,10 @@ class Currencies:
     rate: int = _WHOLE
 
     def amount(self, cents: int) -> Amount:
-        """A price in the shop's cents, as the customer is asked for it and converted back (fact sheet 4.10.15)."""
+        """A price in the shop's cents, as the customer is asked for it and converted back.
+
+        Source: docs/contracts/shopify_orders.md §4.10.15.
+        """
         asked = (2 * cents * _WHOLE + self.rate) // (2 * self.rate)
         return Amount((2 * asked * self.rate + _WHOLE) // (2 * _WHOLE), asked)
 

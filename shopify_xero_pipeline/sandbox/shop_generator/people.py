@@ -1,8 +1,8 @@
 """Who buys from the generated shop: customers with their whole life, addresses, and the companies among them.
 
 A customer's life is decided at birth: most never change, and of each fortnight's newcomers one moves house, one is
-merged into another customer and one asks to be forgotten (Shopify fact sheet E22). Names and addresses are invented.
-No orders here.
+merged into another customer and one asks to be forgotten (docs/contracts/shopify.md E22). Names and addresses are
+invented. No orders here.
 """
 
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ class PersonState:
 
     @property
     def display_name(self) -> str:
-        """The name, else the e-mail address, else the telephone number (fact sheet 5)."""
+        """The name, else the e-mail address, else the telephone number (docs/contracts/shopify_orders.md §5)."""
         name = " ".join(part for part in (self.first_name, self.last_name) if part)
         return name or self.email or self.phone or ""
 

@@ -29,7 +29,7 @@ TYPE_SCOPES: Mapping[str, tuple[str, ...]] = {
     "PaymentTerms": ("read_payment_terms",),
     "ShopifyPaymentsAccount": ("read_shopify_payments_accounts", "read_shopify_payments"),
 }
-"""Types that need a scope; any one of those named will do (Shopify fact sheet 1.5)."""
+"""Types that need a scope; any one of those named will do (docs/contracts/shopify.md §1.5)."""
 
 FIELD_SCOPES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "ordersCount"): ("read_orders",),
@@ -68,7 +68,10 @@ def require(needed: tuple[str, ...], granted: frozenset[str], field: str) -> Non
 
 
 class Tokens:
-    """Tokens issued so far; a new one leaves the older ones valid until they expire (Shopify fact sheet 1.2)."""
+    """Tokens issued so far; a new one leaves the older ones valid until they expire.
+
+    Source: docs/contracts/shopify.md §1.2.
+    """
 
     def __init__(self, options: ShopifyOptions) -> None:
         self._options = options

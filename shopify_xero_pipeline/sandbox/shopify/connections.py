@@ -15,7 +15,10 @@ from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.errors import BAD_REQUEST, FieldError
 
 Cursor = dict[str, Any]
-"""A decoded cursor: `last_id`, an integer, and `last_value`, the sort value at that row (Shopify fact sheet 3.5)."""
+"""A decoded cursor: `last_id`, an integer, and `last_value`, the sort value at that row.
+
+Source: docs/contracts/shopify.md §3.5.
+"""
 
 
 def elements(stored: Any) -> list[Node]:

@@ -1,4 +1,6 @@
-"""What a query costs, before and after it runs, and the bucket it is paid from (Shopify fact sheet 3.1-3.4, E6).
+"""What a query costs, before and after it runs, and the bucket it is paid from.
+
+Source: docs/contracts/shopify.md §3.1-3.4, E6.
 
 The cost model is the one fitted on real answers: a connection costs two points and a factor that grows with the
 logarithm of its page size, or linearly in strict mode. Running the query does not belong here.

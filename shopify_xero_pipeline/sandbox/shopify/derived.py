@@ -70,7 +70,7 @@ def _edited(order: Node) -> bool:
 
 
 def _display_name(customer: Node) -> str:
-    """Fall back from name to e-mail to telephone (Shopify fact sheet 5)."""
+    """Fall back from name to e-mail to telephone (docs/contracts/shopify_orders.md §5)."""
     name = " ".join(part for part in (customer.get("firstName"), customer.get("lastName")) if part)
     email = (customer.get("defaultEmailAddress") or {}).get("emailAddress")
     phone = (customer.get("defaultPhoneNumber") or {}).get("phoneNumber")

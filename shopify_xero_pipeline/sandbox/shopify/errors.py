@@ -29,7 +29,7 @@ class FieldError(Exception):
 
 
 def internal_error() -> FieldError:
-    """Return what Shopify answers when it stumbles itself (Shopify fact sheet 8)."""
+    """Return what Shopify answers when it stumbles itself (docs/contracts/shopify.md §8)."""
     return FieldError(
         "Internal error. Looks like something went wrong on our end. Request ID: sandbox "
         "(include this in support requests).",

@@ -29,7 +29,7 @@ class ShopifyOptions:
         client_id: The app's id, for the client credentials grant.
         client_secret: The app's secret.
         static_token: A token that never expires, as admin-created custom apps have one.
-        token_lifetime: Seconds an issued token lives (Shopify fact sheet 1.2).
+        token_lifetime: Seconds an issued token lives (docs/contracts/shopify.md §1.2).
         shop_permitted: False when app and store belong to different organisations.
         installed: False when the app is not installed on the store.
         scopes: Access scopes granted to the app.

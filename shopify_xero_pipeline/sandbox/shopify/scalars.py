@@ -1,4 +1,7 @@
-"""How the Admin API writes values: money without trailing zeros, UTC, big numbers as text (fact sheet 4.1)."""
+"""How the Admin API writes values: money without trailing zeros, UTC, big numbers as text.
+
+Source: docs/contracts/shopify_orders.md §4.1.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """Shopify's search syntax: a query text becomes a test on records, with the warnings a real shop would give.
 
-Only the language belongs here: terms, connectives, quotes and what is ignored (Shopify fact sheet 3.6, E8). What a list
-can be searched by stands in `lists.py`, how values compare in `term_comparison.py`.
+Only the language belongs here: terms, connectives, quotes and what is ignored (docs/contracts/shopify.md §3.6, E8).
+What a list can be searched by stands in `lists.py`, how values compare in `term_comparison.py`.
 """
 
 import re

@@ -1,7 +1,7 @@
 """How one search term compares with a record's values: times, ids, numbers, words, flags.
 
 The traps of times live here: an unquoted one loses all after its first colon and becomes a date in the shop's zone, and
-`>` and `<` include their bound (Shopify fact sheet 3.6). Parsing of whole queries does not belong here.
+`>` and `<` include their bound (docs/contracts/shopify.md §3.6). Parsing of whole queries does not belong here.
 """
 
 import operator

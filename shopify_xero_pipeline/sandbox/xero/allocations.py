@@ -1,4 +1,4 @@
-"""Allocations: credit of a credit note set against invoices that are still open (B26, fact sheet 6.5)."""
+"""Allocations: credit of a credit note set against invoices that are still open (B26, docs/contracts/xero.md §6.5)."""
 
 from datetime import date
 from decimal import Decimal

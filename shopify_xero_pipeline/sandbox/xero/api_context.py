@@ -35,7 +35,7 @@ class Call:
 
     @property
     def summarize_errors(self) -> bool:
-        """Whether one bad record turns the answer into a 400: yes unless told otherwise (fact sheet 3)."""
+        """Whether one bad record turns the answer into a 400: yes unless told otherwise (docs/contracts/xero.md §3)."""
         return self.query.get("summarizeerrors", "true").lower() != "false"
 
 

@@ -1,4 +1,7 @@
-"""Contacts: whom a POST means, what a contact may look like, and how Xero shows one (B14, fact sheet 6.1)."""
+"""Contacts: whom a POST means, what a contact may look like, and how Xero shows one.
+
+Source: docs/contracts/xero.md §6.1, B14.
+"""
 
 import re
 from typing import Any

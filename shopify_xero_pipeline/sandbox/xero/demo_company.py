@@ -1,6 +1,7 @@
 """The sandbox's default organisation: Demo Company (NZ) with the chart of accounts of the default `books.yaml`.
 
-Facts only, in the shape in which Xero answers (fact sheet 6.6, C). A recorded organisation takes its place entirely.
+Facts only, in the shape in which Xero answers (docs/contracts/xero.md §6.6, docs/contracts/xero_messages.md §C). A
+recorded organisation takes its place entirely.
 """
 
 import uuid

@@ -40,7 +40,10 @@ class DocumentViews:
         return self._shown(document, self._brief_contact(document), shown, written=False)
 
     def nested(self, document: Document) -> Json:
-        """Return a document as it stands in a payment; a credit note stands there as an invoice (fact sheet 6.4)."""
+        """Return a document as it stands in a payment; a credit note stands there as an invoice.
+
+        Source: docs/contracts/xero.md §6.4.
+        """
         return {
             "Type": document.type,
             "InvoiceID": document.id,

@@ -132,7 +132,7 @@ class Documents:
         return self._save(changed, sent, known.id, before=known)
 
     def _check_status(self, known: Document, sent: Json) -> None:
-        """Refuse a change of status that Xero does not know (fact sheet 6.3)."""
+        """Refuse a change of status that Xero does not know (docs/contracts/xero.md §6.3)."""
         wanted = text_of(sent, "Status") or known.status
         if known.is_touched and wanted != known.status:
             held = "it has payments or credit notes allocated to it."
@@ -217,7 +217,10 @@ class Documents:
         return self._described_contact(fields, known, complaints)
 
     def _described_contact(self, fields: Json, known: Contact | None, complaints: list[str]) -> Contact | None:
-        """More than a ContactID was sent: that updates the contact and drops its persons (fact sheet 6.1)."""
+        """More than a ContactID was sent: that updates the contact and drops its persons.
+
+        Source: docs/contracts/xero.md §6.1.
+        """
         try:
             draft = self._contacts.draft(fields, known)
         except Rejected as rejected:

@@ -1,4 +1,7 @@
-"""Notes in the history of a record: PUT and GET `/{Resource}/{id}/History` (fact sheet 6.6). They never gate money."""
+"""Notes in the history of a record: PUT and GET `/{Resource}/{id}/History`. They never gate money.
+
+Source: docs/contracts/xero.md §6.6.
+"""
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected, Reply, json_reply, not_found
 from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk

@@ -1,4 +1,4 @@
-"""Items: untracked goods and services, known by their Code (B15, fact sheet 6.2)."""
+"""Items: untracked goods and services, known by their Code (B15, docs/contracts/xero.md §6.2)."""
 
 from decimal import Decimal
 from typing import Any

@@ -130,7 +130,8 @@ class LineBook:
         override = self._number(sent, "TaxAmount")
         if override is not None and self.amounts != "NoTax":
             line.tax_amount = self.desk.rounded(override)
-            # Xero's page names the unit amount as the bound, its message the line's: both hold here (fact sheet 6.3).
+            # Xero's page names the unit amount as the bound, its message the line's: both hold
+            # here (docs/contracts/xero.md §6.3).
             if abs(line.tax_amount) > min(abs(line.line_amount), abs(line.unit_amount)):
                 self.complaints.append("The tax amount cannot be greater than the line amount!")
 

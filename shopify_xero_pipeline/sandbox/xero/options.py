@@ -1,4 +1,4 @@
-"""What a test or a demo may choose about the sandbox's Xero; everything else follows the fact sheet."""
+"""What a test or a demo may choose about the sandbox's Xero; everything else follows docs/contracts/xero.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,8 @@ class XeroOptions:
     Attributes:
         client_id: of the only app that is known.
         client_secret: of the same; empty for an app that signs in with PKCE.
-        scopes: what the app may ask for; the broad scopes of before March 2026 are not among them (fact sheet 1).
+        scopes: what the app may ask for; the broad scopes of before March 2026 are not among them
+            (docs/contracts/xero.md §1).
         minute_limit: calls in a fixed window of 60 s.
         day_limit: calls in a fixed window of a day: 1,000 on the Starter tier, 5,000 above.
         concurrent_limit: calls in flight at once.
@@ -37,9 +38,9 @@ class XeroOptions:
         rounding: what happens to half a cent; which one Xero uses is unverified, so both must do.
         shuffle_responses: answer batch writes in another order than asked; no order is documented.
         shuffle_seed: of that order.
-        allocation_deletion: how a deleted Allocation is answered. Xero's description shows the bare object (fact sheet
-            6.5); people who call it report a collection, as of any other write (XeroAPI/xero-php-oauth2 #341,
-            XeroAPI/xero-python #159). Both must do.
+        allocation_deletion: how a deleted Allocation is answered. Xero's description shows the bare object
+            (docs/contracts/xero.md §6.5); people who call it report a collection, as of any other write
+            (XeroAPI/xero-php-oauth2 #341, XeroAPI/xero-python #159). Both must do.
         refuse_unknown_parameters: answer 400 to a query parameter that the endpoint does not have. What Xero does is
             unverified; it is not reported to refuse any. For tests that ask for nothing that is not documented.
         answer_not_modified: answer 304 instead of an empty list when nothing was modified since.

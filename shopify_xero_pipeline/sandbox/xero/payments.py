@@ -106,7 +106,10 @@ class Payments:
         return Written(self.show(payment))
 
     def show(self, payment: Payment) -> Json:
-        """Return a payment as Xero answers; the document stands under `Invoice`, credit notes too (fact sheet 6.4)."""
+        """Return a payment as Xero answers; the document stands under `Invoice`, credit notes too.
+
+        Source: docs/contracts/xero.md §6.4.
+        """
         document = self._books.documents[payment.document_id]
         account = self._books.account(account_id=payment.account_id) or {}
         return {

@@ -1,4 +1,6 @@
-"""Whole minor units: rounding, splitting and writing them as Shopify does (Shopify fact sheet 4.1, 4.10).
+"""Whole minor units: rounding, splitting and writing them as Shopify does.
+
+Source: docs/contracts/shopify_orders.md §4.1, §4.10.
 
 Only arithmetic on integers belongs here. A `grain` is the smallest step amounts take: 1 nearly always, 10 fils for a
 Kuwaiti merchant whose prices have two decimals.

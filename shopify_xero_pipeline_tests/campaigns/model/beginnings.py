@@ -1,7 +1,7 @@
 """How an order begins: lines, discounts, shipping, duties and fees, and the agreement they make.
 
-Only the beginning belongs here. Discounts follow the Shopify fact sheet 4.10.4: those of a line first, then the order's
-own over its goods in proportion, floored, what is left one smallest unit each from the first line on.
+Only the beginning belongs here. Discounts follow the docs/contracts/shopify_orders.md §4.10.4: those of a line first,
+then the order's own over its goods in proportion, floored, what is left one smallest unit each from the first line on.
 """
 
 from datetime import UTC, datetime, timedelta

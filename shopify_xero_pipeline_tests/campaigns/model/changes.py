@@ -1,8 +1,8 @@
 """What happens to an order after it was placed: edits, returns, exchanges, refunds, cancellation.
 
-Only agreements after the first and the money they give back belong here (Shopify fact sheet 4.7, 4.9). A discrepancy
-between what a refund comes to and what was given back is an ADJUSTMENT row, so that the ledger ends where the money
-does; without such a row the difference stays owed.
+Only agreements after the first and the money they give back belong here (docs/contracts/shopify_orders.md §4.7, §4.9).
+A discrepancy between what a refund comes to and what was given back is an ADJUSTMENT row, so that the ledger ends where
+the money does; without such a row the difference stays owed.
 """
 
 from datetime import datetime

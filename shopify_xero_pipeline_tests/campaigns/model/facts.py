@@ -77,7 +77,7 @@ class Facts:
 
 
 def day_of(at: datetime) -> date:
-    """Return the calendar day of an instant in the shop's zone (Shopify fact sheet 9)."""
+    """Return the calendar day of an instant in the shop's zone (docs/contracts/shopify.md §9)."""
     return at.astimezone(ZONE).date()
 
 
@@ -188,7 +188,7 @@ def _drifts(order: Order) -> dict[int, int]:
 
 
 def _too_much(order: Order, paid: int, invoiced: int, repaid: int, credited: int) -> set[str]:
-    """More money than documents (books.md §3): P > I or R > C, as far as one did not give back the other."""
+    """More money than documents (docs/books.md §5): P > I or R > C, as far as one did not give back the other."""
     surplus, uncovered = paid - invoiced, repaid - credited
     given_back = min(surplus, uncovered) > 0
     found = {"surplus given back"} if given_back else set()
@@ -211,5 +211,5 @@ def _third_decimal(order: Order) -> bool:
 
 
 def _channel_gap(order: Order, gap: int, channel: int, status: str) -> set[str]:
-    """Shopify calls an order paid that is not, and its sales channel's tax does not explain it (books.md §2)."""
+    """Shopify calls an order paid that is not, and its sales channel's tax does not explain it (docs/books.md §4)."""
     return {"channel gap"} if channel and gap and status == "PAID" and gap != channel else set()

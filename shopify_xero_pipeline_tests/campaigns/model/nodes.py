@@ -1,7 +1,8 @@
 """A moment of an order as the Admin GraphQL API shows it: camelCase, gids, money as texts, connections whole.
 
-Only the writing of nodes belongs here (Shopify fact sheet 4; fields of `shopify/queries/*.graphql`). The customer's
-currency is converted amount by amount, and sums in it are sums of what was converted, so each column adds up (E20).
+Only the writing of nodes belongs here (docs/contracts/shopify_orders.md §4; fields of `shopify/queries/*.graphql`). The
+customer's currency is converted amount by amount, and sums in it are sums of what was converted, so each column adds up
+(E20).
 """
 
 from collections.abc import Iterable
@@ -219,7 +220,10 @@ class _Writer:
         return {"id": gid("CurrencyExchangeAdjustment", entry.number), **found}
 
     def line(self, found: Charge) -> Node:
-        """Return a LineItem; its discounts and taxes are of the whole quantity ever ordered (fact sheet 4.3)."""
+        """Return a LineItem; its discounts and taxes are of the whole quantity ever ordered.
+
+        Source: docs/contracts/shopify_orders.md §4.3.
+        """
         with_product = found.kind == "PRODUCT" and found.has_product
         return {
             "id": gid("LineItem", found.number),
@@ -331,7 +335,7 @@ class _Writer:
         }
 
     def refund(self, back: Back) -> Node:
-        """Return a Refund; line subtotals hold tax if the order's prices do (fact sheet 4.7)."""
+        """Return a Refund; line subtotals hold tax if the order's prices do (docs/contracts/shopify_orders.md §4.7)."""
         money = [entry for entry in self._order.money if entry.number in back.transactions]
         return {
             "id": gid("Refund", back.number),

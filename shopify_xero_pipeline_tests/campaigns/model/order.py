@@ -1,4 +1,6 @@
-"""An order in the making: what was charged, the sales ledger, the money, the refunds (Shopify fact sheet 4).
+"""An order in the making: what was charged, the sales ledger, the money, the refunds.
+
+Source: docs/contracts/shopify_orders.md §4.
 
 Only what an order is made of belongs here, and the few operations that keep its sums exact; which of them happen, and
 when, is told in `beginnings.py`, `changes.py` and `payments.py`. All amounts are whole minor units of the shop's
@@ -59,7 +61,7 @@ class Charge:
 
 @dataclass(frozen=True)
 class Row:
-    """A sale: one row of an agreement. `total` includes tax in both modes (Shopify fact sheet 4.9)."""
+    """A sale: one row of an agreement. `total` includes tax in both modes (docs/contracts/shopify_orders.md §4.9)."""
 
     number: int
     kind: str

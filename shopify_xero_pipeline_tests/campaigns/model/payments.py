@@ -1,7 +1,7 @@
 """Money of an order: paid at once or in parts, authorised and captured, pending, failed, voided, in cash with change.
 
 Only transactions that bring money in belong here, and the later fate of any that were under way; money given back is
-told in `changes.py`, beside what it is given back for (Shopify fact sheet 4.6).
+told in `changes.py`, beside what it is given back for (docs/contracts/shopify_orders.md §4.6).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The same history carried to Xero in several ways, and in what their outcomes may differ (books.md §1 to §5).
+"""The same history carried to Xero in several ways, and in what their outcomes may differ (docs/books.md §1 to §7).
 
 Every way ends with a sync of everything. Equal are all documents, line by line, with the money and credit on each,
 every payment and every allocation. What the books themselves let depend on time, and nothing else, may differ:
