@@ -91,11 +91,11 @@ def is_due(at: datetime | None, now: datetime, longest: timedelta) -> bool:
     return at is None or not now < at <= now + longest
 
 
-CLOCK_WARNED = timedelta(seconds=60)
+CLOCK_OFFSET_WARNING = timedelta(seconds=60)
 """A clock that differs from a server's by more than this is worth telling: answers take up to half of it."""
 
 
-def offset_words(ahead: timedelta) -> str:
+def describe_offset(ahead: timedelta) -> str:
     """Return how far our clock is from a server's, in words, such as "2 days 3 h ahead of"."""
     seconds = round(abs(ahead.total_seconds()))
     days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
@@ -136,7 +136,7 @@ class ServerClock:
         self._clock = clock
         self._last: _Reading | None = None
 
-    def read(self, date_header: str | None, asked: float) -> None:
+    def record_response(self, date_header: str | None, asked: float) -> None:
         """Take the time of an answer; one without a readable `Date` says nothing.
 
         Args:

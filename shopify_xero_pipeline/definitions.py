@@ -12,23 +12,23 @@ import dagster as dg
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.defs.alerts import alerts_sensor, channels_resource
-from shopify_xero_pipeline.defs.asset_defaults import looked_after
-from shopify_xero_pipeline.defs.dagster_logging import take_over
+from shopify_xero_pipeline.defs.asset_defaults import with_owners
+from shopify_xero_pipeline.defs.dagster_logging import install_run_logger
 from shopify_xero_pipeline.defs.extract import extract_assets
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, PLAN, SYNC
 from shopify_xero_pipeline.defs.load import load_assets
-from shopify_xero_pipeline.defs.mapping import mapping_spec
+from shopify_xero_pipeline.defs.mapping import mapping_asset
 from shopify_xero_pipeline.defs.mapping_checks import mapping_intact
-from shopify_xero_pipeline.defs.open_failures import all_days, all_spec
+from shopify_xero_pipeline.defs.open_failures import all_days, open_failures_asset
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.plan import change_assets
 from shopify_xero_pipeline.defs.reconcile import reconciliation_asset
-from shopify_xero_pipeline.defs.resources import bookkeeper_resource, json_storage
-from shopify_xero_pipeline.defs.schedules import schedules
-from shopify_xero_pipeline.defs.sensors import sensors
-from shopify_xero_pipeline.defs.trends import trends_spec
+from shopify_xero_pipeline.defs.resources import json_storage, sync_service_resource
+from shopify_xero_pipeline.defs.schedules import build_schedules
+from shopify_xero_pipeline.defs.sensors import build_sensors
+from shopify_xero_pipeline.defs.trends import trends_asset
 from shopify_xero_pipeline.observability import logs
-from shopify_xero_pipeline.pipeline.connections import read_policy
+from shopify_xero_pipeline.pipeline.connections import load_policy
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -44,7 +44,7 @@ def build_definitions(
 
     Args:
         policy: decides the days (start date) and the zone of partitions and schedules.
-        resources: replaces `bookkeeper` and `io_manager`, for tests and the demo.
+        resources: replaces `sync_service` and `io_manager`, for tests and the demo.
         automation: whether the schedules and the sensors that ask for days start running by themselves.
         database: what the mapping is kept in, `sqlite` or `postgres`.
         owners_page: where those who look after the books are reached; every asset links to it.
@@ -64,9 +64,9 @@ def _assets(partitions: dg.PartitionsDefinition[str], database: str, owners_page
         *change_assets(partitions),
         *load_assets(partitions),
         reconciliation_asset(partitions),
-        dg.AssetsDefinition(specs=[mapping_spec(database), trends_spec(partitions), all_spec()]),
+        dg.AssetsDefinition(specs=[mapping_asset(database), trends_asset(partitions), open_failures_asset()]),
     ]
-    return [asset.map_asset_specs(lambda spec: looked_after(spec, owners_page)) for asset in assets]
+    return [asset.map_asset_specs(lambda spec: with_owners(spec, owners_page)) for asset in assets]
 
 
 def _assembled(
@@ -81,13 +81,15 @@ def _assembled(
         assets=assets,
         asset_checks=[mapping_intact, all_days],
         jobs=[SYNC, PLAN, MAPPING_CHECKS, OPEN_FAILURES],
-        schedules=schedules(zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation),
+        schedules=build_schedules(
+            zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation
+        ),
         sensors=[
-            *sensors(zone=policy.time_zone, partitions=partitions, running=automation),
+            *build_sensors(zone=policy.time_zone, partitions=partitions, running=automation),
             alerts_sensor(running=automation),
         ],
         resources={
-            "bookkeeper": bookkeeper_resource,
+            "sync_service": sync_service_resource,
             "io_manager": json_storage,
             "channels": channels_resource,
             **resources,
@@ -100,10 +102,10 @@ def _assembled(
 def defs() -> dg.Definitions:
     """Return the code location as the environment and `books.yaml` describe it."""
     settings = Settings.from_environment(os.environ)
-    logs.start_for_good(settings)
-    take_over(settings)
+    logs.configure_process_logging(settings)
+    install_run_logger(settings)
     return build_definitions(
-        policy=read_policy(settings.books_file),
+        policy=load_policy(settings.books_file),
         automation=settings.automation,
         database=settings.database,
         owners_page=settings.owners_page,

@@ -19,8 +19,8 @@ from dotenv.parser import parse_stream
 
 SANDBOX_SHOP = "sandbox.myshopify.com"
 SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
-LOCAL = Path(".local")
-LONGEST_KEPT = 3_650
+LOCAL_FOLDER = Path(".local")
+MAX_RETENTION_DAYS = 3_650
 LOCAL_PROTOCOLS = ("", "file", "local")
 """Of universal-pathlib: what is a folder of this machine."""
 
@@ -51,13 +51,13 @@ class Settings:
     asset_storage: str
     books_file: Path
     automation: bool
-    keep_payloads_days: int = 30
+    payload_retention_days: int = 30
     serve_port: int = 8770
     shopify_webhook_secret: str = field(default="", repr=False)
     xero_webhook_key: str = field(default="", repr=False)
     log_format: str = ""
     log_level: str = ""
-    log_folder: Path = LOCAL / "log"
+    log_folder: Path = LOCAL_FOLDER / "log"
     dagster_url: str = ""
     dagster_hosts: tuple[str, ...] = ()
     owners_page: str = ""
@@ -95,7 +95,7 @@ class Settings:
         token = text("SHOPIFY_ACCESS_TOKEN")
         to_shopify = SANDBOX_SECRET if shopify_url and not token else ""
         to_xero = SANDBOX_SECRET if xero_url else ""
-        local = LOCAL / "sandbox" if shopify_url or xero_url else LOCAL
+        local = LOCAL_FOLDER / "sandbox" if shopify_url or xero_url else LOCAL_FOLDER
         if bool(text("ALERT_SMTP_URL")) != bool(text("ALERT_MAIL_TO")):
             raise SettingsError("Alerts by e-mail need both ALERT_SMTP_URL and ALERT_MAIL_TO: set the other one too.")
         return cls(
@@ -114,7 +114,7 @@ class Settings:
             asset_storage=text("ASSET_STORAGE", str(local / "assets")),
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
             automation=_switch("AUTOMATION", text("AUTOMATION", automation)),
-            keep_payloads_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
+            payload_retention_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
             serve_port=_port("SERVE_PORT", text("SERVE_PORT", "8770")),
             shopify_webhook_secret=text("SHOPIFY_WEBHOOK_SECRET", text("SHOPIFY_CLIENT_SECRET", to_shopify)),
             xero_webhook_key=text("XERO_WEBHOOK_KEY"),
@@ -264,8 +264,8 @@ def _folder(given: str, state_url: str, local: Path) -> Path | None:
 
 
 def _days(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= LONGEST_KEPT):
-        raise SettingsError(f"{name} must be a whole number of days from 1 to {LONGEST_KEPT}.")
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_RETENTION_DAYS):
+        raise SettingsError(f"{name} must be a whole number of days from 1 to {MAX_RETENTION_DAYS}.")
     return int(value)
 
 

@@ -210,8 +210,8 @@ def test_automation_is_on_or_off() -> None:
 
 
 def test_payloads_are_kept_for_thirty_days_or_as_long_as_is_said() -> None:
-    assert settings().keep_payloads_days == 30
-    assert settings(KEEP_PAYLOADS_DAYS="7").keep_payloads_days == 7
+    assert settings().payload_retention_days == 30
+    assert settings(KEEP_PAYLOADS_DAYS="7").payload_retention_days == 7
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651", "1.5", "a month", "٣"])

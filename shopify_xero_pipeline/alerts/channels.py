@@ -20,23 +20,23 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from shopify_xero_pipeline.alerts import smtp
-from shopify_xero_pipeline.alerts.rules import Cause, Severity
+from shopify_xero_pipeline.alerts.rules import Alert, Severity
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.observability.escaping import slack, unlinked
+from shopify_xero_pipeline.observability.escaping import break_links, escape_slack
 
-SECONDS = 4.0
+TIMEOUT_SECONDS = 4.0
 """For a whole message by HTTP, its answer included."""
 
 PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
-LONGEST_DEDUP_KEY, LONGEST_SUMMARY = 255, 1024
-SIGNS = {Severity.CRITICAL: ":red_circle:", Severity.ERROR: ":red_circle:", Severity.WARNING: ":large_yellow_circle:"}
+MAX_DEDUP_KEY_LENGTH, MAX_SUMMARY_LENGTH = 255, 1024
+EMOJI = {Severity.CRITICAL: ":red_circle:", Severity.ERROR: ":red_circle:", Severity.WARNING: ":large_yellow_circle:"}
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
 AGREEING = ("", "ok", "1", "true")
 
 
-class NotDelivered(Exception):  # noqa: N818 - it is the message that was not delivered
+class DeliveryFailedError(Exception):
     """A channel did not take a message, as far as is known; the words say why."""
 
 
@@ -44,15 +44,15 @@ class NotDelivered(Exception):  # noqa: N818 - it is the message that was not de
 class Message:
     """A cause that has risen, or one that is over, and when that was (UTC)."""
 
-    cause: Cause
-    at: datetime
-    over: bool = False
+    alert: Alert
+    sent_at: datetime
+    is_resolved: bool = False
 
     @property
     def headline(self) -> str:
         """The message in a line."""
-        what = unlinked(self.cause.what)
-        return f"{'Over' if self.over else self.cause.severity.value.capitalize()}: {what}"
+        what = break_links(self.alert.summary)
+        return f"{'Over' if self.is_resolved else self.alert.severity.value.capitalize()}: {what}"
 
 
 class Channel(Protocol):
@@ -70,13 +70,13 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True)
-class Sender:
+class AlertSource:
     """Who speaks: the shop, by which several of them are told apart, and the Dagster UI's address, if it has one."""
 
     shop: str
     dagster_url: str = ""
 
-    def link(self, cause: Cause) -> str:
+    def link(self, cause: Alert) -> str:
         """Return where to look, empty if nowhere is known."""
         return f"{self.dagster_url}{cause.page}" if self.dagster_url and cause.page else ""
 
@@ -86,7 +86,9 @@ class Slack:
 
     name = "slack"
 
-    def __init__(self, url: str, sender: Sender, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, sender: AlertSource, clock: Clock, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._url, self._sender, self._clock, self._transport = url, sender, clock, transport
 
     def send(self, message: Message) -> None:
@@ -97,15 +99,18 @@ class Slack:
         """
         answer = _posted(self._url, {"text": self._text(message)}, self._clock, self._transport)
         if not answer.is_success:
-            raise NotDelivered(f"the webhook answered {answer.status_code}")
+            raise DeliveryFailedError(f"the webhook answered {answer.status_code}")
         if not _agrees(answer):
-            raise NotDelivered(f"the webhook answered {answer.status_code}, and with an error")
+            raise DeliveryFailedError(f"the webhook answered {answer.status_code}, and with an error")
 
     def _text(self, message: Message) -> str:
-        cause, link = message.cause, self._sender.link(message.cause)
-        sign = ":white_check_mark:" if message.over else SIGNS[cause.severity]
-        lines = [f"{sign} *{self._sender.shop}*: {slack(message.headline)}", f"Where: {slack(cause.where)}"]
-        lines += [] if message.over else [f"What to do: {_entities(cause.do)}"]
+        cause, link = message.alert, self._sender.link(message.alert)
+        sign = ":white_check_mark:" if message.is_resolved else EMOJI[cause.severity]
+        lines = [
+            f"{sign} *{self._sender.shop}*: {escape_slack(message.headline)}",
+            f"Where: {escape_slack(cause.location)}",
+        ]
+        lines += [] if message.is_resolved else [f"What to do: {_entities(cause.action)}"]
         return "\n".join(lines + ([f"<{link}|Dagster UI>"] if link else []))
 
 
@@ -126,7 +131,7 @@ class Mail:
         self,
         url: str,
         to: str,
-        sender: Sender,
+        sender: AlertSource,
         mail_from: str = "",
         connect: Callable[[], smtplib.SMTP] | None = None,
     ) -> None:
@@ -152,17 +157,21 @@ class Mail:
             failure = f"{type(error).__name__}{f', {code}' if code else ''}"
         else:
             if refused:
-                events.note("alert_addressees_refused", level=logging.WARNING, refused=len(refused), of=len(self._to))
+                events.log_event(
+                    "alert_addressees_refused", level=logging.WARNING, refused=len(refused), of=len(self._to)
+                )
             return
         # Raised outside the handler: what smtplib raises quotes addresses.
-        raise NotDelivered(f"the mail server did not take it ({failure})")
+        raise DeliveryFailedError(f"the mail server did not take it ({failure})")
 
     def _connected(self) -> smtplib.SMTP:
         scheme, host = self._parts.scheme, self._parts.hostname or ""
         port = self._parts.port or MAIL_PORTS[scheme]
         if scheme == "smtps":
-            return smtp.Encrypted(host, port, timeout=smtp.MAIL_SECONDS, context=ssl.create_default_context())
-        return smtp.Plain(host, port, timeout=smtp.MAIL_SECONDS)
+            return smtp.TimedSMTPOverTLS(
+                host, port, timeout=smtp.MAIL_BUDGET_SECONDS, context=ssl.create_default_context()
+            )
+        return smtp.TimedSMTP(host, port, timeout=smtp.MAIL_BUDGET_SECONDS)
 
     def _sign_in(self, server: smtplib.SMTP) -> None:
         server.ehlo_or_helo_if_needed()
@@ -174,13 +183,18 @@ class Mail:
             server.login(self._user, self._password)
 
     def _mail(self, message: Message) -> EmailMessage:
-        cause, link = message.cause, self._sender.link(message.cause)
+        cause, link = message.alert, self._sender.link(message.alert)
         mail = EmailMessage()
         mail["Subject"] = f"[{self._sender.shop}] {message.headline}"[:200]
         mail["From"], mail["To"] = self._from, ", ".join(self._to)
-        mail["Date"], mail["Message-ID"] = format_datetime(message.at), make_msgid(domain="shopify-xero.invalid")
-        lines = [message.headline, "", f"Where: {unlinked(cause.where)}", f"When:  {message.at:%Y-%m-%d %H:%M} UTC"]
-        lines += [] if message.over else ["", cause.do]
+        mail["Date"], mail["Message-ID"] = format_datetime(message.sent_at), make_msgid(domain="shopify-xero.invalid")
+        lines = [
+            message.headline,
+            "",
+            f"Where: {break_links(cause.location)}",
+            f"When:  {message.sent_at:%Y-%m-%d %H:%M} UTC",
+        ]
+        lines += [] if message.is_resolved else ["", cause.action]
         mail.set_content("\n".join(lines + (["", link] if link else [])) + "\n")
         return mail
 
@@ -193,7 +207,7 @@ class PagerDuty:
     def __init__(
         self,
         key: str,
-        sender: Sender,
+        sender: AlertSource,
         clock: Clock,
         region: str = "us",
         transport: httpx.BaseTransport | None = None,
@@ -209,21 +223,21 @@ class PagerDuty:
         """
         answer = _posted(self._url, self._event(message), self._clock, self._transport)
         if answer.status_code != 202 or _object(answer).get("status") != "success":
-            raise NotDelivered(f"PagerDuty answered {answer.status_code}")
+            raise DeliveryFailedError(f"PagerDuty answered {answer.status_code}")
 
     def _event(self, message: Message) -> dict[str, Any]:
-        cause, link = message.cause, self._sender.link(message.cause)
-        dedup_key = f"shopify-xero/{self._sender.shop}/{cause.key}"[:LONGEST_DEDUP_KEY]
+        cause, link = message.alert, self._sender.link(message.alert)
+        dedup_key = f"shopify-xero/{self._sender.shop}/{cause.key}"[:MAX_DEDUP_KEY_LENGTH]
         event = {"routing_key": self._key, "dedup_key": dedup_key}
-        if message.over:
+        if message.is_resolved:
             return {**event, "event_action": "resolve"}
         payload = {
-            "summary": f"{self._sender.shop}: {unlinked(cause.what)}"[:LONGEST_SUMMARY],
+            "summary": f"{self._sender.shop}: {break_links(cause.summary)}"[:MAX_SUMMARY_LENGTH],
             "source": self._sender.shop,
             "severity": cause.severity.value,
-            "timestamp": message.at.isoformat(),
+            "timestamp": message.sent_at.isoformat(),
             "class": cause.key.partition(":")[0],
-            "custom_details": {"where": unlinked(cause.where), "what to do": cause.do},
+            "custom_details": {"where": break_links(cause.location), "what to do": cause.action},
         }
         links = [{"href": link, "text": "Dagster UI"}] if link else []
         return {**event, "event_action": "trigger", "payload": payload, "links": links, "client": "shopify-xero"}
@@ -232,12 +246,12 @@ class PagerDuty:
 def _posted(url: str, content: dict[str, Any], clock: Clock, transport: httpx.BaseTransport | None) -> httpx.Response:
     """Post JSON within a few seconds; raise `NotDelivered` if no answer comes."""
     try:
-        with http_client(clock, SECONDS, transport=transport) as http:
+        with http_client(clock, TIMEOUT_SECONDS, transport=transport) as http:
             return http.post(url, json=content)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         failure = type(error).__name__
     # Raised outside the handler: what httpx raises holds the address, which is a secret.
-    raise NotDelivered(f"no answer ({failure})")
+    raise DeliveryFailedError(f"no answer ({failure})")
 
 
 def _agrees(answer: httpx.Response) -> bool:

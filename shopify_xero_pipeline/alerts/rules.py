@@ -12,17 +12,17 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
-from shopify_xero_pipeline.clock import CLOCK_WARNED, offset_words
+from shopify_xero_pipeline.clock import CLOCK_OFFSET_WARNING, describe_offset
 
-UNSETTLED_FOR = timedelta(minutes=15)
-NOTHING_FOR = timedelta(days=1)
-BUDGET_SHARE = 10
-FAILED_PERCENT, FEWEST_TRIED = 5, 20
-SLOW, FEWEST_CALLS = timedelta(seconds=5), 20
+UNSETTLED_ALERT_AGE = timedelta(minutes=15)
+NO_SYNC_ALERT_AGE = timedelta(days=1)
+LOW_QUOTA_SHARE = 10
+FAILURE_RATE_PERCENT, MIN_RECORDS_FOR_RATE = 5, 20
+SLOW_CALL_DURATION, MIN_CALLS_FOR_LATENCY = timedelta(seconds=5), 20
 """Shares and percentiles of a handful say nothing: below these numbers they are left alone."""
 
-VERSION_WARNED = timedelta(days=60)
-NAMED = 5
+VERSION_WARNING_PERIOD = timedelta(days=60)
+MAX_NAMES_LISTED = 5
 
 
 class Severity(StrEnum):
@@ -34,7 +34,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Cause:
+class Alert:
     """Something a person has to know.
 
     Attributes:
@@ -49,9 +49,9 @@ class Cause:
 
     key: str
     severity: Severity
-    what: str
-    where: str
-    do: str
+    summary: str
+    location: str
+    action: str
     page: str = ""
 
 
@@ -62,7 +62,7 @@ class FailedRun:
     job: str
     run_id: str
     days: tuple[date, ...] = ()
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class FailedCheck:
 
 
 @dataclass(frozen=True)
-class Undecided:
+class UndecidedOrders:
     """Orders listed under a day of which records stand in Xero without an order; `before_start`: for that reason."""
 
     day: date
@@ -84,20 +84,20 @@ class Undecided:
 
 
 @dataclass(frozen=True)
-class LeftOrders:
+class UnpostedOrders:
     """Orders of a day that are not in the books as they should be; `says` how many of how much, `named` the first."""
 
     day: date
-    says: str
-    named: Sequence[str]
+    summary: str
+    names: Sequence[str]
 
 
 @dataclass(frozen=True)
-class CallsLeft:
+class RemainingCalls:
     """Calls to Xero left today of how many, as its last answer said."""
 
-    left: int
-    size: int
+    remaining: int
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -126,28 +126,28 @@ class Facts:
     api_version: str
     failed_runs: Sequence[FailedRun] = ()
     failed_checks: Sequence[FailedCheck] = ()
-    undecided: Sequence[Undecided] = ()
-    blocked: Sequence[LeftOrders] = ()
-    in_conflict: Sequence[LeftOrders] = ()
+    undecided: Sequence[UndecidedOrders] = ()
+    blocked: Sequence[UnpostedOrders] = ()
+    in_conflict: Sequence[UnpostedOrders] = ()
     unsettled_since: datetime | None = None
     sign_in: str = ""
     sign_in_lapsed: bool = False
-    calls_left: CallsLeft | None = None
+    remaining_calls: RemainingCalls | None = None
     last_synced: datetime | None = None
-    tried: int = 0
+    attempted: int = 0
     failed: int = 0
     durations: Sequence[timedelta] = ()
     clocks: Mapping[str, timedelta] = field(default_factory=dict)
     store_unreadable: str = ""
 
 
-def causes(facts: Facts) -> list[Cause]:
+def find_alerts(facts: Facts) -> list[Alert]:
     """Return what calls for a person, the gravest first."""
     found = [cause for rule in RULES for cause in rule(facts)]
     return sorted(found, key=lambda cause: (-list(Severity).index(cause.severity), cause.key))
 
 
-def expiry(api_version: str) -> datetime:
+def api_version_expiry(api_version: str) -> datetime:
     """Return until when Shopify supports a version: a year from its first day, 17:00 UTC.
 
     Source: docs/contracts/shopify.md §3.8.
@@ -161,7 +161,7 @@ def p95(durations: Sequence[timedelta]) -> timedelta:
     return sorted(durations)[math.ceil(len(durations) * 0.95) - 1]
 
 
-def _runs(facts: Facts) -> Iterator[Cause]:
+def _runs(facts: Facts) -> Iterator[Alert]:
     by_job: dict[str, list[FailedRun]] = defaultdict(list)
     for run in facts.failed_runs:
         by_job[run.job].append(run)
@@ -169,8 +169,8 @@ def _runs(facts: Facts) -> Iterator[Cause]:
         days = sorted({day for run in runs for day in run.days})
         newest = runs[0]
         many = f"{len(runs)} runs of {job} failed" if len(runs) > 1 else f"A run of {job} failed"
-        why = f" {newest.why}" if newest.why else ""
-        yield Cause(
+        why = f" {newest.reason}" if newest.reason else ""
+        yield Alert(
             f"run:{job}",
             Severity.ERROR,
             f"{many}, and no later run has made good for it.{why}",
@@ -180,7 +180,7 @@ def _runs(facts: Facts) -> Iterator[Cause]:
         )
 
 
-def _checks(facts: Facts) -> Iterator[Cause]:
+def _checks(facts: Facts) -> Iterator[Alert]:
     by_day: dict[date | None, list[FailedCheck]] = defaultdict(list)
     for check in facts.failed_checks:
         by_day[check.day].append(check)
@@ -189,7 +189,7 @@ def _checks(facts: Facts) -> Iterator[Cause]:
         many = f"{len(names)} checks failed" if len(names) > 1 else "A check failed"
         first = min(checks, key=lambda one: (one.asset, one.check))
         do = "Run `shopify-xero status` for the records and reasons, mend them, and sync the day again."
-        yield Cause(
+        yield Alert(
             f"checks:{day or 'mapping'}",
             Severity.ERROR,
             f"{many}: {', '.join(names)}.",
@@ -199,43 +199,43 @@ def _checks(facts: Facts) -> Iterator[Cause]:
         )
 
 
-def _orphans(facts: Facts) -> Iterator[Cause]:
+def _orphans(facts: Facts) -> Iterator[Alert]:
     for one in facts.undecided:
         many = f"Records of {one.count} orders stand" if one.count > 1 else "Records of an order stand"
         why = "were placed before the start date" if one.before_start else "no order of these books wants"
         what = f"{many} in Xero that {why}."
         do = "Run `shopify-xero status`, which names them: void them in Xero, or keep them with `shopify-xero dismiss`."
-        yield Cause(
+        yield Alert(
             f"orphans:{'before-start' if one.before_start else one.day}", Severity.ERROR, what, str(one.day), do
         )
 
 
-def _blocked(facts: Facts) -> Iterator[Cause]:
+def _blocked(facts: Facts) -> Iterator[Alert]:
     for one in facts.blocked:
-        yield Cause(
+        yield Alert(
             f"blocked:{one.day}",
             Severity.WARNING,
-            f"{one.says} not in the books, as each needs something that is not there yet: {', '.join(one.named)}.",
+            f"{one.summary} not in the books, as each needs something that is not there yet: {', '.join(one.names)}.",
             str(one.day),
             "Run `shopify-xero status`: it says for each reason what to do. Then sync the day again.",
         )
 
 
-def _in_conflict(facts: Facts) -> Iterator[Cause]:
+def _in_conflict(facts: Facts) -> Iterator[Alert]:
     for one in facts.in_conflict:
-        yield Cause(
+        yield Alert(
             f"conflict:{one.day}",
             Severity.WARNING,
-            f"{one.says} with what a person did in Xero: {', '.join(one.named)}.",
+            f"{one.summary} with what a person did in Xero: {', '.join(one.names)}.",
             str(one.day),
             "Run `shopify-xero status`: it shows both sides and what to do. Then sync the day again.",
         )
 
 
-def _unsettled(facts: Facts) -> Iterator[Cause]:
+def _unsettled(facts: Facts) -> Iterator[Alert]:
     since = facts.unsettled_since
-    if since is not None and facts.now - since > UNSETTLED_FOR:
-        yield Cause(
+    if since is not None and facts.now - since > UNSETTLED_ALERT_AGE:
+        yield Alert(
             "unsettled",
             Severity.ERROR,
             f"It is not known whether all that was sent to Xero was booked; the oldest of it is of "
@@ -245,44 +245,44 @@ def _unsettled(facts: Facts) -> Iterator[Cause]:
         )
 
 
-def _sign_in(facts: Facts) -> Iterator[Cause]:
+def _sign_in(facts: Facts) -> Iterator[Alert]:
     if facts.sign_in and facts.sign_in_lapsed:
         do = "Run `shopify-xero login`. Nothing is written to Xero before."
-        yield Cause("consent:lapsed", Severity.CRITICAL, facts.sign_in, "the sign-in to Xero", do)
+        yield Alert("consent:lapsed", Severity.CRITICAL, facts.sign_in, "the sign-in to Xero", do)
     elif facts.sign_in:
         do = "Let a sync run, or run `shopify-xero login`."
-        yield Cause("consent:lapsing", Severity.WARNING, facts.sign_in, "the sign-in to Xero", do)
+        yield Alert("consent:lapsing", Severity.WARNING, facts.sign_in, "the sign-in to Xero", do)
 
 
-def _budget(facts: Facts) -> Iterator[Cause]:
-    calls = facts.calls_left
-    if calls is not None and calls.left * BUDGET_SHARE < calls.size:
-        yield Cause(
+def _budget(facts: Facts) -> Iterator[Alert]:
+    calls = facts.remaining_calls
+    if calls is not None and calls.remaining * LOW_QUOTA_SHARE < calls.limit:
+        yield Alert(
             "budget",
             Severity.WARNING,
-            f"Xero allows {calls.left} more calls today, less than a tenth of {calls.size}.",
+            f"Xero allows {calls.remaining} more calls today, less than a tenth of {calls.limit}.",
             "Xero's day",
             "Nothing has to be done: what is left stays planned and is written once Xero's day has turned. If it "
             "happens often, load fewer days at once or ask Xero for a larger plan.",
         )
 
 
-def _version(facts: Facts) -> Iterator[Cause]:
-    until = expiry(facts.api_version)
+def _version(facts: Facts) -> Iterator[Alert]:
+    until = api_version_expiry(facts.api_version)
     if facts.now >= until:
         what = f"Shopify's API version {facts.api_version} has not been supported since {until:%Y-%m-%d}."
         do = "Install a newer version of this project: days can no longer be read reliably."
-        yield Cause("api-version:expired", Severity.CRITICAL, what, "Shopify's Admin API", do)
-    elif facts.now >= until - VERSION_WARNED:
+        yield Alert("api-version:expired", Severity.CRITICAL, what, "Shopify's Admin API", do)
+    elif facts.now >= until - VERSION_WARNING_PERIOD:
         what = f"Shopify's API version {facts.api_version} is supported until {until:%Y-%m-%d} only."
         do = "Install a newer version of this project before then."
-        yield Cause("api-version:expiring", Severity.WARNING, what, "Shopify's Admin API", do)
+        yield Alert("api-version:expiring", Severity.WARNING, what, "Shopify's Admin API", do)
 
 
-def _nothing(facts: Facts) -> Iterator[Cause]:
+def _nothing(facts: Facts) -> Iterator[Alert]:
     last = facts.last_synced
-    if last is not None and facts.now - last > NOTHING_FOR:
-        yield Cause(
+    if last is not None and facts.now - last > NO_SYNC_ALERT_AGE:
+        yield Alert(
             "nothing-synced",
             Severity.ERROR,
             f"Nothing has been synced since {last:%Y-%m-%d %H:%M} UTC.",
@@ -292,23 +292,23 @@ def _nothing(facts: Facts) -> Iterator[Cause]:
         )
 
 
-def _failing(facts: Facts) -> Iterator[Cause]:
-    if facts.tried >= FEWEST_TRIED and facts.failed * 100 > facts.tried * FAILED_PERCENT:
-        yield Cause(
+def _failing(facts: Facts) -> Iterator[Alert]:
+    if facts.attempted >= MIN_RECORDS_FOR_RATE and facts.failed * 100 > facts.attempted * FAILURE_RATE_PERCENT:
+        yield Alert(
             "failure-rate",
             Severity.ERROR,
-            f"Xero refused {facts.failed} of {facts.tried} records within a day, more than {FAILED_PERCENT} %.",
+            f"Xero refused {facts.failed} of {facts.attempted} records within a day, more than {FAILURE_RATE_PERCENT} %.",
             "records of the last day",
             "Run `shopify-xero status`: so many failures mostly have one reason, such as an account or a tax rate.",
         )
 
 
-def _slow(facts: Facts) -> Iterator[Cause]:
-    if len(facts.durations) < FEWEST_CALLS:
+def _slow(facts: Facts) -> Iterator[Alert]:
+    if len(facts.durations) < MIN_CALLS_FOR_LATENCY:
         return
     slow = p95(facts.durations)
-    if slow > SLOW:
-        yield Cause(
+    if slow > SLOW_CALL_DURATION:
+        yield Alert(
             "slow",
             Severity.WARNING,
             f"One in 20 of the last {len(facts.durations)} calls to Xero took {slow.total_seconds():.1f} s or more.",
@@ -317,31 +317,31 @@ def _slow(facts: Facts) -> Iterator[Cause]:
         )
 
 
-def _clocks(facts: Facts) -> Iterator[Cause]:
+def _clocks(facts: Facts) -> Iterator[Alert]:
     for host, ahead in sorted(facts.clocks.items()):
-        if abs(ahead) > CLOCK_WARNED:
-            yield Cause(
+        if abs(ahead) > CLOCK_OFFSET_WARNING:
+            yield Alert(
                 f"clock:{host}",
                 Severity.WARNING,
-                f"The clock of {host} is {offset_words(ahead)} Xero's.",
+                f"The clock of {host} is {describe_offset(ahead)} Xero's.",
                 f"the clock of {host}",
                 "Set it by a time server (chrony, systemd-timesyncd). Nothing is posted twice or lost meanwhile; days "
                 "begin and end by this clock, so the newest one comes late or early.",
             )
 
 
-def _store(facts: Facts) -> Iterator[Cause]:
+def _store(facts: Facts) -> Iterator[Alert]:
     if facts.store_unreadable:
         do = "Do what it says. Nothing is written to Xero meanwhile; `shopify-xero rebuild` makes a lost store anew."
-        yield Cause("store", Severity.CRITICAL, facts.store_unreadable, "the state store (STATE_URL)", do)
+        yield Alert("store", Severity.CRITICAL, facts.store_unreadable, "the state store (STATE_URL)", do)
 
 
-RULES: tuple[Callable[[Facts], Iterable[Cause]], ...] = (
+RULES: tuple[Callable[[Facts], Iterable[Alert]], ...] = (
     _runs, _checks, _orphans, _blocked, _in_conflict, _unsettled, _sign_in, _budget, _version, _nothing, _failing,
     _slow, _clocks, _store,
 )  # fmt: skip
 
 
 def _days(days: Sequence[date]) -> str:
-    named = ", ".join(map(str, days[:NAMED]))
-    return named + (f" and {len(days) - NAMED} more days" if len(days) > NAMED else "")
+    named = ", ".join(map(str, days[:MAX_NAMES_LISTED]))
+    return named + (f" and {len(days) - MAX_NAMES_LISTED} more days" if len(days) > MAX_NAMES_LISTED else "")

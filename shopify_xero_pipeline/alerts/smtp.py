@@ -10,13 +10,13 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-MAIL_SECONDS = 10.0
+MAIL_BUDGET_SECONDS = 10.0
 """For a whole message. The resolution of the server's name is the resolver's to bound."""
 
 AGAIN_SECONDS = 0.1
 
 
-class Plain(smtplib.SMTP):
+class TimedSMTP(smtplib.SMTP):
     """A connection that is cut off when its time is over; smtplib then raises `SMTPServerDisconnected`."""
 
     _ended: threading.Event
@@ -37,7 +37,7 @@ class Plain(smtplib.SMTP):
         super().close()
 
     def _cut_off(self) -> None:
-        if self._ended.wait(MAIL_SECONDS):
+        if self._ended.wait(MAIL_BUDGET_SECONDS):
             return
         while not self._ended.wait(AGAIN_SECONDS):  # again, because STARTTLS puts another socket in place
             connection: Any = self.sock
@@ -45,5 +45,5 @@ class Plain(smtplib.SMTP):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-class Encrypted(Plain, smtplib.SMTP_SSL):
+class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):
     """The same, encrypted from the first byte on."""

@@ -42,12 +42,12 @@ class Role:
         needs: the kind of account to name.
     """
 
-    holds: str
+    purpose: str
     good: frozenset[str]
     unusual: Mapping[str, str]
     needs: str
 
-    def fit(self, account_class: str) -> Fit:
+    def check(self, account_class: str) -> Fit:
         """Return how well an account of a class serves."""
         if account_class in self.good:
             return Fit.GOOD
@@ -55,23 +55,25 @@ class Role:
 
 
 NETTED = "sets it off against a cost"
-FOR_OTHERS = "means that it is owed to somebody else"
-A_REVENUE, A_LIABILITY = "a revenue account", "a current liability account"
-PAYABLE_LIABILITY = f"{A_LIABILITY} with payments enabled"
+OTHERS_ROLE = "means that it is owed to somebody else"
+REVENUE_ROLE, LIABILITY_ROLE = "a revenue account", "a current liability account"
+PAYABLE_LIABILITY = f"{LIABILITY_ROLE} with payments enabled"
 
-LINES: Mapping[str, Role] = {
-    "sales": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: FOR_OTHERS}, A_REVENUE),
-    "overrides": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: FOR_OTHERS}, A_REVENUE),
-    "shipping": Role("shipping charged is", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: FOR_OTHERS}, A_REVENUE),
-    "fees": Role("fees charged are", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: FOR_OTHERS}, A_REVENUE),
+LINE_ROLES: Mapping[str, Role] = {
+    "sales": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
+    "overrides": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
+    "shipping": Role(
+        "shipping charged is", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: OTHERS_ROLE}, REVENUE_ROLE
+    ),
+    "fees": Role("fees charged are", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
     "duties": Role(
-        "duties charged are", frozenset({REVENUE, LIABILITY}), {EXPENSE: NETTED}, f"{A_REVENUE} or {A_LIABILITY}"
+        "duties charged are", frozenset({REVENUE, LIABILITY}), {EXPENSE: NETTED}, f"{REVENUE_ROLE} or {LIABILITY_ROLE}"
     ),
     "adjustments": Role(
         "differences of refunds are", frozenset({REVENUE, EXPENSE}), {}, "a revenue or expense account"
     ),
     "tips": Role(
-        "tips not yet paid out are", frozenset({LIABILITY}), {REVENUE: "means that the shop keeps them"}, A_LIABILITY
+        "tips not yet paid out are", frozenset({LIABILITY}), {REVENUE: "means that the shop keeps them"}, LIABILITY_ROLE
     ),
     "gift_cards": Role("gift cards sold and not yet used are", frozenset({LIABILITY}), {}, PAYABLE_LIABILITY),
     "channel_tax": Role(
@@ -90,11 +92,11 @@ LINES: Mapping[str, Role] = {
     "gift_card_discounts": Role(
         "discounts on gift cards are", frozenset({EXPENSE, REVENUE}), {}, "an expense or revenue account"
     ),
-    "tax": Role("tax that was collected is", frozenset({LIABILITY}), {}, A_LIABILITY),
+    "tax": Role("tax that was collected is", frozenset({LIABILITY}), {}, LIABILITY_ROLE),
 }
 """By the name below `accounts`; `overrides` for each of its entries, `tax` for each of `tax.lines`."""
 
-IF_NAMED = frozenset({"exchange", "gift_card_discounts"})
+OPTIONAL_LINE_ROLES = frozenset({"exchange", "gift_card_discounts"})
 """Accounts that few shops need: compared only where `books.yaml` names one."""
 
 CLEARING = Role(
@@ -140,15 +142,15 @@ def kind_of(account: Account) -> str:
     return BANK if account.type == BANK else account.account_class
 
 
-def is_kept_for(name: str, account: Account) -> bool:
+def is_named_for(name: str, account: Account) -> bool:
     """Return whether an account is the one that Xero itself keeps for a setting, whatever class it has."""
     return account.system_account is not None and account.system_account == SYSTEM_ACCOUNTS.get(name)
 
 
-def is_for_something_else(name: str, account: Account) -> bool:
+def is_named_for_another_purpose(name: str, account: Account) -> bool:
     """Return whether an account bears the name, or is the one, that Xero keeps for something else than a setting's."""
     if account.system_account is not None:
-        return not is_kept_for(name, account)
+        return not is_named_for(name, account)
     found = FOREIGN.search(account.name) if name in LIABILITIES else None
     allowed = MAY_BE_CALLED.get(name)
     return found is not None and not (allowed is not None and allowed.search(account.name))

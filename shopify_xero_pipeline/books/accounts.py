@@ -3,18 +3,18 @@
 Only the choice of the account belongs here (docs/books.md §3, the table of sale rows).
 """
 
-from shopify_xero_pipeline.books.errors import Blocked
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.policy import AccountOverride
 from shopify_xero_pipeline.shopify.models import LineItem, Sale, legacy_id
 
 
-def line_item_of(case: Case, sale: Sale) -> LineItem | None:
+def line_item_of(case: OrderContext, sale: Sale) -> LineItem | None:
     """Return the order line behind a row, if there is one."""
     return case.line_items.get(legacy_id(sale.line_item_id)) if sale.line_item_id else None
 
 
-def account_of(case: Case, sale: Sale) -> str:
+def account_of(case: OrderContext, sale: Sale) -> str:
     """Return the account of a row.
 
     Raises:
@@ -33,14 +33,14 @@ def account_of(case: Case, sale: Sale) -> str:
         "ADJUSTMENT": accounts.adjustments,
     }
     if sale.line_type not in by_type:
-        raise Blocked(
+        raise OrderBlockedError(
             f"sale {sale.legacy_id} is of the type {sale.line_type}, for which these books have no rule;"
             " enter this order in Xero by hand"
         )
     return by_type[sale.line_type]
 
 
-def unsure_overrides(case: Case) -> tuple[str, ...]:
+def unsure_overrides(case: OrderContext) -> tuple[str, ...]:
     """Return a warning for lines whose product is gone, so that overrides by type or tag cannot be applied to them."""
     overrides = case.policy.accounts.overrides
     if not any(override.product_type or override.tag for override in overrides):
@@ -49,7 +49,7 @@ def unsure_overrides(case: Case) -> tuple[str, ...]:
     return tuple(f"line {line}: its product is gone, so its type and tags decide no account any more" for line in gone)
 
 
-def _sales_account(case: Case, item: LineItem | None) -> str:
+def _sales_account(case: OrderContext, item: LineItem | None) -> str:
     if item is None:
         return case.policy.accounts.sales
     fitting = (override.account for override in case.policy.accounts.overrides if _fits(override, item))

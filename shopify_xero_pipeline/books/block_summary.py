@@ -33,7 +33,7 @@ class BlockedOrders:
         return 2 * self.count > self.of
 
 
-def blocked_orders(books: Iterable[OrderBooks]) -> BlockedOrders:
+def count_blocked_orders(books: Iterable[OrderBooks]) -> BlockedOrders:
     """Return which of these orders are blocked, and why."""
     decided = [order for order in books if order.outcome in (Outcome.POST, Outcome.BLOCKED)]
     reasons = [order.reason for order in decided if order.outcome is Outcome.BLOCKED]
@@ -49,5 +49,5 @@ def blocked_orders(books: Iterable[OrderBooks]) -> BlockedOrders:
 
 def _kind(reason: str) -> str:
     """Return what is common to reasons that one change mends, or that differ in ids and amounts alone."""
-    remedy = remedies.shown_in(reason)
-    return _DIGITS.sub("", reason) if remedy is None else remedy.text
+    remedy = remedies.remedy_in(reason)
+    return _DIGITS.sub("", reason) if remedy is None else remedy.sentence

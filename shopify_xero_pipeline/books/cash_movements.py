@@ -11,9 +11,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shopify_xero_pipeline.books.currency import ZERO, require_account_fits, shop_amount
-from shopify_xero_pipeline.books.dates import transaction_day
-from shopify_xero_pipeline.books.errors import Blocked
-from shopify_xero_pipeline.books.order_context import Case, numeric
+from shopify_xero_pipeline.books.dates import transaction_date
+from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderContext, numeric
 from shopify_xero_pipeline.books.policy import GIFT_CARD_GATEWAY
 from shopify_xero_pipeline.books.unmapped import no_account
 from shopify_xero_pipeline.shopify.models import Transaction, legacy_id
@@ -38,7 +38,7 @@ SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
 
 
 @dataclass(frozen=True)
-class Movement:
+class CashMovement:
     """Money that moved or will. `amount` is what it settles, `rounding` how much more cash moved (negative: less).
 
     `presentment` is the amount in the customer's currency, None if Shopify gives it in another than the order's.
@@ -50,8 +50,8 @@ class Movement:
     direction: Direction
     amount: Decimal
     rounding: Decimal
-    day: date
-    moment: datetime
+    posting_date: date
+    moved_at: datetime
     gateway: str
     account: str
     presentment: Decimal | None = None
@@ -59,17 +59,17 @@ class Movement:
     is_left_to_others: bool = False
 
     @property
-    def placed(self) -> Decimal:
+    def applicable_amount(self) -> Decimal:
         """What is placed on the order's own documents: the amount, less what of it never moved."""
         return self.amount + min(self.rounding, ZERO) + min(self.exchange, ZERO)
 
     @property
-    def beside(self) -> Decimal:
+    def amount_of_others(self) -> Decimal:
         """What moved beyond the amount: it is placed on documents of its own."""
         return max(self.rounding, ZERO) + max(self.exchange, ZERO)
 
 
-def check_transactions(case: Case) -> None:
+def check_transactions(case: OrderContext) -> None:
     """Refuse what these books cannot read.
 
     Raises:
@@ -77,9 +77,9 @@ def check_transactions(case: Case) -> None:
     """
     for transaction in case.order.transactions:
         if transaction.kind not in MONEY_IN | MONEY_OUT | NO_MONEY:
-            raise Blocked(_no_rule(transaction, f"kind {transaction.kind}"))
+            raise OrderBlockedError(_no_rule(transaction, f"kind {transaction.kind}"))
         if transaction.status not in STATUSES:
-            raise Blocked(_no_rule(transaction, f"status {transaction.status}"))
+            raise OrderBlockedError(_no_rule(transaction, f"status {transaction.status}"))
 
 
 def moves_money(transaction: Transaction) -> bool:
@@ -87,12 +87,12 @@ def moves_money(transaction: Transaction) -> bool:
     return transaction.status == "SUCCESS" and transaction.kind in MONEY_IN | MONEY_OUT
 
 
-def was_paid(case: Case) -> bool:
+def was_paid(case: OrderContext) -> bool:
     """Return whether anything was ever paid on the order, of any amount."""
     return any(entry.status == "SUCCESS" and entry.kind in MONEY_IN for entry in case.order.transactions)
 
 
-def movements(case: Case, transactions: Iterable[Transaction]) -> list[Movement]:
+def cash_movements(case: OrderContext, transactions: Iterable[Transaction]) -> list[CashMovement]:
     """Return the money that moved, in time order, change given already subtracted from the cash taken.
 
     Raises:
@@ -106,20 +106,20 @@ def movements(case: Case, transactions: Iterable[Transaction]) -> list[Movement]
     return [movement for movement in found.values() if movement.amount or movement.rounding]
 
 
-def pending_refunds(case: Case) -> list[Movement]:
+def pending_refunds(case: OrderContext) -> list[CashMovement]:
     """Return the refunds that are under way: money kept free for them, through whatever gateway."""
     waiting = [entry for entry in case.order.transactions if entry.kind == "REFUND" and entry.status in PENDING]
     return [_plain_movement(case, entry, "") for entry in waiting]
 
 
-def waits_for_others(case: Case) -> bool:
+def waits_for_others(case: OrderContext) -> bool:
     """Return whether others enter money of the order in Xero, that under way included."""
     kinds, statuses = MONEY_IN | MONEY_OUT, PENDING | {"SUCCESS"}
     moved = [entry for entry in case.order.transactions if entry.kind in kinds and entry.status in statuses]
     return any(case.policy.is_left_to_others(entry.gateway or "") for entry in moved)
 
 
-def cash_rounding(case: Case, transactions: Iterable[Transaction]) -> Decimal:
+def cash_rounding(case: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
     """Return by how much more cash came in, less what more went out, than the amounts say."""
     amounts = (
         _rounding(case, entry) * (1 if entry.kind in MONEY_IN else -1) for entry in transactions if moves_money(entry)
@@ -127,7 +127,7 @@ def cash_rounding(case: Case, transactions: Iterable[Transaction]) -> Decimal:
     return sum(amounts, ZERO)
 
 
-def net_payment(case: Case, transactions: Iterable[Transaction]) -> Decimal:
+def net_payment(case: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
     """Return money in less money out, as Shopify counts its net payment: without cash rounding."""
     amounts = (
         shop_amount(entry.amount_set, case.currency) * (1 if entry.kind in MONEY_IN else -1)
@@ -137,36 +137,36 @@ def net_payment(case: Case, transactions: Iterable[Transaction]) -> Decimal:
     return sum(amounts, ZERO)
 
 
-def _movement(case: Case, transaction: Transaction) -> Movement:
+def _movement(case: OrderContext, transaction: Transaction) -> CashMovement:
     gateway = transaction.gateway or ""
     account = case.policy.payment_account(gateway)
     if account is None:
-        raise Blocked(no_account(case, transaction))
+        raise OrderBlockedError(no_account(case, transaction))
     if not case.policy.is_left_to_others(gateway):
         _require_account_fits(case, gateway, account)
     movement = _plain_movement(case, transaction, account)
     if movement.amount < 0:
-        raise Blocked(
+        raise OrderBlockedError(
             f"transaction {transaction.legacy_id} is of {movement.amount}, less than nothing;"
             " enter this order in Xero by hand"
         )
     return movement
 
 
-def _require_account_fits(case: Case, gateway: str, account: str) -> None:
+def _require_account_fits(case: OrderContext, gateway: str, account: str) -> None:
     setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
     require_account_fits(account, case.currency, setting, case.organisation)
 
 
-def _plain_movement(case: Case, transaction: Transaction, account: str) -> Movement:
+def _plain_movement(case: OrderContext, transaction: Transaction, account: str) -> CashMovement:
     money = transaction.amount_set.presentment_money
-    return Movement(
+    return CashMovement(
         transaction_id=transaction.legacy_id,
         direction=Direction.IN if transaction.kind in MONEY_IN else Direction.OUT,
         amount=shop_amount(transaction.amount_set, case.currency),
         rounding=_rounding(case, transaction),
-        day=transaction_day(case, transaction),
-        moment=transaction.processed_at or transaction.created_at,
+        posting_date=transaction_date(case, transaction),
+        moved_at=transaction.processed_at or transaction.created_at,
         gateway=transaction.gateway or "",
         account=account,
         presentment=money.amount if money.currency_code == case.order.presentment_currency_code else None,
@@ -174,7 +174,9 @@ def _plain_movement(case: Case, transaction: Transaction, account: str) -> Movem
     )
 
 
-def _subtract(case: Case, change: Transaction, moved: list[Transaction], found: dict[str, Movement]) -> None:
+def _subtract(
+    case: OrderContext, change: Transaction, moved: list[Transaction], found: dict[str, CashMovement]
+) -> None:
     """Take change from its own sale, else from the latest sale of its gateway before it: later sales alter nothing."""
     amount = shop_amount(change.amount_set, case.currency)
     parent = legacy_id(change.parent_id) if change.parent_id else None
@@ -183,7 +185,7 @@ def _subtract(case: Case, change: Transaction, moved: list[Transaction], found: 
     target = parent if parent in found else (before[-1].legacy_id if before else None)
     sale = found.get(target or "")
     if sale is None or sale.direction is Direction.OUT or sale.amount < amount:
-        raise Blocked(
+        raise OrderBlockedError(
             f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale of that"
             " much was taken;"
             " look at the order's payments in Shopify"
@@ -193,7 +195,7 @@ def _subtract(case: Case, change: Transaction, moved: list[Transaction], found: 
     found[sale.transaction_id] = replace(sale, amount=sale.amount - amount, rounding=rounding, presentment=presentment)
 
 
-def _rounding(case: Case, transaction: Transaction) -> Decimal:
+def _rounding(case: OrderContext, transaction: Transaction) -> Decimal:
     bag = transaction.amount_rounding_set
     return shop_amount(bag, case.currency) if bag is not None else ZERO
 

@@ -7,7 +7,7 @@ checked at the end of the module for an order as a whole (docs/books.md §8).
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import cache
 
-from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.shopify.models import MoneyBag
 from shopify_xero_pipeline.xero.models import Organisation
 
@@ -39,7 +39,7 @@ def smallest_unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-decimals(currency))
 
 
-def exact(amount: Decimal, currency: str) -> Decimal:
+def require_representable(amount: Decimal, currency: str) -> Decimal:
     """Return an amount with the currency's decimals.
 
     Raises:
@@ -55,7 +55,7 @@ def exact(amount: Decimal, currency: str) -> Decimal:
     raise _too_many_digits(amount, currency)
 
 
-def rounded(amount: Decimal, currency: str) -> Decimal:
+def round_half_up(amount: Decimal, currency: str) -> Decimal:
     """Return an amount rounded half up to the currency's decimals.
 
     Raises:
@@ -75,15 +75,15 @@ def shop_amount(bag: MoneyBag, currency: str) -> Decimal:
     """
     money = bag.shop_money
     if money.currency_code != currency:
-        raise Blocked(
+        raise OrderBlockedError(
             f"an amount of {money.amount} is in {money.currency_code} while the order is in {currency};"
             " the shop's currency was changed: enter this order in Xero by hand"
         )
-    return exact(money.amount, currency)
+    return require_representable(money.amount, currency)
 
 
-def _too_many_digits(amount: Decimal, currency: str) -> Blocked:
-    return Blocked(
+def _too_many_digits(amount: Decimal, currency: str) -> OrderBlockedError:
+    return OrderBlockedError(
         f"currency_precision: {currency} {amount} has more digits than Xero keeps; enter this order in Xero by hand"
     )
 
@@ -95,7 +95,7 @@ def require_enabled(currency: str, organisation: Organisation) -> None:
         Blocked: the currency is neither the organisation's base nor enabled.
     """
     if currency != organisation.base_currency and currency not in organisation.currencies:
-        raise Blocked(
+        raise OrderBlockedError(
             f"the order is in {currency}, which Xero has not enabled (base currency {organisation.base_currency});"
             f" add {currency} in Xero under Settings, Currencies"
         )
@@ -108,7 +108,7 @@ def require_account(setting: str, code: str, organisation: Organisation) -> None
         Blocked: it does not, or no longer uses it.
     """
     if not any(account.code == code and account.status == "ACTIVE" for account in organisation.accounts):
-        raise Blocked(
+        raise OrderBlockedError(
             f"this order needs {setting}, account {code}, which Xero does not have or no longer uses;"
             f" create it in Xero, or name another in books.yaml as {setting}"
         )
@@ -122,7 +122,7 @@ def require_account_fits(code: str, currency: str, setting: str, organisation: O
     """
     for account in organisation.accounts:
         if account.code == code and account.currency not in (None, "", currency):
-            raise Blocked(
+            raise OrderBlockedError(
                 f"{setting} names account {code}, which is kept in {account.currency}, but the order is in {currency};"
                 f" name an account in {currency} there"
             )

@@ -5,5 +5,5 @@ listed.
 """
 
 
-class Blocked(Exception):  # noqa: N818 - an outcome of an order, not an error of the program
+class OrderBlockedError(Exception):
     """Nothing new of this order may be written; the message says why and what to do about it."""

@@ -7,14 +7,14 @@ holder can spend the unit price of the line, so that much is owed, and the disco
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import line_item_of
-from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.currency import ZERO, round_half_up, shop_amount
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.shopify.models import Sale
 
 GIFT_CARD = "GIFT_CARD"
 
 
-def discount_on_card(case: Case, sale: Sale) -> Decimal:
+def discount_on_card(case: OrderContext, sale: Sale) -> Decimal:
     """Return by how much more than a row's total is owed for its cards, in the sign of the ledger; 0 for other rows.
 
     A row that changes the price of cards already sold (action UPDATE) changes no card: all of it is discount. A row
@@ -27,5 +27,9 @@ def discount_on_card(case: Case, sale: Sale) -> Decimal:
     if sale.action_type == "UPDATE":
         return -total
     price = item.original_unit_price_set.shop_money.amount
-    face = rounded(price, case.currency) * (abs(sale.quantity or 0) or 1) * (-1 if sale.action_type == "RETURN" else 1)
+    face = (
+        round_half_up(price, case.currency)
+        * (abs(sale.quantity or 0) or 1)
+        * (-1 if sale.action_type == "RETURN" else 1)
+    )
     return face - total if abs(face) > abs(total) else ZERO

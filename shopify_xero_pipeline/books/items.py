@@ -6,7 +6,7 @@ Only the making of an Item belongs here. A price informs and never drives a docu
 import re
 from collections.abc import Mapping
 
-from shopify_xero_pipeline.books.text import cut, plain
+from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Variant, VariantRef
 from shopify_xero_pipeline.xero.models import Item
 
@@ -18,7 +18,7 @@ NO_VARIANT = "Default Title"
 DERIVED_CODE = re.compile(r"v\d+", re.IGNORECASE)
 
 
-def item_of(
+def build_item(
     variant: Variant | VariantRef,
     product_title: str,
     *,
@@ -37,13 +37,13 @@ def item_of(
         taken: codes in use, casefolded, with the id of the variant that has each ('' for an Item that is not ours).
         code: the code the variant's Item already has; a code is fixed at first creation.
     """
-    title, option = plain(product_title) or "Product", plain(variant.title)
+    title, option = strip_control_chars(product_title) or "Product", strip_control_chars(variant.title)
     option = "" if option == NO_VARIANT else option
     return Item(
         shopify_id=variant.legacy_id,
         code=code or code_of(variant, taken or {}),
         name=item_name(title, option),
-        description=cut(f"{title} - {option}" if option else title, DESCRIPTION_LIMIT),
+        description=truncate(f"{title} - {option}" if option else title, DESCRIPTION_LIMIT),
         unit_price=variant.price if shop_currency == base_currency else None,
     )
 
@@ -53,12 +53,12 @@ def code_of(variant: Variant | VariantRef, taken: Mapping[str, str]) -> str:
     derived = f"V{variant.legacy_id}"
     sku = (variant.sku or "").strip()
     owner = taken.get(sku.casefold(), variant.legacy_id)
-    usable = 0 < len(sku) <= CODE_LIMIT and sku == plain(sku) and not DERIVED_CODE.fullmatch(sku)
+    usable = 0 < len(sku) <= CODE_LIMIT and sku == strip_control_chars(sku) and not DERIVED_CODE.fullmatch(sku)
     return sku if usable and owner == variant.legacy_id else derived
 
 
 def item_name(title: str, option: str) -> str:
     """Return a name within Xero's 50 characters: what tells variants apart is kept, the product's title gives way."""
     if not option:
-        return cut(title, NAME_LIMIT)
-    return cut(title, NAME_LIMIT, f" - {cut(option, VARIANT_LIMIT)}")
+        return truncate(title, NAME_LIMIT)
+    return truncate(title, NAME_LIMIT, f" - {truncate(option, VARIANT_LIMIT)}")

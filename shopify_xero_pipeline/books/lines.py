@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Literal
 
 from shopify_xero_pipeline.books.accounts import account_of, line_item_of
-from shopify_xero_pipeline.books.currency import ZERO, rounded, shop_amount
-from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.currency import ZERO, round_half_up, shop_amount
+from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.gift_cards import discount_on_card
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of, untaxed_type
-from shopify_xero_pipeline.books.text import cut, plain
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.tax import SaleTaxAmount, sale_taxes, tax_account_for, tax_type_for, untaxed_type
+from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Sale
 from shopify_xero_pipeline.xero.models import Line
 
@@ -38,25 +38,25 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class SaleRow:
     """A sale row in its document's sign. `total` includes tax; `sign` is -1 on credit notes."""
 
     sale: Sale
     sign: int
     total: Decimal
-    taxes: tuple[RowTax, ...]
+    taxes: tuple[SaleTaxAmount, ...]
     account: str
     description: str
     note: str
     variant_id: str | None
 
     @property
-    def own(self) -> tuple[RowTax, ...]:
+    def own_taxes(self) -> tuple[SaleTaxAmount, ...]:
         """Taxes the merchant remits."""
         return tuple(tax for tax in self.taxes if not tax.channel_liable)
 
     @property
-    def channel(self) -> tuple[RowTax, ...]:
+    def channel_taxes(self) -> tuple[SaleTaxAmount, ...]:
         """Taxes the sales channel remits."""
         return tuple(tax for tax in self.taxes if tax.channel_liable)
 
@@ -66,14 +66,14 @@ class Row:
         return abs(self.sale.quantity or 0) or 1
 
 
-def amount_types(case: Case) -> AmountTypes:
+def amount_types(case: OrderContext) -> AmountTypes:
     """Return how amounts of lines are meant: with tax, without, or without any tax of Xero's (mode `lines`)."""
     if case.policy.tax.mode == "lines":
         return "NoTax"
     return "Inclusive" if case.order.taxes_included else "Exclusive"
 
 
-def lines_of(case: Case, entry: Agreement, sign: int) -> tuple[Line, ...]:
+def build_lines(case: OrderContext, entry: Agreement, sign: int) -> tuple[Line, ...]:
     """Return an agreement's lines, in the ledger's own order.
 
     Args:
@@ -87,10 +87,10 @@ def lines_of(case: Case, entry: Agreement, sign: int) -> tuple[Line, ...]:
     return tuple(line for sale in entry.sales for line in _lines_of_row(case, _row(case, sale, sign)))
 
 
-def adjusting_line(case: Case, description: str, account: str, amount: Decimal) -> Line:
+def adjustment_line(case: OrderContext, description: str, account: str, amount: Decimal) -> Line:
     """Return a line of a plain amount without tax: rounding, channel tax, an uncovered refund."""
     return Line(
-        description=cut(description, DESCRIPTION_LIMIT),
+        description=truncate(description, DESCRIPTION_LIMIT),
         quantity=ONE,
         unit_amount=amount,
         account_code=account,
@@ -104,24 +104,24 @@ def tax_total(lines: Sequence[Line]) -> Decimal:
     return sum((line.tax_amount for line in lines), ZERO)
 
 
-def total_of(lines: Sequence[Line], types: AmountTypes) -> Decimal:
+def lines_total(lines: Sequence[Line], types: AmountTypes) -> Decimal:
     """Return the total of lines including tax, as Xero will sum it."""
     amounts = sum((line.amount for line in lines), ZERO)
     return amounts + tax_total(lines) if types == "Exclusive" else amounts
 
 
-def _row(case: Case, sale: Sale, sign: int) -> Row:
+def _row(case: OrderContext, sale: Sale, sign: int) -> SaleRow:
     if sale.action_type not in ACTION_TYPES:
-        raise Blocked(
+        raise OrderBlockedError(
             f"sale {sale.legacy_id} has the action {sale.action_type}, for which these books have no rule;"
             " enter this order in Xero by hand"
         )
     item = line_item_of(case, sale)
-    return Row(
+    return SaleRow(
         sale=sale,
         sign=sign,
         total=sign * shop_amount(sale.total_amount, case.currency),
-        taxes=row_taxes(case, sale, sign),
+        taxes=sale_taxes(case, sale, sign),
         account=account_of(case, sale),
         description=_description(case, sale),
         note=_presentment(case, sale),
@@ -136,9 +136,9 @@ def _variant(item: LineItem | None) -> str | None:
     return item.variant.legacy_id
 
 
-def _lines_of_row(case: Case, row: Row) -> list[Line]:
+def _lines_of_row(case: OrderContext, row: SaleRow) -> list[Line]:
     if row.sale.line_type == "GIFT_CARD" and any(tax.amount for tax in row.taxes):
-        raise Blocked(
+        raise OrderBlockedError(
             f"sale {row.sale.legacy_id} is a gift card with tax on it, which these books have no rule for;"
             " enter this order in Xero by hand"
         )
@@ -147,39 +147,41 @@ def _lines_of_row(case: Case, row: Row) -> list[Line]:
     if amount_types(case) == "NoTax":
         return _rows_with_tax_lines(case, row)
     channel = [
-        adjusting_line(case, f"{tax.label} remitted by the sales channel", case.policy.accounts.channel_tax, tax.amount)
-        for tax in row.channel
+        adjustment_line(
+            case, f"{tax.label} remitted by the sales channel", case.policy.accounts.channel_tax, tax.amount
+        )
+        for tax in row.channel_taxes
         if tax.amount
     ]
     return [*_taxed_lines(case, row), *channel]
 
 
-def _card_lines(case: Case, row: Row, discount: Decimal) -> list[Line]:
+def _card_lines(case: OrderContext, row: SaleRow, discount: Decimal) -> list[Line]:
     """A gift card sold below its face value: what is owed for it, and the discount, which lowers no liability."""
-    less = adjusting_line(case, f"Discount on {row.description}", case.policy.accounts.card_discounts, -discount)
+    less = adjustment_line(case, f"Discount on {row.description}", case.policy.accounts.card_discounts, -discount)
     face = row.total + discount
     if not face:
         return [less]
     quantity = Decimal(row.units)
-    unit = rounded(face / quantity, case.currency)
+    unit = round_half_up(face / quantity, case.currency)
     owed = (quantity, unit) if unit * quantity == face else (ONE, face)
     return [_line(row, *owed, case.policy.tax.none, ZERO), less]
 
 
-def _rows_with_tax_lines(case: Case, row: Row) -> list[Line]:
+def _rows_with_tax_lines(case: OrderContext, row: SaleRow) -> list[Line]:
     """Mode `lines`, the US way: the goods, then each tax on its own liability account."""
     goods = row.total - sum((tax.amount for tax in row.taxes), ZERO)
     lines = [_line(row, ONE, goods, case.policy.tax.none, ZERO)]
     for tax in row.taxes:
         if tax.amount:
-            account = case.policy.accounts.channel_tax if tax.channel_liable else tax_account_of(case, tax)
-            lines.append(adjusting_line(case, tax.label, account, tax.amount))
+            account = case.policy.accounts.channel_tax if tax.channel_liable else tax_account_for(case, tax)
+            lines.append(adjustment_line(case, tax.label, account, tax.amount))
     return lines
 
 
-def _taxed_lines(case: Case, row: Row) -> list[Line]:
-    tax = sum((tax.amount for tax in row.own), ZERO)
-    channel = sum((tax.amount for tax in row.channel), ZERO)
+def _taxed_lines(case: OrderContext, row: SaleRow) -> list[Line]:
+    tax = sum((tax.amount for tax in row.own_taxes), ZERO)
+    channel = sum((tax.amount for tax in row.channel_taxes), ZERO)
     amount = row.total - channel - (ZERO if case.order.taxes_included else tax)
     tax_type = _tax_type(case, row)
     net = row.total - channel - tax
@@ -189,30 +191,30 @@ def _taxed_lines(case: Case, row: Row) -> list[Line]:
     if priced is not None:
         return [priced]
     quantity = Decimal(row.units)
-    unit = rounded(amount / quantity, case.currency)
+    unit = round_half_up(amount / quantity, case.currency)
     if unit * quantity == amount and abs(tax) <= abs(unit):
         return [_line(row, quantity, unit, tax_type, tax)]
     return [_line(row, ONE, amount, tax_type, tax)]
 
 
-def _tax_type(case: Case, row: Row) -> str:
+def _tax_type(case: OrderContext, row: SaleRow) -> str:
     policy = case.policy.tax
     if row.sale.line_type == "GIFT_CARD":
         return policy.none
-    if row.channel and not row.own:
+    if row.channel_taxes and not row.own_taxes:
         return policy.channel_liable
     untaxed = policy.none if row.sale.line_type in {"TIP", "ADJUSTMENT"} else untaxed_type(case)
-    return tax_type_of(case, row.own, untaxed)
+    return tax_type_for(case, row.own_taxes, untaxed)
 
 
-def _with_unit_price(case: Case, row: Row, amount: Decimal, tax: Decimal, tax_type: str) -> Line | None:
+def _with_unit_price(case: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> Line | None:
     """Show unit price and discount where a product is sold; None where they would not say how the amount came about."""
     item = line_item_of(case, row.sale)
     sold = row.sale.line_type == "PRODUCT" and row.sale.action_type == "ORDER" and row.sign > 0 and amount > 0
-    if item is None or not sold or row.channel:
+    if item is None or not sold or row.channel_taxes:
         return None
     price, quantity = item.original_unit_price_set.shop_money.amount, Decimal(row.units)
-    unit = rounded(price, case.currency)
+    unit = round_half_up(price, case.currency)
     discount = quantity * unit - amount
     if unit != price or discount < 0 or abs(tax) > unit:
         return None
@@ -220,25 +222,28 @@ def _with_unit_price(case: Case, row: Row, amount: Decimal, tax: Decimal, tax_ty
     return line.model_copy(update={"discount_amount": discount}) if discount else line
 
 
-def _tax_change_lines(case: Case, row: Row, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
+def _tax_change_lines(case: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
     """A row that changes tax more than goods: the base that carries such a tax, and the rest without tax."""
-    rate = sum((line.rate or ZERO for line in row.own), ZERO)
+    rate = sum((line.rate or ZERO for line in row.own_taxes), ZERO)
     if not rate:
-        raise Blocked(
+        raise OrderBlockedError(
             f"sale {row.sale.legacy_id}: a tax of {tax} on {amount} with no rate to find its base by;"
             " enter this order in Xero by hand"
         )
-    base = rounded(tax / rate, case.currency) + (tax if case.order.taxes_included else ZERO)
-    rest = adjusting_line(
-        case, cut(row.description, DESCRIPTION_LIMIT, " (less what only the tax is for)"), row.account, amount - base
+    base = round_half_up(tax / rate, case.currency) + (tax if case.order.taxes_included else ZERO)
+    rest = adjustment_line(
+        case,
+        truncate(row.description, DESCRIPTION_LIMIT, " (less what only the tax is for)"),
+        row.account,
+        amount - base,
     )
     return [_line(row, ONE, base, tax_type, tax), rest]
 
 
-def _line(row: Row, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal) -> Line:
+def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal) -> Line:
     count = f" ({row.units} units)" if quantity != row.units else ""
     return Line(
-        description=cut(row.description, DESCRIPTION_LIMIT, count + row.note),
+        description=truncate(row.description, DESCRIPTION_LIMIT, count + row.note),
         quantity=quantity,
         unit_amount=unit,
         account_code=row.account,
@@ -248,17 +253,17 @@ def _line(row: Row, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decima
     )
 
 
-def _description(case: Case, sale: Sale) -> str:
+def _description(case: OrderContext, sale: Sale) -> str:
     item = line_item_of(case, sale)
     if item is None:
-        return plain(sale.title) or LABELS[sale.line_type]
-    variant = plain(item.variant_title)
-    now = plain(item.product.title) if item.product is not None else ""
-    title = plain(item.title) or now or LABELS[sale.line_type]
+        return strip_control_chars(sale.title) or LABELS[sale.line_type]
+    variant = strip_control_chars(item.variant_title)
+    now = strip_control_chars(item.product.title) if item.product is not None else ""
+    title = strip_control_chars(item.title) or now or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
 
 
-def _presentment(case: Case, sale: Sale) -> str:
+def _presentment(case: OrderContext, sale: Sale) -> str:
     """Name the customer's own currency where it is another one (docs/books.md §8)."""
     money = sale.total_amount.presentment_money
     return "" if money.currency_code == case.currency else f" [{money.currency_code} {money.amount}]"

@@ -6,8 +6,8 @@ in `Case.taken`.
 
 import re
 
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.text import cut, plain
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Agreement
 from shopify_xero_pipeline.xero import references
 
@@ -18,14 +18,14 @@ UNCOVERED_REFUND = "M"
 NAME_LIMIT = 150
 
 
-def number_of_agreement(case: Case, entry: Agreement) -> str:
+def number_of_agreement(case: OrderContext, entry: Agreement) -> str:
     """Return `SH-1001` for the agreement an order began with, `SH-1001-E77` for a later one."""
     if case.main is not None and entry.id == case.main.id:
         return _base(case)
     return _number(case, entry.legacy_id, LETTERS[entry.reason] + entry.legacy_id)
 
 
-def number_of_transaction(case: Case, letter: str, transaction_id: str) -> str:
+def number_of_transaction(case: OrderContext, letter: str, transaction_id: str) -> str:
     """Return the number of a document that money, not an agreement, calls for: `SH-1001-C55`."""
     return _number(case, letter + transaction_id, letter + transaction_id)
 
@@ -35,31 +35,31 @@ def is_of_money(document_id: str, letter: str) -> bool:
     return document_id.rpartition("/")[2].startswith(letter)
 
 
-def reference(case: Case, tail: str) -> str:
+def document_reference(case: OrderContext, tail: str) -> str:
     """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
-    name = cut(plain(case.order.name) or case.order_id, NAME_LIMIT)
+    name = truncate(strip_control_chars(case.order.name) or case.order_id, NAME_LIMIT)
     return references.of_document(name, case.document_id(tail))
 
 
-def cleaned(name: str) -> str:
+def sanitize_order_name(name: str) -> str:
     """Return an order name as it stands in numbers: no leading #, every character outside `[A-Za-z0-9._-]` a hyphen."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", plain(name).removeprefix("#"))[:NAME_LIMIT]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", strip_control_chars(name).removeprefix("#"))[:NAME_LIMIT]
 
 
-def _number(case: Case, tail: str, ending: str) -> str:
+def _number(case: OrderContext, tail: str, ending: str) -> str:
     return _frozen(case, tail) or _free(case, f"{_base(case)}-{ending}")
 
 
-def _base(case: Case) -> str:
+def _base(case: OrderContext) -> str:
     frozen = _frozen(case, case.main.legacy_id) if case.main is not None else None
-    return frozen or _free(case, case.policy.prefix + (cleaned(case.order.name) or case.order_id))
+    return frozen or _free(case, case.policy.prefix + (sanitize_order_name(case.order.name) or case.order_id))
 
 
-def _frozen(case: Case, tail: str) -> str | None:
+def _frozen(case: OrderContext, tail: str) -> str | None:
     posted = case.posted.get(case.document_id(tail))
     return posted.number if posted is not None else None
 
 
-def _free(case: Case, number: str) -> str:
+def _free(case: OrderContext, number: str) -> str:
     """Append the order's id to a number that belongs to somebody else's document."""
     return f"{number}-{case.order_id}" if number.casefold() in case.taken else number

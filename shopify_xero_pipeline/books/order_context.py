@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderLedger, PostedDocument
+from shopify_xero_pipeline.books.records import PostedDocument, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, Refund, legacy_id
 from shopify_xero_pipeline.xero.models import Organisation
 
@@ -22,13 +22,13 @@ def numeric(digits: str) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
-class Case:
+class OrderContext:
     """An order and everything its books depend on. `taken` are numbers of other people's documents, casefolded."""
 
     order: Order
     policy: BooksPolicy
     organisation: Organisation
-    ledger: OrderLedger
+    ledger: PostedRecords
     shop_handle: str | None = None
     taken: frozenset[str] = frozenset()
 

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import unsure_overrides
-from shopify_xero_pipeline.books.cash_movements import cash_rounding, movements, net_payment, waits_for_others
-from shopify_xero_pipeline.books.contacts import contact_of_order, contact_warnings
+from shopify_xero_pipeline.books.cash_movements import cash_movements, cash_rounding, net_payment, waits_for_others
+from shopify_xero_pipeline.books.contacts import build_order_contact, contact_warnings
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
-from shopify_xero_pipeline.books.documents import book, signed_total
-from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.documents import book_agreement, signed_total
+from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.invariants import (
     check_money,
     check_posted,
@@ -22,23 +22,23 @@ from shopify_xero_pipeline.books.invariants import (
     money_of_others,
 )
 from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.outcome import NotNow, Scope, scope_of
-from shopify_xero_pipeline.books.payment_allocation import CHANNEL, settle
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.outcome import NotPostable, PostingScope, posting_scope
+from shopify_xero_pipeline.books.payment_allocation import CHANNEL_TRANSACTION, settle_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.books.tax_bases import narrow_bases
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Contact, Organisation
 
-NOTHING_POSTED = OrderLedger()
+NOTHING_POSTED = PostedRecords()
 
 
-def keep_order(
+def build_order_books(
     order: Order,
     policy: BooksPolicy,
     organisation: Organisation,
-    ledger: OrderLedger = NOTHING_POSTED,
+    ledger: PostedRecords = NOTHING_POSTED,
     *,
     shop_handle: str | None = None,
     taken: Collection[str] = (),
@@ -57,25 +57,29 @@ def keep_order(
         shop_handle: the shop's name in admin addresses (`name` of `name.myshopify.com`), for links; None for none.
         taken: numbers of documents in Xero that are not this order's.
     """
-    case = Case(order, policy, organisation, ledger, shop_handle, frozenset(number.casefold() for number in taken))
+    case = OrderContext(
+        order, policy, organisation, ledger, shop_handle, frozenset(number.casefold() for number in taken)
+    )
     try:
-        scope = scope_of(case)
-        if isinstance(scope, NotNow):
+        scope = posting_scope(case)
+        if isinstance(scope, NotPostable):
             return _figures(order, scope.outcome, scope.reason)
         return _posted(case, scope)
-    except Blocked as blocked:
+    except OrderBlockedError as blocked:
         return _figures(order, Outcome.BLOCKED, str(blocked))
 
 
-def _posted(case: Case, scope: Scope) -> OrderBooks:
+def _posted(case: OrderContext, scope: PostingScope) -> OrderBooks:
     require_enabled(case.currency, case.organisation)
     if case.main is None:
-        raise Blocked("Shopify's ledger has no entry of the order's beginning; enter this order in Xero by hand")
+        raise OrderBlockedError(
+            "Shopify's ledger has no entry of the order's beginning; enter this order in Xero by hand"
+        )
     contact_id, contact, warnings = _contact(case)
-    booked = [book(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
+    booked = [book_agreement(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
     check_sales(case, booked)
-    settled = settle(case, booked, movements(case, scope.transactions), contact_id)
-    paid = [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL)]
+    settled = settle_order(case, booked, cash_movements(case, scope.transactions), contact_id)
+    paid = [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL_TRANSACTION)]
     left_to_others = money_of_others(case, scope.transactions, paid)
     check_money(case, scope.transactions, paid, left_to_others)
     check_posted(case, settled.documents)
@@ -97,8 +101,8 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
                 *_outstanding(books, exchange),
                 *settled.warnings,
             ),
-            "sales_before": earlier_sales(case, scope.agreements),
-            "money_before": money_before,
+            "earlier_sales": earlier_sales(case, scope.agreements),
+            "earlier_money": money_before,
             "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),
             "channel_paid": settled.channel_paid,
             "exchange": exchange,
@@ -108,16 +112,16 @@ def _posted(case: Case, scope: Scope) -> OrderBooks:
     )
 
 
-def _contact(case: Case) -> tuple[str, Contact | None, tuple[str, ...]]:
+def _contact(case: OrderContext) -> tuple[str, Contact | None, tuple[str, ...]]:
     """All documents of an order use the contact of its first posted one, whoever the customer is now."""
-    contact = contact_of_order(case.order, case.policy)
+    contact = build_order_contact(case.order, case.policy)
     posted = [document.contact_id for document in case.ledger.documents]
     if posted and posted[0] != contact.shopify_id:
         return posted[0], None, ()
     return contact.shopify_id, contact, contact_warnings(case.order, case.policy)
 
 
-def _beyond_net_payment(case: Case, scope: Scope, money: Decimal) -> Decimal:
+def _beyond_net_payment(case: OrderContext, scope: PostingScope, money: Decimal) -> Decimal:
     """Return the cash rounding that Shopify's net payment leaves out."""
     return net_payment(case, scope.transactions) + cash_rounding(case, scope.transactions) - money
 

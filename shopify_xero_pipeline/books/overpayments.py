@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.cash_movements import Direction, Movement
+from shopify_xero_pipeline.books.cash_movements import CashMovement, Direction
 from shopify_xero_pipeline.books.currency import ZERO
-from shopify_xero_pipeline.books.documents import Booked, signed_total
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.documents import BookedAgreement, signed_total
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.shopify.models import legacy_id
 
 
-def without_surplus(case: Case, booked: Sequence[Booked], moved: Sequence[Movement]) -> list[Movement]:
+def offset_overpayments(
+    case: OrderContext, booked: Sequence[BookedAgreement], moved: Sequence[CashMovement]
+) -> list[CashMovement]:
     """Return the money without what came too much and was given back, in the same order.
 
     Args:
@@ -32,7 +34,11 @@ def without_surplus(case: Case, booked: Sequence[Booked], moved: Sequence[Moveme
 
 
 def _cancel(
-    case: Case, booked: Sequence[Booked], earlier: Sequence[Movement], returned: Movement, amounts: dict[str, Decimal]
+    case: OrderContext,
+    booked: Sequence[BookedAgreement],
+    earlier: Sequence[CashMovement],
+    returned: CashMovement,
+    amounts: dict[str, Decimal],
 ) -> None:
     """Take from a refund, and from the payments before it, what neither an invoice nor a credit note calls for."""
     sold, credited = _documents_until(case, booked, returned)
@@ -47,30 +53,32 @@ def _cancel(
                 too_much -= free
 
 
-def _went_one_way(received: Movement, returned: Movement) -> bool:
+def _went_one_way(received: CashMovement, returned: CashMovement) -> bool:
     """Return whether money came and went by one account; what is left to others has none, but its gateway."""
     same_gateway = received.gateway.strip().casefold() == returned.gateway.strip().casefold()
     return received.account == returned.account and (same_gateway or not returned.is_left_to_others)
 
 
-def _documents_until(case: Case, booked: Sequence[Booked], returned: Movement) -> tuple[Decimal, Decimal]:
+def _documents_until(
+    case: OrderContext, booked: Sequence[BookedAgreement], returned: CashMovement
+) -> tuple[Decimal, Decimal]:
     """Return what was sold and what was credited by then, the refund's own credit note in any case."""
     sold = credited = ZERO
     for entry in booked:
         refund = case.refund_of(entry.entry)
         own = refund is not None and returned.transaction_id in map(legacy_id, refund.transaction_ids)
-        if entry.document is not None and (own or entry.entry.happened_at <= returned.moment):
+        if entry.document is not None and (own or entry.entry.happened_at <= returned.moved_at):
             total = signed_total(entry.document)
             sold, credited = sold + max(total, ZERO), credited + max(-total, ZERO)
     return sold, credited
 
 
-def _sum(movements: Sequence[Movement], direction: Direction, amounts: dict[str, Decimal]) -> Decimal:
+def _sum(movements: Sequence[CashMovement], direction: Direction, amounts: dict[str, Decimal]) -> Decimal:
     return sum((amounts[one.transaction_id] for one in movements if one.direction is direction), ZERO)
 
 
-def _unposted(case: Case, movement: Movement, amounts: dict[str, Decimal]) -> Decimal:
+def _unposted(case: OrderContext, movement: CashMovement, amounts: dict[str, Decimal]) -> Decimal:
     """Return how much of a movement may still cancel out: nothing that is posted, and no rounded cash."""
-    posted = [one.amount for one in case.ledger.placements if one.transaction_id == movement.transaction_id]
+    posted = [one.amount for one in case.ledger.payments if one.transaction_id == movement.transaction_id]
     amount = amounts[movement.transaction_id]
     return ZERO if movement.rounding else min(amount, amount + movement.exchange - sum(posted, ZERO))

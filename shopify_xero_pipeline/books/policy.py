@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from shopify_xero_pipeline.books.policy_file import PolicyError, policy_of_text
+from shopify_xero_pipeline.books.policy_file import PolicyError, parse_policy
 
 __all__ = ["BooksPolicy", "PolicyError"]
 
@@ -243,7 +243,7 @@ class BooksPolicy(Policy):
         Raises:
             PolicyError: a key is unknown, a value cannot be used, or the text is no YAML.
         """
-        return policy_of_text(cls, text, source)
+        return parse_policy(cls, text, source)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -77,7 +77,7 @@ class _Tree:
         return content
 
 
-def policy_of_text(model: type[Chosen], text: str, source: str) -> Chosen:
+def parse_policy(model: type[Chosen], text: str, source: str) -> Chosen:
     """Return the policies a text spells.
 
     Raises:

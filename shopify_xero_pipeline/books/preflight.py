@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shopify_xero_pipeline.books import account_roles
-from shopify_xero_pipeline.books.account_roles import CLEARING, CURRENT_ASSETS, LINES, STORE_CREDIT, Fit, Role
+from shopify_xero_pipeline.books.account_roles import CLEARING, CURRENT_ASSETS, LINE_ROLES, STORE_CREDIT, Fit, Role
 from shopify_xero_pipeline.books.policy import AccountPolicy, BooksPolicy, TaxRule
 from shopify_xero_pipeline.books.proposals import STORE_CREDIT_GATEWAY
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
@@ -42,13 +42,13 @@ class Problem:
 
     severity: Severity
     setting: str
-    says: str
+    message: str
     remedy: str
 
     @property
     def sentence(self) -> str:
         """Both as one sentence."""
-        return f"{self.says}: {self.remedy}."
+        return f"{self.message}: {self.remedy}."
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Comparison:
     rates: dict[str, TaxRate]
 
 
-def problems(
+def policy_problems(
     policy: BooksPolicy, organisation: Organisation, *, shop_currency: str = "", today: date | None = None
 ) -> list[Problem]:
     """Return what does not fit, each once, in the order of `books.yaml`.
@@ -95,7 +95,7 @@ def problems(
     return list(dict.fromkeys(found))
 
 
-def stopping(found: Sequence[Problem]) -> list[Problem]:
+def blocking_problems(found: Sequence[Problem]) -> list[Problem]:
     """Return the problems that stop a run."""
     return [problem for problem in found if problem.severity is Severity.FAIL]
 
@@ -148,7 +148,9 @@ def _standing_on_lines(policy: BooksPolicy) -> list[_Use]:
 
 def _named_accounts(chosen: AccountPolicy) -> list[_Use]:
     """Return the accounts by the names of their settings."""
-    asked = [name for name in LINES if name not in account_roles.IF_NAMED or name in chosen.model_fields_set]
+    asked = [
+        name for name in LINE_ROLES if name not in account_roles.OPTIONAL_LINE_ROLES or name in chosen.model_fields_set
+    ]
     codes = {name: getattr(chosen, name, None) for name in asked}
     return [_Use(f"accounts.{name}", code, name) for name, code in codes.items() if isinstance(code, str)]
 
@@ -171,27 +173,29 @@ def _line_accounts(compared: _Comparison) -> Iterator[Problem]:
 
 def _line_account(use: _Use, account: Account) -> Iterator[Problem]:
     says = f"{use.setting} names account {_named(account)}"
-    role = LINES[use.role]
+    role = LINE_ROLES[use.role]
     if account.type == account_roles.BANK:
         on_no_line = f"{says}, a bank account, which Xero allows on no invoice line"
         yield Problem(Severity.FAIL, use.setting, on_no_line, f"name {role.needs}")
-    elif account_roles.is_for_something_else(use.role, account):
-        kept = f"{says}, which Xero's chart keeps for something else; {role.holds} booked on {role.needs} of their own"
+    elif account_roles.is_named_for_another_purpose(use.role, account):
+        kept = (
+            f"{says}, which Xero's chart keeps for something else; {role.purpose} booked on {role.needs} of their own"
+        )
         yield Problem(Severity.FAIL, use.setting, kept, "create one in Xero and name it in books.yaml")
-    elif not account_roles.is_kept_for(use.role, account):
+    elif not account_roles.is_named_for(use.role, account):
         yield from _class(use.setting, account, role)
 
 
 def _class(setting: str, account: Account, role: Role) -> Iterator[Problem]:
     """Compare the account's class with what the setting is for."""
     kind = account_roles.kind_of(account)
-    fit = role.fit(kind)
+    fit = role.check(kind)
     says = f"{setting} names account {_named(account)}, which is of the class {account.account_class} in Xero"
     if fit is Fit.WRONG:
-        says = f"{says}; {role.holds} booked on {role.needs}"
+        says = f"{says}; {role.purpose} booked on {role.needs}"
         yield Problem(Severity.FAIL, setting, says, "name one in books.yaml, or create it in Xero")
     elif fit is Fit.UNUSUAL:
-        says = f"{says}, which {role.unusual[kind]}; {role.holds} mostly booked on {role.needs}"
+        says = f"{says}, which {role.unusual[kind]}; {role.purpose} mostly booked on {role.needs}"
         yield Problem(Severity.WARN, setting, says, "if that is not meant, name another one in books.yaml")
 
 
@@ -203,7 +207,7 @@ def _payment_accounts(compared: _Comparison) -> Iterator[Problem]:
         elif account is not None:
             wrong = [] if use.role in PAYING_SETTINGS else list(_clearing_account(use, account))
             yield from wrong
-            if not stopping(wrong) and account.type != account_roles.BANK and not account.enable_payments:
+            if not blocking_problems(wrong) and account.type != account_roles.BANK and not account.enable_payments:
                 yield _takes_no_payments(use, account)
 
 
@@ -211,7 +215,7 @@ def _clearing_account(use: _Use, account: Account) -> Iterator[Problem]:
     is_credit = use.role.strip().casefold() == STORE_CREDIT_GATEWAY
     if account.account_class == account_roles.ASSET and account.type not in (account_roles.BANK, *CURRENT_ASSETS):
         says = f"{use.setting} names account {_named(account)}, which is of the type {account.type} in Xero"
-        yield Problem(Severity.FAIL, use.setting, f"{says}; {CLEARING.holds} booked on {CLEARING.needs}", "name one")
+        yield Problem(Severity.FAIL, use.setting, f"{says}; {CLEARING.purpose} booked on {CLEARING.needs}", "name one")
         return
     yield from _class(use.setting, account, STORE_CREDIT if is_credit else CLEARING)
 

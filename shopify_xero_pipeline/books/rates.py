@@ -8,15 +8,15 @@ Only reading its statements belongs here; what they do to an order's money is in
 from collections.abc import Collection
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.cash_movements import Movement
-from shopify_xero_pipeline.books.currency import rounded, smallest_unit
-from shopify_xero_pipeline.books.errors import Blocked
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.cash_movements import CashMovement
+from shopify_xero_pipeline.books.currency import round_half_up, smallest_unit
+from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.two_currencies import presentment_amount
 from shopify_xero_pipeline.shopify.models import ExchangeAdjustment, Transaction, legacy_id
 
 
-def has_another_rate(case: Case, transaction_id: str, moved: Collection[str]) -> bool:
+def has_another_rate(case: OrderContext, transaction_id: str, moved: Collection[str]) -> bool:
     """Return whether the rate is known to have moved before a transaction, or before one it goes back to.
 
     Args:
@@ -35,7 +35,7 @@ def has_another_rate(case: Case, transaction_id: str, moved: Collection[str]) ->
     return False
 
 
-def check_statement(case: Case, movement: Movement, settled: Decimal) -> None:
+def check_stated_difference(case: OrderContext, movement: CashMovement, settled: Decimal) -> None:
     """Refuse a difference where Shopify states another one.
 
     Args:
@@ -52,14 +52,14 @@ def check_statement(case: Case, movement: Movement, settled: Decimal) -> None:
         return
     before, after = abs(stated.original_amount_set.amount), abs(stated.final_amount_set.amount)
     if after != movement.amount or not _may_be_before(case, transaction, before):
-        raise Blocked(
+        raise OrderBlockedError(
             f"exchange difference: transaction {movement.transaction_id} moved {movement.amount} for"
             f" {settled}, but Shopify states that {before} became {after} with the rate;"
             " look at the order's payments in Shopify and enter it in Xero by hand"
         )
 
 
-def _may_be_before(case: Case, transaction: Transaction | None, before: Decimal) -> bool:
+def _may_be_before(case: OrderContext, transaction: Transaction | None, before: Decimal) -> bool:
     """Return whether an amount may be stated as that at the parent's rate: its share of the parent, or all of it."""
     parent = _parent(case, transaction)
     if transaction is None or parent is None:
@@ -69,19 +69,19 @@ def _may_be_before(case: Case, transaction: Transaction | None, before: Decimal)
     if not amount or not of:
         return True
     whole = parent.amount_set.shop_money.amount
-    share = rounded(whole * amount / of, case.currency)
+    share = round_half_up(whole * amount / of, case.currency)
     return before == whole or abs(before - share) <= smallest_unit(case.currency)
 
 
-def _statement(case: Case, transaction: Transaction | None) -> ExchangeAdjustment | None:
+def _statement(case: OrderContext, transaction: Transaction | None) -> ExchangeAdjustment | None:
     stated = transaction.currency_exchange_adjustment if transaction is not None else None
     return stated if stated is not None and stated.final_amount_set.currency_code == case.currency else None
 
 
-def _parent(case: Case, transaction: Transaction | None) -> Transaction | None:
+def _parent(case: OrderContext, transaction: Transaction | None) -> Transaction | None:
     parent = transaction.parent_id if transaction is not None else None
     return _transaction(case, legacy_id(parent)) if parent else None
 
 
-def _transaction(case: Case, transaction_id: str) -> Transaction | None:
+def _transaction(case: OrderContext, transaction_id: str) -> Transaction | None:
     return next((entry for entry in case.order.transactions if entry.legacy_id == transaction_id), None)

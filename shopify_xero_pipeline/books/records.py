@@ -36,7 +36,7 @@ class PostedDocument(BaseModel):
     total: Decimal
 
 
-class PostedPlacement(BaseModel):
+class PostedPayment(BaseModel):
     """Money already placed: a transaction (by digits) on a document (by Shopify id).
 
     `account` is where it was posted; empty where that is not known.
@@ -62,13 +62,13 @@ class PostedAllocation(BaseModel):
     date: date
 
 
-class OrderLedger(BaseModel):
+class PostedRecords(BaseModel):
     """Everything posted of one order so far; empty for a new one."""
 
     model_config = ConfigDict(frozen=True)
 
     documents: tuple[PostedDocument, ...] = ()
-    placements: tuple[PostedPlacement, ...] = ()
+    payments: tuple[PostedPayment, ...] = ()
     allocations: tuple[PostedAllocation, ...] = ()
 
 
@@ -101,8 +101,8 @@ class OrderBooks(BaseModel):
     payments: tuple[Payment, ...] = ()
     allocations: tuple[Allocation, ...] = ()
     warnings: tuple[str, ...] = ()
-    sales_before: Decimal = Decimal(0)
-    money_before: Decimal = Decimal(0)
+    earlier_sales: Decimal = Decimal(0)
+    earlier_money: Decimal = Decimal(0)
     cash_rounding: Decimal = Decimal(0)
     channel_paid: Decimal = Decimal(0)
     exchange: Decimal = Decimal(0)
@@ -112,9 +112,9 @@ class OrderBooks(BaseModel):
     @property
     def expected_sales(self) -> Decimal:
         """What the documents of agreements add up to, credit notes negative; `/C…`, `/X…` and `/M…` stand aside."""
-        return self.sales - self.sales_before
+        return self.sales - self.earlier_sales
 
     @property
     def expected_money(self) -> Decimal:
         """What all payments add up to, refunds of credit notes negative."""
-        return self.money - self.money_before + self.cash_rounding + self.channel_paid - self.left_to_others
+        return self.money - self.earlier_money + self.cash_rounding + self.channel_paid - self.left_to_others

@@ -58,7 +58,7 @@ class Remedy:
         return f"{self.verb} books.yaml{f' under {self.place}' if self.place else ''}: "
 
     @property
-    def text(self) -> str:
+    def sentence(self) -> str:
         """The instruction with the line at its end."""
         return f"{self.how}{self.line}"
 
@@ -68,7 +68,7 @@ class Remedy:
         return "  " * (self.place.count(".") + 1 if self.place else 0) + self.line
 
 
-def shown_in(reason: str) -> Remedy | None:
+def remedy_in(reason: str) -> Remedy | None:
     """Return the remedy that a reason ends with, None if it shows no line of `books.yaml`."""
     found = _SHOWN.search(reason)
     if found is None:
@@ -77,15 +77,15 @@ def shown_in(reason: str) -> Remedy | None:
     return Remedy(verb, found["place"] or "", reason[found.end() :])
 
 
-def shown(reasons: Iterable[str]) -> Mapping[str, Sequence[str]]:
+def remedies_in(reasons: Iterable[str]) -> Mapping[str, Sequence[str]]:
     """Return the lines that reasons show, indented and each once, by the words that say where they belong."""
     lines: dict[str, dict[str, None]] = {}
-    for remedy in filter(None, map(shown_in, reasons)):
+    for remedy in filter(None, map(remedy_in, reasons)):
         lines.setdefault(remedy.how, {})[remedy.indented] = None
     return {how: list(found) for how, found in lines.items()}
 
 
-def parted(reason: str) -> tuple[str, str]:
+def split_reason(reason: str) -> tuple[str, str]:
     """Return what a reason says has happened, and what to do about it; the latter is '' where nothing is."""
     found = _SHOWN.search(reason)
     head, tail = (reason, "") if found is None else (reason[: found.start()], reason[found.start() :])

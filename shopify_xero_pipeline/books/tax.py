@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.errors import Blocked
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.tax_rules import Place, most_exact
 from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
 from shopify_xero_pipeline.shopify.models import Order, Sale
 
 
 @dataclass(frozen=True)
-class RowTax:
+class SaleTaxAmount:
     """One tax of a row: what the ledger says it amounts to, and from its tax line title, rate and who remits it."""
 
     title: str
@@ -32,14 +32,14 @@ class RowTax:
         return label(self)
 
 
-def row_taxes(case: Case, sale: Sale, sign: int) -> tuple[RowTax, ...]:
+def sale_taxes(case: OrderContext, sale: Sale, sign: int) -> tuple[SaleTaxAmount, ...]:
     """Return the taxes of a row, in the document's sign.
 
     Raises:
         Blocked: they do not add up to the row's own tax.
     """
     taxes = tuple(
-        RowTax(
+        SaleTaxAmount(
             title=tax.tax_line.title,
             rate=tax.tax_line.rate,
             amount=sign * shop_amount(tax.amount, case.currency),
@@ -49,14 +49,14 @@ def row_taxes(case: Case, sale: Sale, sign: int) -> tuple[RowTax, ...]:
     )
     total, stated = sum((tax.amount for tax in taxes), ZERO), sign * shop_amount(sale.total_tax_amount, case.currency)
     if total != stated:
-        raise Blocked(
+        raise OrderBlockedError(
             f"sale {sale.legacy_id}: its taxes add up to {total}, but Shopify states {stated} of tax;"
             " look at the order in Shopify and enter it in Xero by hand"
         )
     return taxes
 
 
-def tax_type_of(case: Case, taxes: Sequence[RowTax], untaxed: str) -> str:
+def tax_type_for(case: OrderContext, taxes: Sequence[SaleTaxAmount], untaxed: str) -> str:
     """Return the TaxType for the taxes of one row that the merchant remits.
 
     Args:
@@ -72,11 +72,11 @@ def tax_type_of(case: Case, taxes: Sequence[RowTax], untaxed: str) -> str:
     place = place_of(case.order)
     rule = most_exact(case.policy.tax.rates, taxes, place)
     if rule is None:
-        raise Blocked(no_tax_rate(case, taxes, place.country))
+        raise OrderBlockedError(no_tax_rate(case, taxes, place.country))
     return rule.tax_type
 
 
-def tax_account_of(case: Case, tax: RowTax) -> str:
+def tax_account_for(case: OrderContext, tax: SaleTaxAmount) -> str:
     """Return the liability account of one tax in mode `lines`.
 
     Raises:
@@ -84,11 +84,11 @@ def tax_account_of(case: Case, tax: RowTax) -> str:
     """
     entry = most_exact(case.policy.tax.lines, (tax,), place_of(case.order))
     if entry is None:
-        raise Blocked(no_tax_account(case, tax))
+        raise OrderBlockedError(no_tax_account(case, tax))
     return entry.account
 
 
-def untaxed_type(case: Case) -> str:
+def untaxed_type(case: OrderContext) -> str:
     """Return the TaxType of a row without any tax line, by country where `books.yaml` says so."""
     policy = case.policy.tax
     return policy.untaxed_by_country.get(place_of(case.order).country or "", policy.untaxed)

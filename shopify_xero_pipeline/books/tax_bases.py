@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.tax import RowTax, row_taxes
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.tax import SaleTaxAmount, sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Sale
 
 OUTSIDE_TAX = frozenset({"TIP", "ADJUSTMENT", "GIFT_CARD"})
-LEAST, SHARE = Decimal("0.05"), Decimal("0.01")
+MIN_DIFFERENCE, SHARE = Decimal("0.05"), Decimal("0.01")
 """How far a tax may be from its rate times its base by rounding: 0.05, or a hundredth of the tax."""
 
 
-def narrow_bases(case: Case, agreements: Sequence[Agreement]) -> tuple[str, ...]:
+def narrow_bases(case: OrderContext, agreements: Sequence[Agreement]) -> tuple[str, ...]:
     """Return a warning for each entry whose tax is that of more rows than bear it; none in mode `lines`.
 
     Raises:
@@ -29,8 +29,8 @@ def narrow_bases(case: Case, agreements: Sequence[Agreement]) -> tuple[str, ...]
     return tuple(warning for entry in agreements for warning in _of_entry(case, entry))
 
 
-def _of_entry(case: Case, entry: Agreement) -> Iterator[str]:
-    rows = [(_net(case, sale), row_taxes(case, sale, 1)) for sale in entry.sales if sale.line_type not in OUTSIDE_TAX]
+def _of_entry(case: OrderContext, entry: Agreement) -> Iterator[str]:
+    rows = [(_net(case, sale), sale_taxes(case, sale, 1)) for sale in entry.sales if sale.line_type not in OUTSIDE_TAX]
     bearing = [(net, taxes) for net, taxes in rows if any(tax.amount for tax in taxes)]
     kinds = {tuple((tax.label, tax.rate) for tax in taxes) for _, taxes in bearing}
     if len(kinds) != 1 or len(bearing) == len(rows):
@@ -45,14 +45,14 @@ def _of_entry(case: Case, entry: Agreement) -> Iterator[str]:
         )
 
 
-def _net(case: Case, sale: Sale) -> Decimal:
+def _net(case: OrderContext, sale: Sale) -> Decimal:
     """Return a row's amount without tax; `total_amount` of the ledger includes it."""
     return shop_amount(sale.total_amount, case.currency) - shop_amount(sale.total_tax_amount, case.currency)
 
 
 def _explains(charged: Decimal, worked_out: Decimal) -> bool:
-    return abs(charged - worked_out) <= max(LEAST, SHARE * abs(charged))
+    return abs(charged - worked_out) <= max(MIN_DIFFERENCE, SHARE * abs(charged))
 
 
-def _labels(taxes: Sequence[RowTax]) -> str:
+def _labels(taxes: Sequence[SaleTaxAmount]) -> str:
     return " and ".join(tax.label for tax in taxes)

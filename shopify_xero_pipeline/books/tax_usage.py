@@ -18,7 +18,7 @@ from shopify_xero_pipeline.shopify.models import Order, Sale
 NO_ENTRY = "no entry: these orders are blocked"
 
 
-class OneTax(BaseModel):
+class TaxName(BaseModel):
     """A tax as Shopify shows it; `rate` is a fraction."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +32,7 @@ class OneTax(BaseModel):
         return label(self)
 
 
-class TaxesSeen(BaseModel):
+class TaxUsage(BaseModel):
     """The taxes together on rows of goods that go to one place: how many orders have such rows, and what they come to.
 
     `amounts` are those of the single taxes, in order, in `currency`; what a sales channel remits is left out.
@@ -40,20 +40,20 @@ class TaxesSeen(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    taxes: tuple[OneTax, ...]
+    taxes: tuple[TaxName, ...]
     country: str | None
     province: str | None
     currency: str
     orders: int
     amounts: tuple[Decimal, ...]
 
-    def singly(self) -> Iterator["TaxesSeen"]:
+    def one_by_one(self) -> Iterator["TaxUsage"]:
         """Yield each tax by itself, as mode `lines` looks them up."""
         for tax, amount in zip(self.taxes, self.amounts, strict=True):
             yield self.model_copy(update={"taxes": (tax,), "amounts": (amount,)})
 
 
-class TakenIn(BaseModel):
+class MatchedTaxes(BaseModel):
     """An entry and the taxes it stands for; `goes_to` is its tax type or account, `says` the entry as it is written."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,19 +61,19 @@ class TakenIn(BaseModel):
     setting: str
     says: str
     goes_to: str
-    taxes: tuple[TaxesSeen, ...]
+    taxes: tuple[TaxUsage, ...]
 
 
-def taxes_seen(orders: Iterable[Order]) -> tuple[TaxesSeen, ...]:
+def tax_usage(orders: Iterable[Order]) -> tuple[TaxUsage, ...]:
     """Return the taxes on the rows of orders, test orders left out, each combination and place once."""
     sales = ((order, sale) for order in orders for entry in order.agreements for sale in entry.sales)
     rows = [(order, *_own(sale)) for order, sale in sales if not order.test]
-    found: dict[tuple[tuple[OneTax, ...], Place, str], list[tuple[str, list[Decimal]]]] = defaultdict(list)
+    found: dict[tuple[tuple[TaxName, ...], Place, str], list[tuple[str, list[Decimal]]]] = defaultdict(list)
     for order, taxes, amounts in rows:
         if taxes:
             found[taxes, place_of(order), order.currency_code].append((order.id, amounts))
     return tuple(
-        TaxesSeen(
+        TaxUsage(
             taxes=taxes,
             country=place.country,
             province=place.province,
@@ -85,7 +85,7 @@ def taxes_seen(orders: Iterable[Order]) -> tuple[TaxesSeen, ...]:
     )
 
 
-def taken_in(policy: BooksPolicy, seen: Iterable[TaxesSeen]) -> list[TakenIn]:
+def match_taxes(policy: BooksPolicy, seen: Iterable[TaxUsage]) -> list[MatchedTaxes]:
     """Return what each entry of `books.yaml` stands for, in its order, and last what no entry stands for.
 
     Args:
@@ -94,13 +94,13 @@ def taken_in(policy: BooksPolicy, seen: Iterable[TaxesSeen]) -> list[TakenIn]:
     """
     in_lines = policy.tax.mode == "lines"
     entries: Sequence[TaxRule | TaxAccount] = policy.tax.lines if in_lines else policy.tax.rates
-    found: dict[int | None, list[TaxesSeen]] = defaultdict(list)
+    found: dict[int | None, list[TaxUsage]] = defaultdict(list)
     for one in seen:
-        for part in one.singly() if in_lines else [one]:
+        for part in one.one_by_one() if in_lines else [one]:
             found[_place_in(entries, part)].append(part)
     name = "lines" if in_lines else "rates"
     listed = [
-        TakenIn(
+        MatchedTaxes(
             setting=f"tax.{name}[{index}]",
             says=_spelled(entry),
             goes_to=entry.account if isinstance(entry, TaxAccount) else entry.tax_type,
@@ -108,11 +108,11 @@ def taken_in(policy: BooksPolicy, seen: Iterable[TaxesSeen]) -> list[TakenIn]:
         )
         for index, entry in enumerate(entries)
     ]
-    left = [TakenIn(setting=f"tax.{name}", says=NO_ENTRY, goes_to="", taxes=_merged(found[None]))]
+    left = [MatchedTaxes(setting=f"tax.{name}", says=NO_ENTRY, goes_to="", taxes=_merged(found[None]))]
     return [*listed, *(left if found[None] else [])]
 
 
-def _own(sale: Sale) -> tuple[tuple[OneTax, ...], list[Decimal]]:
+def _own(sale: Sale) -> tuple[tuple[TaxName, ...], list[Decimal]]:
     """Return the taxes of a row that the merchant remits, sorted, and their amounts in the shop's currency."""
     own = [
         (tax.tax_line.title, tax.tax_line.rate, tax.amount.shop_money.amount)
@@ -120,17 +120,17 @@ def _own(sale: Sale) -> tuple[tuple[OneTax, ...], list[Decimal]]:
         if not tax.tax_line.channel_liable
     ]
     own.sort(key=lambda tax: (tax[0], tax[1] or 0))
-    return tuple(OneTax(title=title, rate=rate) for title, rate, _ in own), [amount for _, _, amount in own]
+    return tuple(TaxName(title=title, rate=rate) for title, rate, _ in own), [amount for _, _, amount in own]
 
 
-def _place_in(entries: Sequence[TaxRule | TaxAccount], one: TaxesSeen) -> int | None:
+def _place_in(entries: Sequence[TaxRule | TaxAccount], one: TaxUsage) -> int | None:
     entry = most_exact(entries, one.taxes, Place(one.country, one.province))
     return None if entry is None else next(index for index, each in enumerate(entries) if each is entry)
 
 
-def _merged(seen: Iterable[TaxesSeen]) -> tuple[TaxesSeen, ...]:
+def _merged(seen: Iterable[TaxUsage]) -> tuple[TaxUsage, ...]:
     """Return the taxes of several days with what is the same in one, the most money first."""
-    sums: dict[tuple[object, ...], TaxesSeen] = {}
+    sums: dict[tuple[object, ...], TaxUsage] = {}
     for one in seen:
         key = (one.taxes, one.country, one.province, one.currency)
         had = sums.get(key)

@@ -10,7 +10,7 @@ NO_INK = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}  # zero-width characters, marks wi
 FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols by category that print nothing
 
 
-def plain(text: str | None) -> str:
+def strip_control_chars(text: str | None) -> str:
     """Return text without control characters, trimmed, with single spaces.
 
     None gives '', and so does a text of which nothing can be seen, such as zero-width spaces alone. Within other text a
@@ -28,7 +28,7 @@ def _is_visible(char: str) -> bool:
     return unicodedata.category(char) not in NO_INK and char not in FILLERS
 
 
-def cut(text: str, limit: int, suffix: str = "") -> str:
+def truncate(text: str, limit: int, suffix: str = "") -> str:
     """Return text and suffix within so many characters; an ellipsis marks where the text was cut."""
     room = limit - len(suffix)
     if len(text) <= room:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books import proposals, remedies
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.remedies import NamedTax, Remedy
-from shopify_xero_pipeline.books.text import plain
+from shopify_xero_pipeline.books.text import strip_control_chars
 from shopify_xero_pipeline.shopify.models import Transaction
 
 NO_TITLE = "Tax"
 BY_HAND = "enter this order in Xero by hand"
 
 
-def no_account(case: Case, transaction: Transaction) -> str:
+def no_account(case: OrderContext, transaction: Transaction) -> str:
     """Return why money through a gateway without an account is not posted."""
     gateway = transaction.gateway or ""
     if not gateway.strip():
@@ -28,7 +28,7 @@ def no_account(case: Case, transaction: Transaction) -> str:
     return f"no account for money through {gateway}; {said}{_with(remedy, code, remedies.ACCOUNT)}"
 
 
-def no_tax_rate(case: Case, taxes: Sequence[NamedTax], country: str | None) -> str:
+def no_tax_rate(case: OrderContext, taxes: Sequence[NamedTax], country: str | None) -> str:
     """Return why a row with these taxes is not posted."""
     names = " + ".join(label(tax) for tax in taxes)
     place = f" (goods to {country})" if country else ""
@@ -41,7 +41,7 @@ def no_tax_rate(case: Case, taxes: Sequence[NamedTax], country: str | None) -> s
     return f"no tax rate for {names}{place}; {said}{_with(remedy, code, remedies.TAX_TYPE)}"
 
 
-def no_tax_account(case: Case, tax: NamedTax) -> str:
+def no_tax_account(case: OrderContext, tax: NamedTax) -> str:
     """Return why a tax is not posted as a line of its own."""
     if not remedies.can_be_named(tax):
         return f"a tax without a title and a rate is one that no entry can name; {BY_HAND}"
@@ -54,7 +54,7 @@ def no_tax_account(case: Case, tax: NamedTax) -> str:
 
 def label(tax: NamedTax) -> str:
     """Return a tax as people know it: `GST 15 %`, or `Tax 15 %` if nothing of its title can be seen."""
-    return f"{plain(tax.title) or NO_TITLE} {percent(tax.rate)}".strip()
+    return f"{strip_control_chars(tax.title) or NO_TITLE} {percent(tax.rate)}".strip()
 
 
 def percent(rate: Decimal | None) -> str:
@@ -64,4 +64,4 @@ def percent(rate: Decimal | None) -> str:
 
 def _with(remedy: Remedy, code: str, placeholder: str) -> str:
     """Return the instruction, after what to write in the placeholder's stead where nothing could be proposed."""
-    return f"with Xero's code for it instead of {code}, {remedy.text}" if code == placeholder else remedy.text
+    return f"with Xero's code for it instead of {code}, {remedy.sentence}" if code == placeholder else remedy.sentence

@@ -7,19 +7,19 @@ Only the verdict on a single record belongs here; which records there are and in
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shopify_xero_pipeline.changes.drift import edits
-from shopify_xero_pipeline.changes.fields import differences, parsed
+from shopify_xero_pipeline.changes.drift import find_edits
+from shopify_xero_pipeline.changes.fields import differences, parse_payload
 from shopify_xero_pipeline.changes.known_records import ARCHIVED, MERGED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
-from shopify_xero_pipeline.changes.unmapped_posted import filled
+from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
 
-GONE = frozenset({"VOIDED", "DELETED"})
+REMOVED_STATUSES = frozenset({"VOIDED", "DELETED"})
 MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
 
 
-def verdict(
+def plan_record(
     record: AnyRecord,
     mapped: MappedRecord | None,
     mirror: MirrorRecord | None,
@@ -39,11 +39,11 @@ def verdict(
     if mapped is not None:
         return _against_mapping(record, mapped, mirror, restore, bearer)
     if mirror is not None:
-        return _against_stranger(record, mirror)
-    return change(Action.CREATE, record, fields=differences({}, _shown(record)))
+        return _against_unmapped(record, mirror)
+    return build_change(Action.CREATE, record, fields=differences({}, _shown(record)))
 
 
-def change(action: Action, record: AnyRecord, **details: object) -> Change:
+def build_change(action: Action, record: AnyRecord, **details: object) -> Change:
     """Return a line of the plan for a record, with its order, amount and currency."""
     amount, currency = _amount(record)
     line = Change(
@@ -63,23 +63,23 @@ def change(action: Action, record: AnyRecord, **details: object) -> Change:
 def _against_mapping(
     record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, bearer: str | None
 ) -> Change:
-    posted = parsed(mapped.payload)
+    posted = parse_payload(mapped.payload)
     before = _without_item_codes(posted)
     after = _kept_where_blank(before, record)
     fields = differences(before, after)
-    if mirror is not None and mirror.status in GONE:
+    if mirror is not None and mirror.status in REMOVED_STATUSES:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
-        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edited = edits(record, posted, mirror, bearer) if mirror is not None else ()
+        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    edited = find_edits(record, posted, mirror, bearer) if mirror is not None else ()
     if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
         return _archived(record, mapped, mirror, fields)
     if edited:
         return _edited(record, mapped, edited, restore=restore)
     if not fields:
-        return change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
+        return build_change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
     if isinstance(record, Contact | Item):
         reason = f"changed in Shopify: {', '.join(field.field for field in fields)}"
-        return change(Action.UPDATE, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+        return build_change(Action.UPDATE, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
     return _posted_document(record, mapped, fields)
 
 
@@ -90,53 +90,55 @@ def _edited(record: AnyRecord, mapped: MappedRecord, edited: tuple[FieldDiff, ..
     action = Action.UPDATE if undone else Action.CONFLICT
     kept = "it is restored" if undone else "Xero's copy is kept"
     reason = f"a person changed {names} in Xero; {kept}"
-    return change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
+    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
 
 
 def _archived(record: Contact, mapped: MappedRecord, mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> Change:
     """An archived Contact cannot be written to; one that was merged into another lives on in that one."""
-    if parsed(mirror.payload).get(MERGED):
+    if parse_payload(mirror.payload).get(MERGED):
         reason = "a person merged it into another Contact in Xero, which its documents use"
-        return change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id)
+        return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id)
     if not fields:
-        return change(Action.UNCHANGED, record, reason="archived in Xero", xero_id=mapped.xero_id)
+        return build_change(Action.UNCHANGED, record, reason="archived in Xero", xero_id=mapped.xero_id)
     reason = "archived in Xero by a person; restore it there to let Shopify's changes in"
-    return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
 def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
     """What is posted is never rewritten: other money is a conflict, other words are kept."""
     if any(field.field in MONEY_FIELDS for field in fields):
         reason = "posted with other amounts than Shopify's history gives now; documents are never rewritten"
-        return change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
     reason = "kept as posted; it would be worded or coded differently today"
-    return change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+    return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
-def _against_stranger(record: AnyRecord, mirror: MirrorRecord) -> Change:
+def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     """A record that Xero has under our key and we have no row of: ours from before, or somebody else's."""
-    element = parsed(mirror.payload)
+    element = parse_payload(mirror.payload)
     if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
         reason = f"Xero's Item {record.code} is tracked or not sold; it is left alone and its code is not sent"
-        return change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
+        return build_change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
     if isinstance(record, Invoice) and record.url and element.get("Url") == record.url and _is_reworded(record, mirror):
         fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
         reason = "Xero shows another reference on it; it is ours by its link, and left as it is"
-        return change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
+        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
     problem = _not_ours(record, mirror, element)
     if problem:
-        return change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
-    return change(Action.ADOPT, filled(record, element), reason="already in Xero under our key", xero_id=mirror.xero_id)
+        return build_change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
+    return build_change(
+        Action.ADOPT, backfill_blanks(record, element), reason="already in Xero under our key", xero_id=mirror.xero_id
+    )
 
 
 def _is_reworded(record: Invoice, mirror: MirrorRecord) -> bool:
-    return mirror.status not in GONE and mirror.reference != record.reference
+    return mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
 
 
 def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
     if isinstance(record, Contact | Item):
         return ""
-    if mirror.status in GONE:
+    if mirror.status in REMOVED_STATUSES:
         return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
     amount, _ = _amount(record)
     shown = Decimal(str(element.get("Total", element.get("Amount", "0"))))

@@ -13,7 +13,7 @@ BATCH = 50
 SENT = frozenset({Action.CREATE, Action.UPDATE})
 
 
-def calls(change_sets: Iterable[ChangeSet]) -> int:
+def count_write_calls(change_sets: Iterable[ChangeSet]) -> int:
     """Return the number of write calls for change-sets of any kinds and days."""
     planned = [line for change_set in change_sets for line in change_set.changes]
     lines = [line for line in planned if line.action in SENT]

@@ -30,7 +30,7 @@ class Decision(BaseModel):
     decided_at: datetime
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         """When and why."""
         return f"left as it is in Xero since {self.decided_at:%Y-%m-%d %H:%M} UTC: {self.because}"
 
@@ -43,14 +43,14 @@ Decisions = Mapping[str, Decision]
 """By what they are about; see `about`."""
 
 
-def about(line: Change) -> str:
+def decision_key(line: Change) -> str:
     """Return what names the record of a line: `invoice 5001/1`."""
     return f"{line.kind.value} {line.shopify_id}"
 
 
 def is_decided(line: Change, decisions: Decisions) -> bool:
     """Return whether a person decided about a conflict as it is now."""
-    found = decisions.get(about(line))
+    found = decisions.get(decision_key(line))
     return found is not None and found.covers(line)
 
 
@@ -88,7 +88,9 @@ def without_personal_data(line: Change) -> Change:
 def _settled(line: Change, decisions: Decisions) -> Change:
     if not is_decided(line, decisions):
         return line
-    return line.model_copy(update={"action": Action.SKIPPED, "record": None, "decided": decisions[about(line)].says})
+    return line.model_copy(
+        update={"action": Action.SKIPPED, "record": None, "decided": decisions[decision_key(line)].sentence}
+    )
 
 
 def _essence(line: Change) -> tuple[object, ...]:

@@ -9,39 +9,39 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from shopify_xero_pipeline.books.contacts import contact_of, contact_of_order
-from shopify_xero_pipeline.books.items import DERIVED_CODE, item_of
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.contacts import build_contact, build_order_contact
+from shopify_xero_pipeline.books.items import DERIVED_CODE, build_item
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, CreditNote, Document, Item, Organisation
 
-LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders/(\d+)"')
+ORDER_LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders/(\d+)"')
 
 
-def contacts(
+def desired_contacts(
     customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]], policy: BooksPolicy
 ) -> dict[date, list[Contact]]:
     """Return each day's Contacts: of its customers and of its orders' buyers, each once a day."""
     wanted = {}
     for day in sorted({*customers, *orders}):
-        found = [contact_of(customer, policy) for customer in customers.get(day, ())]
-        found += [contact_of_order(order, policy) for order in orders.get(day, ())]
+        found = [build_contact(customer, policy) for customer in customers.get(day, ())]
+        found += [build_order_contact(order, policy) for order in orders.get(day, ())]
         wanted[day] = list({contact.shopify_id: contact for contact in found}.values())
     return wanted
 
 
-def items(
+def desired_items(
     products: Mapping[date, Sequence[Product]],
     orders: Mapping[date, Sequence[Order]],
     *,
     shop_currency: str,
     base_currency: str,
-    known: Known,
+    known: KnownRecords,
 ) -> dict[date, list[Item]]:
     """Return each day's Items: of its products' variants and of the variants its orders name, each once a day.
 
@@ -56,7 +56,7 @@ def items(
         found: dict[str, Item] = {}
         for title, variant in _variants(products.get(day, ()), orders.get(day, ())):
             key = variant.legacy_id
-            found[key] = item_of(
+            found[key] = build_item(
                 variant,
                 title,
                 shop_currency=shop_currency,
@@ -70,11 +70,11 @@ def items(
     return wanted
 
 
-def books(
+def desired_order_books(
     orders: Mapping[date, Sequence[Order]],
     policy: BooksPolicy,
     organisation: Organisation,
-    ledgers: Mapping[str, OrderLedger],
+    ledgers: Mapping[str, PostedRecords],
     documents: Iterable[MirrorRecord],
     shop_handle: str | None,
 ) -> dict[date, list[OrderBooks]]:
@@ -91,18 +91,18 @@ def books(
     owners = {row.natural_key.casefold(): _order_of(row) for row in documents}
 
     def keep(order: Order) -> OrderBooks:
-        ledger = ledgers.get(order.legacy_id, OrderLedger())
-        kept = keep_order(order, policy, organisation, ledger, shop_handle=shop_handle)
+        ledger = ledgers.get(order.legacy_id, PostedRecords())
+        kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle)
         clashes = {one.number for one in kept.documents if _is_taken(one, order.legacy_id, owners)}
         if clashes:
-            kept = keep_order(order, policy, organisation, ledger, shop_handle=shop_handle, taken=clashes)
+            kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle, taken=clashes)
         owners.update({document.number.casefold(): order.legacy_id for document in kept.documents})
         return kept
 
     return {day: [keep(order) for order in found] for day, found in orders.items()}
 
 
-def foreign_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
+def foreign_document_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
     """Return the numbers of documents in Xero that are not of these books and begin as ours do: prefix and a digit."""
     begins = prefix.casefold()
     numbers = (row.natural_key for row in documents if not _order_of(row))
@@ -130,5 +130,5 @@ def _order_of(row: MirrorRecord) -> str:
 
     Its reference says so, and where a person changed that, an Invoice's link to the order.
     """
-    found = references.order_ids(row.reference) or LINK.findall(row.payload)
+    found = references.order_ids(row.reference) or ORDER_LINK.findall(row.payload)
     return found[0] if found else ""

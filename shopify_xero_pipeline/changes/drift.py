@@ -12,8 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.fields import flat, money_of, parsed
-from shopify_xero_pipeline.changes.known_records import Known, documents_of
+from shopify_xero_pipeline.changes.fields import flatten, parse_payload, payload_amount
+from shopify_xero_pipeline.changes.known_records import KnownRecords, documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment
@@ -47,7 +47,7 @@ ON_DOCUMENT = "a person put this on the order's document in Xero; nothing more i
 BESIDE_IT = "a person put money on {number} in Xero; compare both sides, remove theirs, and run the day again"
 
 
-def edits(
+def find_edits(
     record: AnyRecord, posted: Mapping[str, object], mirror: MirrorRecord, bearer: str | None
 ) -> tuple[FieldDiff, ...]:
     """Return the fields in which Xero shows something else than we posted: theirs before, ours after.
@@ -58,8 +58,8 @@ def edits(
         mirror: what Xero shows.
         bearer: the Xero id of a document's Contact, merges followed; None where it is not known.
     """
-    theirs = _shown(record, parsed(mirror.payload))
-    ours, today = dict(flat(posted)), dict(flat(record.content()))
+    theirs = _shown(record, parse_payload(mirror.payload))
+    ours, today = dict(flatten(posted)), dict(flatten(record.content()))
     if bearer is not None:
         ours["contact"] = bearer
     if isinstance(record, Document):
@@ -71,7 +71,7 @@ def edits(
     )
 
 
-def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> Iterator[Change]:
+def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: KnownRecords) -> Iterator[Change]:
     """Yield an order's lines and the money people put on its documents, beside which nothing new is placed.
 
     A person was faster where they entered just what is to be placed: the same amount on the same document. It is taken
@@ -83,7 +83,7 @@ def peoples_money(books: OrderBooks, lines: Sequence[Change], known: Known) -> I
         return
     expected = {line.natural_key.casefold() for line in lines}
     numbers = [document.number for document in books.documents]
-    found = [(number, row) for number in numbers for row in known.strangers_on(number)]
+    found = [(number, row) for number in numbers for row in known.unmapped_on(number)]
     theirs = [(number, row) for number, row in found if row.natural_key.casefold() not in expected]
     lines, taken = _entered_by_people(lines, [row for _, row in theirs])
     theirs = [(number, row) for number, row in theirs if row.xero_id not in taken]
@@ -113,13 +113,13 @@ def _is_same_money(line: Change, row: MirrorRecord) -> bool:
     if line.action is not Action.CREATE or not isinstance(line.record, Payment) or row.kind != Kind.PAYMENT:
         return False
     on_same_document = documents_of(Kind.PAYMENT, row.natural_key) == [line.record.document_number]
-    return on_same_document and money_of(row.payload) == line.record.amount
+    return on_same_document and payload_amount(row.payload) == line.record.amount
 
 
 def _adopting(line: Change, row: MirrorRecord) -> Change:
     """Return a line that takes a person's payment for ours: as they entered it, it is what is posted."""
-    element = parsed(row.payload)
-    account, day = element.get("Account"), day_shown(element)
+    element = parse_payload(row.payload)
+    account, day = element.get("Account"), element_date(element)
     code = account.get("Code") or account.get("AccountID") if isinstance(account, Mapping) else None
     assert isinstance(line.record, Payment)
     entered = {"account_code": str(code) if code else None, "date": day and date.fromisoformat(day)}
@@ -131,7 +131,7 @@ def _adopting(line: Change, row: MirrorRecord) -> Change:
 
 
 def _of_a_person(row: MirrorRecord, books: OrderBooks) -> Change:
-    element = parsed(row.payload)
+    element = parse_payload(row.payload)
     amount = Decimal(str(element.get("Amount") or 0))
     account = element.get("Account")
     code = account.get("Code") if isinstance(account, Mapping) else None
@@ -154,7 +154,7 @@ def _of_a_person(row: MirrorRecord, books: OrderBooks) -> Change:
 def _shown(record: AnyRecord, element: Element) -> Shown:
     """Return what Xero shows, under our names; what an element leaves out is not known and not compared."""
     if isinstance(record, Contact):
-        return shown_contact(element)
+        return parse_contact(element)
     if isinstance(record, Item):
         sales = element.get("SalesDetails") or {}
         texts = {"name": element.get("Name"), "description": element.get("Description")}
@@ -164,7 +164,7 @@ def _shown(record: AnyRecord, element: Element) -> Shown:
     return _shown_payment(element) if isinstance(record, Payment) else _shown_allocation(element)
 
 
-def shown_contact(element: Element) -> Shown:
+def parse_contact(element: Element) -> Shown:
     """Return what Xero shows of a Contact, under our names; address fields as `address.city`."""
     shown = {name: element.get(field) for name, field in CONTACT_FIELDS.items()}
     for phone in element.get("Phones") or ():
@@ -180,14 +180,14 @@ def _shown_payment(element: Element) -> Shown:
     account = element.get("Account")
     return {
         "account_code": account.get("Code") if isinstance(account, Mapping) else None,
-        "date": day_shown(element),
+        "date": element_date(element),
         "amount": element.get("Amount"),
         "reference": element.get("Reference"),
     }
 
 
 def _shown_allocation(element: Element) -> Shown:
-    return {"date": day_shown(element), "amount": element.get("Amount")}
+    return {"date": element_date(element), "amount": element.get("Amount")}
 
 
 def _shown_document(element: Element) -> Shown:
@@ -196,8 +196,8 @@ def _shown_document(element: Element) -> Shown:
         "contact": (element.get("Contact") or {}).get("ContactID"),
         "number": element.get("InvoiceNumber") or element.get("CreditNoteNumber"),
         "reference": element.get("Reference"),
-        "date": day_shown(element),
-        "due_date": day_shown(element, "DueDate"),
+        "date": element_date(element),
+        "due_date": element_date(element, "DueDate"),
         "line_amount_types": element.get("LineAmountTypes"),
         "currency": element.get("CurrencyCode"),
         "total": element.get("Total"),
@@ -212,7 +212,7 @@ def _shown_document(element: Element) -> Shown:
     return shown | fields
 
 
-def day_shown(element: Element, name: str = "Date") -> str | None:
+def element_date(element: Element, name: str = "Date") -> str | None:
     """Read a date by its text, `DateString`, else by the milliseconds of `Date`, both of them calendar days."""
     if element.get(f"{name}String"):
         return str(element[f"{name}String"])[:10]

@@ -7,12 +7,12 @@ finding these orders belongs here; `plan.py` holds their lines back until both s
 from collections.abc import Iterable, Mapping
 
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.compare import plan_record
 from shopify_xero_pipeline.changes.decisions import Decisions, is_decided
 from shopify_xero_pipeline.changes.models import Action, Change
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 
-HARMLESS = frozenset({"due_date", "url"})
+COSMETIC_FIELDS = frozenset({"due_date", "url"})
 """Parts of a document that a person may change without any effect on what is still to be placed on it."""
 
 
@@ -39,7 +39,7 @@ def held_orders(
             row = mapped.get(document.shopify_id)
             if row is None:
                 continue
-            line = verdict(document, row, shown.get(row.xero_id), bearer=contacts.get(document.contact_id))
+            line = plan_record(document, row, shown.get(row.xero_id), bearer=contacts.get(document.contact_id))
             if _holds(line) and not (line.fields and is_decided(line, decisions)):
                 reason = f"held back: of {document.number}, {line.reason}. Compare both sides in Xero and correct them"
                 found.setdefault(books.order_id, reason)
@@ -49,4 +49,4 @@ def held_orders(
 def _holds(line: Change) -> bool:
     if line.action is not Action.CONFLICT:
         return False
-    return not line.fields or bool({field.field for field in line.fields} - HARMLESS)
+    return not line.fields or bool({field.field for field in line.fields} - COSMETIC_FIELDS)

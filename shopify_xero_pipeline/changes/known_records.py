@@ -7,7 +7,7 @@ it is decided in `compare.py` and `plan.py`.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 
@@ -16,7 +16,7 @@ ARCHIVED = "ARCHIVED"
 MERGED = "MergedToContactID"
 
 
-class Known:
+class KnownRecords:
     """What is known of one kind of record.
 
     Args:
@@ -44,7 +44,7 @@ class Known:
                 for number in documents_of(Kind(row.kind), row.natural_key):
                     self._strangers[number].append(row)
 
-    def shown(self, record: AnyRecord) -> MirrorRecord | None:
+    def mirrored(self, record: AnyRecord) -> MirrorRecord | None:
         """Return what Xero shows of a record: under its Xero id if we posted it, else under its natural key."""
         mapped = self.mapped.get(record.shopify_id)
         if mapped is not None:
@@ -55,7 +55,7 @@ class Known:
         """Return the Allocations we posted for an order."""
         return [row for row in self.mapped.values() if row.kind == Kind.ALLOCATION and row.order_id == order_id]
 
-    def strangers_on(self, number: str) -> Sequence[MirrorRecord]:
+    def unmapped_on(self, number: str) -> Sequence[MirrorRecord]:
         """Return the live Payments and Allocations on a document of this number that are not in the mapping."""
         return self._strangers.get(number, ())
 
@@ -77,7 +77,7 @@ class Known:
             yield xero_id
             seen.add(xero_id)
             shown = self._by_xero_id.get(xero_id)
-            xero_id = str(parsed(shown.payload).get(MERGED) or "") if shown and shown.status == ARCHIVED else ""
+            xero_id = str(parse_payload(shown.payload).get(MERGED) or "") if shown and shown.status == ARCHIVED else ""
 
 
 def documents_of(kind: Kind, natural_key: str) -> Sequence[str]:

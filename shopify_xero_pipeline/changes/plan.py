@@ -8,33 +8,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from shopify_xero_pipeline.books.contacts import is_nameless, with_suffix
+from shopify_xero_pipeline.books.contacts import is_nameless, with_id_suffix
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.changes.compare import change, verdict
-from shopify_xero_pipeline.changes.drift import CHANGING, peoples_money
-from shopify_xero_pipeline.changes.fields import parsed
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.changes.compare import build_change, plan_record
+from shopify_xero_pipeline.changes.drift import CHANGING, flag_manual_payments
+from shopify_xero_pipeline.changes.fields import parse_payload
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
+WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 NOT_POSTED = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
 
 
-def conflicts(change_sets: Iterable[ChangeSet]) -> bool:
+def has_conflicts(change_sets: Iterable[ChangeSet]) -> bool:
     """Return whether a plan names anything in which Xero and we disagree."""
     return any(line.action is Action.CONFLICT for change_set in change_sets for line in change_set.changes)
 
 
-def writes(change_sets: Iterable[ChangeSet]) -> bool:
+def has_writes(change_sets: Iterable[ChangeSet]) -> bool:
     """Return whether a plan would write anything to Xero."""
-    return any(line.action in WRITES for change_set in change_sets for line in change_set.changes)
+    return any(line.action in WRITING_ACTIONS for change_set in change_sets for line in change_set.changes)
 
 
 def plan_records(
-    kind: Kind, wanted: Mapping[date, Sequence[AnyRecord]], known: Known, *, restore: bool = False
+    kind: Kind, wanted: Mapping[date, Sequence[AnyRecord]], known: KnownRecords, *, restore: bool = False
 ) -> list[ChangeSet]:
     """Return a change-set for each day; a record wanted on several days is planned on the first of them.
 
@@ -52,7 +52,7 @@ def plan_records(
 
 
 def plan_contacts(
-    wanted: Mapping[date, Sequence[Contact]], known: Known, *, adopt: bool = True, restore: bool = False
+    wanted: Mapping[date, Sequence[Contact]], known: KnownRecords, *, adopt: bool = True, restore: bool = False
 ) -> list[ChangeSet]:
     """Return the change-sets of Contacts, names made unique.
 
@@ -72,8 +72,8 @@ def plan_contacts(
 def plan_orders(
     kind: Kind,
     wanted: Mapping[date, Sequence[OrderBooks]],
-    known: Known,
-    contacts: Known | None = None,
+    known: KnownRecords,
+    contacts: KnownRecords | None = None,
     held: Mapping[str, str] | None = None,
 ) -> list[ChangeSet]:
     """Return the change-sets of Invoices, Credit Notes or Payments (with their Allocations) for orders.
@@ -86,7 +86,7 @@ def plan_orders(
         contacts: the mapping and mirror of Contacts; the orders of one that a person archived in Xero are blocked.
         held: why nothing more is written of an order, by order id (`held_orders.py`).
     """
-    bearers, plans = contacts or Known(), []
+    bearers, plans = contacts or KnownRecords(), []
     for day in sorted(wanted):
         lines: list[Change] = []
         for books in wanted[day]:
@@ -98,27 +98,27 @@ def plan_orders(
 
 
 def _lines(
-    records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: Known, restore: bool
+    records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: KnownRecords, restore: bool
 ) -> Iterable[Change]:
     for record in records:
         planned = first_day.setdefault(record.shopify_id, day)
-        line = verdict(record, known.mapped.get(record.shopify_id), known.shown(record), restore=restore)
+        line = plan_record(record, known.mapped.get(record.shopify_id), known.mirrored(record), restore=restore)
         if planned == day:
             yield line
-        elif line.action in WRITES:
-            yield change(Action.UNCHANGED, record, reason=f"planned with {planned}")
+        elif line.action in WRITING_ACTIONS:
+            yield build_change(Action.UNCHANGED, record, reason=f"planned with {planned}")
         else:
             yield line
 
 
-def _order_lines(kind: Kind, books: OrderBooks, known: Known, contacts: Known) -> list[Change]:
+def _order_lines(kind: Kind, books: OrderBooks, known: KnownRecords, contacts: KnownRecords) -> list[Change]:
     if books.outcome is not Outcome.POST:
         return [_not_posted(kind, books, NOT_POSTED[books.outcome], books.reason)] if kind is Kind.INVOICE else []
     bearers = {document.contact_id for document in books.documents}
     lines = [_order_line(record, known, contacts) for record in _records(kind, books)]
     if kind is Kind.PAYMENT:
-        lines = list(peoples_money(books, [*_credit_in_the_way(books, known), *lines], known))
-    if any(contacts.is_archived(key) for key in bearers) and any(line.action in WRITES for line in lines):
+        lines = list(flag_manual_payments(books, [*_credit_in_the_way(books, known), *lines], known))
+    if any(contacts.is_archived(key) for key in bearers) and any(line.action in WRITING_ACTIONS for line in lines):
         reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
         return [_not_posted(kind, books, Action.BLOCKED, reason)]
     return lines
@@ -131,19 +131,19 @@ def _held(line: Change, reason: str) -> Change:
     return line.model_copy(update={"action": Action.CONFLICT, "reason": reason, "fields": ()})
 
 
-def _order_line(record: AnyRecord, known: Known, contacts: Known) -> Change:
+def _order_line(record: AnyRecord, known: KnownRecords, contacts: KnownRecords) -> Change:
     bearer = contacts.xero_id(record.contact_id) if isinstance(record, Document) else None
-    return verdict(record, known.mapped.get(record.shopify_id), known.shown(record), bearer=bearer)
+    return plan_record(record, known.mapped.get(record.shopify_id), known.mirrored(record), bearer=bearer)
 
 
-def _credit_in_the_way(books: OrderBooks, known: Known) -> Iterable[Change]:
+def _credit_in_the_way(books: OrderBooks, known: KnownRecords) -> Iterable[Change]:
     """Take back Allocations that the order's money now leaves no room for; a Payment never is (docs/books.md §5)."""
     wanted = {allocation.shopify_id for allocation in books.allocations}
     for row in known.allocations_of(books.order_id):
         if row.shopify_id not in wanted:
             record = RECORD.validate_json(row.payload)
             reason = "it stands where later money belongs; it is taken back before that is written"
-            yield change(Action.DELETE, record, reason=reason, xero_id=row.xero_id)
+            yield build_change(Action.DELETE, record, reason=reason, xero_id=row.xero_id)
 
 
 def _records(kind: Kind, books: OrderBooks) -> Sequence[AnyRecord]:
@@ -168,25 +168,27 @@ def _not_posted(kind: Kind, books: OrderBooks, action: Action, reason: str) -> C
 class _Names:
     """Contact names in use, so that no two live Contacts are called the same; a name once given is kept."""
 
-    def __init__(self, known: Known, adoptable: Mapping[tuple[str, str], MirrorRecord]) -> None:
+    def __init__(self, known: KnownRecords, adoptable: Mapping[tuple[str, str], MirrorRecord]) -> None:
         self._known = known
         self._adoptable = adoptable
         ours = {row.xero_id: key for key, row in known.mapped.items()}
         self._owner = {
-            str(parsed(row.payload).get("Name", "")).casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
+            str(parse_payload(row.payload).get("Name", "")).casefold(): ours.get(
+                row.xero_id, row.natural_key or row.xero_id
+            )
             for row in known.mirror
             if row.status == "ACTIVE"
         }
         for key, row in known.mapped.items():
-            self._owner.setdefault(str(parsed(row.payload).get("name", "")).casefold(), key)
+            self._owner.setdefault(str(parse_payload(row.payload).get("name", "")).casefold(), key)
 
     def settle(self, contact: Contact) -> Contact:
         """Return the Contact under its plain name, or with its id in the name if another one bears it."""
         mapped = self._known.mapped.get(contact.shopify_id)
-        posted = parsed(mapped.payload).get("name") if mapped is not None else None
+        posted = parse_payload(mapped.payload).get("name") if mapped is not None else None
         if posted and is_nameless(contact):  # blanks never overwrite: a customer erased in Shopify keeps the name
             return contact.model_copy(update={"name": posted})
-        suffixed = with_suffix(contact)
+        suffixed = with_id_suffix(contact)
         if posted == suffixed.name:
             return suffixed
         owner = self._owner.setdefault(contact.name.casefold(), contact.shopify_id)
@@ -205,7 +207,7 @@ def _adopting(plan: ChangeSet, adoptable: Mapping[tuple[str, str], MirrorRecord]
     return plan.model_copy(update={"changes": tuple(lines)})
 
 
-def _adoptable(known: Known) -> dict[tuple[str, str], MirrorRecord]:
+def _adoptable(known: KnownRecords) -> dict[tuple[str, str], MirrorRecord]:
     """Return people's Contacts to adopt, by e-mail and name: unnumbered, and the only active ones of their e-mail."""
     by_email: dict[str, list[MirrorRecord]] = defaultdict(list)
     for row in known.mirror:
@@ -223,4 +225,4 @@ def _key(record: AnyRecord | None) -> tuple[str, str]:
 
 
 def _text(row: MirrorRecord, name: str) -> str:
-    return str(parsed(row.payload).get(name) or "")
+    return str(parse_payload(row.payload).get(name) or "")

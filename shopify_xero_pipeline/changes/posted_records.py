@@ -10,13 +10,13 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from shopify_xero_pipeline.books.records import OrderLedger, PostedAllocation, PostedDocument, PostedPlacement
+from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, CreditNote, Invoice, Payment
 
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
-class Stored(Protocol):
+class StoredRecord(Protocol):
     """A row that carries a record's content: of the mapping or of the journal."""
 
     @property
@@ -30,10 +30,12 @@ class Stored(Protocol):
         ...
 
 
-def order_ledgers(mapped: Iterable[Stored], planned: Iterable[Stored] = ()) -> Mapping[str, OrderLedger]:
+def posted_records_by_order(
+    mapped: Iterable[StoredRecord], planned: Iterable[StoredRecord] = ()
+) -> Mapping[str, PostedRecords]:
     """Return each order's ledger by order id; an order without rows gets an empty one."""
     documents: dict[str, dict[str, PostedDocument]] = defaultdict(dict)
-    placements: dict[str, list[PostedPlacement]] = defaultdict(list)
+    placements: dict[str, list[PostedPayment]] = defaultdict(list)
     allocations: dict[str, list[PostedAllocation]] = defaultdict(list)
     for row in [*planned, *mapped]:
         record = RECORD.validate_json(row.payload)
@@ -43,11 +45,11 @@ def order_ledgers(mapped: Iterable[Stored], planned: Iterable[Stored] = ()) -> M
             placements[record.order_id].append(_placement(record))
         elif isinstance(record, Allocation):
             allocations[record.order_id].append(_allocation(record))
-    ledgers: dict[str, OrderLedger] = defaultdict(OrderLedger)
+    ledgers: dict[str, PostedRecords] = defaultdict(PostedRecords)
     for order_id in {*documents, *placements, *allocations}:
-        ledgers[order_id] = OrderLedger(
+        ledgers[order_id] = PostedRecords(
             documents=tuple(documents[order_id].values()),
-            placements=tuple(placements[order_id]),
+            payments=tuple(placements[order_id]),
             allocations=tuple(allocations[order_id]),
         )
     return ledgers
@@ -64,8 +66,8 @@ def _document(record: Invoice | CreditNote) -> PostedDocument:
     )
 
 
-def _placement(record: Payment) -> PostedPlacement:
-    return PostedPlacement(
+def _placement(record: Payment) -> PostedPayment:
+    return PostedPayment(
         transaction_id=record.shopify_id.split("/", 1)[0],
         document_id=record.document_id,
         amount=record.amount,

@@ -12,21 +12,21 @@ from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.books.contacts import is_nameless
-from shopify_xero_pipeline.books.records import OrderLedger, PostedAllocation, PostedDocument, PostedPlacement
-from shopify_xero_pipeline.changes.drift import day_shown, shown_contact
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
+from shopify_xero_pipeline.changes.drift import element_date, parse_contact
+from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE, documents_of
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind, PostalAddress
 
 
-def with_shown(
-    ledgers: Mapping[str, OrderLedger],
+def include_unmapped_posted(
+    ledgers: Mapping[str, PostedRecords],
     orders: Collection[str],
     shown: Iterable[MirrorRecord],
     contacts: Mapping[str, str],
-) -> dict[str, OrderLedger]:
+) -> dict[str, PostedRecords]:
     """Return ledgers with what only Xero shows of these orders.
 
     Args:
@@ -45,7 +45,7 @@ def with_shown(
         elif mark is not None and mark.order_id in orders:
             documents[mark.order_id].append(row)
     for order, rows in documents.items():
-        known, posted = ledgers.get(order, OrderLedger()), [_document(row, contacts) for row in rows]
+        known, posted = ledgers.get(order, PostedRecords()), [_document(row, contacts) for row in rows]
         together = {one.shopify_id: one for one in (*posted, *known.documents)}
         found[order] = known.model_copy(update={"documents": tuple(together.values())})
     homes = {
@@ -59,18 +59,18 @@ def with_shown(
     return found
 
 
-def filled(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
+def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
     """Return a Contact with what Xero shows wherever Shopify says nothing any more; other records as they are."""
     if not isinstance(record, Contact):
         return record
-    theirs = contact_shown(record.shopify_id, element)
+    theirs = contact_from_element(record.shopify_id, element)
     blank = [name for name, value in record if value is None] + (["name"] if is_nameless(record) else [])
     return record.model_copy(update={name: getattr(theirs, name) for name in blank})
 
 
-def contact_shown(shopify_id: str, element: Mapping[str, Any]) -> Contact:
+def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact:
     """Return the Contact of a Shopify id as Xero shows it."""
-    shown = {name: str(value) for name, value in shown_contact(element).items() if value}
+    shown = {name: str(value) for name, value in parse_contact(element).items() if value}
     place = {name.removeprefix("address."): value for name, value in shown.items() if name.startswith("address.")}
     rest = {name: value for name, value in shown.items() if not name.startswith("address.")}
     address = PostalAddress.model_validate(place) if place else None
@@ -78,7 +78,7 @@ def contact_shown(shopify_id: str, element: Mapping[str, Any]) -> Contact:
 
 
 def _document(row: MirrorRecord, contacts: Mapping[str, str]) -> PostedDocument:
-    element, mark = parsed(row.payload), references.parse(row.reference)
+    element, mark = parse_payload(row.payload), references.parse(row.reference)
     assert mark is not None
     contact: Any = element.get("Contact") or {}
     bearer = contacts.get(str(contact.get("ContactID")), "")
@@ -86,22 +86,22 @@ def _document(row: MirrorRecord, contacts: Mapping[str, str]) -> PostedDocument:
         kind=Kind(row.kind),
         shopify_id=f"{mark.order_id}/{mark.part}",
         number=row.natural_key,
-        date=date.fromisoformat(day_shown(element) or f"{row.updated_at:%F}"),
+        date=date.fromisoformat(element_date(element) or f"{row.updated_at:%F}"),
         contact_id=references.of_contact_number(bearer),
         total=Decimal(str(element.get("Total") or 0)),
     )
 
 
-def _with_money(ledger: OrderLedger, row: MirrorRecord, documents: Sequence[str]) -> OrderLedger:
-    element, mark = parsed(row.payload), references.parse(row.reference)
-    day = date.fromisoformat(day_shown(element) or f"{row.updated_at:%F}")
+def _with_money(ledger: PostedRecords, row: MirrorRecord, documents: Sequence[str]) -> PostedRecords:
+    element, mark = parse_payload(row.payload), references.parse(row.reference)
+    day = date.fromisoformat(element_date(element) or f"{row.updated_at:%F}")
     shared = {"amount": Decimal(str(element.get("Amount") or 0)), "date": day}
     if row.kind == Kind.ALLOCATION:
         credit = PostedAllocation(credit_note_id=documents[0], invoice_id=documents[1], **shared)
         return ledger.model_copy(update={"allocations": (*ledger.allocations, credit)})
     if mark is None:
         return ledger
-    placement = PostedPlacement(transaction_id=mark.part, document_id=documents[0], **shared)
-    if placement in [known.model_copy(update={"account": ""}) for known in ledger.placements]:
+    placement = PostedPayment(transaction_id=mark.part, document_id=documents[0], **shared)
+    if placement in [known.model_copy(update={"account": ""}) for known in ledger.payments]:
         return ledger
-    return ledger.model_copy(update={"placements": (*ledger.placements, placement)})
+    return ledger.model_copy(update={"payments": (*ledger.payments, placement)})

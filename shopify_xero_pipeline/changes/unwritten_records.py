@@ -14,17 +14,17 @@ from shopify_xero_pipeline.state.records import Operation, OperationState, SyncE
 Key = tuple[str, str]
 """Kind and Shopify id."""
 
-Held = Mapping[date, Sequence[Change]]
+HeldLines = Mapping[date, Sequence[Change]]
 """Lines that are held back, by day."""
 
-NOT_YET = {
+POSTPONED_REASON = {
     OperationState.PLANNED: "planned, and not written yet",
     OperationState.IN_BATCH: "sent, and read back by a later run, as no answer said what became of it",
-    OperationState.CHECK: "looked up in Xero by a later run, as no answer said what became of it",
+    OperationState.NEEDS_CHECK: "looked up in Xero by a later run, as no answer said what became of it",
 }
 
 
-def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
+def lines_held_back(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     """Return the lines of a plan that are or were in conflict, and those of orders to be posted that it blocks.
 
     Without the records, and without both sides of what is a customer's: a line is kept for people to read.
@@ -41,17 +41,17 @@ def held(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     return [without_personal_data(line) for line in lines]
 
 
-def in_conflict(found: Held) -> list[tuple[date, Change]]:
+def conflict_lines(found: HeldLines) -> list[tuple[date, Change]]:
     """Return the lines in conflict that nobody decided about, with their days, oldest first."""
     return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.action is Action.CONFLICT]
 
 
-def decided(found: Held) -> list[tuple[date, Change]]:
+def decided_lines(found: HeldLines) -> list[tuple[date, Change]]:
     """Return the lines that a person decided about, with their days, oldest first."""
     return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.decided]
 
 
-def why_missing(
+def missing_reason(
     missing: Mapping[Key, str],
     refused: Iterable[SyncError],
     held_back: Sequence[Change],
@@ -76,7 +76,7 @@ def why_missing(
     own = [line for line in held_back if (line.kind, line.shopify_id) in missing]
     waiting = [unwritten[key] for key in still if key in unwritten]
     if waiting and not own:
-        reasons = list(dict.fromkeys(one.reason or NOT_YET[one.state] for one in waiting))
+        reasons = list(dict.fromkeys(one.reason or POSTPONED_REASON[one.state] for one in waiting))
         return "postponed", "; ".join(reasons)
     if lines := own or held_back:
         outcome = "conflict" if any(line.action is Action.CONFLICT for line in lines) else "blocked"
@@ -91,6 +91,6 @@ def _decisions(refused: Iterable[SyncError], held_back: Iterable[Change]) -> dic
     }
     for error in refused:
         if error.dismissed_at is not None:
-            since = f"dismissed {error.dismissed_at:%Y-%m-%d %H:%M} UTC: {error.dismissed_because}"
+            since = f"dismissed {error.dismissed_at:%Y-%m-%d %H:%M} UTC: {error.dismissal_reason}"
             found[error.kind, error.shopify_id] = f"{error.reason}; {since}"
     return found

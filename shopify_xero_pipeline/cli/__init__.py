@@ -52,7 +52,7 @@ def main(context: click.Context, log_format: str | None, verbose: bool) -> None:
 def _begin_log(context: click.Context, settings: Settings, *, verbose: bool) -> None:
     name = context.invoked_subcommand or ""
     if name in {command.name for command in SERVERS}:
-        context.call_on_close(logs.start(settings))
+        context.call_on_close(logs.configure_logging(settings))
         return
     log = logs.CommandLog(settings, name, options.clock().now())
     context.obj = log
@@ -62,6 +62,6 @@ def _begin_log(context: click.Context, settings: Settings, *, verbose: bool) -> 
 
 
 for command in ANSWERS:
-    main.add_command(options.verbose(command))
+    main.add_command(options.add_verbose_option(command))
 for command in SERVERS:
     main.add_command(command)

@@ -19,20 +19,20 @@ import click
 import yaml
 
 from shopify_xero_pipeline.cli.job_runner import dagster_instance
-from shopify_xero_pipeline.settings import LOCAL, Settings, SettingsError, check_yaml
+from shopify_xero_pipeline.settings import LOCAL_FOLDER, Settings, SettingsError, check_yaml
 
-CODE, LOCATION = "shopify_xero_pipeline.definitions", "shopify_xero_pipeline"
+CODE_SERVER_PORT, LOCATION = "shopify_xero_pipeline.definitions", "shopify_xero_pipeline"
 Process = subprocess.Popen[bytes]
 
 
-class Step(NamedTuple):
+class ManagedProcess(NamedTuple):
     """A process to start; the next one waits until it is ready."""
 
     command: Sequence[str]
     is_ready: Callable[[], bool] = lambda: True
 
 
-def run(port: int, sandbox_port: int) -> int:
+def run_processes(port: int, sandbox_port: int) -> int:
     """Run until interrupted, or until one of the processes ends; return its exit code.
 
     Raises:
@@ -57,27 +57,27 @@ def run(port: int, sandbox_port: int) -> int:
     lines = settings.log_format or ("text" if sys.stderr.isatty() else "json")
     # A short path: a socket's name may have about 100 characters.
     with tempfile.TemporaryDirectory(prefix="code-") as folder:
-        steps = [*([Step(_sandbox(sandbox_port))] if alone else []), *_dagster(Path(folder), port, lines)]
+        steps = [*([ManagedProcess(_sandbox(sandbox_port))] if alone else []), *_dagster(Path(folder), port, lines)]
         return _watch(steps, environ)
 
 
-def _dagster(folder: Path, port: int, lines: str) -> list[Step]:
+def _dagster(folder: Path, port: int, lines: str) -> list[ManagedProcess]:
     """Return Dagster's processes: a server of our code, which the other two share, the webserver and the daemon."""
     socket, workspace = folder / "code", folder / "workspace.yaml"
     server = {"socket": str(socket), "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     log = ["--log-format", "json"] if lines == "json" else []
-    code = ["dagster", "code-server", "start", "-s", str(socket), "-m", CODE, *log]
+    code = ["dagster", "code-server", "start", "-s", str(socket), "-m", CODE_SERVER_PORT, *log]
     address = ["-h", "127.0.0.1", "-p", str(port)]
     return [
-        Step(_python(*code), socket.exists),
-        Step(_python("shopify_xero_pipeline.cli", "webserver", *address, "-w", str(workspace), *log)),
-        Step([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace), *log]),
+        ManagedProcess(_python(*code), socket.exists),
+        ManagedProcess(_python("shopify_xero_pipeline.cli", "webserver", *address, "-w", str(workspace), *log)),
+        ManagedProcess([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace), *log]),
     ]
 
 
 def _sandbox(port: int) -> list[str]:
-    state = LOCAL / "sandbox" / "xero.json"
+    state = LOCAL_FOLDER / "sandbox" / "xero.json"
     return _python("shopify_xero_pipeline.cli", "sandbox", "--port", str(port), "--state", str(state))
 
 
@@ -102,7 +102,7 @@ def _listen_to_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _watch(steps: Iterable[Step], environ: Mapping[str, str]) -> int:
+def _watch(steps: Iterable[ManagedProcess], environ: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed sends the latter
         signal.signal(number, lambda *_: sys.exit(0))
     processes: list[Process] = []

@@ -1,7 +1,7 @@
 """Runs of the jobs from a command: in process, against the configured instance, in chunks of at most 31 days.
 
 The runs stand in the UI under their job, as those of schedules do. What came of them is read from the stored plans and
-from the reconciliation the bookkeeper keeps; nothing is counted twice. Printing belongs to `output.py`.
+from the reconciliation the sync service keeps; nothing is counted twice. Printing belongs to `output.py`.
 """
 
 import fcntl
@@ -23,44 +23,46 @@ from upath import UPath
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.jobs import PATIENT
-from shopify_xero_pipeline.defs.load import BEFORE, POOL
+from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG
+from shopify_xero_pipeline.defs.load import POOL, UPSTREAM_LOADS
 from shopify_xero_pipeline.defs.partitions import range_tags
-from shopify_xero_pipeline.defs.plan import PLANNED
-from shopify_xero_pipeline.defs.run_liveness import alive, end_dead_runs
-from shopify_xero_pipeline.defs.step_failures import INTERRUPTED, StepFailure, step_failures
+from shopify_xero_pipeline.defs.plan import ASSET_OF_KIND
+from shopify_xero_pipeline.defs.run_liveness import end_dead_runs, hold_run_lock
+from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE, StepFailure, step_failures
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import storage_errors
 from shopify_xero_pipeline.pipeline.api_quota import Forecast
 from shopify_xero_pipeline.pipeline.calendar import as_ranges
-from shopify_xero_pipeline.pipeline.connections import PROBLEMS, TryLater
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
-from shopify_xero_pipeline.pipeline.sync_report import Report
+from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.pipeline.watchdog import TimeLimit, time_limit
-from shopify_xero_pipeline.settings import LOCAL, check_folder, check_yaml
+from shopify_xero_pipeline.settings import LOCAL_FOLDER, check_folder, check_yaml
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-ACTIVE = [
+QUIET_RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+ACTIVE_STATUSES = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
 OnChunk = Callable[[date, date], None]
-PLAN_ASSETS = ("contacts", "items", *PLANNED.values())
+PLAN_ASSETS = ("contacts", "items", *ASSET_OF_KIND.values())
 READ, COMPARED, NOTED = 3, 1, 1
-PIECES = {
+STEPS_PER_RANGE = {
     "plan": READ + len(PLAN_ASSETS) + NOTED,
-    "sync": READ + len(PLAN_ASSETS) + len(BEFORE) + COMPARED + NOTED,
+    "sync": READ + len(PLAN_ASSETS) + len(UPSTREAM_LOADS) + COMPARED + NOTED,
 }
 """Pieces of work of a job for each range of days; each but the last tells when it begins and ends."""
 
 
-TOO_LONG = "was ended. Take fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
+TIME_LIMIT_MESSAGE = (
+    "was ended. Take fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
+)
 
 
-class RunRefused(TryLater):
+class RunConflictError(TryLaterError):
     """A run cannot be started now; the message says why and what to do."""
 
 
@@ -85,10 +87,10 @@ def _translated(home: Path) -> Iterator[None]:
     """Raise what Dagster's own storage cannot do as a problem for people."""
     try:
         yield
-    except PROBLEMS:
+    except EXPECTED_ERRORS:
         raise
     except Exception as problem:
-        found = storage_errors.of_dagster(problem, home)
+        found = storage_errors.from_dagster(problem, home)
         if found is None:
             raise
         raise found from problem
@@ -98,13 +100,13 @@ def _opened(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except Exception as problem:
-        found = storage_errors.of_dagster(problem, home, known_only=True)
-        raise found or storage_errors.of_settings(problem, home) from problem
+        found = storage_errors.from_dagster(problem, home, known_only=True)
+        raise found or storage_errors.from_instance_settings(problem, home) from problem
 
 
 def _copy_settings(settings_file: Path, home: Path) -> None:
     own = home / "dagster.yaml"
-    if settings_file.is_file() and (home == (LOCAL / "dagster").resolve() or not own.exists()):
+    if settings_file.is_file() and (home == (LOCAL_FOLDER / "dagster").resolve() or not own.exists()):
         check_yaml(settings_file)
         shutil.copyfile(settings_file, own)
     if own.is_file():
@@ -135,11 +137,11 @@ class _StandardError:
         return getattr(self._stream, name)
 
 
-class Runner:
+class JobRunner:
     """Runs jobs in process.
 
     Args:
-        bookkeeper: does the work; its connections and counters are the caller's.
+        sync_service: does the work; its connections and counters are the caller's.
         instance: where the runs are recorded.
         storage: where assets are stored.
 
@@ -149,16 +151,16 @@ class Runner:
         of_setting: whether it does so once settings, permissions or a disk are put right.
     """
 
-    def __init__(self, bookkeeper: Bookkeeper, instance: dg.DagsterInstance, storage: UPath) -> None:
-        self.bookkeeper = bookkeeper
-        self.left: list[date] = []
-        self.passing = False
-        self.of_setting = False
+    def __init__(self, sync_service: SyncService, instance: dg.DagsterInstance, storage: UPath) -> None:
+        self.sync_service = sync_service
+        self.postponed_days: list[date] = []
+        self.is_transient = False
+        self.needs_setting = False
         self._instance = instance
         self._storage = storage
 
     def run(
-        self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False
+        self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
     ) -> list[str]:
         """Run a job for days, chunk by chunk, and return the messages of failed steps.
 
@@ -168,44 +170,52 @@ class Runner:
             job: `sync` or `plan`.
             days: shop-local days; neighbours run together.
             on_chunk: called after each chunk with its first and last day.
-            patient: failed records whose next try is not due rest.
+            respect_retry_schedule: failed records whose next try is not due rest.
 
         Raises:
             RunRefused: another run is writing to Xero at this moment.
             SettingsError: credentials are missing, or assets cannot be stored where ASSET_STORAGE says.
         """
-        self.bookkeeper.check_settings()
+        self.sync_service.check_settings()
         check_storage(self._storage)
         failures: list[StepFailure] = []
-        self.left = []
+        self.postponed_days = []
         for number, (first, last) in enumerate(as_ranges(days)):
             if job == "sync":
-                if number and self.bookkeeper.budget().is_spent:
-                    self.left = [day for day in sorted(set(days)) if day >= first]
+                if number and self.sync_service.daily_quota().is_exhausted:
+                    self.postponed_days = [day for day in sorted(set(days)) if day >= first]
                     break
                 self._refuse_if_busy()
-            failures += self._run(job, first, last, {PATIENT: "yes"} if patient else {})
-            if any(INTERRUPTED in failure.message or TOO_LONG in failure.message for failure in failures):
+            failures += self._run(
+                job, first, last, {RESPECT_RETRY_SCHEDULE_TAG: "yes"} if respect_retry_schedule else {}
+            )
+            if any(
+                INTERRUPTED_MESSAGE in failure.message or TIME_LIMIT_MESSAGE in failure.message for failure in failures
+            ):
                 break
             if on_chunk is not None:
                 on_chunk(first, last)
-        self.passing = all(failure.passes for failure in failures)
-        self.of_setting = not self.passing and all(failure.passes or failure.of_setting for failure in failures)
+        self.is_transient = all(failure.is_transient for failure in failures)
+        self.needs_setting = not self.is_transient and all(
+            failure.is_transient or failure.needs_setting for failure in failures
+        )
         return list(dict.fromkeys(failure.message for failure in failures))
 
-    def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None, *, patient: bool = False) -> Report:
+    def sync(
+        self, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
+    ) -> SyncReport:
         """Sync days and return what came of them; see `run`."""
-        started, before = time.monotonic(), self.bookkeeper.calls
-        failures = self.run("sync", days, on_chunk, patient=patient)
-        after = self.bookkeeper.calls
-        done = [day for day in days if day not in self.left]
-        return Report(
-            days=[] if failures else self.bookkeeper.reconciled(done),
-            left=self.left,
+        started, before = time.monotonic(), self.sync_service.calls
+        failures = self.run("sync", days, on_chunk, respect_retry_schedule=respect_retry_schedule)
+        after = self.sync_service.calls
+        done = [day for day in days if day not in self.postponed_days]
+        return SyncReport(
+            days=[] if failures else self.sync_service.stored_reconciliations(done),
+            postponed_days=self.postponed_days,
             failures=failures,
-            passing=self.passing,
-            of_setting=self.of_setting,
-            failed=[] if failures else self.bookkeeper.store.errors(days=done),
+            is_transient=self.is_transient,
+            needs_setting=self.needs_setting,
+            failed_records=[] if failures else self.sync_service.store.failed_records(days=done),
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
@@ -230,18 +240,18 @@ class Runner:
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        """The code location with this bookkeeper in it."""
+        """The code location with this sync_service in it."""
         resources = {
-            "bookkeeper": self.bookkeeper,
-            "io_manager": JsonIOManager(self._storage, self.bookkeeper.keep_payloads),
+            "sync_service": self.sync_service,
+            "io_manager": JsonIOManager(self._storage, self.sync_service.payload_retention),
         }
-        return build_definitions(policy=self.bookkeeper.policy, resources=resources)
+        return build_definitions(policy=self.sync_service.policy, resources=resources)
 
     def _refuse_if_busy(self) -> None:
         """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""
         active = [run for run in _active(self._instance) if _uses_pool(run)]
         if active:
-            raise RunRefused(
+            raise RunConflictError(
                 f"Run {_named(active)} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and "
                 "try again."
             )
@@ -254,11 +264,16 @@ class Runner:
         run_id = str(uuid.uuid4())
         quiet = redirect_stderr(cast("TextIO", _StandardError(sys.stderr)))
         longest = self._instance.run_monitoring_max_runtime_seconds
-        with quiet, alive(self._instance, run_id), events.about(sync_id=run_id), time_limit(longest) as limit:
+        with (
+            quiet,
+            hold_run_lock(self._instance, run_id),
+            events.bind_context(sync_id=run_id),
+            time_limit(longest) as limit,
+        ):
             result = resolved.execute_in_process(
                 instance=self._instance,
                 run_id=run_id,
-                run_config=QUIET,
+                run_config=QUIET_RUN_CONFIG,
                 raise_on_error=False,
                 tags=tags,
                 partition_key=day,
@@ -268,14 +283,14 @@ class Runner:
         return [*step_failures(result, dagster_home()), *([_too_long(limit)] if limit.is_over else [])]
 
 
-def refuse_beside_runs(instance: dg.DagsterInstance) -> None:
+def refuse_while_runs_are_active(instance: dg.DagsterInstance) -> None:
     """Refuse to go on while any run is active, whatever it does.
 
     Raises:
         RunRefused: it names the runs.
     """
     if active := _active(instance):
-        raise RunRefused(
+        raise RunConflictError(
             f"Run {_named(active)} is under way and may store what it has read: wait until it ends, then try again."
         )
 
@@ -283,7 +298,7 @@ def refuse_beside_runs(instance: dg.DagsterInstance) -> None:
 def _active(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
     """Return the runs that wait or go on; those whose process died are ended first."""
     end_dead_runs(instance)
-    return instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
+    return instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES))
 
 
 def _named(runs: Iterable[dg.DagsterRun]) -> str:
@@ -298,4 +313,4 @@ def _uses_pool(run: dg.DagsterRun) -> bool:
 
 
 def _too_long(limit: TimeLimit) -> StepFailure:
-    return StepFailure(f"The run came near its limit of {limit.seconds:g} seconds and {TOO_LONG}")
+    return StepFailure(f"The run came near its limit of {limit.seconds:g} seconds and {TIME_LIMIT_MESSAGE}")

@@ -22,7 +22,7 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+    from shopify_xero_pipeline.pipeline.sync import SyncService
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +32,7 @@ DAY, MONTH = click.DateTime(formats=["%Y-%m-%d"]), click.DateTime(formats=["%Y-%
 def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     from shopify_xero_pipeline.cli import output
 
-    output.leave_stdout_to_json(path)
+    output.reserve_stdout_for_json(path)
     return path
 
 
@@ -45,7 +45,7 @@ def _show_log(context: click.Context, _: click.Parameter, asked: bool) -> None:
 VERBOSE = ("-v", "--verbose")
 
 
-def verbose(command: click.Command) -> click.Command:
+def add_verbose_option(command: click.Command) -> click.Command:
     """Let a command that prints an answer show its log beside it."""
     says = "Write the log to standard error, and not to a file."
     command.params.append(click.Option(VERBOSE, is_flag=True, expose_value=False, callback=_show_log, help=says))
@@ -61,7 +61,7 @@ JSON = click.option(
 )
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
+def report_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn whatever a command meets into one sentence and an exit code (`exit_codes.py`), and name the log of it.
 
     What an exception holds beyond its sentence goes to the log; only what nobody foresaw has its traceback there.
@@ -74,7 +74,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except SystemExit as ended:
-            if ended.code not in (exit_codes.WELL, exit_codes.BLOCKED):
+            if ended.code not in (exit_codes.SUCCESS, exit_codes.BLOCKED):
                 _name_log()
             raise
         except Exception as problem:
@@ -96,19 +96,22 @@ def _name_log() -> None:
 def _sentence(problem: Exception) -> tuple[int, str]:
     """Return the exit code of an exception and what to say of it."""
     from shopify_xero_pipeline.pipeline import storage_errors
-    from shopify_xero_pipeline.pipeline.connections import PASSING, PROBLEMS
+    from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
 
-    if isinstance(problem, PROBLEMS):
-        events.note("command_ended", level=logging.ERROR, error=type(problem).__name__, reason=str(problem))
-        return exit_codes.LATER if isinstance(problem, PASSING) else exit_codes.SETTING, str(problem)
+    if isinstance(problem, EXPECTED_ERRORS):
+        events.log_event("command_ended", level=logging.ERROR, error=type(problem).__name__, reason=str(problem))
+        return exit_codes.RETRY_LATER if isinstance(problem, TRANSIENT_ERRORS) else exit_codes.FIX_SETTING, str(problem)
     if isinstance(problem, OSError):
-        return exit_codes.SETTING, storage_errors.of_file(problem)
+        return exit_codes.FIX_SETTING, storage_errors.describe_os_error(problem)
     events.EVENTS.error("unforeseen", exc_info=problem)
     name = type(problem).__name__
-    return exit_codes.UNFORESEEN, f"Something unforeseen ended this command ({name}): that is a fault of this program."
+    return (
+        exit_codes.INTERNAL_ERROR,
+        f"Something unforeseen ended this command ({name}): that is a fault of this program.",
+    )
 
 
-def days(command: Callable[P, R]) -> Callable[P, R]:
+def day_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add --day, --from and --to."""
     for name, parameter, says in (
         ("--to", "last", "Last day, default today."),
@@ -119,7 +122,7 @@ def days(command: Callable[P, R]) -> Callable[P, R]:
     return command
 
 
-def records(command: Callable[P, R]) -> Callable[P, R]:
+def record_options(command: Callable[P, R]) -> Callable[P, R]:
     """Let a command be told which failed records."""
     for name, parameter, says in (
         ("--key", "natural_key", "The one with this number or code, as `status` shows it."),
@@ -136,19 +139,21 @@ def clock() -> Clock:
 
 
 @contextmanager
-def connected() -> "Iterator[tuple[Bookkeeper, UPath]]":
-    """Yield a bookkeeper on the environment's settings, and where assets are stored."""
-    from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+def open_service() -> "Iterator[tuple[SyncService, UPath]]":
+    """Yield a sync service on the environment's settings, and where assets are stored."""
+    from shopify_xero_pipeline.pipeline.sync import SyncService
 
     settings = Settings.from_environment(os.environ)
-    bookkeeper = Bookkeeper(settings, clock())
+    sync_service = SyncService(settings, clock())
     try:
-        yield bookkeeper, UPath(settings.asset_storage)
+        yield sync_service, UPath(settings.asset_storage)
     finally:
-        bookkeeper.close()
+        sync_service.close()
 
 
-def chosen(bookkeeper: "Bookkeeper", day: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:
+def resolve_days(
+    sync_service: "SyncService", day: datetime | None, first: datetime | None, last: datetime | None
+) -> list[date]:
     """Return the days a command was asked for.
 
     Raises:
@@ -158,12 +163,12 @@ def chosen(bookkeeper: "Bookkeeper", day: datetime | None, first: datetime | Non
 
     if (day is None) == (first is None) or (day is not None and last is not None):
         raise click.UsageError("Give --day, or --from with or without --to.")
-    begin, today = (day or first), bookkeeper.today()
+    begin, today = (day or first), sync_service.today()
     assert begin is not None
     end = last.date() if last is not None else (begin.date() if day is not None else today)
     if last is not None and end < begin.date():
         raise click.UsageError(f"--to {end} lies before --from {begin.date()}.")
-    start = bookkeeper.policy.start_date
+    start = sync_service.policy.start_date
     if not start <= begin.date() <= end <= today:
         raise click.UsageError(f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's zone.")
     return days_between(begin.date(), end)

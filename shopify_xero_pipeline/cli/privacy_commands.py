@@ -11,7 +11,7 @@ from shopify_xero_pipeline.cli import exit_codes, options
 @click.command()
 @click.option("--done", "done", help="The id of a request that was seen to.")
 @options.JSON
-@options.told
+@options.report_errors
 def requests(done: str | None, json_file: Path | None) -> None:
     """List what people asked about their data by way of Shopify; exit code 1 while something is open.
 
@@ -19,23 +19,23 @@ def requests(done: str | None, json_file: Path | None) -> None:
     """
     from shopify_xero_pipeline.cli import output
 
-    with options.connected() as (bookkeeper, _):
-        hints = bookkeeper.store.hints
+    with options.open_service() as (sync_service, _):
+        hints = sync_service.store.hints
         chosen = [one for one in hints.requests() if one.id.startswith(done)] if done else []
         if done and len(chosen) != 1:
             raise click.UsageError("--done takes the id of one open request, as `shopify-xero requests` shows it.")
-        hints.looked_at(chosen)
+        hints.mark_processed(chosen)
         left = hints.requests()
-    output.requests(left)
+    output.print_requests(left)
     output.write_json(json_file, {"requests": [one.model_dump(mode="json") for one in left]})
-    sys.exit(exit_codes.WRONG if left else exit_codes.WELL)
+    sys.exit(exit_codes.FAILURE if left else exit_codes.SUCCESS)
 
 
 @click.command()
 @click.option("--customer", required=True, help="The digits of its Shopify id.")
 @click.option("--reason", default="", help="Kept with the note of it; name nobody in it.")
 @options.JSON
-@options.told
+@options.report_errors
 def redact(customer: str, reason: str, json_file: Path | None) -> None:
     """Forget a customer: empty its name, e-mail, telephone and address in all that is kept here, for good.
 
@@ -47,11 +47,11 @@ def redact(customer: str, reason: str, json_file: Path | None) -> None:
 
     if not (customer.isascii() and customer.isdigit()):
         raise click.UsageError("--customer takes the digits of a customer's Shopify id, such as 7300000000101.")
-    with options.connected() as (bookkeeper, storage), job_runner.dagster_instance() as instance:
-        job_runner.refuse_beside_runs(instance)
-        done = forgetting.redact(bookkeeper.store, JsonIOManager(storage), customer, reason)
-    output.facts({f"emptied: {name}": count for name, count in done.emptied.items()})
-    output.facts({f"kept: {name}": count for name, count in done.kept.items()})
-    output.facts({"Contact in Xero": done.link or "none"})
+    with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
+        job_runner.refuse_while_runs_are_active(instance)
+        done = forgetting.redact_customer(sync_service.store, JsonIOManager(storage), customer, reason)
+    output.print_pairs({f"emptied: {name}": count for name, count in done.emptied.items()})
+    output.print_pairs({f"kept: {name}": count for name, count in done.kept.items()})
+    output.print_pairs({"Contact in Xero": done.link or "none"})
     output.console.print(done.in_xero, soft_wrap=True)
     output.write_json(json_file, {**done.model_dump(), "in_xero": done.in_xero})

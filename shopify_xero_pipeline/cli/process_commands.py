@@ -16,15 +16,15 @@ from shopify_xero_pipeline.settings import Settings
 @click.option("--fresh", is_flag=True, help="Forget an earlier demo first.")
 @click.option("--keep-runs", is_flag=True, help="Record the runs on disk, to be looked at in the Dagster UI.")
 @options.JSON
-@options.told
+@options.report_errors
 def demo(seed: int, fresh: bool, keep_runs: bool, json_file: Path | None) -> None:
     """Play a fortnight of trading into Xero, with a few faults on the way.
 
     Two of its orders are meant to be blocked and do not count for the exit code.
     """
-    from shopify_xero_pipeline.cli.demo import play
+    from shopify_xero_pipeline.cli.demo import run_demo
 
-    sys.exit(exit_codes.of(play(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file)))
+    sys.exit(exit_codes.from_standing(run_demo(seed, fresh=fresh, keep_runs=keep_runs, json_file=json_file)))
 
 
 def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
@@ -54,7 +54,7 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetim
 @click.option(
     "--state", "state_file", type=click.Path(dir_okay=False, path_type=Path), help="Keeps Xero over restarts."
 )
-@options.told
+@options.report_errors
 def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, state_file: Path | None) -> None:
     """Run a local Shopify and a local Xero on one port."""
     from shopify_xero_pipeline.sandbox.command import run
@@ -66,17 +66,17 @@ def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, sta
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="The Dagster UI's.")
 @click.option("--sandbox-port", default=8765, show_default=True)
-@options.told
+@options.report_errors
 def up(port: int, sandbox_port: int) -> None:
     """Run the Dagster UI with automation on; without credentials, a sandbox beside it."""
-    from shopify_xero_pipeline.cli.dev import run
+    from shopify_xero_pipeline.cli.dev import run_processes
 
-    sys.exit(run(port, sandbox_port))
+    sys.exit(run_processes(port, sandbox_port))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@options.told
+@options.report_errors
 def webserver(arguments: tuple[str, ...]) -> None:
     """Run the Dagster UI alone, behind the guard; it takes the options that `dagster-webserver --help` lists."""
     from shopify_xero_pipeline.webserver.command import run
@@ -87,7 +87,7 @@ def webserver(arguments: tuple[str, ...]) -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: SERVE_PORT, 8770; 0 takes a free one.")
-@options.told
+@options.report_errors
 def serve(host: str, port: int | None) -> None:
     """Serve /health, /metrics and the webhooks of both sides until told to stop."""
     from shopify_xero_pipeline.cli import job_runner
@@ -99,5 +99,5 @@ def serve(host: str, port: int | None) -> None:
 
     settings, clock = Settings.from_environment(os.environ), options.clock()
     with job_runner.dagster_instance() as instance:
-        daemon = daemon_health.daemon(instance, clock)
+        daemon = daemon_health.check_daemon(instance, clock)
         command.run(settings, daemon, clock, host, settings.serve_port if port is None else port, ready)

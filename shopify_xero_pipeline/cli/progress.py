@@ -7,7 +7,7 @@ consists of pieces of work, and within a load of the records it is to write. How
 from collections.abc import Mapping
 from datetime import date
 
-from shopify_xero_pipeline.reconciliation.verdict import counted
+from shopify_xero_pipeline.reconciliation.verdict import count_of
 
 VERBS = {"read": "reading", "plan": "planning", "sync": "writing", "reconciliation": "comparing"}
 
@@ -31,7 +31,7 @@ class RunProgress:
         self._records, self._settled, self._calls = 0, 0, 0
 
     @property
-    def share(self) -> float:
+    def completed_share(self) -> float:
         """How much is done, from 0 to 1: ranges of days, pieces of the present one, records of the present load."""
         piece = min(self._settled / self._records, 1.0) if self._records else 0.0
         inside = min((self._ended + piece) / self._pieces, 1.0) * self._range if self._pieces else 0.0
@@ -71,7 +71,7 @@ class RunProgress:
     def _count(self) -> str:
         if self._records:
             return f", {self._settled:,} of {self._records:,} records"
-        return f", {counted(self._calls, 'call')}" if self._calls else ""
+        return f", {count_of(self._calls, 'call')}" if self._calls else ""
 
 
 def _plural(kinds: str) -> str:

@@ -14,26 +14,26 @@ from rich.text import Text
 
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes.models import Change, FieldDiff
-from shopify_xero_pipeline.changes.unwritten_records import Held, decided, in_conflict
-from shopify_xero_pipeline.observability.escaping import console as escape
+from shopify_xero_pipeline.changes.unwritten_records import HeldLines, conflict_lines, decided_lines
+from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.pipeline import record_links
 from shopify_xero_pipeline.reconciliation import next_steps
-from shopify_xero_pipeline.reconciliation.rollup import spelled
+from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, OrderWarning
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-ROWS, NAMES = 25, 8
-HEAD = "[italic]{}[/]"
-ALL = "all of them are in the command's `--json`"
+MAX_ROWS, MAX_NAMES = 25, 8
+HEADING_FORMAT = "[italic]{}[/]"
+FULL_LIST_HINT = "all of them are in the command's `--json`"
 HIDDEN = "(a customer's; see both pages)"
 WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
-ELSEWHERE = ("conflict", "failed")
-Parts = Iterator[Table | str | Text]
+LISTED_ELSEWHERE = ("conflict", "failed")
+Renderables = Iterator[Table | str | Text]
 """What is to be printed, one after the other."""
 
 
-def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
+def order_rows(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Renderables:
     """Yield orders that are not simply posted, those with the same reason together, the worst first.
 
     Args:
@@ -42,39 +42,39 @@ def orders(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Parts:
     """
     groups: dict[tuple[str, str, str], list[ListedOrder]] = defaultdict(list)
     for one in found:
-        elsewhere = one.order_id in but and one.outcome in ELSEWHERE and not one.difference
+        elsewhere = one.order_id in but and one.outcome in LISTED_ELSEWHERE and not one.difference
         if not elsewhere:
             groups[one.outcome, one.reason, one.remedy].append(one)
     ranked = sorted(groups.items(), key=lambda group: WORST_FIRST.index(group[0][0]))
     if ranked:
-        yield HEAD.format("orders that are not simply posted")
-    for (outcome, reason, remedy), some in ranked[:ROWS]:
-        worth = spelled((one.currency, one.sales) for one in some)
+        yield HEADING_FORMAT.format("orders that are not simply posted")
+    for (outcome, reason, remedy), some in ranked[:MAX_ROWS]:
+        worth = format_amounts((one.currency, one.sales) for one in some)
         said = {"reason": reason, "what to do": remedy}
         yield from _block(_outcome(outcome, some), f"{_named(some)}  {worth}", said)
-    yield from _more(ranked[ROWS:], "reasons")
+    yield from _more(ranked[MAX_ROWS:], "reasons")
 
 
-def warnings(found: Sequence[OrderWarning]) -> Parts:
+def warning_rows(found: Sequence[OrderWarning]) -> Renderables:
     """Yield what is worth a look about orders that are in the books, the same warning once."""
     groups: dict[str, list[OrderWarning]] = defaultdict(list)
     for one in found:
         groups[one.warning].append(one)
     if groups:
-        yield HEAD.format("warnings about orders")
+        yield HEADING_FORMAT.format("warnings about orders")
     ranked = list(groups.items())
-    for warning, some in ranked[:ROWS]:
+    for warning, some in ranked[:MAX_ROWS]:
         yield escape(f"{_named(some)}: {warning}")
-    yield from _more(ranked[ROWS:], "warnings")
+    yield from _more(ranked[MAX_ROWS:], "warnings")
 
 
-def conflicts(found: Held) -> Parts:
+def conflict_blocks(found: HeldLines) -> Renderables:
     """Yield conflicts with what people did in Xero: both sides, the reason, what to do."""
-    lines = in_conflict(found)
+    lines = conflict_lines(found)
     if lines:
-        yield HEAD.format("conflicts with what people did in Xero")
-    for day, line in lines[:ROWS]:
-        reason, remedy = next_steps.of_line(line)
+        yield HEADING_FORMAT.format("conflicts with what people did in Xero")
+    for day, line in lines[:MAX_ROWS]:
+        reason, remedy = next_steps.conflict_next_step(line)
         order = f" of {line.order_name}" if line.order_name else ""
         sides = {
             "in Xero": _theirs(line),
@@ -83,43 +83,43 @@ def conflicts(found: Held) -> Parts:
         }
         name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}{order}"
         yield from _block("conflict", name, {**sides, "reason": reason, "what to do": remedy})
-    yield from _more(lines[ROWS:], "conflicts")
+    yield from _more(lines[MAX_ROWS:], "conflicts")
 
 
-def left(found: Held) -> Parts:
+def decided_blocks(found: HeldLines) -> Renderables:
     """Yield Contacts and Items that a person left as they are in Xero; what is left of orders stands with the order."""
-    lines = [(day, line) for day, line in decided(found) if not line.order_id]
+    lines = [(day, line) for day, line in decided_lines(found) if not line.order_id]
     if lines:
-        yield HEAD.format("left as they are in Xero")
-    for day, line in lines[:ROWS]:
+        yield HEADING_FORMAT.format("left as they are in Xero")
+    for day, line in lines[:MAX_ROWS]:
         name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}"
         yield from _block("left", name, {"in Xero": _theirs(line), "reason": f"{line.reason}; {line.decided}"})
-    yield from _more(lines[ROWS:], "records")
+    yield from _more(lines[MAX_ROWS:], "records")
 
 
-def errors(found: Sequence[SyncError]) -> Parts:
+def failed_record_table(found: Sequence[SyncError]) -> Renderables:
     """Yield a table of records that could not be written, those with the same reason under one."""
     if not found:
         yield "no failed records"
         return
     table = Table("day", "record", "reason", "retry helps", "attempts", "next try", "request", title="failed records")
     known = ""
-    for error in sorted(found[:ROWS], key=lambda error: error.reason):
+    for error in sorted(found[:MAX_ROWS], key=lambda error: error.reason):
         name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
-        due = f"{error.next_try:%d %b %H:%M} UTC" if error.next_try else ""
+        due = f"{error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else ""
         reason = '"' if error.reason == known else escape(error.reason)
         cells = (reason, "yes" if error.retryable else "no", str(error.attempts), due, error.correlation_id or "")
         table.add_row(str(error.partition), escape(name), *cells)
         known = error.reason
     yield table
-    yield from _more(found[ROWS:], "records")
+    yield from _more(found[MAX_ROWS:], "records")
 
 
-def _block(outcome: str, name: str, said: Mapping[str, str]) -> Parts:
+def _block(outcome: str, name: str, said: Mapping[str, str]) -> Renderables:
     """Yield a block of lines; a line of `books.yaml` stands alone and as it is, so that it can be copied whole."""
     yield f"[bold]{outcome}[/]  {escape(name)}"
     for what, text in said.items():
-        remedy = remedies.shown_in(text)
+        remedy = remedies.remedy_in(text)
         words = text if remedy is None else text.removesuffix(remedy.line).rstrip()
         if text:
             yield f"  [dim]{what:<10}[/] {escape(words)}"
@@ -130,15 +130,15 @@ def _block(outcome: str, name: str, said: Mapping[str, str]) -> Parts:
 def _outcome(outcome: str, some: Sequence[ListedOrder]) -> str:
     if outcome != "posted":
         return outcome
-    return "posted, and left different" if some[0].remedy == next_steps.NOTHING else "posted, but unequal"
+    return "posted, and left different" if some[0].remedy == next_steps.NO_ACTION else "posted, but unequal"
 
 
 def _named(some: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
     """Name orders under their days, the first few of them."""
     days: dict[date, list[str]] = defaultdict(list)
-    for one in some[:NAMES]:
+    for one in some[:MAX_NAMES]:
         days[one.day].append(one.order_name)
-    more = f" and {len(some) - NAMES} more" if len(some) > NAMES else ""
+    more = f" and {len(some) - MAX_NAMES} more" if len(some) > MAX_NAMES else ""
     count = f"{len(some)}: " if len(some) > 1 else ""
     return count + "; ".join(f"{day} {', '.join(names)}" for day, names in days.items()) + more
 
@@ -159,6 +159,6 @@ def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
     return ", ".join(f"{field.field} {text}" for field, text in fields if text is not None)
 
 
-def _more(left: Sequence[object], what: str) -> Parts:
+def _more(left: Sequence[object], what: str) -> Renderables:
     if left:
-        yield f"… and {len(left)} more {what}: {ALL}"
+        yield f"… and {len(left)} more {what}: {FULL_LIST_HINT}"

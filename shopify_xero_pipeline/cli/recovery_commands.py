@@ -23,7 +23,7 @@ from shopify_xero_pipeline.settings import Settings
     help="To listen on; 0.0.0.0 in a container that publishes the port.",
 )
 @options.JSON
-@options.told
+@options.report_errors
 def login(new_key: bool, port: int, host: str, json_file: Path | None) -> None:
     """Sign in to Xero in a browser, for an app that is no custom connection."""
     from shopify_xero_pipeline.cli import output
@@ -32,44 +32,44 @@ def login(new_key: bool, port: int, host: str, json_file: Path | None) -> None:
     if new_key:
         click.echo(fresh())
         return
-    with options.connected() as (bookkeeper, _):
-        signed_in = bookkeeper.login(port, functools.partial(click.echo, err=True), host=host)
+    with options.open_service() as (sync_service, _):
+        signed_in = sync_service.login(port, functools.partial(click.echo, err=True), host=host)
     for one in signed_in.organisations:
-        output.facts({one.name: one.tenant_id})
+        output.print_pairs({one.name: one.tenant_id})
     click.echo(signed_in.verdict, err=True)
     output.write_json(json_file, dataclasses.asdict(signed_in))
-    sys.exit(exit_codes.WELL if signed_in.tenant_id else exit_codes.SETTING)
+    sys.exit(exit_codes.SUCCESS if signed_in.tenant_id else exit_codes.FIX_SETTING)
 
 
 @click.command()
 @click.option("--no-wait", is_flag=True, help="If something may still be under way to Xero, say until when and stop.")
 @options.JSON
-@options.told
+@options.report_errors
 def rebuild(no_wait: bool, json_file: Path | None) -> None:
     """Make the state store anew from Shopify and Xero, where it is lost or damaged; nothing is written to Xero.
 
     The old store is put aside, not deleted. What is not in Xero yet is left to the next sync.
     """
     from shopify_xero_pipeline.cli import output
-    from shopify_xero_pipeline.pipeline.rebuild import Rebuild, make_room
+    from shopify_xero_pipeline.pipeline.rebuild import Rebuild, set_aside_store
 
     clock = options.clock()
-    aside = make_room(Settings.from_environment(os.environ), clock)
-    with options.connected() as (bookkeeper, _):
+    aside = set_aside_store(Settings.from_environment(os.environ), clock)
+    with options.open_service() as (sync_service, _):
         if aside is not None:
-            bookkeeper.store.take_over(aside.keepsakes)
-            output.facts({"the old store is now": aside.name})
-        work = Rebuild(bookkeeper, clock)
-        rest = work.rest()
+            sync_service.store.import_rows(aside.carried_over)
+            output.print_pairs({"the old store is now": aside.name})
+        work = Rebuild(sync_service, clock)
+        rest = work.quiet_until()
         if rest > timedelta():
             until = clock.now() + rest
-            output.facts({"may be under way until": f"{until:%Y-%m-%d %H:%M:%S} UTC"})
+            output.print_pairs({"may be under way until": f"{until:%Y-%m-%d %H:%M:%S} UTC"})
             if no_wait:
                 output.write_json(json_file, {"until": until.isoformat()})
-                sys.exit(exit_codes.LATER)
-            output.countdown(work.wait(rest))
-        with output.progress("adopting", work.days) as bar:
+                sys.exit(exit_codes.RETRY_LATER)
+            output.show_countdown(work.wait(rest))
+        with output.show_progress("adopting", work.days) as bar:
             found = work.adopt("rebuild", bar.end_range)
-    output.rebuilt(found)
+    output.print_rebuild(found)
     output.write_json(json_file, found.summary())
-    sys.exit(exit_codes.WELL if found.succeeded else exit_codes.WRONG)
+    sys.exit(exit_codes.SUCCESS if found.succeeded else exit_codes.FAILURE)

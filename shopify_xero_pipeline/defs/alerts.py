@@ -9,32 +9,34 @@ from shopify_xero_pipeline.alerts import service
 from shopify_xero_pipeline.alerts.channels import Channel
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.run_history import InstanceHistory
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.database_errors import StoreBusyError
 
-SAYS = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
+DESCRIPTION = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
 
 
 @dg.resource(description="The channels by which alerts are told, as the environment names them.")
 def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
     """Return the channels on the environment's settings."""
-    return service.channels(Settings.from_environment(os.environ), SystemClock())
+    return service.build_channels(Settings.from_environment(os.environ), SystemClock())
 
 
 def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
     """Return the sensor; it runs only if asked to."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    @dg.sensor(minimum_interval_seconds=60, default_status=status, description=SAYS)
+    @dg.sensor(minimum_interval_seconds=60, default_status=status, description=DESCRIPTION)
     def alerts(
         context: dg.SensorEvaluationContext,
-        bookkeeper: dg.ResourceParam[Bookkeeper],
+        sync_service: dg.ResourceParam[SyncService],
         channels: dg.ResourceParam[Sequence[Channel]],
     ) -> dg.SkipReason:
         """Tell each channel once of what calls for a person, and once that it is over."""
         try:
-            found, told = service.Watch(bookkeeper, InstanceHistory(context.instance)).tell(channels, context.cursor)
+            found, told = service.AlertService(sync_service, InstanceHistory(context.instance)).notify(
+                channels, context.cursor
+            )
         except StoreBusyError as busy:
             return dg.SkipReason(str(busy))
         context.update_cursor(told)

@@ -8,20 +8,20 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.pipeline.calendar import LONGEST
+from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
 
 OWNERS = ["team:bookkeeping"]
-FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=4))
+FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=4))
 """Today is brought up to date every hour: after four hours something is in the way, after a day somebody must know."""
 
 
-def looked_after(spec: dg.AssetSpec, page: str) -> dg.AssetSpec:
+def with_owners(spec: dg.AssetSpec, page: str) -> dg.AssetSpec:
     """Return an asset with its owners and, if there is one, the page on which they are reached."""
     link = {"who looks after it": dg.MetadataValue.url(page)} if page else {}
     return spec.merge_attributes(owners=OWNERS, metadata=link)
 
 
-def daily(partitions: dg.PartitionsDefinition[str], group: str, *kinds: str) -> dict[str, Any]:
+def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kinds: str) -> dict[str, Any]:
     """Return the arguments that all assets of days share.
 
     Args:
@@ -31,8 +31,8 @@ def daily(partitions: dg.PartitionsDefinition[str], group: str, *kinds: str) -> 
     """
     return {
         "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.multi_run(LONGEST),
+        "backfill_policy": dg.BackfillPolicy.multi_run(MAX_DAYS_PER_RUN),
         "group_name": group,
         "kinds": {*kinds},
-        "freshness_policy": FRESH,
+        "freshness_policy": FRESHNESS_POLICY,
     }

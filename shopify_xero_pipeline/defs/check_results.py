@@ -15,34 +15,39 @@ import dagster as dg
 # The only private import of the project: dagster is pinned exactly and test_report.py guards it.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from shopify_xero_pipeline.observability.escaping import markdown
+from shopify_xero_pipeline.observability.escaping import escape_markdown
 
 Metadata = Mapping[str, Any]
 
 
-class Verdict(NamedTuple):
+class CheckOutcome(NamedTuple):
     """What a check found: whether it passed, a sentence about it in plain text, and what to show beside it.
 
     The UI renders the sentence as Markdown in one place and as it is in others; it is escaped where it is logged.
     """
 
     passed: bool
-    says: str
-    shown: Metadata
+    description: str
+    metadata: Metadata
 
 
-DayChecks = Mapping[str, Mapping[date, Verdict]]
+OutcomesByDay = Mapping[str, Mapping[date, CheckOutcome]]
 
 
-def describe(context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata) -> None:
+def add_partition_metadata(
+    context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata
+) -> None:
     """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
     for day, entries in metadata.items():
         shown = {**entries, **calls}
         context.add_asset_metadata(shown, asset_key=context.asset_key, partition_key=day.isoformat())
 
 
-def report(
-    context: dg.AssetExecutionContext, checks: DayChecks, metadata: Mapping[date, Metadata], calls: Mapping[str, int]
+def report_partitions(
+    context: dg.AssetExecutionContext,
+    checks: OutcomesByDay,
+    metadata: Mapping[date, Metadata],
+    calls: Mapping[str, int],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation | dg.Output[None]]:
     """Materialise every day of the run, then log each check for each day against that materialisation.
 
@@ -53,7 +58,7 @@ def report(
         calls: of the step; shown as text, because the UI would draw numbers above the checks.
     """
     key = context.asset_key
-    describe(context, metadata, {name: str(count) for name, count in calls.items()})
+    add_partition_metadata(context, metadata, {name: str(count) for name, count in calls.items()})
     yield dg.MaterializeResult(asset_key=key)
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
@@ -66,7 +71,7 @@ def report(
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
 
 
-def evaluate(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, found: Verdict) -> None:
+def log_evaluation(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, found: CheckOutcome) -> None:
     """Log a check of an asset as a whole, against its latest materialisation; it need not be among the step's checks.
 
     Dagster plans nothing for such an evaluation. So a run that fails before it, or waits in the queue, leaves the last
@@ -82,7 +87,7 @@ def evaluate(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, fo
 def _evaluation(
     key: dg.AssetKey,
     check: str,
-    found: Verdict,
+    found: CheckOutcome,
     target: AssetCheckEvaluationTargetMaterializationData,
     partition: str | None = None,
 ) -> dg.AssetCheckEvaluation:
@@ -91,8 +96,8 @@ def _evaluation(
         asset_key=key,
         check_name=check,
         passed=found.passed,
-        description=markdown(found.says),
-        metadata=dict(found.shown),
+        description=escape_markdown(found.description),
+        metadata=dict(found.metadata),
         partition=partition,
         severity=dg.AssetCheckSeverity.ERROR,
         blocking=False,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from shopify_xero_pipeline.observability import logs
 from shopify_xero_pipeline.settings import Settings
 
-META = "dagster_meta"
+DAGSTER_META = "dagster_meta"
 """Dagster marks with this the records it hands to the console loggers of a run."""
 
 
@@ -23,7 +23,7 @@ class RunLogger(logging.Logger):
 
     def handle(self, record: logging.LogRecord) -> None:
         """Write a record of Dagster's; leave out one of ours."""
-        if not hasattr(record, META):
+        if not hasattr(record, DAGSTER_META):
             super().handle(record)
         elif not hasattr(record, "fields"):
             _turn(record)
@@ -32,16 +32,16 @@ class RunLogger(logging.Logger):
                 self.handler.handle(record)
 
 
-def take_over(settings: Settings) -> None:
+def install_run_logger(settings: Settings) -> None:
     """Let Dagster's own words of a run be lines of our log from now on, in this process."""
-    RunLogger.masking = logs.Masking(logs.Mask(settings.secrets()))
-    RunLogger.handler = logs.lines(settings, settings.log_level or "INFO")
+    RunLogger.masking = logs.RedactingFilter(logs.Redactor(settings.secrets()))
+    RunLogger.handler = logs.line_handler(settings, settings.log_level or "INFO")
     logging.setLoggerClass(RunLogger)
 
 
 def _turn(record: logging.LogRecord) -> None:
     """Give a record of Dagster's an event, its run and its step."""
-    said: dict[str, Any] = getattr(record, META)
+    said: dict[str, Any] = getattr(record, DAGSTER_META)
     event = said["dagster_event"]
     failed = getattr(getattr(event, "event_specific_data", None), "error", None)
     fields = {

@@ -6,46 +6,46 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.asset_defaults import daily
-from shopify_xero_pipeline.defs.check_results import describe
+from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
+from shopify_xero_pipeline.defs.check_results import add_partition_metadata
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.partitions import days_of
-from shopify_xero_pipeline.defs.resources import at_work
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.defs.partitions import run_days
+from shopify_xero_pipeline.defs.resources import count_api_calls
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 
-Stored = dict[date, list[Any]]
+StoredDays = dict[date, list[Any]]
 
 
 def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the three assets that read Shopify."""
-    common = daily(partitions, "shopify", "shopify", "json")
+    common = daily_asset_args(partitions, "shopify", "shopify", "json")
 
     @dg.asset(key=["shopify", "customers"], **common)
-    def customers(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+    def customers(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
         """Customers last changed on the day. An order's own customer is read with the order."""
-        with at_work(bookkeeper) as calls:
-            found: dict[date, list[Customer]] = bookkeeper.read_customers(days_of(context))
-        describe(context, {day: tables.rows(rows) for day, rows in found.items()}, calls)
+        with count_api_calls(sync_service) as calls:
+            found: dict[date, list[Customer]] = sync_service.read_customers(run_days(context))
+        add_partition_metadata(context, {day: tables.row_count_metadata(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     @dg.asset(key=["shopify", "products"], **common)
-    def products(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+    def products(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
         """Products last changed on the day, each with all its variants."""
-        with at_work(bookkeeper) as calls:
-            found: dict[date, list[Product]] = bookkeeper.read_products(days_of(context))
-        describe(context, {day: tables.rows(rows) for day, rows in found.items()}, calls)
+        with count_api_calls(sync_service) as calls:
+            found: dict[date, list[Product]] = sync_service.read_products(run_days(context))
+        add_partition_metadata(context, {day: tables.row_count_metadata(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     @dg.asset(key=["shopify", "orders"], **common)
-    def orders(context: dg.AssetExecutionContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> Stored:
+    def orders(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
         """Orders placed on the day, each with its whole history: sales agreements, transactions, refunds.
 
         An edit or refund of weeks later is read with the day of its order: run that day again.
         """
-        with at_work(bookkeeper) as calls:
-            found: dict[date, list[Order]] = bookkeeper.read_orders(days_of(context))
-        describe(context, {day: tables.orders(rows) for day, rows in found.items()}, calls)
+        with count_api_calls(sync_service) as calls:
+            found: dict[date, list[Order]] = sync_service.read_orders(run_days(context))
+        add_partition_metadata(context, {day: tables.order_metadata(rows) for day, rows in found.items()}, calls)
         return dict(found)
 
     return [customers, products, orders]

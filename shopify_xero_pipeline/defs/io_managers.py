@@ -23,7 +23,7 @@ from upath import UPath
 from shopify_xero_pipeline.clock import Clock, SystemClock
 from shopify_xero_pipeline.pipeline import storage_errors
 
-PERSONAL = (
+PERSONAL_DATA_KEYS = (
     dg.AssetKey(["shopify", "customers"]),
     dg.AssetKey(["shopify", "orders"]),
     dg.AssetKey(["changes", "contacts"]),
@@ -45,9 +45,11 @@ class JsonIOManager(dg.IOManager):
         self._keep = keep
         self._clock = clock or SystemClock()
 
-    def forget(self, before: datetime) -> int:
+    def purge_before(self, before: datetime) -> int:
         """Delete the days with personal data that were last written before an instant; return how many there were."""
-        old = [path for key in PERSONAL for path in self._days(key.path) if _written(path) < before.timestamp()]
+        old = [
+            path for key in PERSONAL_DATA_KEYS for path in self._days(key.path) if _written(path) < before.timestamp()
+        ]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
@@ -84,8 +86,8 @@ class JsonIOManager(dg.IOManager):
         if set(by_key) != expected:
             raise ValueError(f"{context.asset_key.to_user_string()} must return each of the days {sorted(expected)}")
         with self._disk_faults():
-            if self._keep is not None and context.asset_key in PERSONAL:
-                self.forget(self._clock.now() - self._keep)
+            if self._keep is not None and context.asset_key in PERSONAL_DATA_KEYS:
+                self.purge_before(self._clock.now() - self._keep)
             for key, value in by_key.items():
                 _write(self._path(context.asset_key, key), _json(_plain(value)))
 
@@ -114,7 +116,7 @@ class JsonIOManager(dg.IOManager):
         try:
             yield
         except OSError as problem:
-            said = storage_errors.of_file(problem, f"ASSET_STORAGE ({self._base_path})")
+            said = storage_errors.describe_os_error(problem, f"ASSET_STORAGE ({self._base_path})")
             raise dg.Failure(said, allow_retries=False) from None
 
     def _path(self, key: dg.AssetKey, day: str) -> UPath:

@@ -5,15 +5,15 @@ import dagster as dg
 from shopify_xero_pipeline.defs.open_failures import check_keys
 from shopify_xero_pipeline.defs.plan import MAPPING
 
-PATIENT = "shopify-xero/patient"
+RESPECT_RETRY_SCHEDULE_TAG = "shopify-xero/patient"
 """Tag of runs that nobody waits for: in them a failed record rests until its next try is due."""
 
-ALL_DAYS = dg.AssetSelection.checks(*check_keys())
+ALL_DAYS_CHECKS = dg.AssetSelection.checks(*check_keys())
 """Checks that look at all days. The assets of a sync log them without a step, so they are not among its steps."""
 
 SYNC = dg.define_asset_job(
     "sync",
-    selection=dg.AssetSelection.groups("shopify", "changes", "xero", "books") - ALL_DAYS,
+    selection=dg.AssetSelection.groups("shopify", "changes", "xero", "books") - ALL_DAYS_CHECKS,
     description="Extract, plan, load and reconcile days.",
 )
 PLAN = dg.define_asset_job(
@@ -28,6 +28,6 @@ MAPPING_CHECKS = dg.define_asset_job(
 )
 OPEN_FAILURES = dg.define_asset_job(
     "open_failures",
-    selection=ALL_DAYS,
+    selection=ALL_DAYS_CHECKS,
     description="Look for what is not in Xero or does not agree now, on all days, without asking either side.",
 )

@@ -5,7 +5,7 @@ import dagster as dg
 from shopify_xero_pipeline.defs.plan import MAPPING
 
 
-def mapping_spec(database: str) -> dg.AssetSpec:
+def mapping_asset(database: str) -> dg.AssetSpec:
     """Return the external asset `entity_mapping`, in `sqlite` or `postgres`; the loads log its materialisations."""
     return dg.AssetSpec(
         MAPPING,

@@ -20,7 +20,7 @@ def daily_partitions(policy: BooksPolicy) -> dg.DailyPartitionsDefinition:
     )
 
 
-def days_of(context: dg.AssetExecutionContext) -> list[date]:
+def run_days(context: dg.AssetExecutionContext) -> list[date]:
     """Return the days of a run, one or a range."""
     return [date.fromisoformat(key) for key in context.partition_keys]
 
@@ -30,6 +30,6 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
 
 
-def keys(days: Sequence[date]) -> list[str]:
+def partition_keys(days: Sequence[date]) -> list[str]:
     """Return the partition keys of days."""
     return [day.isoformat() for day in days]

@@ -1,4 +1,4 @@
-"""Resources: the bookkeeper every step works with, and where assets are stored. Lifecycle only.
+"""Resources: the sync service every step works with, and where assets are stored. Lifecycle only.
 
 Neither takes configuration: settings are read from the environment when a run begins, so that no secret ever reaches
 Dagster's storage.
@@ -14,14 +14,14 @@ from upath import UPath
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.run_liveness import alive
+from shopify_xero_pipeline.defs.run_liveness import hold_run_lock
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.pipeline.connections import PASSING, PROBLEMS
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import Settings
 
-PASSES = "passes by itself"
+TRANSIENT_LABEL = "passes by itself"
 """Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""
 SETTING = "a setting has to be put right"
 """Metadata of a failed step that a setting is the reason of."""
@@ -31,43 +31,47 @@ SETTING = "has to be put right first"
 
 
 @dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
-def bookkeeper_resource(context: dg.InitResourceContext) -> Iterator[Bookkeeper]:
-    """Open a bookkeeper on the environment's settings and close it when the run ends, alive and in time until then."""
-    bookkeeper = Bookkeeper(Settings.from_environment(os.environ), SystemClock())
+def sync_service_resource(context: dg.InitResourceContext) -> Iterator[SyncService]:
+    """Open a sync service on the environment's settings and close it when the run ends, alive and in time until then."""
+    sync_service = SyncService(Settings.from_environment(os.environ), SystemClock())
     run, instance = context.run, context.instance
     try:
         with ExitStack() as stack:
             if run is not None and instance is not None:
-                stack.enter_context(events.about(sync_id=run.run_id))
-                stack.enter_context(alive(instance, run.run_id))
+                stack.enter_context(events.bind_context(sync_id=run.run_id))
+                stack.enter_context(hold_run_lock(instance, run.run_id))
                 stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
-            yield bookkeeper
+            yield sync_service
     finally:
-        bookkeeper.close()
+        sync_service.close()
 
 
 @dg.io_manager(description="One JSON file a day for each asset, below ASSET_STORAGE.")
 def json_storage(_: dg.InitResourceContext) -> JsonIOManager:
     """Return the IO manager on ASSET_STORAGE."""
     settings = Settings.from_environment(os.environ)
-    return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.keep_payloads_days))
+    return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.payload_retention_days))
 
 
 @contextmanager
-def at_work(bookkeeper: Bookkeeper) -> Iterator[dict[str, int]]:
-    """Let a bookkeeper do a step's work; afterwards what is yielded holds the calls it made, as the UI plots them."""
-    before, calls = bookkeeper.calls, dict[str, int]()
-    with told_to_people():
+def count_api_calls(sync_service: SyncService) -> Iterator[dict[str, int]]:
+    """Let a sync service do a step's work; afterwards what is yielded holds the calls it made, as the UI plots them."""
+    before, calls = sync_service.calls, dict[str, int]()
+    with as_dagster_failure():
         yield calls
-    made = (after - earlier for earlier, after in zip(before, bookkeeper.calls, strict=True))
+    made = (after - earlier for earlier, after in zip(before, sync_service.calls, strict=True))
     calls |= zip(("calls to Shopify", "calls to Xero"), made, strict=True)
 
 
 @contextmanager
-def told_to_people() -> Iterator[None]:
+def as_dagster_failure() -> Iterator[None]:
     """Turn what our rooms raise into a failed step that says what to do; trying the same step again would not help."""
     try:
         yield
-    except PROBLEMS as problem:
-        kind = {PASSES: "try again later"} if isinstance(problem, PASSING) else {SETTING: "then run it again"}
+    except EXPECTED_ERRORS as problem:
+        kind = (
+            {TRANSIENT_LABEL: "try again later"}
+            if isinstance(problem, TRANSIENT_ERRORS)
+            else {SETTING: "then run it again"}
+        )
         raise dg.Failure(description=str(problem), metadata=kind, allow_retries=False) from None

@@ -7,17 +7,17 @@ import dagster as dg
 
 from shopify_xero_pipeline.alerts.rules import FailedCheck, FailedRun
 from shopify_xero_pipeline.defs.jobs import SYNC
-from shopify_xero_pipeline.defs.load import BEFORE
-from shopify_xero_pipeline.defs.mapping_checks import CHECKS as MAPPING_CHECKS
+from shopify_xero_pipeline.defs.load import UPSTREAM_LOADS
+from shopify_xero_pipeline.defs.mapping_checks import MAPPING_CHECK_NAMES as MAPPING_CHECKS
 from shopify_xero_pipeline.defs.plan import MAPPING
-from shopify_xero_pipeline.defs.reconcile import CHECKS, KEY
-from shopify_xero_pipeline.defs.run_requests import days_of
+from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_CHECKS, RECONCILIATION_KEY
+from shopify_xero_pipeline.defs.run_requests import days_of_run
 
-MOST_RUNS = 1_000
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-CHECKED = [
-    *(dg.AssetCheckKey(dg.AssetKey(["xero", name]), "all_loaded") for name in BEFORE),
-    *(dg.AssetCheckKey(KEY, name) for name in CHECKS),
+MAX_RUNS = 1_000
+ENDED_STATUSES = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+WATCHED_CHECKS = [
+    *(dg.AssetCheckKey(dg.AssetKey(["xero", name]), "all_loaded") for name in UPSTREAM_LOADS),
+    *(dg.AssetCheckKey(RECONCILIATION_KEY, name) for name in RECONCILIATION_CHECKS),
     *(dg.AssetCheckKey(MAPPING, name) for name in MAPPING_CHECKS),
 ]
 
@@ -34,7 +34,7 @@ class InstanceHistory:
 
     def failed_runs(self, since: datetime) -> Sequence[FailedRun]:
         """Return failed runs since an instant that no later run of their days made good, newest first."""
-        runs = self._instance.get_runs(dg.RunsFilter(statuses=ENDED, created_after=since), limit=MOST_RUNS)
+        runs = self._instance.get_runs(dg.RunsFilter(statuses=ENDED_STATUSES, created_after=since), limit=MAX_RUNS)
         return _failed_runs(self._instance, runs)
 
     def failed_checks(self) -> Sequence[FailedCheck]:
@@ -45,7 +45,7 @@ class InstanceHistory:
                 info.check_key.name,
                 date.fromisoformat(info.partition_key) if info.partition_key else None,
             )
-            for info in self._instance.event_log_storage.get_asset_check_partition_info(CHECKED)
+            for info in self._instance.event_log_storage.get_asset_check_partition_info(WATCHED_CHECKS)
             if info.latest_execution_status.value == "FAILED"
         ]
 
@@ -60,7 +60,7 @@ def _failed_runs(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) ->
     mended: set[tuple[str, date | None]] = set()
     found: list[FailedRun] = []
     for run in runs:
-        days: list[date | None] = [*days_of(run)] or [None]
+        days: list[date | None] = [*days_of_run(run)] or [None]
         if run.status is dg.DagsterRunStatus.SUCCESS:
             mended |= {(run.job_name, day) for day in days}
         elif run.tags.get("dagster/will_retry") != "true":

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import dagster as dg
 
-UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-FOLDER = "alive"
+ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+LOCK_FOLDER = "alive"
 
 
 @contextmanager
-def alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+def hold_run_lock(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Hold a run's lock, a file below DAGSTER_HOME; it appears under its name only when it is held.
 
     An exception leaves the file, without its lock: Dagster may not have been able to note that the run is over, so that
@@ -40,7 +40,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
     A run without a lock, because it is just beginning or ending or is another host's, is left alone.
     """
-    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)) if _died(instance, run.run_id)]
+    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES)) if _died(instance, run.run_id)]
     for run in dead:
         message = "The run's process is gone. What it left unfinished is taken up by the next run of its days."
         if run.status is dg.DagsterRunStatus.CANCELING:
@@ -59,4 +59,4 @@ def _died(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
-    return Path(instance.root_directory) / FOLDER / run_id
+    return Path(instance.root_directory) / LOCK_FOLDER / run_id

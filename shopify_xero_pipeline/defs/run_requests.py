@@ -8,21 +8,21 @@ from datetime import date
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.jobs import PATIENT, SYNC
-from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, keys, range_tags
-from shopify_xero_pipeline.defs.reconcile import KEY
+from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG, SYNC
+from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, partition_keys, range_tags
+from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
 from shopify_xero_pipeline.pipeline.calendar import as_ranges, days_between
 
-SOON: Mapping[str, str] = {"dagster/priority": "10"}
+HIGH_PRIORITY_TAGS: Mapping[str, str] = {"dagster/priority": "10"}
 """Tags of requests that wait for one range of a backfill at most."""
 
-DAY = "dagster/partition"
-WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
-UNDER_WAY = (*WAITING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+PARTITION_TAG = "dagster/partition"
+WAITING_STATUSES = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
+ACTIVE_STATUSES = (*WAITING_STATUSES, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 
-def requests(
-    days: Iterable[date], key: Callable[[date, date], str], tags: Mapping[str, str] = SOON
+def run_requests(
+    days: Iterable[date], key: Callable[[date, date], str], tags: Mapping[str, str] = HIGH_PRIORITY_TAGS
 ) -> list[dg.RunRequest]:
     """Return a request for each range of days.
 
@@ -33,7 +33,8 @@ def requests(
     """
     return [
         dg.RunRequest(
-            run_key=f"{first}..{last}{key(first, last)}", tags={**range_tags(first, last), PATIENT: "yes", **tags}
+            run_key=f"{first}..{last}{key(first, last)}",
+            tags={**range_tags(first, last), RESPECT_RETRY_SCHEDULE_TAG: "yes", **tags},
         )
         for first, last in as_ranges(days)
     ]
@@ -46,12 +47,12 @@ def days_of_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunS
     again.
     """
     runs = instance.get_runs(dg.RunsFilter(job_name=SYNC.name, statuses=list(statuses)))
-    return {day for run in runs if _is_whole(run) for day in days_of(run)}
+    return {day for run in runs if _is_whole(run) for day in days_of_run(run)}
 
 
-def days_of(run: dg.DagsterRun) -> Sequence[date]:
+def days_of_run(run: dg.DagsterRun) -> Sequence[date]:
     """Return the days of a run, as its tags name them; none for a job without days."""
-    first = run.tags.get(RANGE_START) or run.tags.get(DAY)
+    first = run.tags.get(RANGE_START) or run.tags.get(PARTITION_TAG)
     last = run.tags.get(RANGE_END) or first
     if first is None or last is None:
         return ()
@@ -62,7 +63,7 @@ def failed_days(
     instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition[str], days: Sequence[date]
 ) -> set[date]:
     """Return the days whose last run failed, whoever asked for it, and was not made good since."""
-    found = instance.get_status_by_partition(KEY, keys(days), partitions) or {}
+    found = instance.get_status_by_partition(RECONCILIATION_KEY, partition_keys(days), partitions) or {}
     return {date.fromisoformat(key) for key, status in found.items() if status is not None and status.value == "FAILED"}
 
 

@@ -10,19 +10,25 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, SYNC
-from shopify_xero_pipeline.defs.reconcile import KEY
-from shopify_xero_pipeline.defs.resources import told_to_people
-from shopify_xero_pipeline.defs.run_requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
-from shopify_xero_pipeline.pipeline.calendar import LONGEST, days_between
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
+from shopify_xero_pipeline.defs.resources import as_dagster_failure
+from shopify_xero_pipeline.defs.run_requests import (
+    ACTIVE_STATUSES,
+    WAITING_STATUSES,
+    days_of_runs,
+    failed_days,
+    run_requests,
+)
+from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN, days_between
+from shopify_xero_pipeline.pipeline.sync import SyncService
 
 EARLY, MORNING = 3, 5
-LOOKED_BACK = timedelta(days=LONGEST)
-ROUND, AGED = 7, timedelta(days=7)
+OUTAGE_LOOKBACK = timedelta(days=MAX_DAYS_PER_RUN)
+DAYS_PER_NIGHT, MIN_RECONCILIATION_AGE = 7, timedelta(days=7)
 """How many days a night go round, and for how long a day rests in between."""
 
 
-SAYS = {
+DESCRIPTIONS = {
     "hourly": "Syncs today; before three in the morning also yesterday; after five the days that the night has missed.",
     "nightly": (
         "Syncs yesterday, every day never synced, every day with work left, every day whose last run failed, and the "
@@ -47,14 +53,14 @@ def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished
     return sorted(day for day in {yesterday, *never, *unfinished} if day >= start)
 
 
-def days_in_turn(tick: datetime, compared: Mapping[date, datetime]) -> list[date]:
+def least_recently_reconciled(tick: datetime, compared: Mapping[date, datetime]) -> list[date]:
     """Return the days compared longest ago, a few each night, if they have rested.
 
     Shopify's list of changed orders does not give those that were deleted; without a webhook only a sync of their day
     finds them.
     """
-    rested = [day for day, at in compared.items() if at <= tick - AGED]
-    return sorted(rested, key=lambda day: (compared[day], day))[:ROUND]
+    rested = [day for day, at in compared.items() if at <= tick - MIN_RECONCILIATION_AGE]
+    return sorted(rested, key=lambda day: (compared[day], day))[:DAYS_PER_NIGHT]
 
 
 def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) -> list[date]:
@@ -69,7 +75,7 @@ def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) 
     """
     if tick.hour < MORNING:
         return []
-    ended = days_between(max(start, tick.date() - LOOKED_BACK), tick.date() - timedelta(days=1))
+    ended = days_between(max(start, tick.date() - OUTAGE_LOOKBACK), tick.date() - timedelta(days=1))
     return [day for day in ended if day not in compared or compared[day] < _end_of(day, tick)]
 
 
@@ -77,7 +83,7 @@ def _end_of(day: date, tick: datetime) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), tick.tzinfo)
 
 
-def schedules(
+def build_schedules(
     *, zone: str, start: date, partitions: dg.PartitionsDefinition[str], running: bool
 ) -> list[dg.ScheduleDefinition]:
     """Return the hourly and nightly schedules and the nightly checks; they run only if asked to."""
@@ -88,34 +94,40 @@ def schedules(
         cron_schedule="10 * * * *",
         execution_timezone=zone,
         default_status=status,
-        description=SAYS["hourly"],
+        description=DESCRIPTIONS["hourly"],
     )
-    def hourly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
+    def hourly(
+        context: dg.ScheduleEvaluationContext, sync_service: dg.ResourceParam[SyncService]
+    ) -> list[dg.RunRequest]:
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
-        days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING)
-        with told_to_people():
-            missed = missed_days(tick, start, bookkeeper.compared_up_to(bookkeeper.days()[-LONGEST - 2 :]))
+        days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING_STATUSES)
+        with as_dagster_failure():
+            missed = missed_days(
+                tick, start, sync_service.reconciled_up_to(sync_service.days()[-MAX_DAYS_PER_RUN - 2 :])
+            )
         if missed:
-            days |= {*missed} - days_of_runs(context.instance, UNDER_WAY)
-        return requests(days, _at(tick))
+            days |= {*missed} - days_of_runs(context.instance, ACTIVE_STATUSES)
+        return run_requests(days, _at(tick))
 
     @dg.schedule(
         job=SYNC,
         cron_schedule="30 4 * * *",
         execution_timezone=zone,
         default_status=status,
-        description=SAYS["nightly"],
+        description=DESCRIPTIONS["nightly"],
     )
-    def nightly(context: dg.ScheduleEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]) -> list[dg.RunRequest]:
+    def nightly(
+        context: dg.ScheduleEvaluationContext, sync_service: dg.ResourceParam[SyncService]
+    ) -> list[dg.RunRequest]:
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         instance = context.instance
-        done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(KEY)}
-        with told_to_people():
-            left = bookkeeper.unfinished_days() | failed_days(instance, partitions, bookkeeper.days())
-            left |= {*days_in_turn(tick, bookkeeper.compared_at(bookkeeper.days()))}
+        done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(RECONCILIATION_KEY)}
+        with as_dagster_failure():
+            left = sync_service.unfinished_days() | failed_days(instance, partitions, sync_service.days())
+            left |= {*least_recently_reconciled(tick, sync_service.last_reconciled_at(sync_service.days()))}
         wanted, yesterday = nightly_days(tick, start, done, left), tick.date() - timedelta(days=1)
-        busy = (days_of_runs(instance, UNDER_WAY) - {yesterday}) | days_of_runs(instance, WAITING)
-        return requests(set(wanted) - busy, _at(tick), {})
+        busy = (days_of_runs(instance, ACTIVE_STATUSES) - {yesterday}) | days_of_runs(instance, WAITING_STATUSES)
+        return run_requests(set(wanted) - busy, _at(tick), {})
 
     looks = {
         "nightly_mapping_checks": (MAPPING_CHECKS, "0 5 * * *"),
@@ -124,7 +136,7 @@ def schedules(
     checks = [
         dg.ScheduleDefinition(
             name=name,
-            description=SAYS[name],
+            description=DESCRIPTIONS[name],
             job=job,
             cron_schedule=cron,
             execution_timezone=zone,

@@ -12,18 +12,24 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from shopify_xero_pipeline.defs.jobs import SYNC
-from shopify_xero_pipeline.defs.resources import told_to_people
+from shopify_xero_pipeline.defs.resources import as_dagster_failure
 from shopify_xero_pipeline.defs.run_liveness import end_dead_runs
-from shopify_xero_pipeline.defs.run_requests import UNDER_WAY, WAITING, days_of_runs, failed_days, requests
+from shopify_xero_pipeline.defs.run_requests import (
+    ACTIVE_STATUSES,
+    WAITING_STATUSES,
+    days_of_runs,
+    failed_days,
+    run_requests,
+)
 from shopify_xero_pipeline.defs.schedules import hourly_days
-from shopify_xero_pipeline.pipeline.change_detection import Lookout, Sighting
-from shopify_xero_pipeline.pipeline.retry_schedule import Reason, Tries, chosen, reasons
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.change_detection import ChangeDetector, DetectionResult
+from shopify_xero_pipeline.pipeline.retry_schedule import RetryReason, RetryState, retry_reasons, select_due_days
+from shopify_xero_pipeline.pipeline.sync import SyncService
 
-OFTEN, SELDOM = 30, 60
+FAST_INTERVAL_SECONDS, SLOW_INTERVAL_SECONDS = 30, 60
 
 
-SAYS = {
+DESCRIPTIONS = {
     "dead_runs": (
         "Ends the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."
     ),
@@ -38,61 +44,77 @@ SAYS = {
 """What the UI says of them; a docstring does not get there."""
 
 
-@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING, description=SAYS["dead_runs"])
+@dg.sensor(
+    minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING, description=DESCRIPTIONS["dead_runs"]
+)
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."""
     ended = end_dead_runs(context.instance)
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run under way has its process")
 
 
-def sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: bool) -> list[dg.SensorDefinition]:
+def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: bool) -> list[dg.SensorDefinition]:
     """Return the sensors; those that ask for days run only if asked to."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    @dg.sensor(job=SYNC, minimum_interval_seconds=OFTEN, default_status=status, description=SAYS["changed_orders"])
+    @dg.sensor(
+        job=SYNC,
+        minimum_interval_seconds=FAST_INTERVAL_SECONDS,
+        default_status=status,
+        description=DESCRIPTIONS["changed_orders"],
+    )
     def changed_orders(
-        context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
+        context: dg.SensorEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dg.SensorResult:
         """Sync the day of every order that was edited, refunded, cancelled or paid since, within two minutes.
 
         Where Xero sends webhooks, also the days of records of ours that somebody changed there. The days the hourly
         schedule asks for anyway are left to it.
         """
-        with told_to_people():
-            found = Lookout(bookkeeper).look(context.cursor)
-            at_hand = hourly_days(bookkeeper.clock.now().astimezone(ZoneInfo(zone)))
+        with as_dagster_failure():
+            found = ChangeDetector(sync_service).detect(context.cursor)
+            at_hand = hourly_days(sync_service.clock.now().astimezone(ZoneInfo(zone)))
         late = [one for one in found.changes if one.day not in at_hand]
-        waiting = days_of_runs(context.instance, WAITING) if late else set()
+        waiting = days_of_runs(context.instance, WAITING_STATUSES) if late else set()
         news = [one for one in late if one.day not in waiting]
 
         def key(first: date, last: date) -> str:
             these = [one for one in news if first <= one.day <= last]
             return f":{max(one.at for one in these):%Y-%m-%dT%H:%M:%SZ} {_short(one.name for one in these)}"
 
-        asked = requests([one.day for one in news], key)
+        asked = run_requests([one.day for one in news], key)
         return _answer(asked, found.cursor, _seen(found, len(late), len(news)))
 
-    @dg.sensor(job=SYNC, minimum_interval_seconds=SELDOM, default_status=status, description=SAYS["unfinished_writes"])
+    @dg.sensor(
+        job=SYNC,
+        minimum_interval_seconds=SLOW_INTERVAL_SECONDS,
+        default_status=status,
+        description=DESCRIPTIONS["unfinished_writes"],
+    )
     def unfinished_writes(
-        context: dg.SensorEvaluationContext, bookkeeper: dg.ResourceParam[Bookkeeper]
+        context: dg.SensorEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dg.SensorResult:
         """Sync the days with work left that may succeed by itself, once it is due.
 
         That is: writes that were never sent or whose outcome is unclear, failures worth another try, days whose run
         failed, a renewal of the sign-in that was not finished.
         """
-        with told_to_people():
-            budget, days, now = bookkeeper.budget(), bookkeeper.days(), bookkeeper.clock.now()
-            if budget.held_until is not None:
-                return dg.SensorResult(skip_reason=f"Xero takes no calls before {budget.held_until:%Y-%m-%d %H:%M} UTC")
-            left = reasons(bookkeeper, failed_days(context.instance, partitions, days))
-        busy = days_of_runs(context.instance, UNDER_WAY)
-        tried, tries = chosen(left, Tries.read(context.cursor), now, busy=busy, budget_is_low=budget.is_low)
+        with as_dagster_failure():
+            budget, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.clock.now()
+            if budget.blocked_until is not None:
+                return dg.SensorResult(
+                    skip_reason=f"Xero takes no calls before {budget.blocked_until:%Y-%m-%d %H:%M} UTC"
+                )
+            left = retry_reasons(sync_service, failed_days(context.instance, partitions, days))
+        busy = days_of_runs(context.instance, ACTIVE_STATUSES)
+        tried, tries = select_due_days(
+            left, RetryState.read(context.cursor), now, busy=busy, budget_is_low=budget.is_low
+        )
 
         def key(first: date, last: date) -> str:
             return f":{_short(f'{day} {tries.root[day]}' for day in tried if first <= day <= last)}"
 
-        return _answer(requests(tried, key), tries.model_dump_json(), _said(left, tries))
+        return _answer(run_requests(tried, key), tries.model_dump_json(), _said(left, tries))
 
     return [changed_orders, unfinished_writes, dead_runs]
 
@@ -103,7 +125,7 @@ def _answer(asked: list[dg.RunRequest], cursor: str | None, otherwise: str) -> d
     return dg.SensorResult(skip_reason=otherwise, cursor=cursor)
 
 
-def _seen(found: Sighting, late: int, news: int) -> str:
+def _seen(found: DetectionResult, late: int, news: int) -> str:
     """Say why no day is asked for."""
     if found.cursor is None:
         return "no day was synced yet, so none can have changed since"
@@ -113,12 +135,12 @@ def _seen(found: Sighting, late: int, news: int) -> str:
     return f"{len(found.changes)} orders changed: {hourly} of days synced every hour, {waiting} of days whose run waits"
 
 
-def _said(left: Mapping[date, Reason], tries: Tries) -> str:
+def _said(left: Mapping[date, RetryReason], tries: RetryState) -> str:
     """Say what is left and when the first of it is tried again."""
     if not left:
         return "nothing is left to do"
     first = min(left, key=lambda day: tries.root[day].next)
-    return f"work is left on {len(left)} days; {first} is next: {left[first].why}"
+    return f"work is left on {len(left)} days; {first} is next: {left[first].reason}"
 
 
 def _short(names: Iterable[str]) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.resources import PASSES, SETTING
+from shopify_xero_pipeline.defs.resources import SETTING, TRANSIENT_LABEL
 from shopify_xero_pipeline.pipeline import storage_errors
-from shopify_xero_pipeline.pipeline.connections import TryLater
+from shopify_xero_pipeline.pipeline.connections import TryLaterError
 
-INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-INTERRUPTED = "interrupted; what was under way is settled by the next run of these days"
-NO_STEP = "the run failed before its first step; see it in the Dagster UI"
+INTERRUPTION_ERRORS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+INTERRUPTED_MESSAGE = "interrupted; what was under way is settled by the next run of these days"
+NO_STEP_MESSAGE = "the run failed before its first step; see it in the Dagster UI"
 _REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 
 
@@ -24,8 +24,8 @@ class StepFailure:
     """What a failed step says, whether it passes by itself, and whether a setting or a disk stands in the way."""
 
     message: str
-    passes: bool = False
-    of_setting: bool = False
+    is_transient: bool = False
+    needs_setting: bool = False
 
 
 def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFailure]:
@@ -44,23 +44,25 @@ def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFai
             said.setdefault(words, found)
             steps.setdefault(words, []).append((event.step_key or "").replace("__", "/"))
     named = [replace(one, message=f"{', '.join(sorted(steps[key]))}: {one.message}") for key, one in said.items()]
-    return named or [StepFailure(NO_STEP)]
+    return named or [StepFailure(NO_STEP_MESSAGE)]
 
 
 def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
     failed = event.step_failure_data
     if (own := failed.user_failure_data) and own.description:
-        return StepFailure(own.description, passes=PASSES in own.metadata, of_setting=SETTING in own.metadata)
+        return StepFailure(
+            own.description, is_transient=TRANSIENT_LABEL in own.metadata, needs_setting=SETTING in own.metadata
+        )
     error, stack = failed.error, list[str]()
     if error is None:
         return StepFailure("failed")
-    if error.cls_name in INTERRUPTIONS:
-        return StepFailure(INTERRUPTED)
+    if error.cls_name in INTERRUPTION_ERRORS:
+        return StepFailure(INTERRUPTED_MESSAGE)
     while error.cause is not None:
         stack += error.stack
         error = error.cause
-    found = storage_errors.of_step(error.message, [*stack, *error.stack], home)
+    found = storage_errors.from_step(error.message, [*stack, *error.stack], home)
     if found is None:
         return StepFailure(error.message.strip())
-    passes = isinstance(found, TryLater)
-    return StepFailure(str(found), passes, of_setting=not passes)
+    passes = isinstance(found, TryLaterError)
+    return StepFailure(str(found), passes, needs_setting=not passes)

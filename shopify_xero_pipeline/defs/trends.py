@@ -10,32 +10,32 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.asset_defaults import FRESH
+from shopify_xero_pipeline.defs.asset_defaults import FRESHNESS_POLICY
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.metadata.statement import documents_of
-from shopify_xero_pipeline.defs.open_failures import LOADED, RECONCILED
+from shopify_xero_pipeline.defs.metadata.statement import document_totals
+from shopify_xero_pipeline.defs.open_failures import ALL_DAYS_AGREE, ALL_DAYS_LOADED
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.statements import NAMES
 from shopify_xero_pipeline.state.records import HistoryRow
 
-TRENDS = dg.AssetKey(["books", "trends"])
+TRENDS_KEY = dg.AssetKey(["books", "trends"])
 OUTCOMES = ("posted", "waiting", "skipped", "blocked", "failed")
 
 
-def trends_spec(partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+def trends_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
     """Return the external asset `books/trends`."""
     return dg.AssetSpec(
-        TRENDS,
-        deps=[RECONCILED],
+        TRENDS_KEY,
+        deps=[ALL_DAYS_AGREE],
         partitions_def=partitions,
         group_name="books",
         kinds={"python"},
-        freshness_policy=FRESH,
+        freshness_policy=FRESHNESS_POLICY,
         description="Each day's numbers, to be compared from day to day: *Metadata*, *Plots*.",
     )
 
 
-def trends(day: DayReconciliation, history: Sequence[HistoryRow], calls: int) -> dict[str, Any]:
+def trend_metadata(day: DayReconciliation, history: Sequence[HistoryRow], calls: int) -> dict[str, Any]:
     """Return a day's numbers by name. Amounts are floats, because they are only drawn; the exact ones stand elsewhere.
 
     Args:
@@ -44,7 +44,7 @@ def trends(day: DayReconciliation, history: Sequence[HistoryRow], calls: int) ->
         calls: to Xero, made by the reconciliation of all days of the run; the loads' own are added.
     """
     found: dict[str, Any] = {f"orders {outcome}": day.count(outcome) for outcome in OUTCOMES}
-    for key, kinds in LOADED.items():
+    for key, kinds in ALL_DAYS_LOADED.items():
         rows = [row for row in history if row.kind in kinds]
         found[f"{key.path[-1].replace('_', ' ')} written"] = sum(
             row.created + row.updated + row.adopted + row.deleted for row in rows
@@ -52,8 +52,8 @@ def trends(day: DayReconciliation, history: Sequence[HistoryRow], calls: int) ->
         calls += max((row.calls for row in rows), default=0)
     found["records failed"] = sum(row.failed for row in history)
     found["records postponed"] = sum(row.postponed for row in history)
-    found["difference"] = tables.plotted(day.difference)
+    found["difference"] = tables.plot_value(day.difference)
     for currency in sorted({one.currency for one in day.movements}):
-        for name, amount in zip(NAMES, documents_of(day, currency), strict=True):
-            found[f"documents in {currency}, {name}"] = tables.plotted(amount)
+        for name, amount in zip(NAMES, document_totals(day, currency), strict=True):
+            found[f"documents in {currency}, {name}"] = tables.plot_value(amount)
     return {**found, "calls to Xero": calls}

@@ -44,11 +44,11 @@ class Exchange:
             raise TimeoutError("the exchange took too long")
         return left if at_most is None else min(left, at_most)
 
-    def expect(self, most_bytes: int) -> None:
+    def set_limit(self, most_bytes: int) -> None:
         """Set how many bytes may be received from now on."""
         self._bytes_left = most_bytes
 
-    def room(self, at_most: int) -> int:
+    def bytes_left(self, at_most: int) -> int:
         """Return how many bytes the next read may take.
 
         Raises:
@@ -58,7 +58,7 @@ class Exchange:
             raise AnswerTooLargeError("the answer is too large")
         return min(at_most, self._bytes_left)
 
-    def received(self, count: int) -> None:
+    def count_received(self, count: int) -> None:
         """Take note of bytes that were received."""
         self._bytes_left -= count
 
@@ -67,7 +67,7 @@ _present: ContextVar[Exchange] = ContextVar("exchange")
 
 
 @contextmanager
-def under_way(exchange: Exchange) -> Iterator[None]:
+def in_exchange(exchange: Exchange) -> Iterator[None]:
     """Make this the exchange that sockets of this thread work for while the block runs.
 
     A connection outlives its exchanges, and httpcore hands a socket nothing but the time-out of one operation.
@@ -79,6 +79,6 @@ def under_way(exchange: Exchange) -> Iterator[None]:
         _present.reset(token)
 
 
-def present() -> Exchange:
+def current_exchange() -> Exchange:
     """Return the exchange that is under way in this thread."""
     return _present.get()

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpcore
 
-from shopify_xero_pipeline.http.exchange import present
+from shopify_xero_pipeline.http.exchange import current_exchange
 
-PIECE = 65_536
+CHUNK_BYTES = 65_536
 """Bytes that are handed to the kernel at once; the limits are checked before each piece."""
 
 Address = tuple[Any, ...]
@@ -73,11 +73,11 @@ class Stream(httpcore.NetworkStream):
             httpcore.ReadError: the connection broke.
             httpcore.ReadTimeout: nothing came in time.
         """
-        exchange = present()
+        exchange = current_exchange()
         with _raised_as(httpcore.ReadTimeout, httpcore.ReadError):
             self._connection.settimeout(exchange.seconds(timeout))
-            part = self._connection.recv(exchange.room(max_bytes))
-        exchange.received(len(part))
+            part = self._connection.recv(exchange.bytes_left(max_bytes))
+        exchange.count_received(len(part))
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -90,8 +90,8 @@ class Stream(httpcore.NetworkStream):
         rest = memoryview(buffer)
         with _raised_as(httpcore.WriteTimeout, httpcore.WriteError):
             while rest:
-                self._connection.settimeout(present().seconds(timeout))
-                rest = rest[self._connection.send(rest[:PIECE]) :]
+                self._connection.settimeout(current_exchange().seconds(timeout))
+                rest = rest[self._connection.send(rest[:CHUNK_BYTES]) :]
 
     def close(self) -> None:
         """End the connection."""
@@ -108,7 +108,7 @@ class Stream(httpcore.NetworkStream):
         """
         try:
             with _raised_as(httpcore.ConnectTimeout, httpcore.ConnectError):
-                self._connection.settimeout(present().seconds(timeout))
+                self._connection.settimeout(current_exchange().seconds(timeout))
                 return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
         except BaseException:
             self.close()
@@ -126,7 +126,7 @@ class Stream(httpcore.NetworkStream):
 def _connected(family: int, kind: int, protocol: int, address: Address, timeout: float | None) -> socket.socket:
     connection = socket.socket(family, kind, protocol)
     try:
-        connection.settimeout(present().seconds(timeout))
+        connection.settimeout(current_exchange().seconds(timeout))
         connection.connect(address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
@@ -155,7 +155,7 @@ def _resolved(host: str, port: int) -> list[tuple[int, int, int, str, Address]]:
 
     threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
     try:
-        answer = answers.get(timeout=present().seconds())
+        answer = answers.get(timeout=current_exchange().seconds())
     except Empty:
         raise TimeoutError(f"{host} was not resolved in time") from None
     if isinstance(answer, OSError):

@@ -13,20 +13,20 @@ import httpcore
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http.exchange import Exchange, under_way
+from shopify_xero_pipeline.http.exchange import Exchange, in_exchange
 from shopify_xero_pipeline.http.sockets import Network
-from shopify_xero_pipeline.http.unpacking import ACCEPTED, unpacked
+from shopify_xero_pipeline.http.unpacking import ACCEPTED, decompress
 
-LONGEST_HEAD = 100_000
+MAX_HEADER_BYTES = 100_000
 """Bytes up to the end of the headers, answers 1xx before them included."""
 
-LONGEST_BODY = 64_000_000
+MAX_BODY_BYTES = 64_000_000
 """Bytes of a body, as it is received and once it is unpacked."""
 
 CONNECT_SECONDS = 10.0
 """For each address of a host."""
 
-KEPT_SECONDS = 5.0
+KEEPALIVE_SECONDS = 5.0
 """For a connection without a request: on one that the peer is about to end, a write may be lost."""
 
 DEFAULT_SECONDS = 60.0
@@ -41,7 +41,7 @@ _IN_HTTPX: Mapping[type[Exception], type[httpx.TransportError]] = {
 }
 
 
-def client(
+def build_client(
     clock: Clock,
     seconds: float,
     *,
@@ -87,12 +87,12 @@ class BoundedTransport(httpx.BaseTransport):
             httpx.ConnectTimeout: none came about in time.
             httpx.RequestError: any other kind; what was sent may have been executed.
         """
-        exchange = Exchange(self._clock, _seconds(request), LONGEST_HEAD)
-        with under_way(exchange):
+        exchange = Exchange(self._clock, _seconds(request), MAX_HEADER_BYTES)
+        with in_exchange(exchange):
             answer = self._inner.handle_request(request)
-            exchange.expect(LONGEST_BODY)
+            exchange.set_limit(MAX_BODY_BYTES)
             try:
-                body = unpacked(_parts(answer, exchange), answer.headers.get("content-encoding", ""), LONGEST_BODY)
+                body = decompress(_parts(answer, exchange), answer.headers.get("content-encoding", ""), MAX_BODY_BYTES)
             finally:
                 answer.close()
         headers = [(name, value) for name, value in answer.headers.raw if name.lower() != b"content-encoding"]
@@ -110,7 +110,7 @@ class _Pool(httpx.BaseTransport):
 
     def __init__(self) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_trusted(), retries=0, keepalive_expiry=KEPT_SECONDS, network_backend=Network()
+            ssl_context=_trusted(), retries=0, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=Network()
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

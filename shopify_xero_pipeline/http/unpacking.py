@@ -15,7 +15,7 @@ ACCEPTED = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
 
 
-def unpacked(parts: Iterable[bytes], encoding: str, most_bytes: int) -> bytes:
+def decompress(parts: Iterable[bytes], encoding: str, most_bytes: int) -> bytes:
     """Return a whole body.
 
     Args:

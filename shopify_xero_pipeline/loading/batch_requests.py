@@ -16,63 +16,63 @@ from shopify_xero_pipeline.state.records import Operation
 from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, Kind
 
-MOST_ELEMENTS = 50
-FEWER_AFTER_ATTEMPTS = (MOST_ELEMENTS, 10, 1)
+MAX_ELEMENTS = 50
+ATTEMPTS_BEFORE_SPLIT = (MAX_ELEMENTS, 10, 1)
 """A record in a request that Xero could not answer is sent in smaller company next time, until it is alone."""
 
-MOST_BYTES = 3_400_000
+MAX_BYTES = 3_400_000
 ROUNDED_TO_FOUR = (Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE)
 
 _RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 @dataclass(frozen=True)
-class Write:
+class JournalledWrite:
     """An operation with its record read."""
 
     operation: Operation
     record: AnyRecord
 
-    def element(self, ids: serialization.Ids) -> dict[str, Any]:
+    def element(self, ids: serialization.IdResolver) -> dict[str, Any]:
         """Return what is sent of it; to take something back nothing is sent but its id, in the route."""
         if self.operation.verb == "adopt" and isinstance(self.record, Contact):
-            return serialization.naming(self.record, str(self.operation.xero_id))
-        return serialization.element(self.record, ids, self.operation.xero_id)
+            return serialization.to_contact_adoption(self.record, str(self.operation.xero_id))
+        return serialization.to_xero(self.record, ids, self.operation.xero_id)
 
 
 @dataclass(frozen=True)
-class Draft:
+class BatchDraft:
     """A request that may be sent: the writes in it, in order, and their bytes."""
 
     kind: Kind
     method: str
     path: str
-    writes: tuple[Write, ...]
+    writes: tuple[JournalledWrite, ...]
     body: bytes
 
 
-def read(operation: Operation) -> Write:
+def parse_operation(operation: Operation) -> JournalledWrite:
     """Return an operation with its record."""
-    return Write(operation, _RECORD.validate_json(operation.payload))
+    return JournalledWrite(operation, _RECORD.validate_json(operation.payload))
 
 
-def completed(write: Write, record: AnyRecord) -> Write:
+def with_record(write: JournalledWrite, record: AnyRecord) -> JournalledWrite:
     """Return a write of the same record with more known of it; the same write if nothing is."""
     if record == write.record:
         return write
-    return Write(write.operation.model_copy(update={"payload": payload(record)}), record)
+    return JournalledWrite(write.operation.model_copy(update={"payload": serialize_payload(record)}), record)
 
 
-def payload(record: AnyRecord) -> str:
+def serialize_payload(record: AnyRecord) -> str:
     """Return the whole record as the journal keeps it."""
     return canonical_json(record.model_dump(mode="json", exclude_none=True))
 
 
-def drafts(kind: Kind, writes: Iterable[Write], ids: serialization.Ids) -> Iterator[Draft]:
+def build_drafts(kind: Kind, writes: Iterable[JournalledWrite], ids: serialization.IdResolver) -> Iterator[BatchDraft]:
     """Yield requests of one kind, in the order of the writes; those that can share one do."""
-    groups: dict[tuple[str, str, int], list[Write]] = {}
+    groups: dict[tuple[str, str, int], list[JournalledWrite]] = {}
     for write in writes:
-        most = FEWER_AFTER_ATTEMPTS[min(write.operation.attempts, len(FEWER_AFTER_ATTEMPTS) - 1)]
+        most = ATTEMPTS_BEFORE_SPLIT[min(write.operation.attempts, len(ATTEMPTS_BEFORE_SPLIT) - 1)]
         groups.setdefault((*_route(write, ids), most), []).append(write)
     for (method, path, most), group in groups.items():
         encoded = [(write, canonical_json(write.element(ids)).encode()) for write in group]
@@ -80,14 +80,14 @@ def drafts(kind: Kind, writes: Iterable[Write], ids: serialization.Ids) -> Itera
             yield _draft(kind, method, path, some)
 
 
-def halves(draft: Draft, ids: serialization.Ids) -> list[Draft]:
+def split_in_half(draft: BatchDraft, ids: serialization.IdResolver) -> list[BatchDraft]:
     """Return a request that Xero cannot accept as two, so that one bad record is found and the others get through."""
     encoded = [(write, canonical_json(write.element(ids)).encode()) for write in draft.writes]
     middle = len(encoded) // 2
     return [_draft(draft.kind, draft.method, draft.path, part) for part in (encoded[:middle], encoded[middle:])]
 
 
-def _route(write: Write, ids: serialization.Ids) -> tuple[str, str]:
+def _route(write: JournalledWrite, ids: serialization.IdResolver) -> tuple[str, str]:
     record = write.record
     unitdp = "&unitdp=4" if record.kind in ROUNDED_TO_FOUR else ""
     if isinstance(record, Allocation):
@@ -99,11 +99,13 @@ def _route(write: Write, ids: serialization.Ids) -> tuple[str, str]:
     return method, f"/{serialization.COLLECTION[record.kind]}?summarizeErrors=false{unitdp}"
 
 
-def _portions(encoded: Sequence[tuple[Write, bytes]], most: int) -> Iterator[list[tuple[Write, bytes]]]:
-    portion: list[tuple[Write, bytes]] = []
+def _portions(
+    encoded: Sequence[tuple[JournalledWrite, bytes]], most: int
+) -> Iterator[list[tuple[JournalledWrite, bytes]]]:
+    portion: list[tuple[JournalledWrite, bytes]] = []
     size = 0
     for write, text in encoded:
-        if portion and (len(portion) == most or size + len(text) > MOST_BYTES):
+        if portion and (len(portion) == most or size + len(text) > MAX_BYTES):
             yield portion
             portion, size = [], 0
         portion.append((write, text))
@@ -112,8 +114,8 @@ def _portions(encoded: Sequence[tuple[Write, bytes]], most: int) -> Iterator[lis
         yield portion
 
 
-def _draft(kind: Kind, method: str, path: str, encoded: Sequence[tuple[Write, bytes]]) -> Draft:
+def _draft(kind: Kind, method: str, path: str, encoded: Sequence[tuple[JournalledWrite, bytes]]) -> BatchDraft:
     body = b'{"%s":[%s]}' % (serialization.COLLECTION[kind].encode(), b",".join(text for _, text in encoded))
     if method == "DELETE":
         body = b""
-    return Draft(kind, method, path, tuple(write for write, _ in encoded), body)
+    return BatchDraft(kind, method, path, tuple(write for write, _ in encoded), body)

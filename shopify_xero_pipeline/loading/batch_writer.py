@@ -14,11 +14,11 @@ from typing import Any
 
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.loading import batch_requests, outcomes
-from shopify_xero_pipeline.loading.batch_requests import Draft
-from shopify_xero_pipeline.loading.batch_sender import LONGEST_QUIET, Delivery, Fate, Reply
-from shopify_xero_pipeline.loading.parent_ids import KnownIds
+from shopify_xero_pipeline.loading.batch_requests import BatchDraft
+from shopify_xero_pipeline.loading.batch_sender import MAX_QUIET_SECONDS, BatchSender, DeliveryResult, DeliveryStatus
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.readback import ReadBack
-from shopify_xero_pipeline.loading.response_redaction import discreet
+from shopify_xero_pipeline.loading.response_redaction import redact_response
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
@@ -31,16 +31,16 @@ from shopify_xero_pipeline.xero.models import Kind
 
 
 @dataclass(frozen=True)
-class Step:
+class BatchResult:
     """What follows from one request: drafts to send instead, why to stop sending, whether its fate is unknown."""
 
-    instead: Sequence[Draft] = ()
-    stop: str = ""
-    unknown: bool = False
-    busy: bool = False
+    split_into: Sequence[BatchDraft] = ()
+    stop_reason: str = ""
+    is_unknown: bool = False
+    is_rate_limited: bool = False
 
 
-class Writer:
+class BatchWriter:
     """Carries requests out, and recovers those that an earlier run left behind."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random) -> None:
@@ -49,10 +49,10 @@ class Writer:
         self._journal = store.journal
         self._clock = clock
         self._rng = rng
-        self._delivery = Delivery(client, store.journal, clock)
+        self._delivery = BatchSender(client, store.journal, clock)
         self.read_back = ReadBack(client, store, clock)
 
-    def write(self, draft: Draft, ids: KnownIds) -> Step:
+    def write(self, draft: BatchDraft, ids: ParentIds) -> BatchResult:
         """Send one request and settle what its answer shows.
 
         Raises:
@@ -67,8 +67,8 @@ class Writer:
             batch = self._journal.intend(request, [write.operation for write in draft.writes])
             return self._conclude(batch, self._delivery.send(batch), draft, ids)
         except JournalOrderError as overtaken:
-            events.note("left_to_another_process", reason=str(overtaken))
-            return Step()
+            events.log_event("left_to_another_process", reason=str(overtaken))
+            return BatchResult()
 
     def recover(self) -> None:
         """Settle what runs left behind: requests never sent, on their way, or without a usable answer.
@@ -79,19 +79,19 @@ class Writer:
             XeroError: Xero does not answer, or not to this connection; what is not settled stays as it is.
         """
         for batch in self._journal.unsettled():
-            mine = self._journal.take(batch) if self._is_due(batch) else None
+            mine = self._journal.take_over(batch) if self._is_due(batch) else None
             if mine is not None:
                 try:
                     self._finish(mine)
                 except JournalOrderError as overtaken:
-                    events.note("left_to_another_process", reason=str(overtaken))
-        unsure = self._journal.in_state(OperationState.CHECK)
+                    events.log_event("left_to_another_process", reason=str(overtaken))
+        unsure = self._journal.in_state(OperationState.NEEDS_CHECK)
         for kind in Kind:
             self.read_back.check(kind, [one for one in unsure if one.kind == kind])
 
     def _is_due(self, batch: Batch) -> bool:
         """Tell whether it is worth asking Xero whether a request may be read back."""
-        return is_due(batch.not_before, self._clock.now(), LONGEST_QUIET)
+        return is_due(batch.not_before, self._clock.now(), MAX_QUIET_SECONDS)
 
     def _finish(self, batch: Batch) -> None:
         if batch.state is BatchState.INTENT:
@@ -99,25 +99,29 @@ class Writer:
         else:
             self.read_back.read_back(batch)
 
-    def _conclude(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
-        reply = discreet(reply, draft.writes, self._store)
-        if reply.fate is Fate.ANSWERED:
+    def _conclude(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft, ids: ParentIds) -> BatchResult:
+        reply = redact_response(reply, draft.writes, self._store)
+        if reply.status is DeliveryStatus.ANSWERED:
             return self._settle(batch, reply, draft, ids)
-        if reply.fate in (Fate.UNKNOWN, Fate.MISUSED_KEY):
+        if reply.status in (DeliveryStatus.UNKNOWN, DeliveryStatus.IDEMPOTENCY_CONFLICT):
             return self._leave_open(batch, reply)
         _tell("batch_not_executed", batch, reply.reason)
         named = reply.answer.correlation_id if reply.answer else None
-        if reply.fate is Fate.UNACCEPTABLE and len(draft.writes) == 1:
-            self._journal.settle([outcomes.refused(draft.writes[0], reply.reason, named)], batch)
-            return Step()
+        if reply.status is DeliveryStatus.REJECTED and len(draft.writes) == 1:
+            self._journal.settle([outcomes.refusal_outcome(draft.writes[0], reply.reason, named)], batch)
+            return BatchResult()
         self._journal.release(batch, reply.reason)
-        if reply.fate is Fate.DENIED:
+        if reply.status is DeliveryStatus.DENIED:
             raise XeroDeniedError(f"{reply.reason}. Check the connection and its scopes.", correlation_id=named)
-        if reply.fate is Fate.UNACCEPTABLE:
-            return Step(instead=batch_requests.halves(draft, ids))
-        return Step(busy=True) if reply.fate is Fate.BUSY else Step(stop=reply.reason)
+        if reply.status is DeliveryStatus.REJECTED:
+            return BatchResult(split_into=batch_requests.split_in_half(draft, ids))
+        return (
+            BatchResult(is_rate_limited=True)
+            if reply.status is DeliveryStatus.RATE_LIMITED
+            else BatchResult(stop_reason=reply.reason)
+        )
 
-    def _settle(self, batch: Batch, reply: Reply, draft: Draft, ids: KnownIds) -> Step:
+    def _settle(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft, ids: ParentIds) -> BatchResult:
         """Settle the records an answer shows; the batch stays open while one of them is not shown."""
         assert reply.answer is not None
         if draft.method == "DELETE":
@@ -125,34 +129,34 @@ class Writer:
         named = reply.answer.correlation_id
         found = self._elements(reply, draft)
         real_ids = [xero_id for one in found if (xero_id := serialization.id_of(draft.kind, one))]
-        desk = outcomes.Desk(self._clock.now(), self._store.owners(draft.kind, real_ids))
+        desk = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(draft.kind, real_ids))
         settle_batch = partial(
             self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
         )
-        verdicts = outcomes.answered(draft.kind, draft.writes, found, ids, desk, named)
+        verdicts = outcomes.outcomes_from_response(draft.kind, draft.writes, found, ids, desk, named)
         records = {"records": len(draft.writes), "settled": len(verdicts)}
-        events.note("batch_settled", entity_type=batch.kind, batch=batch.id, **records)
+        events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **records)
         if len(verdicts) < len(draft.writes):
             settle_batch(verdicts, over=False)
-            unknown = Reply(Fate.UNKNOWN, "the answer does not show what became of it", reply.answer)
+            unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the answer does not show what became of it", reply.answer)
             return self._leave_open(batch, unknown)
         settle_batch(verdicts)
-        unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.CHECK}
+        unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.NEEDS_CHECK}
         if unsure:
-            operations = [one for one in self._journal.in_state(OperationState.CHECK) if one.id in unsure]
+            operations = [one for one in self._journal.in_state(OperationState.NEEDS_CHECK) if one.id in unsure]
             self.read_back.check(draft.kind, operations)
-        return Step()
+        return BatchResult()
 
-    def _settle_deletion(self, batch: Batch, reply: Reply, draft: Draft) -> Step:
+    def _settle_deletion(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft) -> BatchResult:
         """Whatever Xero says of something to be taken back, what it shows afterwards counts."""
         assert reply.answer is not None
-        verdicts = [outcomes.to_look_at(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
+        verdicts = [outcomes.needs_check(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
         self._journal.settle(verdicts, batch, status=reply.answer.status)
         operations = self._journal.latest(draft.kind, [one.operation.shopify_id for one in draft.writes])
         self.read_back.check(draft.kind, list(operations.values()))
-        return Step()
+        return BatchResult()
 
-    def _elements(self, reply: Reply, draft: Draft) -> list[dict[str, Any]]:
+    def _elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[dict[str, Any]]:
         """Return the answer's elements; Allocations are read from their Credit Note where the answer names no ids."""
         assert reply.answer is not None
         elements = reply.answer.parsed().get(serialization.COLLECTION[draft.kind])
@@ -170,18 +174,18 @@ class Writer:
         except XeroError:
             return []
 
-    def _leave_open(self, batch: Batch, reply: Reply) -> Step:
+    def _leave_open(self, batch: Batch, reply: DeliveryResult) -> BatchResult:
         self.read_back.leave_open(batch, reply.reason, reply.answer)
         _tell("batch_left_open", batch, reply.reason)
-        if reply.fate is Fate.MISUSED_KEY:
+        if reply.status is DeliveryStatus.IDEMPOTENCY_CONFLICT:
             raise XeroError(f"batch {batch.id}: {reply.reason}.")
-        return Step(unknown=True)
+        return BatchResult(is_unknown=True)
 
-    def _key(self, draft: Draft) -> str:
+    def _key(self, draft: BatchDraft) -> str:
         """Return a key of 128 characters, the most Xero takes; half is drawn, the rest differs with every batch."""
         drawn = f"{self._rng.getrandbits(256):064x}"
         return drawn + digest(f"{self._journal.last_batch()}|{self._clock.now().isoformat()}|{digest(draft.body)}")
 
 
 def _tell(event: str, batch: Batch, reason: str) -> None:
-    events.note(event, level=logging.WARNING, entity_type=batch.kind, batch=batch.id, reason=reason)
+    events.log_event(event, level=logging.WARNING, entity_type=batch.kind, batch=batch.id, reason=reason)

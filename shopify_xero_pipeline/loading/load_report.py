@@ -12,7 +12,7 @@ from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.state.records import HistoryRow, Operation, OperationState, SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-FAILED = (OperationState.REJECTED, OperationState.REVIEW)
+FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 
 
 class LoadOutcome(StrEnum):
@@ -32,7 +32,7 @@ class LoadOutcome(StrEnum):
     DISMISSED = "dismissed"
 
 
-COUNTED = tuple(outcome for outcome in LoadOutcome if outcome is not LoadOutcome.DISMISSED)
+COUNTED_OUTCOMES = tuple(outcome for outcome in LoadOutcome if outcome is not LoadOutcome.DISMISSED)
 
 
 class LoadResult(BaseModel):
@@ -79,37 +79,39 @@ class LoadReport(BaseModel):
                 calls=self.calls,
                 duration_ms=duration_ms,
                 finished_at=finished_at,
-                **{outcome.value: counted[day, kind, outcome] for outcome in COUNTED},
+                **{outcome.value: counted[day, kind, outcome] for outcome in COUNTED_OUTCOMES},
             )
             for day, kind in dict.fromkeys((one.day, one.kind) for one in self.results)
         ]
 
 
-def unchanged(day: date, change: Change, reason: str = "") -> LoadResult:
+def unchanged_result(day: date, change: Change, reason: str = "") -> LoadResult:
     """Return the result of a record that already is as wanted."""
     return _result(day, change, outcome=LoadOutcome.UNCHANGED, reason=reason, xero_id=change.xero_id)
 
 
-def resting(day: date, change: Change, error: SyncError) -> LoadResult:
+def deferred_result(day: date, change: Change, error: SyncError) -> LoadResult:
     """Return the result of a record that failed before and is not tried now."""
     details = {"retryable": error.retryable, "correlation_id": error.correlation_id, "attempts": error.attempts}
     if error.dismissed_at is not None:
-        reason = f"dismissed: {error.dismissed_because}. It had failed: {error.reason}"
+        reason = f"dismissed: {error.dismissal_reason}. It had failed: {error.reason}"
         return _result(day, change, outcome=LoadOutcome.DISMISSED, reason=reason, **details)
-    when = f"tried again after {error.next_try:%d %b %H:%M} UTC" if error.next_try else "tried again later"
+    when = (
+        f"tried again after {error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else "tried again later"
+    )
     return _result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({when})", **details)
 
 
-def outcome_of(operation: Operation) -> LoadOutcome:
+def operation_outcome(operation: Operation) -> LoadOutcome:
     """Return what an operation's state means for people."""
     if operation.state is OperationState.CONFIRMED:
         return LoadOutcome(operation.outcome or LoadOutcome.CREATED)
     return LoadOutcome.FAILED if operation.state in FAILED else LoadOutcome.POSTPONED
 
 
-def written(days: Iterable[date], change: Change, operation: Operation) -> list[LoadResult]:
+def written_results(days: Iterable[date], change: Change, operation: Operation) -> list[LoadResult]:
     """Return the results of a record that was to be written, for each day that wanted it; it counts as written once."""
-    outcome = outcome_of(operation)
+    outcome = operation_outcome(operation)
     first, *others = days
     again = outcome if outcome in (LoadOutcome.FAILED, LoadOutcome.POSTPONED) else LoadOutcome.UNCHANGED
     details = {

@@ -14,27 +14,27 @@ from typing import TypeAlias
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.loading import batch_requests, load_report, outcomes, refusals
-from shopify_xero_pipeline.loading.batch_requests import Draft, Write
+from shopify_xero_pipeline.loading.batch_requests import BatchDraft, JournalledWrite
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
-from shopify_xero_pipeline.loading.batch_writer import Step, Writer
+from shopify_xero_pipeline.loading.batch_writer import BatchResult, BatchWriter
 from shopify_xero_pipeline.loading.load_report import LoadReport, LoadResult
-from shopify_xero_pipeline.loading.parent_ids import KnownIds
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
-from shopify_xero_pipeline.loading.work_list import Worklist, planned_write
+from shopify_xero_pipeline.loading.work_list import WorkList, planned_write
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.records import (
     MirrorRecord,
     Operation,
+    OperationOutcome,
     OperationState,
     PlannedWrite,
     SyncError,
-    Verdict,
 )
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroUnavailableError
+from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
 Key: TypeAlias = tuple[str, str]
@@ -42,11 +42,11 @@ Key: TypeAlias = tuple[str, str]
 
 Planned: TypeAlias = Mapping[Kind, Sequence[PlannedWrite]]
 
-TAKE_BACK = "delete"
-UNSURE = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
-TRIES, FIRST_PAUSE = 3, 2.0
-UNKNOWN_IN_A_ROW = 3
-BUSY_IN_A_ROW = 5
+DELETE_VERB = "delete"
+UNCONFIRMED_STATES = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
+MAX_ATTEMPTS, FIRST_PAUSE_SECONDS = 3, 2.0
+MAX_CONSECUTIVE_UNKNOWN = 3
+MAX_CONSECUTIVE_RATE_LIMITED = 5
 
 
 class Loader:
@@ -65,12 +65,14 @@ class Loader:
         self._journal = store.journal
         self._clock = clock
         self._rng = rng or random.SystemRandom()
-        self._writer = Writer(client, store, clock, self._rng)
+        self._writer = BatchWriter(client, store, clock, self._rng)
         self._safe_mode = SafeMode(client, store, clock)
         self._stopped, self._unknown, self._busy = "", 0, 0
         self._held: set[str | None] = set()
 
-    def load(self, change_sets: Sequence[ChangeSet], run_id: str, *, patient: bool = False) -> LoadReport:
+    def load(
+        self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
+    ) -> LoadReport:
         """Carry out the plan of one family of kinds for any number of days; one bad record never stops the others.
 
         What cannot be sent now, because a parent is missing, the day's budget is spent or Xero is not available, is
@@ -79,7 +81,7 @@ class Loader:
         Args:
             change_sets: the plan.
             run_id: the run that asks.
-            patient: nobody waits for it, so what failed before rests until its next try is due.
+            respect_retry_schedule: nobody waits for it, so what failed before rests until its next try is due.
 
         Raises:
             XeroDeniedError: Xero does not let this connection write.
@@ -87,13 +89,13 @@ class Loader:
         """
         began, calls = self._clock.elapsed(), self._client.calls
         self.recover()
-        work = Worklist(change_sets)
-        planned, resting = self._plan(work, run_id, patient=patient)
-        events.note("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
+        work = WorkList(change_sets)
+        planned, resting = self._plan(work, run_id, respect_retry_schedule=respect_retry_schedule)
+        events.log_event("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
         self._held = set()
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
-            self._hold(kind, writes)
+            self._block(kind, writes)
         results = (*work.unchanged, *self._results(work, planned, resting))
         loaded = LoadReport(results=results, calls=self._client.calls - calls)
         took = int((self._clock.elapsed() - began) * 1000)
@@ -107,35 +109,37 @@ class Loader:
             XeroDeniedError: Xero does not let this connection read or write.
         """
         self._stopped, self._unknown, self._busy = "", 0, 0
-        self._unless_stopped(self._look_over)
+        self._unless_stopped(self._recover_and_check)
         if not self._stopped:
             self._unless_stopped(self._writer.recover)
 
-    def _look_over(self) -> None:
+    def _recover_and_check(self) -> None:
         self._stopped = self._safe_mode.reason()
 
-    def _plan(self, work: Worklist, run_id: str, *, patient: bool) -> tuple[Planned, dict[Key, SyncError]]:
+    def _plan(
+        self, work: WorkList, run_id: str, *, respect_retry_schedule: bool
+    ) -> tuple[Planned, dict[Key, SyncError]]:
         """Bring the journal in line with what is wanted; return what is to be written, and what rests instead."""
         before = self._journal.planned_of(work.kinds, work.days)
         planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
         writes = {(write.kind, write.shopify_id): write for some in planned.values() for write in some}
         unchanged = {(one.kind.value, one.shopify_id) for one in work.unchanged if one.xero_id}
         self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
-        resting = self._store.failed.resting(writes.values(), patient=patient)
+        resting = self._store.retry_queue.deferred(writes.values(), patient=respect_retry_schedule)
         wanted = writes.keys() - resting.keys()
         unwanted = [one for one in before if (one.kind, one.shopify_id) not in wanted]
         self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)
         self._journal.plan([write for key, write in writes.items() if key in wanted])
-        self._journal.leave_out(work.left_out(run_id), "the plan leaves it out")
+        self._journal.skip(work.left_out(run_id), "the plan leaves it out")
         due = {kind: [one for one in some if (one.kind, one.shopify_id) in wanted] for kind, some in planned.items()}
         return due, resting
 
-    def _planned(self, kind: Kind, work: Worklist, run_id: str) -> list[PlannedWrite]:
+    def _planned(self, kind: Kind, work: WorkList, run_id: str) -> list[PlannedWrite]:
         wanted = work.of(kind)
         if not wanted:
             return []
         mapped = self._store.mapped(kind, wanted)
-        shown = self._store.mirrored(kind, [row.xero_id for row in mapped.values()])
+        shown = self._store.mirror_by_xero_id(kind, [row.xero_id for row in mapped.values()])
         writes = (planned_write(one, mapped.get(key), shown, run_id) for key, one in wanted.items())
         return [write for write in writes if write is not None]
 
@@ -143,9 +147,9 @@ class Loader:
         """Settle what needs no sending, then send; a Contact given another name comes up a second time."""
         if not shopify_ids:
             return
-        operations = self._look_again(kind, shopify_ids)
+        operations = self._recheck_reviewed(kind, shopify_ids)
         writes = _sendable(operations)
-        for settled in (self._reject_taken_keys, self._adopt, self._recognise):
+        for settled in (self._reject_taken_keys, self._adopt, self._adopt_existing):
             over = settled(kind, writes)
             writes = [one for one in writes if one.operation.id not in over]
         tried: set[int] = set()
@@ -161,23 +165,23 @@ class Loader:
 
     def _try_again(self, kind: Kind, operations: Mapping[str, Operation]) -> None:
         """Try what was refused for a cause that passes within seconds up to three times in all."""
-        for attempt in range(TRIES - 1):
+        for attempt in range(MAX_ATTEMPTS - 1):
             rejected = [one for one in operations.values() if one.state is OperationState.REJECTED]
-            refused = [one for one in rejected if refusals.passes(one.reason)]
+            refused = [one for one in rejected if refusals.is_transient(one.reason)]
             if self._stopped or not refused:
                 return
-            self._clock.sleep(FIRST_PAUSE * 2**attempt * self._rng.uniform(0.5, 1.0))
+            self._clock.sleep(FIRST_PAUSE_SECONDS * 2**attempt * self._rng.uniform(0.5, 1.0))
             self._journal.plan([PlannedWrite.model_validate(one.model_dump()) for one in refused])
             ids = [one.shopify_id for one in refused]
             self._send_all(kind, _sendable(self._journal.latest(kind, ids)))
             operations = self._journal.latest(kind, ids)
 
-    def _look_again(self, kind: Kind, shopify_ids: Sequence[str]) -> dict[str, Operation]:
+    def _recheck_reviewed(self, kind: Kind, shopify_ids: Sequence[str]) -> dict[str, Operation]:
         """See whether what a person was asked to look at has been put right since; return the newest operations."""
         now = self._clock.now()
         operations = self._journal.latest(kind, shopify_ids)
         operations = {key: operations[key] for key in shopify_ids}
-        waiting = [one for one in operations.values() if one.state is OperationState.REVIEW]
+        waiting = [one for one in operations.values() if one.state is OperationState.NEEDS_REVIEW]
         reviewed = [one for one in waiting if not is_recent(one.updated_at, now, QUIESCENCE)]
         if not reviewed or self._stopped:
             return operations
@@ -186,131 +190,139 @@ class Loader:
 
     # What needs no sending is settled first. Each step returns the ids of the operations it has settled.
 
-    def _reject_taken_keys(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
+    def _reject_taken_keys(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
         """Refuse a record whose natural key already stands for another one: Xero would take both for the same."""
-        holders = self._store.holders(kind, [one.operation.natural_key for one in writes])
+        holders = self._store.ids_by_natural_key(kind, [one.operation.natural_key for one in writes])
         verdicts = []
         for one in writes:
             holder = holders.setdefault(one.operation.natural_key, one.operation.shopify_id)
             if holder != one.operation.shopify_id:
                 reason = f"{one.operation.natural_key} already stands for Shopify's {kind} {holder}; make them differ."
-                verdicts.append(outcomes.rejected(one, reason, retryable=False))
+                verdicts.append(outcomes.rejection_outcome(one, reason, retryable=False))
         return self._settle(verdicts)
 
-    def _adopt(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
+    def _adopt(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
         """Map what Xero already holds; only a Contact without our number is written to, which `_send_all` does."""
         adopted = [one for one in writes if one.operation.verb == "adopt"]
         xero_ids = [str(one.operation.xero_id) for one in adopted]
-        shown = self._store.mirrored(kind, xero_ids)
-        desk = outcomes.Desk(self._clock.now(), self._store.owners(kind, xero_ids))
+        shown = self._store.mirror_by_xero_id(kind, xero_ids)
+        desk = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(kind, xero_ids))
         rows = [shown.get(str(one.operation.xero_id)) for one in adopted]
         pairs = zip(self._with_codes_shown(adopted, rows), rows, strict=True)
-        verdicts = [outcomes.adopted(one, row, desk) for one, row in pairs]
+        verdicts = [outcomes.adoption_outcome(one, row, desk) for one, row in pairs]
         return self._settle([verdict for verdict in verdicts if verdict is not None])
 
-    def _recognise(self, kind: Kind, writes: Sequence[Write]) -> set[int]:
+    def _adopt_existing(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
         """Settle what Xero shows under our key, although it is to be created: a lost or older store did that."""
         new = [one for one in writes if one.operation.verb == "create"]
-        shown = self._writer.read_back.shown(kind, new)
-        hits = [[row for row in rows if row.status not in serialization.GONE] for rows in shown]
-        owners = self._store.owners(kind, [row.xero_id for rows in hits for row in rows])
-        desk = outcomes.Desk(self._clock.now(), owners)
+        shown = self._writer.read_back.mirrored_rows(kind, new)
+        hits = [[row for row in rows if row.status not in serialization.REMOVED_STATUSES] for rows in shown]
+        owners = self._store.ids_by_xero_id(kind, [row.xero_id for rows in hits for row in rows])
+        desk = outcomes.OutcomeContext(self._clock.now(), owners)
         new = self._with_codes_shown(new, [rows[0] if rows else None for rows in hits])
-        return self._settle([outcomes.shown(one, rows, desk) for one, rows in zip(new, hits, strict=True) if rows])
+        return self._settle(
+            [outcomes.outcome_from_mirror(one, rows, desk) for one, rows in zip(new, hits, strict=True) if rows]
+        )
 
-    def _with_codes_shown(self, writes: Sequence[Write], shown: Sequence[MirrorRecord | None]) -> list[Write]:
+    def _with_codes_shown(
+        self, writes: Sequence[JournalledWrite], shown: Sequence[MirrorRecord | None]
+    ) -> list[JournalledWrite]:
         """Return writes that need no sending with the codes of Items that Xero shows on their lines."""
         pairs = list(zip(writes, shown, strict=True))
-        ids = KnownIds(self._store, [one.record for one, row in pairs if row is not None])
+        ids = ParentIds(self._store, [one.record for one, row in pairs if row is not None])
         return [
-            one if row is None else batch_requests.completed(one, ids.with_codes_shown(one.record, exact(row.payload)))
+            one
+            if row is None
+            else batch_requests.with_record(one, ids.with_codes_in_xero(one.record, parse_exact_json(row.payload)))
             for one, row in pairs
         ]
 
-    def _settle(self, verdicts: Sequence[Verdict]) -> set[int]:
+    def _settle(self, verdicts: Sequence[OperationOutcome]) -> set[int]:
         self._journal.settle(verdicts)
         return {one.operation_id for one in verdicts}
 
-    def _send_all(self, kind: Kind, writes: Sequence[Write]) -> None:
-        ids = KnownIds(self._store, [one.record for one in writes])
+    def _send_all(self, kind: Kind, writes: Sequence[JournalledWrite]) -> None:
+        ids = ParentIds(self._store, [one.record for one in writes])
         waiting = {one.operation.id: reason for one in writes if (reason := ids.missing(one.record))}
-        waiting |= self._behind_credit(kind, writes)
+        waiting |= self._blocked_by_pending_allocation(kind, writes)
         self._journal.postpone(waiting)
         ready = self._completed([one for one in writes if one.operation.id not in waiting], ids)
-        queue = deque(batch_requests.drafts(kind, ready, ids))
+        queue = deque(batch_requests.build_drafts(kind, ready, ids))
         while queue and not self._stopped:
             draft = queue.popleft()
             queue.extendleft(reversed(self._send(draft, ids)))
 
-    def _completed(self, writes: Sequence[Write], ids: KnownIds) -> list[Write]:
+    def _completed(self, writes: Sequence[JournalledWrite], ids: ParentIds) -> list[JournalledWrite]:
         """Return the writes as they will be sent; what was added to them is in the journal when this returns."""
-        completed = [batch_requests.completed(one, ids.with_item_codes(one.record)) for one in writes]
+        completed = [batch_requests.with_record(one, ids.with_item_codes(one.record)) for one in writes]
         pairs = zip(writes, completed, strict=True)
         new = {one.operation.id: one.operation.payload for before, one in pairs if one is not before}
         self._journal.complete(new)
         return completed
 
-    def _hold(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
+    def _block(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
         """Hold the orders whose Allocations were to be taken back and still stand."""
-        taken_back = [one for one in writes if one.verb == TAKE_BACK]
+        taken_back = [one for one in writes if one.verb == DELETE_VERB]
         standing = self._store.mapped(kind, [one.shopify_id for one in taken_back])
         self._held |= {one.order_id for one in taken_back if one.shopify_id in standing}
 
-    def _behind_credit(self, kind: Kind, writes: Sequence[Write]) -> dict[int, str]:
+    def _blocked_by_pending_allocation(self, kind: Kind, writes: Sequence[JournalledWrite]) -> dict[int, str]:
         """An order's money waits while it is not known which credit stands on its documents."""
         if kind not in (Kind.PAYMENT, Kind.ALLOCATION):
             return {}
-        unsure = [one for one in self._journal.in_state(*UNSURE) if one.kind == Kind.ALLOCATION]
+        unsure = [one for one in self._journal.in_state(*UNCONFIRMED_STATES) if one.kind == Kind.ALLOCATION]
         orders = self._held | {one.order_id for one in unsure}
         behind = [one.operation for one in writes if one.operation.order_id in orders]
         reason = "waits until it is known which credit stands on the order's documents"
-        return {one.id: reason for one in behind if one.verb != TAKE_BACK}
+        return {one.id: reason for one in behind if one.verb != DELETE_VERB}
 
-    def _send(self, draft: Draft, ids: KnownIds) -> Sequence[Draft]:
+    def _send(self, draft: BatchDraft, ids: ParentIds) -> Sequence[BatchDraft]:
         """Send one request; return what is to be sent next in its place."""
-        steps: list[Step] = []
+        steps: list[BatchResult] = []
         self._unless_stopped(lambda: steps.append(self._writer.write(draft, ids)))
-        step = steps[0] if steps else Step()
-        self._unknown = self._unknown + 1 if step.unknown else 0
-        self._busy = self._busy + 1 if step.busy else 0
-        if step.stop:
-            self._stopped = step.stop
-        elif self._unknown == UNKNOWN_IN_A_ROW:
-            self._stopped = f"Xero gave no usable answer {UNKNOWN_IN_A_ROW} times in a row; the rest is sent later"
-        elif self._busy == BUSY_IN_A_ROW:
+        step = steps[0] if steps else BatchResult()
+        self._unknown = self._unknown + 1 if step.is_unknown else 0
+        self._busy = self._busy + 1 if step.is_rate_limited else 0
+        if step.stop_reason:
+            self._stopped = step.stop_reason
+        elif self._unknown == MAX_CONSECUTIVE_UNKNOWN:
+            self._stopped = (
+                f"Xero gave no usable answer {MAX_CONSECUTIVE_UNKNOWN} times in a row; the rest is sent later"
+            )
+        elif self._busy == MAX_CONSECUTIVE_RATE_LIMITED:
             self._stopped = "Xero's limit of calls stayed reached; the rest is sent later"
-        return [draft] if step.busy else step.instead
+        return [draft] if step.is_rate_limited else step.split_into
 
-    def _results(self, work: Worklist, planned: Planned, resting: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
+    def _results(self, work: WorkList, planned: Planned, resting: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
         """Yield what became of each record that was wanted."""
         # As the mapping has it, but an earlier write may still change it; or as this load left it.
-        latest = {(one.kind, one.shopify_id): one for one in self._journal.in_state(*UNSURE[:2])}
+        latest = {(one.kind, one.shopify_id): one for one in self._journal.in_state(*UNCONFIRMED_STATES[:2])}
         for kind, writes in planned.items():
             newest = self._journal.latest(kind, [write.shopify_id for write in writes])
             latest |= {(kind.value, key): one for key, one in newest.items()}
         for key, wanted in work.wanted().items():
             if key in latest:
-                yield from load_report.written(wanted.days, wanted.change, latest[key])
+                yield from load_report.written_results(wanted.days, wanted.change, latest[key])
             elif key in resting:
-                yield from (load_report.resting(day, wanted.change, resting[key]) for day in wanted.days)
+                yield from (load_report.deferred_result(day, wanted.change, resting[key]) for day in wanted.days)
             else:
-                yield from (load_report.unchanged(day, wanted.change) for day in wanted.days)
+                yield from (load_report.unchanged_result(day, wanted.change) for day in wanted.days)
 
     def _unless_stopped(self, act: Callable[[], None]) -> None:
         """Do something in Xero; a spent budget or an unavailable Xero ends this load's sending, not the load."""
         try:
             act()
-        except (DayBudgetSpent, XeroUnavailableError) as error:
+        except (DailyQuotaExceededError, XeroUnavailableError) as error:
             self._stopped = str(error)
 
 
-def _sendable(operations: Mapping[str, Operation]) -> list[Write]:
-    return [batch_requests.read(one) for one in operations.values() if one.state is OperationState.PLANNED]
+def _sendable(operations: Mapping[str, Operation]) -> list[JournalledWrite]:
+    return [batch_requests.parse_operation(one) for one in operations.values() if one.state is OperationState.PLANNED]
 
 
 def _stages(planned: Planned) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
     """Yield what is written after what: parents first, and credit that gives way before money that needs its place."""
     for kind, writes in planned.items():
         if kind is Kind.PAYMENT:
-            yield Kind.ALLOCATION, [one for one in planned[Kind.ALLOCATION] if one.verb == TAKE_BACK]
-        yield kind, [one for one in writes if one.verb != TAKE_BACK]
+            yield Kind.ALLOCATION, [one for one in planned[Kind.ALLOCATION] if one.verb == DELETE_VERB]
+        yield kind, [one for one in writes if one.verb != DELETE_VERB]

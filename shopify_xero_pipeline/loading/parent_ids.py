@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.records import OPEN, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
@@ -40,8 +40,8 @@ def _merged_into(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]:
     asked, known = set(xero_ids), set[str]()
     while asked:
         known |= asked
-        archived = [row for row in store.mirrored(Kind.CONTACT, asked).values() if row.status == "ARCHIVED"]
-        others = {row.xero_id: exact(row.payload).get("MergedToContactID") for row in archived}
+        archived = [row for row in store.mirror_by_xero_id(Kind.CONTACT, asked).values() if row.status == "ARCHIVED"]
+        others = {row.xero_id: parse_exact_json(row.payload).get("MergedToContactID") for row in archived}
         into |= {one: str(other) for one, other in others.items() if other}
         asked = {*into.values()} - known
     return into
@@ -55,7 +55,7 @@ def _at_the_end(into: dict[str, str], xero_id: str) -> str:
     return xero_id
 
 
-class KnownIds:
+class ParentIds:
     """The Xero ids of all parents and Items of some records, read from the mapping at once."""
 
     def __init__(self, store: StateStore, records: Iterable[AnyRecord]) -> None:
@@ -93,7 +93,7 @@ class KnownIds:
         ]
         return record.model_copy(update={"lines": tuple(lines)})
 
-    def with_codes_shown(self, record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
+    def with_codes_in_xero(self, record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
         """Return a document that is in Xero already, with the codes that Xero shows on the lines of its Items.
 
         A code other than that of the Item is left out: a person put it there.
@@ -147,7 +147,7 @@ def _item_codes(store: StateStore, variants: Collection[str]) -> dict[str, str |
     # Another process may have confirmed a write between the two reads: then the mapping has it now.
     arrived = [key for key, write in newest.items() if write.state is OperationState.CONFIRMED]
     codes |= _codes_in_xero(store, arrived)
-    dismissed = store.failed.dismissed(Kind.ITEM, missing) if missing else set[str]()
+    dismissed = store.retry_queue.dismissed(Kind.ITEM, missing) if missing else set[str]()
     for key in missing:
         if key not in codes:
             codes[key] = WITHOUT_CODE if key in dismissed else _fate(key, newest.get(key))
@@ -157,7 +157,7 @@ def _item_codes(store: StateStore, variants: Collection[str]) -> dict[str, str |
 def _codes_in_xero(store: StateStore, variants: Collection[str]) -> dict[str, str]:
     """Return the code of each Item that is in the mapping; none to be sent where Xero no longer lists the Item."""
     items = store.mapped(Kind.ITEM, variants) if variants else {}
-    shown = store.mirrored(Kind.ITEM, [row.xero_id for row in items.values()])
+    shown = store.mirror_by_xero_id(Kind.ITEM, [row.xero_id for row in items.values()])
     swept = bool(items) and store.mirror_swept_at(Kind.ITEM) is not None
     return {key: row.natural_key if not swept or row.xero_id in shown else WITHOUT_CODE for key, row in items.items()}
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.send_watermark import Doubt
+from shopify_xero_pipeline.state.send_watermark import TrustIssue
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -29,7 +29,7 @@ class SafeMode:
         self._clock = clock
         self._mirror = Mirror(client, store, clock)
 
-    def rest(self) -> timedelta:
+    def quiet_until(self) -> timedelta:
         """Return for how long nothing may be read back yet, as something unknown may still be under way.
 
         Raises:
@@ -51,33 +51,33 @@ class SafeMode:
             return ""
         if (rest := self._rest(doubt)) > timedelta():
             until = self._clock.now() + rest
-            return f"safe mode: of the state store, {doubt.why}; Xero is read back after {until:%H:%M:%S} UTC"
-        events.note("safe_mode_reads_xero_back", level=logging.WARNING, reason=doubt.why)
+            return f"safe mode: of the state store, {doubt.reason}; Xero is read back after {until:%H:%M:%S} UTC"
+        events.log_event("safe_mode_reads_xero_back", level=logging.WARNING, reason=doubt.reason)
         for kind in Kind:
             if kind is not Kind.ALLOCATION:
                 self._mirror.sweep(kind, anew=True)
         self._store.witness.trust(doubt)
         return self.reason()
 
-    def _rest(self, doubt: Doubt) -> timedelta:
+    def _rest(self, doubt: TrustIssue) -> timedelta:
         """Return for how long is to be waited by Xero's clock; where no witness knows how long, from now on."""
-        now = self._client.know_time()
+        now = self._client.ensure_server_time()
         quiet_at = doubt.quiet_at
         if quiet_at is None:
             quiet_at = max(now, self._client.time.latest or now) + QUIESCENCE
-            self._store.witness.wait(doubt, quiet_at)
+            self._store.witness.record_wait(doubt, quiet_at)
         return max(timedelta(), quiet_at - now)
 
-    def _doubt(self) -> Doubt | None:
+    def _doubt(self) -> TrustIssue | None:
         """Return why the store is not to be trusted; a new one is, where nothing was ever written."""
         self._store.verify()
-        doubt = self._store.witness.doubt()
+        doubt = self._store.witness.find_issue()
         if doubt is None or not doubt.new:
             return doubt
         if self._nothing_in_xero():
             self._store.witness.trust(doubt)
         # Another process may have trusted it, and written, while this one asked Xero.
-        return self._store.witness.doubt()
+        return self._store.witness.find_issue()
 
     def _nothing_in_xero(self) -> bool:
         """Tell whether this organisation was never written to: then nothing can be on its way to it either."""

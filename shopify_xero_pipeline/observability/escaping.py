@@ -21,46 +21,46 @@ _BACKSLASH = re.compile(r"\\(?=\[|$)")
 _AT_START = re.compile(r"(?=[#>+=-])|(?<=^)(\d{1,9})(?=[.)])")
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Return a text on one line: control characters and line breaks become blanks, marks of direction are left out."""
     shown = "".join(_shown(char) for char in text) if not text.isprintable() or _DIRECTIONS & {*text} else text
     return " ".join(shown.split())
 
 
-def unlinked(text: str) -> str:
+def break_links(text: str) -> str:
     """Return a text on one line in which no reader of plain text finds a web or mail address to link."""
-    return _ADDRESS.sub(lambda found: found[0] + JOINER, one_line(text))
+    return _ADDRESS.sub(lambda found: found[0] + JOINER, to_one_line(text))
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return a text as Markdown that is shown as the text itself, on one line, wherever inline Markdown may stand.
 
     Plain words, numbers of documents and names such as #1001 or all_loaded stay as they are, so that the result can
     also be read where Markdown is not rendered. GitHub's flavour is meant, as the Dagster UI renders it: its tables
     are split at `|` before anything else is read, and it links addresses in plain text.
     """
-    plain = unlinked(text)
+    plain = break_links(text)
     marked = _MARKS.sub(lambda found: f"\\{found[0]}", plain)
     return _AT_START.sub(lambda found: f"{found[0]}\\", marked, count=1) if _starts_a_block(plain) else marked
 
 
-def slack(text: str) -> str:
+def escape_slack(text: str) -> str:
     """Return a text for a message to Slack, or to what takes Slack's format and renders Markdown, such as Mattermost.
 
     Slack's own rule is that `&`, `<` and `>` are escaped. Brackets and addresses get an invisible character, because
     both kinds of reader would show a backslash or make a link.
     """
-    plain = unlinked(text).replace("](", f"]{JOINER}(").replace("`", "'")
+    plain = break_links(text).replace("](", f"]{JOINER}(").replace("`", "'")
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def console(text: str) -> str:
+def escape_console(text: str) -> str:
     """Return a text for a terminal printed with `rich`: no markup of its, and nothing that steers a terminal.
 
     Line breaks stay. A backslash before a bracket, or at the end, would be taken for one of rich's own; a joiner keeps
     it apart.
     """
-    lines = (_BACKSLASH.sub(rf"\\{JOINER}", one_line(line)) for line in text.split("\n"))
+    lines = (_BACKSLASH.sub(rf"\\{JOINER}", to_one_line(line)) for line in text.split("\n"))
     return without_markup("\n".join(lines))
 
 

@@ -27,7 +27,7 @@ _watchers: list[Watcher] = []
 _around: ContextVar[Mapping[str, object] | None] = ContextVar("around", default=None)
 
 
-def note(event: str, *, level: int = logging.INFO, **fields: object) -> None:
+def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Tell that something happened.
 
     Args:
@@ -39,7 +39,7 @@ def note(event: str, *, level: int = logging.INFO, **fields: object) -> None:
 
 
 @contextmanager
-def watched(watcher: Watcher) -> Iterator[None]:
+def watch_events(watcher: Watcher) -> Iterator[None]:
     """Show a watcher everything that happens within, and when work begins, whatever the log leaves out."""
     _watchers.append(watcher)
     try:
@@ -49,9 +49,9 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
-def about(**fields: object) -> Iterator[None]:
+def bind_context(**fields: object) -> Iterator[None]:
     """Say of everything that happens within what it is about, such as `sync_id`."""
-    token = _around.set({**around(), **fields})
+    token = _around.set({**context(), **fields})
     try:
         yield
     finally:
@@ -59,7 +59,7 @@ def about(**fields: object) -> Iterator[None]:
 
 
 @contextmanager
-def work(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
+def log_operation(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
     """Tell how a piece of work ended and how long it took, as `<name>_completed` or `<name>_failed`.
 
     Yields fields to which what came of it is added; `fields` are also said of everything that happens within. That it
@@ -67,19 +67,19 @@ def work(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
     """
     began, found = clock.elapsed(), dict[str, Any]()
     _show(f"{name}_began", fields)
-    with about(**fields):
+    with bind_context(**fields):
         try:
             yield found
         except Exception as error:
             took = _milliseconds(clock, began)
             said = {"duration_ms": took, "error": type(error).__name__, "reason": str(error)}
-            note(f"{name}_failed", level=logging.ERROR, **said)
+            log_event(f"{name}_failed", level=logging.ERROR, **said)
             raise
-        note(f"{name}_completed", duration_ms=_milliseconds(clock, began), **found)
+        log_event(f"{name}_completed", duration_ms=_milliseconds(clock, began), **found)
 
 
 @contextmanager
-def api_call(clock: Clock, api: str, method: str, route: str, **fields: object) -> Iterator[dict[str, Any]]:
+def log_api_call(clock: Clock, api: str, method: str, route: str, **fields: object) -> Iterator[dict[str, Any]]:
     """Tell of one call to an API, answered or not.
 
     Args:
@@ -105,12 +105,12 @@ def api_call(clock: Clock, api: str, method: str, route: str, **fields: object) 
         )
 
 
-def around() -> Mapping[str, object]:
+def context() -> Mapping[str, object]:
     """Return what is said of everything that happens now."""
     return _around.get() or {}
 
 
-def span(days: Collection[date]) -> str:
+def format_day_range(days: Collection[date]) -> str:
     """Return days as the log names them: one day, or the first and the last."""
     if not days:
         return ""
@@ -124,7 +124,7 @@ def _show(event: str, fields: Mapping[str, object]) -> None:
 
 
 def _tell(logger: logging.Logger, level: int, event: str, fields: Mapping[str, object]) -> None:
-    found = {**around(), **fields}
+    found = {**context(), **fields}
     _show(event, found)
     if logger.isEnabledFor(level):
         shown = (f"{name}={value}" for name, value in found.items() if value is not None and name != "sync_id")

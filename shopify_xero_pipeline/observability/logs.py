@@ -20,15 +20,15 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
-from shopify_xero_pipeline.observability.events import CALLS, EVENTS, around
+from shopify_xero_pipeline.observability.events import CALLS, EVENTS, context
 from shopify_xero_pipeline.settings import Settings
 
-OURS = (EVENTS, CALLS)
+PACKAGE_LOGGER = (EVENTS, CALLS)
 """The loggers through which the product speaks; nothing speaks through a child of theirs, which no filter would see."""
 
-ALWAYS = ("sync_id", "entity_type", "partition", "duration_ms")
-MASK = "…"
-KEPT = 50
+REQUIRED_FIELDS = ("sync_id", "entity_type", "partition", "duration_ms")
+REDACTED = "…"
+LOG_FILES_RETAINED = 50
 """Logs of commands that stay; older ones are deleted."""
 _SECRET = re.compile(
     r"\b(?:sh[a-z]{2,4}_\w{8,}"  # Shopify's tokens and app secrets
@@ -44,46 +44,46 @@ _ACCOUNT = re.compile(r"(?<=://)[^\s/@]+@")
 _EMAIL = re.compile(r"[^\s@<>\"'=:,;()\[\]]+@[^\s@<>\"'=:,;()\[\]]+")
 
 
-class Mask:
+class Redactor:
     """The last defence: what looks like a secret or an e-mail address, or is one of the secrets given, is left out."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({secret for secret in secrets if len(secret) > 3}, key=len, reverse=True)
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """Return a text without what must not be told."""
         for secret in self._secrets:
-            text = text.replace(secret, MASK)
+            text = text.replace(secret, REDACTED)
         for looks_secret in (_WEBHOOK, _ACCOUNT, _SECRET, _EMAIL):
-            text = looks_secret.sub(MASK, text)
+            text = looks_secret.sub(REDACTED, text)
         return text
 
-    def value(self, value: object) -> object:
+    def redact_value(self, value: object) -> object:
         """Return a field's value without what must not be told; numbers stay numbers."""
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, Mapping):
-            return {self.text(str(name)): self.value(inner) for name, inner in value.items()}
+            return {self.redact_text(str(name)): self.redact_value(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
-            return [self.value(inner) for inner in value]
-        return self.text(str(value))
+            return [self.redact_value(inner) for inner in value]
+        return self.redact_text(str(value))
 
 
-class Masking(logging.Filter):
+class RedactingFilter(logging.Filter):
     """Masks a record before any handler sees it, Dagster's event log among them."""
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Redactor) -> None:
         super().__init__()
         self._mask = mask
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record in place and let it through; a plain message is told with what is around it."""
-        record.msg, record.args = self._mask.text(record.getMessage()), ()
-        fields = self._mask.value(getattr(record, "fields", None) or around())
+        record.msg, record.args = self._mask.redact_text(record.getMessage()), ()
+        fields = self._mask.redact_value(getattr(record, "fields", None) or context())
         said = None if hasattr(record, "event") else record.msg
         record.__dict__ |= {"fields": fields, "said": said}
         if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = self._mask.text("".join(traceback.format_exception(*record.exc_info)).rstrip())
+            record.exc_text = self._mask.redact_text("".join(traceback.format_exception(*record.exc_info)).rstrip())
             record.exc_info = None
         return True
 
@@ -100,7 +100,7 @@ class JsonLines(logging.Formatter):
             "timestamp": _instant(record),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "message"),
-            **dict.fromkeys(ALWAYS),
+            **dict.fromkeys(REQUIRED_FIELDS),
             **getattr(record, "fields", {}),
             **said,
             **failed,
@@ -145,7 +145,7 @@ class _File(logging.FileHandler):
     def _open(self) -> TextIOWrapper:
         if not self.begun:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for old in sorted(self.path.parent.glob("*.log"))[: 1 - KEPT]:
+            for old in sorted(self.path.parent.glob("*.log"))[: 1 - LOG_FILES_RETAINED]:
                 old.unlink(missing_ok=True)
         self.begun = True
         return super()._open()
@@ -192,7 +192,7 @@ class CommandLog:
     def show(self) -> None:
         """Write the log to standard error from now on."""
         self._end()
-        self._end = _begin(self._settings, lines(self._settings, self._level))
+        self._end = _begin(self._settings, line_handler(self._settings, self._level))
 
     def end(self) -> None:
         """Write no more."""
@@ -207,19 +207,19 @@ class CommandLog:
         return f"Its log is {self._file.path}" if self._file.begun else ""
 
 
-def start(settings: Settings) -> Callable[[], None]:
+def configure_logging(settings: Settings) -> Callable[[], None]:
     """Let this process write its log to standard error; return what ends that.
 
     Args:
         settings: `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
     """
-    return _begin(settings, lines(settings, settings.log_level or "INFO"))
+    return _begin(settings, line_handler(settings, settings.log_level or "INFO"))
 
 
 def _begin(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
-    masking = Masking(Mask(settings.secrets()))
-    before = [(logger, logger.level) for logger in OURS]
-    for logger in OURS:
+    masking = RedactingFilter(Redactor(settings.secrets()))
+    before = [(logger, logger.level) for logger in PACKAGE_LOGGER]
+    for logger in PACKAGE_LOGGER:
         logger.addFilter(masking)
         logger.setLevel(handler.level)
         logger.addHandler(handler)
@@ -236,15 +236,15 @@ def _begin(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
 _for_good: Callable[[], None] | None = None
 
 
-def start_for_good(settings: Settings) -> None:
+def configure_process_logging(settings: Settings) -> None:
     """Let a process of Dagster's write the log for as long as it lives; said again, the last settings count."""
     global _for_good
     if _for_good is not None:
         _for_good()
-    _for_good = start(settings)
+    _for_good = configure_logging(settings)
 
 
-def lines(settings: Settings, level: str | int) -> logging.Handler:
+def line_handler(settings: Settings, level: str | int) -> logging.Handler:
     """Return a handler that writes lines as the settings say: by default for people on a terminal, else JSON."""
     return _formatted(_StandardError(), settings, level, for_people=sys.stderr.isatty())
 

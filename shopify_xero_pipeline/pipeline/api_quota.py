@@ -13,12 +13,12 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.rate_limiter import (
-    CALLS_A_MINUTE,
+    CALLS_PER_MINUTE,
     DAY,
     FORGET_DAY_AFTER,
     LARGE_DAY,
     RESERVED_SHARE,
-    day_size,
+    daily_limit,
 )
 
 PAGE = 1_000
@@ -31,7 +31,7 @@ WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 
 
 @dataclass(frozen=True)
-class DayBudget:
+class DailyQuota:
     """What Xero said last of its day.
 
     Attributes:
@@ -41,38 +41,38 @@ class DayBudget:
         held_until: before when a call would be of no use, as Xero said so itself; None if it may be asked.
     """
 
-    left: int | None
-    size: int
-    fresh: bool
-    held_until: datetime | None
+    remaining: int | None
+    limit: int
+    is_current: bool
+    blocked_until: datetime | None
 
     @property
     def reserve(self) -> int:
         """Calls of a day that are kept for reading back."""
-        return self.size // RESERVED_SHARE
+        return self.limit // RESERVED_SHARE
 
     @property
     def is_low(self) -> bool:
         """Whether only the reserve was left when Xero last said."""
-        return self.left is not None and self.left <= self.reserve
+        return self.remaining is not None and self.remaining <= self.reserve
 
     @property
-    def is_spent(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether nothing more is written now."""
-        return self.held_until is not None or (self.is_low and self.fresh)
+        return self.blocked_until is not None or (self.is_low and self.is_current)
 
 
-def day_budget(store: StateStore) -> DayBudget:
+def daily_quota(store: StateStore) -> DailyQuota:
     """Return what is left of Xero's day, from what all processes on a store were told."""
-    with store.calls.turn() as traffic:
-        standing, now = traffic.standing, traffic.now
+    with store.calls.transaction() as traffic:
+        standing, now = traffic.status, traffic.now
     age = now - standing.day_seen_at if standing.day_seen_at is not None else DAY
     ends = (standing.day_turns_at, standing.denied_until if standing.denied else None)
     held = max((at for at in ends if at is not None and now < at <= now + DAY), default=None)
     over = standing.day_turns_at is not None and now < standing.day_turns_at
     left = 0 if over else standing.day_left if abs(age) < DAY else None
-    size = day_size(standing) if standing.day_most else LARGE_DAY
-    return DayBudget(left, size, abs(age) <= FORGET_DAY_AFTER, held)
+    size = daily_limit(standing) if standing.day_most else LARGE_DAY
+    return DailyQuota(left, size, abs(age) <= FORGET_DAY_AFTER, held)
 
 
 @dataclass
@@ -103,10 +103,10 @@ class Forecast:
         if not lines:
             return
         self.records += len(lines)
-        self.writes += cost.calls(news)
+        self.writes += cost.count_write_calls(news)
         for kind in READ_BACK:
             self.reads += 1 + sum(line.kind is kind for line in lines) // PAGE
-        if self.calls - self._looked > 10 * CALLS_A_MINUTE:
+        if self.calls - self._looked > 10 * CALLS_PER_MINUTE:
             self._looked = self.calls
             self.reads += SETTINGS + len(LOOK)
 
@@ -118,15 +118,15 @@ class Forecast:
     @property
     def minutes(self) -> int:
         """How long it takes at best, in whole minutes: planning again, and Xero's calls at its limit a minute."""
-        return -(-round(self.seconds + 60 * self.calls / CALLS_A_MINUTE) // 60)
+        return -(-round(self.seconds + 60 * self.calls / CALLS_PER_MINUTE) // 60)
 
-    def days_of_quota(self, budget: DayBudget) -> int:
+    def days_of_quota(self, quota: DailyQuota) -> int:
         """Return on how many of Xero's days it falls; what is left of the present one is used first."""
-        usable = budget.size - budget.reserve
-        left = usable if budget.left is None else max(0, budget.left - budget.reserve)
+        usable = quota.limit - quota.reserve
+        left = usable if quota.remaining is None else max(0, quota.remaining - quota.reserve)
         return 1 + -(-max(0, self.calls - left) // usable)
 
-    def summary(self, budget: DayBudget) -> dict[str, object]:
+    def summary(self, quota: DailyQuota) -> dict[str, object]:
         """Return the figures under the names that `--json` promises."""
         return {
             "records": self.records,
@@ -135,8 +135,8 @@ class Forecast:
             "xero_read_calls": self.reads,
             "xero_calls": self.calls,
             "minutes": self.minutes,
-            "days_of_quota": self.days_of_quota(budget),
-            "xero_calls_left_today": budget.left,
+            "days_of_quota": self.days_of_quota(quota),
+            "xero_calls_left_today": quota.remaining,
         }
 
     def _new(self, plan: ChangeSet) -> Iterable[Change]:

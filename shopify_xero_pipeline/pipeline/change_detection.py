@@ -12,24 +12,24 @@ from datetime import date, datetime, timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from shopify_xero_pipeline.pipeline import webhook_hints
-from shopify_xero_pipeline.pipeline.pending_transactions import pending
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
-from shopify_xero_pipeline.shopify.errors import QueryRefused
+from shopify_xero_pipeline.pipeline.pending_transactions import pending_of_order
+from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.shopify.errors import QueryRefusedError
 from shopify_xero_pipeline.shopify.models import ChangedOrder
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
-OVERLAP = timedelta(minutes=5)
+INDEX_LAG_OVERLAP = timedelta(minutes=5)
 """How much of what was seen is read again, because the index lags (docs/contracts/shopify.md §3.6)."""
 
-LONGEST_RUN = timedelta(hours=2)
+MAX_RUN_DURATION = timedelta(hours=2)
 """A day's comparison may be so much later than the reading of its orders."""
 
-SECONDS, ENOUGH = 8.0, 4.0
-PAGES = 4
-ASKED_AT_ONCE = 100
+TICK_BUDGET_SECONDS, MIN_SECONDS_LEFT = 8.0, 4.0
+MAX_PAGES_PER_TICK = 4
+MAX_ORDERS_PER_TICK = 100
 
 
-class Seen(BaseModel):
+class ChangeCursor(BaseModel):
     """Where the lookout stands; its JSON is the cursor. Instants are in UTC.
 
     Attributes:
@@ -58,7 +58,7 @@ class Seen(BaseModel):
 
 
 @dataclass(frozen=True)
-class Change:
+class DetectedChange:
     """An order's change: the day it belongs to, when Shopify says it changed, and what names it and no other change."""
 
     day: date
@@ -67,25 +67,25 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class DetectionResult:
     """What one look found, and the cursor for the next one; `more` if there is more to read at once."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[DetectedChange, ...]
     cursor: str | None
     more: bool = False
 
 
-class Lookout:
+class ChangeDetector:
     """Looks for changed orders, a bounded number at a time.
 
     Args:
-        bookkeeper: its shop, its days and its store.
+        sync_service: its shop, its days and its store.
     """
 
-    def __init__(self, bookkeeper: Bookkeeper) -> None:
-        self._bookkeeper = bookkeeper
+    def __init__(self, sync_service: SyncService) -> None:
+        self._sync_service = sync_service
 
-    def look(self, cursor: str | None) -> Sighting:
+    def detect(self, cursor: str | None) -> DetectionResult:
         """Return what changed since the last look, each change once.
 
         A lost cursor, or one that cannot be read, is made anew from when each day was last compared; while no day ever
@@ -96,57 +96,59 @@ class Lookout:
         """
         seen = _read(cursor) or self._begin()
         if seen is None:
-            return Sighting((), None)
-        with self._bookkeeper.shopify_client.within(SECONDS):
+            return DetectionResult((), None)
+        with self._sync_service.shopify_client.time_budget(TICK_BUDGET_SECONDS):
             seen, changes = self._list(seen)
-            seen, asked = self._ask_for_some(seen)
-        seen, heard = self._listen_to_xero(seen)
-        return Sighting((*changes, *asked, *heard), seen.model_dump_json(), seen.after is not None)
+            seen, asked = self._read_hinted_and_pending(seen)
+        seen, heard = self._detect_xero_changes(seen)
+        return DetectionResult((*changes, *asked, *heard), seen.model_dump_json(), seen.after is not None)
 
-    def _begin(self) -> Seen | None:
+    def _begin(self) -> ChangeCursor | None:
         """Return where to begin without a cursor: at the oldest comparison, as nothing older can be news."""
-        compared = self._bookkeeper.compared_up_to(self._bookkeeper.days())
+        compared = self._sync_service.reconciled_up_to(self._sync_service.days())
         if not compared:
             return None
-        oldest = min(compared.values()) - LONGEST_RUN
-        return Seen(greatest=oldest, seen_at=self._bookkeeper.clock.now(), since=oldest, rebuilding=True)
+        oldest = min(compared.values()) - MAX_RUN_DURATION
+        return ChangeCursor(greatest=oldest, seen_at=self._sync_service.clock.now(), since=oldest, rebuilding=True)
 
-    def _list(self, seen: Seen) -> tuple[Seen, list[Change]]:
+    def _list(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Go on with the list of changed orders, for some pages or until it ends."""
         found: list[ChangedOrder] = []
         since, after = self._visible(seen.since), seen.after
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES_PER_TICK):
             orders, after = self._page(since, after)
             found += orders
-            if after is None or self._bookkeeper.shopify_client.seconds_left() < ENOUGH:
+            if after is None or self._sync_service.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
                 break
         news = [one for one in found if seen.told.get(one.legacy_id) != one.updated_at]
         changes = self._changes(news, rebuilding=seen.rebuilding)
-        return self._moved_on(seen, found, since, after), changes
+        return self._advance(seen, found, since, after), changes
 
     def _page(self, since: datetime, after: str | None) -> tuple[list[ChangedOrder], str | None]:
-        reader = self._bookkeeper.reader
+        reader = self._sync_service.reader
         try:
             return reader.changed_page(since, after)
-        except QueryRefused:
+        except QueryRefusedError:
             if after is None:
                 raise
         return reader.changed_page(since)  # Shopify no longer knows that place in the list
 
     def _visible(self, since: datetime) -> datetime:
         """Return where a list may begin: without `read_all_orders` Shopify shows no older orders."""
-        hidden = self._bookkeeper.reader.sees_since()
+        hidden = self._sync_service.reader.sees_since()
         return since if hidden is None else max(since, hidden)
 
-    def _moved_on(self, seen: Seen, found: Sequence[ChangedOrder], since: datetime, after: str | None) -> Seen:
+    def _advance(
+        self, seen: ChangeCursor, found: Sequence[ChangedOrder], since: datetime, after: str | None
+    ) -> ChangeCursor:
         """Return where the lookout stands after some pages.
 
         The next list overlaps this one until nothing greater has come for a while; then the index has caught up.
         """
-        now = self._bookkeeper.clock.now()
+        now = self._sync_service.clock.now()
         greatest = max((seen.greatest, *(one.updated_at for one in found)))
         seen_at = seen.seen_at if greatest == seen.greatest else now
-        begin = greatest if now - seen_at >= OVERLAP else greatest - OVERLAP
+        begin = greatest if now - seen_at >= INDEX_LAG_OVERLAP else greatest - INDEX_LAG_OVERLAP
         told = {**seen.told, **{one.legacy_id: one.updated_at for one in found}}
         return seen.model_copy(
             update={
@@ -159,72 +161,79 @@ class Lookout:
             }
         )
 
-    def _changed_days(self, orders: Iterable[ChangedOrder]) -> list[Change]:
+    def _changed_days(self, orders: Iterable[ChangedOrder]) -> list[DetectedChange]:
         """Return the changes of orders: of the day each belongs to, and of a day that its records were posted under."""
         changes, some = [], list(orders)
-        posted = self._bookkeeper.store.days_of_orders([one.legacy_id for one in some])
+        posted = self._sync_service.store.days_of_orders([one.legacy_id for one in some])
         for one in some:
             change = self._change(one)
             left = posted.get(one.legacy_id, set()) - {change.day}
             changes += [change, *(replace(change, day=day) for day in sorted(left))]
         return changes
 
-    def _changes(self, orders: Iterable[ChangedOrder], *, rebuilding: bool) -> list[Change]:
+    def _changes(self, orders: Iterable[ChangedOrder], *, rebuilding: bool) -> list[DetectedChange]:
         found = self._changed_days(orders)
         if not rebuilding:
             return found
-        compared = self._bookkeeper.compared_up_to({one.day for one in found})
-        return [one for one in found if one.day in compared and one.at >= compared[one.day] - LONGEST_RUN]
+        compared = self._sync_service.reconciled_up_to({one.day for one in found})
+        return [one for one in found if one.day in compared and one.at >= compared[one.day] - MAX_RUN_DURATION]
 
-    def _ask_for_some(self, seen: Seen) -> tuple[Seen, list[Change]]:
+    def _read_hinted_and_pending(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Ask for orders that a webhook named, and in turn for some whose money was pending.
 
         The list need not know of the first yet, as its index lags, and never of the second: that money settles may not
         change its order.
         """
-        noted, hints = self._bookkeeper.pending_money(), webhook_hints.orders(self._bookkeeper.store, ASKED_AT_ONCE)
+        noted, hints = (
+            self._sync_service.pending_by_order(),
+            webhook_hints.hinted_orders(self._sync_service.store, MAX_ORDERS_PER_TICK),
+        )
         named = {one.record_id for one in hints}
-        in_turn = _in_turn(sorted(noted), seen.turn, ASKED_AT_ONCE - len(named))
+        in_turn = _in_turn(sorted(noted), seen.turn, MAX_ORDERS_PER_TICK - len(named))
         still = seen.settled & {one for transactions in noted.values() for one in transactions}
-        if not (named or in_turn) or self._bookkeeper.shopify_client.seconds_left() < ENOUGH:
+        if not (named or in_turn) or self._sync_service.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
             return seen.model_copy(update={"settled": still}), []
         changes, told, settled = [], dict(seen.told), set(still)
-        found = self._bookkeeper.reader.money_of({*named, *in_turn})
-        changes += self._gone([one for one in hints if one.record_id not in {money.legacy_id for money in found}])
+        found = self._sync_service.reader.money_of({*named, *in_turn})
+        changes += self._deleted_orders(
+            [one for one in hints if one.record_id not in {money.legacy_id for money in found}]
+        )
         for money in found:
-            rested = set(noted.get(money.legacy_id, ())) - set(pending(money)) - settled
+            rested = set(noted.get(money.legacy_id, ())) - set(pending_of_order(money)) - settled
             news = money.legacy_id in named and money.updated_at > seen.since
             if (rested or news) and told.get(money.legacy_id) != money.updated_at:
                 changes.append(self._change(money, f"settled {' '.join(sorted(rested))}" if rested else ""))
                 told[money.legacy_id] = money.updated_at
             settled |= rested
-        self._bookkeeper.store.hints.looked_at(hints)
+        self._sync_service.store.hints.mark_processed(hints)
         turn = in_turn[-1] if in_turn else seen.turn
         return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": turn}), changes
 
-    def _gone(self, hints: Iterable[Hint]) -> list[Change]:
+    def _deleted_orders(self, hints: Iterable[WebhookHint]) -> list[DetectedChange]:
         """Return the days of posted orders that a webhook named and of which Shopify has none: they were deleted."""
         named = {one.record_id: one for one in hints}
         return [
-            Change(day, named[order_id].received_at, f"{order_id} gone")
-            for order_id, days in self._bookkeeper.store.days_of_orders(named).items()
+            DetectedChange(day, named[order_id].received_at, f"{order_id} gone")
+            for order_id, days in self._sync_service.store.days_of_orders(named).items()
             for day in sorted(days)
         ]
 
-    def _change(self, order: ChangedOrder, what: str = "") -> Change:
+    def _change(self, order: ChangedOrder, what: str = "") -> DetectedChange:
         name = f"{order.legacy_id} {what or order.updated_at.isoformat()}"
-        return Change(self._bookkeeper.day_of(order), order.updated_at, name)
+        return DetectedChange(self._sync_service.day_of(order), order.updated_at, name)
 
-    def _listen_to_xero(self, seen: Seen) -> tuple[Seen, list[Change]]:
+    def _detect_xero_changes(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Tell once of each record of ours that Xero says was changed; the run that looks there ends it."""
-        changed = webhook_hints.sorted_out(self._bookkeeper.store)
-        news = [Change(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard]
+        changed = webhook_hints.triage_xero_hints(self._sync_service.store)
+        news = [
+            DetectedChange(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard
+        ]
         return seen.model_copy(update={"heard": frozenset(one.hint.id for one in changed)}), news
 
 
-def _read(cursor: str | None) -> Seen | None:
+def _read(cursor: str | None) -> ChangeCursor | None:
     try:
-        return Seen.model_validate_json(cursor) if cursor else None
+        return ChangeCursor.model_validate_json(cursor) if cursor else None
     except ValidationError:
         return None
 

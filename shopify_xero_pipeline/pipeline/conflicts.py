@@ -6,19 +6,19 @@ Which lines are conflicts is decided in `changes/unwritten_records.py`; tables o
 from datetime import date
 
 from shopify_xero_pipeline.changes.models import Change
-from shopify_xero_pipeline.changes.unwritten_records import Held, decided, in_conflict
+from shopify_xero_pipeline.changes.unwritten_records import HeldLines, conflict_lines, decided_lines
 from shopify_xero_pipeline.pipeline import record_links
 from shopify_xero_pipeline.reconciliation import next_steps
 
 
-def orders_in_conflict(found: Held) -> set[str]:
+def orders_in_conflict(found: HeldLines) -> set[str]:
     """Return the ids of the orders of which a conflict is known."""
-    return {line.order_id or "" for _, line in in_conflict(found)}
+    return {line.order_id or "" for _, line in conflict_lines(found)}
 
 
-def conflict(day: date, line: Change) -> dict[str, object]:
+def conflict_entry(day: date, line: Change) -> dict[str, object]:
     """Return a conflict for `--json`: both sides, the reason and what to do; of a Contact only which fields differ."""
-    reason, remedy = next_steps.of_line(line)
+    reason, remedy = next_steps.conflict_next_step(line)
     return {
         "day": str(day),
         "kind": line.kind.value,
@@ -36,11 +36,11 @@ def conflict(day: date, line: Change) -> dict[str, object]:
     }
 
 
-def conflicts_of(found: Held) -> list[dict[str, object]]:
+def conflict_entries(found: HeldLines) -> list[dict[str, object]]:
     """Return all conflicts for `--json`."""
-    return [conflict(day, line) for day, line in in_conflict(found)]
+    return [conflict_entry(day, line) for day, line in conflict_lines(found)]
 
 
-def left_of(found: Held) -> list[dict[str, object]]:
+def decided_entries(found: HeldLines) -> list[dict[str, object]]:
     """Return all that people left as it is in Xero, for `--json`."""
-    return [conflict(day, line) | {"decided": line.decided} for day, line in decided(found)]
+    return [conflict_entry(day, line) | {"decided": line.decided} for day, line in decided_lines(found)]

@@ -20,7 +20,7 @@ from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
+from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailableError, ThrottledError
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database_errors import (
     StoreBusyError,
@@ -32,36 +32,43 @@ from shopify_xero_pipeline.state.database_errors import (
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSets
+from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenStore
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroError, XeroUnavailableError
+from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Organisation
-from shopify_xero_pipeline.xero.oauth_login import HOST, Login, SignedIn
+from shopify_xero_pipeline.xero.oauth_login import HOST, Login, LoginResult
 from shopify_xero_pipeline.xero.organisation import organisation_name, read_organisation
 
+SHOP_KEY, ORGANISATION_KEY = "shop.domain", "organisation.identity"
+OWNERS = {
+    SHOP_KEY: ("shop", "SHOPIFY_SHOP"),
+    ORGANISATION_KEY: ("organisation in Xero", "XERO_CLIENT_ID and XERO_TENANT_ID"),
+}
+"""What a store belongs to, by its key: what people call it, and the settings that name it."""
 
-class BooksProblem(Exception):  # noqa: N818 - it is the books that have a problem, not the code
+
+class PipelineError(Exception):
     """Something in the way of the whole step: the message says what, and what to do."""
 
 
-class TryLater(BooksProblem):
+class TryLaterError(PipelineError):
     """Something in the way that passes by itself: the message says what, and to come again."""
 
 
-PROBLEMS = (
-    BooksProblem, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreDamagedError, StoreReplacedError,
+EXPECTED_ERRORS = (
+    PipelineError, PolicyError, SettingsError, ShopifyError, StoreBusyError, StoreDamagedError, StoreReplacedError,
     StoreTooNewError, StoreUnwritableError, StoreUrlError, TokenKeyError, XeroError
 )  # fmt: skip
 
-PASSING = (
-    TryLater, DayBudgetSpent, ShopifyUnavailable, StoreBusyError, StoreReplacedError, StoreUnreachableError, Throttled,
+TRANSIENT_ERRORS = (
+    TryLaterError, DailyQuotaExceededError, ShopifyUnavailableError, StoreBusyError, StoreReplacedError, StoreUnreachableError, ThrottledError,
     XeroUnavailableError,
 )  # fmt: skip
 """Those of `PROBLEMS` that pass by themselves, so that the same thing may be tried again later."""
 
 
-def read_policy(path: Path) -> BooksPolicy:
+def load_policy(path: Path) -> BooksPolicy:
     """Read `books.yaml`.
 
     Raises:
@@ -113,7 +120,7 @@ class Connections:
     @cached_property
     def policy(self) -> BooksPolicy:
         """The merchant's `books.yaml`; a start date in the future is refused."""
-        policy = read_policy(self._settings.books_file)
+        policy = load_policy(self._settings.books_file)
         today = self._clock.now().astimezone(ZoneInfo(policy.time_zone)).date()
         if policy.start_date > today:
             raise PolicyError(
@@ -129,7 +136,7 @@ class Connections:
         self._opened.append(store)
         if self._settings.shopify_shop:  # without it only our own files are looked at
             admin_address(self._settings.shopify_shop, None)  # what is no shop's domain is neither kept nor repeated
-            self._claim(store, "shop", self._settings.shopify_shop, "SHOPIFY_SHOP")
+            _bind(store, SHOP_KEY, self._settings.shopify_shop)
         return store
 
     @cached_property
@@ -168,7 +175,7 @@ class Connections:
                 f"{self._settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
                 f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly."
             )
-        self.store.remember("shop currency", shop.currency_code)
+        self.store.put_value("shop.currency", shop.currency_code)
         return reader
 
     @cached_property
@@ -177,7 +184,7 @@ class Connections:
         self.check_settings()
         given = self._settings
         tokens = self._consent
-        if tokens is not None and tokens.look() is not None and not self._tenant:
+        if tokens is not None and tokens.peek() is not None and not self._tenant:
             raise SettingsError(
                 "XERO_TENANT_ID is not set, and the sign-in to Xero does not reach just one organisation: set it to "
                 "the one whose books these are; `shopify-xero login` names them."
@@ -194,7 +201,7 @@ class Connections:
         self._opened.append(client)
         return client
 
-    def login(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> SignedIn:
+    def login(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
         """Let a person sign in to Xero, and remember the organisation if it is the only one; see `Login.run`."""
         given = self._settings
         if not given.xero_client_id or not given.token_key:
@@ -205,10 +212,10 @@ class Connections:
         app = XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None)
         base_url, transport = given.xero_base_url or None, self._xero_transport
         signed_in = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(
-            port, tell, host=host
+            port, notify, host=host
         )
         found = [one.tenant_id for one in signed_in.organisations]
-        self.store.remember(self._tenant_name, found[0] if len(found) == 1 else "")
+        self.store.put_value(self._tenant_name, found[0] if len(found) == 1 else "")
         return signed_in
 
     def sign_in_warning(self) -> str | None:
@@ -216,42 +223,42 @@ class Connections:
         kept = self.sign_in
         return None if kept is None else kept.warning(self._clock.now())
 
-    def sign_in_begun(self) -> datetime | None:
+    def unfinished_token_refresh(self) -> datetime | None:
         """Return when a renewal of the sign-in was begun whose outcome is not known; None if there is none."""
         kept = self.sign_in
         return None if kept is None or kept.refused else kept.refresh_started_at
 
     @cached_property
-    def _tokens(self) -> TokenSets:
+    def _tokens(self) -> TokenStore:
         """The sign-in by consent of the app that the settings name, whether there is one or not."""
         return self.store.tokens(f"xero-{_short(self._settings.xero_client_id)}", self._settings.token_key)
 
     @property
-    def _consent(self) -> TokenSets | None:
+    def _consent(self) -> TokenStore | None:
         """The sign-in by consent, if somebody signed in or TOKEN_KEY says that somebody shall; else None."""
-        return self._tokens if self._settings.token_key or self._tokens.look() is not None else None
+        return self._tokens if self._settings.token_key or self._tokens.peek() is not None else None
 
     @cached_property
     def _tenant(self) -> str:
         """The organisation to speak to: as set, or the only one that a sign-in reaches."""
         if self._settings.xero_tenant_id or self._consent is None:
             return self._settings.xero_tenant_id
-        known = self.store.recall(self._tenant_name)
+        known = self.store.get_value(self._tenant_name)
         return known[0] if known else ""
 
     @property
     def _tenant_name(self) -> str:
-        return f"organisation of the sign-in {_short(self._settings.xero_client_id)}"
+        return f"organisation.tenant.{_short(self._settings.xero_client_id)}"
 
     @property
-    def keep_payloads(self) -> timedelta:
+    def payload_retention(self) -> timedelta:
         """How long payloads with personal data are kept after they were settled, and stored days after a run."""
-        return timedelta(days=self._settings.keep_payloads_days)
+        return timedelta(days=self._settings.payload_retention_days)
 
     @property
     def sign_in(self) -> SignIn | None:
         """What is known of the sign-in to Xero; None for a custom connection."""
-        return self._tokens.look()
+        return self._tokens.peek()
 
     @property
     def clock(self) -> Clock:
@@ -290,7 +297,7 @@ class Connections:
         if missing:
             raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
 
-    def ask_shopify(self) -> str:
+    def check_shopify(self) -> str:
         """Ask Shopify, now, who we are to it, and return in a sentence that it lets us in.
 
         Raises:
@@ -299,7 +306,7 @@ class Connections:
         shop = self.shop_reader.shop()
         return f"Shopify lets us in: {self.shop_domain}, {shop.iana_timezone}."
 
-    def ask_xero(self) -> str:
+    def check_xero(self) -> str:
         """Ask Xero, now and in one call, who we are to it, and return in a sentence that it lets us in.
 
         That today's calls are used up is the end of a day's work, and told as it is.
@@ -309,7 +316,7 @@ class Connections:
         """
         try:
             return f"Xero lets us in: {organisation_name(self.xero_client)}."
-        except DayBudgetSpent as spent:
+        except DailyQuotaExceededError as spent:
             return str(spent)
 
     def today(self) -> date:
@@ -328,12 +335,12 @@ class Connections:
 
     def shop_currency(self) -> str:
         """Return the shop's currency, asked of Shopify only the first time."""
-        known = self.store.recall("shop currency")
+        known = self.store.get_value("shop.currency")
         return known[0] if known else self.reader.shop().currency_code
 
-    def known_organisation(self) -> Organisation | None:
+    def cached_organisation(self) -> Organisation | None:
         """Return the organisation's settings as they were last read, however long ago."""
-        known = self.store.recall(self._settings_name)
+        known = self.store.get_value(self._settings_name)
         return Organisation.model_validate_json(known[0]) if known is not None else None
 
     def organisation(self, max_age: timedelta | None = None) -> Organisation:
@@ -341,29 +348,35 @@ class Connections:
 
         Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
         """
-        known = self.store.recall(self._settings_name)
+        known = self.store.get_value(self._settings_name)
         if known is not None and (max_age is None or is_recent(known[1], self._clock.now(), max_age)):
             return Organisation.model_validate_json(known[0])
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name
-        self._claim(self.store, "organisation in Xero", identity, "XERO_CLIENT_ID and XERO_TENANT_ID")
-        self.store.remember(self._settings_name, organisation.model_dump_json())
+        _bind(self.store, ORGANISATION_KEY, identity)
+        self.store.put_value(self._settings_name, organisation.model_dump_json())
         return organisation
 
     @property
     def _settings_name(self) -> str:
-        return f"organisation {_short(f'{self._settings.xero_client_id}/{self._tenant}')}"
+        return f"organisation.settings.{_short(f'{self._settings.xero_client_id}/{self._tenant}')}"
 
-    def _claim(self, store: StateStore, name: str, value: str, setting: str) -> None:
-        """One state store serves one shop and one organisation; another one's mapping would post everything again."""
-        known = store.recall(name)
-        if known is None:
-            store.remember(name, value)
-        elif known[0] != value:
-            raise BooksProblem(
-                f"The state store {store.name} belongs to {name} {known[0]}, not to {value}: "
-                f"check {setting}, or give this pair a STATE_URL of its own."
-            )
+
+def _bind(store: StateStore, key: str, value: str) -> None:
+    """Bind a state store to one shop and one organisation; another one's mapping would post everything again.
+
+    Raises:
+        PipelineError: the store belongs to another shop or organisation.
+    """
+    known = store.get_value(key)
+    if known is None:
+        store.put_value(key, value)
+    elif known[0] != value:
+        owner, setting = OWNERS[key]
+        raise PipelineError(
+            f"The state store {store.name} belongs to {owner} {known[0]}, not to {value}: "
+            f"check {setting}, or give this pair a STATE_URL of its own."
+        )
 
 
 def _short(name: str) -> str:

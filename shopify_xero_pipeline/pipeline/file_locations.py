@@ -5,12 +5,12 @@ from pathlib import Path
 
 from upath import UPath
 
-from shopify_xero_pipeline.settings import LOCAL, LOCAL_PROTOCOLS, SettingsError, check_folder
+from shopify_xero_pipeline.settings import LOCAL_FOLDER, LOCAL_PROTOCOLS, SettingsError, check_folder
 
 
 def dagster_home() -> Path:
     """Return DAGSTER_HOME, by default `.local/dagster`."""
-    return Path(os.environ.get("DAGSTER_HOME") or LOCAL / "dagster").expanduser().resolve()
+    return Path(os.environ.get("DAGSTER_HOME") or LOCAL_FOLDER / "dagster").expanduser().resolve()
 
 
 def check_storage(storage: UPath) -> UPath:

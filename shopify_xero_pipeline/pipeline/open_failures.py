@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from shopify_xero_pipeline.state.records import Operation, OperationState, SyncError
 from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN, StateStore
 
-PLANNED = "planned and not sent yet"
-IN_DOUBT = "not known yet whether Xero has it; it is read back before anything is sent again"
+PLANNED_REASON = "planned and not sent yet"
+IN_DOUBT_REASON = "not known yet whether Xero has it; it is read back before anything is sent again"
 
 
 class OpenRecord(BaseModel):
@@ -42,13 +42,13 @@ class OpenRecord(BaseModel):
     reason: str
     is_failed: bool
     attempts: int
-    next_try: datetime | None
+    next_attempt_at: datetime | None
     correlation_id: str
 
 
 def open_records(store: StateStore, kinds: Collection[str]) -> list[OpenRecord]:
     """Return the records of some kinds that are not in Xero now, by day, failed ones first."""
-    errors = store.errors(kinds=kinds)
+    errors = store.failed_records(kinds=kinds)
     failed = {(one.kind, one.shopify_id) for one in errors}
     waiting = [one for one in store.journal.in_state(*NOT_YET_WRITTEN) if one.kind in kinds]
     names = _order_names(store, errors)
@@ -57,7 +57,7 @@ def open_records(store: StateStore, kinds: Collection[str]) -> list[OpenRecord]:
     return sorted(found, key=lambda one: (one.day, not one.is_failed))
 
 
-def worst_days(days: Iterable[date] | Mapping[date, int]) -> list[tuple[date, int]]:
+def days_with_most(days: Iterable[date] | Mapping[date, int]) -> list[tuple[date, int]]:
     """Return each day with how often it occurs, or is said to, the most frequent first, then the oldest."""
     return sorted(Counter(days).items(), key=lambda counted: (-counted[1], counted[0]))
 
@@ -81,13 +81,13 @@ def _of_error(error: SyncError, order_name: str) -> OpenRecord:
         reason=error.reason,
         is_failed=True,
         attempts=error.attempts,
-        next_try=error.next_try,
+        next_attempt_at=error.next_attempt_at,
         correlation_id=error.correlation_id or "",
     )
 
 
 def _of_operation(one: Operation) -> OpenRecord:
-    state = PLANNED if one.state is OperationState.PLANNED else IN_DOUBT
+    state = PLANNED_REASON if one.state is OperationState.PLANNED else IN_DOUBT_REASON
     return OpenRecord(
         day=one.partition,
         kind=one.kind,
@@ -97,6 +97,6 @@ def _of_operation(one: Operation) -> OpenRecord:
         reason=f"{state}: {one.reason}" if one.reason else state,
         is_failed=False,
         attempts=one.attempts,
-        next_try=None,
+        next_attempt_at=None,
         correlation_id=one.correlation_id or "",
     )

@@ -9,12 +9,12 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.compare import GONE
-from shopify_xero_pipeline.changes.fields import money_of
+from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
+from shopify_xero_pipeline.changes.fields import payload_amount
 from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.pipeline.day_issues import held_lines
 from shopify_xero_pipeline.pipeline.record_links import order_page, xero_page
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.comparison import OrderRow
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Standing
@@ -25,8 +25,8 @@ from shopify_xero_pipeline.xero.models import Kind
 WORDS = {
     OperationState.PLANNED: "planned, not sent yet",
     OperationState.IN_BATCH: "under way",
-    OperationState.CHECK: "to be looked up in Xero",
-    OperationState.REVIEW: "to be looked at by a person",
+    OperationState.NEEDS_CHECK: "to be looked up in Xero",
+    OperationState.NEEDS_REVIEW: "to be looked at by a person",
     OperationState.CONFIRMED: "taken back",
     OperationState.REJECTED: "refused",
     OperationState.WITHDRAWN: "no longer wanted",
@@ -36,10 +36,10 @@ TAKEN_OUT = ("voided", "deleted")
 WITHOUT_ORDER = "without an order"
 UNCLEAR = "sent, unclear until it is read back"
 SETTLED = {IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN], *TAKEN_OUT}
-WRONG = {WORDS[OperationState.REVIEW], WORDS[OperationState.REJECTED]}
+WRONG = {WORDS[OperationState.NEEDS_REVIEW], WORDS[OperationState.REJECTED]}
 
 
-class Step(BaseModel):
+class WriteAttempt(BaseModel):
     """One write of a record. `request` is `PUT /Invoices`, empty if it never was in one; times are UTC.
 
     Attributes:
@@ -61,7 +61,7 @@ class Step(BaseModel):
     reason: str
 
 
-class TracedRecord(BaseModel):
+class RecordHistory(BaseModel):
     """A document, Payment or Allocation: how it stands now, and every write of it, oldest first.
 
     Attributes:
@@ -80,10 +80,10 @@ class TracedRecord(BaseModel):
     day: date
     reason: str
     next_try: datetime | None
-    steps: tuple[Step, ...]
+    steps: tuple[WriteAttempt, ...]
 
 
-class Trace(BaseModel):
+class OrderHistory(BaseModel):
     """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one.
 
     It is `without an order` where records stand in Xero that no order of the books wants.
@@ -99,7 +99,7 @@ class Trace(BaseModel):
     outcome: str
     reason: str
     problems: tuple[str, ...]
-    records: tuple[TracedRecord, ...]
+    records: tuple[RecordHistory, ...]
     held: tuple[Change, ...] = ()
 
     @property
@@ -113,26 +113,26 @@ class Trace(BaseModel):
         return Standing.UNFINISHED if states - SETTLED or self.outcome in ("", "postponed") else Standing.AGREE
 
 
-def traced(bookkeeper: Bookkeeper, name: str, days: Sequence[date]) -> list[Trace]:
+def order_histories(sync_service: SyncService, name: str, days: Sequence[date]) -> list[OrderHistory]:
     """Return what is known of the orders that a name stands for, none if it stands for nothing.
 
     Args:
-        bookkeeper: of the shop.
+        sync_service: of the shop.
         name: an order's name or Shopify id, or the number of an Invoice or Credit Note.
         days: of which comparisons are looked through.
     """
-    rows = {row.order_id: (day.day, row) for day in bookkeeper.reconciled(days) for row in day.rows}
-    orphans = {one.order_id: one for one in bookkeeper.ownership.orphans()}
+    rows = {row.order_id: (day.day, row) for day in sync_service.stored_reconciliations(days) for row in day.rows}
+    orphans = {one.order_id: one for one in sync_service.record_ownership.orphans()}
     named = {key for key, (_, row) in rows.items() if name in (key, row.order_name)}
     named |= {key for key, one in orphans.items() if name in (key, one.order_name)}
     found = [
-        _trace(bookkeeper, order_id, *rows.get(order_id, (None, None)))
-        for order_id in sorted(named | bookkeeper.store.order_ids(name))
+        _trace(sync_service, order_id, *rows.get(order_id, (None, None)))
+        for order_id in sorted(named | sync_service.store.order_ids(name))
     ]
     return [_orphaned(one, orphans[one.order_id]) if one.order_id in orphans else one for one in found]
 
 
-def _orphaned(found: Trace, orphan: OrphanedOrder) -> Trace:
+def _orphaned(found: OrderHistory, orphan: OrphanedOrder) -> OrderHistory:
     """Return an order that the books do not hold, with why and what a person decided or has to decide."""
     told = {"order_name": found.order_name or orphan.order_name, "day": orphan.day, "outcome": WITHOUT_ORDER}
     decided = ": ".join(filter(None, (orphan.decision, orphan.remedy)))
@@ -143,28 +143,28 @@ def _orphaned(found: Trace, orphan: OrphanedOrder) -> Trace:
     return found.model_copy(update={**told, "reason": reason, "problems": problems, "records": tuple(records)})
 
 
-def _trace(bookkeeper: Bookkeeper, order_id: str, day: date | None, row: OrderRow | None) -> Trace:
-    operations = bookkeeper.store.journal.of_order(order_id)
-    records = tuple(_records(bookkeeper.store, order_id, operations))
+def _trace(sync_service: SyncService, order_id: str, day: date | None, row: OrderRow | None) -> OrderHistory:
+    operations = sync_service.store.journal.of_order(order_id)
+    records = tuple(_records(sync_service.store, order_id, operations))
     known = [one.order_name for one in operations if one.order_name]
-    return Trace(
+    return OrderHistory(
         order_id=order_id,
         order_name=row.order_name if row else known[-1] if known else "",
-        page=order_page(bookkeeper.shop_domain, order_id),
+        page=order_page(sync_service.shop_domain, order_id),
         day=day or (records[0].day if records else None),
         outcome=row.outcome if row else "",
         reason=row.reason if row else "",
         problems=row.problems if row else (),
         records=records,
         held=tuple(
-            line for lines in held_lines(bookkeeper.store).values() for line in lines if line.order_id == order_id
+            line for lines in held_lines(sync_service.store).values() for line in lines if line.order_id == order_id
         ),
     )
 
 
-def _records(store: StateStore, order_id: str, operations: Sequence[Operation]) -> Iterator[TracedRecord]:
+def _records(store: StateStore, order_id: str, operations: Sequence[Operation]) -> Iterator[RecordHistory]:
     mapped = {(row.kind, row.shopify_id): row for row in store.mapped_of_orders([order_id])}
-    failed = {(one.kind, one.shopify_id): one for one in store.errors()}
+    failed = {(one.kind, one.shopify_id): one for one in store.failed_records()}
     writes: dict[tuple[str, str], list[Operation]] = {}
     for one in operations:
         writes.setdefault((one.kind, one.shopify_id), []).append(one)
@@ -177,14 +177,14 @@ def _record(
     mapped: MappedRecord | None,
     writes: Sequence[Operation],
     failed: SyncError | None,
-) -> TracedRecord:
+) -> RecordHistory:
     batches = [None if one.batch_id is None else store.journal.batch(one.batch_id) for one in writes]
     latest, batch = (writes[-1], batches[-1]) if writes else (None, None)
     known = mapped or latest
     assert known is not None
     xero_id = mapped.xero_id if mapped else ""
-    amount = money_of(known.payload or "{}")
-    return TracedRecord(
+    amount = payload_amount(known.payload or "{}")
+    return RecordHistory(
         kind=known.kind,
         name=known.natural_key,
         amount="" if amount is None else str(amount),
@@ -193,7 +193,7 @@ def _record(
         page=xero_page(Kind(known.kind), xero_id),
         day=known.partition,
         reason=failed.reason if failed else "" if latest is None or mapped else latest.reason,
-        next_try=failed.next_try if failed else None,
+        next_try=failed.next_attempt_at if failed else None,
         steps=tuple(_step(*pair) for pair in zip(writes, batches, strict=True)),
     )
 
@@ -202,8 +202,8 @@ def _gone(store: StateStore, mapped: MappedRecord | None) -> str:
     """Return `voided` or `deleted` where that is what Xero shows of a record of ours, else ''."""
     if mapped is None:
         return ""
-    shown = store.mirrored(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
-    return shown.status.lower() if shown is not None and shown.status in GONE else ""
+    shown = store.mirror_by_xero_id(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
+    return shown.status.lower() if shown is not None and shown.status in REMOVED_STATUSES else ""
 
 
 def _state(mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:
@@ -217,8 +217,8 @@ def _words(one: Operation, batch: Batch | None) -> str:
     return UNCLEAR if unclear else WORDS[one.state]
 
 
-def _step(one: Operation, batch: Batch | None) -> Step:
-    return Step(
+def _step(one: Operation, batch: Batch | None) -> WriteAttempt:
+    return WriteAttempt(
         verb=one.verb,
         state=one.outcome or "" if one.state is OperationState.CONFIRMED else _words(one, batch),
         run_id=one.run_id,

@@ -12,33 +12,33 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-from shopify_xero_pipeline.changes.compare import change
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.compare import build_change
+from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.changes.plan import WRITES
-from shopify_xero_pipeline.changes.unmapped_posted import contact_shown
+from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS
+from shopify_xero_pipeline.changes.unmapped_posted import contact_from_element
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
-from shopify_xero_pipeline.pipeline.connections import TryLater
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.connections import TryLaterError
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.state.quarantine import Aside, put_aside, stands
+from shopify_xero_pipeline.state.quarantine import QuarantinedStore, quarantine_store, store_exists
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Item, Kind
 
-AT_ONCE = timedelta(days=31)
+DAYS_PER_BATCH = timedelta(days=31)
 STEP = 5.0
-REBUILD, UNDER_WAY, DONE = "rebuild", "under way", "done"
+REBUILD, UNDER_WAY, DONE = "rebuild.state", "under way", "done"
 OF_ORDERS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 OnChunk = Callable[[date, date], None]
 
 
 @dataclass
-class Rebuilt:
+class RebuildReport:
     """What a rebuild found. `conflicts` are the lines of the plan that a person has to look at.
 
     `adopted`, `missing` (not in Xero yet), `conflicting` and `unclaimed` (in Xero under our keys, and not called for by
@@ -67,7 +67,7 @@ class Rebuilt:
         }
 
 
-def make_room(settings: Settings, clock: Clock) -> Aside | None:
+def set_aside_store(settings: Settings, clock: Clock) -> QuarantinedStore | None:
     """Put the store that the settings name aside; return None if there is none, or one that is being rebuilt already.
 
     Raises:
@@ -76,43 +76,45 @@ def make_room(settings: Settings, clock: Clock) -> Aside | None:
         StoreUrlError: what the settings name is no store of this project.
     """
     url = settings.state_url
-    if not stands(url):
+    if not store_exists(url):
         return None
     try:
         with closing(StateStore(url, clock, settings.state_witness)) as store:
-            if (known := store.recall(REBUILD)) is not None and known[0] == UNDER_WAY:
+            if (known := store.get_value(REBUILD)) is not None and known[0] == UNDER_WAY:
                 return None
             busy = [one for one in store.journal.unsettled() if one.is_leased(clock.now())]
     except StoreDamagedError:
         busy = []
     if busy:
-        raise TryLater("A load is writing to Xero right now. Let it finish, then run `shopify-xero rebuild` again.")
-    return put_aside(url, clock.now())
+        raise TryLaterError(
+            "A load is writing to Xero right now. Let it finish, then run `shopify-xero rebuild` again."
+        )
+    return quarantine_store(url, clock.now())
 
 
 class Rebuild:
     """A new store in the place of the one the settings name.
 
     Args:
-        keeper: connected to both sides and to the new store.
+        sync_service: connected to both sides and to the new store.
         clock: waits where that is needed.
     """
 
-    def __init__(self, keeper: Bookkeeper, clock: Clock) -> None:
-        self._keeper = keeper
+    def __init__(self, sync_service: SyncService, clock: Clock) -> None:
+        self._keeper = sync_service
         self._clock = clock
-        self._safe = SafeMode(keeper.xero_client, keeper.store, clock)
-        keeper.organisation()
-        keeper.store.remember(REBUILD, UNDER_WAY)
+        self._safe = SafeMode(sync_service.xero_client, sync_service.store, clock)
+        sync_service.organisation()
+        sync_service.store.put_value(REBUILD, UNDER_WAY)
 
     @property
     def days(self) -> int:
         """How many days there are."""
         return len(self._days())
 
-    def rest(self) -> timedelta:
+    def quiet_until(self) -> timedelta:
         """Return for how long Xero may not be read back yet, because something may still be under way."""
-        return self._safe.rest()
+        return self._safe.quiet_until()
 
     def wait(self, rest: timedelta) -> Iterator[float]:
         """Wait for so long, and yield the seconds that are left every few seconds."""
@@ -121,7 +123,7 @@ class Rebuild:
             yield left
             self._clock.sleep(min(STEP, left))
 
-    def adopt(self, run_id: str, on_chunk: OnChunk | None = None) -> Rebuilt:
+    def adopt(self, run_id: str, on_chunk: OnChunk | None = None) -> RebuildReport:
         """Read all of Xero and the whole history of the shop, and map what belongs together.
 
         Raises:
@@ -129,23 +131,23 @@ class Rebuild:
         """
         reason = self._safe.reason()
         if reason:
-            raise TryLater(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
-        found, days = Rebuilt(), self._days()
-        for first in range(0, len(days), AT_ONCE.days):
-            some = days[first : first + AT_ONCE.days]
+            raise TryLaterError(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
+        found, days = RebuildReport(), self._days()
+        for first in range(0, len(days), DAYS_PER_BATCH.days):
+            some = days[first : first + DAYS_PER_BATCH.days]
             self._adopt_days(some, run_id, found)
             if on_chunk is not None:
                 on_chunk(some[0], some[-1])
-        self._adopt_bearers(run_id)
+        self._adopt_contacts_of_deleted_customers(run_id)
         self._count_unclaimed(found)
-        self._keeper.store.remember(REBUILD, DONE)
+        self._keeper.store.put_value(REBUILD, DONE)
         return found
 
     def _days(self) -> list[date]:
         start, today = self._keeper.policy.start_date, self._keeper.today()
         return [start + timedelta(days=number) for number in range((today - start).days + 1)]
 
-    def _adopt_days(self, days: Sequence[date], run_id: str, found: Rebuilt) -> None:
+    def _adopt_days(self, days: Sequence[date], run_id: str, found: RebuildReport) -> None:
         for plan in self._plans(days):
             change_sets = plan()
             adoptions = [self._adoptions(one) for one in change_sets]
@@ -156,23 +158,23 @@ class Rebuild:
                 self._count(line, found)
 
     def _plans(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
-        keeper = self._keeper
-        customers, products = keeper.read_customers(days), keeper.read_products(days)
-        orders = keeper.read_orders(days)
-        yield lambda: keeper.plan_contacts(customers, orders)
-        yield lambda: keeper.plan_items(products, orders)
+        sync_service = self._keeper
+        customers, products = sync_service.read_customers(days), sync_service.read_products(days)
+        orders = sync_service.read_orders(days)
+        yield lambda: sync_service.plan_contacts(customers, orders)
+        yield lambda: sync_service.plan_items(products, orders)
         for kind in OF_ORDERS:
-            yield partial(keeper.plan_orders, kind, orders)
+            yield partial(sync_service.plan_orders, kind, orders)
 
-    def _adopt_bearers(self, run_id: str) -> None:
+    def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
         """Map Contacts whose customers Shopify no longer has, as documents of theirs may still be to come."""
         store = self._keeper.store
         ours = [row for row in store.mirror(Kind.CONTACT) if references.is_own_contact_number(row.natural_key)]
-        known = store.owners(Kind.CONTACT, [row.xero_id for row in ours])
+        known = store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in ours])
         lines = []
         for row in (row for row in ours if row.xero_id not in known):
-            contact = contact_shown(references.of_contact_number(row.natural_key), parsed(row.payload))
-            lines.append(change(Action.ADOPT, contact, xero_id=row.xero_id))
+            contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
+            lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
             self._keeper.load([ChangeSet(kind=Kind.CONTACT, day=self._keeper.today(), changes=tuple(lines))], run_id)
 
@@ -181,8 +183,8 @@ class Rebuild:
         renamed = self._items_by_name() if change_set.kind is Kind.ITEM else {}
         found = [_under_other_code(line, renamed) for line in change_set.changes]
         lines = [line for line in found if line.action is Action.ADOPT]
-        shown = self._keeper.store.mirrored(change_set.kind, [str(line.xero_id) for line in lines])
-        shown |= self._keeper.store.mirrored(Kind.ALLOCATION, [str(line.xero_id) for line in lines])
+        shown = self._keeper.store.mirror_by_xero_id(change_set.kind, [str(line.xero_id) for line in lines])
+        shown |= self._keeper.store.mirror_by_xero_id(Kind.ALLOCATION, [str(line.xero_id) for line in lines])
         keys = {xero_id: row.natural_key.casefold() for xero_id, row in shown.items()}
         ours = tuple(line for line in lines if keys.get(str(line.xero_id)) == line.natural_key.casefold())
         return change_set.model_copy(update={"changes": ours})
@@ -190,26 +192,26 @@ class Rebuild:
     def _items_by_name(self) -> dict[tuple[str, str], MirrorRecord]:
         """Return the Items that nothing is mapped to, by name and description, where only one is called so."""
         found: dict[tuple[str, str], list[MirrorRecord]] = {}
-        for row in self._keeper.store.unmapped([Kind.ITEM]):
-            element = parsed(row.payload)
+        for row in self._keeper.store.unmapped_mirror([Kind.ITEM]):
+            element = parse_payload(row.payload)
             found.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
         return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
 
     @staticmethod
-    def _count(line: Change, found: Rebuilt) -> None:
+    def _count(line: Change, found: RebuildReport) -> None:
         if line.action is Action.CONFLICT:
             found.conflicting[line.kind] += 1
             found.conflicts.append(line)
-        elif line.action in WRITES:
+        elif line.action in WRITING_ACTIONS:
             found.missing[line.kind] += 1
 
-    def _count_unclaimed(self, found: Rebuilt) -> None:
+    def _count_unclaimed(self, found: RebuildReport) -> None:
         store = self._keeper.store
         kept = store.orphans.kept_ids()
         for kind in Kind:
             found.adopted[kind] = len(store.mapped(kind))
             ours = [row.xero_id for row in store.mirror(kind) if _bears_our_mark(row)]
-            found.unclaimed[kind] = len(set(ours) - store.owners(kind, ours).keys() - kept)
+            found.unclaimed[kind] = len(set(ours) - store.ids_by_xero_id(kind, ours).keys() - kept)
 
 
 def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord]) -> Change:
@@ -218,7 +220,7 @@ def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord
     if line.action is not Action.CREATE or row is None or not isinstance(line.record, Item):
         return line
     item = line.record.model_copy(update={"code": row.natural_key})
-    return change(Action.ADOPT, item, reason="already in Xero under an earlier SKU", xero_id=row.xero_id)
+    return build_change(Action.ADOPT, item, reason="already in Xero under an earlier SKU", xero_id=row.xero_id)
 
 
 def _bears_our_mark(row: MirrorRecord) -> bool:

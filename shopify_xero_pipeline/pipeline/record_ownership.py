@@ -20,19 +20,19 @@ from shopify_xero_pipeline.reconciliation.orphans import (
     LISTED,
     OrphanCause,
     OrphanedOrder,
-    dated,
-    marked_rows,
-    orphaned_orders,
+    build_orphaned_orders,
+    record_date,
+    rows_by_order,
 )
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Order
 from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
 
-AGAIN = "days to compare again"
+RECONCILE_AGAIN_KEY = "days.to_reconcile"
 ANSWERED_NULL = (OrphanCause.DELETED, OrphanCause.HIDDEN)
 NOT_POSTED = (Outcome.WAITING, Outcome.SKIPPED)
 
 
-class Why(StrEnum):
+class AskReason(StrEnum):
     """Why a day is to be compared again."""
 
     MOVED = "an order was moved to this day, or away from it, in Shopify"
@@ -40,7 +40,7 @@ class Why(StrEnum):
     DECIDED = "a person decided about a record"
 
 
-class Ownership:
+class RecordOwnership:
     """Finds orphans of one shop's books, and keeps what people decide about them.
 
     Args:
@@ -60,7 +60,7 @@ class Ownership:
         self._day_of = day_of
         self._forget_comparisons = forget_comparisons
 
-    def overlooked(self, days: Sequence[date], listed: Iterable[Order]) -> list[Order]:
+    def unlisted_orders(self, days: Sequence[date], listed: Iterable[Order]) -> list[Order]:
         """Return the whole posted orders of these days that Shopify has and its list did not give.
 
         Raises:
@@ -71,7 +71,7 @@ class Ownership:
         here = [one.legacy_id for one in self._look_up(missing) if self._day_of(one) in days]
         return self._connections.reader.orders_by_id(here) if here else []
 
-    def settle(
+    def record_orphans(
         self,
         orders: Mapping[date, Sequence[Order]],
         books: Mapping[date, Sequence[OrderBooks]],
@@ -112,12 +112,14 @@ class Ownership:
         shown = {
             (kind.value, xero_id): row
             for kind in LISTED
-            for xero_id, row in self._store.mirrored(kind, [one.xero_id for one in mapped if one.kind == kind]).items()
+            for xero_id, row in self._store.mirror_by_xero_id(
+                kind, [one.xero_id for one in mapped if one.kind == kind]
+            ).items()
         }
-        unmapped = self._store.unmapped(LISTED)
-        return orphaned_orders(notes, mapped, shown, unmapped, self._store.orphans.decisions(ids))
+        unmapped = self._store.unmapped_mirror(LISTED)
+        return build_orphaned_orders(notes, mapped, shown, unmapped, self._store.orphans.decisions(ids))
 
-    def chosen(self, name: str | None, *, before_start: bool = False) -> list[OrphanedOrder]:
+    def select_orphans(self, name: str | None, *, before_start: bool = False) -> list[OrphanedOrder]:
         """Return the orphans that a name stands for, or all from before the start date.
 
         Args:
@@ -130,7 +132,7 @@ class Ownership:
             if (before_start and one.cause is OrphanCause.BEFORE_START) or (name is not None and name in _names(one))
         ]
 
-    def keep(self, orders: Iterable[OrphanedOrder], because: str) -> list[OrphanedOrder]:
+    def dismiss(self, orders: Iterable[OrphanedOrder], because: str) -> list[OrphanedOrder]:
         """Let the live records of orders stand as they are, for a reason; return the orders as they are then."""
         now, chosen = self._connections.clock.now(), list(orders)
         kept = [
@@ -147,25 +149,27 @@ class Ownership:
             if record.is_live
         ]
         self._store.orphans.keep(kept)
-        self.compare_again(one.day for one in chosen)
+        self.invalidate_days(one.day for one in chosen)
         decided = {one.order_id for one in chosen}
         return [one for one in self.orphans() if one.order_id in decided]
 
-    def release(self, orders: Collection[OrphanedOrder]) -> int:
+    def reopen(self, orders: Collection[OrphanedOrder]) -> int:
         """Take back decisions about orders; return about how many records there were any."""
-        self.compare_again(one.day for one in orders)
+        self.invalidate_days(one.day for one in orders)
         return self._store.orphans.release([one.order_id for one in orders])
 
-    def compare_again(self, days: Iterable[date]) -> None:
+    def invalidate_days(self, days: Iterable[date]) -> None:
         """Have days compared again, so that their checks show what a person decided."""
         known = self._days_again()
-        self._keep_days(dict.fromkeys(days, str(Why.DECIDED)) | known)
+        self._keep_days(dict.fromkeys(days, str(AskReason.DECIDED)) | known)
 
-    def days_again(self, *, decided: bool = True) -> dict[date, str]:
+    def days_to_reconcile(self, *, decided: bool = True) -> dict[date, str]:
         """Return the days of the books to be compared again, and why; perhaps without those a person decided on."""
         start, today = self._connections.policy.start_date, self._connections.today()
         found = self._days_again()
-        return {day: why for day, why in found.items() if start <= day <= today and (decided or why != Why.DECIDED)}
+        return {
+            day: why for day, why in found.items() if start <= day <= today and (decided or why != AskReason.DECIDED)
+        }
 
     def _look_up(self, missing: Mapping[str, date]) -> list[ChangedOrder]:
         """Ask Shopify for orders by id, note those answered with null, and return the others."""
@@ -216,8 +220,8 @@ class Ownership:
     def _again(self, left: Iterable[date], reached: Iterable[date], done: Collection[date]) -> dict[date, str]:
         """Return which days are to be compared again: other ones, and those whose list was incomplete."""
         start, reached = self._connections.policy.start_date, set(reached)
-        moved = {day: str(Why.MOVED) for day in {*left, *reached} if day not in done and day >= start}
-        return moved | {day: str(Why.OVERLOOKED) for day in reached if day in done}
+        moved = {day: str(AskReason.MOVED) for day in {*left, *reached} if day not in done and day >= start}
+        return moved | {day: str(AskReason.OVERLOOKED) for day in reached if day in done}
 
     def _note_ahead(self, ahead: Mapping[str, date], posted: Mapping[str, date]) -> None:
         """Note orders whose day has not come yet, until it has."""
@@ -255,15 +259,15 @@ class Ownership:
         return [_note(order_id, start, OrphanCause.BEFORE_START, now, str(start)) for order_id in found]
 
     def _days_again(self) -> dict[date, str]:
-        known = self._store.recall(AGAIN)
+        known = self._store.get_value(RECONCILE_AGAIN_KEY)
         return {date.fromisoformat(day): why for day, why in json.loads(known[0] if known else "{}").items()}
 
     def _keep_days(self, days: Mapping[date, str]) -> None:
         if days != self._days_again():
-            self._store.remember(AGAIN, json.dumps({str(day): why for day, why in sorted(days.items())}))
+            self._store.put_value(RECONCILE_AGAIN_KEY, json.dumps({str(day): why for day, why in sorted(days.items())}))
 
 
-def orphan_json(order: OrphanedOrder) -> dict[str, object]:
+def orphan_summary(order: OrphanedOrder) -> dict[str, object]:
     """Return an orphan for `--json`: what is known of it, what follows, and the page of each record in Xero."""
     records = [
         {**one.model_dump(mode="json"), "page": xero_page(one.kind, one.xero_id), "is_open": one.is_open}
@@ -280,14 +284,14 @@ def _names(order: OrphanedOrder) -> set[str]:
 
 
 def _note(order_id: str, day: date, cause: OrphanCause, now: datetime, detail: str = "") -> OrphanNote:
-    return OrphanNote(order_id=order_id, partition=day, cause=cause, detail=detail, noted_at=now, asked_at=now)
+    return OrphanNote(order_id=order_id, partition=day, cause=cause, detail=detail, noted_at=now, looked_up_at=now)
 
 
 def _first_dated(unmapped: Iterable[MirrorRecord], start: date) -> dict[str, date]:
     """Return the orders whose marks live records bear, each with the first day of these, or with the start date."""
     days: dict[str, date] = {}
-    for order_id, row in marked_rows(unmapped):
+    for order_id, row in rows_by_order(unmapped):
         if row.status not in NOT_LIVE:
-            day = max(dated(row), start)
+            day = max(record_date(row), start)
             days[order_id] = min(day, days.get(order_id, day))
     return days

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from shopify_xero_pipeline.books.contacts import NAMELESS
-from shopify_xero_pipeline.pipeline.connections import TryLater
+from shopify_xero_pipeline.pipeline.connections import TryLaterError
 from shopify_xero_pipeline.pipeline.record_links import xero_page
 from shopify_xero_pipeline.shopify.models import Customer, legacy_id
 from shopify_xero_pipeline.state.canonical import canonical_json
@@ -22,10 +22,10 @@ from shopify_xero_pipeline.state.webhook_hints import REDACT_CUSTOMER
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, Kind
 
-Forget = Callable[[Any], Any]
+RedactDay = Callable[[Any], Any]
 """Given the JSON of a stored day, returns it without the customer; it changes nothing in place."""
 
-AT_HAND = (
+MANUAL_STEPS = (
     "In Xero: open the Contact, replace its name by {name} and empty its other fields, or ask Xero to erase it; then "
     "archive it. Its documents stay."
 )
@@ -34,7 +34,7 @@ AT_HAND = (
 class StoredDays(Protocol):
     """The files in which assets are stored, one for each day."""
 
-    def rewrite(self, asset: Sequence[str], change: Forget) -> int:
+    def rewrite(self, asset: Sequence[str], change: RedactDay) -> int:
         """Change every stored day of an asset; return how many days changed.
 
         Args:
@@ -58,10 +58,10 @@ class Redaction(BaseModel):
         """What is left to be done in Xero, by hand."""
         if self.xero_contact is None:
             return "In Xero: nothing; the customer has no Contact there that we know of."
-        return AT_HAND.format(name=NAMELESS.format(self.customer))
+        return MANUAL_STEPS.format(name=NAMELESS.format(self.customer))
 
 
-def redact(store: StateStore, assets: StoredDays, customer: str, reason: str = "") -> Redaction:
+def redact_customer(store: StateStore, assets: StoredDays, customer: str, reason: str = "") -> Redaction:
     """Forget a customer for good; done again, it empties whatever has come back.
 
     Args:
@@ -86,7 +86,7 @@ def redact(store: StateStore, assets: StoredDays, customer: str, reason: str = "
     )
     store.note_redaction(customer, done.model_dump(include={"reason", "emptied", "kept"}))
     asked = [one for one in store.hints.requests() if one.topic == REDACT_CUSTOMER]
-    store.hints.looked_at(one for one in asked if one.record_id == customer)
+    store.hints.mark_processed(one for one in asked if one.record_id == customer)
     return done
 
 
@@ -97,14 +97,14 @@ def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
     try:
         return store.redact_contact(customer, canonical_json(contact.content()))
     except ContactOnItsWayError:
-        raise TryLater(
+        raise TryLaterError(
             f"A write of Contact shopify:{customer} is under way, and nothing was changed. Run `shopify-xero sync` for "
             "an open day until `shopify-xero status` shows no work left, then redact again."
         ) from None
 
 
 def _empty_assets(assets: StoredDays, customer: str) -> dict[str, int]:
-    changes: dict[str, Forget] = {
+    changes: dict[str, RedactDay] = {
         "customers": lambda rows: [_forgotten(row, customer) for row in rows],
         "orders": lambda rows: [{**row, "customer": _forgotten(row.get("customer"), customer)} for row in rows],
         "contacts": lambda plan: {**plan, "changes": [_unplanned(line, customer) for line in plan["changes"]]},
@@ -118,7 +118,7 @@ def _empty_assets(assets: StoredDays, customer: str) -> dict[str, int]:
 def _forgotten(row: Any, customer: str) -> Any:
     if not row or legacy_id(row["id"]) != customer:
         return row
-    return Customer.model_validate(row).forgotten().model_dump(mode="json")
+    return Customer.model_validate(row).redacted().model_dump(mode="json")
 
 
 def _unplanned(line: Any, customer: str) -> Any:

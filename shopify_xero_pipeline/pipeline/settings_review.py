@@ -12,35 +12,35 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.block_summary import blocked_orders
+from shopify_xero_pipeline.books.block_summary import count_blocked_orders
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.preflight import Problem, Severity, problems, stopping
+from shopify_xero_pipeline.books.preflight import Problem, Severity, blocking_problems, policy_problems
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.desired_state import foreign_numbers
+from shopify_xero_pipeline.changes.desired_state import foreign_document_numbers
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.pipeline.connections import BooksProblem, Connections
-from shopify_xero_pipeline.reconciliation.verdict import counted
+from shopify_xero_pipeline.pipeline.connections import Connections, PipelineError
+from shopify_xero_pipeline.reconciliation.verdict import count_of
 from shopify_xero_pipeline.state.canonical import canonical_json, digest
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
-EXAMINED = "settings examined"
-FRESH = timedelta(minutes=10)
-NOW = timedelta(seconds=-1)
-NUMBERED = (Kind.INVOICE, Kind.CREDIT_NOTE)
-NAMED_NUMBERS = 3
-SHOWN_REASONS = 5
+REVIEWED_KEY = "settings.reviewed"
+ORGANISATION_MAX_AGE = timedelta(minutes=10)
+FORCE_REFRESH = timedelta(seconds=-1)
+NUMBERED_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE)
+MAX_NUMBERS_LISTED = 3
+MAX_REASONS_LISTED = 5
 
 
 @dataclass(frozen=True)
-class Examined:
+class ReviewedSettings:
     """What was examined last, as a digest, and the numbers of other people's documents that begin as ours do."""
 
     digest: str
     numbers: tuple[str, ...] = ()
 
 
-class Examination:
+class SettingsReview:
     """Examines the settings of one run.
 
     Args:
@@ -56,32 +56,34 @@ class Examination:
         self.warnings: list[str] = []
         self.tell: Callable[[str], None] | None = None
 
-    def settings(self) -> None:
+    def check_settings(self) -> None:
         """Examine `books.yaml` and Xero's settings, read again if either changed since, and warn of what is unusual.
 
         Raises:
             BooksProblem: something would book money wrongly, or Xero would refuse it.
             XeroError: they changed, and Xero does not answer.
         """
-        organisation, known = self._connections.known_organisation(), self._known()
+        organisation, known = self._connections.cached_organisation(), self._known()
         policy = self._connections.policy
         is_new = organisation is None or known is None or known.digest != settings_digest(policy, organisation)
         if organisation is None or is_new:
-            organisation, known = self._examined_anew()
+            organisation, known = self._review_again()
         found = self._problems(organisation)
-        self._refuse(organisation, stopping(found))
+        self._refuse(organisation, blocking_problems(found))
         sentences = [problem.sentence for problem in found]
         if known is not None and known.numbers:
             sentences.append(numbers_problem(policy, known.numbers).sentence)
         self._warn(sentences, noted=is_new)
 
-    def orders(self, books: Iterable[OrderBooks], days: str) -> None:
+    def check_orders(self, books: Iterable[OrderBooks], days: str) -> None:
         """Warn, before anything of these days is written, if most of their orders cannot be."""
-        found = blocked_orders(books)
+        found = count_blocked_orders(books)
         if found.are_most:
             said = [f"{found.count} of {found.of} orders of {days} are blocked and stay out of the books"]
-            reasons = [(count, remedies.parted(reason)[0]) for count, reason in found.reasons[:SHOWN_REASONS]]
-            said += [f"{counted(count, 'order')} of {days}: {reason}" for count, reason in reasons]
+            reasons = [
+                (count, remedies.split_reason(reason)[0]) for count, reason in found.reasons[:MAX_REASONS_LISTED]
+            ]
+            said += [f"{count_of(count, 'order')} of {days}: {reason}" for count, reason in reasons]
             self._warn(said, noted=True)
 
     def foreign_numbers(self) -> tuple[str, ...]:
@@ -91,41 +93,45 @@ class Examination:
             XeroError: Xero does not answer.
         """
         connections = self._connections
-        Mirror(connections.xero_client, connections.store, connections.clock).refresh(NUMBERED, FRESH)
-        documents = [row for kind in NUMBERED for row in connections.store.mirror(kind)]
-        return tuple(foreign_numbers(documents, connections.policy.prefix))
+        Mirror(connections.xero_client, connections.store, connections.clock).refresh(
+            NUMBERED_KINDS, ORGANISATION_MAX_AGE
+        )
+        documents = [row for kind in NUMBERED_KINDS for row in connections.store.mirror(kind)]
+        return tuple(foreign_document_numbers(documents, connections.policy.prefix))
 
-    def _examined_anew(self) -> tuple[Organisation, Examined | None]:
+    def _review_again(self) -> tuple[Organisation, ReviewedSettings | None]:
         """Read what Xero has now if it was not read lately, or if what was read lately does not fit."""
         connections = self._connections
-        before = connections.known_organisation()
-        organisation = connections.organisation(max_age=FRESH)
-        if stopping(self._problems(organisation)) and organisation == before:
-            organisation = connections.organisation(max_age=NOW)
-        if stopping(self._problems(organisation)):
+        before = connections.cached_organisation()
+        organisation = connections.organisation(max_age=ORGANISATION_MAX_AGE)
+        if blocking_problems(self._problems(organisation)) and organisation == before:
+            organisation = connections.organisation(max_age=FORCE_REFRESH)
+        if blocking_problems(self._problems(organisation)):
             return organisation, None
-        examined = Examined(settings_digest(connections.policy, organisation), self.foreign_numbers()[:NAMED_NUMBERS])
+        examined = ReviewedSettings(
+            settings_digest(connections.policy, organisation), self.foreign_numbers()[:MAX_NUMBERS_LISTED]
+        )
         text = json.dumps({"digest": examined.digest, "numbers": examined.numbers})
-        connections.store.remember(EXAMINED, text)
+        connections.store.put_value(REVIEWED_KEY, text)
         return organisation, examined
 
-    def _known(self) -> Examined | None:
-        found = self._connections.store.recall(EXAMINED)
+    def _known(self) -> ReviewedSettings | None:
+        found = self._connections.store.get_value(REVIEWED_KEY)
         if found is None:
             return None
         kept = json.loads(found[0])
-        return Examined(str(kept["digest"]), tuple(kept["numbers"]))
+        return ReviewedSettings(str(kept["digest"]), tuple(kept["numbers"]))
 
     def _problems(self, organisation: Organisation) -> list[Problem]:
         connections = self._connections
-        return problems(
+        return policy_problems(
             connections.policy, organisation, shop_currency=connections.shop_currency(), today=connections.today()
         )
 
     def _refuse(self, organisation: Organisation, found: list[Problem]) -> None:
         if found:
             said = " ".join(problem.sentence for problem in found)
-            raise BooksProblem(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {said}")
+            raise PipelineError(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {said}")
 
     def _warn(self, sentences: Iterable[str], *, noted: bool) -> None:
         for sentence in sentences:
@@ -133,7 +139,7 @@ class Examination:
                 continue
             self.warnings.append(sentence)
             if noted:
-                events.note("settings_warning", level=logging.WARNING, reason=sentence)
+                events.log_event("settings_warning", level=logging.WARNING, reason=sentence)
             if self.tell is not None:
                 self.tell(sentence)
 

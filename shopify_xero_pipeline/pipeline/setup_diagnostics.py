@@ -12,18 +12,18 @@ from enum import StrEnum
 from typing import TypeVar
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.block_summary import BlockedOrders, blocked_orders
+from shopify_xero_pipeline.books.block_summary import BlockedOrders, count_blocked_orders
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.preflight import Problem, problems
-from shopify_xero_pipeline.clock import CLOCK_WARNED, offset_words
-from shopify_xero_pipeline.pipeline.connections import PROBLEMS
-from shopify_xero_pipeline.pipeline.settings_review import NOW, numbers_problem
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.books.preflight import Problem, policy_problems
+from shopify_xero_pipeline.clock import CLOCK_OFFSET_WARNING, describe_offset
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
+from shopify_xero_pipeline.pipeline.settings_review import FORCE_REFRESH, numbers_problem
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Shop
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
-NEWEST = 50
+NEWEST_ORDERS = 50
 """Orders looked at: one page of Shopify's, about two seconds of its rate limit."""
 
 READ_KINDS = (Kind.CONTACT, Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
@@ -51,43 +51,47 @@ class Check:
 
     name: str
     status: Status
-    says: str
+    message: str
     remedy: str = ""
 
 
-class SetUp:
+class SetupDiagnostics:
     """Looks at one set-up.
 
     Args:
-        bookkeeper: on the settings to be looked at.
+        sync_service: on the settings to be looked at.
         places: of our own files, by the setting that names them: each raises if it cannot be used.
 
     Attributes:
         checks: what was found so far.
     """
 
-    def __init__(self, bookkeeper: Bookkeeper, places: Mapping[str, Callable[[], object]]) -> None:
-        self._bookkeeper = bookkeeper
+    def __init__(self, sync_service: SyncService, places: Mapping[str, Callable[[], object]]) -> None:
+        self._sync_service = sync_service
         self._places = places
         self.checks: list[Check] = []
 
-    def look(self) -> list[Check]:
+    def run(self) -> list[Check]:
         """Look at everything and return what was found, in the order in which it was looked at."""
-        keeper = self._bookkeeper
-        policy = self._ask("books.yaml", lambda: keeper.policy, lambda _: f"{keeper.books_file} can be read")
-        store = self._ask("state store", lambda: keeper.store, lambda store: store.name)
+        sync_service = self._sync_service
+        policy = self._ask(
+            "books.yaml", lambda: sync_service.policy, lambda _: f"{sync_service.books_file} can be read"
+        )
+        store = self._ask("state store", lambda: sync_service.store, lambda store: store.name)
         for name, question in self._places.items():
             self._ask(name, question, lambda _: "it can be used")
         given = self._ask("credentials", self._credentials, lambda _: "those of both sides are given")
         if given is None:
             return self.checks
-        shop = self._ask("Shopify", keeper.shop_reader.shop, lambda shop: _described(keeper.shop_domain, shop))
+        shop = self._ask(
+            "Shopify", sync_service.shop_reader.shop, lambda shop: _described(sync_service.shop_domain, shop)
+        )
         if shop is not None and policy is not None:
             self.checks += self._shop(policy, shop)
         if store is not None:
-            organisation = self._ask("Xero", lambda: keeper.organisation(NOW), _organisation)
+            organisation = self._ask("Xero", lambda: sync_service.organisation(FORCE_REFRESH), _organisation)
             if organisation is not None:
-                self.checks.append(_clock(keeper.xero_client.time.ahead))
+                self.checks.append(_clock(sync_service.xero_client.time.ahead))
                 self._organisation(policy, shop, organisation)
         return self.checks
 
@@ -95,14 +99,14 @@ class SetUp:
         """Ask, note how it came out, and return what was answered; None if it failed."""
         try:
             found = question()
-        except PROBLEMS as problem:
+        except EXPECTED_ERRORS as problem:
             self.checks.append(failed(name, str(problem)))
             return None
         self.checks.append(Check(name, Status.PASS, answer(found)))
         return found
 
     def _credentials(self) -> bool:
-        self._bookkeeper.check_settings()
+        self._sync_service.check_settings()
         return True
 
     def _shop(self, policy: BooksPolicy, shop: Shop) -> Iterator[Check]:
@@ -112,7 +116,7 @@ class SetUp:
             remedy = f"set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly"
             yield Check("books.yaml: time_zone", Status.FAIL, says, remedy)
         start = datetime.combine(policy.start_date, time(), policy.zone)
-        missing = self._bookkeeper.shop_reader.missing_scopes(start)
+        missing = self._sync_service.shop_reader.missing_scopes(start)
         if missing:
             says = f"the app lacks the access scope {', '.join(missing)}"
             remedy = "grant it in the app's configuration and install the app on the shop again"
@@ -120,21 +124,21 @@ class SetUp:
 
     def _organisation(self, policy: BooksPolicy | None, shop: Shop | None, organisation: Organisation) -> None:
         """Compare `books.yaml` with the organisation, read what Xero has, and the newest orders with both."""
-        keeper = self._bookkeeper
+        sync_service = self._sync_service
         readable = [self._readable(kind) for kind in READ_KINDS]
         if policy is None:
             return
-        found = problems(
+        found = policy_problems(
             policy,
             organisation,
             shop_currency=shop.currency_code if shop is not None else "",
-            today=keeper.today(),
+            today=sync_service.today(),
         )
         self.checks += [_of_problem(problem) for problem in found]
         if not found:
             self.checks.append(Check("books.yaml: Xero", Status.PASS, f"it fits {organisation.name}"))
         if all(readable):
-            numbers = keeper.examination.foreign_numbers()
+            numbers = sync_service.settings_review.foreign_numbers()
             self.checks += [_of_problem(numbers_problem(policy, numbers))] if numbers else []
             if shop is not None and not any(check.name.startswith("Shopify:") for check in self.checks):
                 newest = self._ask("newest orders", self._newest, _newest_orders)
@@ -142,19 +146,19 @@ class SetUp:
 
     def _readable(self, kind: Kind) -> bool:
         """Read what changed of a kind in Xero; a scope that is missing shows here and nowhere before."""
-        keeper = self._bookkeeper
+        sync_service = self._sync_service
         try:
-            Mirror(keeper.xero_client, keeper.store, keeper.clock).refresh((kind,), NOW)
-        except PROBLEMS as problem:
+            Mirror(sync_service.xero_client, sync_service.store, sync_service.clock).refresh((kind,), FORCE_REFRESH)
+        except EXPECTED_ERRORS as problem:
             self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(problem)))
             return False
         return True
 
     def _newest(self) -> BlockedOrders:
         """Make the books of the newest orders as the next plan would."""
-        keeper = self._bookkeeper
-        kept = keeper.keep({keeper.today(): keeper.newest_orders(NEWEST)})
-        return blocked_orders(books for day in kept.values() for books in day)
+        sync_service = self._sync_service
+        kept = sync_service.build_order_books({sync_service.today(): sync_service.newest_orders(NEWEST_ORDERS)})
+        return count_blocked_orders(books for day in kept.values() for books in day)
 
 
 def has_failed(checks: Sequence[Check], names: Collection[str] = ()) -> bool:
@@ -172,7 +176,7 @@ def failed(name: str, message: str) -> Check:
 
 def _of_problem(problem: Problem) -> Check:
     name = f"books.yaml: {problem.setting}" if problem.setting else "books.yaml: currency"
-    return Check(name, Status(problem.severity.value), problem.says, problem.remedy)
+    return Check(name, Status(problem.severity.value), problem.message, problem.remedy)
 
 
 def _described(domain: str, shop: Shop) -> str:
@@ -187,9 +191,9 @@ def _clock(ahead: timedelta | None) -> Check:
     """Return how this machine's clock stands to Xero's; nothing depends on it, but people read its times."""
     if ahead is None:
         return Check("clock", Status.PASS, "not compared: Xero's answers bear no date")
-    if abs(ahead) <= CLOCK_WARNED:
+    if abs(ahead) <= CLOCK_OFFSET_WARNING:
         return Check("clock", Status.PASS, "agrees with Xero's to a minute")
-    says = f"the clock of this machine is {offset_words(ahead)} Xero's"
+    says = f"the clock of this machine is {describe_offset(ahead)} Xero's"
     return Check("clock", Status.WARN, says, "set it by a time server (chrony, systemd-timesyncd)")
 
 
@@ -200,5 +204,5 @@ def _newest_orders(found: BlockedOrders) -> str:
 def _blocked(found: BlockedOrders) -> list[Check]:
     """Return a check for each kind of reason: a failure if most orders are blocked, as then little is in the books."""
     status = Status.FAIL if found.are_most else Status.WARN
-    parted = [(count, *remedies.parted(reason)) for count, reason in found.reasons]
+    parted = [(count, *remedies.split_reason(reason)) for count, reason in found.reasons]
     return [Check("orders", status, f"{count} of the newest {found.of}: {says}", todo) for count, says, todo in parted]

@@ -13,42 +13,42 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from shopify_xero_pipeline.pipeline.connections import BooksProblem, TryLater
+from shopify_xero_pipeline.pipeline.connections import PipelineError, TryLaterError
 
 STORAGE = re.compile(r"dagster/_core/(storage|instance)|dagster_postgres")
 """Where Dagster's own code keeps its storage: a fault raised there is not ours."""
 
-LONGEST = 240
-SPARE = 1_000_000
+MAX_MESSAGE_LENGTH = 240
+MIN_FREE_BYTES = 1_000_000
 """Bytes below which a disk counts as full: a run of a day writes about a fifth of that."""
 
-AGAIN = "then run again; nothing is lost"
+RETRY_HINT = "then run again; nothing is lost"
 
 
-class Fault(Enum):
+class StorageFault(Enum):
     """A kind of fault: the words by which it is known, and what to do."""
 
     FULL = (
         r"database or disk is full|No space left|Disk quota exceeded|File too large",
-        f"there is no space left. Free some, {AGAIN}",
+        f"there is no space left. Free some, {RETRY_HINT}",
     )
-    BUSY = (r"database (table )?is locked", f"another process keeps it. Let that one end, {AGAIN}")
+    BUSY = (r"database (table )?is locked", f"another process keeps it. Let that one end, {RETRY_HINT}")
     DAMAGED = (
         r"file is not a database|malformed|no such (table|column)|Can't locate revision|could not decode",
         "it is damaged. It holds what the UI shows of past runs and nothing of the books: move its folders `history` "
-        f"and `schedules` aside, {AGAIN}",
+        f"and `schedules` aside, {RETRY_HINT}",
     )
     READ_ONLY = (
         r"readonly database|unable to open database file|disk I/O error|Permission denied|Read-only file system",
-        f"it cannot be written. Free some space, mend the disk or the permissions, or choose another folder, {AGAIN}",
+        f"it cannot be written. Free some space, mend the disk or the permissions, or choose another folder, {RETRY_HINT}",
     )
     NO_FOLDER = (
         r"File exists|Not a directory|No such file|Is a directory",
-        f"a file stands where a folder should be, or a folder is missing. Choose another place, {AGAIN}",
+        f"a file stands where a folder should be, or a folder is missing. Choose another place, {RETRY_HINT}",
     )
     UNREACHABLE = (
         r"could not connect|connection (to server )?.*failed|Connection refused|could not translate host name",
-        f"its database does not answer. Start it, or correct its address in dagster.yaml, {AGAIN}",
+        f"its database does not answer. Start it, or correct its address in dagster.yaml, {RETRY_HINT}",
     )
 
     @property
@@ -62,23 +62,23 @@ class Fault(Enum):
         return str(self.value[1])
 
 
-PASSES = (Fault.BUSY, Fault.UNREACHABLE)
+TRANSIENT_FAULTS = (StorageFault.BUSY, StorageFault.UNREACHABLE)
 
 
-class DagsterStorageError(BooksProblem):
+class DagsterStorageError(PipelineError):
     """What Dagster keeps of its runs cannot be used."""
 
 
-class DagsterStorageBusy(TryLater):
+class DagsterStorageBusyError(TryLaterError):
     """What Dagster keeps of its runs cannot be used now, and can be soon."""
 
 
-def fault_of(text: str) -> Fault | None:
+def classify_fault(text: str) -> StorageFault | None:
     """Return which fault the words of an exception mean, or None."""
-    return next((one for one in Fault if re.search(one.words, text, re.IGNORECASE)), None)
+    return next((one for one in StorageFault if re.search(one.words, text, re.IGNORECASE)), None)
 
 
-def of_dagster(problem: BaseException, home: Path, *, known_only: bool = False) -> BooksProblem | None:
+def from_dagster(problem: BaseException, home: Path, *, known_only: bool = False) -> PipelineError | None:
     """Return what to raise in place of an exception that Dagster's storage caused; None if it did not.
 
     Args:
@@ -86,13 +86,13 @@ def of_dagster(problem: BaseException, home: Path, *, known_only: bool = False) 
         home: DAGSTER_HOME.
         known_only: leave out what no known fault explains.
     """
-    found = next((known for one in _chain(problem) if (known := fault_of(str(one))) is not None), None)
+    found = next((known for one in _chain(problem) if (known := classify_fault(str(one))) is not None), None)
     if not any(_is_from_storage(one, home) for one in _chain(problem)) or (known_only and found is None):
         return None
     return _problem(found, home, _short(problem))
 
 
-def of_step(message: str, stack: Iterable[str], home: Path) -> BooksProblem | None:
+def from_step(message: str, stack: Iterable[str], home: Path) -> PipelineError | None:
     """Return the problem of Dagster's storage that made a step fail; None if something else did.
 
     Args:
@@ -100,19 +100,21 @@ def of_step(message: str, stack: Iterable[str], home: Path) -> BooksProblem | No
         stack: where it was raised, as Dagster keeps it: a text for each frame.
         home: DAGSTER_HOME.
     """
-    found = fault_of(message)
+    found = classify_fault(message)
     return _problem(found, home, message) if found and any(STORAGE.search(frame) for frame in stack) else None
 
 
-def _problem(found: Fault | None, home: Path, said: str) -> BooksProblem:
-    if found is Fault.READ_ONLY and _is_full(home):  # SQLite says so where it was to make a file beside its database
-        found = Fault.FULL
-    remedy = found.remedy if found else f"{said}. Mend it, or move the folder aside, {AGAIN}"
+def _problem(found: StorageFault | None, home: Path, said: str) -> PipelineError:
+    if found is StorageFault.READ_ONLY and _is_full(
+        home
+    ):  # SQLite says so where it was to make a file beside its database
+        found = StorageFault.FULL
+    remedy = found.remedy if found else f"{said}. Mend it, or move the folder aside, {RETRY_HINT}"
     message = f"What Dagster keeps of its runs (DAGSTER_HOME={home}) cannot be used: {remedy}."
-    return DagsterStorageBusy(message) if found in PASSES else DagsterStorageError(message)
+    return DagsterStorageBusyError(message) if found in TRANSIENT_FAULTS else DagsterStorageError(message)
 
 
-def of_settings(problem: BaseException, home: Path) -> BooksProblem:
+def from_instance_settings(problem: BaseException, home: Path) -> PipelineError:
     """Return the problem of a `dagster.yaml` that Dagster does not accept; what it expects instead fills pages."""
     errors = getattr(problem, "errors", None)
     said = " ".join(str(errors[0].message).partition(" Expected:")[0].split()) if errors else _short(problem)
@@ -122,7 +124,7 @@ def of_settings(problem: BaseException, home: Path) -> BooksProblem:
     )
 
 
-def of_file(problem: OSError, what: str = "") -> str:
+def describe_os_error(problem: OSError, what: str = "") -> str:
     """Return in a sentence which file could not be used, why, and what to do.
 
     Args:
@@ -130,16 +132,16 @@ def of_file(problem: OSError, what: str = "") -> str:
         what: names the file where the exception does not.
     """
     name = what or str(problem.filename2 or problem.filename or "A file, or standard output,")
-    found = fault_of(os.strerror(problem.errno)) if problem.errno else None
+    found = classify_fault(os.strerror(problem.errno)) if problem.errno else None
     said = os.strerror(problem.errno) if problem.errno else _short(problem)
     if problem.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
         return f"{name} cannot be used ({said}). Give another path, or make it what it should be, and run again."
-    return f"{name} cannot be used ({said}): {found.remedy if found else f'mend that, {AGAIN}'}."
+    return f"{name} cannot be used ({said}): {found.remedy if found else f'mend that, {RETRY_HINT}'}."
 
 
 def _is_full(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(folder).free < SPARE
+        return shutil.disk_usage(folder).free < MIN_FREE_BYTES
     except OSError:
         return False
 
@@ -166,4 +168,6 @@ def _file(frame: object) -> str:
 
 def _short(problem: BaseException) -> str:
     said = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {said if len(said) <= LONGEST else said[:LONGEST] + '…'}".rstrip(".")
+    return f"{type(problem).__name__}: {said if len(said) <= MAX_MESSAGE_LENGTH else said[:MAX_MESSAGE_LENGTH] + '…'}".rstrip(
+        "."
+    )

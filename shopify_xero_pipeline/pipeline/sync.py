@@ -1,4 +1,4 @@
-"""The bookkeeper: what one run does with its connections: read, plan, load and reconcile days.
+"""The sync service: what one run does with its connections: read, plan, load and reconcile days.
 
 The rooms meet here and nowhere else. No accounting, no comparison and no protocol belongs here, only the order of
 things: cheap answers first (a day in which nothing changed costs no call to Xero), Xero looked at again before
@@ -12,33 +12,38 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from shopify_xero_pipeline.books.outcome import touched_since
+from shopify_xero_pipeline.books.outcome import has_activity_since
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.books.tax_usage import taxes_seen
+from shopify_xero_pipeline.books.tax_usage import tax_usage
 from shopify_xero_pipeline.changes import desired_state
 from shopify_xero_pipeline.changes.decisions import with_decisions
 from shopify_xero_pipeline.changes.held_orders import held_orders
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.changes.plan import conflicts, plan_contacts, plan_orders, plan_records, writes
-from shopify_xero_pipeline.changes.posted_records import order_ledgers
-from shopify_xero_pipeline.changes.unmapped_posted import with_shown
+from shopify_xero_pipeline.changes.plan import has_conflicts, has_writes, plan_contacts, plan_orders, plan_records
+from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
+from shopify_xero_pipeline.changes.unmapped_posted import include_unmapped_posted
 from shopify_xero_pipeline.clock import is_recent
-from shopify_xero_pipeline.loading.load_report import COUNTED, LoadResult
+from shopify_xero_pipeline.loading.load_report import COUNTED_OUTCOMES, LoadResult
 from shopify_xero_pipeline.loading.loader import Loader
-from shopify_xero_pipeline.loading.parent_ids import KnownIds
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues, pending_transactions, webhook_hints
-from shopify_xero_pipeline.pipeline.api_quota import DayBudget, day_budget
+from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, daily_quota
 from shopify_xero_pipeline.pipeline.connections import Connections
-from shopify_xero_pipeline.pipeline.record_ownership import Ownership
-from shopify_xero_pipeline.pipeline.settings_review import FRESH, NOW, Examination
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, Evidence, counted_once, reconcile
+from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
+from shopify_xero_pipeline.pipeline.settings_review import FORCE_REFRESH, ORGANISATION_MAX_AGE, SettingsReview
+from shopify_xero_pipeline.reconciliation.comparison import (
+    DayReconciliation,
+    ReconciliationInputs,
+    reconcile_day,
+    without_moved_orders,
+)
 from shopify_xero_pipeline.reconciliation.disagreements import Disagreement, with_undecided
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount
-from shopify_xero_pipeline.reconciliation.mapping_integrity import faults
-from shopify_xero_pipeline.reconciliation.months import Month, month_of
-from shopify_xero_pipeline.reconciliation.movements import Chart, chart_of
+from shopify_xero_pipeline.reconciliation.mapping_integrity import violations
+from shopify_xero_pipeline.reconciliation.months import Month, build_month
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, account_names
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Node, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -46,25 +51,26 @@ from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 
-ONE_LOOK = timedelta(minutes=1)
+MIRROR_MAX_AGE = timedelta(minutes=1)
 """The plans of one sync follow each other: what one of them has just looked at, the next need not look at again."""
 
-DRIFT_FOUND_WITHIN = timedelta(days=1)
-FORGET_EVERY, FORGOTTEN = timedelta(days=1), "payloads forgotten"
-PENDING_MONEY = "pending money"
-READ_UP_TO, COMPARED_UP_TO = "orders read up to", "orders compared up to"
-DISAGREEMENTS_KEPT = "disagreements kept"
-WRITTEN, READ_BACK = "last write", "last write read back"
+DRIFT_CHECK_INTERVAL = timedelta(days=1)
+PURGE_INTERVAL, LAST_PURGE_KEY = timedelta(days=1), "payloads.last_purge"
+PENDING_KEY = "pending"
+RECONCILIATION_KEY = "reconciliation"
+READ_UP_TO_KEY, RECONCILED_UP_TO_KEY = "orders_read_up_to", "reconciled_up_to"
+DISAGREEMENTS_STORED_KEY = "disagreements.stored"
+LAST_WRITE_KEY, LAST_READBACK_KEY = "write.last_batch", "write.last_readback"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
-LOADED_WITH = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
-LISTED_BY = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
+COMPANION_KINDS = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
+LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
 N = TypeVar("N", bound=Node)
 
 
-class Bookkeeper(Connections):
+class SyncService(Connections):
     """What one run does with its connections; see `Connections` for how it is made."""
 
-    _kept: tuple[object, dict[date, list[OrderBooks]]] | None = None
+    _order_books: tuple[object, dict[date, list[OrderBooks]]] | None = None
     _unmapped: Sequence[MirrorRecord] = ()
 
     @cached_property
@@ -73,24 +79,24 @@ class Bookkeeper(Connections):
         return {}
 
     @cached_property
-    def examination(self) -> Examination:
+    def settings_review(self) -> SettingsReview:
         """The settings examined, and what was said of them in this run."""
-        return Examination(self)
+        return SettingsReview(self)
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
-        with self._told("read", "customer", days) as told:
-            redacted = self.store.redacted()
-            found = [customer.forgetting(redacted) for customer in self.reader.customers(*self._window(days))]
+        with self._log_work("read", "customer", days) as told:
+            redacted = self.store.redacted_customers()
+            found = [customer.redacted_if(redacted) for customer in self.reader.customers(*self._time_window(days))]
             told["rows"] = len(found)
-        return self._split(days, found, lambda customer: customer.updated_at)
+        return self._split_by_day(days, found, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
         """Return the products last changed on each day."""
-        with self._told("read", "product", days) as told:
-            found = self.reader.products(*self._window(days))
+        with self._log_work("read", "product", days) as told:
+            found = self.reader.products(*self._time_window(days))
             told["rows"] = len(found)
-        return self._split(days, found, lambda product: product.updated_at)
+        return self._split_by_day(days, found, lambda product: product.updated_at)
 
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
         """Return the orders placed on each day, with their whole histories.
@@ -98,78 +104,83 @@ class Bookkeeper(Connections):
         The start date also holds the orders from before it that were changed or paid on or after it (docs/books.md
         §10).
         """
-        with self._told("read", "order", days) as told:
+        with self._log_work("read", "order", days) as told:
             read_at = self.reader.time()
-            found = self.reader.orders(*self._window(days))
+            found = self.reader.orders(*self._time_window(days))
             opening = self._opening_orders() if self.policy.start_date in days else []
             listed = [*opening, *found]
-            redacted = self.store.redacted()
-            known = [order.forgetting(redacted) for order in (*listed, *self.ownership.overlooked(days, listed))]
+            redacted = self.store.redacted_customers()
+            known = [
+                order.redacted_if(redacted) for order in (*listed, *self.record_ownership.unlisted_orders(days, listed))
+            ]
             told["rows"] = len(known)
-            self._note_read(days, read_at)
-        return self._split(days, known, lambda order: max(order.processed_at, self._start))
+            self._record_read(days, read_at)
+        return self._split_by_day(days, known, lambda order: max(order.processed_at, self._first_instant))
 
-    def newest_orders(self, most: int) -> list[Order]:
+    def newest_orders(self, limit: int) -> list[Order]:
         """Return the newest orders of these books, at most a page, whatever day they are of."""
-        return [order for order in self.shop_reader.newest_orders(most) if order.processed_at >= self._start]
+        return [order for order in self.shop_reader.newest_orders(limit) if order.processed_at >= self._first_instant]
 
     @cached_property
-    def ownership(self) -> Ownership:
+    def record_ownership(self) -> RecordOwnership:
         """Which order each record belongs to."""
-        return Ownership(self, self.day_of, self._forget_comparisons)
+        return RecordOwnership(self, self.day_of, self._drop_reconciliations)
 
     def day_of(self, order: ChangedOrder) -> date:
         """Return the day an order belongs to; those from before the start date are with that."""
-        return self._day(max(order.processed_at, self._start))
+        return self._day_of_instant(max(order.processed_at, self._first_instant))
 
     def days(self) -> list[date]:
         """Return the days of the books, from the start date to the one in progress."""
         start = self.policy.start_date
         return [start + timedelta(days=n) for n in range((self.today() - start).days + 1)]
 
-    def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
+    def last_reconciled_at(self, days: Iterable[date]) -> dict[date, datetime]:
         """Return when each day was last compared, by our clock; days that never were are left out."""
-        found = {day: self.store.recall(f"reconciliation {day}") for day in days}
+        found = {day: self.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
         return {day: known[1] for day, known in found.items() if known is not None}
 
-    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
+    def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
         """Return up to when, by Shopify's clock, each day's orders were read that were last compared.
 
         Days that never were, or of which Shopify did not state the time, are left out.
         """
-        found = {day: self.store.recall(f"{COMPARED_UP_TO} {day}") for day in days}
+        found = {day: self.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
         return {day: datetime.fromisoformat(known[0]) for day, known in found.items() if known is not None}
 
-    def _note_read(self, days: Sequence[date], read_at: datetime | None) -> None:
+    def _record_read(self, days: Sequence[date], read_at: datetime | None) -> None:
         """Keep up to when the orders of days were read; without a time they count as never read."""
         text = read_at.isoformat() if read_at is not None else ""
         for day in days:
-            self.store.remember(f"{READ_UP_TO} {day}", text)
+            self.store.put_value(f"{READ_UP_TO_KEY}.{day}", text)
 
-    def pending_money(self) -> dict[str, list[str]]:
+    def pending_by_order(self) -> dict[str, list[str]]:
         """Return the transactions that were pending when their day was last compared, by order; digits of their ids."""
         months = {f"{day:%Y-%m}" for day in self.days()}
         return {
-            order: some for month in months for kept in self._pending(month).values() for order, some in kept.items()
+            order: some
+            for month in months
+            for kept in self._pending_of_month(month).values()
+            for order, some in kept.items()
         }
 
-    def _pending(self, month: str) -> pending_transactions.Noted:
-        known = self.store.recall(f"{PENDING_MONEY} {month}")
-        return pending_transactions.read(known[0]) if known is not None else {}
+    def _pending_of_month(self, month: str) -> pending_transactions.PendingByDay:
+        known = self.store.get_value(f"{PENDING_KEY}.{month}")
+        return pending_transactions.load_pending(known[0]) if known is not None else {}
 
     def plan_contacts(
         self, customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]]
     ) -> list[ChangeSet]:
         """Return the change-sets of Contacts."""
-        contacts = desired_state.contacts(customers, orders, self.policy)
+        contacts = desired_state.desired_contacts(customers, orders, self.policy)
         adopt = self.policy.contacts.adopt_by_email
 
         def plan() -> list[ChangeSet]:
-            return plan_contacts(contacts, self._known(Kind.CONTACT), adopt=adopt, restore=self._restore)
+            return plan_contacts(contacts, self._known_records(Kind.CONTACT), adopt=adopt, restore=self._restores_xero)
 
-        with self._told("plan", Kind.CONTACT, [*customers, *orders]):
-            self._examine(orders)
-            return self._planned(self._twice((Kind.CONTACT,), plan))
+        with self._log_work("plan", Kind.CONTACT, [*customers, *orders]):
+            self._review_settings(orders)
+            return self._planned(self._plan_then_refresh_if_needed((Kind.CONTACT,), plan))
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
@@ -177,204 +188,222 @@ class Bookkeeper(Connections):
         """Return the change-sets of Items."""
 
         def plan() -> list[ChangeSet]:
-            known, base = self._known(Kind.ITEM), self.organisation().base_currency
+            known, base = self._known_records(Kind.ITEM), self.organisation().base_currency
             shop = self.shop_currency()
-            items = desired_state.items(products, orders, shop_currency=shop, base_currency=base, known=known)
-            return plan_records(Kind.ITEM, items, known, restore=self._restore)
+            items = desired_state.desired_items(products, orders, shop_currency=shop, base_currency=base, known=known)
+            return plan_records(Kind.ITEM, items, known, restore=self._restores_xero)
 
-        with self._told("plan", Kind.ITEM, [*products, *orders]):
-            self._examine(orders)
-            return self._planned(self._twice((Kind.ITEM,), plan))
+        with self._log_work("plan", Kind.ITEM, [*products, *orders]):
+            self._review_settings(orders)
+            return self._planned(self._plan_then_refresh_if_needed((Kind.ITEM,), plan))
 
     def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
         """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
         posted: set[str] = set()
 
         def plan() -> list[ChangeSet]:
-            kept = self.keep(orders)
+            kept = self.build_order_books(orders)
             posted.update(one.order_id for books in kept.values() for one in books if one.outcome is Outcome.POST)
-            held = self._held([books for some in kept.values() for books in some])
-            return plan_orders(kind, kept, self._known(kind), self._known(Kind.CONTACT), held)
+            held = self._held_orders([books for some in kept.values() for books in some])
+            return plan_orders(kind, kept, self._known_records(kind), self._known_records(Kind.CONTACT), held)
 
-        with self._told("plan", kind, [*orders]):
-            self._examine(orders)
-            return self._planned(self._twice((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted)
+        with self._log_work("plan", kind, [*orders]):
+            self._review_settings(orders)
+            return self._planned(
+                self._plan_then_refresh_if_needed((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted
+            )
 
     def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
         """Keep what plans hold back, for those who look later; return them."""
-        day_issues.keep_held(self.store, plans, posted)
+        day_issues.store_held_lines(self.store, plans, posted)
         return plans
 
     def _decided(self, plans: list[ChangeSet]) -> list[ChangeSet]:
         """Return plans without the conflicts that a person decided about."""
-        return with_decisions(plans, day_issues.decisions(self.store)) if conflicts(plans) else plans
+        return with_decisions(plans, day_issues.decisions(self.store)) if has_conflicts(plans) else plans
 
-    def keep(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
+    def build_order_books(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
         ids = [order.legacy_id for found in orders.values() for order in found]
-        ledgers = order_ledgers(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
+        ledgers = posted_records_by_order(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
         documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
-        self._unmapped = unmapped = self.store.unmapped((*DOCUMENTS, *LOADED_WITH[Kind.PAYMENT]))
+        self._unmapped = unmapped = self.store.unmapped_mirror((*DOCUMENTS, *COMPANION_KINDS[Kind.PAYMENT]))
         if unmapped:
             contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
-            ledgers = with_shown(ledgers, set(ids), unmapped, contacts)
+            ledgers = include_unmapped_posted(ledgers, set(ids), unmapped, contacts)
         organisation = self.organisation()
         given = ({day: [*found] for day, found in orders.items()}, dict(ledgers), documents, organisation)
-        if self._kept is None or self._kept[0] != given:
-            books = desired_state.books(orders, self.policy, organisation, ledgers, documents, self.shop_handle)
-            self._kept = (given, books)
-        return self._kept[1]
+        if self._order_books is None or self._order_books[0] != given:
+            books = desired_state.desired_order_books(
+                orders, self.policy, organisation, ledgers, documents, self.shop_handle
+            )
+            self._order_books = (given, books)
+        return self._order_books[1]
 
     def load(
-        self, change_sets: Sequence[ChangeSet], run_id: str, *, patient: bool = False
+        self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
     ) -> dict[date, list[LoadResult]]:
         """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
-        with self._told("sync", " and ".join(dict.fromkeys(one.kind for one in change_sets)), [*results]) as told:
-            self.organisation(NOW if self.sign_in_begun() is not None else None)  # a call finishes it
+        with self._log_work("sync", " and ".join(dict.fromkeys(one.kind for one in change_sets)), [*results]) as told:
+            self.organisation(
+                FORCE_REFRESH if self.unfinished_token_refresh() is not None else None
+            )  # a call finishes it
             loader = Loader(self.xero_client, self.store, self._clock, self._rng)
-            loaded = loader.load(change_sets, run_id, patient=patient)
-            told |= {"calls": loaded.calls} | {outcome.value: loaded.count(outcome) for outcome in COUNTED}
+            loaded = loader.load(change_sets, run_id, respect_retry_schedule=respect_retry_schedule)
+            told |= {"calls": loaded.calls} | {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}
         if loaded.calls:
-            self.store.remember(WRITTEN, f"batch {self.store.journal.last_batch()}")
+            self.store.put_value(LAST_WRITE_KEY, f"batch {self.store.journal.last_batch()}")
         for result in loaded.results:
             results[result.day].append(result)
-        self._forget()
+        self._purge_expired_payloads()
         return results
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         """Return each day's three columns; Xero is read again if anything was written since it was last read."""
-        with self._told("reconciliation", "order", [*orders]) as told:
-            days = self._compared(orders)
+        with self._log_work("reconciliation", "order", [*orders]) as told:
+            days = self._compare_days(orders)
             self._looked_at.clear()
             told["orders"] = sum(len(day.rows) for day in days)
             told["unequal"] = sum(len(day.unequal) for day in days)
         return days
 
-    def _compared(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
+    def _compare_days(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         kinds = (*DOCUMENTS, Kind.PAYMENT)
-        self._read_back(kinds, again=any(one.is_open for one in self.ownership.orphans(orders)))
+        self._read_back(kinds, again=any(one.is_open for one in self.record_ownership.orphans(orders)))
         ids = [order.legacy_id for found in orders.values() for order in found]
         mirror = {kind: self.store.mirror(kind) for kind in kinds}
-        under_way, kept, organisation = self.store.frozen_of_orders(ids), self.keep(orders), self.organisation()
-        parts = KnownIds(self.store, [one for some in kept.values() for books in some for one in books.documents])
-        evidence = Evidence(
+        under_way, kept, organisation = (
+            self.store.frozen_of_orders(ids),
+            self.build_order_books(orders),
+            self.organisation(),
+        )
+        parts = ParentIds(self.store, [one for some in kept.values() for books in some for one in books.documents])
+        evidence = ReconciliationInputs(
             self.store.mapped_of_orders(ids),
             mirror,
-            self.store.failed.of_orders(ids),
+            self.store.retry_queue.of_orders(ids),
             under_way,
             contacts=parts.contacts(),
             item_codes=parts.item_codes(),
             held=[line for lines in day_issues.held_lines(self.store).values() for line in lines],
             unwritten=self.store.journal.in_state(*NOT_YET_WRITTEN),
         )
-        chart, days = chart_of(self.policy, organisation), []
+        chart, days = account_names(self.policy, organisation), []
         for day, books in sorted(kept.items()):
             moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
-            compared = reconcile(day, books, evidence, moved, chart)
-            days.append(compared.model_copy(update={"taxes": taxes_seen(orders[day])}))
-        self._remember(days)
-        self._note_pending(orders)
-        self.ownership.settle(orders, kept, self._unmapped)
+            compared = reconcile_day(day, books, evidence, moved, chart)
+            days.append(compared.model_copy(update={"taxes": tax_usage(orders[day])}))
+        self._store_reconciliations(days)
+        self._record_pending_transactions(orders)
+        self.record_ownership.record_orphans(orders, kept, self._unmapped)
         return self._with_orphans(days)
 
-    def _remember(self, days: Iterable[DayReconciliation]) -> None:
+    def _store_reconciliations(self, days: Iterable[DayReconciliation]) -> None:
         """Keep each day as it was compared, in one transaction with whether it disagrees and how far it was read."""
         for day in days:
-            read = self.store.recall(f"{READ_UP_TO} {day.day}")
-            compared = {f"{COMPARED_UP_TO} {day.day}": read[0]} if read is not None and read[0] else {}
-            self.store.remember_together(
-                {f"reconciliation {day.day}": day.model_dump_json(), **day_issues.note_of(day), **compared}
+            read = self.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
+            compared = {f"{RECONCILED_UP_TO_KEY}.{day.day}": read[0]} if read is not None and read[0] else {}
+            self.store.put_values(
+                {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **compared}
             )
 
-    def _forget_comparisons(self, days: Iterable[date]) -> None:
+    def _drop_reconciliations(self, days: Iterable[date]) -> None:
         """Keep what was compared of days no longer, as it does not hold any more."""
-        names = [name for day in days for name in (f"reconciliation {day}", day_issues.note_name(day))]
-        self.store.remember_together(dict.fromkeys(names))
+        names = [name for day in days for name in (f"{RECONCILIATION_KEY}.{day}", day_issues.issue_key(day))]
+        self.store.put_values(dict.fromkeys(names))
 
     def disagreements(self) -> list[Disagreement]:
         """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
 
         The days of a store from before these notes were kept are read once.
         """
-        if self.store.recall(DISAGREEMENTS_KEPT) is None:
+        if self.store.get_value(DISAGREEMENTS_STORED_KEY) is None:
             notes = {
-                name: text for day in self.reconciled(self.days()) for name, text in day_issues.note_of(day).items()
+                name: text
+                for day in self.stored_reconciliations(self.days())
+                for name, text in day_issues.issue_entry(day).items()
             }
-            self.store.remember_together({**notes, DISAGREEMENTS_KEPT: "yes"})
+            self.store.put_values({**notes, DISAGREEMENTS_STORED_KEY: "yes"})
         start, today = self.policy.start_date, self.today()
-        found = {day: one for day, one in day_issues.not_agreed(self.store).items() if start <= day <= today}
-        return with_undecided(found, self.ownership.orphans())
+        found = {day: one for day, one in day_issues.days_in_disagreement(self.store).items() if start <= day <= today}
+        return with_undecided(found, self.record_ownership.orphans())
 
-    def _note_pending(self, orders: Mapping[date, Sequence[Order]]) -> None:
+    def _record_pending_transactions(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
 
         The pool lets one run at a time do so.
         """
         for month in sorted({f"{day:%Y-%m}" for day in orders}):
-            known = self._pending(month)
-            found = pending_transactions.noted(
+            known = self._pending_of_month(month)
+            found = pending_transactions.merge_pending(
                 known, {day: some for day, some in orders.items() if f"{day:%Y-%m}" == month}
             )
             if found != known:
-                self.store.remember(f"{PENDING_MONEY} {month}", pending_transactions.text(found))
+                self.store.put_value(f"{PENDING_KEY}.{month}", pending_transactions.dump_pending(found))
 
-    def reconciled(self, days: Iterable[date]) -> list[DayReconciliation]:
+    def stored_reconciliations(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
-        found = [self.store.recall(f"reconciliation {day}") for day in days]
+        found = [self.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
         compared = [(DayReconciliation.model_validate_json(one[0]), one[1]) for one in found if one is not None]
-        return self._with_orphans(counted_once(compared))
+        return self._with_orphans(without_moved_orders(compared))
 
     def _with_orphans(self, found: Sequence[DayReconciliation]) -> list[DayReconciliation]:
         """Return compared days with the orphans as they stand now: a decision counts at once."""
-        orphans = self.ownership.orphans({day.day for day in found}) if found else []
+        orphans = self.record_ownership.orphans({day.day for day in found}) if found else []
         by_day = {day.day: tuple(one for one in orphans if one.day == day.day) for day in found}
         return [day.model_copy(update={"orphans": by_day[day.day]}) for day in found]
 
-    def month(self, first: date) -> Month:
+    def month_statement(self, first: date) -> Month:
         """Return a month (by its first day) from its days as they were last compared; nobody is called."""
-        start, today, organisation = self.policy.start_date, self.today(), self.known_organisation()
-        days = self.reconciled(start + timedelta(days=n) for n in range((today - start).days + 1))
+        start, today, organisation = self.policy.start_date, self.today(), self.cached_organisation()
+        days = self.stored_reconciliations(start + timedelta(days=n) for n in range((today - start).days + 1))
         cards = self._gift_cards(organisation.base_currency if organisation is not None else "")
-        return month_of(first, days, (start, today), cards, self.chart, self.ownership.orphans())
+        return build_month(first, days, (start, today), cards, self.account_names, self.record_ownership.orphans())
 
     @property
-    def chart(self) -> Chart:
+    def account_names(self) -> AccountNames:
         """The chart of accounts; without names if Xero's settings were never read."""
-        return chart_of(self.policy, self.known_organisation())
+        return account_names(self.policy, self.cached_organisation())
 
     def _gift_cards(self, base_currency: str) -> LiabilityAccount:
         """Return what Xero shows of the gift-card liability; rows that do not name the account are not looked into."""
         code, kinds = self.policy.accounts.gift_cards, (*DOCUMENTS, Kind.PAYMENT)
         shown = [row for kind in kinds for row in self.store.mirror(kind) if f'"{code}"' in row.payload]
-        mapped = {xero_id for kind in kinds for xero_id in self.store.owners(kind, [row.xero_id for row in shown])}
+        mapped = {
+            xero_id for kind in kinds for xero_id in self.store.ids_by_xero_id(kind, [row.xero_id for row in shown])
+        }
         return LiabilityAccount(code, shown, mapped, base_currency)
 
-    def budget(self) -> DayBudget:
+    def daily_quota(self) -> DailyQuota:
         """Return what is left of Xero's day."""
-        return day_budget(self.store)
+        return daily_quota(self.store)
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""
-        return self.store.unfinished_days() | {*self.ownership.days_again(decided=False)}
+        return self.store.unfinished_days() | {*self.record_ownership.days_to_reconcile(decided=False)}
 
-    def mapping_faults(self) -> dict[str, list[str]]:
+    def mapping_violations(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
-        return faults(row for kind in Kind for row in self.store.mapped(kind).values())
+        return violations(row for kind in Kind for row in self.store.mapped(kind).values())
 
-    def _told(self, name: str, entity_type: str, days: Collection[date]) -> AbstractContextManager[dict[str, object]]:
+    def _log_work(
+        self, name: str, entity_type: str, days: Collection[date]
+    ) -> AbstractContextManager[dict[str, object]]:
         """Tell the log of a piece of work on days."""
-        return events.work(self._clock, name, entity_type=str(entity_type), partition=events.span(days))
+        return events.log_operation(
+            self._clock, name, entity_type=str(entity_type), partition=events.format_day_range(days)
+        )
 
-    def _forget(self) -> None:
+    def _purge_expired_payloads(self) -> None:
         """Once a day, empty what is no longer needed of the payloads of settled writes."""
-        known, now = self.store.recall(FORGOTTEN), self._clock.now()
-        if known is None or not is_recent(known[1], now, FORGET_EVERY):
-            count = self.store.forget_payloads(now - self.keep_payloads)
-            self.store.remember(FORGOTTEN, f"{count} payloads")
+        known, now = self.store.get_value(LAST_PURGE_KEY), self._clock.now()
+        if known is None or not is_recent(known[1], now, PURGE_INTERVAL):
+            count = self.store.forget_payloads(now - self.payload_retention)
+            self.store.put_value(LAST_PURGE_KEY, f"{count} payloads")
 
     @property
-    def _restore(self) -> bool:
+    def _restores_xero(self) -> bool:
         return self.policy.on_conflict == "restore"
 
     def _read_back(self, kinds: Sequence[Kind], *, again: bool = False) -> None:
@@ -382,60 +411,70 @@ class Bookkeeper(Connections):
 
         With `again` also if nothing was: a person may have voided records in Xero that have no order.
         """
-        written, seen = self.store.recall(WRITTEN), self.store.recall(READ_BACK)
+        written, seen = self.store.get_value(LAST_WRITE_KEY), self.store.get_value(LAST_READBACK_KEY)
         if written is not None and (again or seen is None or seen[0] != written[0]):
             self.organisation()
-            Mirror(self.xero_client, self.store, self._clock).refresh(kinds, NOW)
-            self.store.remember(READ_BACK, written[0])
+            Mirror(self.xero_client, self.store, self._clock).refresh(kinds, FORCE_REFRESH)
+            self.store.put_value(LAST_READBACK_KEY, written[0])
 
     @property
-    def _start(self) -> datetime:
+    def _first_instant(self) -> datetime:
         return datetime.combine(self.policy.start_date, time(), self.zone)
 
     def _opening_orders(self) -> list[Order]:
-        changed = [order.id for order in self.reader.changed_orders(self._start) if order.processed_at < self._start]
-        return [order for order in self.reader.orders_by_id(changed) if touched_since(order, self._start)]
+        changed = [
+            order.id
+            for order in self.reader.changed_orders(self._first_instant)
+            if order.processed_at < self._first_instant
+        ]
+        return [order for order in self.reader.orders_by_id(changed) if has_activity_since(order, self._first_instant)]
 
-    def _window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
+    def _time_window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
         first, after = min(days), max(days) + timedelta(days=1)
         return datetime.combine(first, time(), self.zone), datetime.combine(after, time(), self.zone)
 
-    def _day(self, instant: datetime) -> date:
+    def _day_of_instant(self, instant: datetime) -> date:
         return instant.astimezone(self.zone).date()
 
-    def _split(self, days: Sequence[date], found: Iterable[N], when: Callable[[N], datetime]) -> dict[date, list[N]]:
+    def _split_by_day(
+        self, days: Sequence[date], found: Iterable[N], when: Callable[[N], datetime]
+    ) -> dict[date, list[N]]:
         by_day: dict[date, list[N]] = defaultdict(list, {day: [] for day in days})
         for node in found:
-            by_day[self._day(when(node))].append(node)
+            by_day[self._day_of_instant(when(node))].append(node)
         return {day: by_day[day] for day in days}
 
-    def _held(self, orders: Sequence[OrderBooks]) -> dict[str, str]:
+    def _held_orders(self, orders: Sequence[OrderBooks]) -> dict[str, str]:
         """Return why nothing more is written of orders, by order id; asked for by key, whatever the books hold."""
         rows = [row for row in self.store.mapped_of_orders([one.order_id for one in orders]) if row.kind in DOCUMENTS]
         shown: dict[str, MirrorRecord] = {}
         for kind in DOCUMENTS:
-            shown |= self.store.mirrored(kind, [row.xero_id for row in rows if row.kind == kind])
-        contacts = KnownIds(self.store, [document for one in orders for document in one.documents]).contacts()
+            shown |= self.store.mirror_by_xero_id(kind, [row.xero_id for row in rows if row.kind == kind])
+        contacts = ParentIds(self.store, [document for one in orders for document in one.documents]).contacts()
         mapped = {row.shopify_id: row for row in rows}
         return held_orders(orders, mapped, shown, contacts, day_issues.decisions(self.store))
 
-    def _known(self, kind: Kind) -> Known:
-        kinds = LOADED_WITH.get(kind, (kind,))
+    def _known_records(self, kind: Kind) -> KnownRecords:
+        kinds = COMPANION_KINDS.get(kind, (kind,))
         mapped = {key: row for one in kinds for key, row in self.store.mapped(one).items()}
-        listed = [one for one in kinds if one in LISTED_BY and self.store.mirror_swept_at(LISTED_BY[one])]
-        return Known(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
+        listed = [one for one in kinds if one in LISTING_KIND and self.store.mirror_swept_at(LISTING_KIND[one])]
+        return KnownRecords(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
 
-    def _examine(self, orders: Mapping[date, Sequence[Order]]) -> None:
+    def _review_settings(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Examine the settings if they changed, and say so if most of these orders would be blocked by them.
 
         Raises:
             BooksProblem: the settings would book money wrongly.
         """
-        self.examination.settings()
-        kept = self.keep(orders)
-        self.examination.orders((books for day in kept.values() for books in day), events.span(orders))
+        self.settings_review.check_settings()
+        kept = self.build_order_books(orders)
+        self.settings_review.check_orders(
+            (books for day in kept.values() for books in day), events.format_day_range(orders)
+        )
 
-    def _twice(self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]) -> list[ChangeSet]:
+    def _plan_then_refresh_if_needed(
+        self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]
+    ) -> list[ChangeSet]:
         """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
 
         Whatever is written leans on what Xero holds now, so each sync looks at it itself. So it does where both sides
@@ -443,20 +482,22 @@ class Bookkeeper(Connections):
         about is no disagreement.
         """
         plans, told = self._decided(plan()), bool(webhook_hints.changed_in_xero(self.store, kinds))
-        if told or writes(plans) or conflicts(plans) or self._unseen(kinds):
-            self._look_at_xero(kinds)
+        if told or has_writes(plans) or has_conflicts(plans) or self._is_drift_check_due(kinds):
+            self._refresh_mirror(kinds)
             plans = self._decided(plan())
         return plans
 
-    def _unseen(self, kinds: tuple[Kind, ...]) -> bool:
+    def _is_drift_check_due(self, kinds: tuple[Kind, ...]) -> bool:
         """Tell whether what people did in Xero to records of ours was not looked for lately (docs/books.md §11)."""
         swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
-        return not all(is_recent(at, self._clock.now(), DRIFT_FOUND_WITHIN) for at in swept)
+        return not all(is_recent(at, self._clock.now(), DRIFT_CHECK_INTERVAL) for at in swept)
 
-    def _look_at_xero(self, kinds: tuple[Kind, ...]) -> None:
-        self.organisation(max_age=FRESH)
-        self.examination.settings()
+    def _refresh_mirror(self, kinds: tuple[Kind, ...]) -> None:
+        self.organisation(max_age=ORGANISATION_MAX_AGE)
+        self.settings_review.check_settings()
         now = self._clock.elapsed()
-        seen = {kind for kind, at in self._looked_at.items() if now - at < ONE_LOOK.total_seconds()}
-        Mirror(self.xero_client, self.store, self._clock).refresh([kind for kind in kinds if kind not in seen], NOW)
+        seen = {kind for kind, at in self._looked_at.items() if now - at < MIRROR_MAX_AGE.total_seconds()}
+        Mirror(self.xero_client, self.store, self._clock).refresh(
+            [kind for kind in kinds if kind not in seen], FORCE_REFRESH
+        )
         self._looked_at |= {kind: now for kind in kinds if kind not in seen}

@@ -8,23 +8,23 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
-from shopify_xero_pipeline.pipeline.record_ownership import orphan_json
+from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
 from shopify_xero_pipeline.reconciliation.verdict import (
     OUTCOMES,
     Agreement,
     Standing,
-    agreement,
-    counted,
-    refused,
-    worst,
+    agreement_of_days,
+    count_of,
+    refused_records,
+    worst_standing,
 )
 from shopify_xero_pipeline.state.records import SyncError
 
 
 @dataclass
-class Report:
+class SyncReport:
     """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
 
     `passing`: all of those pass by themselves. `of_setting`: they do once settings, permissions or a disk are put
@@ -37,35 +37,37 @@ class Report:
     seconds: float = 0.0
     shopify_calls: int = 0
     xero_calls: int = 0
-    left: list[date] = field(default_factory=list)
-    passing: bool = False
-    of_setting: bool = False
-    failed: list[SyncError] = field(default_factory=list)
+    postponed_days: list[date] = field(default_factory=list)
+    is_transient: bool = False
+    needs_setting: bool = False
+    failed_records: list[SyncError] = field(default_factory=list)
 
     @cached_property
     def agreement(self) -> Agreement:
         """What the compared days come to, with the failed records that are no order's."""
-        return agreement(self.days).model_copy(update={"refused": refused(self.failed)})
+        return agreement_of_days(self.days).model_copy(update={"refused": refused_records(self.failed_records)})
 
     @property
     def standing(self) -> Standing:
         """The verdict in one word. A step that failed, or a day that was left, is no agreement."""
-        failed = Standing.UNFINISHED if self.passing else Standing.DISAGREE
+        failed = Standing.UNFINISHED if self.is_transient else Standing.DISAGREE
         steps = [failed] if self.failures else []
-        return worst([self.agreement.standing, *steps, *([Standing.UNFINISHED] if self.left else [])])
+        return worst_standing(
+            [self.agreement.standing, *steps, *([Standing.UNFINISHED] if self.postponed_days else [])]
+        )
 
     @property
-    def says(self) -> str:
+    def message(self) -> str:
         """The verdict as a sentence, in which every figure stands that is not as it should be."""
         if self.failures:
             return f"not synced: {'; '.join(self.failures)}"
-        left = f"{counted(len(self.left), 'day')} left for later" if self.left else ""
-        return "; ".join(filter(None, (self.agreement.says, left)))
+        left = f"{count_of(len(self.postponed_days), 'day')} left for later" if self.postponed_days else ""
+        return "; ".join(filter(None, (self.agreement.sentence, left)))
 
     @property
     def succeeded(self) -> bool:
         """Whether every step ran and nothing differs, failed or was left; orders may be blocked."""
-        done = not self.failures and not self.left
+        done = not self.failures and not self.postponed_days
         return done and self.standing in (Standing.AGREE, Standing.INCOMPLETE)
 
     def summary(self) -> dict[str, object]:
@@ -73,7 +75,7 @@ class Report:
         found = self.agreement
         return {
             "verdict": self.standing.value,
-            "says": self.says,
+            "message": self.message,
             "days": len(self.days),
             "orders": sum(len(day.rows) for day in self.days),
             **{outcome: found.of(outcome).count for outcome in OUTCOMES},
@@ -84,13 +86,13 @@ class Report:
             "differences": {currency: f"{amount:.2f}" for currency, amount in found.unequal.amounts.items()},
             "duplicates": found.duplicates,
             "lost": found.lost,
-            "without_order": [orphan_json(order) for day in self.days for order in day.orphans],
+            "without_order": [orphan_summary(order) for day in self.days for order in day.orphans],
             "xero_calls": self.xero_calls,
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),
             "failures": self.failures,
-            "failed_records": [one.model_dump(mode="json", exclude={"payload"}) for one in self.failed],
-            "days_left_for_later": [str(day) for day in self.left],
+            "failed_records": [one.model_dump(mode="json", exclude={"payload"}) for one in self.failed_records],
+            "days_left_for_later": [str(day) for day in self.postponed_days],
             "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
             "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
         }

@@ -64,4 +64,4 @@ def time_limit(seconds: float) -> Iterator[TimeLimit]:
         timer.cancel()
         faulthandler.cancel_dump_traceback_later()
         if limit.is_over:
-            events.note("run_ended_for_its_time", level=logging.ERROR, seconds=round(limit.seconds))
+            events.log_event("run_ended_for_its_time", level=logging.ERROR, seconds=round(limit.seconds))

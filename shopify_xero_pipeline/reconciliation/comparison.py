@@ -15,29 +15,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.books.tax_usage import TaxesSeen
-from shopify_xero_pipeline.changes.compare import GONE
-from shopify_xero_pipeline.changes.drift import edits
-from shopify_xero_pipeline.changes.fields import money_of, parsed
+from shopify_xero_pipeline.books.tax_usage import TaxUsage
+from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
+from shopify_xero_pipeline.changes.drift import find_edits
+from shopify_xero_pipeline.changes.fields import parse_payload, payload_amount
 from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.changes.unwritten_records import Key, why_missing
+from shopify_xero_pipeline.changes.unwritten_records import Key, missing_reason
 from shopify_xero_pipeline.reconciliation.movements import (
-    Broken,
-    Chart,
+    AccountNames,
     Movement,
-    Side,
+    StatementSection,
+    UnbalancedOrder,
     differences,
     largest_difference,
-    merged,
+    sum_movements,
 )
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.xero_movements import (
     SIGN,
-    bases,
     mapping_movements,
+    mirrored_postings,
+    net_by_tax_type,
     posted_postings,
-    shown_postings,
     xero_movements,
 )
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
@@ -110,9 +110,9 @@ class DayReconciliation(BaseModel):
     rows: tuple[OrderRow, ...]
     movements: tuple[Movement, ...] = ()
     left: tuple[Movement, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[UnbalancedOrder, ...] = ()
     orphans: tuple[OrphanedOrder, ...] = ()
-    taxes: tuple[TaxesSeen, ...] = ()
+    taxes: tuple[TaxUsage, ...] = ()
 
     def count(self, outcome: str) -> int:
         """Return how many orders ended so."""
@@ -149,7 +149,7 @@ class DayReconciliation(BaseModel):
         return sum(row.extra for row in self.rows)
 
 
-class Evidence:
+class ReconciliationInputs:
     """What the mapping, Xero, the list of failures, the journal and the last plans say, indexed by order.
 
     Args:
@@ -195,12 +195,12 @@ class Evidence:
                 self.errors[error.order_id].append(error)
 
 
-def reconcile(
+def reconcile_day(
     day: date,
     orders: Iterable[OrderBooks],
-    evidence: Evidence,
+    evidence: ReconciliationInputs,
     shopify: Mapping[str, Sequence[Movement]],
-    chart: Chart,
+    chart: AccountNames,
 ) -> DayReconciliation:
     """Return a day's three columns, order by order, and what moved in those that are posted.
 
@@ -227,8 +227,8 @@ def reconcile(
     return DayReconciliation(
         day=day,
         rows=tuple(rows),
-        movements=tuple(merged(movements)),
-        left=tuple(merged(left)),
+        movements=tuple(sum_movements(movements)),
+        left=tuple(sum_movements(left)),
         broken=tuple(broken),
     )
 
@@ -245,13 +245,13 @@ def _left_as_it_is(row: OrderRow, held: Sequence[Change]) -> OrderRow:
     return row.model_copy(update={"problems": (), "difference": ZERO, "lost": 0, "left": left})
 
 
-def _broken(books: OrderBooks, posted: date, text: str) -> Broken:
-    return Broken(
+def _broken(books: OrderBooks, posted: date, text: str) -> UnbalancedOrder:
+    return UnbalancedOrder(
         order_id=books.order_id, order_name=books.order_name, posted=posted, currency=books.currency, text=text
     )
 
 
-def _moved(books: OrderBooks, evidence: Evidence, chart: Chart) -> list[Movement]:
+def _moved(books: OrderBooks, evidence: ReconciliationInputs, chart: AccountNames) -> list[Movement]:
     """Return what our records moved: as posted, and as Xero shows them."""
     found = []
     for row in evidence.mapped[books.order_id]:
@@ -261,7 +261,7 @@ def _moved(books: OrderBooks, evidence: Evidence, chart: Chart) -> list[Movement
     return found
 
 
-def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
+def _outstanding(day: date, books: OrderBooks, evidence: ReconciliationInputs) -> Movement:
     """Return what is still owed on an order: Shopify's own figure, our documents less our payments, Xero's AmountDue.
 
     Shopify's leaves out what it owes back and what is under way, so that it is compared only where it can be (books.md
@@ -272,11 +272,11 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
     owed = _owed(mapped, evidence, in_xero=False) - books.left_to_others
     own = books.sales - books.money
     agrees_with_itself = books.outstanding in (own, own + books.exchange)
-    stated = own + books.exchange - (books.sales_before - books.money_before) - books.channel_paid - _uncovered(books)
+    stated = own + books.exchange - (books.earlier_sales - books.earlier_money) - books.channel_paid - _uncovered(books)
     return Movement(
         posted=day,
         currency=books.currency,
-        side=Side.OUTSTANDING,
+        side=StatementSection.OUTSTANDING,
         key="outstanding",
         category="outstanding",
         shopify=stated if agrees_with_itself else owed,
@@ -285,14 +285,14 @@ def _outstanding(day: date, books: OrderBooks, evidence: Evidence) -> Movement:
     )
 
 
-def _due_in_xero(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> Decimal:
+def _due_in_xero(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: ReconciliationInputs) -> Decimal:
     """Return Xero's AmountDue; where others enter money, now or later, what our payments and theirs leave of it."""
     if books.waits_for_others:
         return _owed(mapped, evidence, in_xero=True) - books.left_to_others
     return sum((_due(row, evidence) for row in mapped if row.kind in SIGN), ZERO)
 
 
-def _owed(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool) -> Decimal:
+def _owed(mapped: Sequence[MappedRecord], evidence: ReconciliationInputs, *, in_xero: bool) -> Decimal:
     """Return our documents less our payments."""
     return _column(mapped, evidence, in_xero=in_xero, aside=True) - _money(mapped, evidence, in_xero=in_xero)
 
@@ -302,13 +302,13 @@ def _uncovered(books: OrderBooks) -> Decimal:
     return sum((one.total for one in aside), ZERO)
 
 
-def _due(row: MappedRecord, evidence: Evidence) -> Decimal:
+def _due(row: MappedRecord, evidence: ReconciliationInputs) -> Decimal:
     shown = _shown(row, evidence)
-    element = parsed(shown.payload) if shown is not None else {}
+    element = parse_payload(shown.payload) if shown is not None else {}
     return SIGN[Kind(row.kind)] * Decimal(str(element.get("AmountDue", element.get("RemainingCredit", 0))))
 
 
-def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
+def _row(books: OrderBooks, evidence: ReconciliationInputs) -> OrderRow:
     mapped = evidence.mapped[books.order_id]
     lost = [row for row in mapped if _shown(row, evidence) is None and row.kind != Kind.ALLOCATION]
     extra = _extra(books.order_id, mapped, evidence)
@@ -347,7 +347,7 @@ def _row(books: OrderBooks, evidence: Evidence) -> OrderRow:
     )
 
 
-def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence) -> tuple[str, str]:
+def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: ReconciliationInputs) -> tuple[str, str]:
     """An order is posted when all its records are in the mapping; otherwise it says what is in the way."""
     if books.outcome is not Outcome.POST:
         return books.outcome.value, books.reason
@@ -357,20 +357,22 @@ def _outcome(books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Eviden
     missing = {key: name for key, name in keys.items() if key not in posted}
     if not missing:
         return "posted", ""
-    return why_missing(missing, evidence.errors[books.order_id], evidence.held[books.order_id], evidence.unwritten)
+    return missing_reason(missing, evidence.errors[books.order_id], evidence.held[books.order_id], evidence.unwritten)
 
 
-def _shown(row: MappedRecord, evidence: Evidence) -> MirrorRecord | None:
+def _shown(row: MappedRecord, evidence: ReconciliationInputs) -> MirrorRecord | None:
     shown = evidence.shown.get((Kind(row.kind), row.xero_id))
-    return None if shown is None or shown.status in GONE else shown
+    return None if shown is None or shown.status in REMOVED_STATUSES else shown
 
 
-def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) -> list[tuple[Kind, MirrorRecord]]:
+def _extra(
+    order_id: str, mapped: Sequence[MappedRecord], evidence: ReconciliationInputs
+) -> list[tuple[Kind, MirrorRecord]]:
     """Return the live records that are not ours; of those that bear the key of a write under way, one is that write."""
     ours, extra = {(row.kind, row.xero_id) for row in mapped}, []
     arriving = set(evidence.under_way - {(row.kind, row.natural_key) for row in mapped})
     for kind, row in evidence.marked[order_id]:
-        if (kind, row.xero_id) in ours or row.status in GONE:
+        if (kind, row.xero_id) in ours or row.status in REMOVED_STATUSES:
             continue
         if (kind, row.natural_key) in arriving:
             arriving.remove((kind, row.natural_key))
@@ -380,7 +382,7 @@ def _extra(order_id: str, mapped: Sequence[MappedRecord], evidence: Evidence) ->
 
 
 def _against_xero(
-    books: OrderBooks, mapped: Sequence[MappedRecord], evidence: Evidence
+    books: OrderBooks, mapped: Sequence[MappedRecord], evidence: ReconciliationInputs
 ) -> tuple[list[str], list[Decimal]]:
     """Return in which parts Xero shows records otherwise than they were posted, and how far apart their amounts are."""
     variants = {document.shopify_id: [line.variant_id for line in document.lines] for document in books.documents}
@@ -400,7 +402,10 @@ def _against_xero(
 
 def _at_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[tuple[str, Decimal, Decimal]]:
     """Return the base at each tax type as posted and as shown, even where the tax is nothing at both."""
-    ours, theirs = bases(posted_postings(row, Chart())), bases(shown_postings(shown, Chart()))
+    ours, theirs = (
+        net_by_tax_type(posted_postings(row, AccountNames())),
+        net_by_tax_type(mirrored_postings(shown, AccountNames())),
+    )
     return [
         (f"at tax type {tax_type} ", ours.get(tax_type, ZERO), theirs.get(tax_type, ZERO))
         for tax_type in sorted({*ours, *theirs})
@@ -408,7 +413,7 @@ def _at_tax_types(row: MappedRecord, shown: MirrorRecord) -> list[tuple[str, Dec
 
 
 def _other_parts(
-    row: MappedRecord, shown: MirrorRecord, variants: Sequence[str | None], evidence: Evidence
+    row: MappedRecord, shown: MirrorRecord, variants: Sequence[str | None], evidence: ReconciliationInputs
 ) -> Iterable[str]:
     """Name each part that moves no money of its own and that Xero shows otherwise than it was posted, or not at all.
 
@@ -420,11 +425,11 @@ def _other_parts(
     """
     record = RECORD.validate_json(row.payload)
     bearer = evidence.contacts.get(record.contact_id) if isinstance(record, Document) else None
-    for one in edits(record, parsed(row.payload), shown, bearer):
+    for one in find_edits(record, parse_payload(row.payload), shown, bearer):
         if one.field.rpartition(".")[2] not in COMPARED_AS_MONEY:
             yield f"{row.kind} {row.natural_key}: {one.field} posted {one.after}, Xero shows {one.before or 'none'}"
     if isinstance(record, Document):
-        yield from _missing_codes(row, record, parsed(shown.payload), variants, evidence)
+        yield from _missing_codes(row, record, parse_payload(shown.payload), variants, evidence)
 
 
 def _missing_codes(
@@ -432,7 +437,7 @@ def _missing_codes(
     record: Document,
     element: Mapping[str, Any],
     variants: Sequence[str | None],
-    evidence: Evidence,
+    evidence: ReconciliationInputs,
 ) -> Iterable[str]:
     """Name the lines without the code of their Item of which it is not known with what code they were posted."""
     shown = element.get("LineItems") or ()
@@ -451,7 +456,9 @@ def _unequal_totals(sales: Columns, money: Columns) -> list[str]:
     return problems
 
 
-def _column(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool, aside: bool = False) -> Decimal:
+def _column(
+    mapped: Sequence[MappedRecord], evidence: ReconciliationInputs, *, in_xero: bool, aside: bool = False
+) -> Decimal:
     """Return the sum of documents; `aside` counts those that money called for, too."""
     total = ZERO
     for row in mapped:
@@ -460,16 +467,16 @@ def _column(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool
     return total
 
 
-def _money(mapped: Sequence[MappedRecord], evidence: Evidence, *, in_xero: bool) -> Decimal:
+def _money(mapped: Sequence[MappedRecord], evidence: ReconciliationInputs, *, in_xero: bool) -> Decimal:
     total = ZERO
     for row in mapped:
         if row.kind == Kind.PAYMENT:
-            paid_in = parsed(row.payload)["document_kind"] == Kind.INVOICE
+            paid_in = parse_payload(row.payload)["document_kind"] == Kind.INVOICE
             total += (1 if paid_in else -1) * _value(row, evidence, in_xero=in_xero)
     return total
 
 
-def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
+def _value(row: MappedRecord, evidence: ReconciliationInputs, *, in_xero: bool) -> Decimal:
     if not in_xero:
         return _amount(row.payload)
     shown = _shown(row, evidence)
@@ -477,11 +484,11 @@ def _value(row: MappedRecord, evidence: Evidence, *, in_xero: bool) -> Decimal:
 
 
 def _amount(payload: str) -> Decimal:
-    amount = money_of(payload)
+    amount = payload_amount(payload)
     return ZERO if amount is None else amount
 
 
-def counted_once(found: Sequence[tuple[DayReconciliation, datetime]]) -> list[DayReconciliation]:
+def without_moved_orders(found: Sequence[tuple[DayReconciliation, datetime]]) -> list[DayReconciliation]:
     """Return compared days, each with when it was; an order that is not posted counts on the day compared last.
 
     It was moved to another day in Shopify since. Of a posted one the mapping knows the day.

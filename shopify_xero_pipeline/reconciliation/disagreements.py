@@ -14,7 +14,7 @@ from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, O
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Agreement, Standing, agreement_of_orders
 
-MOST_NAMED = 20
+MAX_NAMES = 20
 WRONG = ("failed", "conflict")
 
 
@@ -48,7 +48,7 @@ class Disagreement(BaseModel):
     named: tuple[NamedOrder, ...]
 
 
-def disagreement(day: DayReconciliation) -> Disagreement | None:
+def disagreement_of_day(day: DayReconciliation) -> Disagreement | None:
     """Return how a day stands; None if it simply agrees. Orphans are left out: they stand by themselves."""
     found = agreement_of_orders([day])
     if found.standing is Standing.AGREE:
@@ -56,7 +56,7 @@ def disagreement(day: DayReconciliation) -> Disagreement | None:
     broken = [row for row in day.rows if _breaks_a_check(row)]
     named = (
         NamedOrder(order_id=row.order_id, order_name=row.order_name, reason="; ".join(row.problems) or row.reason)
-        for row in broken[:MOST_NAMED]
+        for row in broken[:MAX_NAMES]
     )
     return Disagreement(day=day.day, agreement=found, orders=len(broken), difference=day.difference, named=tuple(named))
 
@@ -68,7 +68,7 @@ def with_undecided(found: Mapping[date, Disagreement], orphans: Iterable[Orphane
         if one.is_open:
             known = days.get(one.day) or Disagreement(day=one.day, orders=0, difference=Decimal(0), named=())
             named = NamedOrder(order_id=one.order_id, order_name=one.order_name or one.name, reason=one.reason)
-            all_named = (*known.named, named)[:MOST_NAMED]
+            all_named = (*known.named, named)[:MAX_NAMES]
             days[one.day] = known.model_copy(update={"orders": known.orders + 1, "named": all_named})
     return [days[day] for day in sorted(days)]
 

@@ -14,11 +14,11 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.compare import GONE
+from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import Chart, Movement, Side
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.statements import NOTHING
-from shopify_xero_pipeline.reconciliation.xero_movements import Posting, shown_postings
+from shopify_xero_pipeline.reconciliation.xero_movements import Posting, mirrored_postings
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 
@@ -27,7 +27,12 @@ NO_ORDER = "not in these books any more"
 SOLD, REDEEMED, REFUNDED = "sold, less taken back", "redeemed", "refunded to cards"
 ORDER_OF_A_DAY = (SOLD, REFUNDED, REDEEMED)
 UNSOLD = "paid with a gift card that no order in these books sold"
-KINDS = {Side.SALES: (SOLD, 1), Side.TAX: (SOLD, 1), Side.PAYMENTS: (REDEEMED, -1), Side.REFUNDS: (REFUNDED, 1)}
+KINDS = {
+    StatementSection.SALES: (SOLD, 1),
+    StatementSection.TAX: (SOLD, 1),
+    StatementSection.PAYMENTS: (REDEEMED, -1),
+    StatementSection.REFUNDS: (REFUNDED, 1),
+}
 
 
 class RollLine(BaseModel):
@@ -92,7 +97,7 @@ class RollForward(BaseModel):
         )
 
     @property
-    def moved(self) -> bool:
+    def has_activity(self) -> bool:
         """Whether anything ever stood on the account."""
         return any(line.shopify or line.xero for line in self.lines)
 
@@ -136,7 +141,12 @@ class _Month:
 
 
 def roll_forward(
-    first: date, after: date, days: Sequence[DayReconciliation], account: LiabilityAccount, chart: Chart, began: date
+    first: date,
+    after: date,
+    days: Sequence[DayReconciliation],
+    account: LiabilityAccount,
+    chart: AccountNames,
+    began: date,
 ) -> list[RollForward]:
     """Return the liability of a month (from `first` to the day before `after`) for each currency it moved in.
 
@@ -167,14 +177,14 @@ def _in_shopify(one: Movement, code: str) -> _Change | None:
 
 
 def _in_xero(
-    row: MirrorRecord, account: LiabilityAccount, chart: Chart, outcomes: Mapping[str, tuple[str, str]]
+    row: MirrorRecord, account: LiabilityAccount, chart: AccountNames, outcomes: Mapping[str, tuple[str, str]]
 ) -> Iterable[_Change]:
-    if row.status in GONE:
+    if row.status in REMOVED_STATUSES:
         return
     why = _stranger(row, account, outcomes)
     marks = references.order_ids(row.reference)
     order = outcomes[marks[0]][0] if marks and not why else ""
-    for posting in shown_postings(row, chart):
+    for posting in mirrored_postings(row, chart):
         if posting.key == account.code and posting.side in KINDS:
             yield _change(posting, row, why, order, posting.currency or account.base_currency)
 

@@ -12,7 +12,7 @@ from shopify_xero_pipeline.state.records import MappedRecord
 from shopify_xero_pipeline.xero.models import Allocation, CreditNote, Invoice, Kind, Payment
 
 
-def faults(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
+def violations(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
     """Return what is wrong, named by kind and natural key, under the names of the three checks."""
     found = list(rows)
     count = Counter((row.kind, row.xero_id) for row in found)

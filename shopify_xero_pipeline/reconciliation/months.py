@@ -14,22 +14,29 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount, RollForward, roll_forward
-from shopify_xero_pipeline.reconciliation.movements import Broken, Chart, Movement, Side
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
-from shopify_xero_pipeline.reconciliation.statements import CLOSING, OPENING, Columns, Statement, amounts, statements
-from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, listed
+from shopify_xero_pipeline.reconciliation.statements import (
+    CLOSING,
+    OPENING,
+    Columns,
+    Statement,
+    build_statements,
+    section_amounts,
+)
+from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, listed_order
 from shopify_xero_pipeline.reconciliation.verdict import (
     Agreement,
-    Orders,
+    OrderCount,
     Standing,
-    counted,
+    count_of,
     orders_of,
     undecided_orders,
-    verdict,
-    worst,
+    verdict_sentence,
+    worst_standing,
 )
 
-SIGNS = {Side.DOCUMENTS: 1, Side.PAYMENTS: -1, Side.REFUNDS: 1}
+SIGNS = {StatementSection.DOCUMENTS: 1, StatementSection.PAYMENTS: -1, StatementSection.REFUNDS: 1}
 
 
 class Month(BaseModel):
@@ -65,7 +72,7 @@ class Month(BaseModel):
         if self._wrong:
             return Standing.DISAGREE
         unfinished = bool(self.not_compared) or self.is_empty
-        return worst([self._orders.standing, *([Standing.UNFINISHED] if unfinished else [])])
+        return worst_standing([self._orders.standing, *([Standing.UNFINISHED] if unfinished else [])])
 
     @property
     def agrees(self) -> bool:
@@ -79,13 +86,13 @@ class Month(BaseModel):
             return f"nothing is known of {self.month}: none of its days has been compared yet"
         missing = [*self._orders.missing("it"), *self._orders.decided]
         if days := len(self.not_compared):
-            missing.append(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} not compared yet")
-        return verdict(self.month, self._wrong, missing, plural=False)
+            missing.append(f"{count_of(days, 'day')} {'is' if days == 1 else 'are'} not compared yet")
+        return verdict_sentence(self.month, self._wrong, missing, plural=False)
 
     @property
     def _wrong(self) -> list[str]:
         """What speaks against the month: orders first, and figures that differ without an order that explains it."""
-        own = self._orders.wrong
+        own = self._orders.differences
         cards = [
             f"gift cards differ by {one.difference:,.2f} {one.currency}" for one in self.gift_cards if not one.agrees
         ]
@@ -103,17 +110,17 @@ class Month(BaseModel):
         )
 
 
-def first_of_next(month: date) -> date:
+def next_month(month: date) -> date:
     """Return the first day of the month after the one a day lies in."""
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def month_of(
+def build_month(
     first: date,
     days: Sequence[DayReconciliation],
     kept: tuple[date, date],
     account: LiabilityAccount,
-    chart: Chart,
+    chart: AccountNames,
     orphans: Sequence[OrphanedOrder] = (),
 ) -> Month:
     """Return a month.
@@ -126,7 +133,7 @@ def month_of(
         chart: names of accounts.
         orphans: of all days.
     """
-    after = first_of_next(first)
+    after = next_month(first)
     within = {day.day for day in days if first <= day.day < after}
     begin, end = max(first, kept[0]), min(after - timedelta(days=1), kept[1])
     expected = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
@@ -140,10 +147,10 @@ def month_of(
         compared=len(within),
         not_compared=tuple(day for day in expected if day not in within),
         statements=tuple(found),
-        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart, kept[0]) if one.moved),
+        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart, kept[0]) if one.has_activity),
         not_posted=tuple(_not_posted(day for day in days if day.day in within)),
         not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
-        left=tuple(listed(day.day, row) for day in days if day.day in within for row in day.rows if row.left),
+        left=tuple(listed_order(day.day, row) for day in days if day.day in within for row in day.rows if row.left),
         unexplained=tuple(
             f"the statement in {one.currency} differs by {one.largest_difference:,.2f}"
             for one in rest
@@ -153,15 +160,15 @@ def month_of(
     )
 
 
-def _worth(orders: Iterable[ListedOrder]) -> Orders:
+def _worth(orders: Iterable[ListedOrder]) -> OrderCount:
     return orders_of((one.order_name, one.currency, one.sales) for one in orders)
 
 
 def _statements(
-    moved: Sequence[Movement], first: date, after: date, broken: Sequence[Broken], chart: Chart
+    moved: Sequence[Movement], first: date, after: date, broken: Sequence[UnbalancedOrder], chart: AccountNames
 ) -> list[Statement]:
-    own = [one for one in moved if first <= one.posted < after and one.side is not Side.OUTSTANDING]
-    return statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)
+    own = [one for one in moved if first <= one.posted < after and one.side is not StatementSection.OUTSTANDING]
+    return build_statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)
 
 
 def _negated(one: Movement) -> Movement:
@@ -179,7 +186,7 @@ def _owed(moved: Sequence[Movement], first: date, after: date) -> list[Movement]
     for currency in sorted({one.currency for one in moved}):
         own = [one for one in moved if one.currency == currency]
         before, until = (_change([one for one in own if one.posted < day]) for day in (first, after))
-        still = amounts(one for one in own if one.side is Side.OUTSTANDING)
+        still = section_amounts(one for one in own if one.side is StatementSection.OUTSTANDING)
         found += [
             _balance(first, currency, OPENING, before),
             _balance(first, currency, CLOSING, still if is_last else until),
@@ -197,19 +204,19 @@ def _change(moved: Iterable[Movement]) -> Columns:
 def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
     shopify, mapping, xero = columns
     return Movement(
-        posted=day, currency=currency, side=Side.OUTSTANDING, key=key, category=key,
+        posted=day, currency=currency, side=StatementSection.OUTSTANDING, key=key, category=key,
         shopify=shopify, mapping=mapping, xero=xero,
     )  # fmt: skip
 
 
 def _not_posted(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
-    return [listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted"]
+    return [listed_order(day.day, row) for day in days for row in day.rows if row.outcome != "posted"]
 
 
 def _not_equal(days: Iterable[DayReconciliation], own: Collection[date], broken: Collection[str]) -> list[ListedOrder]:
     """Return orders of the month whose columns differ, and those of other months that differ in this one."""
     return [
-        listed(day.day, row)
+        listed_order(day.day, row)
         for day in days
         for row in day.rows
         if row.problems and (day.day in own or row.order_id in broken)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.reconciliation.rollup import totals
+from shopify_xero_pipeline.reconciliation.rollup import sum_by
 from shopify_xero_pipeline.xero.models import Organisation
 
 ZERO = Decimal(0)
@@ -23,7 +23,7 @@ KEYS = ("posted", "currency", "side", "key", "category")
 COLUMNS = ("shopify", "mapping", "xero")
 
 
-class Side(StrEnum):
+class StatementSection(StrEnum):
     """What is compared with what, in the order in which it is shown.
 
     SALES: lines without their tax, by account. TAX: tax, by Xero's tax type or by its own account. DOCUMENTS: totals,
@@ -51,7 +51,7 @@ class Movement(BaseModel):
 
     posted: date
     currency: str
-    side: Side
+    side: StatementSection
     key: str
     category: str = ""
     shopify: Decimal = ZERO
@@ -64,7 +64,7 @@ class Movement(BaseModel):
         return self.shopify, self.mapping, self.xero
 
 
-class Broken(BaseModel):
+class UnbalancedOrder(BaseModel):
     """Where one order's columns differ. `text` holds the arithmetic, without the order's name."""
 
     model_config = ConfigDict(frozen=True)
@@ -77,15 +77,15 @@ class Broken(BaseModel):
 
 
 @dataclass(frozen=True)
-class Chart:
+class AccountNames:
     """Names of accounts, and the accounts that hold tax lines: what stands on those is tax, not sales."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     taxes: frozenset[str] = frozenset()
 
-    def side(self, account: str) -> Side:
+    def side(self, account: str) -> StatementSection:
         """Return whether a line on an account is tax or sales."""
-        return Side.TAX if account in self.taxes else Side.SALES
+        return StatementSection.TAX if account in self.taxes else StatementSection.SALES
 
     def label(self, key: str) -> str:
         """Return a key as people know it: `200 Sales`."""
@@ -93,29 +93,29 @@ class Chart:
         return f"{key} {name}" if name and name != key else key
 
 
-def chart_of(policy: BooksPolicy, organisation: Organisation | None) -> Chart:
+def account_names(policy: BooksPolicy, organisation: Organisation | None) -> AccountNames:
     """Return the chart of accounts as far as movements need it; names only where Xero's settings are known."""
     accounts = organisation.accounts if organisation is not None else ()
     taxes = {policy.accounts.channel_tax, *(entry.account for entry in policy.tax.lines)}
-    return Chart({account.code: account.name for account in accounts if account.code}, frozenset(taxes))
+    return AccountNames({account.code: account.name for account in accounts if account.code}, frozenset(taxes))
 
 
-def merged(movements: Iterable[Movement]) -> list[Movement]:
+def sum_movements(movements: Iterable[Movement]) -> list[Movement]:
     """Return movements with everything of the same day, currency, side, key and category in one; zeros are left out."""
     rows = [{name: getattr(one, name) for name in (*KEYS, *COLUMNS)} for one in movements]
     if not rows:
         return []
-    sums = totals(rows, KEYS, COLUMNS).to_dict("records")
+    sums = sum_by(rows, KEYS, COLUMNS).to_dict("records")
     cents = [{**row, **{name: row[name].quantize(CENT) for name in COLUMNS}} for row in sums]
     return [Movement.model_validate(row) for row in cents if any(row[name] for name in COLUMNS)]
 
 
-def differences(movements: Iterable[Movement], chart: Chart) -> list[tuple[date, str]]:
+def differences(movements: Iterable[Movement], chart: AccountNames) -> list[tuple[date, str]]:
     """Return where one order's columns differ: posting day and arithmetic, in the order of the statement."""
-    sides = list(Side)
+    sides = list(StatementSection)
     found = sorted(_sums(movements).items(), key=lambda entry: (entry[0][0], sides.index(entry[0][1]), entry[0][2]))
     return [
-        (posted, f"{where(side, key, chart)} on {posted}: {arithmetic(*amounts)}")
+        (posted, f"{describe_key(side, key, chart)} on {posted}: {describe_amounts(*amounts)}")
         for (posted, side, key), amounts in found
         if len(set(amounts)) > 1
     ]
@@ -126,24 +126,24 @@ def largest_difference(movements: Iterable[Movement]) -> Decimal:
     return max((max(amounts) - min(amounts) for amounts in _sums(movements).values()), default=ZERO)
 
 
-def _sums(movements: Iterable[Movement]) -> dict[tuple[date, Side, str], list[Decimal]]:
+def _sums(movements: Iterable[Movement]) -> dict[tuple[date, StatementSection, str], list[Decimal]]:
     """Return the three columns by posting day, side and key."""
-    sums: dict[tuple[date, Side, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
+    sums: dict[tuple[date, StatementSection, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
     for one in movements:
         for place, amount in enumerate(one.amounts):
             sums[one.posted, one.side, one.key][place] += amount
     return sums
 
 
-def where(side: Side, key: str, chart: Chart) -> str:
+def describe_key(side: StatementSection, key: str, chart: AccountNames) -> str:
     """Return what a sum is about, for people: `200 Sales`, `tax OUTPUT2`, `payments on 601 Shopify Payments`."""
     label = chart.label(key)
-    if side in {Side.PAYMENTS, Side.REFUNDS}:
+    if side in {StatementSection.PAYMENTS, StatementSection.REFUNDS}:
         return f"{side} on {label}"
-    return f"tax {label}" if side is Side.TAX else label
+    return f"tax {label}" if side is StatementSection.TAX else label
 
 
-def arithmetic(shopify: Decimal, mapping: Decimal, xero: Decimal) -> str:
+def describe_amounts(shopify: Decimal, mapping: Decimal, xero: Decimal) -> str:
     """Spell three amounts and how far Xero is from Shopify; the mapping only where it is not Shopify's figure too."""
     ours = "" if mapping == shopify else f"mapping {mapping:,.2f}, "
     return f"Shopify {shopify:,.2f}, {ours}Xero {xero:,.2f}, difference {xero - shopify:,.2f}"

@@ -11,21 +11,21 @@ from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.changes.models import Action, Change
 from shopify_xero_pipeline.xero.models import Kind
 
-AGAIN = "then run the day again"
-LEAVE = "shopify-xero dismiss --key {key} --because TEXT"
-NOTHING = "nothing has to be done"
+RETRIED_HINT = "then run the day again"
+DISMISS_HINT = "shopify-xero dismiss --key {key} --because TEXT"
+NO_ACTION = "nothing has to be done"
 DEFAULTS = {
-    "waiting": f"{NOTHING}: it is posted by itself once what it waits for has come",
-    "skipped": f"{NOTHING}: a rule of the books leaves it out",
-    "blocked": f"mend what the reason names, {AGAIN}",
-    "postponed": f"{NOTHING} but to run the day again later; automation does that by itself",
-    "conflict": f"decide which side is right: undo theirs in Xero, {AGAIN}; or leave it: {LEAVE}",
-    "failed": f"mend what the reason names, {AGAIN}, or `shopify-xero dismiss` the record for a reason",
+    "waiting": f"{NO_ACTION}: it is posted by itself once what it waits for has come",
+    "skipped": f"{NO_ACTION}: a rule of the books leaves it out",
+    "blocked": f"mend what the reason names, {RETRIED_HINT}",
+    "postponed": f"{NO_ACTION} but to run the day again later; automation does that by itself",
+    "conflict": f"decide which side is right: undo theirs in Xero, {RETRIED_HINT}; or leave it: {DISMISS_HINT}",
+    "failed": f"mend what the reason names, {RETRIED_HINT}, or `shopify-xero dismiss` the record for a reason",
 }
 UNEQUAL = "compare both sides, correct the one that is wrong, {again}: `shopify-xero status '{name}'` shows all of it"
-ON_BOTH_SIDES = f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {AGAIN}"
-SET_BACK = f"set the document back in Xero, {AGAIN}"
-REMOVE_THEIRS = f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {AGAIN}"
+ON_BOTH_SIDES = f"set it to the same on both sides, or set on_conflict: restore in books.yaml; {RETRIED_HINT}"
+SET_BACK = f"set the document back in Xero, {RETRIED_HINT}"
+REMOVE_THEIRS = f"compare both sides; if Shopify's shall stand, remove theirs in Xero, {RETRIED_HINT}"
 OF_CONFLICT = {
     Kind.CONTACT: ON_BOTH_SIDES,
     Kind.ITEM: ON_BOTH_SIDES,
@@ -36,7 +36,7 @@ OF_CONFLICT = {
 }
 
 
-def of_order(outcome: str, reason: str, problems: Sequence[str], name: str) -> tuple[str, str]:
+def order_next_step(outcome: str, reason: str, problems: Sequence[str], name: str) -> tuple[str, str]:
     """Return why an order is not simply posted, and what to do about it.
 
     Args:
@@ -45,26 +45,26 @@ def of_order(outcome: str, reason: str, problems: Sequence[str], name: str) -> t
         problems: where its columns differ.
         name: of the order, as people know it.
     """
-    why, remedy = remedies.parted(reason) if outcome == "blocked" else (reason, "")
+    why, remedy = remedies.split_reason(reason) if outcome == "blocked" else (reason, "")
     said = "; ".join(filter(None, (why, *problems)))
     if outcome in DEFAULTS:
         return said, remedy or DEFAULTS[outcome].replace("{key}", shlex.quote(name))
-    return said, UNEQUAL.format(again=AGAIN, name=name) if problems else ""
+    return said, UNEQUAL.format(again=RETRIED_HINT, name=name) if problems else ""
 
 
-def of_line(line: Change) -> tuple[str, str]:
+def conflict_next_step(line: Change) -> tuple[str, str]:
     """Return why a line of a plan writes nothing, and what to do about it; of any other line only its reason."""
     if line.action is Action.CONFLICT:
-        leave = LEAVE.format(key=shlex.quote(line.order_name or line.natural_key))
+        leave = DISMISS_HINT.format(key=shlex.quote(line.order_name or line.natural_key))
         return line.reason, f"{_of_conflict(line)}; or leave it as it is: {leave}"
     if line.action in (Action.BLOCKED, Action.WAITING, Action.SKIPPED):
-        return of_order(line.action.value, line.reason, (), line.order_name or "")
+        return order_next_step(line.action.value, line.reason, (), line.order_name or "")
     return line.reason, ""
 
 
 def _of_conflict(line: Change) -> str:
     if line.xero_id is None:
-        return f"nothing of it is in Xero: clear up there what the reason names, {AGAIN}"
+        return f"nothing of it is in Xero: clear up there what the reason names, {RETRIED_HINT}"
     if line.kind in (Kind.INVOICE, Kind.CREDIT_NOTE) and not line.fields:
         return "Xero cannot bring it back: enter there what is to replace it, if anything is"
     return OF_CONFLICT[line.kind]

@@ -15,17 +15,17 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.compare import GONE
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
+from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import documents_of
-from shopify_xero_pipeline.reconciliation.movements import Chart, Side
-from shopify_xero_pipeline.reconciliation.xero_movements import SIGN, Posting, posted_postings, shown_postings
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
+from shopify_xero_pipeline.reconciliation.xero_movements import SIGN, Posting, mirrored_postings, posted_postings
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Kind
 
 LISTED = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
-NO_NAMES = Chart()
+NO_NAMES = AccountNames()
 LIVE = "in Xero"
 Shown = Mapping[tuple[str, str], MirrorRecord]
 
@@ -126,7 +126,7 @@ class OrphanedOrder(BaseModel):
         return any(first <= day < after for day in (self.day, *(one.dated for one in self.records)))
 
 
-def orphaned_orders(
+def build_orphaned_orders(
     notes: Iterable[OrphanNote],
     mapped: Iterable[MappedRecord],
     shown: Shown,
@@ -146,7 +146,7 @@ def orphaned_orders(
     for row in mapped:
         if row.order_id and row.kind in LISTED:
             posted[row.order_id].append(row)
-    for order_id, stranger in marked_rows(strangers):
+    for order_id, stranger in rows_by_order(strangers):
         marked[order_id].append(stranger)
     found: list[OrphanedOrder] = []
     for note in notes:
@@ -157,7 +157,7 @@ def orphaned_orders(
     return sorted(found, key=lambda one: (one.day, one.name))
 
 
-def marked_rows(rows: Iterable[MirrorRecord]) -> Iterable[tuple[str, MirrorRecord]]:
+def rows_by_order(rows: Iterable[MirrorRecord]) -> Iterable[tuple[str, MirrorRecord]]:
     """Yield documents and payments that bear an order's mark, each with the digits of the order's id."""
     for row in rows:
         mark = references.parse(row.reference)
@@ -165,9 +165,9 @@ def marked_rows(rows: Iterable[MirrorRecord]) -> Iterable[tuple[str, MirrorRecor
             yield mark.order_id, row
 
 
-def dated(row: MirrorRecord) -> date:
+def record_date(row: MirrorRecord) -> date:
     """Return the calendar day a document or payment of Xero bears."""
-    return shown_postings(row, NO_NAMES)[-1].posted
+    return mirrored_postings(row, NO_NAMES)[-1].posted
 
 
 def _order(note: OrphanNote, name: str, records: Sequence[OrphanedRecord]) -> OrphanedOrder:
@@ -218,16 +218,21 @@ def _posted(row: MappedRecord, shown: Shown, kept: Mapping[str, KeptRecord]) -> 
     """Return a record of ours; what Xero never showed counts as live, with the amounts that were posted."""
     now = shown.get((row.kind, row.xero_id))
     figures = posted_postings(row, NO_NAMES)[-1]
-    live = now is None or now.status not in GONE
+    live = now is None or now.status not in REMOVED_STATUSES
     if now is not None and live:
-        figures = _in_currency(shown_postings(now, NO_NAMES)[-1], figures.currency)
+        figures = _in_currency(mirrored_postings(now, NO_NAMES)[-1], figures.currency)
     return _record(Kind(row.kind), row.xero_id, row.natural_key, figures, "" if live or not now else now.status, kept)
 
 
 def _stranger(row: MirrorRecord, kept: Mapping[str, KeptRecord]) -> OrphanedRecord:
-    figures = shown_postings(row, NO_NAMES)[-1]
+    figures = mirrored_postings(row, NO_NAMES)[-1]
     return _record(
-        Kind(row.kind), row.xero_id, row.natural_key, figures, row.status if row.status in GONE else "", kept
+        Kind(row.kind),
+        row.xero_id,
+        row.natural_key,
+        figures,
+        row.status if row.status in REMOVED_STATUSES else "",
+        kept,
     )
 
 
@@ -239,7 +244,7 @@ def _record(
     kind: Kind, xero_id: str, natural_key: str, figures: Posting, gone: str, kept: Mapping[str, KeptRecord]
 ) -> OrphanedRecord:
     decision = kept.get(xero_id)
-    numbers, refund = documents_of(kind, natural_key), figures.side is Side.REFUNDS
+    numbers, refund = documents_of(kind, natural_key), figures.side is StatementSection.REFUNDS
     return OrphanedRecord(
         kind=kind,
         xero_id=xero_id,
@@ -254,6 +259,6 @@ def _record(
 
 
 def _order_name(posted: Sequence[MappedRecord], marked: Sequence[MirrorRecord]) -> str:
-    names = [str(parsed(row.payload).get("order_name") or "") for row in posted]
+    names = [str(parse_payload(row.payload).get("order_name") or "") for row in posted]
     names += [references.order_name(row.reference) for row in marked if references.is_own(row.reference)]
     return next(filter(None, names), "")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def totals(rows: Iterable[Mapping[str, object]], by: Sequence[str], columns: Sequence[str]) -> "pd.DataFrame":
+def sum_by(rows: Iterable[Mapping[str, object]], by: Sequence[str], columns: Sequence[str]) -> "pd.DataFrame":
     """Return the exact sums of money columns by group, sorted by group.
 
     Args:
@@ -43,6 +43,6 @@ def by_currency(amounts: Iterable[tuple[str | None, Decimal | None]]) -> dict[st
     return dict(sorted(sums.items()))
 
 
-def spelled(amounts: Iterable[tuple[str | None, Decimal | None]], between: str = ", ") -> str:
+def format_amounts(amounts: Iterable[tuple[str | None, Decimal | None]], between: str = ", ") -> str:
     """Return the sum of each currency as text: `12.00 EUR, 433.00 USD`."""
     return between.join(f"{amount:,.2f} {currency}" for currency, amount in by_currency(amounts).items())

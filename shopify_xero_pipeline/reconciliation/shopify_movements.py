@@ -14,16 +14,16 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import account_of
 from shopify_xero_pipeline.books.cash_movements import MONEY_IN, MONEY_OUT
-from shopify_xero_pipeline.books.dates import agreement_day, transaction_day
+from shopify_xero_pipeline.books.dates import agreement_date, transaction_date
 from shopify_xero_pipeline.books.documents import signed_total
 from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND, is_of_money
-from shopify_xero_pipeline.books.order_context import Case
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.payment_allocation import CHANNEL_GATEWAY
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
-from shopify_xero_pipeline.books.tax import RowTax, row_taxes, tax_account_of, tax_type_of
-from shopify_xero_pipeline.reconciliation.movements import ZERO, Chart, Movement, Side
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
+from shopify_xero_pipeline.books.tax import SaleTaxAmount, sale_taxes, tax_account_for, tax_type_for
+from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag, Order, Sale, Transaction, legacy_id
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation, Payment
 
@@ -48,7 +48,11 @@ TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 
 
 def movements_by_order(
-    orders: Iterable[Order], kept: Iterable[OrderBooks], policy: BooksPolicy, organisation: Organisation, chart: Chart
+    orders: Iterable[Order],
+    kept: Iterable[OrderBooks],
+    policy: BooksPolicy,
+    organisation: Organisation,
+    chart: AccountNames,
 ) -> dict[str, list[Movement]]:
     """Return what Shopify says moved, by order id, for those of the orders that are to be posted."""
     books = {one.order_id: one for one in kept if one.outcome is Outcome.POST}
@@ -60,7 +64,7 @@ def movements_by_order(
 
 
 def shopify_movements(
-    order: Order, books: OrderBooks, policy: BooksPolicy, organisation: Organisation, chart: Chart
+    order: Order, books: OrderBooks, policy: BooksPolicy, organisation: Organisation, chart: AccountNames
 ) -> list[Movement]:
     """Return what Shopify says moved on an order that is posted, with the cut-over's earlier part left out.
 
@@ -71,23 +75,23 @@ def shopify_movements(
         organisation: Xero's settings.
         chart: which accounts hold tax.
     """
-    reading = _Reading(Case(order, policy, organisation, OrderLedger()), books, chart)
+    reading = _LedgerReader(OrderContext(order, policy, organisation, PostedRecords()), books, chart)
     return [*reading.sales(), *reading.money(), *reading.beside()]
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _LedgerReader:
     """An order being read."""
 
-    case: Case
+    case: OrderContext
     books: OrderBooks
-    chart: Chart
+    chart: AccountNames
 
     def sales(self) -> Iterator[Movement]:
         """Yield the rows of the sales ledger, and what is missing from them to the total the order began with."""
         for entry in self.case.agreements:
-            if self._is_kept(entry.legacy_id, agreement_day(self.case, entry)):
-                day = self._document_day(entry.legacy_id) or agreement_day(self.case, entry)
+            if self._is_kept(entry.legacy_id, agreement_date(self.case, entry)):
+                day = self._document_day(entry.legacy_id) or agreement_date(self.case, entry)
                 yield from self._agreement(entry, day)
 
     def money(self) -> Iterator[Movement]:
@@ -110,13 +114,13 @@ class _Reading:
                     yield from self._of_money(document, account, category)
         for payment in self.books.payments:
             if payment.gateway == CHANNEL_GATEWAY:
-                side = Side.PAYMENTS if payment.document_kind == Kind.INVOICE else Side.REFUNDS
+                side = StatementSection.PAYMENTS if payment.document_kind == Kind.INVOICE else StatementSection.REFUNDS
                 yield self._movement(payment.date, side, payment.account_code, CHANNEL_PAID, payment.amount)
 
     def _of_money(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
         amount, kind = signed_total(document), TOTALS[document.kind]
         yield self._movement(document.date, self.chart.side(account), account, category, amount)
-        yield self._movement(document.date, Side.DOCUMENTS, kind, category, amount)
+        yield self._movement(document.date, StatementSection.DOCUMENTS, kind, category, amount)
 
     def _agreement(self, entry: Agreement, day: date) -> Iterator[Movement]:
         total = sum((_amount(sale.total_amount) for sale in entry.sales), ZERO)
@@ -128,7 +132,7 @@ class _Reading:
             yield self._movement(day, self.chart.side(account), account, ROUNDED, gap)
             total += gap
         kind = CREDIT_NOTES if total < 0 else INVOICES
-        yield self._movement(day, Side.DOCUMENTS, kind, kind, total)
+        yield self._movement(day, StatementSection.DOCUMENTS, kind, kind, total)
 
     def _sale(self, sale: Sale, day: date) -> Iterator[Movement]:
         account, discount = account_of(self.case, sale), discount_on_card(self.case, sale)
@@ -139,11 +143,11 @@ class _Reading:
             yield self._movement(day, self.chart.side(lower), lower, CARD_DISCOUNTS, -discount)
         for key, tax in self._taxes(sale):
             by_channel = " by the sales channel" if tax.channel_liable else ""
-            yield self._movement(day, Side.TAX, key, tax.label + by_channel, tax.amount)
+            yield self._movement(day, StatementSection.TAX, key, tax.label + by_channel, tax.amount)
 
-    def _taxes(self, sale: Sale) -> Iterator[tuple[str, RowTax]]:
+    def _taxes(self, sale: Sale) -> Iterator[tuple[str, SaleTaxAmount]]:
         """Yield each tax of a row that is not nothing, with the tax type or the account it belongs to."""
-        taxes, policy = row_taxes(self.case, sale, 1), self.case.policy
+        taxes, policy = sale_taxes(self.case, sale, 1), self.case.policy
         own = [tax for tax in taxes if not tax.channel_liable]
         for tax in taxes:
             if not tax.amount:
@@ -151,13 +155,13 @@ class _Reading:
             if tax.channel_liable:
                 yield policy.accounts.channel_tax, tax
             elif policy.tax.mode == "lines":
-                yield tax_account_of(self.case, tax), tax
+                yield tax_account_for(self.case, tax), tax
             else:
-                yield tax_type_of(self.case, own, policy.tax.none), tax
+                yield tax_type_for(self.case, own, policy.tax.none), tax
 
     def _transaction(self, cash: "_Cash", cancelled: Decimal) -> Iterator[Movement]:
         gateway = cash.entry.gateway or ""
-        side = Side.PAYMENTS if cash.came_in else Side.REFUNDS
+        side = StatementSection.PAYMENTS if cash.came_in else StatementSection.REFUNDS
         for day, account, part in self._placed_on(cash.entry, cash.total - cancelled):
             found = self._movement(day, side, account, gateway, part)
             is_left = account == LEFT_TO_OTHERS  # nobody looks how they enter it
@@ -187,10 +191,12 @@ class _Reading:
         return sum((payment.amount for payment in self._payments_of(entry)), ZERO)
 
     def _cash_rounding(self, entry: Transaction, amount: Decimal) -> Iterator[Movement]:
-        day = self._document_day(ROUNDING + entry.legacy_id) or transaction_day(self.case, entry)
+        day = self._document_day(ROUNDING + entry.legacy_id) or transaction_date(self.case, entry)
         account = self.case.policy.accounts.rounding
         yield self._movement(day, self.chart.side(account), account, CASH_ROUNDED, amount)
-        yield self._movement(day, Side.DOCUMENTS, CREDIT_NOTES if amount < 0 else INVOICES, CASH_ROUNDED, amount)
+        yield self._movement(
+            day, StatementSection.DOCUMENTS, CREDIT_NOTES if amount < 0 else INVOICES, CASH_ROUNDED, amount
+        )
 
     def _placed_on(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
         """Spread a transaction over the days and accounts its payments bear; what they do not cover stays on the last.
@@ -199,7 +205,7 @@ class _Reading:
         """
         placed = [(one.date, one.account_code, one.amount) for one in self._payments_of(entry)]
         rest = amount - sum((part for *_, part in placed), ZERO)
-        last = max((day for day, *_ in placed), default=transaction_day(self.case, entry))
+        last = max((day for day, *_ in placed), default=transaction_date(self.case, entry))
         yield from placed
         if rest:
             yield last, self._account(entry), rest
@@ -210,7 +216,7 @@ class _Reading:
     def _moved_here(self, entry: Transaction) -> bool:
         if entry.status != "SUCCESS" or entry.kind not in MONEY_IN | MONEY_OUT:
             return False
-        return bool(self._payments_of(entry)) or self._is_kept("", transaction_day(self.case, entry))
+        return bool(self._payments_of(entry)) or self._is_kept("", transaction_date(self.case, entry))
 
     def _is_kept(self, tail: str, day: date) -> bool:
         """Cut-over: of an order placed before the start date, only what came later or is posted counts."""
@@ -223,7 +229,7 @@ class _Reading:
         wanted = self.case.document_id(tail)
         return next((one.date for one in self.books.documents if one.shopify_id == wanted), None)
 
-    def _movement(self, day: date, side: Side, key: str, category: str, amount: Decimal) -> Movement:
+    def _movement(self, day: date, side: StatementSection, key: str, category: str, amount: Decimal) -> Movement:
         return Movement(posted=day, currency=self.case.currency, side=side, key=key, category=category, shopify=amount)
 
 

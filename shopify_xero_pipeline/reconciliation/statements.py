@@ -11,14 +11,20 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.reconciliation import shopify_movements as words
-from shopify_xero_pipeline.reconciliation.movements import ZERO, Broken, Chart, Movement, Side
+from shopify_xero_pipeline.reconciliation.movements import (
+    ZERO,
+    AccountNames,
+    Movement,
+    StatementSection,
+    UnbalancedOrder,
+)
 
 ORDER = (
     *(words.SOLD, words.DISCOUNTS, words.RETURNED, "shipping", "shipping refunded", "fees", "duties", "tips"),
     *(words.CARDS_SOLD, words.CARDS_RETURNED, words.CARD_DISCOUNTS),
     *("refund adjustments", words.UNCOVERED, words.ROUNDED, words.CASH_ROUNDED, words.EXCHANGED),
 )
-PARTS = (Side.SALES, Side.TAX)
+PARTS = (StatementSection.SALES, StatementSection.TAX)
 NAMES = ("Shopify", "mapping", "Xero")
 NOTHING = Decimal("0.00")
 TOGETHER, TOTAL = "together", "total"
@@ -32,7 +38,7 @@ class StatementLine(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    side: Side
+    side: StatementSection
     what: str
     account: str
     shopify: Decimal
@@ -45,7 +51,7 @@ class StatementLine(BaseModel):
         return None if self.xero is None else self.xero - self.shopify
 
 
-class Identity(BaseModel):
+class ControlTotal(BaseModel):
     """What must add up in one column, spelled with its figures, and by how much it does not."""
 
     model_config = ConfigDict(frozen=True)
@@ -63,8 +69,8 @@ class Statement(BaseModel):
 
     currency: str
     lines: tuple[StatementLine, ...]
-    identities: tuple[Identity, ...]
-    broken: tuple[Broken, ...]
+    identities: tuple[ControlTotal, ...]
+    broken: tuple[UnbalancedOrder, ...]
 
     @property
     def agrees(self) -> bool:
@@ -80,10 +86,12 @@ class Statement(BaseModel):
         return max([*apart, *(abs(identity.off) for identity in self.identities)], default=NOTHING)
 
 
-def statements(movements: Iterable[Movement], broken: Iterable[Broken], chart: Chart) -> list[Statement]:
+def build_statements(
+    movements: Iterable[Movement], broken: Iterable[UnbalancedOrder], chart: AccountNames
+) -> list[Statement]:
     """Return a statement for each currency, sorted by currency."""
     by_currency: dict[str, list[Movement]] = defaultdict(list)
-    breaks: dict[str, list[Broken]] = defaultdict(list)
+    breaks: dict[str, list[UnbalancedOrder]] = defaultdict(list)
     for one in movements:
         by_currency[one.currency].append(one)
     for entry in broken:
@@ -99,14 +107,14 @@ def statements(movements: Iterable[Movement], broken: Iterable[Broken], chart: C
     ]
 
 
-def amounts(movements: Iterable[Movement]) -> Columns:
+def section_amounts(movements: Iterable[Movement]) -> Columns:
     """Return the three columns' sums."""
     found = [one.amounts for one in movements]
     first, second, third = (sum((each[place] for each in found), NOTHING) for place in range(3))
     return first, second, third
 
 
-def signed(terms: Sequence[tuple[str, Decimal]]) -> str:
+def format_sum(terms: Sequence[tuple[str, Decimal]]) -> str:
     """Spell a sum: `goods sold 100.00 - discounts 7.00 + GST 15 % 12.13`."""
     parts = [f"{name} {abs(amount):,.2f}" for name, amount in terms]
     signs = ["-" if amount < 0 else "+" for _, amount in terms]
@@ -114,23 +122,25 @@ def signed(terms: Sequence[tuple[str, Decimal]]) -> str:
     return spelled.removeprefix("+ ") or "nothing"
 
 
-def _lines(movements: Sequence[Movement], chart: Chart) -> list[StatementLine]:
+def _lines(movements: Sequence[Movement], chart: AccountNames) -> list[StatementLine]:
     found: list[StatementLine] = []
-    for side in Side:
+    for side in StatementSection:
         keys: dict[str, list[Movement]] = defaultdict(list)
         for one in movements:
             if one.side is side:
                 keys[one.key].append(one)
         for key in sorted(keys, key=lambda key: _rank(key, keys[key])):
             found += _key_lines(side, key, keys[key], chart)
-        if len(keys) > 1 and side is not Side.OUTSTANDING:
+        if len(keys) > 1 and side is not StatementSection.OUTSTANDING:
             found.append(_line(side, TOTAL, "", [one for several in keys.values() for one in several]))
     return found
 
 
-def _key_lines(side: Side, key: str, movements: Sequence[Movement], chart: Chart) -> list[StatementLine]:
+def _key_lines(
+    side: StatementSection, key: str, movements: Sequence[Movement], chart: AccountNames
+) -> list[StatementLine]:
     """Return one line for an account of one category, or a line for each category and one for all together."""
-    if side in {Side.DOCUMENTS, Side.OUTSTANDING}:
+    if side in {StatementSection.DOCUMENTS, StatementSection.OUTSTANDING}:
         return [_line(side, key, "", movements)]
     categories, account = _by_category(movements), chart.label(key)
     if len(categories) < 2:
@@ -141,8 +151,8 @@ def _key_lines(side: Side, key: str, movements: Sequence[Movement], chart: Chart
     return [*parts, _line(side, TOGETHER, account, movements)]
 
 
-def _line(side: Side, what: str, account: str, movements: Iterable[Movement]) -> StatementLine:
-    shopify, mapping, xero = amounts(movements)
+def _line(side: StatementSection, what: str, account: str, movements: Iterable[Movement]) -> StatementLine:
+    shopify, mapping, xero = section_amounts(movements)
     return StatementLine(side=side, what=what, account=account, shopify=shopify, mapping=mapping, xero=xero)
 
 
@@ -164,9 +174,9 @@ def _place(category: str) -> int:
     return ORDER.index(category) if category in ORDER else len(ORDER)
 
 
-def _identities(movements: Sequence[Movement], chart: Chart) -> list[Identity]:
+def _identities(movements: Sequence[Movement], chart: AccountNames) -> list[ControlTotal]:
     """Return, for each column, that lines and tax add up to the documents, and documents to money and what is owed."""
-    documents = amounts(one for one in movements if one.side is Side.DOCUMENTS)
+    documents = section_amounts(one for one in movements if one.side is StatementSection.DOCUMENTS)
     found = []
     for place, terms in enumerate(_terms(movements, chart)):
         parts = [(name, amount) for name, amount in terms if amount]
@@ -174,9 +184,9 @@ def _identities(movements: Sequence[Movement], chart: Chart) -> list[Identity]:
     return [*_joined(found), *_joined(_settled(movements, documents))]
 
 
-def _joined(identities: Iterable[Identity]) -> list[Identity]:
+def _joined(identities: Iterable[ControlTotal]) -> list[ControlTotal]:
     """Say once what holds in the same words for several columns."""
-    columns: dict[str, list[Identity]] = defaultdict(list)
+    columns: dict[str, list[ControlTotal]] = defaultdict(list)
     for identity in identities:
         columns[identity.text].append(identity)
     return [
@@ -184,11 +194,16 @@ def _joined(identities: Iterable[Identity]) -> list[Identity]:
     ]
 
 
-def _settled(movements: Sequence[Movement], documents: Columns) -> list[Identity]:
+def _settled(movements: Sequence[Movement], documents: Columns) -> list[ControlTotal]:
     """Return, for each column, that documents and what was owed before are either paid or still owed."""
-    paid, refunded = (amounts(one for one in movements if one.side is side) for side in (Side.PAYMENTS, Side.REFUNDS))
+    paid, refunded = (
+        section_amounts(one for one in movements if one.side is side)
+        for side in (StatementSection.PAYMENTS, StatementSection.REFUNDS)
+    )
     before, after = (
-        amounts(one for one in movements if one.side is Side.OUTSTANDING and (one.key == OPENING) == is_opening)
+        section_amounts(
+            one for one in movements if one.side is StatementSection.OUTSTANDING and (one.key == OPENING) == is_opening
+        )
         for is_opening in (True, False)
     )
     later = CLOSING if any(one.key == CLOSING for one in movements) else "outstanding"
@@ -200,19 +215,19 @@ def _settled(movements: Sequence[Movement], documents: Columns) -> list[Identity
     return found
 
 
-def _identity(column: str, left: Sequence[tuple[str, Decimal]], right: Sequence[tuple[str, Decimal]]) -> Identity:
+def _identity(column: str, left: Sequence[tuple[str, Decimal]], right: Sequence[tuple[str, Decimal]]) -> ControlTotal:
     off = sum((amount for _, amount in left), ZERO) - sum((amount for _, amount in right), ZERO)
     gap = f" (off by {off:,.2f})" if off else ""
-    return Identity(column=column, text=f"{signed(left)} = {signed(right)}{gap}", agrees=not off, off=off)
+    return ControlTotal(column=column, text=f"{format_sum(left)} = {format_sum(right)}{gap}", agrees=not off, off=off)
 
 
-def _terms(movements: Sequence[Movement], chart: Chart) -> tuple[list[tuple[str, Decimal]], ...]:
+def _terms(movements: Sequence[Movement], chart: AccountNames) -> tuple[list[tuple[str, Decimal]], ...]:
     """Return what the documents consist of: Shopify's by category, the other two by account and tax type."""
     parts = [one for one in movements if one.side in PARTS]
     categories: list[tuple[str, Decimal]] = []
     for side in PARTS:
         categories += _by_category(one for one in parts if one.side is side).items()
     keys = sorted({(PARTS.index(one.side), one.key) for one in parts})
-    sums = {key: amounts(one for one in parts if (PARTS.index(one.side), one.key) == key) for key in keys}
+    sums = {key: section_amounts(one for one in parts if (PARTS.index(one.side), one.key) == key) for key in keys}
     mapping, xero = ([(chart.label(key[1]), sums[key][place]) for key in keys] for place in (1, 2))
     return categories, mapping, xero

@@ -40,15 +40,18 @@ class ListedOrder(BaseModel):
 def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
     """Return the orders of compared days that are not simply posted."""
     return [
-        listed(day.day, row) for day in days for row in day.rows if row.outcome != "posted" or row.problems or row.left
+        listed_order(day.day, row)
+        for day in days
+        for row in day.rows
+        if row.outcome != "posted" or row.problems or row.left
     ]
 
 
-def listed(day: date, row: OrderRow) -> ListedOrder:
+def listed_order(day: date, row: OrderRow) -> ListedOrder:
     """Return an order with its reason parted from its remedy."""
-    reason, remedy = next_steps.of_order(row.outcome, row.reason, row.problems, row.order_name)
+    reason, remedy = next_steps.order_next_step(row.outcome, row.reason, row.problems, row.order_name)
     if row.left:
-        reason, remedy = "; ".join(filter(None, (reason, row.left))), remedy or next_steps.NOTHING
+        reason, remedy = "; ".join(filter(None, (reason, row.left))), remedy or next_steps.NO_ACTION
     return ListedOrder(
         day=day,
         order_id=row.order_id,
@@ -85,7 +88,7 @@ def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
     ]
 
 
-def listed_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
+def unposted_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
     """Return the orders of plans that would not simply be posted, once for each reason."""
     lines = [(plan.day, line) for plan in plans for line in plan.changes if line.order_id and line.action not in PLAIN]
     found = [_of_line(day, line) for day, line in lines]
@@ -93,7 +96,7 @@ def listed_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
 
 
 def _of_line(day: date, line: Change) -> ListedOrder:
-    reason, remedy = next_steps.of_line(line)
+    reason, remedy = next_steps.conflict_next_step(line)
     return ListedOrder(
         day=day,
         order_id=line.order_id or "",

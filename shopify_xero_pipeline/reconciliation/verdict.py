@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 from shopify_xero_pipeline.reconciliation.orphans import LISTED, OrphanedOrder
-from shopify_xero_pipeline.reconciliation.rollup import by_currency, spelled
+from shopify_xero_pipeline.reconciliation.rollup import by_currency, format_amounts
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-NAMED = 5
+MAX_NAMES = 5
 OUTCOMES = ("posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed")
 """Of an order, the best first."""
 
@@ -35,7 +35,7 @@ class Standing(StrEnum):
     DISAGREE = "disagree"
 
 
-class Orders(BaseModel):
+class OrderCount(BaseModel):
     """Some orders: how many, an amount by currency, and the names of the first five."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,18 +47,18 @@ class Orders(BaseModel):
     @property
     def money(self) -> str:
         """The amounts as text, `12.00 EUR, 433.00 USD`; empty where all are zero."""
-        return spelled((currency, amount) for currency, amount in self.amounts.items() if amount)
+        return format_amounts((currency, amount) for currency, amount in self.amounts.items() if amount)
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         """How many of how much: `4 orders of 433.00 USD`."""
-        return f"{counted(self.count, 'order')}{f' of {self.money}' if self.money else ''}"
+        return f"{count_of(self.count, 'order')}{f' of {self.money}' if self.money else ''}"
 
     @property
     def differ(self) -> str:
         """How many differ by how much: `8 orders differ by 1,220.18 NZD`."""
         verb = "differs" if self.count == 1 else "differ"
-        return f"{counted(self.count, 'order')} {verb} {f'by {self.money}' if self.money else 'in what is no amount'}"
+        return f"{count_of(self.count, 'order')} {verb} {f'by {self.money}' if self.money else 'in what is no amount'}"
 
     @property
     def are(self) -> str:
@@ -82,46 +82,49 @@ class Agreement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    outcomes: Mapping[str, Orders] = {}
-    unequal: Orders = Orders()
-    unexplained: Orders = Orders()
+    outcomes: Mapping[str, OrderCount] = {}
+    unequal: OrderCount = OrderCount()
+    unexplained: OrderCount = OrderCount()
     duplicates: int = 0
     lost: int = 0
-    left: Orders = Orders()
-    undecided: Orders = Orders()
+    left: OrderCount = OrderCount()
+    undecided: OrderCount = OrderCount()
     refused: tuple[str, ...] = ()
 
-    def of(self, outcome: str) -> Orders:
+    def of(self, outcome: str) -> OrderCount:
         """Return the orders of an outcome."""
-        return self.outcomes.get(outcome, Orders())
+        return self.outcomes.get(outcome, OrderCount())
 
     @property
     def standing(self) -> Standing:
         """The verdict in one word."""
-        if self.wrong:
+        if self.differences:
             return Standing.DISAGREE
         if self.of("blocked").count:
             return Standing.INCOMPLETE
         return Standing.UNFINISHED if self.of("postponed").count else Standing.AGREE
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         """The verdict as a sentence, in which every figure stands that is not as it should be."""
-        return verdict("the books", self.wrong, [*self.missing("them"), *self.decided], plural=True)
+        return verdict_sentence("the books", self.differences, [*self.missing("them"), *self.decided], plural=True)
 
     @property
-    def wrong(self) -> list[str]:
+    def differences(self) -> list[str]:
         """What speaks against the books, each with its figure."""
         failed, conflict = self.of("failed"), self.of("conflict")
         found = (
             (self.unequal.count, self.unequal.differ),
-            (failed.count, f"{failed.says} failed"),
-            (conflict.count, f"{conflict.says} in conflict with what a person did in Xero"),
-            (self.unexplained.count, f"{self.unexplained.says} without a reason"),
-            (self.duplicates, f"{counted(self.duplicates, 'record')} twice in Xero"),
-            (self.lost, f"{counted(self.lost, 'record')} gone from Xero"),
-            (len(self.refused), f"{counted(len(self.refused), 'record')} failed: {', '.join(self.refused[:NAMED])}"),
-            (self.undecided.count, f"{self.undecided.says} in Xero without an order in these books"),
+            (failed.count, f"{failed.sentence} failed"),
+            (conflict.count, f"{conflict.sentence} in conflict with what a person did in Xero"),
+            (self.unexplained.count, f"{self.unexplained.sentence} without a reason"),
+            (self.duplicates, f"{count_of(self.duplicates, 'record')} twice in Xero"),
+            (self.lost, f"{count_of(self.lost, 'record')} gone from Xero"),
+            (
+                len(self.refused),
+                f"{count_of(len(self.refused), 'record')} failed: {', '.join(self.refused[:MAX_NAMES])}",
+            ),
+            (self.undecided.count, f"{self.undecided.sentence} in Xero without an order in these books"),
         )
         return [text for count, text in found if count]
 
@@ -132,35 +135,35 @@ class Agreement(BaseModel):
             them: the books' pronoun.
         """
         blocked, postponed = self.of("blocked"), self.of("postponed")
-        found = [f"{blocked.says} {blocked.are} not in {them}"] if blocked.count else []
-        found += [f"{postponed.says} {postponed.are} not written yet"] if postponed.count else []
+        found = [f"{blocked.sentence} {blocked.are} not in {them}"] if blocked.count else []
+        found += [f"{postponed.sentence} {postponed.are} not written yet"] if postponed.count else []
         return found
 
     @property
     def decided(self) -> list[str]:
         """Which orders differ in Xero and are not wrong, because a person decided so."""
         found = self.left
-        return [f"{found.says} {found.are} left different in Xero, as a person decided"] if found.count else []
+        return [f"{found.sentence} {found.are} left different in Xero, as a person decided"] if found.count else []
 
 
-def counted(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     """Return a number of things: `1 order`, `4 orders`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def worst(found: Iterable[Standing]) -> Standing:
+def worst_standing(found: Iterable[Standing]) -> Standing:
     """Return the worst of some verdicts; of none, that all is well."""
     return max(found, key=list(Standing).index, default=Standing.AGREE)
 
 
-def verdict(subject: str, wrong: Sequence[str], missing: Sequence[str], *, plural: bool) -> str:
+def verdict_sentence(subject: str, wrong: Sequence[str], missing: Sequence[str], *, plural: bool) -> str:
     """Return a verdict as a sentence: `the books agree; 4 orders of 433.00 USD are not in them`."""
     agree, do_not = ("agree", "do not agree") if plural else ("agrees", "does not agree")
     head = f"{subject} {do_not} yet: {', '.join(wrong)}" if wrong else f"{subject} {agree}"
     return "; ".join([head, *missing])
 
 
-def agreement(days: Iterable[DayReconciliation]) -> Agreement:
+def agreement_of_days(days: Iterable[DayReconciliation]) -> Agreement:
     """Return what compared days come to, with what stands in Xero without an order."""
     found = list(days)
     undecided = undecided_orders(one for day in found for one in day.orphans)
@@ -181,12 +184,12 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
     )
 
 
-def refused(errors: Iterable[SyncError]) -> tuple[str, ...]:
+def refused_records(errors: Iterable[SyncError]) -> tuple[str, ...]:
     """Return the failed records that are no order's, as people call them: `item PC-01`."""
     return tuple(f"{one.kind} {one.natural_key}" for one in errors if one.order_id is None)
 
 
-def undecided_orders(orphans: Iterable[OrphanedOrder]) -> Orders:
+def undecided_orders(orphans: Iterable[OrphanedOrder]) -> OrderCount:
     """Return the orders of which records stand in Xero without an order, until a person decides; live documents count.
 
     An order of which only payments are left counts with what they come to.
@@ -199,12 +202,12 @@ def _live(orphan: OrphanedOrder) -> tuple[str, Decimal]:
     return found[0][0], sum((amount for _, amount in found), Decimal(0))
 
 
-def _worth(rows: Sequence[OrderRow]) -> Orders:
+def _worth(rows: Sequence[OrderRow]) -> OrderCount:
     return orders_of((row.order_name, row.currency, row.sales) for row in rows)
 
 
-def orders_of(found: Iterable[tuple[str, str, Decimal]]) -> Orders:
+def orders_of(found: Iterable[tuple[str, str, Decimal]]) -> OrderCount:
     """Return orders given as name, currency and amount."""
     some = list(found)
     amounts = by_currency((currency, amount) for _, currency, amount in some)
-    return Orders(count=len(some), amounts=amounts, named=tuple(name for name, _, _ in some[:NAMED]))
+    return OrderCount(count=len(some), amounts=amounts, named=tuple(name for name, _, _ in some[:MAX_NAMES]))

@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shopify_xero_pipeline.changes.fields import parsed
+from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.reconciliation.movements import ZERO, Chart, Movement, Side
+from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.shopify_movements import TOTALS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
@@ -35,13 +35,13 @@ class Posting:
 
     posted: date
     currency: str
-    side: Side
+    side: StatementSection
     key: str
     amount: Decimal
     tax_type: str = ""
 
 
-def mapping_movements(row: MappedRecord, chart: Chart) -> list[Movement]:
+def mapping_movements(row: MappedRecord, chart: AccountNames) -> list[Movement]:
     """Return what we posted with one record; an Allocation moves nothing."""
     return [
         Movement(posted=one.posted, currency=one.currency, side=one.side, key=one.key, mapping=one.amount)
@@ -49,15 +49,15 @@ def mapping_movements(row: MappedRecord, chart: Chart) -> list[Movement]:
     ]
 
 
-def xero_movements(row: MirrorRecord, chart: Chart, currency: str) -> list[Movement]:
+def xero_movements(row: MirrorRecord, chart: AccountNames, currency: str) -> list[Movement]:
     """Return what Xero shows of one document or payment; `currency` counts where its element names none."""
     return [
         Movement(posted=one.posted, currency=one.currency or currency, side=one.side, key=one.key, xero=one.amount)
-        for one in shown_postings(row, chart)
+        for one in mirrored_postings(row, chart)
     ]
 
 
-def bases(postings: Iterable[Posting]) -> dict[str, Decimal]:
+def net_by_tax_type(postings: Iterable[Posting]) -> dict[str, Decimal]:
     """Return amounts without tax by the tax type of their lines, zeros left out."""
     sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for one in postings:
@@ -66,13 +66,13 @@ def bases(postings: Iterable[Posting]) -> dict[str, Decimal]:
     return {tax_type: amount for tax_type, amount in sorted(sums.items()) if amount}
 
 
-def posted_postings(row: MappedRecord, chart: Chart) -> list[Posting]:
+def posted_postings(row: MappedRecord, chart: AccountNames) -> list[Posting]:
     """Return the postings of a record as it was posted."""
     if row.kind == Kind.ALLOCATION:
         return []
     record = RECORD.validate_json(row.payload)
     if isinstance(record, Payment):
-        side = Side.PAYMENTS if record.document_kind == Kind.INVOICE else Side.REFUNDS
+        side = StatementSection.PAYMENTS if record.document_kind == Kind.INVOICE else StatementSection.REFUNDS
         return [Posting(record.date, record.currency, side, record.account_code, record.amount)]
     if not isinstance(record, Invoice | CreditNote):
         return []
@@ -81,9 +81,9 @@ def posted_postings(row: MappedRecord, chart: Chart) -> list[Posting]:
     return [*reading.postings(lines), reading.total(record.total)]
 
 
-def shown_postings(row: MirrorRecord, chart: Chart) -> list[Posting]:
+def mirrored_postings(row: MirrorRecord, chart: AccountNames) -> list[Posting]:
     """Return the postings of a document or payment as Xero shows it."""
-    found = parsed(row.payload)
+    found = parse_payload(row.payload)
     if row.kind == Kind.PAYMENT:
         return [_payment(found, _day(found, row))]
     kind = Kind(row.kind)
@@ -100,7 +100,7 @@ class _Document:
     posted: date
     currency: str
     line_amount_types: str
-    chart: Chart
+    chart: AccountNames
 
     def postings(self, lines: Iterable[tuple[str, str, Decimal, Decimal]]) -> Iterator[Posting]:
         """Yield, for each line (account, tax type, amount, tax), its amount without tax and its tax."""
@@ -110,11 +110,13 @@ class _Document:
             side = self.chart.side(account)
             yield Posting(self.posted, self.currency, side, account, sign * net, tax_type)
             if tax:
-                yield Posting(self.posted, self.currency, Side.TAX, tax_type, sign * tax)
+                yield Posting(self.posted, self.currency, StatementSection.TAX, tax_type, sign * tax)
 
     def total(self, amount: Decimal) -> Posting:
         """Return the document's total."""
-        return Posting(self.posted, self.currency, Side.DOCUMENTS, TOTALS[self.kind], SIGN[self.kind] * amount)
+        return Posting(
+            self.posted, self.currency, StatementSection.DOCUMENTS, TOTALS[self.kind], SIGN[self.kind] * amount
+        )
 
 
 def _lines(found: Element) -> Iterator[tuple[str, str, Decimal, Decimal]]:
@@ -131,7 +133,7 @@ def _payment(found: Element, day: date) -> Posting:
     document = note if note.get("CreditNoteID") else invoice
     refund = document is note or invoice.get("Type") == "ACCRECCREDIT" or found.get("PaymentType") == "ARCREDITPAYMENT"
     key = str(account.get("Code") or account.get("AccountID") or "")
-    side = Side.REFUNDS if refund else Side.PAYMENTS
+    side = StatementSection.REFUNDS if refund else StatementSection.PAYMENTS
     currency = str(document.get("CurrencyCode") or found.get("CurrencyCode") or "")
     return Posting(day, currency, side, key, _decimal(found.get("Amount")))
 

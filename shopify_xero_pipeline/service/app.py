@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from shopify_xero_pipeline.pipeline.connections import PROBLEMS
-from shopify_xero_pipeline.service.hint_writer import Intake
-from shopify_xero_pipeline.service.webhooks import Door
+from shopify_xero_pipeline.observability.json_names import with_former_names
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
+from shopify_xero_pipeline.service.hint_writer import HintWriter
+from shopify_xero_pipeline.service.webhooks import WebhookEndpoint
 
 
 @dataclass(frozen=True)
@@ -31,30 +32,30 @@ class Service:
 
     health: Callable[[], dict[str, Any]]
     metrics: Callable[[], bytes]
-    doors: dict[str, Door]
-    intake: Intake
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    webhooks: dict[str, WebhookEndpoint]
+    hint_writer: HintWriter
+    answer_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def app(self) -> Starlette:
         """Return the ASGI app."""
         routes = [Route("/health", self._health), Route("/metrics", self._metrics)]
-        routes += [Route(path, door, methods=["POST"]) for path, door in self.doors.items()]
+        routes += [Route(path, door, methods=["POST"]) for path, door in self.webhooks.items()]
         return Starlette(routes=routes, lifespan=self._life)
 
     async def _health(self, _: Request) -> Response:
-        async with self.turn:
+        async with self.answer_turn:
             report = await asyncio.to_thread(self.health)
-        return JSONResponse(report, 200 if report["healthy"] else 503)
+        return JSONResponse(with_former_names(report), 200 if report["healthy"] else 503)
 
     async def _metrics(self, _: Request) -> Response:
         try:
-            async with self.turn:
+            async with self.answer_turn:
                 text = await asyncio.to_thread(self.metrics)
-        except PROBLEMS as problem:
+        except EXPECTED_ERRORS as problem:
             return PlainTextResponse(f"# {problem}\n", 503)
         return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
     @asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
         yield
-        await self.intake.close()
+        await self.hint_writer.close()

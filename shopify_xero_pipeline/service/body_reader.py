@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect
 LENGTH = 16
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
+class RefusedRequestError(Exception):
     """A request is not taken in. `status` is told, the words are for people; nothing of the request is repeated."""
 
-    def __init__(self, status: int, says: str) -> None:
-        super().__init__(says)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -46,7 +46,7 @@ class Limits:
     connections: int = 500
 
 
-def once(headers: Headers, name: str, default: str | None = None) -> str:
+def single_header(headers: Headers, name: str, default: str | None = None) -> str:
     """Return the value of a header that may stand only once.
 
     Raises:
@@ -56,30 +56,30 @@ def once(headers: Headers, name: str, default: str | None = None) -> str:
     if len(found) == 1:
         return found[0]
     if found or default is None:
-        raise Refusal(400, f"the header {name} must stand in a request once")
+        raise RefusedRequestError(400, f"the header {name} must stand in a request once")
     return default
 
 
-def check_outside(headers: Headers, longest: int) -> None:
+def check_headers(headers: Headers, longest: int) -> None:
     """Look at what is said of a body before any of it is read.
 
     Raises:
         Refusal: it is no JSON, is too long, or its length is said in two ways.
     """
-    kind = once(headers, "content-type").partition(";")[0].strip().lower()
+    kind = single_header(headers, "content-type").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Refusal(415, "the body must be application/json")
-    length = once(headers, "content-length", "")
+        raise RefusedRequestError(415, "the body must be application/json")
+    length = single_header(headers, "content-length", "")
     if length and "transfer-encoding" in headers:
-        raise Refusal(400, "the length of the body is said in two ways")
+        raise RefusedRequestError(400, "the length of the body is said in two ways")
     if length and not (length.isascii() and length.isdigit() and len(length) <= LENGTH):
-        raise Refusal(400, "the length of the body is no number")
+        raise RefusedRequestError(400, "the length of the body is no number")
     if length and int(length) > longest:
-        raise Refusal(413, f"the body is longer than {longest} bytes")
+        raise RefusedRequestError(413, f"the body is longer than {longest} bytes")
 
 
 @dataclass
-class Bodies:
+class BodyBuffer:
     """The bodies that are being read, which share the memory there is for them."""
 
     limits: Limits
@@ -98,16 +98,16 @@ class Bodies:
                     self._make_room(len(body) + len(part), len(part))
                     body += part
         except TimeoutError:
-            raise Refusal(408, f"the body did not come within {self.limits.reading:g} seconds") from None
+            raise RefusedRequestError(408, f"the body did not come within {self.limits.reading:g} seconds") from None
         except ClientDisconnect:
-            raise Refusal(400, "the body was broken off") from None
+            raise RefusedRequestError(400, "the body was broken off") from None
         finally:
             self.held -= len(body)
         return bytes(body)
 
     def _make_room(self, length: int, more: int) -> None:
         if length > self.limits.body:
-            raise Refusal(413, f"the body is longer than {self.limits.body} bytes")
+            raise RefusedRequestError(413, f"the body is longer than {self.limits.body} bytes")
         if self.held + more > self.limits.bodies:
-            raise Refusal(503, "too many requests at once")
+            raise RefusedRequestError(503, "too many requests at once")
         self.held += more

@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.service.body_reader import Refusal
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.service.body_reader import RefusedRequestError
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
-TOGETHER = 500
-WAITING = 5_000
-LATER = "not taken in now: send it again later"
-Waiting = tuple[Sequence[Hint], "asyncio.Future[bool]"]
+MAX_HINTS_PER_WRITE = 500
+MAX_WAITING = 5_000
+RETRY_AFTER = "not taken in now: send it again later"
+Waiting = tuple[Sequence[WebhookHint], "asyncio.Future[bool]"]
 
 
-class Intake:
+class HintWriter:
     """Writes hints by one thread of its own.
 
     Args:
@@ -28,22 +28,22 @@ class Intake:
         patience: seconds for which a delivery waits.
     """
 
-    def __init__(self, take_in: Callable[[Sequence[Hint]], object], patience: float) -> None:
-        self._take_in = take_in
+    def __init__(self, add: Callable[[Sequence[WebhookHint]], object], patience: float) -> None:
+        self._take_in = add
         self._patience = patience
         self._waiting: list[Waiting] = []
         self._held = 0
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "intake")
 
-    async def take(self, hints: Sequence[Hint]) -> None:
+    async def take(self, hints: Sequence[WebhookHint]) -> None:
         """Return when all of these hints are durable.
 
         Raises:
             Refusal: too many wait, the store cannot be written, or it takes too long.
         """
-        if self._held + len(hints) > WAITING:
-            raise Refusal(503, LATER)
+        if self._held + len(hints) > MAX_WAITING:
+            raise RefusedRequestError(503, RETRY_AFTER)
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((hints, written))
         self._held += len(hints)
@@ -53,9 +53,9 @@ class Intake:
             async with asyncio.timeout(self._patience):
                 durable = await asyncio.shield(written)
         except TimeoutError:
-            raise Refusal(503, LATER) from None
+            raise RefusedRequestError(503, RETRY_AFTER) from None
         if not durable:
-            raise Refusal(503, LATER)
+            raise RefusedRequestError(503, RETRY_AFTER)
 
     async def close(self) -> None:
         """Write what waits, and end the thread."""
@@ -76,15 +76,15 @@ class Intake:
 
     def _next(self) -> list[Waiting]:
         some, count = list[Waiting](), 0
-        while self._waiting and (not some or count + len(self._waiting[0][0]) <= TOGETHER):
+        while self._waiting and (not some or count + len(self._waiting[0][0]) <= MAX_HINTS_PER_WRITE):
             some.append(self._waiting.pop(0))
             count += len(some[-1][0])
         return some
 
-    async def _written(self, hints: Sequence[Hint]) -> bool:
+    async def _written(self, hints: Sequence[WebhookHint]) -> bool:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._take_in, hints)
         except Exception as problem:
-            events.note("deliveries_not_kept", level=logging.ERROR, deliveries=len(hints), reason=str(problem))
+            events.log_event("deliveries_not_kept", level=logging.ERROR, deliveries=len(hints), reason=str(problem))
             return False
         return True

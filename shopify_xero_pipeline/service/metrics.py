@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.records import OperationState
-from shopify_xero_pipeline.state.store_metrics import COUNTED, Figures
+from shopify_xero_pipeline.state.store_metrics import COUNTED, StoreMetrics
 
 PREFIX = "shopify_xero_"
 QUANTILES = (0.5, 0.95)
@@ -23,7 +23,7 @@ Samples = Mapping[Any, float]
 
 
 class _OnDemand(Collector):
-    def __init__(self, figures: Callable[[], Figures], clock: Clock) -> None:
+    def __init__(self, figures: Callable[[], StoreMetrics], clock: Clock) -> None:
         self._figures = figures
         self._clock = clock
 
@@ -33,17 +33,17 @@ class _OnDemand(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Read the store."""
-        return metrics(self._figures(), self._clock.now())
+        return metric_families(self._figures(), self._clock.now())
 
 
-def exposition(figures: Callable[[], Figures], clock: Clock) -> bytes:
+def render_metrics(figures: Callable[[], StoreMetrics], clock: Clock) -> bytes:
     """Return the text that `/metrics` answers; raises whatever reading the figures raises."""
     registry = CollectorRegistry()
     registry.register(_OnDemand(figures, clock))
     return generate_latest(registry)
 
 
-def metrics(found: Figures, now: datetime) -> Iterator[Metric]:
+def metric_families(found: StoreMetrics, now: datetime) -> Iterator[Metric]:
     """Yield the metrics of a store's figures; a figure that there is none of has no sample."""
     yield from _records(found)
     yield from _loads(found)
@@ -51,7 +51,7 @@ def metrics(found: Figures, now: datetime) -> Iterator[Metric]:
     yield from _waiting(found, now)
 
 
-def _records(found: Figures) -> Iterator[Metric]:
+def _records(found: StoreMetrics) -> Iterator[Metric]:
     states = {(str(state),): float(found.operations.get(state, 0)) for state in OperationState}
     yield _gauge("operations", "Writes in the journal by state.", ["state"], states)
     mapped = {(kind,): float(count) for kind, count in found.mapped.items()}
@@ -66,8 +66,8 @@ def _records(found: Figures) -> Iterator[Metric]:
     yield _gauge("failed_records", says, ["kind", "retryable"], failed)
 
 
-def _loads(found: Figures) -> Iterator[Metric]:
-    whole = sum(load.is_whole for load in found.loads)
+def _loads(found: StoreMetrics) -> Iterator[Metric]:
+    whole = sum(load.is_clean for load in found.loads)
     results = {("whole",): float(whole), ("partial",): float(len(found.loads) - whole)}
     yield _gauge("loads", "Loads of the last 24 hours: whole, or with records failed or left.", ["result"], results)
     outcomes = {(name,): float(sum(load.records[name] for load in found.loads)) for name in COUNTED}
@@ -76,7 +76,7 @@ def _loads(found: Figures) -> Iterator[Metric]:
     yield _gauge("load_success_ratio", "Share of the last 24 hours' loads that were whole.", [], ratio)
     runs = defaultdict[str, float](float)
     for load in found.loads:
-        runs[load.run_id] += load.took.total_seconds()
+        runs[load.run_id] += load.duration.total_seconds()
     says = "Seconds for which the runs of the last 24 hours were loading."
     yield _gauge("sync_duration_seconds", says, ["quantile"], _quantiles(list(runs.values())))
     calls = {(): float(sum(load.calls for load in found.loads))}
@@ -88,7 +88,7 @@ def _loads(found: Figures) -> Iterator[Metric]:
         yield _gauge(f"{name}_timestamp_seconds", says, [], {(): at.timestamp()} if at else {})
 
 
-def _xero(found: Figures) -> Iterator[Metric]:
+def _xero(found: StoreMetrics) -> Iterator[Metric]:
     says = "Seconds that Xero took to answer, calls of the last ten minutes."
     yield _gauge("xero_latency_seconds", says, ["quantile"], _quantiles(found.latencies))
     yield _gauge("xero_calls", "Calls to Xero of the last ten minutes.", [], {(): float(found.calls)})
@@ -102,7 +102,7 @@ def _xero(found: Figures) -> Iterator[Metric]:
     yield _gauge("clock_ahead_seconds", "How far a host's clock is ahead of Xero's, negative behind.", ["host"], ahead)
 
 
-def _waiting(found: Figures, now: datetime) -> Iterator[Metric]:
+def _waiting(found: StoreMetrics, now: datetime) -> Iterator[Metric]:
     requests, oldest = found.requests
     for name, count, since, says in (
         ("unsettled_requests", found.unsettled, found.unsettled_since, "requests to Xero whose outcome is not known"),

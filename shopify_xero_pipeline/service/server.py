@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.settings import SettingsError
 
-LET_END = 10
+SHUTDOWN_GRACE_SECONDS = 10
 BACKLOG = 2_048
 
 
@@ -126,7 +126,7 @@ def _server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             h11_max_incomplete_event_size=limits.header_bytes,
-            timeout_graceful_shutdown=LET_END,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
         )
     )
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 
-from shopify_xero_pipeline.service.body_reader import Refusal
+from shopify_xero_pipeline.service.body_reader import RefusedRequestError
 
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 
-def keys_of(setting: str) -> tuple[bytes, ...]:
+def parse_keys(setting: str) -> tuple[bytes, ...]:
     """Return the keys of a setting, which may be several, divided by commas, while one takes another's place."""
     return tuple(key.strip().encode() for key in setting.split(",") if key.strip())
 
@@ -26,7 +26,7 @@ def signature(key: bytes, body: bytes) -> bytes:
     return b64encode(hmac.digest(key, body, "sha256"))
 
 
-def given(headers: Headers, name: str) -> bytes:
+def claimed_signature(headers: Headers, name: str) -> bytes:
     """Return the signature a request bears, before its body is read.
 
     Raises:
@@ -34,15 +34,15 @@ def given(headers: Headers, name: str) -> bytes:
     """
     found = headers.getlist(name)
     if len(found) != 1 or not _SIGNATURE.fullmatch(found[0]):
-        raise Refusal(401, f"the header {name} bears no signature")
+        raise RefusedRequestError(401, f"the header {name} bears no signature")
     return found[0].encode()
 
 
-def check(keys: Sequence[bytes], body: bytes, claimed: bytes) -> None:
+def verify_signature(keys: Sequence[bytes], body: bytes, claimed: bytes) -> None:
     """Refuse a body that nobody signed who has a key; all keys are tried, so that the time says nothing.
 
     Raises:
         Refusal: the signature is not that of any key.
     """
     if not any([hmac.compare_digest(signature(key, body), claimed) for key in keys]):
-        raise Refusal(401, "the signature is not right")
+        raise RefusedRequestError(401, "the signature is not right")

@@ -17,19 +17,19 @@ from typing import Annotated, Protocol, TypeVar
 import msgspec
 from starlette.datastructures import Headers
 
-from shopify_xero_pipeline.service.body_reader import Refusal, once
+from shopify_xero_pipeline.service.body_reader import RefusedRequestError, single_header
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 _TOPIC = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[\x21-\x7e]{1,128}")
 T = TypeVar("T", bound=msgspec.Struct)
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-LONGEST_ID = 18
+MAX_ID_LENGTH = 18
 
 
-class Sender(Protocol):
+class WebhookProvider(Protocol):
     """One side that sends deliveries.
 
     Attributes:
@@ -38,7 +38,7 @@ class Sender(Protocol):
 
     signature: str
 
-    def check(self, headers: Headers) -> None:
+    def check_headers(self, headers: Headers) -> None:
         """Look at the headers, before the body is read.
 
         Raises:
@@ -46,7 +46,7 @@ class Sender(Protocol):
         """
         ...
 
-    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[Hint]:
+    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
         """Return what a delivery, whose signature is right, says to us.
 
         Raises:
@@ -85,7 +85,7 @@ class _Merge(msgspec.Struct):
     @property
     def record_id(self) -> int | None:
         number = self.admin_graphql_api_customer_kept_id.rpartition("/")[2]
-        return int(number) if number.isascii() and number.isdigit() and len(number) <= LONGEST_ID else None
+        return int(number) if number.isascii() and number.isdigit() and len(number) <= MAX_ID_LENGTH else None
 
 
 class _OfCustomer(msgspec.Struct):
@@ -139,18 +139,18 @@ class Shopify:
     shop: str
     signature = "x-shopify-hmac-sha256"
 
-    def check(self, headers: Headers) -> None:
+    def check_headers(self, headers: Headers) -> None:
         """Look at the headers, before the body is read."""
-        if not _TOPIC.fullmatch(once(headers, "x-shopify-topic")):
-            raise Refusal(400, "the header x-shopify-topic names no topic")
+        if not _TOPIC.fullmatch(single_header(headers, "x-shopify-topic")):
+            raise RefusedRequestError(400, "the header x-shopify-topic names no topic")
         for name in ("x-shopify-webhook-id", "x-shopify-shop-domain"):
-            if not _NAME.fullmatch(once(headers, name)):
-                raise Refusal(400, f"the header {name} holds what it cannot hold")
-        if not _NAME.fullmatch(once(headers, "x-shopify-event-id", "-")):
-            raise Refusal(400, "the header x-shopify-event-id holds what it cannot hold")
-        once(headers, "x-shopify-triggered-at", "")
+            if not _NAME.fullmatch(single_header(headers, name)):
+                raise RefusedRequestError(400, f"the header {name} holds what it cannot hold")
+        if not _NAME.fullmatch(single_header(headers, "x-shopify-event-id", "-")):
+            raise RefusedRequestError(400, "the header x-shopify-event-id holds what it cannot hold")
+        single_header(headers, "x-shopify-triggered-at", "")
 
-    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[Hint]:
+    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
         """Return the one hint of a delivery, or none."""
         happened_at = _instant(headers.get("x-shopify-triggered-at", ""))
         topic = headers["x-shopify-topic"]
@@ -161,7 +161,7 @@ class Shopify:
         if not record_id:
             return []
         event = headers.get("x-shopify-event-id") or headers["x-shopify-webhook-id"]
-        hint = Hint(
+        hint = WebhookHint(
             id=digest(f"shopify {record} ".encode() + body),
             source="shopify",
             topic=topic,
@@ -169,7 +169,7 @@ class Shopify:
             record_id=record_id,
             delivery=digest(f"shopify {topic} {record_id} {event}"),  # one event may concern several records
             orders=orders,
-            happened_at=happened_at,
+            occurred_at=happened_at,
             received_at=now,
         )
         return [hint]
@@ -218,14 +218,14 @@ class Xero:
     tenant: str
     signature = "x-xero-signature"
 
-    def check(self, headers: Headers) -> None:
+    def check_headers(self, headers: Headers) -> None:
         """There is nothing in the headers but the signature."""
 
-    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[Hint]:  # noqa: ARG002
+    def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:  # noqa: ARG002
         """Return the events of a delivery; one that only asks whether we know the key has none."""
         return list(self._events(_read(body, _Events), now))
 
-    def _events(self, found: _Events, now: datetime) -> Iterator[Hint]:
+    def _events(self, found: _Events, now: datetime) -> Iterator[WebhookHint]:
         for event in found.events:
             record, record_id = CATEGORIES.get(event.event_category.upper()), event.resource_id.lower()
             happened_at = _instant(event.event_date_utc)
@@ -233,14 +233,14 @@ class Xero:
                 continue
             topic = f"{record}/{'create' if event.event_type.upper() == 'CREATE' else 'update'}"
             known = digest(f"xero {topic} {record_id} {event.event_date_utc}")
-            yield Hint(
+            yield WebhookHint(
                 id=known,
                 source="xero",
                 topic=topic,
                 record=record,
                 record_id=record_id,
                 delivery=known,
-                happened_at=happened_at,
+                occurred_at=happened_at,
                 received_at=now,
             )
 
@@ -250,14 +250,14 @@ def _read(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(400, "the body is not what its topic promises") from None
+        raise RefusedRequestError(400, "the body is not what its topic promises") from None
 
 
 def _check_json(body: bytes) -> None:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(400, "the body is no JSON") from None
+        raise RefusedRequestError(400, "the body is no JSON") from None
 
 
 def _instant(text: str) -> datetime | None:

@@ -16,14 +16,14 @@ from starlette.types import Receive, Scope, Send
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.service import signatures
-from shopify_xero_pipeline.service.body_reader import Bodies, Refusal, check_outside
-from shopify_xero_pipeline.service.hint_writer import Intake
-from shopify_xero_pipeline.service.webhook_providers import Sender
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.service.body_reader import BodyBuffer, RefusedRequestError, check_headers
+from shopify_xero_pipeline.service.hint_writer import HintWriter
+from shopify_xero_pipeline.service.webhook_providers import WebhookProvider
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 
 @dataclass(frozen=True)
-class Door:
+class WebhookEndpoint:
     """Takes in one sender's deliveries: an ASGI app of one path.
 
     Attributes:
@@ -34,10 +34,10 @@ class Door:
         clock: says when they came.
     """
 
-    sender: Sender
+    provider: WebhookProvider
     keys: Sequence[bytes]
-    bodies: Bodies
-    intake: Intake
+    bodies: BodyBuffer
+    hint_writer: HintWriter
     clock: Clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,24 +45,24 @@ class Door:
         try:
             await self._take(Request(scope, receive))
             answer = Response(status_code=200)
-        except Refusal as refusal:
+        except RefusedRequestError as refusal:
             said = {"route": scope["path"], "status": refusal.status, "reason": str(refusal)}
-            events.note("delivery_refused", level=logging.DEBUG, **said)
+            events.log_event("delivery_refused", level=logging.DEBUG, **said)
             answer = Response(status_code=refusal.status, headers={"connection": "close"})
         await answer(scope, receive, send)
 
     async def _take(self, request: Request) -> None:
         hints = await self._read(request)
         if hints:
-            await self.intake.take(hints)
+            await self.hint_writer.take(hints)
 
-    async def _read(self, request: Request) -> list[Hint]:
+    async def _read(self, request: Request) -> list[WebhookHint]:
         """Return what a delivery says; its body is let go with this."""
         if not self.keys:
-            raise Refusal(404, "no key is set for this door")
-        claimed = signatures.given(request.headers, self.sender.signature)
-        check_outside(request.headers, self.bodies.limits.body)
-        self.sender.check(request.headers)
+            raise RefusedRequestError(404, "no key is set for this door")
+        claimed = signatures.claimed_signature(request.headers, self.provider.signature)
+        check_headers(request.headers, self.bodies.limits.body)
+        self.provider.check_headers(request.headers)
         body = await self.bodies.read(request.stream())
-        signatures.check(self.keys, body, claimed)
-        return self.sender.hints(request.headers, body, self.clock.now())
+        signatures.verify_signature(self.keys, body, claimed)
+        return self.provider.hints(request.headers, body, self.clock.now())

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.shopify.errors import SettingError, ShopifyUnavailable
+from shopify_xero_pipeline.shopify.errors import SettingError, ShopifyUnavailableError
 
 # A token is renewed well before it lapses, so that it cannot lapse in the middle of a page.
 RENEW_AT = 0.8
@@ -70,7 +70,7 @@ def check_secret(secret: str, setting: str) -> None:
         )
 
 
-class TokenKeeper:
+class TokenProvider:
     """Hands out the current token, asking for a new one when there is none or 80 % of its life is over.
 
     Args:
@@ -109,7 +109,7 @@ class TokenKeeper:
             self._renew_at = self._clock.elapsed() + RENEW_AT * life.total_seconds()
         return self._token
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Drop the current token, because Shopify refused it."""
         self._token = None
 
@@ -118,6 +118,6 @@ def _granted(answer: Mapping[str, Any]) -> tuple[str, timedelta]:
     """Read token and lifetime from a token answer."""
     token, seconds = answer.get("access_token"), answer.get("expires_in")
     if not isinstance(token, str) or isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise ShopifyUnavailable("Shopify answered the token request without a token and its lifetime in seconds.")
+        raise ShopifyUnavailableError("Shopify answered the token request without a token and its lifetime in seconds.")
     check_secret(token, "The access token Shopify issued")
     return token, timedelta(seconds=seconds)

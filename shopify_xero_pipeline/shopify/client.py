@@ -15,19 +15,19 @@ from typing import Any, Self
 import httpx
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
-from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.shopify.address import admin_address
-from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenKeeper
+from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenProvider
 from shopify_xero_pipeline.shopify.errors import (
-    AuthenticationFailed,
-    ShopifyUnavailable,
-    ShopifyUnreachable,
-    Throttled,
-    TokenRefused,
+    AuthenticationFailedError,
+    ShopifyUnavailableError,
+    ShopifyUnreachableError,
+    ThrottledError,
+    TokenRefusedError,
 )
-from shopify_xero_pipeline.shopify.responses import API_VERSION, check_version, data_of, json_object, request_id_of
-from shopify_xero_pipeline.shopify.retry import retrying
+from shopify_xero_pipeline.shopify.responses import API_VERSION, check_version, json_object, parse_data, request_id_of
+from shopify_xero_pipeline.shopify.retry import build_retrying
 from shopify_xero_pipeline.shopify.throttle import Bucket, cost_of
 
 _SECONDS = 60.0
@@ -74,9 +74,9 @@ class ShopifyClient:
         self._graphql, self._tokens_at = address + GRAPHQL, address + ACCESS_TOKEN
         self._clock = clock
         self._until: float | None = None
-        self._retrying = retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
+        self._retrying = build_retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
         self._http = http_client(clock, _SECONDS, transport=transport)
-        self._tokens = TokenKeeper(credentials, self._request_token, clock)
+        self._tokens = TokenProvider(credentials, self._request_token, clock)
         self._bucket = Bucket()
         self.calls = 0
         self.time = ServerClock(clock)
@@ -92,7 +92,7 @@ class ShopifyClient:
         self._http.close()
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def time_budget(self, seconds: float) -> Iterator[None]:
         """Spend at most about so many seconds on all that is asked meanwhile.
 
         A pause that does not fit is not taken, the call fails instead; no call is begun once they are over.
@@ -121,15 +121,15 @@ class ShopifyClient:
         """
         try:
             return self._retrying(self._ask, document, variables)
-        except TokenRefused:
+        except TokenRefusedError:
             if not self._tokens.renewable:
                 raise
-        self._tokens.forget()
+        self._tokens.discard()
         return self._retrying(self._ask, document, variables)
 
-    def asked_points(self, document: str) -> int | None:
+    def requested_points(self, document: str) -> int | None:
         """Return the points a document asked for when it was last sent and not too dear; None if unknown."""
-        return self._bucket.asked(document)
+        return self._bucket.requested_points(document)
 
     def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a document once."""
@@ -137,12 +137,14 @@ class ShopifyClient:
         pause = self._bucket.wait_before(document, self._clock.elapsed())
         if pause > 0:
             if pause >= self.seconds_left():
-                raise Throttled(f"{self._shop}'s rate limit is used up for now. Ask again later.", retry_after=pause)
+                raise ThrottledError(
+                    f"{self._shop}'s rate limit is used up for now. Ask again later.", retry_after=pause
+                )
             self._clock.sleep(pause)
         body = {"query": document, "variables": dict(variables)}
         operation = found.group(1) if (found := _OPERATION.search(document)) else "the query"
         attempt = self._retrying.statistics["attempt_number"]
-        with events.api_call(
+        with events.log_api_call(
             self._clock, "shopify", "POST", GRAPHQL, operation=operation, attempt=attempt, points_left=None
         ) as told:
             response = self._post(self._graphql, told, json=body, headers={"X-Shopify-Access-Token": token})
@@ -152,14 +154,14 @@ class ShopifyClient:
                 told |= {"points": cost.actual, "points_left": int(cost.available)}
             check_version(response)
             self._bucket.learn(document, cost, self._clock.elapsed())
-            data = data_of(answer, operation, request_id)
+            data = parse_data(answer, operation, request_id)
         if answer.get("errors"):
-            events.note("protected_details_withheld", level=logging.WARNING, operation=operation)
+            events.log_event("protected_details_withheld", level=logging.WARNING, operation=operation)
         return data
 
     def _request_token(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Send the token request once; it is retried as a part of the call it is made for."""
-        with events.api_call(self._clock, "shopify", "POST", ACCESS_TOKEN) as told:
+        with events.log_api_call(self._clock, "shopify", "POST", ACCESS_TOKEN) as told:
             response = self._post(self._tokens_at, told, data=dict(form))
         if response.status_code in (400, 401):
             raise _refused_credentials(response, self._shop)
@@ -171,15 +173,15 @@ class ShopifyClient:
         try:
             response = self._http.post(url, timeout=timeout, **content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
-            error: ShopifyUnavailable = ShopifyUnreachable(
+            error: ShopifyUnavailableError = ShopifyUnreachableError(
                 f"{self._shop} could not be reached ({type(failure).__name__}). Check the network and try again."
             )
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
-            error = ShopifyUnavailable(
+            error = ShopifyUnavailableError(
                 f"{self._shop} did not answer whole ({type(failure).__name__}). Try again later."
             )
         else:
-            self.time.read(response.headers.get("Date"), asked)
+            self.time.record_response(response.headers.get("Date"), asked)
             told |= {"status": response.status_code, "request_id": request_id_of(response)}
             return response
         # Raised outside the handlers: what httpx raises holds the request, and that holds the token.
@@ -188,11 +190,11 @@ class ShopifyClient:
     def _timeout(self) -> httpx.Timeout:
         left = self.seconds_left()
         if left <= 0:
-            raise ShopifyUnavailable(f"{self._shop} took too long to answer. It is asked again later.")
+            raise ShopifyUnavailableError(f"{self._shop} took too long to answer. It is asked again later.")
         return self._http.timeout if left == math.inf else httpx.Timeout(min(_HURRIED, left))
 
 
-def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailed:
+def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationFailedError:
     """Tell why Shopify gives no token (docs/contracts/shopify.md §1.2)."""
     if b"shop_not_permitted" in response.content:
         why = f"the app and {shop} belong to different organizations; use an app of the shop's own organization"
@@ -201,4 +203,4 @@ def _refused_credentials(response: httpx.Response, shop: str) -> AuthenticationF
     else:
         why = "SHOPIFY_CLIENT_ID or SHOPIFY_CLIENT_SECRET is wrong; copy both again from the Dev Dashboard"
     message = f"Shopify gives no access token: {why}."
-    return AuthenticationFailed(message, status=response.status_code, request_id=request_id_of(response))
+    return AuthenticationFailedError(message, status=response.status_code, request_id=request_id_of(response))

@@ -4,7 +4,6 @@ Only the vocabulary belongs here: which answer means which error is decided in `
 again in `retry.py`. A message says what happened, to what, and what to do; it never holds a token or a customer's
 details.
 """
-# ruff: noqa: N818 - the names say what happened, which reads better where they are caught
 
 
 class ShopifyError(Exception):
@@ -36,19 +35,19 @@ class SettingError(ShopifyError):
     """A setting cannot be used: shop name, address of a sandbox, token."""
 
 
-class Throttled(ShopifyError):
+class ThrottledError(ShopifyError):
     """The query did not fit into the rate limit; it will after `retry_after` seconds."""
 
 
-class ShopifyUnavailable(ShopifyError):
+class ShopifyUnavailableError(ShopifyError):
     """Shopify was not reached, failed inside, or answered with something that is not an answer. Worth another try."""
 
 
-class ShopifyUnreachable(ShopifyUnavailable):
+class ShopifyUnreachableError(ShopifyUnavailableError):
     """No connection to Shopify came about at all."""
 
 
-class QueryTooExpensive(ShopifyError):
+class QueryTooExpensiveError(ShopifyError):
     """The page is dearer than a single query may be (MAX_COST_EXCEEDED); a smaller page will do.
 
     Attributes:
@@ -62,41 +61,41 @@ class QueryTooExpensive(ShopifyError):
         super().__init__(message, request_id=request_id)
 
 
-class QueryRefused(ShopifyError):
+class QueryRefusedError(ShopifyError):
     """Shopify understood and said no: a document that does not fit the schema, a bad argument, a security rejection."""
 
 
-class AuthenticationFailed(ShopifyError):
+class AuthenticationFailedError(ShopifyError):
     """The token, or the client id and secret, are not accepted."""
 
 
-class TokenRefused(AuthenticationFailed):
+class TokenRefusedError(AuthenticationFailedError):
     """The token that was sent is not accepted; a new one may be."""
 
 
-class AccessDenied(ShopifyError):
+class AccessDeniedError(ShopifyError):
     """The app may not read something: an access scope or an approval is missing."""
 
 
-class ShopStopped(ShopifyError):
+class ShopInactiveError(ShopifyError):
     """The shop is frozen, locked or inactive; nothing can be read until its owner acts."""
 
 
-class VersionMismatch(ShopifyError):
+class VersionMismatchError(ShopifyError):
     """Shopify answered with another API version than the pinned one, so fields may mean something else."""
 
 
-class ShopMoved(ShopifyError):
+class ShopMovedError(ShopifyError):
     """The shop answers at another address. Redirects are never followed, because the token would follow them."""
 
 
-class SearchIgnored(ShopifyError):
+class SearchIgnoredError(ShopifyError):
     """Shopify ignored a part of a search, so its list is not the one asked for (docs/contracts/shopify.md §3.6)."""
 
 
-class IncompleteRead(ShopifyError):
+class IncompleteReadError(ShopifyError):
     """Not everything that exists was read. Nothing of it may be used."""
 
 
-class UnexpectedShape(ShopifyError):
+class UnexpectedShapeError(ShopifyError):
     """An answer does not have the shape the pinned API version promises."""

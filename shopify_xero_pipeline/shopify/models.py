@@ -256,13 +256,13 @@ class Customer(Node):
     default_address: Address | None = None
     updated_at: datetime
 
-    def forgotten(self) -> "Customer":
+    def redacted(self) -> "Customer":
         """Return the customer with nothing but its id, as Shopify shows one whose data was erased."""
         return Customer(id=self.id, updated_at=self.updated_at)
 
-    def forgetting(self, customers: Container[str]) -> "Customer":
+    def redacted_if(self, customers: Container[str]) -> "Customer":
         """Return the customer, forgotten if its id (digits) is one of those."""
-        return self.forgotten() if self.legacy_id in customers else self
+        return self.redacted() if self.legacy_id in customers else self
 
 
 class Company(Node):
@@ -316,9 +316,9 @@ class Order(Node):
     transactions: tuple[Transaction, ...] = ()
     refunds: tuple[Refund, ...] = ()
 
-    def forgetting(self, customers: Container[str]) -> "Order":
+    def redacted_if(self, customers: Container[str]) -> "Order":
         """Return the order, its customer forgotten if its id (digits) is one of those; no other fact changes."""
-        known = self.customer and self.customer.forgetting(customers)
+        known = self.customer and self.customer.redacted_if(customers)
         return self if known is self.customer else self.model_copy(update={"customer": known})
 
 
@@ -329,7 +329,7 @@ class ChangedOrder(Node):
     updated_at: datetime
 
 
-class Attempt(Node):
+class TransactionStatus(Node):
     """A transaction by its status alone: enough to see whether money that was pending has come to rest."""
 
     status: str
@@ -339,7 +339,7 @@ class Attempt(Node):
 class OrderMoney(ChangedOrder):
     """How an order's money stands, read from the record itself and not from the search index."""
 
-    transactions: tuple[Attempt, ...] = ()
+    transactions: tuple[TransactionStatus, ...] = ()
 
 
 class Variant(Node):

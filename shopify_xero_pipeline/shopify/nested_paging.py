@@ -9,8 +9,8 @@ from two states, so each further page also tells the record's `updatedAt`; a dif
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shopify_xero_pipeline.shopify.errors import IncompleteRead
-from shopify_xero_pipeline.shopify.paging import LARGEST_PAGE, Json, Pager, nodes_of
+from shopify_xero_pipeline.shopify.errors import IncompleteReadError
+from shopify_xero_pipeline.shopify.paging import MAX_PAGE_SIZE, Json, Pager, nodes_of
 
 _OF_AN_ORDER = {"lineItems": "MoreLineItems", "shippingLines": "MoreShippingLines"}
 _OF_A_REFUND = {
@@ -78,9 +78,9 @@ def _refuse_full_lists(order: Mapping[str, Any]) -> None:
     lists = {"transactions": order["transactions"], "refunds": order["refunds"]}
     lists |= {f"tax lines of {line['id']}": line["taxLines"] for line in nodes_of(order["lineItems"])}
     for name, rows in lists.items():
-        if len(rows) >= LARGEST_PAGE:
-            raise IncompleteRead(
-                f"Order {order['name']} ({order['id']}) has {LARGEST_PAGE} or more {name}, and Shopify gives no way to "
+        if len(rows) >= MAX_PAGE_SIZE:
+            raise IncompleteReadError(
+                f"Order {order['name']} ({order['id']}) has {MAX_PAGE_SIZE} or more {name}, and Shopify gives no way to "
                 "read on. Enter this order by hand."
             )
 

@@ -10,17 +10,17 @@ from typing import Any
 
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import (
-    IncompleteRead,
-    QueryTooExpensive,
-    ShopifyUnavailable,
-    ShopifyUnreachable,
+    IncompleteReadError,
+    QueryTooExpensiveError,
+    ShopifyUnavailableError,
+    ShopifyUnreachableError,
 )
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.throttle import SINGLE_QUERY_LIMIT
 
 Json = dict[str, Any]
 
-LARGEST_PAGE = 250
+MAX_PAGE_SIZE = 250
 """`first`, and the number of ids in one query, may not exceed this on any connection.
 
 Source: docs/contracts/shopify.md §3.1.
@@ -39,7 +39,7 @@ class PageSize:
     """
 
     rows: int
-    most: int = LARGEST_PAGE
+    most: int = MAX_PAGE_SIZE
 
     def shrink(self) -> bool:
         """Halve; False if a page of one row is already the smallest."""
@@ -74,25 +74,25 @@ class Pager:
         Raises:
             ShopifyError: even the smallest page failed, or it failed for a reason that size does not cure.
         """
-        size = self.sizes.setdefault(operation, PageSize(LARGEST_PAGE))
+        size = self.sizes.setdefault(operation, PageSize(MAX_PAGE_SIZE))
         patience = _HALVINGS_WHEN_UNAVAILABLE
         text = document(operation)
         while True:
             try:
                 data = self.client.execute(text, variables(size.rows))
-            except QueryTooExpensive:
+            except QueryTooExpensiveError:
                 if not size.shrink():
                     raise
-            except ShopifyUnreachable:
+            except ShopifyUnreachableError:
                 raise
-            except ShopifyUnavailable:
+            except ShopifyUnavailableError:
                 # Shopify cuts off what takes longer than some 10 s (docs/contracts/shopify.md §8); a
                 # smaller page may not.
                 patience -= 1
                 if patience < 0 or not size.shrink():
                     raise
             else:
-                size.grow(self.client.asked_points(text))
+                size.grow(self.client.requested_points(text))
                 return data
 
     def pages(
@@ -119,7 +119,7 @@ class Pager:
                 return
             after = page["endCursor"]
             if after is None or after == cursor:
-                raise IncompleteRead(f"A page of {operation} says that more follows but not where; run it again.")
+                raise IncompleteReadError(f"A page of {operation} says that more follows but not where; run it again.")
 
 
 def _page(variables: Mapping[str, Any], after: str | None, rows: int) -> Json:

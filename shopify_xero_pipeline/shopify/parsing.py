@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shopify_xero_pipeline.shopify.errors import UnexpectedShape
+from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, ShopifyModel
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=ShopifyModel)
 _FEES = {"RestockingFee": "Restocking fee", "ReturnShippingFee": "Return shipping fee"}
 
 
-def order_of(node: Json) -> Order:
+def parse_order(node: Json) -> Order:
     """Return an order from its whole node.
 
     Raises:
@@ -38,29 +38,29 @@ def order_of(node: Json) -> Order:
     return _model(Order, order)
 
 
-def customer_of(node: Json) -> Customer:
+def parse_customer(node: Json) -> Customer:
     """Return a customer from its node."""
     return _model(Customer, node)
 
 
-def product_of(node: Json) -> Product:
+def parse_product(node: Json) -> Product:
     """Return a product with all its variants from its whole node."""
     return _model(Product, _plain(node))
 
 
-def changed_order_of(node: Json) -> ChangedOrder:
+def parse_changed_order(node: Json) -> ChangedOrder:
     """Return when an order was placed and last changed."""
     return _model(ChangedOrder, node)
 
 
-def order_money_of(node: Json) -> OrderMoney:
+def parse_order_money(node: Json) -> OrderMoney:
     """Return how the money of an order stands."""
     order = _plain(node)
     _name_parents(order)
     return _model(OrderMoney, order)
 
 
-def shop_of(node: Json) -> Shop:
+def parse_shop(node: Json) -> Shop:
     """Return the shop."""
     return _model(Shop, node)
 
@@ -102,7 +102,7 @@ def _model(model: type[Model], node: Mapping[str, Any]) -> Model:
     except ValidationError as failure:
         # Only places and kinds: pydantic's own message quotes values, which may be a customer's.
         places = [f"{'.'.join(map(str, e['loc']))} ({e['type']})" for e in failure.errors(include_input=False)[:5]]
-    raise UnexpectedShape(
+    raise UnexpectedShapeError(
         f"{node.get('id', model.__name__)} does not look like {model.__name__} of the pinned API version: "
         f"{', '.join(places)}. Nothing of it is used; report this."
     )

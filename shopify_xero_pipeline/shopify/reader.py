@@ -9,20 +9,20 @@ from functools import partial
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead
+from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
 from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
 from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
 from shopify_xero_pipeline.shopify.parsing import (
-    changed_order_of,
-    customer_of,
-    order_money_of,
-    order_of,
-    product_of,
-    shop_of,
+    parse_changed_order,
+    parse_customer,
+    parse_order,
+    parse_order_money,
+    parse_product,
+    parse_shop,
 )
 from shopify_xero_pipeline.shopify.queries import document
-from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, present
+from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, require_object
 
 VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
 """How far back `read_orders` alone sees (docs/contracts/shopify.md §1.5)."""
@@ -72,7 +72,7 @@ class ShopifyReader:
         """
         answer = self._client.execute(document("Shop"), {})
         self._scopes = frozenset(s["handle"] for s in answer["currentAppInstallation"]["accessScopes"])
-        return shop_of(answer["shop"])
+        return parse_shop(answer["shop"])
 
     def time(self) -> datetime | None:
         """Return Shopify's own time as its last answer stated it, at the earliest; None where that is not known."""
@@ -89,7 +89,7 @@ class ShopifyReader:
         self._require(*_FOR_ORDERS)
         self._require_sight_of(start)
         nodes = self._search.read(_ORDERS, start, end, {"fees": self._may("read_returns")})
-        return _by_time(order_of(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
+        return _by_time(parse_order(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
 
     def orders_by_id(self, ids: Iterable[str]) -> list[Order]:
         """Return orders by id, each with its whole history, oldest first; an order that no longer exists is left out.
@@ -106,7 +106,7 @@ class ShopifyReader:
         self._require(*_FOR_ORDERS)
         wanted = dict.fromkeys(f"gid://shopify/Order/{legacy_id(i)}" for i in ids)
         nodes = self._order_nodes(list(wanted))
-        return _by_time(order_of(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
+        return _by_time(parse_order(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
 
     def existing_orders(self, ids: Iterable[str]) -> list[ChangedOrder]:
         """Return when orders were placed and last changed, by the digits of their ids, from the records themselves.
@@ -119,15 +119,15 @@ class ShopifyReader:
         """
         self._require("read_orders")
         nodes = self._nodes("DaysOfOrders", [f"gid://shopify/Order/{legacy_id(i)}" for i in dict.fromkeys(ids)])
-        return [changed_order_of(node) for node in nodes]
+        return [parse_changed_order(node) for node in nodes]
 
-    def newest_orders(self, most: int) -> list[Order]:
+    def newest_orders(self, limit: int) -> list[Order]:
         """Return the newest orders, each with its whole history, oldest first.
 
         They are a sample of what a shop sells; whether there are more is not asked.
 
         Args:
-            most: how many at the most, up to a page.
+            limit: how many at the most, up to a page.
 
         Raises:
             AccessDenied: a scope is missing.
@@ -135,9 +135,9 @@ class ShopifyReader:
         """
         self._require(*_FOR_ORDERS)
         fees = self._may("read_returns")
-        answer = self._pager.ask("NewestOrders", lambda rows: {"first": min(rows, most), "fees": fees})
-        nodes = nodes_of(present(answer, "orders"))
-        return _by_time(order_of(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
+        answer = self._pager.ask("NewestOrders", lambda rows: {"first": min(rows, limit), "fees": fees})
+        nodes = nodes_of(require_object(answer, "orders"))
+        return _by_time(parse_order(node) for node in self._whole(nodes, self._complete_order, self._order_nodes))
 
     def missing_scopes(self, start: datetime) -> list[str]:
         """Return the access scopes the books need and the app lacks.
@@ -160,7 +160,7 @@ class ShopifyReader:
         """
         self._require("read_orders")
         self._require_sight_of(since)
-        changed = [changed_order_of(node) for node in self._search.read(_CHANGED, since, None)]
+        changed = [parse_changed_order(node) for node in self._search.read(_CHANGED, since, None)]
         return sorted(changed, key=lambda order: (order.updated_at, order.id))
 
     def changed_page(self, since: datetime, after: str | None = None) -> tuple[list[ChangedOrder], str | None]:
@@ -184,9 +184,11 @@ class ShopifyReader:
         self._require("read_orders")
         self._require_sight_of(since)
         asked = {"query": (text := _CHANGED.text(since, None)), "window": text}
-        _, page = next(self._pager.pages("ChangedOrders", asked, lambda answer: present(answer, _CHANGED.root), after))
+        _, page = next(
+            self._pager.pages("ChangedOrders", asked, lambda answer: require_object(answer, _CHANGED.root), after)
+        )
         follows = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
-        changed = [changed_order_of(node) for node in nodes_of(page)]
+        changed = [parse_changed_order(node) for node in nodes_of(page)]
         return [order for order in changed if order.updated_at >= since], follows
 
     def money_of(self, ids: Iterable[str]) -> list[OrderMoney]:
@@ -198,7 +200,7 @@ class ShopifyReader:
         """
         self._require("read_orders")
         nodes = self._nodes("MoneyOfOrders", [f"gid://shopify/Order/{legacy_id(i)}" for i in ids])
-        return [order_money_of(node) for node in nodes]
+        return [parse_order_money(node) for node in nodes]
 
     def sees_since(self) -> datetime | None:
         """Return the instant before which Shopify hides orders from this app; None if it sees them all."""
@@ -214,7 +216,7 @@ class ShopifyReader:
             ShopifyError: Shopify could not be read.
         """
         self._require("read_customers")
-        found = [customer_of(node) for node in self._search.read(_CUSTOMERS, start, end)]
+        found = [parse_customer(node) for node in self._search.read(_CUSTOMERS, start, end)]
         return sorted(found, key=lambda customer: (customer.updated_at, customer.id))
 
     def products(self, start: datetime, end: datetime) -> list[Product]:
@@ -227,7 +229,7 @@ class ShopifyReader:
         self._require("read_products")
         nodes = self._search.read(_PRODUCTS, start, end)
         whole = self._whole(nodes, lambda node: complete_product(self._pager, node), self._product_nodes)
-        found = [product_of(node) for node in whole]
+        found = [parse_product(node) for node in whole]
         # A product read again meanwhile may have moved out of the window; a later window has it.
         found = [product for product in found if start <= product.updated_at < end]
         return sorted(found, key=lambda product: (product.updated_at, product.id))
@@ -238,7 +240,7 @@ class ShopifyReader:
     def _order_nodes(self, ids: list[str]) -> list[Json]:
         nodes = self._nodes("OrdersById", ids, fees=self._may("read_returns"))
         if len(nodes) < len(ids) and not self._may("read_all_orders"):
-            raise AccessDenied(
+            raise AccessDeniedError(
                 f"{len(ids) - len(nodes)} of {len(ids)} orders are not to be seen; they may be older than 60 days, for "
                 "which the app needs the access scope read_all_orders. Request and grant it, then run it again."
             )
@@ -253,7 +255,7 @@ class ShopifyReader:
         while ids:
             answer = self._pager.ask(operation, partial(_some, ids, variables))["nodes"]
             if not answer:
-                raise IncompleteRead(f"Shopify answers {operation} with no place for any of the ids asked for.")
+                raise IncompleteReadError(f"Shopify answers {operation} with no place for any of the ids asked for.")
             found += [node for node in answer if node is not None]
             ids = ids[len(answer) :]
         return found
@@ -269,7 +271,7 @@ class ShopifyReader:
                     break
                 node = next(iter(again([first["id"]])), None)
             else:
-                raise IncompleteRead(f"{first['id']} changes faster than it can be read. Run it again later.")
+                raise IncompleteReadError(f"{first['id']} changes faster than it can be read. Run it again later.")
             if node is not None:
                 yield node
 
@@ -282,7 +284,7 @@ class ShopifyReader:
     def _require(self, *scopes: str) -> None:
         missing = [scope for scope in scopes if not self._may(scope)]
         if missing:
-            raise AccessDenied(
+            raise AccessDeniedError(
                 f"The app lacks the access scope {', '.join(missing)}. Grant it in the app's configuration and install "
                 "the app on the shop again."
             )
@@ -297,7 +299,7 @@ class ShopifyReader:
     def _require_sight_of(self, start: datetime) -> None:
         """Refuse a window Shopify would silently show as empty (docs/contracts/shopify.md trap 5)."""
         if start < self._now() - VISIBLE_WITHOUT_ALL_ORDERS and not self._may("read_all_orders"):
-            raise AccessDenied(
+            raise AccessDeniedError(
                 f"The window begins on {start:%Y-%m-%d}, more than 60 days ago, and the app lacks the access scope "
                 "read_all_orders, without which Shopify hides older orders. Request and grant it, or begin later."
             )

@@ -16,17 +16,17 @@ from typing import Any
 import httpx
 
 from shopify_xero_pipeline.shopify.errors import (
-    AccessDenied,
-    QueryRefused,
-    QueryTooExpensive,
-    SearchIgnored,
+    AccessDeniedError,
+    QueryRefusedError,
+    QueryTooExpensiveError,
+    SearchIgnoredError,
     ShopifyError,
-    ShopifyUnavailable,
-    ShopMoved,
-    ShopStopped,
-    Throttled,
-    TokenRefused,
-    VersionMismatch,
+    ShopifyUnavailableError,
+    ShopInactiveError,
+    ShopMovedError,
+    ThrottledError,
+    TokenRefusedError,
+    VersionMismatchError,
 )
 from shopify_xero_pipeline.shopify.throttle import SHORTEST_WAIT, cost_of
 
@@ -58,22 +58,22 @@ class _Remedy:
 
 _BY_STATUS: Mapping[int, _Remedy] = {
     401: _Remedy(
-        TokenRefused,
+        TokenRefusedError,
         "Shopify does not accept the access token. Check SHOPIFY_ACCESS_TOKEN, or SHOPIFY_CLIENT_ID and "
         "SHOPIFY_CLIENT_SECRET, and that the app is still installed on the shop.",
     ),
-    402: _Remedy(ShopStopped, "The shop is frozen because a bill is unpaid. Its owner has to settle it."),
+    402: _Remedy(ShopInactiveError, "The shop is frozen because a bill is unpaid. Its owner has to settle it."),
     403: _Remedy(
-        AccessDenied,
+        AccessDeniedError,
         "Shopify forbids the request. Grant the app its access scopes, or see whether the shop is flagged.",
     ),
     404: _Remedy(
-        QueryRefused,
+        QueryRefusedError,
         "Shopify knows no shop or no API at this address. Check SHOPIFY_SHOP (the name.myshopify.com domain).",
     ),
-    423: _Remedy(ShopStopped, "The shop is locked. Its owner has to contact Shopify."),
+    423: _Remedy(ShopInactiveError, "The shop is locked. Its owner has to contact Shopify."),
     430: _Remedy(
-        QueryRefused,
+        QueryRefusedError,
         "Shopify rejected the request for security reasons. Run fewer requests, and ask Shopify if it persists.",
     ),
 }
@@ -92,7 +92,7 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ShopifyUnavailable(
+        raise ShopifyUnavailableError(
             "Shopify answered with something that is not JSON, or with half of it. Try again later.",
             status=response.status_code,
             request_id=request_id_of(response),
@@ -100,7 +100,7 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     return answer
 
 
-def data_of(answer: Mapping[str, Any], operation: str, request_id: str | None = None) -> dict[str, Any]:
+def parse_data(answer: Mapping[str, Any], operation: str, request_id: str | None = None) -> dict[str, Any]:
     """Return the `data` of a decoded GraphQL answer; `operation` and `request_id` are for messages.
 
     Any error fails the whole answer, partial data or not, except that protected fields of customers may be withheld.
@@ -113,7 +113,7 @@ def data_of(answer: Mapping[str, Any], operation: str, request_id: str | None = 
         raise _error_of_list(errors, answer, operation, request_id)
     _check_search(answer, operation, request_id)
     if not isinstance(data, dict):
-        raise ShopifyUnavailable(
+        raise ShopifyUnavailableError(
             f"Shopify answered {operation} without data and without an error.", request_id=request_id
         )
     return data
@@ -133,7 +133,7 @@ def check_version(response: httpx.Response) -> None:
     """
     served = response.headers.get("X-Shopify-API-Version", API_VERSION)
     if served != API_VERSION:
-        raise VersionMismatch(
+        raise VersionMismatchError(
             f"Shopify answered with API version {served!r} instead of {API_VERSION}: the pinned version is no longer "
             "served. Upgrade this project to a release that pins a supported version.",
             request_id=request_id_of(response),
@@ -146,17 +146,19 @@ def _error_of_status(response: httpx.Response) -> ShopifyError:
     if status == 429:
         seconds = _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
         message = f"Shopify asks for fewer requests; it wants {seconds:g} s of quiet. Other apps may share the limit."
-        return Throttled(message, status=status, request_id=request_id, retry_after=seconds)
+        return ThrottledError(message, status=status, request_id=request_id, retry_after=seconds)
     if status >= 500:
-        return ShopifyUnavailable("Shopify failed to answer. Try again later.", status=status, request_id=request_id)
+        return ShopifyUnavailableError(
+            "Shopify failed to answer. Try again later.", status=status, request_id=request_id
+        )
     if 300 <= status < 400:
-        return ShopMoved(
+        return ShopMovedError(
             f"Shopify redirects to {_new_shop(response)}; the shop was probably renamed. Set SHOPIFY_SHOP to its "
             "present name.myshopify.com domain.",
             status=status,
             request_id=request_id,
         )
-    known = _BY_STATUS.get(status, _Remedy(QueryRefused, "Shopify refused the request."))
+    known = _BY_STATUS.get(status, _Remedy(QueryRefusedError, "Shopify refused the request."))
     said = _said(response)
     return known.error(f"{known.what} {said}".strip(), status=status, request_id=request_id)
 
@@ -229,7 +231,7 @@ def _error_of_list(errors: object, answer: Mapping[str, Any], operation: str, re
     for code, make in _BY_CODE.items():
         if code in by_code:
             return make(by_code[code], answer, operation, request_id)
-    return QueryRefused(f"Shopify refused {operation}: {quoted(errors)}", request_id=request_id)
+    return QueryRefusedError(f"Shopify refused {operation}: {quoted(errors)}", request_id=request_id)
 
 
 _Maker = Callable[[Mapping[str, Any], Mapping[str, Any], str, str | None], ShopifyError]
@@ -241,7 +243,7 @@ def _throttled(_: Mapping[str, Any], answer: Mapping[str, Any], operation: str, 
     message = (
         f"{operation} did not fit into Shopify's rate limit; it will in {seconds:g} s. Other jobs may share the limit."
     )
-    return Throttled(message, request_id=request_id, retry_after=seconds)
+    return ThrottledError(message, request_id=request_id, retry_after=seconds)
 
 
 def _too_expensive(
@@ -249,7 +251,7 @@ def _too_expensive(
 ) -> ShopifyError:
     cost, limit = (_whole(error["extensions"].get(key)) for key in ("cost", "maxCost"))
     message = f"A page of {operation} costs {cost or 'more'} points where one query may cost {limit or 'fewer'}."
-    return QueryTooExpensive(message, cost=cost, limit=limit, request_id=request_id)
+    return QueryTooExpensiveError(message, cost=cost, limit=limit, request_id=request_id)
 
 
 def _whole(value: object) -> int | None:
@@ -257,7 +259,7 @@ def _whole(value: object) -> int | None:
 
 
 def _denied(error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    return AccessDenied(
+    return AccessDeniedError(
         f"The app may not read what {operation} asks for: {quoted([error])} Grant the access scope to the app and "
         "install it again.",
         request_id=request_id,
@@ -270,7 +272,7 @@ def _failed_inside(
     path = [str(step) for step in error.get("path") or ()]
     field = f" at the field {'.'.join(path)}" if path else ""
     said = f" ({words})" if (words := quoted([error])) else ""
-    return ShopifyUnavailable(
+    return ShopifyUnavailableError(
         f"Shopify failed inside while answering {operation}{field}{said}. Try again later; if it stays, "
         "give Shopify's support the request.",
         request_id=request_id,
@@ -278,7 +280,7 @@ def _failed_inside(
 
 
 def _inactive(_: Mapping[str, Any], __: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    return ShopStopped(
+    return ShopInactiveError(
         f"The shop is inactive, so {operation} is not answered. Its owner has to act.", request_id=request_id
     )
 
@@ -303,7 +305,7 @@ def _check_search(answer: Mapping[str, Any], operation: str, request_id: str | N
     warnings = [w for s in searches or () if isinstance(s, dict) for w in s.get("warnings") or ()]
     if warnings:
         words = "; ".join(f"{w.get('field')}: {w.get('message')}" if isinstance(w, dict) else str(w) for w in warnings)
-        raise SearchIgnored(
+        raise SearchIgnoredError(
             f"Shopify ignored a part of {operation}'s search ({quoted(words)}), so its list is not the one asked for "
             "and is not used. Report this: a search field changed its name.",
             request_id=request_id,

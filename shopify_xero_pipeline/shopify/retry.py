@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailable, Throttled
+from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailableError, ThrottledError
 
-TRIES_WHEN_UNAVAILABLE = 5
-TRIES_WHEN_THROTTLED = 30
+UNAVAILABLE_ATTEMPTS = 5
+THROTTLED_ATTEMPTS = 30
 """Several jobs may share the limit, and nobody is served in turn; whoever gives up early loses its whole run."""
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
+FIRST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 30.0
 """Seconds; the pause before the n-th retry is drawn between 0 and FIRST_PAUSE doubled n - 1 times, at most this."""
 
-LONGEST_OBEYED_WAIT = 300.0
+MAX_RETRY_AFTER_SECONDS = 300.0
 """Seconds; a server that asks for more than this is answered by giving up, so that a run cannot hang on it."""
 
 
-def retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]) -> Retrying:
+def build_retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]) -> Retrying:
     """Return the policy: call it with what to do and its arguments; the last error comes out as it is.
 
     Args:
@@ -34,7 +34,7 @@ def retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]
         seconds_left: how many seconds there are; a pause that does not fit is not taken.
     """
     return Retrying(
-        retry=retry_if_exception(lambda error: tries(error) > 1),
+        retry=retry_if_exception(lambda error: max_attempts(error) > 1),
         stop=lambda state: _enough(state) or state.upcoming_sleep >= seconds_left(),
         wait=_Pause(rng),
         sleep=clock.sleep,
@@ -42,13 +42,13 @@ def retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]
     )
 
 
-def tries(error: BaseException) -> int:
+def max_attempts(error: BaseException) -> int:
     """Return how often a request may be sent in all when it fails like this; 1 means once only."""
-    if isinstance(error, ShopifyError) and (error.retry_after or 0) > LONGEST_OBEYED_WAIT:
+    if isinstance(error, ShopifyError) and (error.retry_after or 0) > MAX_RETRY_AFTER_SECONDS:
         return 1
-    if isinstance(error, Throttled):
-        return TRIES_WHEN_THROTTLED
-    return TRIES_WHEN_UNAVAILABLE if isinstance(error, ShopifyUnavailable) else 1
+    if isinstance(error, ThrottledError):
+        return THROTTLED_ATTEMPTS
+    return UNAVAILABLE_ATTEMPTS if isinstance(error, ShopifyUnavailableError) else 1
 
 
 def _failure(state: RetryCallState) -> BaseException | None:
@@ -57,7 +57,7 @@ def _failure(state: RetryCallState) -> BaseException | None:
 
 def _enough(state: RetryCallState) -> bool:
     error = _failure(state)
-    return error is None or state.attempt_number >= tries(error)
+    return error is None or state.attempt_number >= max_attempts(error)
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,6 @@ class _Pause:
     def __call__(self, state: RetryCallState) -> float:
         error = _failure(state)
         asked = error.retry_after if isinstance(error, ShopifyError) else None
-        return (asked or 0.0) + self.rng.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))
+        return (asked or 0.0) + self.rng.uniform(
+            0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1))
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.shopify.errors import AccessDenied, IncompleteRead, UnexpectedShape
+from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError, UnexpectedShapeError
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
 
 INDEX_LAG = 30.0
@@ -48,7 +48,7 @@ class Listing:
         return f"{since} {self.term}:<='{_second(end + timedelta(microseconds=999_999))}'"
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """Return the instant an answer spells as `2026-06-15T13:21:43Z`.
 
     Raises:
@@ -58,7 +58,7 @@ def instant(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise UnexpectedShape("Shopify gives a time that cannot be read. Nothing of the list is used; report this.")
+    raise UnexpectedShapeError("Shopify gives a time that cannot be read. Nothing of the list is used; report this.")
 
 
 def _second(moment: datetime) -> str:
@@ -100,15 +100,15 @@ class WindowSearch:
         found, counted = self._once(listing, start, end, variables or {})
         if len(found) < counted:
             said = {"operation": listing.operation, "found": len(found), "counted": counted}
-            events.note("shortfall_read_again", level=logging.WARNING, **said)
+            events.log_event("shortfall_read_again", level=logging.WARNING, **said)
             self._clock.sleep(INDEX_LAG)
             found, counted = self._once(listing, start, end, variables or {})
         if len(found) < counted:
-            raise IncompleteRead(
+            raise IncompleteReadError(
                 f"Shopify counts {counted} {listing.root} for {listing.text(start, end)} but lists {len(found)} "
                 "on a second try too. They may change faster than they can be read. None is used; run it again later."
             )
-        return [node for node in found.values() if _within(instant(node[listing.key]), start, end)]
+        return [node for node in found.values() if _within(parse_instant(node[listing.key]), start, end)]
 
     def _once(
         self, listing: Listing, start: datetime, end: datetime | None, variables: Mapping[str, Any]
@@ -124,7 +124,7 @@ class WindowSearch:
             if resume is None:
                 return found, counted
             if resume <= since:
-                raise IncompleteRead(
+                raise IncompleteReadError(
                     f"{RESTART_AFTER} or more {listing.root} cannot be told apart by time around {_second(since)}, and "
                     "Shopify lists no more than 25,000 at once."
                 )
@@ -136,23 +136,25 @@ class WindowSearch:
         """Add the nodes of one list; return the count, and the instant to resume from if the list was left early."""
         counted, rows = 0, 0
         for data, connection in self._pager.pages(
-            listing.operation, variables, lambda answer: present(answer, listing.root)
+            listing.operation, variables, lambda answer: require_object(answer, listing.root)
         ):
-            counted = int(present(data, f"{listing.root}Count")["count"])
+            counted = int(require_object(data, f"{listing.root}Count")["count"])
             nodes = nodes_of(connection)
             found.update({node["id"]: node for node in nodes})
             rows += len(nodes)
             if rows >= RESTART_AFTER and connection["pageInfo"]["hasNextPage"]:
                 # A node may already be newer than the index it is sorted by, so the least instant of the page is safe.
-                return counted, min(instant(node[listing.key]) for node in nodes)
+                return counted, min(parse_instant(node[listing.key]) for node in nodes)
         return counted, None
 
 
-def present(data: Mapping[str, Any], name: str) -> Json:
+def require_object(data: Mapping[str, Any], name: str) -> Json:
     """Return an object of the answer that must be there."""
     value = data[name]
     if value is None:
-        raise AccessDenied(f"Shopify answers nothing for {name!r}: the app may not read it. Grant it the access scope.")
+        raise AccessDeniedError(
+            f"Shopify answers nothing for {name!r}: the app may not read it. Grant it the access scope."
+        )
     found: Json = value
     return found
 

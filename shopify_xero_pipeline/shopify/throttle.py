@@ -73,7 +73,7 @@ class Bucket:
             if cost.requested <= SINGLE_QUERY_LIMIT:  # a dearer one is never sent again as it was
                 self._asked[document] = cost.requested
 
-    def asked(self, document: str) -> int | None:
+    def requested_points(self, document: str) -> int | None:
         """Return the points a document asked for when it was sent last."""
         return self._asked.get(document)
 

@@ -17,16 +17,16 @@ from sqlalchemy import Connection, Engine, Select, delete, insert, select, updat
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import row_writes
-from shopify_xero_pipeline.state.tables import call as table
-from shopify_xero_pipeline.state.tables import remembered
+from shopify_xero_pipeline.state.tables import api_call as table
+from shopify_xero_pipeline.state.tables import key_value
 
 MINUTE = timedelta(seconds=60)
 LOST_AFTER = timedelta(seconds=60)
 """A call without an end is taken for one under way for so long; then its process has died."""
 
-LOOKED_AT = timedelta(minutes=3)
-KEPT = timedelta(minutes=10)
-STANDING = "limits of Xero"
+LATENCY_WINDOW = timedelta(minutes=3)
+CALL_RETENTION = timedelta(minutes=10)
+STANDING = "xero.limits"
 CLOCK_FORGOTTEN_AFTER = timedelta(days=1)
 """A host that has not spoken to Xero for so long, by Xero's time, is no longer among those whose clocks are watched."""
 
@@ -62,7 +62,7 @@ class ClockReading(msgspec.Struct, frozen=True):
     read_at: datetime
 
 
-class Standing(msgspec.Struct):
+class LimitStatus(msgspec.Struct):
     """What Xero's answers said of its limits and of our clocks, known to all processes.
 
     Attributes:
@@ -103,12 +103,12 @@ class Standing(msgspec.Struct):
 
 
 @dataclass
-class Traffic:
+class RateWindow:
     """The record as one turn sees it: the present time, the calls of the last minutes, and what is known of limits."""
 
     now: datetime
     calls: list[Call]
-    standing: Standing
+    status: LimitStatus
     host: str = ""
     began: list[Call] = field(default_factory=list)
     ended: list[Call] = field(default_factory=list)
@@ -132,32 +132,32 @@ class Traffic:
         """Keep how far this host's clock is ahead of Xero's; hosts that no longer speak to Xero are forgotten."""
         read_at = self.now - ahead
         watched = {
-            host: one for host, one in self.standing.clocks.items() if read_at - one.read_at <= CLOCK_FORGOTTEN_AFTER
+            host: one for host, one in self.status.clocks.items() if read_at - one.read_at <= CLOCK_FORGOTTEN_AFTER
         }
         reading = ClockReading(round(ahead.total_seconds(), 1), read_at.replace(microsecond=0))
-        self.standing.clocks = {**watched, self.host: reading}
+        self.status.clocks = {**watched, self.host: reading}
 
 
-class Calls:
+class InMemoryCalls:
     """The calls of one process, kept in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._host = platform.node()
         self._calls: list[Call] = []
-        self._standing = Standing()
+        self._standing = LimitStatus()
 
     @contextmanager
-    def turn(self) -> Iterator[Traffic]:
+    def transaction(self) -> Iterator[RateWindow]:
         """Give the record into the caller's hand; what is changed in it is kept. Raise before changing anything."""
         now = self._clock.now()
         self._calls = [one for one in self._calls if one.matters(now)]
-        traffic = Traffic(now, self._calls, self._standing, self._host)
+        traffic = RateWindow(now, self._calls, self._standing, self._host)
         yield traffic
         self._calls += traffic.began
 
 
-class SharedCalls(Calls):
+class SharedCalls(InMemoryCalls):
     """The calls of all processes on one store. Obtained from `StateStore.calls`. A turn is one short transaction."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -165,25 +165,25 @@ class SharedCalls(Calls):
         self._engine = engine
 
     @contextmanager
-    def turn(self) -> Iterator[Traffic]:
+    def transaction(self) -> Iterator[RateWindow]:
         """Give the record into the caller's hand; no other process has a turn meanwhile."""
         with self._engine.begin() as connection:
             now = self._clock.now()
-            lately = table.c.started_at > now - LOOKED_AT, table.c.started_at <= now + MINUTE
+            lately = table.c.started_at > now - LATENCY_WINDOW, table.c.started_at <= now + MINUTE
             calls = _read(connection, select(table).where(*lately))
-            known = connection.scalar(select(remembered.c.text).where(remembered.c.name == STANDING))
+            known = connection.scalar(select(key_value.c.value).where(key_value.c.key == STANDING))
             calls = [one for one in calls if one.matters(now)]
-            traffic = Traffic(now, calls, read_standing(known), self._host)
+            traffic = RateWindow(now, calls, read_standing(known), self._host)
             yield traffic
             _write(connection, traffic)
-            said = msgspec.json.encode(traffic.standing).decode()
+            said = msgspec.json.encode(traffic.status).decode()
             if said != known:
-                row_writes.write_remembered(connection, STANDING, said, now)
+                row_writes.put_value(connection, STANDING, said, now)
 
     def recent(self) -> list[Call]:
         """Return the calls of the last ten minutes, oldest first."""
         with self._engine.begin() as connection:
-            return _read(connection, select(table).where(table.c.started_at > self._clock.now() - KEPT))
+            return _read(connection, select(table).where(table.c.started_at > self._clock.now() - CALL_RETENTION))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Call]:
@@ -191,20 +191,20 @@ def _read(connection: Connection, query: Select[Any]) -> list[Call]:
     return [Call(row.started_at, row.ended_at, row.id) for row in found]
 
 
-def read_standing(known: str | None) -> Standing:
+def read_standing(known: str | None) -> LimitStatus:
     """Read what is known of the limits; if it cannot be read, Xero's next answer says it again."""
     try:
-        return msgspec.json.decode(known or "{}", type=Standing)
+        return msgspec.json.decode(known or "{}", type=LimitStatus)
     except msgspec.DecodeError:
-        return Standing()
+        return LimitStatus()
 
 
-def _write(connection: Connection, traffic: Traffic) -> None:
+def _write(connection: Connection, traffic: RateWindow) -> None:
     for one in traffic.ended:
         same = (table.c.id == one.id, table.c.started_at == one.started_at)  # ids of forgotten calls are given again
         connection.execute(update(table).where(*same).values(ended_at=one.ended_at))
     for one in traffic.began:
-        connection.execute(delete(table).where(table.c.started_at <= traffic.now - KEPT))
+        connection.execute(delete(table).where(table.c.started_at <= traffic.now - CALL_RETENTION))
         made = connection.execute(insert(table).values(started_at=one.started_at))
         assert made.inserted_primary_key is not None
         one.id = made.inserted_primary_key[0]

@@ -30,7 +30,7 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
-def exact(text: str | bytes) -> Any:
+def parse_exact_json(text: str | bytes) -> Any:
     """Read JSON with every number that has a fraction as `Decimal`.
 
     Raises:

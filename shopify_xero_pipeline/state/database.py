@@ -31,7 +31,7 @@ from shopify_xero_pipeline.state.database_errors import (
     StoreUnreachableError,
     StoreUnwritableError,
     StoreUrlError,
-    told,
+    translate_error,
 )
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
@@ -48,10 +48,10 @@ SESSION = {
     "idle_session_timeout": "0",
 }
 T = TypeVar("T")
-Opened: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
+OpenedDatabase: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
 
 
-class HeldError(Exception):
+class LockTimeoutError(Exception):
     """Another process did not let go of a lock within the time given."""
 
 
@@ -69,7 +69,7 @@ class Database:
 
     name: str
     engine: Engine
-    alone: Callable[[str, int], AbstractContextManager[None]]
+    lock: Callable[[str, int], AbstractContextManager[None]]
 
     @property
     def is_file(self) -> bool:
@@ -92,7 +92,7 @@ def open_database(url: str) -> Database:
         engine, alone = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        found = told(cause, name)
+        found = translate_error(cause, name)
         if isinstance(found, StoreBusyError | StoreUnreachableError | StoreUnwritableError):
             raise found from None
         said, wrong = (
@@ -128,7 +128,7 @@ def _parsed(url: str) -> URL:
 # -- SQLite ------------------------------------------------------------------------------------------------------------
 
 
-def _open_sqlite(url: URL) -> Opened:
+def _open_sqlite(url: URL) -> OpenedDatabase:
     path = Path(str(url.database))
     if path.is_dir():
         raise ValueError("it is a folder")
@@ -169,14 +169,14 @@ def _hold_file(path: Path, purpose: str, wait: int) -> Iterator[None]:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            raise HeldError(purpose) from None
+            raise LockTimeoutError(purpose) from None
         yield
 
 
 # -- Postgres ----------------------------------------------------------------------------------------------------------
 
 
-def _open_postgres(url: URL) -> Opened:
+def _open_postgres(url: URL) -> OpenedDatabase:
     sessions = _postgres_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     wanted = "current_schema(), current_setting('server_encoding'), has_schema_privilege(current_schema(), 'CREATE')"
     with sessions.connect() as connection:
@@ -217,7 +217,7 @@ def _hold_session(sessions: Engine, schema: str, purpose: str, wait: int) -> Ite
     key = _lock_key(purpose, schema)
     with sessions.connect() as connection:
         if not _taken(connection, key, wait):
-            raise HeldError(purpose)
+            raise LockTimeoutError(purpose)
         try:
             yield
         finally:
@@ -238,7 +238,7 @@ def _taken(connection: Connection, key: int, wait: int) -> bool:
     return True
 
 
-OPENERS: dict[str, Callable[[URL], Opened]] = {
+OPENERS: dict[str, Callable[[URL], OpenedDatabase]] = {
     "sqlite": _open_sqlite,
     "postgresql": _open_postgres,
     "postgresql+psycopg": _open_postgres,

@@ -75,7 +75,7 @@ class StoreReplacedError(Exception):
         )
 
 
-def told(problem: BaseException | None, name: str) -> Exception | None:
+def translate_error(problem: BaseException | None, name: str) -> Exception | None:
     """Return what to raise in place of a driver's exception, or None where it says it well enough."""
     if isinstance(problem, LockNotAvailable):
         return StoreBusyError(name)
@@ -104,11 +104,11 @@ def _of_server(problem: psycopg.Error, name: str) -> Exception | None:
     return None if refused or "invalid" in said else StoreUnreachableError(name, said)
 
 
-def tell(engine: Engine, name: str) -> None:
+def install_error_translation(engine: Engine, name: str) -> None:
     """Have an engine raise `StoreBusyError`, `StoreDamagedError` and `StoreUnwritableError` where they apply."""
 
     def translate(context: Any) -> None:
-        found = told(context.original_exception, name)
+        found = translate_error(context.original_exception, name)
         if found is not None:
             raise found from None
 

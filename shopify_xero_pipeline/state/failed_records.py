@@ -14,7 +14,7 @@ from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
-from shopify_xero_pipeline.state.row_checksums import read, rewrite
+from shopify_xero_pipeline.state.row_checksums import read, update_rows
 from shopify_xero_pipeline.state.tables import sync_errors
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -22,7 +22,7 @@ GROWTH = 4
 LONGEST_PAUSE = timedelta(days=1)
 
 
-def next_try(failed_at: datetime, attempts: int, *, retryable: bool) -> datetime:
+def next_attempt_at(failed_at: datetime, attempts: int, *, retryable: bool) -> datetime:
     """Return when a record is tried again by itself: after 5, 20, 80 minutes and so on, at last once a day.
 
     One that only a person can mend is looked at once a day, because what it waits for may have been put right in Xero.
@@ -38,7 +38,7 @@ class FailedRecords:
         self._engine = engine
         self._clock = clock
 
-    def chosen(
+    def find(
         self, *, kind: str | None = None, shopify_id: str | None = None, natural_key: str | None = None
     ) -> list[SyncError]:
         """Return the open failures that meet all that is given, dismissed ones among them, oldest first."""
@@ -48,7 +48,7 @@ class FailedRecords:
         with self._engine.begin() as connection:
             return [SyncError.model_validate(row) for row in read(connection, table, query)]
 
-    def resting(self, writes: Collection[PlannedWrite], *, patient: bool) -> dict[tuple[str, str], SyncError]:
+    def deferred(self, writes: Collection[PlannedWrite], *, patient: bool) -> dict[tuple[str, str], SyncError]:
         """Return, by kind and Shopify id, which of these writes are not tried now and the failure that says so.
 
         Args:
@@ -59,7 +59,7 @@ class FailedRecords:
         found = {}
         for error in self._open_of(wanted.keys()):
             key = (error.kind, error.shopify_id)
-            early = patient and not is_due(error.next_try, self._clock.now(), LONGEST_PAUSE)
+            early = patient and not is_due(error.next_attempt_at, self._clock.now(), LONGEST_PAUSE)
             if wanted[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
                 found[key] = error
         return found
@@ -82,12 +82,12 @@ class FailedRecords:
         """Take failures off the list for a reason, until their record is wanted with another content."""
         now = self._clock.now()
         for error in errors:
-            self._decide(error, dismissed_at=now, dismissed_because=because)
+            self._decide(error, dismissed_at=now, dismissal_reason=because)
 
-    def ask_again(self, errors: Collection[SyncError]) -> None:
+    def retry_now(self, errors: Collection[SyncError]) -> None:
         """Have records tried with the next load of their day, dismissed ones too."""
         for error in errors:
-            self._decide(error, next_try=self._clock.now(), dismissed_at=None, dismissed_because="")
+            self._decide(error, next_attempt_at=self._clock.now(), dismissed_at=None, dismissal_reason="")
 
     def _open_of(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
         with self._engine.begin() as connection:
@@ -97,4 +97,4 @@ class FailedRecords:
         mine = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
         with self._engine.begin() as connection:
             found = read(connection, sync_errors, select(sync_errors).where(*mine))
-            rewrite(connection, sync_errors, found, lambda _: values)
+            update_rows(connection, sync_errors, found, lambda _: values)

@@ -12,36 +12,44 @@ from sqlalchemy import Connection, Engine, Select, func, select
 
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.records import BatchState, OperationState
-from shopify_xero_pipeline.state.tables import batch, call, entity_mapping, evidence, operation, token_set, xero_mirror
+from shopify_xero_pipeline.state.tables import (
+    api_call,
+    batch,
+    entity_mapping,
+    evidence,
+    oauth_token,
+    operation,
+    xero_mirror,
+)
 
 REPLAY_HORIZON, DEADLINE, QUIESCENCE = timedelta(seconds=120), timedelta(seconds=30), timedelta(seconds=600)
 # Written here once more, on purpose: the promises are not measured by the constants that are to keep them.
 GRACE = timedelta(minutes=30)
-CALLS_A_MINUTE, IN_FLIGHT = 60, 5
+CALLS_PER_MINUTE, MAX_CONCURRENT_CALLS = 60, 5
 GONE = ("VOIDED", "DELETED", "ARCHIVED")
 OVER = (BatchState.CONFIRMED, BatchState.RESOLVED)
 Rows = Iterator[str]
 
 
 @dataclass(frozen=True)
-class Finding:
+class InvariantResult:
     """One invariant: its number and words, how many rows it was asked of, and those that break it, named by ids.
 
     `noted` breaks nothing and has to be known all the same.
     """
 
     number: str
-    says: str
-    asked: int
-    broken: Sequence[str]
+    description: str
+    checked: int
+    violations: Sequence[str]
     noted: Sequence[str] = ()
 
 
-def findings(engine: Engine, now: datetime) -> list[Finding]:
+def check_invariants(engine: Engine, now: datetime) -> list[InvariantResult]:
     """Ask a store for its invariants, in one transaction."""
     with engine.begin() as connection:
         return [
-            Finding(number, says, _count(connection, asked), tuple(broken(connection, now)))
+            InvariantResult(number, says, _count(connection, asked), tuple(broken(connection, now)))
             for number, says, asked, broken in INVARIANTS
         ]
 
@@ -121,7 +129,7 @@ def _unfenced(connection: Connection, _now: datetime) -> Rows:
 
 
 def _tokens(connection: Connection, now: datetime) -> Rows:
-    for row in connection.execute(select(token_set.c.name, token_set.c.refresh, token_set.c.refresh_started_at)):
+    for row in connection.execute(select(oauth_token.c.name, oauth_token.c.refresh, oauth_token.c.refresh_started_at)):
         if not row.refresh:
             yield f"{row.name}: no refresh token"
         if row.refresh_started_at is not None and now - row.refresh_started_at > GRACE:
@@ -129,14 +137,14 @@ def _tokens(connection: Connection, now: datetime) -> Rows:
 
 
 def _crowds(connection: Connection, _now: datetime) -> Rows:
-    rows = connection.execute(select(call.c.started_at, call.c.ended_at).order_by(call.c.started_at)).all()
+    rows = connection.execute(select(api_call.c.started_at, api_call.c.ended_at).order_by(api_call.c.started_at)).all()
     starts = [row.started_at for row in rows]
-    for first, last in zip(starts, starts[CALLS_A_MINUTE:], strict=False):
+    for first, last in zip(starts, starts[CALLS_PER_MINUTE:], strict=False):
         if last < first + timedelta(seconds=60):
-            yield f"{CALLS_A_MINUTE + 1} calls within a minute from {first:%H:%M:%S} UTC"
+            yield f"{CALLS_PER_MINUTE + 1} calls within a minute from {first:%H:%M:%S} UTC"
     for row in rows:
         beside = sum(other.started_at <= row.started_at < (other.ended_at or row.started_at) for other in rows)
-        if beside > IN_FLIGHT:
+        if beside > MAX_CONCURRENT_CALLS:
             yield f"{beside} calls at once at {row.started_at:%H:%M:%S} UTC"
 
 
@@ -149,6 +157,6 @@ INVARIANTS: tuple[tuple[str, str, Select[int], Callable[[Connection, datetime], 
     ("I6", "no request was sent once more after its window", ALL_BATCHES, _late),
     ("I7", "nothing unknown was settled before the quiet time, or without looking", ALL_BATCHES, _too_early),
     ("I8", "every open request has an owner's fence", ALL_BATCHES, _unfenced),
-    ("I10", "a refresh token is kept, and no renewal is stuck", select(func.count()).select_from(token_set), _tokens),
-    ("I11", "at most 60 calls a minute and 5 at once", select(func.count()).select_from(call), _crowds),
+    ("I10", "a refresh token is kept, and no renewal is stuck", select(func.count()).select_from(oauth_token), _tokens),
+    ("I11", "at most 60 calls a minute and 5 at once", select(func.count()).select_from(api_call), _crowds),
 )

@@ -19,7 +19,7 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import queries, row_writes
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import chunks
-from shopify_xero_pipeline.state.failed_records import next_try
+from shopify_xero_pipeline.state.failed_records import next_attempt_at
 from shopify_xero_pipeline.state.records import (
     LEASE,
     Batch,
@@ -27,17 +27,17 @@ from shopify_xero_pipeline.state.records import (
     BatchState,
     Evidence,
     Operation,
+    OperationOutcome,
     OperationState,
     PlannedWrite,
     SyncError,
-    Verdict,
 )
-from shopify_xero_pipeline.state.row_checksums import Row, Values, read, rewrite, seal
-from shopify_xero_pipeline.state.send_watermark import Witness
+from shopify_xero_pipeline.state.row_checksums import Row, Values, add_checksums, read, update_rows
+from shopify_xero_pipeline.state.send_watermark import SendWatermark
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation
 
 CHANGES = ("update", "delete")
-FAILED = (OperationState.REJECTED, OperationState.REVIEW)
+FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 KEPT_RESPONSE = 65_536
 
 
@@ -58,7 +58,7 @@ class Journal:
         owner: who takes leases, in words for people; what holds a lease is its fence.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, owner: str, witness: Witness) -> None:
+    def __init__(self, engine: Engine, clock: Clock, owner: str, witness: SendWatermark) -> None:
         self._engine = engine
         self._clock = clock
         self._owner = owner
@@ -156,7 +156,7 @@ class Journal:
         """
         mine = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
         under_review = select(operation.c.kind, operation.c.shopify_id).where(
-            *mine, operation.c.state == OperationState.REVIEW
+            *mine, operation.c.state == OperationState.NEEDS_REVIEW
         )
         as_read = {one.id: one.model_dump() for one in unwanted}
         over = {"state": OperationState.WITHDRAWN, "reason": "no longer wanted by the plan"}
@@ -181,7 +181,7 @@ class Journal:
             planned = self._planned(connection, list(payloads))
             self._change(connection, planned, lambda row: {"payload": payloads[row["id"]]})
 
-    def leave_out(self, writes: Iterable[PlannedWrite], reason: str) -> None:
+    def skip(self, writes: Iterable[PlannedWrite], reason: str) -> None:
         """Enter records that a plan finds nothing is to be written of, unless the journal knows it already."""
         known = {(write.kind, write.shopify_id): write for write in writes}
         now = self._clock.now()
@@ -195,7 +195,9 @@ class Journal:
                 new = [row | fresh | {"updated_at": now, "reason": reason} for row in rows_of]
                 if new:
                     connection.execute(insert(operation), new)
-                    seal(connection, operation, queries.NEWEST, kind=kind, ids=[row["shopify_id"] for row in new])
+                    add_checksums(
+                        connection, operation, queries.NEWEST, kind=kind, ids=[row["shopify_id"] for row in new]
+                    )
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
@@ -220,7 +222,7 @@ class Journal:
             batch_id = int((result.inserted_primary_key or [0])[0])
             taken = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
             self._change(connection, planned, lambda row: taken | {"attempts": row["attempts"] + 1})
-            (made,) = seal(connection, batch, queries.BATCH, id=batch_id)
+            (made,) = add_checksums(connection, batch, queries.BATCH, id=batch_id)
             return Batch.model_validate(made)
 
     def mark_sent(
@@ -243,7 +245,7 @@ class Journal:
         with self._engine.begin() as connection:
             return self._step(connection, mine, [BatchState.INTENT], **sent)
 
-    def keep(self, mine: Batch, pause: timedelta) -> None:
+    def renew_lease(self, mine: Batch, pause: timedelta) -> None:
         """Keep a sent batch for one more attempt after a pause.
 
         Raises:
@@ -253,7 +255,7 @@ class Journal:
             until = self._clock.now() + pause + LEASE
             self._step(connection, mine, [BatchState.SENT], lease_until=until)
 
-    def take(self, found: Batch) -> Batch | None:
+    def take_over(self, found: Batch) -> Batch | None:
         """Take over an unsettled batch whose owner's lease is over; None if somebody has it, or was quicker."""
         now = self._clock.now()
         with self._engine.begin() as connection:
@@ -321,7 +323,7 @@ class Journal:
 
     def settle(
         self,
-        verdicts: Sequence[Verdict],
+        verdicts: Sequence[OperationOutcome],
         mine: Batch | None = None,
         *,
         status: int | None = None,
@@ -363,7 +365,7 @@ class Journal:
         new = [one | fresh for key, one in values.items() if key not in known]
         if new:
             connection.execute(insert(operation), new)
-            seal(connection, operation, queries.PLANNED, kind=kind, ids=[one["shopify_id"] for one in new])
+            add_checksums(connection, operation, queries.PLANNED, kind=kind, ids=[one["shopify_id"] for one in new])
         again = {"state": OperationState.PLANNED, "outcome": None}
         planned = [row for row in known.values() if row["state"] in (OperationState.PLANNED, OperationState.REJECTED)]
         self._change(connection, planned, lambda row: values[row["shopify_id"]] | again)
@@ -379,11 +381,13 @@ class Journal:
             if mapped.get(write.shopify_id) == (write.xero_id if write.verb in CHANGES else None)
         ]
 
-    def _counting(self, found: Mapping[int, Row], verdicts: Sequence[Verdict], mine: Batch | None) -> list[Verdict]:
+    def _counting(
+        self, found: Mapping[int, Row], verdicts: Sequence[OperationOutcome], mine: Batch | None
+    ) -> list[OperationOutcome]:
         """Return the verdicts on operations that still are where they were found."""
         there = {key: (row["state"], row["batch_id"]) for key, row in found.items()}
         in_batch = None if mine is None else (OperationState.IN_BATCH, mine.id)
-        return [one for one in verdicts if there.get(one.operation_id) == (in_batch or one.found)]
+        return [one for one in verdicts if there.get(one.operation_id) == (in_batch or one.expected_state)]
 
     def _conclude(self, connection: Connection, mine: Batch, answered: Mapping[str, object], over: bool) -> None:
         allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
@@ -394,16 +398,18 @@ class Journal:
         gone = {"body": b"", "response": None, "lease_until": None}
         self._step(connection, mine, allowed, state=state, **answered, **gone)
 
-    def _settle_some(self, connection: Connection, verdicts: Sequence[Verdict], found: Mapping[int, Row]) -> None:
+    def _settle_some(
+        self, connection: Connection, verdicts: Sequence[OperationOutcome], found: Mapping[int, Row]
+    ) -> None:
         now = self._clock.now()
         row_writes.write_mapping(connection, [one.mapped for one in verdicts if one.mapped], now)
         row_writes.write_mirror(connection, [one.mirrored for one in verdicts if one.mirrored])
         for removed in (found[one.operation_id] for one in verdicts if one.removed):
-            row_writes.drop_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
+            row_writes.delete_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
         seen = [one.evidence.model_dump() for one in verdicts if one.evidence]
         if seen:
             connection.execute(insert(evidence), seen)
-            seal(connection, evidence, queries.UNSEALED_EVIDENCE, ids=[*{one["operation_id"] for one in seen}])
+            add_checksums(connection, evidence, queries.UNSEALED_EVIDENCE, ids=[*{one["operation_id"] for one in seen}])
         wanted = {"state", "outcome", "reason", "retryable", "correlation_id"}
         said = {one.operation_id: one.model_dump(include=wanted) for one in verdicts}
         mapped = {one.operation_id: one.mapped.xero_id for one in verdicts if one.mapped}
@@ -425,14 +431,14 @@ class Journal:
         attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*mine, since))
         now = self._clock.now()
         counted = {"attempts": attempts, "payload_hash": failed["checksum"]}
-        again = next_try(now, attempts, retryable=failed["retryable"])
-        told = {"first_failed_at": now, "last_failed_at": now, "next_try": again}
+        again = next_attempt_at(now, attempts, retryable=failed["retryable"])
+        told = {"first_failed_at": now, "last_failed_at": now, "next_attempt_at": again}
         return SyncError.model_validate(same | counted | told)
 
     def _change(self, connection: Connection, found: Sequence[Row], new: Values) -> None:
         """Change operations as they were read, each as `new` says of it."""
         now = self._clock.now()
-        rewrite(connection, operation, found, lambda row: {**new(row), "updated_at": now})
+        update_rows(connection, operation, found, lambda row: {**new(row), "updated_at": now})
 
     def _step(self, connection: Connection, mine: Batch, allowed: Sequence[BatchState], **values: object) -> Batch:
         """Change a batch, if it is still ours and in one of the states allowed."""
@@ -442,7 +448,7 @@ class Journal:
         if found["state"] not in allowed:
             raise JournalOrderError(f"batch {mine.id} is {found['state']}, not {' or '.join(allowed)}")
         values["updated_at"] = self._clock.now()
-        (changed,) = rewrite(connection, batch, [found], lambda _: values)
+        (changed,) = update_rows(connection, batch, [found], lambda _: values)
         return Batch.model_validate(changed)
 
     def _batch(self, connection: Connection, batch_id: int) -> Batch:

@@ -9,17 +9,22 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 
+from shopify_xero_pipeline.state import former_tables as former
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
-from shopify_xero_pipeline.state.row_checksums import seal_everything
+from shopify_xero_pipeline.state.row_checksums import (
+    add_missing_checksums,
+    read,
+    update_rows,
+    verified_rows,
+    with_checksum,
+)
 from shopify_xero_pipeline.state.tables import (
-    call,
-    hint,
+    CHECKSUMMED_TABLES,
     kept_record,
     meta,
     metadata,
-    orphaned_order,
-    remembered,
-    token_set,
+    one_open_operation,
+    operation,
     xero_mirror,
 )
 
@@ -29,7 +34,7 @@ Migration = Callable[[Connection], None]
 def _count_what_was_taken_back(connection: Connection) -> None:
     """Allocations can be taken back, and the mirror shows them: Credit Notes are read again from the beginning."""
     connection.execute(text("ALTER TABLE sync_history ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0"))
-    connection.execute(delete(remembered).where(remembered.c.name == "mirror:credit_note"))
+    connection.execute(delete(former.remembered).where(former.remembered.c.name == "mirror:credit_note"))
 
 
 def _seal_rows(connection: Connection) -> None:
@@ -52,14 +57,15 @@ def _seal_rows(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("CREATE INDEX mirror_by_reference ON xero_mirror (kind, reference)"))
     connection.execute(delete(xero_mirror))
-    connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
-    metadata.create_all(connection, tables=[token_set, call], checkfirst=False)
-    seal_everything(connection, [metadata.tables[table] for table in kept])
+    connection.execute(delete(former.remembered).where(former.remembered.c.name.startswith("mirror:")))
+    former.metadata.create_all(connection, tables=[former.token_set, former.call], checkfirst=False)
+    tables = {**metadata.tables, **former.metadata.tables}
+    add_missing_checksums(connection, [tables[table] for table in kept])
 
 
 def _keep_hints(connection: Connection) -> None:
     """Deliveries of webhooks are kept."""
-    metadata.create_all(connection, tables=[hint], checkfirst=False)
+    former.metadata.create_all(connection, tables=[former.hint], checkfirst=False)
 
 
 def _keep_xeros_time(connection: Connection) -> None:
@@ -67,13 +73,41 @@ def _keep_xeros_time(connection: Connection) -> None:
     for column in ("xero_sent_at", "xero_quiet_at", "xero_settled_at"):
         connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column} TEXT"))
     connection.execute(text("ALTER TABLE evidence ADD COLUMN xero_looked_up_at TEXT"))
-    connection.execute(delete(remembered).where(remembered.c.name.startswith("mirror:")))
+    connection.execute(delete(former.remembered).where(former.remembered.c.name.startswith("mirror:")))
 
 
 def _name_orphans(connection: Connection) -> None:
     """Records without an order are noted with people's decisions; the mapping is asked for the orders of a day."""
-    metadata.create_all(connection, tables=[orphaned_order, kept_record], checkfirst=False)
+    former.metadata.create_all(connection, tables=[former.orphaned_order], checkfirst=False)
+    metadata.create_all(connection, tables=[kept_record], checkfirst=False)
     connection.execute(text("CREATE INDEX ix_entity_mapping_partition ON entity_mapping (partition)"))
+
+
+def _use_standard_names(connection: Connection) -> None:
+    """Tables, columns, keys and states get the names of the glossary (docs/glossary.md). No row is lost or made up.
+
+    Each row is verified before it moves, so that damage is not given a new checksum.
+
+    Raises:
+        StoreDamagedError: a row does not match its checksum; the store is left as it was.
+    """
+    for renaming in former.RENAMINGS:
+        _move_rows(connection, renaming)
+    one_open_operation.drop(connection)
+    rows = read(connection, operation, select(operation).where(operation.c.state.in_(former.FORMER_STATES)))
+    update_rows(connection, operation, rows, lambda row: {"state": former.FORMER_STATES[row["state"]]})
+    one_open_operation.create(connection)
+
+
+def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
+    """Move all rows of a table to the one that replaces it, which may have the same name."""
+    is_checksummed = renaming.present in CHECKSUMMED_TABLES
+    found = connection.execute(select(renaming.former)).mappings().all()
+    rows = [renaming.row(row) for row in (verified_rows(renaming.former, found) if is_checksummed else found)]
+    renaming.former.drop(connection)
+    renaming.present.create(connection)
+    if rows:
+        connection.execute(insert(renaming.present), [with_checksum(row) for row in rows] if is_checksummed else rows)
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -82,6 +116,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _keep_hints,
     _keep_xeros_time,
     _name_orphans,
+    _use_standard_names,
 )
 """The function at index 0 takes a store from version 1 to 2, and so on."""
 
@@ -99,7 +134,7 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
     """
     newest = len(migrations) + 1
     with engine.begin() as connection:
-        present = sorted({*inspect(connection).get_table_names()} & {*metadata.tables})
+        present = sorted({*inspect(connection).get_table_names()} & {*metadata.tables, *former.metadata.tables})
         if not present:
             metadata.create_all(connection, checkfirst=False)
             connection.execute(insert(meta).values(name="schema_version", value=str(newest)))

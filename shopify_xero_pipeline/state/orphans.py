@@ -12,7 +12,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
-from shopify_xero_pipeline.state.row_checksums import read, sealed
+from shopify_xero_pipeline.state.row_checksums import read, with_checksum
 from shopify_xero_pipeline.state.tables import kept_record, orphaned_order
 
 NOTES = select(orphaned_order).order_by(orphaned_order.c.partition, orphaned_order.c.order_id)
@@ -39,7 +39,7 @@ class Orphans:
                 known = {row["order_id"]: row for row in read(connection, table, select(table).where(mine))}
                 connection.execute(delete(table).where(mine))
                 rows = [{**one.model_dump(), "noted_at": _since(one, known.get(one.order_id))} for one in some]
-                connection.execute(insert(table), [sealed(row) for row in rows])
+                connection.execute(insert(table), [with_checksum(row) for row in rows])
 
     def clear(self, order_ids: Collection[str]) -> None:
         """Delete the notes of orders that are wanted again."""
@@ -52,7 +52,7 @@ class Orphans:
         for some in chunks(records):
             with self._engine.begin() as connection:
                 connection.execute(delete(kept_record).where(kept_record.c.xero_id.in_([one.xero_id for one in some])))
-                connection.execute(insert(kept_record), [sealed(one.model_dump()) for one in some])
+                connection.execute(insert(kept_record), [with_checksum(one.model_dump()) for one in some])
 
     def release(self, order_ids: Collection[str]) -> int:
         """Take back the decisions about the records of orders; return how many there were."""

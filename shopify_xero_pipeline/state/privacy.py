@@ -12,22 +12,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select
 
-from shopify_xero_pipeline.state.canonical import canonical_json, digest, exact
+from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.row_checksums import read, rewrite, sealed
-from shopify_xero_pipeline.state.tables import batch, entity_mapping, operation, remembered, sync_errors, xero_mirror
+from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.tables import batch, entity_mapping, key_value, operation, sync_errors, xero_mirror
 
 CONTACT = "contact"
-NOTE = "redacted contact "
+NOTE = "redacted_contact."
 """Under this name and the Contact's Shopify id stands what was redacted: `{"keys": [...], ...}`."""
 
-NOTES = select(remembered).where(remembered.c.name.startswith(NOTE, autoescape=True))
+NOTES = select(key_value).where(key_value.c.key.startswith(NOTE, autoescape=True))
 
-KEPT_OF_CONTACT = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC")
+CONTACT_FIELDS_RETAINED = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC")
 EMPTY: Mapping[str, Any] = {"payload": ""}
 SETTLED = (OperationState.CONFIRMED, OperationState.REJECTED, OperationState.WITHDRAWN)
-ON_ITS_WAY = (OperationState.IN_BATCH, OperationState.CHECK)
-NOT_SENT = (OperationState.PLANNED, OperationState.REVIEW)
+ON_ITS_WAY = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK)
+NOT_SENT = (OperationState.PLANNED, OperationState.NEEDS_REVIEW)
 AT_ONCE = 2_000
 
 
@@ -87,25 +87,26 @@ def redact_contact(connection: Connection, shopify_id: str, payload: str, at: da
 def write_note(connection: Connection, shopify_id: str, told: Mapping[str, object], at: datetime) -> None:
     """Write down what became of a redaction, beside what is there; the caller sees to it that nothing is personal."""
     name = f"{NOTE}{shopify_id}"
-    earlier = read(connection, remembered, select(remembered).where(remembered.c.name == name))
-    values = {"text": canonical_json({**exact(earlier[0]["text"] if earlier else "{}"), **told}), "at": at}
-    rewrite(connection, remembered, earlier, lambda _: values)
+    earlier = read(connection, key_value, select(key_value).where(key_value.c.key == name))
+    known = parse_exact_json(earlier[0]["value"] if earlier else "{}")
+    values = {"value": canonical_json({**known, **told}), "updated_at": at}
+    update_rows(connection, key_value, earlier, lambda _: values)
     if not earlier:
-        connection.execute(insert(remembered), [sealed({"name": name, **values})])
+        connection.execute(insert(key_value), [with_checksum({"key": name, **values})])
 
 
-def redacted(connection: Connection) -> dict[str, dict[str, Any]]:
+def redacted_customers(connection: Connection) -> dict[str, dict[str, Any]]:
     """Return the notes of all redacted Contacts by Shopify id."""
-    found = read(connection, remembered, NOTES)
-    return {row["name"].removeprefix(NOTE): exact(row["text"]) for row in found}
+    found = read(connection, key_value, NOTES)
+    return {row["key"].removeprefix(NOTE): parse_exact_json(row["value"]) for row in found}
 
 
-def discreet(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
+def redact_mirror_rows(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
     """Return what Xero shows without what it still shows of redacted Contacts."""
     found = list(records)
     if not any(record.kind == CONTACT for record in found):
         return found
-    keys = {key for note in redacted(connection).values() for key in note["keys"]}
+    keys = {key for note in redacted_customers(connection).values() for key in note["keys"]}
     return [
         record.model_copy(update={"payload": _stripped(record.payload)})
         if record.kind == CONTACT and {record.xero_id, record.natural_key} & keys
@@ -140,7 +141,7 @@ def _change(
 ) -> int:
     """Change some rows of a sealed table in the same way."""
     found = read(connection, table, select(table).where(*where).limit(AT_ONCE))
-    return len(rewrite(connection, table, found, lambda _: values))
+    return len(update_rows(connection, table, found, lambda _: values))
 
 
 def _keys(connection: Connection, shopify_id: str) -> set[str]:
@@ -156,9 +157,9 @@ def _strip_mirror(connection: Connection, keys: Collection[str]) -> int:
     own = (table.c.kind == CONTACT, or_(table.c.xero_id.in_(keys), table.c.natural_key.in_(keys)))
     found = read(connection, table, select(table).where(*own))
     full = [row for row in found if row["payload"] != _stripped(row["payload"])]
-    return len(rewrite(connection, table, full, lambda row: {"payload": _stripped(row["payload"])}))
+    return len(update_rows(connection, table, full, lambda row: {"payload": _stripped(row["payload"])}))
 
 
 def _stripped(payload: str) -> str:
-    shown = exact(payload)
-    return canonical_json({name: shown[name] for name in KEPT_OF_CONTACT if name in shown})
+    shown = parse_exact_json(payload)
+    return canonical_json({name: shown[name] for name in CONTACT_FIELDS_RETAINED if name in shown})

@@ -61,9 +61,9 @@ class SyncError(Row):
     last_failed_at: datetime
     resolved_at: datetime | None = None
     payload_hash: str = ""
-    next_try: datetime | None = None
+    next_attempt_at: datetime | None = None
     dismissed_at: datetime | None = None
-    dismissed_because: str = ""
+    dismissal_reason: str = ""
 
 
 class OrphanNote(Row):
@@ -73,7 +73,7 @@ class OrphanNote(Row):
         partition: the day under which the order is listed.
         detail: of the cause, such as why a posted order is skipped now; may be empty.
         noted_at: when this cause was found first.
-        asked_at: when Shopify was asked last.
+        looked_up_at: when Shopify was asked last.
     """
 
     order_id: str
@@ -81,7 +81,7 @@ class OrphanNote(Row):
     cause: str
     detail: str = ""
     noted_at: datetime
-    asked_at: datetime
+    looked_up_at: datetime
 
 
 class KeptRecord(Row):
@@ -118,14 +118,14 @@ class OperationState(StrEnum):
 
     PLANNED = "planned"
     IN_BATCH = "in_batch"
-    CHECK = "check"
-    REVIEW = "review"
+    NEEDS_CHECK = "needs_check"
+    NEEDS_REVIEW = "needs_review"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
 
 
-OPEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+OPEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
 
 
 UNANSWERED = "unanswered"
@@ -245,7 +245,7 @@ class Evidence(Row):
     xero_looked_up_at: datetime | None = None
 
 
-class Verdict(Row):
+class OperationOutcome(Row):
     """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction.
 
     `found` is the state and the batch in which the operation was read; `removed`: the record was taken back, so that
@@ -253,7 +253,7 @@ class Verdict(Row):
     """
 
     operation_id: int
-    found: tuple[OperationState, int | None]
+    expected_state: tuple[OperationState, int | None]
     state: OperationState
     outcome: str | None = None
     reason: str = ""

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, Update, bindparam, inspect, select, update
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.tables import SEALED
+from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES
 
-HASH = "row_hash"
+CHECKSUM_COLUMN = "row_hash"
 ADDED = frozenset({"xero_sent_at", "xero_quiet_at", "xero_settled_at", "xero_looked_up_at"})
 """Columns added after their tables were sealed: empty, they count for nothing, so that older rows keep their hashes."""
 
@@ -46,21 +46,21 @@ def read(connection: Connection, table: Table, query: Select[Any], **given: obje
     Raises:
         StoreDamagedError: a row does not say what was written there.
     """
-    return sound(table, connection.execute(query, given).mappings().all())
+    return verified_rows(table, connection.execute(query, given).mappings().all())
 
 
-def sealed(values: Row) -> dict[str, Any]:
+def with_checksum(values: Row) -> dict[str, Any]:
     """Return a whole row, as it is about to be inserted, with its hash."""
-    return {**values, HASH: row_hash(values)}
+    return {**values, CHECKSUM_COLUMN: row_hash(values)}
 
 
-def seal(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
+def add_checksums(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
     """Give rows that were inserted in this transaction, and got their ids, their hashes; return them without."""
     found = connection.execute(query, given).mappings().all()
     return _write(connection, table, [(row, {}) for row in found])
 
 
-def rewrite(connection: Connection, table: Table, rows: Sequence[Row], new: Values) -> list[dict[str, Any]]:
+def update_rows(connection: Connection, table: Table, rows: Sequence[Row], new: Values) -> list[dict[str, Any]]:
     """Change rows of a sealed table, and seal them; return them as they are now.
 
     Args:
@@ -72,11 +72,11 @@ def rewrite(connection: Connection, table: Table, rows: Sequence[Row], new: Valu
     return _write(connection, table, [(row, new(row)) for row in rows])
 
 
-def seal_everything(connection: Connection, tables: Collection[Table] = SEALED) -> None:
+def add_missing_checksums(connection: Connection, tables: Collection[Table] = CHECKSUMMED_TABLES) -> None:
     """Seal all rows of sealed tables, which may still lack columns of a later version."""
     for table in tables:
         present = {column["name"] for column in inspect(connection).get_columns(table.name)}
-        seal(connection, table, select(*(column for column in table.c if column.name in present)))
+        add_checksums(connection, table, select(*(column for column in table.c if column.name in present)))
 
 
 def _write(
@@ -90,35 +90,37 @@ def _write(
     values = [
         {f"old_{key}": row[key] for key in keys}
         | {f"new_{name}": value for name, value in said.items()}
-        | {f"new_{HASH}": row_hash(now)}
+        | {f"new_{CHECKSUM_COLUMN}": row_hash(now)}
         for (row, said), now in zip(changes, changed, strict=True)
     ]
     connection.execute(_update(table, tuple(changes[0][1])), values)
-    return [{name: value for name, value in row.items() if name != HASH} for row in changed]
+    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in changed]
 
 
 @cache
 def _update(table: Table, columns: tuple[str, ...]) -> Update:
     same = [column == bindparam(f"old_{column.name}") for column in table.primary_key]
-    return update(table).where(*same).values({name: bindparam(f"new_{name}") for name in (*columns, HASH)})
+    return update(table).where(*same).values({name: bindparam(f"new_{name}") for name in (*columns, CHECKSUM_COLUMN)})
 
 
 def row_hash(row: Mapping[Any, Any]) -> str:
     """Return the hash of a row's columns, whatever it bears as hash now."""
-    counted = (one for one in sorted(row.items()) if one[0] != HASH and not (one[1] is None and one[0] in ADDED))
+    counted = (
+        one for one in sorted(row.items()) if one[0] != CHECKSUM_COLUMN and not (one[1] is None and one[0] in ADDED)
+    )
     return digest("\x1f".join([f"{name}\x1e{_text(value)}" for name, value in counted]))
 
 
-def sound(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+def verified_rows(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:
     """Return rows without their hashes.
 
     Raises:
         StoreDamagedError: a row does not say what it said when it was sealed.
     """
     for row in rows:
-        if row_hash(row) != row[HASH]:
+        if row_hash(row) != row[CHECKSUM_COLUMN]:
             raise StoreDamagedError(f"a row of {table.name} does not say what was written there")
-    return [{name: value for name, value in row.items() if name != HASH} for row in rows]
+    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in rows]
 
 
 def _text(value: object) -> str:

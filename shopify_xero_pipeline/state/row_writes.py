@@ -15,10 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.database import chunks
-from shopify_xero_pipeline.state.privacy import discreet
+from shopify_xero_pipeline.state.privacy import redact_mirror_rows
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
-from shopify_xero_pipeline.state.row_checksums import read, rewrite, sealed
-from shopify_xero_pipeline.state.tables import entity_mapping, remembered, sync_errors, xero_mirror
+from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.tables import entity_mapping, key_value, sync_errors, xero_mirror
 
 R = TypeVar("R", MappedRecord, MirrorRecord)
 
@@ -38,7 +38,7 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
         for some in chunks(same):
             ids = [row.shopify_id for row in some]
             connection.execute(DROP_MAPPED, {"kind": kind, "ids": ids})
-            connection.execute(insert(entity_mapping), [sealed(row.model_dump()) for row in some])
+            connection.execute(insert(entity_mapping), [with_checksum(row.model_dump()) for row in some])
             resolve_errors(connection, kind, ids, at)
 
 
@@ -51,7 +51,7 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
         The Xero ids of those written.
     """
     written = set[str]()
-    for kind, same in _by_kind(discreet(connection, records)).items():
+    for kind, same in _by_kind(redact_mirror_rows(connection, records)).items():
         newest = {row.xero_id: row for row in same}
         for some in chunks(newest):
             found = connection.execute(SHOWN, {"kind": kind, "ids": some})
@@ -59,7 +59,7 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
             fresh = [key for key in some if key not in known or known[key] <= newest[key].updated_at]
             if fresh:
                 connection.execute(DROP_SHOWN, {"kind": kind, "ids": fresh})
-                connection.execute(insert(xero_mirror), [sealed(newest[key].model_dump()) for key in fresh])
+                connection.execute(insert(xero_mirror), [with_checksum(newest[key].model_dump()) for key in fresh])
             written |= {*fresh}
     return written
 
@@ -73,7 +73,7 @@ def write_error(connection: Connection, error: SyncError) -> None:
     if earlier is not None:
         values["first_failed_at"] = earlier["first_failed_at"]
     connection.execute(delete(table).where(*same))
-    connection.execute(insert(table), [sealed(values)])
+    connection.execute(insert(table), [with_checksum(values)])
 
 
 def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[st
     """Mark failures of these records as resolved."""
     for some in chunks(shopify_ids):
         still_open = read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=some)
-        rewrite(connection, sync_errors, still_open, lambda _: {"resolved_at": at})
+        update_rows(connection, sync_errors, still_open, lambda _: {"resolved_at": at})
 
 
 def resolve_errors_except(
@@ -110,18 +110,18 @@ def resolve_errors_except(
         resolve_errors(connection, kind, gone, at)
 
 
-def write_remembered(connection: Connection, name: str, text: str, at: datetime) -> None:
+def put_value(connection: Connection, name: str, text: str, at: datetime) -> None:
     """Write a small text under a name."""
-    forget_remembered(connection, name)
-    connection.execute(insert(remembered), [sealed({"name": name, "text": text, "at": at})])
+    delete_value(connection, name)
+    connection.execute(insert(key_value), [with_checksum({"key": name, "value": text, "updated_at": at})])
 
 
-def forget_remembered(connection: Connection, name: str) -> None:
+def delete_value(connection: Connection, name: str) -> None:
     """Delete the small text that is kept under a name, if there is one."""
-    connection.execute(delete(remembered).where(remembered.c.name == name))
+    connection.execute(delete(key_value).where(key_value.c.key == name))
 
 
-def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], before: datetime) -> None:
+def delete_mirror_except(connection: Connection, kind: str, keep: Sequence[str], before: datetime) -> None:
     """Delete mirror rows of one kind that a complete listing no longer shows; what changed after an instant stays.
 
     Both instants are Xero's own.
@@ -134,14 +134,14 @@ def drop_mirror_except(connection: Connection, kind: str, keep: Sequence[str], b
         connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
 
 
-def drop_carried(connection: Connection, kind: str, bearers: Collection[str]) -> None:
+def delete_allocations_of(connection: Connection, kind: str, bearers: Collection[str]) -> None:
     """Delete the mirror rows of what these records carried: those name their bearer's Xero id as reference."""
     table = xero_mirror
     for some in chunks(bearers):
         connection.execute(delete(table).where(table.c.kind == kind, table.c.reference.in_(some)))
 
 
-def drop_record(connection: Connection, kind: str, shopify_id: str, xero_id: str, at: datetime) -> None:
+def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: str, at: datetime) -> None:
     """Delete mapping and mirror row of a record that was taken back; its failures are resolved thereby."""
     mapping, mirror = entity_mapping, xero_mirror
     connection.execute(delete(mapping).where(mapping.c.kind == kind, mapping.c.shopify_id == shopify_id))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 from shopify_xero_pipeline.state.database_errors import StoreReplacedError
 from shopify_xero_pipeline.state.records import Batch
 from shopify_xero_pipeline.state.tables import batch, meta
-from shopify_xero_pipeline.state.watermark_file import Claim, WitnessFile
+from shopify_xero_pipeline.state.watermark_file import WatermarkClaim, WatermarkFile
 
 EPOCH, TRUSTED, ANSWERED, DOUBT = "epoch", "trusted epoch", "answered claims", "doubt"
 MISSING = "missing"
@@ -32,7 +32,7 @@ SENT_AT = select(batch.c.first_sent_at).where(batch.c.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
-class Doubt:
+class TrustIssue:
     """Why a journal is not trusted.
 
     Attributes:
@@ -42,13 +42,13 @@ class Doubt:
         claims: the lines of the witnesses that it was judged by.
     """
 
-    why: str
+    reason: str
     quiet_at: datetime | None
     new: bool = False
     claims: tuple[str, ...] = ()
 
 
-class Witness:
+class SendWatermark:
     """The witness of one journal.
 
     Args:
@@ -57,7 +57,7 @@ class Witness:
         needed: whether a journal that is trusted must have a witness; one on a database server of its own need not.
     """
 
-    def __init__(self, engine: Engine, file: WitnessFile, *, needed: bool) -> None:
+    def __init__(self, engine: Engine, file: WatermarkFile, *, needed: bool) -> None:
         self._engine = engine
         self._file = file
         self._needed = needed
@@ -65,9 +65,9 @@ class Witness:
             said = _said(connection)
             if EPOCH not in said:
                 _write(connection, EPOCH, secrets.token_hex(16))
-                _write(connection, DOUBT, _text(Doubt(NEW, None, new=True)))
+                _write(connection, DOUBT, _text(TrustIssue(NEW, None, new=True)))
 
-    def sent(self, marked: Batch) -> None:
+    def record_send(self, marked: Batch) -> None:
         """Write down that a batch was marked SENT: called after that commit, and before a byte of it leaves.
 
         Raises:
@@ -80,10 +80,10 @@ class Witness:
                 said = _said(connection)
                 if known is not None and not _is_known(connection, said, known):
                     raise StoreReplacedError
-            claim = Claim.of(said.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
+            claim = WatermarkClaim.of(said.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
             self._file.write(claim if known is None else claim.after(known))
 
-    def doubt(self) -> Doubt | None:
+    def find_issue(self) -> TrustIssue | None:
         """Return why the journal is not to be trusted, or None; a new reason to doubt it is kept until `trust`."""
         claims, own = self._file.claims(), self._file.own()
         with self._engine.begin() as connection:
@@ -92,7 +92,7 @@ class Witness:
             judged = held.claims if held is not None else ()
             strange = [one for one in claims if one.text not in judged and not _is_known(connection, said, one)]
             if self._needed and own is None and TRUSTED in said:
-                strange.append(Claim.read(MISSING))
+                strange.append(WatermarkClaim.read(MISSING))
             if trusted and not strange:
                 return None
             if held is None or strange:
@@ -101,7 +101,7 @@ class Witness:
                 connection.execute(delete(meta).where(meta.c.name == TRUSTED))
             return held
 
-    def wait(self, doubt: Doubt, quiet_at: datetime) -> Doubt:
+    def record_wait(self, doubt: TrustIssue, quiet_at: datetime) -> TrustIssue:
         """Keep from when on, by Xero's clock, nothing unknown is under way; return the doubt that says so."""
         known = replace(doubt, quiet_at=quiet_at)
         with self._engine.begin() as connection:
@@ -109,7 +109,7 @@ class Witness:
                 _write(connection, DOUBT, _text(known))
         return known
 
-    def trust(self, doubt: Doubt) -> None:
+    def trust(self, doubt: TrustIssue) -> None:
         """Trust the journal again, because all that was sent until the doubt arose is read back.
 
         Raises:
@@ -119,7 +119,7 @@ class Witness:
             with self._engine.begin() as connection:
                 said, last = _said(connection), _last_sent(connection)
             number, at, quiet_at = last if last is not None else (0, None, None)
-            self._file.write(Claim.of(said[EPOCH], number, at, quiet_at))
+            self._file.write(WatermarkClaim.of(said[EPOCH], number, at, quiet_at))
             with self._engine.begin() as connection:
                 if _doubt(_said(connection).get(DOUBT)) == doubt:
                     _write(connection, ANSWERED, "\n".join(doubt.claims))
@@ -127,17 +127,19 @@ class Witness:
                     connection.execute(delete(meta).where(meta.c.name == DOUBT))
 
 
-def _doubted(held: Doubt | None, strange: Sequence[Claim], epoch: str | None, claims: Sequence[Claim]) -> Doubt:
+def _doubted(
+    held: TrustIssue | None, strange: Sequence[WatermarkClaim], epoch: str | None, claims: Sequence[WatermarkClaim]
+) -> TrustIssue:
     """Return the doubt that strange claims raise beside one that is held already."""
     times = [one.quiet_at for one in strange] or [None]
     if held is not None and not held.new:
         times.append(held.quiet_at)
     known = [at for at in times if at is not None]
     quiet_at = max(known) if len(known) == len(times) else None
-    return Doubt(_why(strange, epoch), quiet_at, claims=tuple(one.text for one in claims))
+    return TrustIssue(_why(strange, epoch), quiet_at, claims=tuple(one.text for one in claims))
 
 
-def _why(strange: Sequence[Claim], epoch: str | None) -> str:
+def _why(strange: Sequence[WatermarkClaim], epoch: str | None) -> str:
     epochs = {one.epoch for one in strange}
     if not epochs:
         return UNSURE
@@ -146,7 +148,7 @@ def _why(strange: Sequence[Claim], epoch: str | None) -> str:
     return RESTORED if epoch in epochs else REPLACED
 
 
-def _is_known(connection: Connection, said: dict[str, str], claim: Claim) -> bool:
+def _is_known(connection: Connection, said: dict[str, str], claim: WatermarkClaim) -> bool:
     """Tell whether the journal knows of the sending that a witness claims, or has it read back."""
     if claim.text in said.get(ANSWERED, "").splitlines():
         return True
@@ -172,15 +174,15 @@ def _write(connection: Connection, name: str, value: str) -> None:
     connection.execute(insert(meta).values(name=name, value=value))
 
 
-def _text(doubt: Doubt) -> str:
+def _text(doubt: TrustIssue) -> str:
     return json.dumps(asdict(doubt) | {"quiet_at": doubt.quiet_at and doubt.quiet_at.astimezone(UTC).isoformat()})
 
 
-def _doubt(text: str | None) -> Doubt | None:
+def _doubt(text: str | None) -> TrustIssue | None:
     try:
         held = json.loads(text or "")
         held.pop("since", None)  # an earlier version's, by our clock
         at = held.get("quiet_at")
-        return Doubt(**held | {"quiet_at": at and datetime.fromisoformat(at), "claims": tuple(held["claims"])})
+        return TrustIssue(**held | {"quiet_at": at and datetime.fromisoformat(at), "claims": tuple(held["claims"])})
     except (LookupError, TypeError, ValueError):
         return None

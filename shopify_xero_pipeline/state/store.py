@@ -21,7 +21,7 @@ from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, chunks, open_database
 from shopify_xero_pipeline.state.database_errors import NoDatabaseError
 from shopify_xero_pipeline.state.failed_records import FailedRecords
-from shopify_xero_pipeline.state.invariants import Finding, findings
+from shopify_xero_pipeline.state.invariants import InvariantResult, check_invariants
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.orphans import Orphans
@@ -33,28 +33,28 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, rewrite, sealed
-from shopify_xero_pipeline.state.send_watermark import Witness
-from shopify_xero_pipeline.state.store_metrics import Figures, read_figures
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, update_rows, with_checksum
+from shopify_xero_pipeline.state.send_watermark import SendWatermark
+from shopify_xero_pipeline.state.store_metrics import StoreMetrics, read_metrics
 from shopify_xero_pipeline.state.tables import (
     entity_mapping,
+    key_value,
     metadata,
     operation,
-    remembered,
     sync_errors,
     sync_history,
     xero_mirror,
 )
-from shopify_xero_pipeline.state.tokens import TokenSets
-from shopify_xero_pipeline.state.watermark_file import SUFFIX, WitnessFile
-from shopify_xero_pipeline.state.webhook_hints import Hints
+from shopify_xero_pipeline.state.tokens import TokenStore
+from shopify_xero_pipeline.state.watermark_file import SUFFIX, WatermarkFile
+from shopify_xero_pipeline.state.webhook_hints import WebhookHints
 
-NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK)
-MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CHECK)
+MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
 DOCUMENTS = ("invoice", "credit_note")
-CARRIER, CARRIED = "credit_note", "allocation"
+ALLOCATION_CARRIER, ALLOCATION_TARGET = "credit_note", "allocation"
 TAKEN_BACK = "delete"
-LOCKED_FOR = 10
+LOCK_SECONDS = 10
 
 
 class StateStore:
@@ -79,17 +79,17 @@ class StateStore:
         self._clock = clock
         self._engine = self._database.engine
         self._verified = False
-        database_errors.tell(self._engine, self.name)
+        database_errors.install_error_translation(self._engine, self.name)
         try:
             verification.quick_check(self._engine)
             migrate(self._engine)
-            self.witness = Witness(self._engine, self._witness_file(witnesses), needed=self._database.is_file)
+            self.witness = SendWatermark(self._engine, self._witness_file(witnesses), needed=self._database.is_file)
         except BaseException:
             self.close()
             raise
-        self.failed = FailedRecords(self._engine, clock)
+        self.retry_queue = FailedRecords(self._engine, clock)
         self.calls = SharedCalls(self._engine, clock)
-        self.hints = Hints(self._engine, clock)
+        self.hints = WebhookHints(self._engine, clock)
         self.orphans = Orphans(self._engine)
         self.journal = Journal(self._engine, clock, f"process {os.getpid()} on {platform.node()}", self.witness)
 
@@ -112,7 +112,7 @@ class StateStore:
             verification.verify(self._engine)
             self._verified = True
 
-    def take_over(self, keepsakes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def import_rows(self, keepsakes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Write rows that another store kept, by table, where this one has none of their keys."""
         for name, found in keepsakes.items():
             table = metadata.tables[name]
@@ -122,29 +122,29 @@ class StateStore:
                 if new := [dict(row) for row in found if row[key.name] not in known]:
                     connection.execute(insert(table), new)
 
-    def _witness_file(self, folder: Path | None) -> WitnessFile:
-        url, alone = self._engine.url, partial(self._database.alone, "witness", LOCKED_FOR)
+    def _witness_file(self, folder: Path | None) -> WatermarkFile:
+        url, alone = self._engine.url, partial(self._database.lock, "witness", LOCK_SECONDS)
         if self._database.is_file:
             path = Path(str(url.database))
-            return WitnessFile(folder or path.parent, path.name, "", alone)
+            return WatermarkFile(folder or path.parent, path.name, "", alone)
         where = f"{url.host} {url.port} {url.database} {url.query.get('options', '')}"
-        return WitnessFile(folder, f"postgres-{digest(where)[:12]}", digest(platform.node())[:12], alone)
+        return WatermarkFile(folder, f"postgres-{digest(where)[:12]}", digest(platform.node())[:12], alone)
 
-    def tokens(self, name: str, keys: str) -> TokenSets:
+    def tokens(self, name: str, keys: str) -> TokenStore:
         """Return the sign-in of an app kept here; see `TokenSets`.
 
         Raises:
             TokenKeyError: `keys` holds something that is not a key.
         """
-        return TokenSets(self._database, name, keys, self._clock)
+        return TokenStore(self._database, name, keys, self._clock)
 
-    def findings(self) -> list[Finding]:
+    def invariants(self) -> list[InvariantResult]:
         """Return what must be true of the store, and what breaks it."""
-        return findings(self._engine, self._clock.now())
+        return check_invariants(self._engine, self._clock.now())
 
-    def figures(self) -> Figures:
+    def metrics(self) -> StoreMetrics:
         """Return counts and times of what is kept, for those who watch."""
-        return read_figures(self._engine, self._clock.now())
+        return read_metrics(self._engine, self._clock.now())
 
     # -- mapping -------------------------------------------------------------------------------------------------------
 
@@ -153,12 +153,12 @@ class StateStore:
         found = self._select(entity_mapping, kind, entity_mapping.c.shopify_id, shopify_ids)
         return {row["shopify_id"]: MappedRecord.model_validate(row) for row in found}
 
-    def owners(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
+    def ids_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
         """Return which Shopify id each of these Xero ids stands for, where it is mapped at all."""
         found = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
         return {row["xero_id"]: row["shopify_id"] for row in found}
 
-    def holders(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
+    def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
         """Return which Shopify id each of these natural keys is mapped to, where it is mapped at all."""
         found = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
         return {row["natural_key"]: row["shopify_id"] for row in found}
@@ -223,7 +223,7 @@ class StateStore:
             with self._engine.begin() as connection:
                 found = read(connection, table, select(table).where(table.c.order_id.in_(some)))
                 moved = [row for row in found if row["partition"] != days[row["order_id"]]]
-                rewrite(connection, table, moved, lambda row: {"partition": days[row["order_id"]]})
+                update_rows(connection, table, moved, lambda row: {"partition": days[row["order_id"]]})
 
     def _order_days(self, *where: ColumnElement[bool]) -> list[tuple[str, date]]:
         columns = (entity_mapping.c.order_id, entity_mapping.c.partition)
@@ -233,7 +233,7 @@ class StateStore:
 
     # -- failures and history ------------------------------------------------------------------------------------------
 
-    def errors(
+    def failed_records(
         self, open_only: bool = True, days: Collection[date] | None = None, kinds: Collection[str] | None = None
     ) -> list[SyncError]:
         """Return failed records, oldest failure first; by default those neither resolved nor dismissed, on all days."""
@@ -252,7 +252,7 @@ class StateStore:
             return
         with self._engine.begin() as connection:
             resolved = {"resolved_at": self._clock.now()}
-            rewrite(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
+            update_rows(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
         """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""
@@ -263,7 +263,7 @@ class StateStore:
         with self._engine.begin() as connection:
             earlier = [{f"old_{key}": getattr(row, key) for key in keys} for row in history]
             connection.execute(delete(sync_history).where(*same), earlier)
-            connection.execute(insert(sync_history), [sealed(row.model_dump()) for row in history])
+            connection.execute(insert(sync_history), [with_checksum(row.model_dump()) for row in history])
 
     def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
         """Return what loads did, oldest first: all, or those of one run, or of some days."""
@@ -290,17 +290,17 @@ class StateStore:
         found = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
         return [MirrorRecord.model_validate(row) for row in found]
 
-    def referring(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
+    def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
         """Return what Xero last showed of one kind that bears one of these references."""
         found = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
         return [MirrorRecord.model_validate(row) for row in found]
 
-    def mirrored(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
+    def mirror_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
         """Return what Xero last showed under these Xero ids."""
         found = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
         return {row["xero_id"]: MirrorRecord.model_validate(row) for row in found}
 
-    def unmapped(self, kinds: Collection[str]) -> list[MirrorRecord]:
+    def unmapped_mirror(self, kinds: Collection[str]) -> list[MirrorRecord]:
         """Return what Xero last showed of these kinds and the mapping does not know, people's own records among it."""
         mirror, mapping = xero_mirror, entity_mapping
         same = (mirror.c.kind == mapping.c.kind) & (mirror.c.xero_id == mapping.c.xero_id)
@@ -332,52 +332,52 @@ class StateStore:
         """
         with self._engine.begin() as connection:
             if gone_before is not None:
-                row_writes.drop_mirror_except(connection, kind, [record.xero_id for record in records], gone_before)
+                row_writes.delete_mirror_except(connection, kind, [record.xero_id for record in records], gone_before)
             written = row_writes.write_mirror(connection, records)
-            if kind == CARRIER:
-                row_writes.drop_carried(connection, CARRIED, written)
+            if kind == ALLOCATION_CARRIER:
+                row_writes.delete_allocations_of(connection, ALLOCATION_TARGET, written)
                 row_writes.write_mirror(connection, [one for one in carried if one.reference in written])
             if swept_at is not None:
                 text = watermark.isoformat() if watermark is not None else ""
-                row_writes.write_remembered(connection, f"mirror:{kind}", text, swept_at)
+                row_writes.put_value(connection, f"mirror.{kind}", text, swept_at)
 
     def mirror_swept_at(self, kind: str) -> datetime | None:
         """Return when the last sweep of a kind began, by our clock, or None if there was none."""
-        known = self.recall(f"mirror:{kind}")
+        known = self.get_value(f"mirror.{kind}")
         return known[1] if known else None
 
     def mirror_watermark(self, kind: str) -> datetime | None:
         """Return up to when the changes of a kind are read, by Xero's clock; None if that is not known."""
-        known = self.recall(f"mirror:{kind}")
+        known = self.get_value(f"mirror.{kind}")
         return datetime.fromisoformat(known[0]) if known and known[0] else None
 
     # -- small texts ---------------------------------------------------------------------------------------------------
 
-    def remember(self, name: str, text: str) -> None:
+    def put_value(self, name: str, text: str) -> None:
         """Keep a small text, such as the organisation's settings, under a name, with the present time."""
         with self._engine.begin() as connection:
-            row_writes.write_remembered(connection, name, text, self._clock.now())
+            row_writes.put_value(connection, name, text, self._clock.now())
 
-    def remember_together(self, texts: Mapping[str, str | None]) -> None:
+    def put_values(self, texts: Mapping[str, str | None]) -> None:
         """Keep texts under their names in one transaction, with the present time; None deletes what is kept there."""
         now = self._clock.now()
         with self._engine.begin() as connection:
             for name, text in texts.items():
                 if text is None:
-                    row_writes.forget_remembered(connection, name)
+                    row_writes.delete_value(connection, name)
                 else:
-                    row_writes.write_remembered(connection, name, text, now)
+                    row_writes.put_value(connection, name, text, now)
 
-    def recall_under(self, prefix: str) -> dict[str, str]:
+    def get_values(self, prefix: str) -> dict[str, str]:
         """Return the texts whose names begin with a word and a blank, by the rest of the name; asked by key range."""
-        name, first, after = remembered.c.name, f"{prefix} ", f"{prefix}!"  # "!" is the character after the blank
-        found = self._sound(remembered, select(remembered).where(name >= first, name < after).order_by(name))
-        return {row["name"].removeprefix(first): row["text"] for row in found}
+        name, first, after = key_value.c.key, f"{prefix}.", f"{prefix}/"  # "/" is the character after the dot
+        found = self._sound(key_value, select(key_value).where(name >= first, name < after).order_by(name))
+        return {row["key"].removeprefix(first): row["value"] for row in found}
 
-    def recall(self, name: str) -> tuple[str, datetime] | None:
+    def get_value(self, name: str) -> tuple[str, datetime] | None:
         """Return a kept text and when it was kept."""
-        found = self._sound(remembered, select(remembered).where(remembered.c.name == name))
-        return (found[0]["text"], found[0]["at"]) if found else None
+        found = self._sound(key_value, select(key_value).where(key_value.c.key == name))
+        return (found[0]["value"], found[0]["updated_at"]) if found else None
 
     # -- privacy -------------------------------------------------------------------------------------------------------
 
@@ -399,10 +399,10 @@ class StateStore:
         with self._engine.begin() as connection:
             privacy.write_note(connection, shopify_id, told, self._clock.now())
 
-    def redacted(self) -> dict[str, dict[str, Any]]:
+    def redacted_customers(self) -> dict[str, dict[str, Any]]:
         """Return the notes of all redacted Contacts by Shopify id."""
         with self._engine.begin() as connection:
-            return privacy.redacted(connection)
+            return privacy.redacted_customers(connection)
 
     # ------------------------------------------------------------------------------------------------------------------
 

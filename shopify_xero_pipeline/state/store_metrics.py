@@ -12,23 +12,23 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, func, select
 
 from shopify_xero_pipeline.state import queries
-from shopify_xero_pipeline.state.api_calls import KEPT, STANDING, Standing, read_standing
+from shopify_xero_pipeline.state.api_calls import CALL_RETENTION, STANDING, LimitStatus, read_standing
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.tables import (
+    api_call,
     batch,
-    call,
     entity_mapping,
-    hint,
+    key_value,
     operation,
-    remembered,
     sync_errors,
     sync_history,
+    webhook_hint,
 )
 from shopify_xero_pipeline.state.webhook_hints import PRIVACY
 
-LATELY = timedelta(days=1)
+RECENT_PERIOD = timedelta(days=1)
 COUNTED = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
-COMPARED = "reconciliation "
+COMPARED = "reconciliation."
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Load:
 
     run_id: str
     finished_at: datetime
-    took: timedelta
+    duration: timedelta
     calls: int
     records: Mapping[str, int]
 
     @property
-    def is_whole(self) -> bool:
+    def is_clean(self) -> bool:
         """Whether nothing of it failed or was left for later."""
         return not self.records["failed"] and not self.records["postponed"]
 
 
 @dataclass(frozen=True)
-class Figures:
+class StoreMetrics:
     """A store in figures. Instants are UTC.
 
     Attributes:
@@ -77,32 +77,40 @@ class Figures:
     last_comparison: datetime | None
     latencies: Sequence[float]
     calls: int
-    standing: Standing
+    standing: LimitStatus
     hints: Mapping[str, int]
     requests: tuple[int, datetime | None]
 
 
-def read_figures(engine: Engine, now: datetime) -> Figures:
+def read_metrics(engine: Engine, now: datetime) -> StoreMetrics:
     """Compute the figures of a store."""
     with engine.begin() as connection:
         unsettled, since = connection.execute(_UNSETTLED).one()
         requests, oldest = connection.execute(_REQUESTS).one()
         in_doubt = connection.scalar(_IN_DOUBT)
-        calls = connection.execute(select(call.c.started_at, call.c.ended_at).where(call.c.started_at > now - KEPT))
+        calls = connection.execute(
+            select(api_call.c.started_at, api_call.c.ended_at).where(api_call.c.started_at > now - CALL_RETENTION)
+        )
         took = [row.ended_at and (row.ended_at - row.started_at).total_seconds() for row in calls]
-        return Figures(
+        return StoreMetrics(
             operations=_counts(connection, operation, operation.c.state),
             mapped=_counts(connection, entity_mapping, entity_mapping.c.kind),
             failed={(row.kind, row.retryable): row.found for row in connection.execute(_FAILED)},
             unsettled=unsettled,
             unsettled_since=min(filter(None, (since, in_doubt)), default=None),
-            loads=_loads(connection, now - LATELY),
+            loads=_loads(connection, now - RECENT_PERIOD),
             last_whole_load=connection.scalar(_LAST_WHOLE),
             last_comparison=connection.scalar(_LAST_COMPARED),
             latencies=[seconds for seconds in took if seconds is not None],
             calls=len(took),
             standing=read_standing(connection.scalar(_STANDING)),
-            hints=_counts(connection, hint, hint.c.source, hint.c.looked_at.is_(None), hint.c.topic.not_in(PRIVACY)),
+            hints=_counts(
+                connection,
+                webhook_hint,
+                webhook_hint.c.source,
+                webhook_hint.c.processed_at.is_(None),
+                webhook_hint.c.topic.not_in(PRIVACY),
+            ),
             requests=(requests, oldest),
         )
 
@@ -110,7 +118,7 @@ def read_figures(engine: Engine, now: datetime) -> Figures:
 _UNSETTLED: Select[int, Any] = select(func.count(), func.min(batch.c.created_at)).where(
     batch.c.state.in_(queries.UNSETTLED)
 )
-_IN_DOUBT = select(func.min(operation.c.updated_at)).where(operation.c.state == OperationState.CHECK)
+_IN_DOUBT = select(func.min(operation.c.updated_at)).where(operation.c.state == OperationState.NEEDS_CHECK)
 _FAILED: Select[Any] = (
     select(sync_errors.c.kind, sync_errors.c.retryable, func.count().label("found"))
     .where(sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None))
@@ -130,10 +138,10 @@ _WHOLE = (
     .subquery()
 )
 _LAST_WHOLE = select(func.max(_WHOLE.c.finished_at))
-_LAST_COMPARED = select(func.max(remembered.c.at)).where(remembered.c.name.startswith(COMPARED))
-_STANDING = select(remembered.c.text).where(remembered.c.name == STANDING)
-_REQUESTS: Select[int, Any] = select(func.count(), func.min(hint.c.received_at)).where(
-    hint.c.looked_at.is_(None), hint.c.topic.in_(PRIVACY)
+_LAST_COMPARED = select(func.max(key_value.c.updated_at)).where(key_value.c.key.startswith(COMPARED))
+_STANDING = select(key_value.c.value).where(key_value.c.key == STANDING)
+_REQUESTS: Select[int, Any] = select(func.count(), func.min(webhook_hint.c.received_at)).where(
+    webhook_hint.c.processed_at.is_(None), webhook_hint.c.topic.in_(PRIVACY)
 )
 
 
@@ -148,7 +156,7 @@ def _loads(connection: Connection, after: datetime) -> list[Load]:
         Load(
             run_id=row.run_id,
             finished_at=row.finished_at,
-            took=timedelta(milliseconds=row.duration_ms),
+            duration=timedelta(milliseconds=row.duration_ms),
             calls=row.calls,
             records={name: int(getattr(row, name)) for name in COUNTED},
         )

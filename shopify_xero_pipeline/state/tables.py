@@ -25,13 +25,13 @@ from shopify_xero_pipeline.state.records import OPEN
 
 INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
 # Sorted by its bytes, as in SQLite; Postgres would else sort by the rules of the language it was set up with.
-Words = Text().with_variant(Text(collation="C"), "postgresql")
+SortableText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
-class Instant(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A UTC instant as text of fixed width, so that text order is time order. Naive instants are refused."""
 
-    impl = Text
+    impl = SortableText
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -45,10 +45,10 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
-class Day(TypeDecorator[date]):
+class Date(TypeDecorator[date]):
     """A calendar day as ISO text."""
 
-    impl = Text
+    impl = SortableText
     cache_ok = True
 
     def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -63,100 +63,102 @@ class Day(TypeDecorator[date]):
 metadata = MetaData()
 
 
-def seal() -> Column[str]:
+def checksum_column() -> Column[str]:
     """Return the column that holds the hash of all others, by which a damaged row is known (`row_checksums.py`)."""
-    return Column("row_hash", Words, nullable=False, server_default="")
+    return Column("row_hash", SortableText, nullable=False, server_default="")
 
 
-meta = Table("meta", metadata, Column("name", Words, primary_key=True), Column("value", Words, nullable=False))
+meta = Table(
+    "meta", metadata, Column("name", SortableText, primary_key=True), Column("value", SortableText, nullable=False)
+)
 
 entity_mapping = Table(
     "entity_mapping",
     metadata,
-    Column("kind", Words, primary_key=True),
-    Column("shopify_id", Words, primary_key=True),
-    Column("xero_id", Words, nullable=False),
-    Column("natural_key", Words, nullable=False),
-    Column("checksum", Words, nullable=False),
-    Column("payload", Words, nullable=False),
-    Column("order_id", Words, index=True),
-    Column("partition", Day, nullable=False, index=True),
-    Column("run_id", Words, nullable=False),
-    Column("posted_at", Instant, nullable=False),
-    seal(),
+    Column("kind", SortableText, primary_key=True),
+    Column("shopify_id", SortableText, primary_key=True),
+    Column("xero_id", SortableText, nullable=False),
+    Column("natural_key", SortableText, nullable=False),
+    Column("checksum", SortableText, nullable=False),
+    Column("payload", SortableText, nullable=False),
+    Column("order_id", SortableText, index=True),
+    Column("partition", Date, nullable=False, index=True),
+    Column("run_id", SortableText, nullable=False),
+    Column("posted_at", UtcDateTime, nullable=False),
+    checksum_column(),
     UniqueConstraint("kind", "xero_id"),
 )
 
 sync_errors = Table(
     "sync_errors",
     metadata,
-    Column("kind", Words, primary_key=True),
-    Column("shopify_id", Words, primary_key=True),
-    Column("natural_key", Words, nullable=False),
-    Column("order_id", Words),
-    Column("partition", Day, nullable=False, index=True),
-    Column("run_id", Words, nullable=False),
-    Column("reason", Words, nullable=False),
+    Column("kind", SortableText, primary_key=True),
+    Column("shopify_id", SortableText, primary_key=True),
+    Column("natural_key", SortableText, nullable=False),
+    Column("order_id", SortableText),
+    Column("partition", Date, nullable=False, index=True),
+    Column("run_id", SortableText, nullable=False),
+    Column("reason", SortableText, nullable=False),
     Column("retryable", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("payload", Words, nullable=False),
-    Column("correlation_id", Words),
-    Column("first_failed_at", Instant, nullable=False),
-    Column("last_failed_at", Instant, nullable=False),
-    Column("resolved_at", Instant),
-    Column("payload_hash", Words, nullable=False, server_default=""),
-    Column("next_try", Instant),
-    Column("dismissed_at", Instant),
-    Column("dismissed_because", Words, nullable=False, server_default=""),
-    seal(),
+    Column("payload", SortableText, nullable=False),
+    Column("correlation_id", SortableText),
+    Column("first_failed_at", UtcDateTime, nullable=False),
+    Column("last_failed_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("payload_hash", SortableText, nullable=False, server_default=""),
+    Column("next_attempt_at", UtcDateTime),
+    Column("dismissed_at", UtcDateTime),
+    Column("dismissal_reason", SortableText, nullable=False, server_default=""),
+    checksum_column(),
 )
 
 sync_history = Table(
     "sync_history",
     metadata,
-    Column("run_id", Words, primary_key=True),
-    Column("partition", Day, primary_key=True),
-    Column("kind", Words, primary_key=True),
+    Column("run_id", SortableText, primary_key=True),
+    Column("partition", Date, primary_key=True),
+    Column("kind", SortableText, primary_key=True),
     *(
         Column(count, Integer, nullable=False)
         for count in ("created", "updated", "adopted", "unchanged", "failed", "postponed", "calls", "duration_ms")
     ),
-    Column("finished_at", Instant, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
     Column("deleted", Integer, nullable=False, server_default="0"),
-    seal(),
+    checksum_column(),
 )
 
 operation = Table(
     "operation",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", Words, nullable=False),
-    Column("shopify_id", Words, nullable=False),
-    Column("natural_key", Words, nullable=False),
-    Column("order_id", Words, index=True),
-    Column("order_name", Words),
-    Column("partition", Day, nullable=False),
-    Column("run_id", Words, nullable=False),
-    Column("verb", Words, nullable=False),
-    Column("payload", Words, nullable=False),
-    Column("checksum", Words, nullable=False),
-    Column("state", Words, nullable=False, index=True),
-    Column("outcome", Words),
-    Column("reason", Words, nullable=False),
+    Column("kind", SortableText, nullable=False),
+    Column("shopify_id", SortableText, nullable=False),
+    Column("natural_key", SortableText, nullable=False),
+    Column("order_id", SortableText, index=True),
+    Column("order_name", SortableText),
+    Column("partition", Date, nullable=False),
+    Column("run_id", SortableText, nullable=False),
+    Column("verb", SortableText, nullable=False),
+    Column("payload", SortableText, nullable=False),
+    Column("checksum", SortableText, nullable=False),
+    Column("state", SortableText, nullable=False, index=True),
+    Column("outcome", SortableText),
+    Column("reason", SortableText, nullable=False),
     Column("retryable", Boolean, nullable=False),
-    Column("xero_id", Words),
+    Column("xero_id", SortableText),
     Column("batch_id", Integer, index=True),
     Column("attempts", Integer, nullable=False),
-    Column("correlation_id", Words),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    seal(),
+    Column("correlation_id", SortableText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    checksum_column(),
     Index("operation_of_record", "kind", "shopify_id", "id"),
 )
 
 _is_open = text(f"state IN ({', '.join(repr(str(state)) for state in OPEN)})")
 
-Index(
+one_open_operation = Index(
     "one_open_operation",
     operation.c.kind,
     operation.c.shopify_id,
@@ -169,27 +171,27 @@ batch = Table(
     "batch",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", Words, nullable=False),
-    Column("method", Words, nullable=False),
-    Column("path", Words, nullable=False),
+    Column("kind", SortableText, nullable=False),
+    Column("method", SortableText, nullable=False),
+    Column("path", SortableText, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("body_hash", Words, nullable=False),
-    Column("idempotency_key", Words, nullable=False, unique=True),
-    Column("state", Words, nullable=False, index=True),
-    Column("first_sent_at", Instant),
-    Column("not_before", Instant),
+    Column("body_hash", SortableText, nullable=False),
+    Column("idempotency_key", SortableText, nullable=False, unique=True),
+    Column("state", SortableText, nullable=False, index=True),
+    Column("first_sent_at", UtcDateTime),
+    Column("not_before", UtcDateTime),
     Column("http_status", Integer),
     Column("response", LargeBinary),
-    Column("reason", Words, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("owner", Words, nullable=False, server_default=""),
+    Column("reason", SortableText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("owner", SortableText, nullable=False, server_default=""),
     Column("fence", Integer, nullable=False, server_default="0"),
-    Column("lease_until", Instant),
-    seal(),
-    Column("xero_sent_at", Instant),
-    Column("xero_quiet_at", Instant),
-    Column("xero_settled_at", Instant),
+    Column("lease_until", UtcDateTime),
+    checksum_column(),
+    Column("xero_sent_at", UtcDateTime),
+    Column("xero_quiet_at", UtcDateTime),
+    Column("xero_settled_at", UtcDateTime),
 )
 
 evidence = Table(
@@ -198,103 +200,103 @@ evidence = Table(
     Column("id", Integer, primary_key=True),
     Column("operation_id", Integer, nullable=False, index=True),
     Column("batch_id", Integer),
-    Column("natural_key", Words, nullable=False),
-    Column("looked_up_at", Instant, nullable=False),
-    Column("how", Words, nullable=False),
+    Column("natural_key", SortableText, nullable=False),
+    Column("looked_up_at", UtcDateTime, nullable=False),
+    Column("how", SortableText, nullable=False),
     Column("hits", Integer, nullable=False),
-    Column("fingerprint", Words, nullable=False),
-    seal(),
-    Column("xero_looked_up_at", Instant),
+    Column("fingerprint", SortableText, nullable=False),
+    checksum_column(),
+    Column("xero_looked_up_at", UtcDateTime),
 )
 
 xero_mirror = Table(
     "xero_mirror",
     metadata,
-    Column("kind", Words, primary_key=True),
-    Column("xero_id", Words, primary_key=True),
-    Column("natural_key", Words, nullable=False),
-    Column("reference", Words, nullable=False),
-    Column("status", Words, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("payload", Words, nullable=False),
-    seal(),
+    Column("kind", SortableText, primary_key=True),
+    Column("xero_id", SortableText, primary_key=True),
+    Column("natural_key", SortableText, nullable=False),
+    Column("reference", SortableText, nullable=False),
+    Column("status", SortableText, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("payload", SortableText, nullable=False),
+    checksum_column(),
     Index("mirror_by_natural_key", "kind", "natural_key"),
     Index("mirror_by_reference", "kind", "reference"),
 )
 
-remembered = Table(
-    "remembered",
+key_value = Table(
+    "key_value",
     metadata,
-    Column("name", Words, primary_key=True),
-    Column("text", Words, nullable=False),
-    Column("at", Instant, nullable=False),
-    seal(),
+    Column("key", SortableText, primary_key=True),
+    Column("value", SortableText, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    checksum_column(),
 )
 
-token_set = Table(
-    "token_set",
+oauth_token = Table(
+    "oauth_token",
     metadata,
-    Column("name", Words, primary_key=True),
+    Column("name", SortableText, primary_key=True),
     Column("generation", Integer, nullable=False),
-    Column("access", Words, nullable=False),
-    Column("refresh", Words, nullable=False),
-    Column("previous_refresh", Words, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("refreshed_at", Instant, nullable=False),
-    Column("refresh_started_at", Instant),
-    Column("verified_at", Instant),
+    Column("access", SortableText, nullable=False),
+    Column("refresh", SortableText, nullable=False),
+    Column("previous_refresh", SortableText, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("refreshed_at", UtcDateTime, nullable=False),
+    Column("refresh_started_at", UtcDateTime),
+    Column("verified_at", UtcDateTime),
 )
 
-call = Table(
-    "call",
+api_call = Table(
+    "api_call",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("started_at", Instant, nullable=False, index=True),
-    Column("ended_at", Instant),
+    Column("started_at", UtcDateTime, nullable=False, index=True),
+    Column("ended_at", UtcDateTime),
 )
 
-hint = Table(
-    "hint",
+webhook_hint = Table(
+    "webhook_hint",
     metadata,
-    Column("id", Words, primary_key=True),
-    Column("source", Words, nullable=False),
-    Column("topic", Words, nullable=False),
-    Column("record", Words, nullable=False),
-    Column("record_id", Words, nullable=False),
-    Column("delivery", Words, nullable=False, unique=True),
-    Column("orders", Words, nullable=False),
-    Column("happened_at", Instant),
-    Column("received_at", Instant, nullable=False, index=True),
-    Column("looked_at", Instant),
-    seal(),
+    Column("id", SortableText, primary_key=True),
+    Column("source", SortableText, nullable=False),
+    Column("topic", SortableText, nullable=False),
+    Column("record", SortableText, nullable=False),
+    Column("record_id", SortableText, nullable=False),
+    Column("delivery", SortableText, nullable=False, unique=True),
+    Column("orders", SortableText, nullable=False),
+    Column("occurred_at", UtcDateTime),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("processed_at", UtcDateTime),
+    checksum_column(),
 )
 
 orphaned_order = Table(
     "orphaned_order",
     metadata,
-    Column("order_id", Words, primary_key=True),
-    Column("partition", Day, nullable=False, index=True),
-    Column("cause", Words, nullable=False),
-    Column("detail", Words, nullable=False),
-    Column("noted_at", Instant, nullable=False),
-    Column("asked_at", Instant, nullable=False),
-    seal(),
+    Column("order_id", SortableText, primary_key=True),
+    Column("partition", Date, nullable=False, index=True),
+    Column("cause", SortableText, nullable=False),
+    Column("detail", SortableText, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
+    Column("looked_up_at", UtcDateTime, nullable=False),
+    checksum_column(),
 )
 
 kept_record = Table(
     "kept_record",
     metadata,
-    Column("xero_id", Words, primary_key=True),
-    Column("kind", Words, nullable=False),
-    Column("natural_key", Words, nullable=False),
-    Column("order_id", Words, nullable=False, index=True),
-    Column("because", Words, nullable=False),
-    Column("decided_at", Instant, nullable=False),
-    seal(),
+    Column("xero_id", SortableText, primary_key=True),
+    Column("kind", SortableText, nullable=False),
+    Column("natural_key", SortableText, nullable=False),
+    Column("order_id", SortableText, nullable=False, index=True),
+    Column("because", SortableText, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    checksum_column(),
 )
 
-SEALED = (
-    entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, remembered, hint,
+CHECKSUMMED_TABLES = (
+    entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, key_value, webhook_hint,
     orphaned_order, kept_record,
 )  # fmt: skip
 """The tables whose rows bear a hash."""

@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.database import Database
-from shopify_xero_pipeline.state.tables import token_set
+from shopify_xero_pipeline.state.tables import oauth_token
 
 RENEW_BEFORE = timedelta(minutes=5)
 GRACE = timedelta(minutes=30)
@@ -93,7 +93,7 @@ class TokenSet(SignIn):
     previous_refresh: str = field(repr=False)
 
 
-class TokenSets:
+class TokenStore:
     """The sign-in of one app in one state store.
 
     Args:
@@ -111,17 +111,17 @@ class TokenSets:
         self._name = name
         self._cipher = _cipher(keys)
         self._clock = clock
-        self._mine = token_set.c.name == name
+        self._mine = oauth_token.c.name == name
 
-    def alone(self, wait: int) -> AbstractContextManager[None]:
+    def lock(self, wait: int) -> AbstractContextManager[None]:
         """Hold the right to change this sign-in, waiting so many seconds for whoever holds it.
 
         Raises:
             HeldError: somebody else holds it all that time.
         """
-        return self._database.alone(f"token.{self._name}", wait)
+        return self._database.lock(f"token.{self._name}", wait)
 
-    def look(self) -> SignIn | None:
+    def peek(self) -> SignIn | None:
         """Return what can be known without the key, None if nobody has signed in."""
         row = self._row()
         return None if row is None else SignIn(**_known(row))
@@ -144,34 +144,36 @@ class TokenSets:
             TokenKeyError: there is no key to encrypt it with.
         """
         with self._database.engine.begin() as connection:
-            last = connection.scalar(select(token_set.c.generation).where(self._mine)) or 0
+            last = connection.scalar(select(oauth_token.c.generation).where(self._mine)) or 0
             values = self._pair(access, refresh, "", given_at, expires_at)
-            connection.execute(delete(token_set).where(self._mine))
-            connection.execute(insert(token_set).values(name=self._name, generation=last + 1, **values))
+            connection.execute(delete(oauth_token).where(self._mine))
+            connection.execute(insert(oauth_token).values(name=self._name, generation=last + 1, **values))
 
-    def begin(self, known: SignIn) -> None:
+    def start_refresh(self, known: SignIn) -> None:
         """Write down that the refresh token of a pair is about to be used; of several times the first one stays."""
         if known.refresh_started_at is None:
             self._change(known, refresh_started_at=self._clock.now())
 
-    def renew(self, known: TokenSet, access: str, refresh: str, given_at: datetime, expires_at: datetime) -> None:
+    def finish_refresh(
+        self, known: TokenSet, access: str, refresh: str, given_at: datetime, expires_at: datetime
+    ) -> None:
         """Put a new pair in the place of a known one, whose refresh token is kept until the new pair has worked."""
         values = self._pair(access, refresh, known.refresh, given_at, expires_at)
         self._change(known, generation=known.generation + 1, **values)
 
-    def verified(self, known: SignIn) -> None:
+    def mark_verified(self, known: SignIn) -> None:
         """Write down that a pair has worked, and forget the one before it."""
         self._change(known, verified_at=self._clock.now(), previous_refresh="")
 
-    def refuse(self, known: SignIn) -> None:
+    def mark_refused(self, known: SignIn) -> None:
         """Write down that Xero accepts the pair no more, so that nobody tries it again; the refresh token is kept."""
         self._change(known, access="")
 
     def _change(self, known: SignIn, **values: object) -> None:
         """Change the row if it still holds the pair that is meant."""
-        same = token_set.c.generation == known.generation
+        same = oauth_token.c.generation == known.generation
         with self._database.engine.begin() as connection:
-            connection.execute(update(token_set).where(self._mine, same).values(**values))
+            connection.execute(update(oauth_token).where(self._mine, same).values(**values))
 
     def _pair(
         self, access: str, refresh: str, previous: str, given_at: datetime, expires_at: datetime
@@ -188,7 +190,7 @@ class TokenSets:
 
     def _row(self) -> dict[str, Any] | None:
         with self._database.engine.begin() as connection:
-            row = connection.execute(select(token_set).where(self._mine)).mappings().one_or_none()
+            row = connection.execute(select(oauth_token).where(self._mine)).mappings().one_or_none()
         return None if row is None else dict(row)
 
     def _closed(self, secret: str) -> str:

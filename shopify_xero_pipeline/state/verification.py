@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Engine, Table, func, select, text
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.row_checksums import ADDED, HASH, StoreDamagedError
-from shopify_xero_pipeline.state.tables import SEALED, Day, Instant, batch, evidence, operation
+from shopify_xero_pipeline.state.row_checksums import ADDED, CHECKSUM_COLUMN, StoreDamagedError
+from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, Date, UtcDateTime, batch, evidence, operation
 
 ROWS = 2_000
 NEVER_DELETED = (operation, batch, evidence)
@@ -58,7 +58,7 @@ def verify(engine: Engine) -> None:
         StoreDamagedError: the store does not say what was written to it.
     """
     _ask_sqlite(engine, "integrity_check")
-    for table in SEALED:
+    for table in CHECKSUMMED_TABLES:
         _verify_rows(engine, table)
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
@@ -97,7 +97,7 @@ def _verify_rows(engine: Engine, table: Table) -> None:
 
 def _rows(engine: Engine, table: Table) -> Iterator[Sequence[Any]]:
     """Yield the columns by name, the hash last, some thousand rows a transaction, so that nobody waits for long."""
-    names = ", ".join(f'"{name}"' for name in (*sorted(_said(table)), HASH))
+    names = ", ".join(f'"{name}"' for name in (*sorted(_said(table)), CHECKSUM_COLUMN))
     keys = ", ".join(column.name for column in table.primary_key)
     places = [sorted(_said(table)).index(column.name) for column in table.primary_key]
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
@@ -126,13 +126,13 @@ def _hasher(table: Table) -> Callable[[Sequence[Any]], str]:
 
 
 def _said(table: Table) -> dict[str, Column[Any]]:
-    return {column.name: column for column in table.columns if column.name != HASH}
+    return {column.name: column for column in table.columns if column.name != CHECKSUM_COLUMN}
 
 
 def _text_of(column: Column[Any]) -> Callable[[Any], str]:
-    if isinstance(column.type, Instant):
+    if isinstance(column.type, UtcDateTime):
         return _instant
-    if isinstance(column.type, Day):
+    if isinstance(column.type, Date):
         return lambda value: _plain(value) if value is None else f"at {date.fromisoformat(value).isoformat()}"
     if isinstance(column.type, Boolean):
         return lambda value: f"bool {_SWITCH[value]!r}"

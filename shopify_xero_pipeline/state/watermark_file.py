@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import HeldError
+from shopify_xero_pipeline.state.database import LockTimeoutError
 from shopify_xero_pipeline.state.database_errors import StoreUnwritableError
 
 SUFFIX = ".witness"
@@ -23,7 +23,7 @@ XERO = "xero:"
 
 
 @dataclass(frozen=True)
-class Claim:
+class WatermarkClaim:
     """What a witness says of the journal it belongs to.
 
     Attributes:
@@ -41,13 +41,13 @@ class Claim:
     text: str
 
     @classmethod
-    def of(cls, epoch: str, batch: int, sent_at: datetime | None, quiet_at: datetime | None) -> "Claim":
+    def of(cls, epoch: str, batch: int, sent_at: datetime | None, quiet_at: datetime | None) -> "WatermarkClaim":
         """Return a claim with its line."""
         said = f"{epoch} {batch} {_text(sent_at)} {XERO}{_text(quiet_at)}"
         return cls(epoch, batch, sent_at, quiet_at, f"{said} {digest(said)}")
 
     @classmethod
-    def read(cls, line: str) -> "Claim":
+    def read(cls, line: str) -> "WatermarkClaim":
         """Read a line; one that is not what was written claims nothing but itself."""
         said, _, seal = line.rpartition(" ")
         with suppress(ValueError):
@@ -57,16 +57,16 @@ class Claim:
                 return cls(epoch, int(batch), _instant(sent_at), known, line)
         return cls("", 0, None, None, f"unreadable {digest(line)}")
 
-    def after(self, known: "Claim") -> "Claim":
+    def after(self, known: "WatermarkClaim") -> "WatermarkClaim":
         """Return this claim beside an earlier one of the same journal; requests may be witnessed out of turn."""
         if known.epoch != self.epoch:
             return self
         last = max(known, self, key=lambda claim: claim.batch)
         quiet_at = max(known.quiet_at, self.quiet_at) if known.quiet_at and self.quiet_at else None
-        return Claim.of(self.epoch, last.batch, last.sent_at, quiet_at if known.batch else self.quiet_at)
+        return WatermarkClaim.of(self.epoch, last.batch, last.sent_at, quiet_at if known.batch else self.quiet_at)
 
 
-class WitnessFile:
+class WatermarkFile:
     """The file of one writer, beside those of others.
 
     Args:
@@ -93,20 +93,20 @@ class WitnessFile:
         with ExitStack() as stack:
             try:
                 stack.enter_context(self._alone())
-            except HeldError:
+            except LockTimeoutError:
                 raise StoreUnwritableError(str(self._path), "its lock cannot be got") from None
             yield
 
-    def own(self) -> Claim | None:
+    def own(self) -> WatermarkClaim | None:
         """Return what this host's file says, or None if there is none."""
         return _read(self._path) if self._path is not None else None
 
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[WatermarkClaim]:
         """Return what all files say."""
         found = sorted(self._folder.glob(self._all)) if self._folder is not None else []
         return [claim for path in found if (claim := _read(path)) is not None]
 
-    def write(self, claim: Claim) -> None:
+    def write(self, claim: WatermarkClaim) -> None:
         """Replace this host's file; it is on the disk when this returns.
 
         Raises:
@@ -129,13 +129,13 @@ class WitnessFile:
             raise StoreUnwritableError(str(self._path), problem.strerror or type(problem).__name__) from None
 
 
-def _read(path: Path) -> Claim | None:
+def _read(path: Path) -> WatermarkClaim | None:
     try:
-        return Claim.read(path.read_bytes().decode("ascii", errors="replace"))
+        return WatermarkClaim.read(path.read_bytes().decode("ascii", errors="replace"))
     except FileNotFoundError:
         return None
     except OSError as problem:
-        return Claim("", 0, None, None, f"unreadable {problem.strerror}")
+        return WatermarkClaim("", 0, None, None, f"unreadable {problem.strerror}")
 
 
 def _flush_folder(folder: Path) -> None:

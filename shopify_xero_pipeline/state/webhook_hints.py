@@ -13,27 +13,27 @@ from sqlalchemy import Connection, Engine, delete, insert, or_, select
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import Row
-from shopify_xero_pipeline.state.row_checksums import read, rewrite, sealed
-from shopify_xero_pipeline.state.tables import hint as table
+from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.tables import webhook_hint as table
 
 REDACT_CUSTOMER = "customers/redact"
 PRIVACY = ("customers/data_request", REDACT_CUSTOMER, "shop/redact")
 """Topics by which Shopify passes on what a person may ask for by law (docs/contracts/shopify.md §7)."""
 
 AT_ONCE = 1_000
-_OPEN = table.c.looked_at.is_(None)
+_OPEN = table.c.processed_at.is_(None)
 REQUESTS = select(table).where(table.c.topic.in_(PRIVACY)).order_by(table.c.received_at, table.c.id)
 
 
-class Hint(Row):
+class WebhookHint(Row):
     """Something that may have changed. `source`: shopify or xero; `record`: what kind of record `record_id` is.
 
     Attributes:
         id: a hash of what was delivered, by which a delivery under another name is known again.
         delivery: a hash of the name under which it was delivered.
         orders: of a privacy request, the digits of the orders it names, divided by spaces.
-        happened_at: when it happened, as the sender says.
-        looked_at: when somebody looked, or did what was requested.
+        occurred_at: when it happened, as the sender says.
+        processed_at: when somebody looked, or did what was requested.
     """
 
     id: str
@@ -43,19 +43,19 @@ class Hint(Row):
     record_id: str
     delivery: str
     orders: str = ""
-    happened_at: datetime | None = None
+    occurred_at: datetime | None = None
     received_at: datetime
-    looked_at: datetime | None = None
+    processed_at: datetime | None = None
 
 
-class Hints:
+class WebhookHints:
     """The hints of a store. Obtained from `StateStore.hints`; every method is one short transaction."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
-    def take_in(self, hints: Sequence[Hint]) -> list[bool]:
+    def add(self, hints: Sequence[WebhookHint]) -> list[bool]:
         """Keep hints, and return of each whether it is new; when this has returned, they outlive a power cut."""
         with self._engine.begin() as connection:
             ids, deliveries = _known(connection, hints)
@@ -64,40 +64,40 @@ class Hints:
                 new.append(one.id not in ids and one.delivery not in deliveries)
                 ids.add(one.id)
                 deliveries.add(one.delivery)
-            rows = [sealed(one.model_dump()) for one, is_new in zip(hints, new, strict=True) if is_new]
+            rows = [with_checksum(one.model_dump()) for one, is_new in zip(hints, new, strict=True) if is_new]
             if rows:
                 connection.execute(insert(table), rows)
         return new
 
-    def open(self, source: str | None = None) -> list[Hint]:
+    def open(self, source: str | None = None) -> list[WebhookHint]:
         """Return hints at which nobody has looked, oldest first, at most a thousand; no privacy requests."""
         mine = [_OPEN, table.c.topic.not_in(PRIVACY), *([] if source is None else [table.c.source == source])]
         query = select(table).where(*mine).order_by(table.c.received_at, table.c.id).limit(AT_ONCE)
         with self._engine.begin() as connection:
-            return [Hint.model_validate(row) for row in read(connection, table, query)]
+            return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
 
-    def requests(self, *, open_only: bool = True) -> list[Hint]:
+    def requests(self, *, open_only: bool = True) -> list[WebhookHint]:
         """Return privacy requests, oldest first; by default those that nobody has seen to yet."""
         query = REQUESTS.where(_OPEN) if open_only else REQUESTS
         with self._engine.begin() as connection:
-            return [Hint.model_validate(row) for row in read(connection, table, query)]
+            return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
 
-    def looked_at(self, hints: Iterable[Hint]) -> None:
+    def mark_processed(self, hints: Iterable[WebhookHint]) -> None:
         """Note that somebody looked at just these, or did what was requested; what came since stays open."""
         now = self._clock.now()
         for some in chunks(one.id for one in hints):
             with self._engine.begin() as connection:
                 found = read(connection, table, select(table).where(table.c.id.in_(some), _OPEN))
-                rewrite(connection, table, found, lambda _: {"looked_at": now})
+                update_rows(connection, table, found, lambda _: {"processed_at": now})
 
-    def forget(self, before: datetime) -> int:
+    def purge_before(self, before: datetime) -> int:
         """Delete hints received before an instant, and return how many; privacy requests stay."""
         old = (table.c.received_at < before, table.c.topic.not_in(PRIVACY))
         with self._engine.begin() as connection:
             return connection.execute(delete(table).where(*old)).rowcount
 
 
-def _known(connection: Connection, hints: Collection[Hint]) -> tuple[set[str], set[str]]:
+def _known(connection: Connection, hints: Collection[WebhookHint]) -> tuple[set[str], set[str]]:
     """Return which ids and names of deliveries are among those kept."""
     ids, deliveries = set[str](), set[str]()
     for some in chunks(hints):

@@ -16,7 +16,7 @@ from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.webserver.guard import Guard
 
 
-def put_guard(settings: Settings) -> None:
+def install_guard(settings: Settings) -> None:
     """Have every webserver that is made from now on guarded.
 
     Args:
@@ -38,5 +38,5 @@ def run(arguments: Sequence[str], settings: Settings) -> None:
         arguments: options of `dagster-webserver`.
         settings: see `put_guard`.
     """
-    put_guard(settings)
+    install_guard(settings)
     cli.main([*arguments], "shopify-xero webserver", auto_envvar_prefix="DAGSTER_WEBSERVER")

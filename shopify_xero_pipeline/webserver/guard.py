@@ -21,10 +21,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON = "application/json"
-OWN_PAGES = ("same-origin", "none")
+SAME_SITE = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request by a page of the same origin, or by a person who typed the address."""
 
 POLICY_VIOLATION = 1008
@@ -48,7 +48,7 @@ class Guard:
         self._app = app
         address = urlsplit(origin)
         self._origin = _origin(f"{address.scheme}://{address.netloc}")
-        self._hosts = {_host(host) for host in (*THIS_MACHINE, *hosts, address.netloc) if host}
+        self._hosts = {_host(host) for host in (*LOCAL_HOSTS, *hosts, address.netloc) if host}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -69,7 +69,7 @@ class Guard:
                 "The Dagster UI does not answer under this host. If people reach it so, name the host in DAGSTER_HOSTS "
                 "or give its whole address as DAGSTER_URL, and start it again.",
             )
-        if scope["type"] == "http" and scope["method"] in READING:
+        if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             if _is_query(scope):
                 return _refused(405, "GraphQL is asked by POST, as JSON.")
             return None
@@ -89,7 +89,7 @@ class Guard:
         """Tell whether a request comes from the UI itself, or from what is no browser."""
         origins = headers.getlist("origin")
         if not origins:
-            return headers.get("sec-fetch-site", "none") in OWN_PAGES
+            return headers.get("sec-fetch-site", "none") in SAME_SITE
         found = _origin(origins[0]) if len(origins) == 1 else None
         if found is None:
             return False

@@ -23,7 +23,7 @@ API_HOST = "https://api.xero.com"
 IDENTITY_HOST = "https://identity.xero.com"
 LOGIN_HOST = "https://login.xero.com"
 SCOPES = "accounting.contacts accounting.invoices accounting.payments accounting.settings.read"
-ATTEMPTS = 4
+MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class XeroCredentials:
 
 
 @dataclass(frozen=True)
-class Grant:
+class TokenResponse:
     """What the sign-in service gave; a custom connection gets no refresh token. Instants in UTC.
 
     Source: docs/contracts/xero.md §1.
@@ -45,16 +45,16 @@ class Grant:
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
-    given_at: datetime
+    issued_at: datetime
     expires_at: datetime
 
 
 class GrantRefusedError(Exception):
     """The sign-in service refused; `word` is OAuth's, such as invalid_grant."""
 
-    def __init__(self, word: str) -> None:
-        super().__init__(word)
-        self.word = word
+    def __init__(self, error_code: str) -> None:
+        super().__init__(error_code)
+        self.word = error_code
 
 
 class AccessToken(Protocol):
@@ -68,12 +68,12 @@ class AccessToken(Protocol):
         """Get another token, because the present one was refused."""
         ...
 
-    def worked(self) -> None:
+    def mark_verified(self) -> None:
         """Take note that a call with the present token was answered."""
         ...
 
 
-class Identity:
+class TokenEndpoint:
     """The token endpoint of the sign-in service, asked as one app; an app without a secret names itself in the form."""
 
     def __init__(self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock) -> None:
@@ -82,7 +82,7 @@ class Identity:
         self._url = f"{host}/connect/token"
         self._clock = clock
 
-    def ask(self, form: Mapping[str, str]) -> Grant:
+    def request_token(self, form: Mapping[str, str]) -> TokenResponse:
         """Ask for a token, a few times if no usable answer comes.
 
         Raises:
@@ -96,7 +96,7 @@ class Identity:
         try:
             found = answer.json() if answer.status_code == 200 else {}
             expires_at = asked_at + timedelta(seconds=int(found["expires_in"]))
-            return Grant(str(found["access_token"]), str(found.get("refresh_token", "")), asked_at, expires_at)
+            return TokenResponse(str(found["access_token"]), str(found.get("refresh_token", "")), asked_at, expires_at)
         except (ValueError, KeyError, TypeError):
             raise XeroUnavailableError(
                 f"Xero's sign-in service gave no usable answer (status {answer.status_code}). Try again later."
@@ -107,7 +107,7 @@ class Identity:
         account = app if app[1] else httpx.USE_CLIENT_DEFAULT
         form = dict(form) if app[1] else {**form, "client_id": app[0]}
         answer: httpx.Response | None = None
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             answer = self._posted(form, account, attempt + 1)
             if answer is not None and answer.status_code != 429 and answer.status_code < 500:
                 return answer
@@ -118,7 +118,7 @@ class Identity:
 
     def _posted(self, form: Mapping[str, str], account: Any, attempt: int) -> httpx.Response | None:
         try:
-            with events.api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as told:
+            with events.log_api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as told:
                 answer = self._http.post(self._url, data=form, auth=account)
                 told["status"] = answer.status_code
                 return answer
@@ -126,13 +126,13 @@ class Identity:
             return None
 
 
-class Token:
+class ClientCredentialsToken:
     """A custom connection's access token, kept in memory and asked for anew before it lapses."""
 
-    def __init__(self, identity: Identity, clock: Clock) -> None:
+    def __init__(self, identity: TokenEndpoint, clock: Clock) -> None:
         self._identity = identity
         self._clock = clock
-        self._grant: Grant | None = None
+        self._grant: TokenResponse | None = None
         self._renew_at = 0.0
 
     def headers(self) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Token:
         grant = self._grant
         if grant is None or self._clock.elapsed() >= self._renew_at:
             grant = self._asked()
-        return signed(grant.access, self._identity.credentials.tenant_id)
+        return auth_headers(grant.access, self._identity.credentials.tenant_id)
 
     def renew(self) -> None:
         """Get a new token.
@@ -151,24 +151,24 @@ class Token:
         """
         self._asked()
 
-    def worked(self) -> None:
+    def mark_verified(self) -> None:
         """Take note of nothing: a custom connection can always ask for another token."""
 
-    def _asked(self) -> Grant:
+    def _asked(self) -> TokenResponse:
         scopes, asked = self._identity.credentials.scopes, self._clock.elapsed()
         try:
-            self._grant = self._identity.ask({"grant_type": "client_credentials", "scope": scopes})
+            self._grant = self._identity.request_token({"grant_type": "client_credentials", "scope": scopes})
         except GrantRefusedError as refused:
             raise XeroSignInError(
                 f"Xero does not accept the credentials ({refused.word}). Check XERO_CLIENT_ID and "
                 f"XERO_CLIENT_SECRET, and that the custom connection is authorised with the scopes {scopes}."
             ) from None
-        life = self._grant.expires_at - self._grant.given_at
+        life = self._grant.expires_at - self._grant.issued_at
         self._renew_at = asked + usable_for(life).total_seconds()
         return self._grant
 
 
-def signed(access: str, tenant_id: str | None) -> dict[str, str]:
+def auth_headers(access: str, tenant_id: str | None) -> dict[str, str]:
     """Return the headers of a call with this token, to this organisation where one has to be named."""
     tenant = {"xero-tenant-id": tenant_id} if tenant_id else {}
     return {"Authorization": f"Bearer {access}", **tenant}

@@ -15,17 +15,23 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
-from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.api_calls import Calls
-from shopify_xero_pipeline.state.canonical import digest, exact
-from shopify_xero_pipeline.state.tokens import TokenSets
+from shopify_xero_pipeline.state.api_calls import InMemoryCalls
+from shopify_xero_pipeline.state.canonical import digest, parse_exact_json
+from shopify_xero_pipeline.state.tokens import TokenStore
 from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.oauth_token import access_token
-from shopify_xero_pipeline.xero.rate_limiter import FIRST_BACK_OFF, LONGEST_BACK_OFF, Pacer, calls_left, retry_after
+from shopify_xero_pipeline.xero.oauth_token import build_access_token
+from shopify_xero_pipeline.xero.rate_limiter import (
+    FIRST_BACK_OFF,
+    LONGEST_BACK_OFF,
+    RateLimiter,
+    remaining_calls,
+    retry_after,
+)
 
-DEADLINE = timedelta(seconds=30)
+DEADLINE_SECONDS = timedelta(seconds=30)
 """For a whole exchange, from the connection to the last byte of the answer."""
 
 READ_ATTEMPTS = 6
@@ -33,7 +39,7 @@ PAGE_SIZE = 1_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class XeroResponse:
     """Status, headers (lower case) and the whole body of one answer."""
 
     status: int
@@ -51,7 +57,7 @@ class Answer:
         Raises:
             ValueError: it is not a JSON object (a maintenance page, half an answer, nothing at all).
         """
-        content = exact(self.body)
+        content = parse_exact_json(self.body)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - for the caller any unreadable body is the same
         return content
@@ -75,7 +81,7 @@ class _Request:
         return self.method != "GET"
 
 
-class _TryAgain(Exception):  # noqa: N818
+class _RetryableError(Exception):
     """A read got no usable answer; `limited`: Xero's limits decide when the next one may leave."""
 
     def __init__(self, message: str, *, limited: bool = False) -> None:
@@ -114,17 +120,17 @@ class XeroClient:
         identity_url: str | None = None,
         transport: httpx.BaseTransport | None = None,
         rng: random.Random | None = None,
-        tokens: TokenSets | None = None,
-        calls: Calls | None = None,
+        tokens: TokenStore | None = None,
+        calls: InMemoryCalls | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._base = f"{host_of(base_url, API_HOST)}/api.xro/2.0"
         accepted = {"Accept": "application/json"}
-        self._http = http_client(clock, DEADLINE.total_seconds(), transport=transport, headers=accepted)
+        self._http = http_client(clock, DEADLINE_SECONDS.total_seconds(), transport=transport, headers=accepted)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
-        self._token = access_token(credentials, self._http, identity, clock, tokens)
-        self._pacer = Pacer(calls or Calls(clock), clock, self._rng, _mark(credentials))
+        self._token = build_access_token(credentials, self._http, identity, clock, tokens)
+        self._pacer = RateLimiter(calls or InMemoryCalls(clock), clock, self._rng, _mark(credentials))
         self.calls = 0
         self.time = ServerClock(clock)
         self._last_key, self._last_attempt = "", 0
@@ -160,12 +166,12 @@ class XeroClient:
             sleep=self._clock.sleep,
             stop=stop_after_attempt(attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(_TryAgain),
+            retry=retry_if_exception_type(_RetryableError),
             reraise=True,
         )
         try:
             return tries(lambda: self._read(path, dict(params or {}), since, tries.statistics["attempt_number"]))
-        except _TryAgain as error:
+        except _RetryableError as error:
             times = "" if attempts == 1 else f" {attempts} times"
             raise XeroUnavailableError(f"Reading {path} failed{times}: {error}. Try again later.") from None
 
@@ -199,10 +205,10 @@ class XeroClient:
         self._token.headers()
         if self.time.latest is None:
             self._pacer.refuse_writes()
-            self.know_time()
-        self._pacer.hold()
+            self.ensure_server_time()
+        self._pacer.reserve_slot()
 
-    def know_time(self) -> datetime:
+    def ensure_server_time(self) -> datetime:
         """Return the earliest that Xero's time can be now; where it is not known, Xero is asked in one call.
 
         Raises:
@@ -223,7 +229,7 @@ class XeroClient:
         """Whether calls failed so seldom lately that the last one may be tried again."""
         return self._pacer.may_retry
 
-    def write(self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None]) -> Answer:
+    def write(self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None]) -> XeroResponse:
         """Send a write once; only if the token has lapsed, and nothing was executed, the same bytes go out again.
 
         Args:
@@ -244,7 +250,7 @@ class XeroClient:
         self._last_key, self._last_attempt = key, attempt
         return self._signed(_Request(method, path, headers, guard, body=body, attempt=attempt))
 
-    def pause(self, answer: Answer | None, attempt: int) -> float:
+    def pause(self, answer: XeroResponse | None, attempt: int) -> float:
         """Return how long to wait before the next attempt: what Xero asks for, else full jitter that grows."""
         asked = retry_after(answer.headers) if answer else None
         if asked is not None:
@@ -253,7 +259,7 @@ class XeroClient:
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _TryAgain) and error.limited:
+        if isinstance(error, _RetryableError) and error.limited:
             return 0.0
         return self.pause(None, state.attempt_number - 1)
 
@@ -265,23 +271,23 @@ class XeroClient:
         if answer.status == 304:
             return {}
         if answer.status == 429:
-            raise _TryAgain("limit reached", limited=True)
+            raise _RetryableError("limit reached", limited=True)
         if answer.status >= 500:
             raise self._failed(f"status {answer.status}", path)
-        refuse(answer, f"GET {path}")
+        raise_for_status(answer, f"GET {path}")
         try:
             return answer.parsed()
         except ValueError:
-            raise _TryAgain("the answer was not JSON") from None
+            raise _RetryableError("the answer was not JSON") from None
 
     def _failed(self, what: str, path: str) -> Exception:
         if self.may_retry:
-            return _TryAgain(what)
+            return _RetryableError(what)
         return XeroUnavailableError(
             f"Reading {path} failed: {what}. So much failed lately that it is not asked again now. Try again later."
         )
 
-    def _signed(self, request: _Request) -> Answer:
+    def _signed(self, request: _Request) -> XeroResponse:
         for once_more in (True, False):
             answer = self._exchange(replace(request, headers={**request.headers, **self._token.headers()}))
             lapsed = answer.status == 401 and "insufficent_scope" not in answer.headers.get("www-authenticate", "")
@@ -289,23 +295,25 @@ class XeroClient:
                 break
             self._token.renew()
         if answer.status == 403 or (answer.status == 401 and request.writes):
-            self._pacer.denied(answer.status)
+            self._pacer.record_denial(answer.status)
         return answer
 
-    def _exchange(self, request: _Request) -> Answer:
+    def _exchange(self, request: _Request) -> XeroResponse:
         """Send once, entered in the record of calls before and after. A call cut off by a crash stays open in it."""
-        call = self._pacer.start(writes=request.writes, reserve=True)
+        call = self._pacer.acquire(writes=request.writes, reserve=True)
         try:
             answer = self._sent(request)
         except Exception as error:
-            self._pacer.end(call, lost=isinstance(error, httpx.RequestError))
+            self._pacer.release(call, lost=isinstance(error, httpx.RequestError))
             raise
-        self._pacer.answered(call, answer.status, answer.headers, writes=request.writes, clock_ahead=self.time.ahead)
+        self._pacer.record_response(
+            call, answer.status, answer.headers, writes=request.writes, clock_ahead=self.time.ahead
+        )
         if answer.status < 400:
-            self._token.worked()
+            self._token.mark_verified()
         return answer
 
-    def _sent(self, request: _Request) -> Answer:
+    def _sent(self, request: _Request) -> XeroResponse:
         def trace(event: str, _details: object) -> None:
             if event == "http11.send_request_headers.started":
                 request.guard()
@@ -314,7 +322,7 @@ class XeroClient:
         asked = self._clock.elapsed()
         self.calls += 1
         route = _route(request.path)
-        with events.api_call(self._clock, "xero", request.method, route, attempt=request.attempt) as told:
+        with events.log_api_call(self._clock, "xero", request.method, route, attempt=request.attempt) as told:
             response = self._http.request(
                 request.method,
                 self._base + request.path,
@@ -323,12 +331,12 @@ class XeroClient:
                 params=request.params or None,
                 extensions={"trace": trace},
             )
-            told |= _told(response)
-            self.time.read(response.headers.get("date"), asked)
-            return Answer(response.status_code, dict(response.headers), response.content)
+            told |= _error_text(response)
+            self.time.record_response(response.headers.get("date"), asked)
+            return XeroResponse(response.status_code, dict(response.headers), response.content)
 
 
-def refuse(answer: Answer, call: str) -> None:
+def raise_for_status(answer: XeroResponse, call: str) -> None:
     """Raise what a client error means for people; other answers pass.
 
     Raises:
@@ -357,9 +365,9 @@ def _route(path: str) -> str:
     return "".join(f"/{part}" if place % 2 == 0 else "/{id}" for place, part in enumerate(parts))
 
 
-def _told(response: httpx.Response) -> dict[str, object]:
+def _error_text(response: httpx.Response) -> dict[str, object]:
     """Return what the log says of an answer: Xero's name for the call, and the calls left today and in this minute."""
-    today, this_minute = calls_left(response.headers)
+    today, this_minute = remaining_calls(response.headers)
     return {
         "status": response.status_code,
         "request_id": response.headers.get("xero-correlation-id"),

@@ -37,9 +37,9 @@ class XeroUnavailableError(XeroError):
     """No usable answer came, however often it was asked."""
 
 
-class DayBudgetSpent(XeroError):  # noqa: N818 - it is the end of a day's work, not a mistake
+class DailyQuotaExceededError(XeroError):
     """The day's calls are used up, but for the reserve kept for reading back. What is left stays planned."""
 
 
-class TooLate(XeroError):  # noqa: N818 - it stops a request that could otherwise be executed twice
+class ReplayWindowExpiredError(XeroError):
     """The request may not leave any more: its Idempotency-Key may lapse while it travels."""

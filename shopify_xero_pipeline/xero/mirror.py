@@ -18,11 +18,11 @@ from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
-OVERLAP = timedelta(minutes=5)
+SWEEP_OVERLAP = timedelta(minutes=5)
 """How far before its watermark a sweep begins, and until when what a list does not show counts as gone: lists of Xero
 may lag behind its writes."""
 
-SWEEPS = 3
+SWEEPABLE_KINDS = 3
 Listing: TypeAlias = tuple[list[dict[str, Any]], datetime | None]
 """Elements, and Xero's time when the first of them were answered."""
 
@@ -65,7 +65,7 @@ class Mirror:
         """
         began = self._clock.now()
         last = None if anew else self._store.mirror_watermark(kind)
-        since = None if last is None else min(last, back_to or last) - OVERLAP
+        since = None if last is None else min(last, back_to or last) - SWEEP_OVERLAP
         found, watermark = self._items() if kind is Kind.ITEM else self._changed(kind, since)
         records = [serialization.mirror_record(kind, one) for one in found if serialization.is_ours(kind, one)]
         carried = [
@@ -74,9 +74,9 @@ class Mirror:
             for one in serialization.allocations_of(note)
         ]
         complete = kind is Kind.ITEM or since is None
-        gone_before = watermark - OVERLAP if complete and watermark is not None else None
+        gone_before = watermark - SWEEP_OVERLAP if complete and watermark is not None else None
         self._store.update_mirror(kind, records, began, watermark=watermark, gone_before=gone_before, carried=carried)
-        events.note("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
+        events.log_event("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
 
     def _items(self) -> Listing:
         """Read all Items: their list is not paged, and one that is missing from it is deleted."""
@@ -86,7 +86,7 @@ class Mirror:
     def _changed(self, kind: Kind, since: datetime | None) -> Listing:
         """Read all pages; a record changed meanwhile shifts the others, so that one may be missed: then read again."""
         path = f"/{serialization.COLLECTION[kind]}"
-        for _ in range(SWEEPS):
+        for _ in range(SWEEPABLE_KINDS):
             found: dict[str, dict[str, Any]] = {}
             expected, watermark = 0, None
             for page, (elements, count) in enumerate(
@@ -97,4 +97,6 @@ class Mirror:
                 expected = count or 0
             if len(found) >= expected:
                 return list(found.values()), watermark
-        raise XeroUnavailableError(f"{path[1:]} changed each of {SWEEPS} times while they were read. Try again later.")
+        raise XeroUnavailableError(
+            f"{path[1:]} changed each of {SWEEPABLE_KINDS} times while they were read. Try again later."
+        )

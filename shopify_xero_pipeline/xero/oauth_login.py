@@ -19,30 +19,30 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http.transport import client as http_client
+from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.settings import SettingsError
-from shopify_xero_pipeline.state.tokens import TokenSets
+from shopify_xero_pipeline.state.tokens import TokenStore
 from shopify_xero_pipeline.xero.auth import (
     API_HOST,
     IDENTITY_HOST,
     LOGIN_HOST,
-    Grant,
     GrantRefusedError,
-    Identity,
+    TokenEndpoint,
+    TokenResponse,
     XeroCredentials,
     host_of,
 )
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroUnavailableError
-from shopify_xero_pipeline.xero.oauth_token import ConsentToken, wrong_app
+from shopify_xero_pipeline.xero.oauth_token import RefreshingToken, wrong_app
 
 HOST, PORT = "127.0.0.1", 8767
-PATIENCE = timedelta(minutes=10)
+CONSENT_TIMEOUT = timedelta(minutes=10)
 TIMEOUT = 30.0
-AGAIN = "Run `shopify-xero login` again."
+RETRY_HINT = "Run `shopify-xero login` again."
 
 
 @dataclass(frozen=True)
-class Reached:
+class ReachableOrganisation:
     """An organisation that a sign-in reaches."""
 
     tenant_id: str
@@ -50,10 +50,10 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class LoginResult:
     """What a sign-in gave: the organisations it reaches, the one that is meant, when it lapses if unused (UTC)."""
 
-    organisations: tuple[Reached, ...]
+    organisations: tuple[ReachableOrganisation, ...]
     tenant_id: str | None
     lapses_at: datetime
 
@@ -61,7 +61,7 @@ class SignedIn:
     def verdict(self) -> str:
         """What a person should know, and do if no organisation is clearly meant."""
         if not self.organisations:
-            return f"This sign-in reaches no organisation: choose one when Xero asks. {AGAIN}"
+            return f"This sign-in reaches no organisation: choose one when Xero asks. {RETRY_HINT}"
         if self.tenant_id is None:
             return "Set XERO_TENANT_ID to the organisation whose books these are."
         return f"Signed in. This lapses on {self.lapses_at:%Y-%m-%d} unless a sync runs before then."
@@ -81,7 +81,7 @@ class Login:
     def __init__(
         self,
         credentials: XeroCredentials,
-        tokens: TokenSets,
+        tokens: TokenStore,
         clock: Clock,
         *,
         base_url: str | None = None,
@@ -92,11 +92,11 @@ class Login:
         self._clock = clock
         self._base_url = base_url
         self._http = http_client(clock, TIMEOUT, transport=transport)
-        self._identity = Identity(credentials, self._http, host_of(base_url, IDENTITY_HOST), clock)
+        self._identity = TokenEndpoint(credentials, self._http, host_of(base_url, IDENTITY_HOST), clock)
         self._state = secrets.token_urlsafe(32)
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)
 
-    def run(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> SignedIn:
+    def run(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> LoginResult:
         """Tell the address to open, wait for the person's consent, keep the tokens and see what they reach.
 
         Args:
@@ -110,13 +110,13 @@ class Login:
             XeroSignInError: Xero does not accept the app.
             XeroUnavailableError: Xero gave no usable answer.
         """
-        until = self._clock.elapsed() + PATIENCE.total_seconds()
+        until = self._clock.elapsed() + CONSENT_TIMEOUT.total_seconds()
         with self._http, _callback(host, port, self._state) as callback:
             tell(f"Open this address in a browser and give consent:\n\n  {self._address(callback.address)}\n")
             tell(f"Xero only goes on if the app's redirect URI is {callback.address}. Waiting ...")
             code = callback.wait(self._clock, until)
             grant = self._redeemed(code, callback.address)
-            self._tokens.put(grant.access, grant.refresh, grant.given_at, grant.expires_at)
+            self._tokens.put(grant.access, grant.refresh, grant.issued_at, grant.expires_at)
             return self._reached()
 
     def _address(self, back: str) -> str:
@@ -131,22 +131,22 @@ class Login:
             query |= {"code_challenge": _challenge(self._verifier), "code_challenge_method": "S256"}
         return f"{host_of(self._base_url, LOGIN_HOST)}/identity/connect/authorize?{urlencode(query)}"
 
-    def _redeemed(self, code: str, back: str) -> Grant:
+    def _redeemed(self, code: str, back: str) -> TokenResponse:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
         if self._verifier:
             form["code_verifier"] = self._verifier
         try:
-            grant = self._identity.ask(form)
+            grant = self._identity.request_token(form)
         except GrantRefusedError as refused:
             if refused.word == "invalid_grant":
-                raise XeroConsentError(f"Xero takes its code no more (invalid_grant). {AGAIN}") from None
+                raise XeroConsentError(f"Xero takes its code no more (invalid_grant). {RETRY_HINT}") from None
             raise wrong_app(refused) from None
         if not grant.refresh:
-            raise XeroConsentError("Xero gave no refresh token: allow the app the scope offline_access. " + AGAIN)
+            raise XeroConsentError("Xero gave no refresh token: allow the app the scope offline_access. " + RETRY_HINT)
         return grant
 
-    def _reached(self) -> SignedIn:
-        token = ConsentToken(self._identity, self._tokens, self._clock)
+    def _reached(self) -> LoginResult:
+        token = RefreshingToken(self._identity, self._tokens, self._clock)
         headers = {"Accept": "application/json", "Authorization": token.headers()["Authorization"]}
         try:
             answer = self._http.get(f"{host_of(self._base_url, API_HOST)}/connections", headers=headers)
@@ -154,15 +154,15 @@ class Login:
             if answer.status_code != 200:
                 raise ValueError(answer.status_code)  # noqa: TRY301 - for a person it is the same as no list
             found = [one for one in listed if one["tenantType"] == "ORGANISATION"]
-            organisations = tuple(Reached(str(one["tenantId"]), str(one["tenantName"])) for one in found)
+            organisations = tuple(ReachableOrganisation(str(one["tenantId"]), str(one["tenantName"])) for one in found)
         except (httpx.RequestError, ValueError, KeyError, TypeError):
             raise XeroUnavailableError(
-                "The sign-in is kept, but Xero did not say which organisations it reaches. " + AGAIN
+                "The sign-in is kept, but Xero did not say which organisations it reaches. " + RETRY_HINT
             ) from None
-        token.worked()
-        kept = self._tokens.look()
+        token.mark_verified()
+        kept = self._tokens.peek()
         assert kept is not None
-        return SignedIn(organisations, self._meant([one.tenant_id for one in organisations]), kept.lapses_at)
+        return LoginResult(organisations, self._meant([one.tenant_id for one in organisations]), kept.lapses_at)
 
     def _meant(self, found: list[str]) -> str | None:
         wanted = self._credentials.tenant_id
@@ -194,11 +194,13 @@ class _Callback(HTTPServer):
         while self.answer is None and clock.elapsed() < until:
             self.handle_request()
         if self.answer is None:
-            raise XeroConsentError(f"Nobody gave consent within {PATIENCE // timedelta(minutes=1)} minutes. {AGAIN}")
+            raise XeroConsentError(
+                f"Nobody gave consent within {CONSENT_TIMEOUT // timedelta(minutes=1)} minutes. {RETRY_HINT}"
+            )
         if "code" not in self.answer:
             word = self.answer.get("error", "")
             said = f" ({word})" if word.replace("_", "").isalpha() else ""
-            raise XeroConsentError(f"Consent was not given{said}. {AGAIN}")
+            raise XeroConsentError(f"Consent was not given{said}. {RETRY_HINT}")
         return self.answer["code"]
 
 

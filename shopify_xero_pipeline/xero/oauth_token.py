@@ -11,16 +11,23 @@ from dataclasses import replace
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.database import HeldError
-from shopify_xero_pipeline.state.tokens import TokenSet, TokenSets
-from shopify_xero_pipeline.xero.auth import AccessToken, GrantRefusedError, Identity, Token, XeroCredentials, signed
+from shopify_xero_pipeline.state.database import LockTimeoutError
+from shopify_xero_pipeline.state.tokens import TokenSet, TokenStore
+from shopify_xero_pipeline.xero.auth import (
+    AccessToken,
+    ClientCredentialsToken,
+    GrantRefusedError,
+    TokenEndpoint,
+    XeroCredentials,
+    auth_headers,
+)
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroSignInError, XeroUnavailableError
 
-LONGEST_RENEWAL = 60
-RENEW_CONSENT = "Xero's consent must be renewed, as it accepts this sign-in no more: run `shopify-xero login`."
+MAX_REFRESH_SECONDS = 60
+LOGIN_HINT = "Xero's consent must be renewed, as it accepts this sign-in no more: run `shopify-xero login`."
 
 
-class ConsentToken:
+class RefreshingToken:
     """The access token of a stored sign-in.
 
     Args:
@@ -29,7 +36,7 @@ class ConsentToken:
         clock: the time.
     """
 
-    def __init__(self, identity: Identity, tokens: TokenSets, clock: Clock) -> None:
+    def __init__(self, identity: TokenEndpoint, tokens: TokenStore, clock: Clock) -> None:
         self._identity = identity
         self._tokens = tokens
         self._clock = clock
@@ -46,16 +53,16 @@ class ConsentToken:
         """
         if self._known is None or not self._known.is_fresh(self._clock.now()):
             self._known = self._current(refused=None)
-        return signed(self._known.access, self._identity.credentials.tenant_id)
+        return auth_headers(self._known.access, self._identity.credentials.tenant_id)
 
     def renew(self) -> None:
         """Get another token than the present one, which was refused; raises what `headers` raises."""
         self._known = self._current(refused=self._known.generation if self._known else None)
 
-    def worked(self) -> None:
+    def mark_verified(self) -> None:
         """Take note that the present pair works: what came before it is forgotten."""
         if self._known is not None and self._known.verified_at is None:
-            self._tokens.verified(self._known)
+            self._tokens.mark_verified(self._known)
             self._known = replace(self._known, verified_at=self._clock.now(), previous_refresh="")
 
     def _current(self, refused: int | None) -> TokenSet:
@@ -63,12 +70,12 @@ class ConsentToken:
         if self._is_usable(known, refused):
             return known
         try:
-            with self._tokens.alone(LONGEST_RENEWAL):
+            with self._tokens.lock(MAX_REFRESH_SECONDS):
                 known = self._stored()
                 return known if self._is_usable(known, refused) else self._renewed(known)
-        except HeldError:
+        except LockTimeoutError:
             raise XeroUnavailableError(
-                f"Another process is renewing the sign-in to Xero and has not finished in {LONGEST_RENEWAL} s. "
+                f"Another process is renewing the sign-in to Xero and has not finished in {MAX_REFRESH_SECONDS} s. "
                 "Try again later; if it hangs, end it."
             ) from None
 
@@ -80,15 +87,15 @@ class ConsentToken:
         if known is None:
             raise XeroConsentError("Nobody has signed in to Xero yet: run `shopify-xero login`.")
         if known.refused:
-            raise XeroConsentError(RENEW_CONSENT)
+            raise XeroConsentError(LOGIN_HINT)
         return known
 
     def _renewed(self, known: TokenSet) -> TokenSet:
         """Spend the refresh token, or if Xero refuses it the one before, and store what comes of it."""
-        self._tokens.begin(known)
+        self._tokens.start_refresh(known)
         for refresh in filter(None, (known.refresh, known.previous_refresh)):
             try:
-                grant = self._identity.ask({"grant_type": "refresh_token", "refresh_token": refresh})
+                grant = self._identity.request_token({"grant_type": "refresh_token", "refresh_token": refresh})
             except GrantRefusedError as refused:
                 if refused.word != "invalid_grant":
                     raise wrong_app(refused) from None
@@ -96,10 +103,12 @@ class ConsentToken:
                 if found.generation != known.generation:
                     return found
                 continue
-            self._tokens.renew(known, grant.access, grant.refresh or refresh, grant.given_at, grant.expires_at)
+            self._tokens.finish_refresh(
+                known, grant.access, grant.refresh or refresh, grant.issued_at, grant.expires_at
+            )
             return self._stored()
-        self._tokens.refuse(known)
-        raise XeroConsentError(RENEW_CONSENT)
+        self._tokens.mark_refused(known)
+        raise XeroConsentError(LOGIN_HINT)
 
 
 def wrong_app(refused: GrantRefusedError) -> XeroSignInError:
@@ -109,8 +118,8 @@ def wrong_app(refused: GrantRefusedError) -> XeroSignInError:
     )
 
 
-def access_token(
-    credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock, tokens: TokenSets | None
+def build_access_token(
+    credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock, tokens: TokenStore | None
 ) -> AccessToken:
     """Return what signs calls in: by the stored consent, or without one as a custom connection.
 
@@ -121,5 +130,5 @@ def access_token(
         clock: the time.
         tokens: where a sign-in by consent is kept; None for a custom connection.
     """
-    identity = Identity(credentials, http, host, clock)
-    return Token(identity, clock) if tokens is None else ConsentToken(identity, tokens, clock)
+    identity = TokenEndpoint(credentials, http, host, clock)
+    return ClientCredentialsToken(identity, clock) if tokens is None else RefreshingToken(identity, tokens, clock)

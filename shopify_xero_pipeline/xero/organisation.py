@@ -11,7 +11,7 @@ from typing import Any
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxComponent, TaxRate
-from shopify_xero_pipeline.xero.serialization import instant
+from shopify_xero_pipeline.xero.serialization import parse_instant
 
 CLASSES = {
     "CanApplyToAssets": "ASSET",
@@ -60,7 +60,7 @@ def _named(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _day(text: object) -> date | None:
     """Read a date, which Xero gives as midnight UTC of the calendar day (docs/contracts/xero.md §8)."""
-    moment = instant(text)
+    moment = parse_instant(text)
     return moment.date() if moment else None
 
 

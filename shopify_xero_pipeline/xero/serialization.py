@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from shopify_xero_pipeline.state.canonical import canonical_json
-from shopify_xero_pipeline.state.privacy import KEPT_OF_CONTACT
+from shopify_xero_pipeline.state.privacy import CONTACT_FIELDS_RETAINED
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import (
     Allocation,
@@ -45,20 +45,20 @@ ID = {
     Kind.PAYMENT: "PaymentID",
     Kind.ALLOCATION: "AllocationID",
 }
-OURS: dict[Kind, tuple[str, set[str | None]]] = {
+OWN_MARK_FIELDS: dict[Kind, tuple[str, set[str | None]]] = {
     Kind.INVOICE: ("Type", {"ACCREC"}),
     Kind.CREDIT_NOTE: ("Type", {"ACCRECCREDIT"}),
     Kind.PAYMENT: ("PaymentType", {"ACCRECPAYMENT", "ARCREDITPAYMENT", None}),
 }
 COMPARED = ("Name", "FirstName", "LastName", "EmailAddress", "Phones", "Addresses")
-GONE = frozenset({"VOIDED", "DELETED"})
+REMOVED_STATUSES = frozenset({"VOIDED", "DELETED"})
 NO_ID = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MILLISECONDS = re.compile(r"/Date\((-?\d+)")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Ids(Protocol):
+class IdResolver(Protocol):
     """Where the ids of parents come from."""
 
     def xero_id(self, kind: Kind, shopify_id: str) -> str:
@@ -69,7 +69,7 @@ class Ids(Protocol):
 # -- what is sent -----------------------------------------------------------------------------------------------------
 
 
-def element(record: AnyRecord, ids: Ids, xero_id: str | None = None) -> dict[str, Any]:
+def to_xero(record: AnyRecord, ids: IdResolver, xero_id: str | None = None) -> dict[str, Any]:
     """Return what is sent of a record; with a Xero id, to update the record that bears it."""
     own = {ID[record.kind]: xero_id} if xero_id else {}
     if isinstance(record, Contact):
@@ -91,7 +91,7 @@ def element(record: AnyRecord, ids: Ids, xero_id: str | None = None) -> dict[str
     return _allocation(record, ids)
 
 
-def naming(contact: Contact, xero_id: str) -> dict[str, Any]:
+def to_contact_adoption(contact: Contact, xero_id: str) -> dict[str, Any]:
     """Return what adopts a person's Contact: our ContactNumber, and nothing else of it changes (docs/books.md §7)."""
     return {"ContactID": xero_id, "ContactNumber": contact.contact_number}
 
@@ -121,7 +121,7 @@ def _item(record: Item) -> dict[str, Any]:
     return _filled(fields)
 
 
-def _document(record: Document, ids: Ids) -> dict[str, Any]:
+def _document(record: Document, ids: IdResolver) -> dict[str, Any]:
     return {
         "Reference": record.reference,
         "Contact": {"ContactID": ids.xero_id(Kind.CONTACT, record.contact_id)},
@@ -147,7 +147,7 @@ def _line(line: Line) -> dict[str, Any]:
     return _filled(fields)
 
 
-def _payment(record: Payment, ids: Ids) -> dict[str, Any]:
+def _payment(record: Payment, ids: IdResolver) -> dict[str, Any]:
     document_id = ids.xero_id(Kind(record.document_kind), record.document_id)
     is_invoice = record.document_kind == Kind.INVOICE
     parent = {"Invoice": {"InvoiceID": document_id}} if is_invoice else {"CreditNote": {"CreditNoteID": document_id}}
@@ -159,7 +159,7 @@ def _payment(record: Payment, ids: Ids) -> dict[str, Any]:
     }
 
 
-def _allocation(record: Allocation, ids: Ids) -> dict[str, Any]:
+def _allocation(record: Allocation, ids: IdResolver) -> dict[str, Any]:
     invoice = {"InvoiceID": ids.xero_id(Kind.INVOICE, record.invoice_id)}
     return {"Amount": record.amount, "Date": record.date.isoformat(), "Invoice": invoice}
 
@@ -201,7 +201,7 @@ def allocations_of(note: Element) -> list[dict[str, Any]]:
     return [{**one, "CreditNote": bearer} for one in note.get("Allocations") or []]
 
 
-def sent_key(kind: Kind, found: Element) -> str:
+def correlation_key(kind: Kind, found: Element) -> str:
     """Return what tells the elements of one request apart, in the request and in its answer alike."""
     if kind is Kind.PAYMENT:
         return f"{found.get('Reference') or ''}|{_paid_document(found)['id'].lower()}"
@@ -228,11 +228,11 @@ def status_of(kind: Kind, found: Element) -> str:
 
 def is_ours(kind: Kind, found: Element) -> bool:
     """Tell sales from purchases: only receivable documents and their payments are mirrored."""
-    field, accepted = OURS.get(kind, ("", {None}))
+    field, accepted = OWN_MARK_FIELDS.get(kind, ("", {None}))
     return found.get(field) in accepted
 
 
-def instant(text: object) -> datetime | None:
+def parse_instant(text: object) -> datetime | None:
     """Read `/Date(1789378199100+0000)/`, with or without its offset, as UTC; None for anything else."""
     found = MILLISECONDS.match(str(text or ""))
     return EPOCH + timedelta(milliseconds=int(found[1])) if found else None
@@ -251,14 +251,14 @@ def mirror_record(kind: Kind, found: Element, key: str | None = None) -> MirrorR
         natural_key=natural_key(kind, found) if key is None else key,
         reference=str(bearer or found.get("Reference") or ""),
         status=status_of(kind, found),
-        updated_at=instant(found.get("UpdatedDateUTC")) or EPOCH,
+        updated_at=parse_instant(found.get("UpdatedDateUTC")) or EPOCH,
         payload=canonical_json(_kept_of_contact(found) if kind is Kind.CONTACT else _without_names(found)),
     )
 
 
 def _kept_of_contact(found: Element) -> dict[str, Any]:
     """Leave away what nothing is compared with: balances, bank details, contact persons, other addresses."""
-    return {name: value for name, value in found.items() if name in (*KEPT_OF_CONTACT, *COMPARED)}
+    return {name: value for name, value in found.items() if name in (*CONTACT_FIELDS_RETAINED, *COMPARED)}
 
 
 def _without_names(content: Any) -> Any:
@@ -277,7 +277,7 @@ def _without_names(content: Any) -> Any:
 def mismatch(record: AnyRecord, found: Element) -> str:
     """Say in what an element is not the record: another identity, other money, no longer live. Empty if it is."""
     status = status_of(record.kind, found)
-    if status in GONE or (status == "ARCHIVED" and isinstance(record, Contact)):
+    if status in REMOVED_STATUSES or (status == "ARCHIVED" and isinstance(record, Contact)):
         return f"Xero shows it {status.lower()} by a person"
     if isinstance(record, Document):
         return _unequal(("Total", record.total), ("TotalTax", record.total_tax), found=found)
@@ -288,12 +288,12 @@ def mismatch(record: AnyRecord, found: Element) -> str:
     return ""
 
 
-def is_strange(record: AnyRecord, found: Element) -> bool:
+def has_foreign_reference(record: AnyRecord, found: Element) -> bool:
     """Tell whether a document under our number is somebody else's: the Reference is the identity (docs/books.md §1)."""
     return isinstance(record, Document) and str(found.get("Reference") or "") != record.reference
 
 
-def shows(record: AnyRecord, found: Element) -> bool:
+def contains(record: AnyRecord, found: Element) -> bool:
     """Tell whether an element already holds everything a Contact or Item update would send."""
     sent = _contact(record) if isinstance(record, Contact) else _item(record) if isinstance(record, Item) else {}
     return all(_holds(value, found.get(name)) for name, value in sent.items())

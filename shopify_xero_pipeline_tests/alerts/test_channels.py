@@ -16,18 +16,18 @@ import httpx
 import pytest
 
 from shopify_xero_pipeline.alerts import channels, smtp
-from shopify_xero_pipeline.alerts.channels import Mail, Message, NotDelivered, PagerDuty, Sender, Slack
-from shopify_xero_pipeline.alerts.rules import Cause, Severity
+from shopify_xero_pipeline.alerts.channels import AlertSource, DeliveryFailedError, Mail, Message, PagerDuty, Slack
+from shopify_xero_pipeline.alerts.rules import Alert, Severity
 from shopify_xero_pipeline.clock import ManualClock, SystemClock
 from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, dripping, peer
 
 CLOCK = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = Sender("goods.myshopify.com", "https://dagster.example.com")
-CAUSE = Cause("run:sync", Severity.ERROR, "A run <failed> & ended.", "2026-11-20", "Mend it.", "/runs/abc")
+SENDER = AlertSource("goods.myshopify.com", "https://dagster.example.com")
+CAUSE = Alert("run:sync", Severity.ERROR, "A run <failed> & ended.", "2026-11-20", "Mend it.", "/runs/abc")
 URL = "https://hooks.example.com/services/T0/B0/verysecret"
 KEY = "R0UT1NGK3Y"
-ROSE, OVER = Message(CAUSE, AT), Message(CAUSE, AT, over=True)
+ROSE, OVER = Message(CAUSE, AT), Message(CAUSE, AT, is_resolved=True)
 TAKEN = {"status": "success", "message": "Event processed", "dedup_key": "x"}
 
 
@@ -49,7 +49,7 @@ class Web(httpx.BaseTransport):
 
 def refusal(send: Callable[[Message], None]) -> str:
     """Return why a message was not delivered; neither address nor key is told, nor kept with the error."""
-    with pytest.raises(NotDelivered) as caught:
+    with pytest.raises(DeliveryFailedError) as caught:
         send(ROSE)
     said = f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
     assert not any(secret in said for secret in ("verysecret", KEY, "hidden", "@"))
@@ -70,7 +70,7 @@ def test_slack_is_told_what_where_and_what_to_do() -> None:
 
 def test_slack_is_told_that_it_is_over_without_what_to_do_and_without_a_ui_without_a_link() -> None:
     web = Web(httpx.Response(200, text="ok"))
-    Slack(URL, Sender("goods"), CLOCK, web).send(OVER)
+    Slack(URL, AlertSource("goods"), CLOCK, web).send(OVER)
     assert web.sent == [
         {"text": ":white_check_mark: *goods*: Over: A run &lt;failed&gt; &amp; ended.\nWhere: 2026-11-20"}
     ]
@@ -228,8 +228,8 @@ def test_mail_reaches_all_addressees_with_subject_words_and_link(server: MailSer
 
 
 def test_words_with_line_breaks_do_not_become_headers(server: MailServer) -> None:
-    cause = Cause("run:sync", Severity.ERROR, "It failed.\nBcc: all@example.com", "here", "Mend it.")
-    Mail(f"smtp://127.0.0.1:{server.port}", "ann@example.com", SENDER).send(Message(cause, AT, over=True))
+    cause = Alert("run:sync", Severity.ERROR, "It failed.\nBcc: all@example.com", "here", "Mend it.")
+    Mail(f"smtp://127.0.0.1:{server.port}", "ann@example.com", SENDER).send(Message(cause, AT, is_resolved=True))
     mail = message_from_bytes(server.mails[0], policy=default)
     assert mail["Subject"] == "[goods.myshopify.com] Over: It failed. Bcc: all\N{WORD JOINER}@example.com"
     assert mail["Bcc"] is None
@@ -268,7 +268,7 @@ def test_a_mail_server_that_is_down_is_told() -> None:
 
 
 def test_a_mail_server_that_never_says_anything_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.05)
+    monkeypatch.setattr(smtp, "MAIL_BUDGET_SECONDS", 0.05)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         assert "SMTPServerDisconnected" in refusal(Mail(url, "ann@example.com", SENDER).send)
@@ -288,7 +288,7 @@ BANNER, GREETING = b"220 ready\r\n", b"250-mail.example.com\r\n250 STARTTLS\r\n"
     ],
 )
 def test_a_mail_server_that_drips_is_cut_off(scheme: str, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.3)
+    monkeypatch.setattr(smtp, "MAIL_BUDGET_SECONDS", 0.3)
     with peer(answer, reads=False) as server:
         why = refusal(Mail(f"{scheme}://127.0.0.1:{server.port}", "ann@example.com", SENDER).send)
     assert why.startswith("the mail server did not take it (")
@@ -300,7 +300,7 @@ def test_a_mail_server_that_drips_is_cut_off(scheme: str, answer: Answer, monkey
 
 @pytest.mark.parametrize("slow", SLOW)
 def test_a_webhook_that_drips_is_cut_off(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "SECONDS", 0.3)
+    monkeypatch.setattr(channels, "TIMEOUT_SECONDS", 0.3)
     with peer(SLOW[slow]) as server:
         assert refusal(Slack(server.address, SENDER, SystemClock()).send) == "no answer (ReadTimeout)"
 
@@ -360,7 +360,7 @@ def test_the_address_says_how_to_connect(url: str, kind: str, port: int, monkeyp
 
         return connect
 
-    monkeypatch.setattr(smtp, "Plain", opened("Plain"))
-    monkeypatch.setattr(smtp, "Encrypted", opened("Encrypted"))
+    monkeypatch.setattr(smtp, "TimedSMTP", opened("Plain"))
+    monkeypatch.setattr(smtp, "TimedSMTPOverTLS", opened("Encrypted"))
     Mail(url, "bob@example.com", SENDER).send(ROSE)
     assert asked == [(kind, "mail.example.com", port)]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shopify_xero_pipeline.alerts.channels import Message, NotDelivered
-from shopify_xero_pipeline.alerts.notifier import GONE_FOR, Told
-from shopify_xero_pipeline.alerts.rules import Cause, Severity
+from shopify_xero_pipeline.alerts.channels import DeliveryFailedError, Message
+from shopify_xero_pipeline.alerts.notifier import RESOLVED_AFTER, NotificationState
+from shopify_xero_pipeline.alerts.rules import Alert, Severity
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -28,12 +28,12 @@ class Inbox:
     def send(self, message: Message) -> None:
         self.tried += 1
         if self.down:
-            raise NotDelivered("it is down")
-        self.got.append(f"{'over' if message.over else 'rose'} {message.cause.key}")
+            raise DeliveryFailedError("it is down")
+        self.got.append(f"{'over' if message.is_resolved else 'rose'} {message.alert.key}")
 
 
-def cause(key: str) -> Cause:
-    return Cause(key, Severity.ERROR, f"{key} happened.", "here", "Mend it.")
+def cause(key: str) -> Alert:
+    return Alert(key, Severity.ERROR, f"{key} happened.", "here", "Mend it.")
 
 
 class Line:
@@ -43,8 +43,10 @@ class Line:
         self.channels, self.now, self.kept = list(channels), START, ""
 
     def minute(self, *keys: str, may_go_on: bool = True) -> None:
-        told = Told.read(self.kept).tell([cause(key) for key in keys], self.channels, self.now, lambda: may_go_on)
-        self.kept = told.text()
+        told = NotificationState.load(self.kept).notify(
+            [cause(key) for key in keys], self.channels, self.now, lambda: may_go_on
+        )
+        self.kept = told.dump()
         self.now += MINUTE
 
     def minutes(self, number: int, *keys: str) -> None:
@@ -168,7 +170,7 @@ def test_a_channel_taken_out_of_the_settings_is_forgotten_and_a_new_one_hears_of
 
 @pytest.mark.parametrize("kept", [None, "", "no json", "[]", "1", '{"slack": 1}', '{"slack": {"a": {"cause": {}}}}'])
 def test_what_cannot_be_read_is_as_if_nothing_were_known(kept: str | None, slack: Inbox) -> None:
-    Told.read(kept).tell([cause("a")], [slack], START)
+    NotificationState.load(kept).notify([cause("a")], [slack], START)
     assert slack.got == ["rose a"]
 
 
@@ -203,7 +205,7 @@ def test_whatever_happens_alarms_and_ends_alternate_and_in_the_end_all_is_told(
         slack.down, mail.down = "slack" in down, "mail" in down
         line.minute(*sorted(keys))
     slack.down = mail.down = False
-    line.minutes(GONE_FOR // MINUTE + 2)
+    line.minutes(RESOLVED_AFTER // MINUTE + 2)
     for channel in (slack, mail):
         for key in "abc":
             assert all(alternating(channel.got, key))

@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shopify_xero_pipeline.alerts.rules import (
-    CallsLeft,
     Facts,
     FailedCheck,
     FailedRun,
-    LeftOrders,
+    RemainingCalls,
     Severity,
-    Undecided,
-    causes,
-    expiry,
+    UndecidedOrders,
+    UnpostedOrders,
+    api_version_expiry,
+    find_alerts,
     p95,
 )
 
@@ -23,40 +23,47 @@ QUIET = Facts(now=NOW, api_version="2026-10", last_synced=NOW - timedelta(hours=
 
 
 def keys(**more: object) -> list[str]:
-    return [cause.key for cause in causes(replace(QUIET, **more))]
+    return [cause.key for cause in find_alerts(replace(QUIET, **more))]
 
 
 def test_nothing_calls_where_all_is_well_or_nothing_is_known() -> None:
-    assert causes(QUIET) == []
-    assert causes(replace(QUIET, last_synced=None)) == []
+    assert find_alerts(QUIET) == []
+    assert find_alerts(replace(QUIET, last_synced=None)) == []
 
 
 def test_a_run_that_failed_is_told_with_its_days_and_its_reason() -> None:
-    (cause,) = causes(
+    (cause,) = find_alerts(
         replace(QUIET, failed_runs=[FailedRun("sync", "abc-1", (date(2026, 11, 20),), "Shop is locked.")])
     )
     assert cause.key == "run:sync"
-    assert cause.what == "A run of sync failed, and no later run has made good for it. Shop is locked."
-    assert (cause.where, cause.page, cause.severity) == ("2026-11-20", "/runs/abc-1", Severity.ERROR)
+    assert cause.summary == "A run of sync failed, and no later run has made good for it. Shop is locked."
+    assert (cause.location, cause.page, cause.severity) == ("2026-11-20", "/runs/abc-1", Severity.ERROR)
 
 
 def test_runs_of_one_job_that_fail_for_hours_are_one_cause() -> None:
     days = [date(2026, 11, day) for day in range(1, 8)]
-    (cause,) = causes(replace(QUIET, failed_runs=[FailedRun("sync", f"run-{day}", (day,)) for day in days]))
-    assert cause.what == "7 runs of sync failed, and no later run has made good for it."
-    assert cause.where == "2026-11-01, 2026-11-02, 2026-11-03, 2026-11-04, 2026-11-05 and 2 more days"
+    (cause,) = find_alerts(replace(QUIET, failed_runs=[FailedRun("sync", f"run-{day}", (day,)) for day in days]))
+    assert cause.summary == "7 runs of sync failed, and no later run has made good for it."
+    assert cause.location == "2026-11-01, 2026-11-02, 2026-11-03, 2026-11-04, 2026-11-05 and 2 more days"
 
 
 def test_what_stands_in_xero_without_an_order_is_told_by_day_and_before_the_start_date_as_one() -> None:
     day = date(2026, 11, 20)
-    undecided = [Undecided(day, 1), Undecided(date(2026, 11, 21), 2), Undecided(day, 140, before_start=True)]
-    found = {cause.key: cause for cause in causes(replace(QUIET, undecided=undecided))}
+    undecided = [
+        UndecidedOrders(day, 1),
+        UndecidedOrders(date(2026, 11, 21), 2),
+        UndecidedOrders(day, 140, before_start=True),
+    ]
+    found = {cause.key: cause for cause in find_alerts(replace(QUIET, undecided=undecided))}
     assert set(found) == {"orphans:2026-11-20", "orphans:2026-11-21", "orphans:before-start"}
     one = found["orphans:2026-11-20"]
-    assert (one.what, one.where) == ("Records of an order stand in Xero that no order of these books wants.", str(day))
-    assert "shopify-xero dismiss" in one.do
-    assert found["orphans:2026-11-21"].what.startswith("Records of 2 orders stand in Xero")
-    assert found["orphans:before-start"].what == (
+    assert (one.summary, one.location) == (
+        "Records of an order stand in Xero that no order of these books wants.",
+        str(day),
+    )
+    assert "shopify-xero dismiss" in one.action
+    assert found["orphans:2026-11-21"].summary.startswith("Records of 2 orders stand in Xero")
+    assert found["orphans:before-start"].summary == (
         "Records of 140 orders stand in Xero that were placed before the start date."
     )
 
@@ -69,29 +76,30 @@ def test_the_failed_checks_of_a_day_are_one_cause_and_another_day_is_another_one
         FailedCheck("books/reconciliation", "totals_equal", other),
         FailedCheck("entity_mapping", "no_orphan"),
     ]
-    found = {cause.key: cause for cause in causes(replace(QUIET, failed_checks=failed))}
+    found = {cause.key: cause for cause in find_alerts(replace(QUIET, failed_checks=failed))}
     assert set(found) == {"checks:2026-11-20", "checks:2026-11-19", "checks:mapping"}
     assert (
-        found["checks:2026-11-20"].what == "2 checks failed: all_loaded of xero/invoices, all_loaded of xero/payments."
+        found["checks:2026-11-20"].summary
+        == "2 checks failed: all_loaded of xero/invoices, all_loaded of xero/payments."
     )
     assert found["checks:2026-11-20"].page == "/assets/xero/invoices?view=checks"
     assert found["checks:mapping"].page == "/assets/entity_mapping?view=checks&checkDetail=no_orphan"
-    assert "doctor" in found["checks:mapping"].do
+    assert "doctor" in found["checks:mapping"].action
 
 
 def test_blocked_orders_and_conflicts_are_a_cause_for_each_day_and_point_to_what_explains_them() -> None:
     day = date(2026, 11, 20)
-    blocked = LeftOrders(day, "4 orders of 433.00 USD are", ("#3000", "#3001"))
-    conflict = LeftOrders(day, "2 records in conflict", ("#2061",))
-    found = {cause.key: cause for cause in causes(replace(QUIET, blocked=[blocked], in_conflict=[conflict]))}
+    blocked = UnpostedOrders(day, "4 orders of 433.00 USD are", ("#3000", "#3001"))
+    conflict = UnpostedOrders(day, "2 records in conflict", ("#2061",))
+    found = {cause.key: cause for cause in find_alerts(replace(QUIET, blocked=[blocked], in_conflict=[conflict]))}
     assert set(found) == {"blocked:2026-11-20", "conflict:2026-11-20"}
     cause = found["blocked:2026-11-20"]
-    assert (cause.severity, cause.where) == (Severity.WARNING, "2026-11-20")
-    assert cause.what == (
+    assert (cause.severity, cause.location) == (Severity.WARNING, "2026-11-20")
+    assert cause.summary == (
         "4 orders of 433.00 USD are not in the books, as each needs something that is not there yet: #3000, #3001."
     )
-    assert found["conflict:2026-11-20"].what == "2 records in conflict with what a person did in Xero: #2061."
-    assert all("`shopify-xero status`" in one.do for one in found.values())
+    assert found["conflict:2026-11-20"].summary == "2 records in conflict with what a person did in Xero: #2061."
+    assert all("`shopify-xero status`" in one.action for one in found.values())
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(15, []), (16, ["unsettled"])])
@@ -100,8 +108,8 @@ def test_a_write_may_be_unsettled_for_a_quarter_of_an_hour(minutes: int, told: l
 
 
 def test_a_sign_in_that_lapses_warns_and_one_that_has_lapsed_is_another_and_graver_cause() -> None:
-    (soon,) = causes(replace(QUIET, sign_in="The sign-in to Xero lapses on 2026-11-25."))
-    (late,) = causes(replace(QUIET, sign_in="Consent must be renewed.", sign_in_lapsed=True))
+    (soon,) = find_alerts(replace(QUIET, sign_in="The sign-in to Xero lapses on 2026-11-25."))
+    (late,) = find_alerts(replace(QUIET, sign_in="Consent must be renewed.", sign_in_lapsed=True))
     assert (soon.key, soon.severity) == ("consent:lapsing", Severity.WARNING)
     assert (late.key, late.severity) == ("consent:lapsed", Severity.CRITICAL)
 
@@ -111,7 +119,7 @@ def test_a_sign_in_that_lapses_warns_and_one_that_has_lapsed_is_another_and_grav
     [(100, 1_000, []), (99, 1_000, ["budget"]), (500, 5_000, []), (499, 5_000, ["budget"]), (0, 1_000, ["budget"])],
 )
 def test_less_than_a_tenth_of_xeros_day_is_told(left: int, size: int, told: list[str]) -> None:
-    assert keys(calls_left=CallsLeft(left, size)) == told
+    assert keys(remaining_calls=RemainingCalls(left, size)) == told
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_the_pinned_api_version_is_told_60_days_before_its_end_and_from_then_on(
 
 
 def test_a_version_of_the_turn_of_the_year_ends_a_year_later() -> None:
-    assert expiry("2027-01") == datetime(2028, 1, 1, 17, tzinfo=UTC)
+    assert api_version_expiry("2027-01") == datetime(2028, 1, 1, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("hours", "told"), [(24, []), (25, ["nothing-synced"])])
@@ -141,7 +149,7 @@ def test_a_day_without_a_sync_is_told(hours: int, told: list[str]) -> None:
     [(1, 20, []), (2, 20, ["failure-rate"]), (10, 10, []), (5, 100, []), (6, 100, ["failure-rate"])],
 )
 def test_more_than_one_failure_in_twenty_is_told_if_there_were_twenty(failed: int, tried: int, told: list[str]) -> None:
-    assert keys(failed=failed, tried=tried) == told
+    assert keys(failed=failed, attempted=tried) == told
 
 
 def test_slow_answers_are_told_by_their_95th_percentile() -> None:
@@ -154,7 +162,9 @@ def test_slow_answers_are_told_by_their_95th_percentile() -> None:
 
 
 def test_a_store_that_cannot_be_read_is_the_gravest_of_all() -> None:
-    found = causes(replace(QUIET, store_unreadable="The store is damaged.", calls_left=CallsLeft(1, 1_000)))
+    found = find_alerts(
+        replace(QUIET, store_unreadable="The store is damaged.", remaining_calls=RemainingCalls(1, 1_000))
+    )
     assert [(cause.key, cause.severity) for cause in found] == [
         ("store", Severity.CRITICAL),
         ("budget", Severity.WARNING),
@@ -167,9 +177,9 @@ def test_a_clock_that_differs_from_xeros_by_more_than_a_minute_is_told_for_each_
         "server": timedelta(seconds=60),
         "vm": timedelta(seconds=-61),
     }
-    found = causes(replace(QUIET, clocks=clocks))
+    found = find_alerts(replace(QUIET, clocks=clocks))
     assert [cause.key for cause in found] == ["clock:laptop", "clock:vm"]
-    assert [cause.what for cause in found] == [
+    assert [cause.summary for cause in found] == [
         "The clock of laptop is 40 days 19 h ahead of Xero's.",
         "The clock of vm is 1 min behind Xero's.",
     ]

@@ -17,16 +17,24 @@ from upath import UPath
 
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.alerts import service
-from shopify_xero_pipeline.alerts.channels import Channel, Mail, Message, NotDelivered, PagerDuty, Sender, Slack
-from shopify_xero_pipeline.alerts.rules import CallsLeft
-from shopify_xero_pipeline.alerts.service import Watch
+from shopify_xero_pipeline.alerts.channels import (
+    AlertSource,
+    Channel,
+    DeliveryFailedError,
+    Mail,
+    Message,
+    PagerDuty,
+    Slack,
+)
+from shopify_xero_pipeline.alerts.rules import RemainingCalls
+from shopify_xero_pipeline.alerts.service import AlertService
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.cli import job_runner, output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.alerts import alerts_sensor
 from shopify_xero_pipeline.defs.run_history import InstanceHistory
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.settings import Settings, SettingsError
@@ -78,8 +86,8 @@ class House:
         self.stage, self.instance, self.web = stage, instance, Web()
         self.cursor: str | None = None
         self.channels: list[Channel] = [
-            Slack(ALERTS["ALERT_SLACK_URL"], Sender("goods", "https://dagster.example.com"), CLOCK, self.web),
-            PagerDuty(PAGERDUTY, Sender("goods"), CLOCK, transport=self.web),
+            Slack(ALERTS["ALERT_SLACK_URL"], AlertSource("goods", "https://dagster.example.com"), CLOCK, self.web),
+            PagerDuty(PAGERDUTY, AlertSource("goods"), CLOCK, transport=self.web),
         ]
 
     def minutes(self, number: int) -> str:
@@ -89,7 +97,7 @@ class House:
             with dg.build_sensor_context(
                 instance=self.instance,
                 cursor=self.cursor,
-                resources={"bookkeeper": self.stage.bookkeeper, "channels": self.channels},
+                resources={"sync_service": self.stage.sync_service, "channels": self.channels},
             ) as context:
                 tick = alerts_sensor(running=False).evaluate_tick(context)
             assert tick.run_requests == []
@@ -101,7 +109,10 @@ class House:
         return self.stage.runner(self.instance).run("sync", [FIRST])
 
     def causes(self) -> list[str]:
-        return [cause.key for cause in Watch(self.stage.bookkeeper, InstanceHistory(self.instance)).causes()]
+        return [
+            cause.key
+            for cause in AlertService(self.stage.sync_service, InstanceHistory(self.instance)).current_alerts()
+        ]
 
 
 @pytest.fixture
@@ -146,78 +157,80 @@ def test_a_day_of_failures_is_told_cause_by_cause_and_each_end_once(house: House
 
 
 def test_a_write_of_which_nothing_is_known_calls_until_it_is_read_back(house: House) -> None:
-    keeper, clock = house.stage.bookkeeper, house.stage.clock
+    sync_service, clock = house.stage.sync_service, house.stage.clock
     fault = Fault(kind=FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts")
     house.stage.sandbox.faults.add(fault)
-    contacts = keeper.plan_contacts(keeper.read_customers([FIRST]), {})
-    keeper.load(contacts, "a run")
+    contacts = sync_service.plan_contacts(sync_service.read_customers([FIRST]), {})
+    sync_service.load(contacts, "a run")
     clock.sleep(14 * 60)
     assert house.causes() == []
     clock.sleep(2 * 60)
-    (cause,) = Watch(keeper, InstanceHistory(house.instance)).causes()
-    assert (cause.key, cause.where) == ("unsettled", "writes to Xero")
-    assert "whether all that was sent to Xero was booked; the oldest of it is of 2026-09-22 00:" in cause.what
-    keeper.load(contacts, "another run")
+    (cause,) = AlertService(sync_service, InstanceHistory(house.instance)).current_alerts()
+    assert (cause.key, cause.location) == ("unsettled", "writes to Xero")
+    assert "whether all that was sent to Xero was booked; the oldest of it is of 2026-09-22 00:" in cause.summary
+    sync_service.load(contacts, "another run")
     assert house.causes() == []
 
 
 def test_days_are_synced_while_one_of_the_newest_was_compared_lately(house: House) -> None:
-    keeper, clock = house.stage.bookkeeper, house.stage.clock
+    sync_service, clock = house.stage.sync_service, house.stage.clock
     assert house.causes() == []
-    keeper.store.remember(f"reconciliation {FIRST + timedelta(days=1)}", "today's")
+    sync_service.store.put_value(f"reconciliation.{FIRST + timedelta(days=1)}", "today's")
     clock.sleep(20 * 3600)
-    keeper.store.remember(f"reconciliation {FIRST}", "yesterday's, later")
+    sync_service.store.put_value(f"reconciliation.{FIRST}", "yesterday's, later")
     clock.sleep(24 * 3600)
     assert house.causes() == []
     clock.sleep(3600)
     assert house.causes() == ["nothing-synced"]
     clock.sleep(40 * 86_400)
     assert house.causes() == ["nothing-synced"]
-    keeper.store.remember(f"reconciliation {keeper.today()}", "today's")
+    sync_service.store.put_value(f"reconciliation.{sync_service.today()}", "today's")
     assert house.causes() == []
 
 
 def test_what_is_left_of_xeros_day_counts_until_it_is_said_anew_or_the_day_has_turned(house: House) -> None:
-    store, clock = house.stage.bookkeeper.store, house.stage.clock
+    store, clock = house.stage.sync_service.store, house.stage.clock
 
-    def left(calls: int | None, **more: Any) -> CallsLeft | None:
-        with store.calls.turn() as traffic:
-            standing = traffic.standing
+    def left(calls: int | None, **more: Any) -> RemainingCalls | None:
+        with store.calls.transaction() as traffic:
+            standing = traffic.status
             standing.day_left, standing.day_seen_at, standing.day_most = calls, clock.now(), 4_000
             standing.day_turns_at = more.get("turns_at")
-        return Watch(house.stage.bookkeeper, InstanceHistory(house.instance)).facts().calls_left
+        return AlertService(house.stage.sync_service, InstanceHistory(house.instance)).gather_facts().remaining_calls
 
-    assert Watch(house.stage.bookkeeper, InstanceHistory(house.instance)).facts().calls_left is None
-    assert left(499) == CallsLeft(499, 5_000)
+    assert (
+        AlertService(house.stage.sync_service, InstanceHistory(house.instance)).gather_facts().remaining_calls is None
+    )
+    assert left(499) == RemainingCalls(499, 5_000)
     assert house.causes() == ["budget"]
     clock.sleep(23 * 3600)
     assert house.causes() == ["budget"]
     clock.sleep(2 * 3600)
     assert house.causes() == []
-    assert left(None, turns_at=clock.now() + timedelta(hours=3)) == CallsLeft(0, 5_000)
+    assert left(None, turns_at=clock.now() + timedelta(hours=3)) == RemainingCalls(0, 5_000)
     clock.sleep(3 * 3600)
     assert house.causes() == []
 
 
 def test_slow_calls_are_seen_in_the_record_of_calls(house: House) -> None:
-    store, clock = house.stage.bookkeeper.store, house.stage.clock
+    store, clock = house.stage.sync_service.store, house.stage.clock
     for seconds in (1.0,) * 18 + (6.5,) * 2:
-        with store.calls.turn() as traffic:
+        with store.calls.transaction() as traffic:
             call = traffic.start()
         clock.sleep(seconds)
-        with store.calls.turn() as traffic:
+        with store.calls.transaction() as traffic:
             traffic.end(call)
-    (cause,) = Watch(house.stage.bookkeeper, InstanceHistory(house.instance)).causes()
-    assert cause.what == "One in 20 of the last 20 calls to Xero took 6.5 s or more."
+    (cause,) = AlertService(house.stage.sync_service, InstanceHistory(house.instance)).current_alerts()
+    assert cause.summary == "One in 20 of the last 20 calls to Xero took 6.5 s or more."
     clock.sleep(700)
     assert house.causes() == []
 
 
 def test_a_sign_in_that_nobody_uses_calls_a_week_before_it_lapses_and_when_it_has(house: House) -> None:
-    house.stage.bookkeeper.close()
+    house.stage.sync_service.close()
     house.stage.environ |= {"TOKEN_KEY": new_key()}
-    keeper, clock = house.stage.restart(), house.stage.clock
-    keeper._tokens.put("access", "refresh", clock.now(), clock.now() + timedelta(minutes=30))
+    sync_service, clock = house.stage.restart(), house.stage.clock
+    sync_service._tokens.put("access", "refresh", clock.now(), clock.now() + timedelta(minutes=30))
     clock.sleep(52 * 86_400)
     assert house.causes() == []
     clock.sleep(86_400)
@@ -228,17 +241,17 @@ def test_a_sign_in_that_nobody_uses_calls_a_week_before_it_lapses_and_when_it_ha
 
 def test_a_damaged_store_is_told_once_although_nothing_can_be_kept_in_it(house: House) -> None:
     house.minutes(1)
-    house.stage.bookkeeper.close()
+    house.stage.sync_service.close()
     (house.stage.folder / "state.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 1_000)
     house.stage.restart()
     assert house.minutes(10).startswith("calling for a person: store;")
     assert house.web.pagerduty == ["trigger store"]
 
 
-class Busy(Watch):
+class Busy(AlertService):
     """A watch while another process keeps the store."""
 
-    def tell(self, *_: object) -> Any:
+    def notify(self, *_: object) -> Any:
         raise StoreBusyError("state.db")
 
 
@@ -246,7 +259,7 @@ def test_a_store_that_another_process_keeps_is_looked_at_a_minute_later(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.cursor = "{}"
-    monkeypatch.setattr(service, "Watch", Busy)
+    monkeypatch.setattr(service, "AlertService", Busy)
     assert house.minutes(1).startswith("The state store state.db was kept by another process")
     assert (house.cursor, house.web.slack) == ("{}", [])
 
@@ -311,8 +324,8 @@ def test_the_sensor_stands_still_unless_automation_is_on() -> None:
 
 def test_the_settings_name_the_channels() -> None:
     settings = Settings.from_environment(ALERTS, dotenv=None)
-    assert [type(channel) for channel in service.channels(settings, CLOCK)] == [Slack, Mail, PagerDuty]
-    assert service.channels(Settings.from_environment({}, dotenv=None), CLOCK) == []
+    assert [type(channel) for channel in service.build_channels(settings, CLOCK)] == [Slack, Mail, PagerDuty]
+    assert service.build_channels(Settings.from_environment({}, dotenv=None), CLOCK) == []
     assert SECRET not in repr(settings)
     assert {"ann@example.com", "mail.example.com"} & set(settings.secrets()) == set()
     assert {f"{SECRET}path", PAGERDUTY, f"{SECRET}pass"} <= set(settings.secrets())
@@ -352,7 +365,7 @@ class Fake:
 
     def send(self, message: Message) -> None:
         if self.failure:
-            raise NotDelivered(self.failure)
+            raise DeliveryFailedError(self.failure)
         self.got.append(message)
 
 
@@ -365,17 +378,17 @@ def test_the_command_sends_one_test_to_each_channel_and_says_what_became_of_it(
     failure: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slack, mail = Fake("slack", failure), Fake("mail")
-    monkeypatch.setattr(service, "channels", lambda *_: [slack, mail])
+    monkeypatch.setattr(service, "build_channels", lambda *_: [slack, mail])
     result = invoke("--test", "--json", "-")
     assert result.exit_code == code, result.output
     assert json.loads(result.stdout) == {
         "channels": [{"channel": "slack", "failure": failure}, {"channel": "mail", "failure": ""}]
     }
-    assert [message.over for message in mail.got] == [False, True]
+    assert [message.is_resolved for message in mail.got] == [False, True]
 
 
 def test_without_a_channel_there_is_nothing_to_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "channels", lambda *_: [])
+    monkeypatch.setattr(service, "build_channels", lambda *_: [])
     result = invoke("--test")
     assert result.exit_code == 2
     assert "ALERT_SLACK_URL" in result.stderr
@@ -385,14 +398,14 @@ def test_the_command_lists_what_calls_for_a_person_and_tells_nobody(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def connected() -> Iterator[tuple[Bookkeeper, UPath]]:
-        yield house.stage.bookkeeper, UPath(house.stage.folder)
+    def connected() -> Iterator[tuple[SyncService, UPath]]:
+        yield house.stage.sync_service, UPath(house.stage.folder)
 
     @contextmanager
     def instance() -> Iterator[dg.DagsterInstance]:
         yield house.instance
 
-    monkeypatch.setattr(cli.options, "connected", connected)
+    monkeypatch.setattr(cli.options, "open_service", connected)
     monkeypatch.setattr(job_runner, "dagster_instance", instance)
     monkeypatch.setattr(output, "console", Console(highlight=False, width=240))
     quiet = invoke()
@@ -401,6 +414,8 @@ def test_the_command_lists_what_calls_for_a_person_and_tells_nobody(
     told = invoke()
     assert told.exit_code == 1
     assert "A run of sync failed" in told.stdout
-    (cause,) = json.loads(invoke("--json", "-").stdout)["causes"]
-    assert cause == dataclasses.asdict(Watch(house.stage.bookkeeper, InstanceHistory(house.instance)).causes()[0])
-    assert house.stage.bookkeeper.store.recall(service.TOLD) is None
+    (cause,) = json.loads(invoke("--json", "-").stdout)["alerts"]
+    assert cause == dataclasses.asdict(
+        AlertService(house.stage.sync_service, InstanceHistory(house.instance)).current_alerts()[0]
+    )
+    assert house.stage.sync_service.store.get_value(service.ALERT_STATE_KEY) is None

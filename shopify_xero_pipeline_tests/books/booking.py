@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Sale
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.builders import NOON, agreement, organisation
@@ -16,11 +16,11 @@ DAY = timedelta(days=1)
 def posted(
     subject: Order,
     policy: BooksPolicy | None = None,
-    ledger: OrderLedger | None = None,
+    ledger: PostedRecords | None = None,
     xero: Organisation | None = None,
 ) -> OrderBooks:
     """Return the books of an order that must be posted."""
-    books = keep_order(subject, policy or BooksPolicy(), xero or organisation(), ledger or OrderLedger())
+    books = build_order_books(subject, policy or BooksPolicy(), xero or organisation(), ledger or PostedRecords())
     assert books.outcome is Outcome.POST, books.reason
     return books
 
@@ -28,11 +28,11 @@ def posted(
 def blocked(
     subject: Order,
     policy: BooksPolicy | None = None,
-    ledger: OrderLedger | None = None,
+    ledger: PostedRecords | None = None,
     xero: Organisation | None = None,
 ) -> str:
     """Return why an order is blocked; nothing of it may be left to write."""
-    books = keep_order(subject, policy or BooksPolicy(), xero or organisation(), ledger or OrderLedger())
+    books = build_order_books(subject, policy or BooksPolicy(), xero or organisation(), ledger or PostedRecords())
     assert books.outcome is Outcome.BLOCKED, books
     assert (books.documents, books.payments, books.allocations, books.contact) == ((), (), (), None)
     return books.reason
@@ -40,7 +40,7 @@ def blocked(
 
 def left_alone(subject: Order, policy: BooksPolicy | None = None) -> tuple[str, str]:
     """Return outcome and reason of an order that is neither posted nor blocked."""
-    books = keep_order(subject, policy or BooksPolicy(), organisation())
+    books = build_order_books(subject, policy or BooksPolicy(), organisation())
     assert books.outcome in {Outcome.WAITING, Outcome.SKIPPED}, books.reason
     return books.outcome.value, books.reason
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from shopify_xero_pipeline.books.records import (
     OrderBooks,
-    OrderLedger,
     PostedAllocation,
     PostedDocument,
-    PostedPlacement,
+    PostedPayment,
+    PostedRecords,
 )
 from shopify_xero_pipeline.shopify.models import (
     Agreement,
@@ -295,9 +295,9 @@ def tax_rate(tax_type: str, rate: str, applies_to: frozenset[str], status: str =
     return TaxRate(tax_type=tax_type, name=tax_type, status=status, effective_rate=Decimal(rate), applies_to=applies_to)
 
 
-def ledger_of(books: OrderBooks) -> OrderLedger:
+def ledger_of(books: OrderBooks) -> PostedRecords:
     """Return the ledger of an order whose books were posted as they stand."""
-    return OrderLedger(
+    return PostedRecords(
         documents=tuple(
             PostedDocument(
                 kind=entry.kind,
@@ -309,8 +309,8 @@ def ledger_of(books: OrderBooks) -> OrderLedger:
             )
             for entry in books.documents
         ),
-        placements=tuple(
-            PostedPlacement(
+        payments=tuple(
+            PostedPayment(
                 transaction_id=entry.shopify_id.split("/", 1)[0],
                 document_id=entry.document_id,
                 amount=entry.amount,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, TaxPolicy, TaxRule
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Customer, Order, SaleTax
 from shopify_xero_pipeline_tests.books.builders import (
     agreement,
@@ -59,13 +59,13 @@ class Example:
 
     def kept(self) -> OrderBooks:
         """Return the books of the order as it ended, given what was posted before."""
-        ledger = ledger_of(self.kept_before()) if self.before is not None else OrderLedger()
+        ledger = ledger_of(self.kept_before()) if self.before is not None else PostedRecords()
         return kept(self.order, self.policy, ledger)
 
 
-def kept(subject: Order, policy: BooksPolicy, ledger: OrderLedger | None = None) -> OrderBooks:
+def kept(subject: Order, policy: BooksPolicy, ledger: PostedRecords | None = None) -> OrderBooks:
     """Return the books of an order that is posted."""
-    books = keep_order(subject, policy, organisation(), ledger or OrderLedger())
+    books = build_order_books(subject, policy, organisation(), ledger or PostedRecords())
     assert books.outcome is Outcome.POST, books.reason
     return books
 

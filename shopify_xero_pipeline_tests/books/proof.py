@@ -11,11 +11,11 @@ from decimal import Decimal
 from functools import cache
 
 from shopify_xero_pipeline.books.numbering import EXCHANGE
-from shopify_xero_pipeline.books.orders import NOTHING_POSTED, keep_order
+from shopify_xero_pipeline.books.orders import NOTHING_POSTED, build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.shopify.models import Order
-from shopify_xero_pipeline.shopify.parsing import order_of
+from shopify_xero_pipeline.shopify.parsing import parse_order
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 from shopify_xero_pipeline_tests.books.proof_policies import (
@@ -51,13 +51,13 @@ def prove(history: History, policy_name: str) -> Counter[str]:
     policy, xero = POLICIES[policy_name], organisation_of(history.currency)
     ledger, last, cancelled = NOTHING_POSTED, None, False
     for moment in history.moments:
-        subject = order_of(moment.node)
+        subject = parse_order(moment.node)
         cancelled |= "surplus given back" in moment.facts.weird
         if _looks_kept_back(moment.facts):
             return Counter({"orders": 1, "outcome not judged: looks as if a channel kept its tax": 1})
         where = f"{policy_name} policy, after {moment.event} at {moment.at:%d %b %H:%M}"
         try:
-            last = keep_order(subject, policy, xero, ledger)
+            last = build_order_books(subject, policy, xero, ledger)
             judge(last, moment, policy, subject, posted=bool(ledger.documents), cancelled=cancelled)
             if last.outcome is Outcome.POST:
                 _unchanged(last, ledger)
@@ -345,11 +345,11 @@ def _identities(books: OrderBooks, subject: Order) -> None:
         assert document.reference == f"{subject.name} shopify:{document.shopify_id}", document.reference
 
 
-def _unchanged(books: OrderBooks, ledger: OrderLedger) -> None:
+def _unchanged(books: OrderBooks, ledger: PostedRecords) -> None:
     """What was posted stays: documents as they were, money where it was (docs/books.md §1, §5)."""
     now = ledger_of(books)
     assert set(ledger.documents) <= set(now.documents), "a posted document changed"
-    assert set(ledger.placements) <= set(now.placements), "a posted payment changed"
+    assert set(ledger.payments) <= set(now.payments), "a posted payment changed"
 
 
 def _same_at_once(history: History, policy: BooksPolicy, subject: Order, step_by_step: OrderBooks) -> None:
@@ -362,12 +362,12 @@ def _same_at_once(history: History, policy: BooksPolicy, subject: Order, step_by
     after it, or a sales channel kept back tax, or the customer pays in another currency.
     """
     xero = organisation_of(history.currency)
-    at_once = keep_order(subject, policy, xero)
+    at_once = build_order_books(subject, policy, xero)
     cancelled = any("surplus given back" in moment.facts.weird for moment in history.moments)
     judge(at_once, history.last, policy, subject, posted=False, cancelled=cancelled)
     if step_by_step.outcome is not Outcome.POST:
         return
-    again = keep_order(subject, policy, xero, ledger_of(step_by_step))
+    again = build_order_books(subject, policy, xero, ledger_of(step_by_step))
     assert again == step_by_step, "kept once more, the books changed"
     if at_once.outcome is not Outcome.POST:
         return

@@ -31,7 +31,7 @@ def reasons() -> list[str]:
 
 def _of_blocked(tree: ast.Module, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Blocked":
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "OrderBlockedError":
             yield from _wordings(call.args[0], functions)
 
 

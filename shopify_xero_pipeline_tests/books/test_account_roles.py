@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from shopify_xero_pipeline.books.account_roles import IF_NAMED, LINES
+from shopify_xero_pipeline.books.account_roles import LINE_ROLES, OPTIONAL_LINE_ROLES
 from shopify_xero_pipeline.books.policy import AccountPolicy, BooksPolicy
-from shopify_xero_pipeline.books.preflight import Problem, Severity, problems
+from shopify_xero_pipeline.books.preflight import Problem, Severity, policy_problems
 from shopify_xero_pipeline.xero.models import Account
 from shopify_xero_pipeline_tests.books.builders import account, organisation
 from shopify_xero_pipeline_tests.books.page import BOOKS_MD, tables
@@ -28,7 +28,9 @@ def of_class(name: str, code: str = "900") -> Account:
 def about(setting: str, yaml: str, *accounts: Account) -> list[Problem]:
     """Return what is found of one setting, tax types aside."""
     chosen = BooksPolicy.from_yaml(yaml, "books.yaml")
-    return [problem for problem in problems(chosen, organisation(accounts=accounts)) if problem.setting == setting]
+    return [
+        problem for problem in policy_problems(chosen, organisation(accounts=accounts)) if problem.setting == setting
+    ]
 
 
 def verdicts(setting: str, yaml: str) -> str:
@@ -80,7 +82,7 @@ def test_a_gateways_account_is_compared_with_the_money_it_holds(
 @pytest.mark.parametrize("kind", ["FIXED", "INVENTORY", "NONCURRENT"])
 def test_money_on_its_way_is_neither_stock_nor_equipment(kind: str) -> None:
     (found,) = about("payments.cash", "payments: {cash: '900'}", account("900", kind, "ASSET", pays=True))
-    assert (found.severity, f"of the type {kind}" in found.says) == (Severity.FAIL, True)
+    assert (found.severity, f"of the type {kind}" in found.message) == (Severity.FAIL, True)
 
 
 def test_a_credit_card_account_is_a_bank_account_whatever_its_class() -> None:
@@ -121,7 +123,7 @@ def test_an_account_that_xeros_chart_keeps_for_something_else_is_refused(setting
     other = of_class("liability").model_copy(update={"name": name})
     (found,) = about(f"accounts.{setting}", f"accounts: {{{setting}: '900'}}", other)
     assert found.severity is Severity.FAIL
-    assert f"account 900 {name}, which Xero's chart keeps for something else" in found.says
+    assert f"account 900 {name}, which Xero's chart keeps for something else" in found.message
 
 
 @pytest.mark.parametrize(
@@ -153,11 +155,11 @@ def test_of_the_accounts_xero_keeps_itself_only_the_one_for_it_may_be_named() ->
 def test_an_account_for_gift_cards_and_something_else_is_said() -> None:
     (found,) = about("accounts.channel_tax", "accounts: {channel_tax: '830'}")
     assert found.severity is Severity.WARN
-    assert found.says == "accounts.channel_tax and accounts.gift_cards name the same account, 830"
+    assert found.message == "accounts.channel_tax and accounts.gift_cards name the same account, 830"
 
 
 def test_every_account_of_the_policy_has_a_role() -> None:
-    assert {*AccountPolicy.model_fields} <= {*LINES}
+    assert {*AccountPolicy.model_fields} <= {*LINE_ROLES}
 
 
 def test_the_table_of_the_books_page_is_the_one_that_is_used() -> None:
@@ -167,9 +169,9 @@ def test_the_table_of_the_books_page_is_the_one_that_is_used() -> None:
         classes = [set(re.findall("|".join(CLASSES), column)) for column in columns]
         stated |= {name: classes for name in re.findall(r"`accounts\.([a-z_]+)`", settings)}
         stated |= {"tax": classes} if "tax.lines" in settings else {}
-    assert set(stated) == {*LINES} - IF_NAMED
+    assert set(stated) == {*LINE_ROLES} - OPTIONAL_LINE_ROLES
     for name, (good, unusual, wrong) in stated.items():
-        role = LINES[name]
+        role = LINE_ROLES[name]
         assert good == {one.lower() for one in role.good}, name
         assert unusual == {one.lower() for one in role.unusual}, name
         assert wrong == {*CLASSES} - good - unusual, name

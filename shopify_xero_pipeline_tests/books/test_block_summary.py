@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.books.block_summary import blocked_orders
+from shopify_xero_pipeline.books.block_summary import count_blocked_orders
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 
 
@@ -23,13 +23,13 @@ POSTED, WAITING, SKIPPED = books(Outcome.POST), books(Outcome.WAITING, "later"),
 
 
 def test_orders_that_wait_or_are_skipped_by_rule_are_neither_blocked_nor_counted() -> None:
-    found = blocked_orders([POSTED, WAITING, SKIPPED, blocked("no rule; enter it by hand")])
+    found = count_blocked_orders([POSTED, WAITING, SKIPPED, blocked("no rule; enter it by hand")])
     assert (found.count, found.of) == (1, 2)
-    assert blocked_orders([WAITING, SKIPPED]).of == 0
+    assert count_blocked_orders([WAITING, SKIPPED]).of == 0
 
 
 def test_reasons_that_one_line_mends_or_that_differ_in_figures_alone_are_one_kind_the_most_frequent_first() -> None:
-    found = blocked_orders(
+    found = count_blocked_orders(
         [
             blocked("sale 7 has no rule; enter it by hand"),
             blocked(LOCKED.format(1001, 1)),
@@ -43,4 +43,4 @@ def test_reasons_that_one_line_mends_or_that_differ_in_figures_alone_are_one_kin
 
 @pytest.mark.parametrize(("posted", "stopped", "are_most"), [(1, 1, False), (1, 2, True), (0, 1, True), (0, 0, False)])
 def test_most_are_more_than_half(posted: int, stopped: int, are_most: bool) -> None:
-    assert blocked_orders([POSTED] * posted + [blocked("no")] * stopped).are_most is are_most
+    assert count_blocked_orders([POSTED] * posted + [blocked("no")] * stopped).are_most is are_most

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from shopify_xero_pipeline.books.contacts import contact_of, with_suffix
+from shopify_xero_pipeline.books.contacts import build_contact, with_id_suffix
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline_tests.books.examples import EXAMPLES, two_called_the_same
 from shopify_xero_pipeline_tests.books.page import (
@@ -61,8 +61,8 @@ def test_the_twelve_examples_are_all_there_and_no_table_of_another() -> None:
 
 
 def test_the_two_customers_of_the_seventh_example_are_the_contacts_of_the_page() -> None:
-    first, second = (contact_of(person, DEFAULTS) for person in two_called_the_same())
-    rows = [(one.contact_number, one.name, one.email or "") for one in (first, with_suffix(second))]
+    first, second = (build_contact(person, DEFAULTS) for person in two_called_the_same())
+    rows = [(one.contact_number, one.name, one.email or "") for one in (first, with_id_suffix(second))]
     assert list(only(heading_of("7"), ("contact number",)).rows) == rows
 
 

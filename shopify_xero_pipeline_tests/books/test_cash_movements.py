@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome, PostedAllocation, PostedPlacement
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedAllocation, PostedPayment, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
@@ -42,11 +42,11 @@ def kept(
     *agreements: Agreement,
     money: list[Transaction],
     policy: BooksPolicy | None = None,
-    ledger: OrderLedger | None = None,
+    ledger: PostedRecords | None = None,
     **more: Any,
 ) -> OrderBooks:
     subject = order(*agreements, transactions=money, **more)
-    return keep_order(subject, policy or BooksPolicy(), organisation(), ledger or OrderLedger())
+    return build_order_books(subject, policy or BooksPolicy(), organisation(), ledger or PostedRecords())
 
 
 def posted(*agreements: Agreement, **more: Any) -> OrderBooks:
@@ -175,7 +175,7 @@ def test_an_uncovered_refund_is_adjusted_if_the_merchant_says_so_and_stays_so() 
 def test_an_adjusting_credit_note_planned_before_its_payment_still_gets_it() -> None:
     money = [transaction(91, "100.00"), transaction(92, "15.00", "REFUND")]
     books = posted(SOLD, returned(2, "10.00"), money=money, policy=ADJUST)
-    unpaid = ledger_of(books).model_copy(update={"placements": ()})
+    unpaid = ledger_of(books).model_copy(update={"payments": ()})
     later = posted(SOLD, returned(2, "10.00"), returned(3, "5.00", 2), money=money, ledger=unpaid)
     assert ("SH-1001-M92", "5.00", "601") in shown_payments(later)
 
@@ -248,11 +248,9 @@ def test_placements_already_posted_stay_where_they_are() -> None:
     money = [transaction(91, "100.00", at=NOON + DAY), transaction(92, "100.00", at=NOON + 2 * DAY)]
     everything = posted(SOLD, added, money=money)
     assert shown_payments(everything)[0] == ("SH-1001", "100.00", "601")
-    swapped = OrderLedger(
-        placements=(
-            PostedPlacement(
-                transaction_id="91", document_id="5001/2", amount=Decimal("100.00"), date=date(2026, 10, 1)
-            ),
+    swapped = PostedRecords(
+        payments=(
+            PostedPayment(transaction_id="91", document_id="5001/2", amount=Decimal("100.00"), date=date(2026, 10, 1)),
         )
     )
     kept_there = posted(SOLD, added, money=money, ledger=swapped)
@@ -260,11 +258,11 @@ def test_placements_already_posted_stay_where_they_are() -> None:
     assert kept_there.payments[1].date == date(2026, 10, 1)
 
 
-def placement(transaction_id: str, document_id: str, amount: str) -> OrderLedger:
-    entry = PostedPlacement(
+def placement(transaction_id: str, document_id: str, amount: str) -> PostedRecords:
+    entry = PostedPayment(
         transaction_id=transaction_id, document_id=document_id, amount=Decimal(amount), date=date(2026, 9, 22)
     )
-    return OrderLedger(placements=(entry,))
+    return PostedRecords(payments=(entry,))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +273,7 @@ def placement(transaction_id: str, document_id: str, amount: str) -> OrderLedger
         (placement("66", "5001/1", "10.00"), "no longer gives that money"),
     ],
 )
-def test_posted_money_that_no_longer_fits_blocks(ledger: OrderLedger, words: str) -> None:
+def test_posted_money_that_no_longer_fits_blocks(ledger: PostedRecords, words: str) -> None:
     assert words in blocked(SOLD, money=[transaction(91, "100.00")], ledger=ledger)
 
 
@@ -283,7 +281,7 @@ def test_an_allocation_of_a_document_that_is_gone_blocks() -> None:
     gone = PostedAllocation(
         credit_note_id="5001/77", invoice_id="5001/1", amount=Decimal("10.00"), date=date(2026, 9, 22)
     )
-    reason = blocked(SOLD, money=[transaction(91, "100.00")], ledger=OrderLedger(allocations=(gone,)))
+    reason = blocked(SOLD, money=[transaction(91, "100.00")], ledger=PostedRecords(allocations=(gone,)))
     assert "allocated between documents 5001/77 and 5001/1" in reason
 
 
@@ -360,7 +358,7 @@ def test_cash_rounding_of_a_refund_is_set_off_before_an_invoice_of_a_later_edit(
 
 def test_an_account_in_another_currency_blocks() -> None:
     dollars = account("601", "BANK", "ASSET", currency="USD")
-    books = keep_order(
+    books = build_order_books(
         order(SOLD, transactions=[transaction(91, "100.00")]), BooksPolicy(), organisation(accounts=[dollars])
     )
     assert books.outcome is Outcome.BLOCKED

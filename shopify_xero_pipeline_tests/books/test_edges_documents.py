@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.books.numbering import number_of_agreement
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.orders import keep_order
-from shopify_xero_pipeline.books.outcome import touched_since
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.orders import build_order_books
+from shopify_xero_pipeline.books.outcome import has_activity_since
 from shopify_xero_pipeline.books.policy import AccountOverride, AccountPolicy, BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, ProductRef, Sale
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.builders import (
@@ -42,11 +42,11 @@ ONE_TYPE = BooksPolicy.from_yaml(
 def posted(
     subject: Order,
     policy: BooksPolicy = PLACED,
-    ledger: OrderLedger | None = None,
+    ledger: PostedRecords | None = None,
     xero: Organisation | None = None,
     **more: Any,
 ) -> OrderBooks:
-    books = keep_order(subject, policy, xero or organisation(), ledger or OrderLedger(), **more)
+    books = build_order_books(subject, policy, xero or organisation(), ledger or PostedRecords(), **more)
     assert books.outcome is Outcome.POST, books.reason
     return books
 
@@ -88,7 +88,7 @@ def test_a_posted_documents_day_stays_and_the_true_one_is_named_only_if_it_is_la
 
     def shown(frozen: date) -> tuple[date, str]:
         document = ledger.documents[0].model_copy(update={"date": frozen})
-        again = posted(order(SOLD), ledger=OrderLedger(documents=(document,))).documents[0]
+        again = posted(order(SOLD), ledger=PostedRecords(documents=(document,))).documents[0]
         return again.date, again.lines[0].description
 
     assert shown(date(2026, 9, 22)) == (date(2026, 9, 22), "Product")
@@ -120,7 +120,7 @@ def test_a_number_frozen_for_a_later_document_stays_whatever_is_taken_now() -> N
     subject = order(SOLD, edit(2, sale("5.00")))
     ledger = ledger_of(posted(subject))
     renamed = ledger.documents[1].model_copy(update={"number": "OLD-7"})
-    again = posted(subject, ledger=OrderLedger(documents=(ledger.documents[0], renamed)), taken=["OLD-7"])
+    again = posted(subject, ledger=PostedRecords(documents=(ledger.documents[0], renamed)), taken=["OLD-7"])
     assert [entry.number for entry in again.documents] == ["SH-1001", "OLD-7"]
 
 
@@ -130,7 +130,7 @@ def test_letters_and_digits_of_an_orders_name_stay_in_its_number() -> None:
 
 def test_a_later_entry_has_a_number_even_where_the_ledger_lost_the_orders_beginning() -> None:
     entry = agreement(2, sale("5.00"), reason="RETURN")
-    case = Case(order(entry), PLACED, organisation(), OrderLedger())
+    case = OrderContext(order(entry), PLACED, organisation(), PostedRecords())
     assert number_of_agreement(case, entry) == "SH-1001-T2"
 
 
@@ -169,9 +169,9 @@ def test_an_order_is_due_on_its_own_day_where_terms_name_none() -> None:
 
 
 def test_an_order_on_the_start_date_is_kept_whole_and_one_of_the_day_before_is_not() -> None:
-    assert posted(order(SOLD), BooksPolicy(post_when="placed", start_date=date(2026, 9, 22))).sales_before == 0
+    assert posted(order(SOLD), BooksPolicy(post_when="placed", start_date=date(2026, 9, 22))).earlier_sales == 0
     late = BooksPolicy(post_when="placed", start_date=date(2026, 9, 23))
-    assert keep_order(order(SOLD), late, organisation()).outcome is Outcome.SKIPPED
+    assert build_order_books(order(SOLD), late, organisation()).outcome is Outcome.SKIPPED
 
 
 def test_entries_and_money_of_the_start_date_itself_are_kept() -> None:
@@ -192,9 +192,9 @@ def test_an_order_is_touched_by_an_entry_a_payment_or_a_refund_of_that_instant_o
         order(SOLD, transactions=[unprocessed]),
         order(SOLD, transactions=PAID, refunds=[refund(31, at=at)]),
     ):
-        assert touched_since(touching, at)
-        assert not touched_since(touching, at + timedelta(seconds=1))
-    assert not touched_since(order(SOLD, transactions=PAID, refunds=[refund(31)]), at)
+        assert has_activity_since(touching, at)
+        assert not has_activity_since(touching, at + timedelta(seconds=1))
+    assert not has_activity_since(order(SOLD, transactions=PAID, refunds=[refund(31)]), at)
 
 
 def test_what_was_posted_stays_kept_when_the_start_date_moves_past_it() -> None:
@@ -230,7 +230,7 @@ def test_an_order_that_grew_from_nothing_has_no_first_invoice_whatever_zero_valu
 def test_an_order_worth_nothing_stays_so_whatever_was_authorised_or_moved_for_nothing() -> None:
     free = agreement(1, sale("0.00"))
     for entry in (transaction(91, "5.00", "AUTHORIZATION"), transaction(91, "0.00")):
-        books = keep_order(order(free, transactions=[entry]), BooksPolicy(), organisation())
+        books = build_order_books(order(free, transactions=[entry]), BooksPolicy(), organisation())
         assert books.reason.startswith("worth nothing")
 
 
@@ -242,7 +242,7 @@ def test_no_figure_is_a_negative_zero() -> None:
     zero: dict[str, Any] = dict.fromkeys(
         ("current_total_price_set", "current_total_tax_set", "net_payment_set", "total_outstanding_set"), bag("-0.00")
     )
-    books = keep_order(order(agreement(1, sale("0.00")), **zero), BooksPolicy(), organisation())
+    books = build_order_books(order(agreement(1, sale("0.00")), **zero), BooksPolicy(), organisation())
     assert [str(figure) for figure in (books.sales, books.tax, books.money, books.outstanding)] == ["0.00"] * 4
 
 
@@ -335,7 +335,7 @@ def test_what_was_left_out_of_a_contact_is_a_warning_of_its_order() -> None:
 
 
 def test_every_figure_of_shopify_is_kept_in_the_orders_currency_even_if_nothing_is_posted() -> None:
-    books = keep_order(order(SOLD, current_total_tax_set=bag("13.04")), BooksPolicy(), organisation())
+    books = build_order_books(order(SOLD, current_total_tax_set=bag("13.04")), BooksPolicy(), organisation())
     assert (books.order_id, books.order_name, books.currency) == ("5001", "#1001", "NZD")
     assert (books.sales, books.tax, books.money, books.outstanding) == (
         Decimal("100.00"),

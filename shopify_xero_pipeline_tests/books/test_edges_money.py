@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome, PostedAllocation, PostedPlacement
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedAllocation, PostedPayment, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Transaction
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.builders import (
@@ -37,10 +37,10 @@ ADJUST = BooksPolicy(refund=RefundPolicy(uncovered="adjust"))
 def kept(
     subject: Order,
     policy: BooksPolicy | None = None,
-    ledger: OrderLedger | None = None,
+    ledger: PostedRecords | None = None,
     xero: Organisation | None = None,
 ) -> OrderBooks:
-    return keep_order(subject, policy or BooksPolicy(), xero or organisation(), ledger or OrderLedger())
+    return build_order_books(subject, policy or BooksPolicy(), xero or organisation(), ledger or PostedRecords())
 
 
 def posted(*arguments: Any, **more: Any) -> OrderBooks:
@@ -204,7 +204,7 @@ def test_allocations_stand_in_the_order_of_their_documents_whatever_was_posted_f
         agreement(8, sale("20.00"), reason="ORDER_EDIT", at=NOON + 2 * DAY),
         returned(10, "5.00", 3),
     )
-    ledger = OrderLedger(allocations=(allocation(9, 8, "10.00"),))
+    ledger = PostedRecords(allocations=(allocation(9, 8, "10.00"),))
     assert shown_allocations(posted(subject, PLACED, ledger)) == [
         ("SH-1001-R9", "SH-1001-E8", "10.00"),
         ("SH-1001-R10", "SH-1001", "5.00"),
@@ -212,7 +212,7 @@ def test_allocations_stand_in_the_order_of_their_documents_whatever_was_posted_f
 
 
 def test_two_posted_allocations_of_one_pair_are_one_dated_by_the_later() -> None:
-    ledger = OrderLedger(allocations=(allocation(2, 1, "6.00", 28), allocation(2, 1, "4.00", 25)))
+    ledger = PostedRecords(allocations=(allocation(2, 1, "6.00", 28), allocation(2, 1, "4.00", 25)))
     books = posted(order(SOLD, returned(2, "10.00")), PLACED, ledger)
     assert [(str(entry.amount), entry.date) for entry in books.allocations] == [("10.00", date(2026, 9, 28))]
 
@@ -233,14 +233,14 @@ def test_cash_rounding_of_a_refund_closes_its_own_credit_note_before_an_older_in
 
 def test_an_allocation_gives_way_to_a_refund_while_its_invoice_stays_unpaid() -> None:
     money = [transaction(92, "10.00", "REFUND", at=NOON + 2 * DAY)]
-    ledger = OrderLedger(allocations=(allocation(2, 1, "10.00"),))
+    ledger = PostedRecords(allocations=(allocation(2, 1, "10.00"),))
     books = posted(order(SOLD, returned(2, "10.00"), transactions=money), PLACED, ledger)
     assert shown_payments(books) == [("SH-1001-R2", "10.00", "601")]
     assert books.allocations == ()
 
 
 def test_an_allocation_gives_way_to_a_payment_while_its_credit_note_stays_open() -> None:
-    ledger = OrderLedger(allocations=(allocation(2, 1, "10.00"),))
+    ledger = PostedRecords(allocations=(allocation(2, 1, "10.00"),))
     books = posted(order(SOLD, returned(2, "10.00"), transactions=[transaction(91, "100.00")]), PLACED, ledger)
     assert shown_payments(books) == [("SH-1001", "100.00", "601")]
     assert books.allocations == ()
@@ -256,8 +256,8 @@ def test_a_payment_is_never_put_on_a_credit_note_nor_a_refund_on_an_invoice() ->
 
 
 def test_a_transaction_is_never_placed_twice_on_one_document() -> None:
-    part = PostedPlacement(transaction_id="91", document_id="5001/1", amount=Decimal("60.00"), date=date(2026, 9, 22))
-    reason = blocked(order(SOLD, transactions=[transaction(91, "100.00")]), ledger=OrderLedger(placements=(part,)))
+    part = PostedPayment(transaction_id="91", document_id="5001/1", amount=Decimal("60.00"), date=date(2026, 9, 22))
+    reason = blocked(order(SOLD, transactions=[transaction(91, "100.00")]), ledger=PostedRecords(payments=(part,)))
     assert reason.startswith("payments exceed the invoices: 40.00 of transaction 91")
 
 
@@ -323,7 +323,7 @@ def test_money_moved_before_the_start_date_is_stated_beside_what_is_kept() -> No
         refunds=[refund(31, 92, at=NOON + 5 * DAY)],
     )
     books = posted(subject, BooksPolicy(start_date=date(2026, 9, 25), opening="post"))
-    assert (books.sales_before, books.money_before, books.money) == (
+    assert (books.earlier_sales, books.earlier_money, books.money) == (
         Decimal("100.00"),
         Decimal("100.00"),
         Decimal("70.00"),

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
-from shopify_xero_pipeline.books.policy_file import policy_of_text
+from shopify_xero_pipeline.books.policy_file import parse_policy
 
 
 class Wanting(BaseModel):
@@ -16,7 +16,7 @@ class Wanting(BaseModel):
 
 def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
     with pytest.raises(PolicyError) as caught:
-        policy_of_text(model, text, "books.yaml")
+        parse_policy(model, text, "books.yaml")
     return str(caught.value)
 
 

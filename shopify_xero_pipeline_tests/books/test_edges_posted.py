@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderLedger, PostedAllocation, PostedDocument, PostedPlacement
+from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 from shopify_xero_pipeline_tests.books.builders import NOON, agreement, order, organisation, sale, transaction
@@ -19,7 +19,7 @@ PAID = [transaction(91, "100.00")]
 RETURNED = agreement(2, sale("-10.00", action="RETURN"), reason="REFUND", at=NOON + DAY)
 
 
-def posted_document(**changes: Any) -> OrderLedger:
+def posted_document(**changes: Any) -> PostedRecords:
     content: dict[str, Any] = {
         "kind": Kind.INVOICE,
         "shopify_id": "5001/1",
@@ -28,24 +28,24 @@ def posted_document(**changes: Any) -> OrderLedger:
         "contact_id": "7",
         "total": Decimal("100.00"),
     }
-    return OrderLedger(documents=(PostedDocument(**{**content, **changes}),))
+    return PostedRecords(documents=(PostedDocument(**{**content, **changes}),))
 
 
-def placed(transaction_id: str, document_id: str, amount: str) -> OrderLedger:
+def placed(transaction_id: str, document_id: str, amount: str) -> PostedRecords:
     on = date(2026, 9, 22)
-    entry = PostedPlacement(transaction_id=transaction_id, document_id=document_id, amount=Decimal(amount), date=on)
-    return OrderLedger(placements=(entry,))
+    entry = PostedPayment(transaction_id=transaction_id, document_id=document_id, amount=Decimal(amount), date=on)
+    return PostedRecords(payments=(entry,))
 
 
-def allocated(credit_note_id: str, invoice_id: str) -> OrderLedger:
+def allocated(credit_note_id: str, invoice_id: str) -> PostedRecords:
     entry = PostedAllocation(
         credit_note_id=credit_note_id, invoice_id=invoice_id, amount=Decimal("10.00"), date=date(2026, 9, 22)
     )
-    return OrderLedger(allocations=(entry,))
+    return PostedRecords(allocations=(entry,))
 
 
-def blocked(subject: Order, ledger: OrderLedger, xero: Organisation | None = None) -> str:
-    books = keep_order(subject, BooksPolicy(), xero or organisation(), ledger)
+def blocked(subject: Order, ledger: PostedRecords, xero: Organisation | None = None) -> str:
+    books = build_order_books(subject, BooksPolicy(), xero or organisation(), ledger)
     assert books.outcome.value == "blocked"
     return books.reason
 
@@ -109,13 +109,13 @@ def blocked(subject: Order, ledger: OrderLedger, xero: Organisation | None = Non
     ],
 )
 def test_what_is_posted_and_no_longer_fits_says_what_is_posted(
-    subject: Order, ledger: OrderLedger, reason: str
+    subject: Order, ledger: PostedRecords, reason: str
 ) -> None:
     assert blocked(subject, ledger=ledger) == reason
 
 
 def test_a_locked_day_says_which_document_and_what_to_do() -> None:
-    assert blocked(order(SOLD, transactions=PAID), OrderLedger(), organisation(locked=date(2026, 9, 30))) == (
+    assert blocked(order(SOLD, transactions=PAID), PostedRecords(), organisation(locked=date(2026, 9, 30))) == (
         "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30; move the lock date in Xero for a moment, or,"
         " to date it on the first open day, add to books.yaml: locked_period: next_open_day"
     )
@@ -123,7 +123,7 @@ def test_a_locked_day_says_which_document_and_what_to_do() -> None:
 
 def test_a_locked_day_of_a_payment_or_an_allocation_names_it() -> None:
     back = agreement(2, sale("-10.00", action="RETURN"), reason="REFUND")
-    both = OrderLedger(
+    both = PostedRecords(
         documents=(
             *posted_document().documents,
             *posted_document(

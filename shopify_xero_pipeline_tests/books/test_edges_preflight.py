@@ -3,7 +3,7 @@
 import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.preflight import problems
+from shopify_xero_pipeline.books.preflight import policy_problems
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.builders import account, organisation, tax_rate
 
@@ -13,7 +13,7 @@ LIABILITY = frozenset({"LIABILITY"})
 
 def found(yaml: str, xero: Organisation | None = None) -> list[str]:
     chosen = BooksPolicy.from_yaml(yaml, "books.yaml")
-    return [problem.sentence for problem in problems(chosen, xero or organisation())]
+    return [problem.sentence for problem in policy_problems(chosen, xero or organisation())]
 
 
 def on_what(sentence: str) -> str:

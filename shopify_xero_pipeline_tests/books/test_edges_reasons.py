@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.documents import book
-from shopify_xero_pipeline.books.errors import Blocked
+from shopify_xero_pipeline.books.documents import book_agreement
+from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.invariants import check_sales
-from shopify_xero_pipeline.books.order_context import Case
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderLedger
+from shopify_xero_pipeline.books.records import PostedRecords
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.builders import (
@@ -46,7 +46,7 @@ def paid(*money: Any, **more: Any) -> Order:
 
 
 def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisation | None = None) -> str:
-    books = keep_order(subject, policy or BooksPolicy(), xero or organisation())
+    books = build_order_books(subject, policy or BooksPolicy(), xero or organisation())
     assert books.outcome.value == "blocked"
     return books.reason
 
@@ -274,10 +274,10 @@ def test_documents_that_are_none_at_all_add_up_to_nothing() -> None:
 
 def test_lines_that_lost_tax_name_their_entry_and_both_sums() -> None:
     subject = order(agreement(41, sale("115.00", tax("15.00"))))
-    case = Case(subject, BooksPolicy(), organisation(), OrderLedger())
-    built = book(case, subject.agreements[0], "7", is_zero_value=False)
+    case = OrderContext(subject, BooksPolicy(), organisation(), PostedRecords())
+    built = book_agreement(case, subject.agreements[0], "7", is_zero_value=False)
     wrong = built.lines[0].model_copy(update={"tax_amount": Decimal("14.99")})
-    with pytest.raises(Blocked) as caught:
+    with pytest.raises(OrderBlockedError) as caught:
         check_sales(case, [type(built)(built.entry, built.sign, (wrong,), built.document)])
     assert str(caught.value) == (
         "agreement 41: the lines carry 14.99 of tax, but its rows state 15.00; look at the order in Shopify and enter"
@@ -286,7 +286,7 @@ def test_lines_that_lost_tax_name_their_entry_and_both_sums() -> None:
 
 
 def verdict(subject: Order, **choices: Any) -> tuple[str, str]:
-    books = keep_order(subject, BooksPolicy(**choices), organisation())
+    books = build_order_books(subject, BooksPolicy(**choices), organisation())
     return books.outcome.value, books.reason
 
 

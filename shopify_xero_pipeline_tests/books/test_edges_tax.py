@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.shopify.models import Sale
@@ -13,7 +13,7 @@ from shopify_xero_pipeline_tests.books.builders import agreement, bag, order, or
 
 def kept(row: Sale, rates: str, **more: Any) -> OrderBooks:
     policy = BooksPolicy.from_yaml(f"post_when: placed\ntax: {{rates: [{rates}]}}", "books.yaml")
-    return keep_order(order(agreement(1, row), **more), policy, organisation())
+    return build_order_books(order(agreement(1, row), **more), policy, organisation())
 
 
 def tax_type(row: Sale, rates: str, **more: Any) -> str:
@@ -84,7 +84,7 @@ CODES = BooksPolicy.from_yaml(
 
 
 def coded(row: Sale, policy: BooksPolicy = CODES, **more: Any) -> list[str]:
-    books = keep_order(order(agreement(1, row), **more), policy, organisation())
+    books = build_order_books(order(agreement(1, row), **more), policy, organisation())
     assert books.outcome is Outcome.POST, books.reason
     return [line.tax_type for line in books.documents[0].lines]
 
@@ -120,13 +120,15 @@ def test_rounding_and_mode_lines_are_outside_tax() -> None:
 
 
 def test_a_small_taxed_row_is_one_line() -> None:
-    (line,) = keep_order(order(agreement(1, sale("1.15", tax("0.15")))), CODES, organisation()).documents[0].lines
+    (line,) = (
+        build_order_books(order(agreement(1, sale("1.15", tax("0.15")))), CODES, organisation()).documents[0].lines
+    )
     assert shown_line(line) == ("1.15", "0.15", "200", "G")
 
 
 def test_a_row_of_nothing_but_own_and_channel_tax_is_split_from_its_base() -> None:
     row = sale("3.00", tax("2.00"), tax("1.00", "City", "0.01", channel_liable=True), action="UPDATE")
-    books = keep_order(order(agreement(1, row)), CODES, organisation())
+    books = build_order_books(order(agreement(1, row)), CODES, organisation())
     assert [shown_line(line) for line in books.documents[0].lines] == [
         ("15.33", "2.00", "200", "G"),
         ("-13.33", "0", "200", "N"),

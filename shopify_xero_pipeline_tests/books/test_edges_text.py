@@ -4,10 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.books.contacts import Kept, contact_of_order, contact_warnings, is_nameless, kept_customer
-from shopify_xero_pipeline.books.items import code_of, item_of
+from shopify_xero_pipeline.books.contacts import (
+    ContactResult,
+    build_order_contact,
+    contact_from_customer,
+    contact_warnings,
+    is_nameless,
+)
+from shopify_xero_pipeline.books.items import build_item, code_of
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy, TaxAccount, TaxPolicy
-from shopify_xero_pipeline.books.text import cut, plain
+from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Company, PhoneNumber, ProductRef, Variant
 from shopify_xero_pipeline_tests.books.booking import posted
 from shopify_xero_pipeline_tests.books.builders import (
@@ -24,10 +30,10 @@ from shopify_xero_pipeline_tests.books.builders import (
 
 
 def test_every_kind_of_white_space_becomes_one_space_and_what_does_not_print_goes() -> None:
-    assert plain("Aroha\tNgata") == "Aroha Ngata"
-    assert plain("a\u2003b\u00a0c\nd\r\ne") == "a b c d e"
-    assert plain("a\x00\x07b") == "ab"
-    assert plain(" \t ") == plain(None) == ""
+    assert strip_control_chars("Aroha\tNgata") == "Aroha Ngata"
+    assert strip_control_chars("a\u2003b\u00a0c\nd\r\ne") == "a b c d e"
+    assert strip_control_chars("a\x00\x07b") == "ab"
+    assert strip_control_chars(" \t ") == strip_control_chars(None) == ""
 
 
 UNSEEN = ["\u200b\u200b", "\u00a0\u2060\ufeff", "\u00ad", "\u3164", "\u2800 \u2800", "\ufe0f", "\u0301", "\u200e\u200f"]
@@ -35,12 +41,12 @@ UNSEEN = ["\u200b\u200b", "\u00a0\u2060\ufeff", "\u00ad", "\u3164", "\u2800 \u28
 
 @pytest.mark.parametrize("text", UNSEEN)
 def test_a_text_of_which_nothing_can_be_seen_is_no_text(text: str) -> None:
-    assert plain(text) == ""
+    assert strip_control_chars(text) == ""
 
 
 @pytest.mark.parametrize("text", ["👨\u200d👩\u200d👧", "☕\ufe0f", "e\u0301", "a\u200b", "क\u094dष"])
 def test_a_zero_width_character_in_a_text_that_can_be_seen_stays(text: str) -> None:
-    assert plain(text) == text
+    assert strip_control_chars(text) == text
 
 
 @pytest.mark.parametrize("text", UNSEEN)
@@ -62,10 +68,10 @@ def test_whatever_has_a_title_or_a_name_that_cannot_be_seen_is_called_something(
     assert books.contact is not None
     assert books.contact.name == "Shopify customer 7"
     company = order(rows, company=Company(id=gid("Company", 3), name=text))
-    assert contact_of_order(company, BooksPolicy()).name == "Shopify company 3"
+    assert build_order_contact(company, BooksPolicy()).name == "Shopify company 3"
     guest = BooksPolicy(contacts=ContactPolicy(guest_name=text))
-    assert contact_of_order(order(rows, customer=None), guest).name == "Shopify guest"
-    item = item_of(variant("A", text), text, shop_currency="NZD", base_currency="NZD")
+    assert build_order_contact(order(rows, customer=None), guest).name == "Shopify guest"
+    item = build_item(variant("A", text), text, shop_currency="NZD", base_currency="NZD")
     assert (item.name, item.description) == ("Product", "Product")
 
 
@@ -87,41 +93,41 @@ def test_a_tax_of_a_very_long_title_is_a_line_that_xero_takes() -> None:
 
 
 def test_a_text_of_just_the_right_length_is_not_cut() -> None:
-    assert cut("abcde", 5) == "abcde"
-    assert cut("abcdef", 5) == "abcd…"
-    assert cut("abc", 5, "()") == "abc()"
-    assert cut("abcd", 5, "()") == "ab…()"
+    assert truncate("abcde", 5) == "abcde"
+    assert truncate("abcdef", 5) == "abcd…"
+    assert truncate("abc", 5, "()") == "abc()"
+    assert truncate("abcd", 5, "()") == "ab…()"
 
 
 def test_no_space_stands_before_the_ellipsis() -> None:
-    assert cut("blue whale", 6) == "blue…"
-    assert cut(" blue whale", 7) == " blue…"
+    assert truncate("blue whale", 6) == "blue…"
+    assert truncate(" blue whale", 7) == " blue…"
 
 
 def test_where_there_is_room_for_one_character_it_is_the_ellipsis() -> None:
-    assert cut("abc", 1) == "…"
-    assert cut("abc", 3, "()") == "…()"
+    assert truncate("abc", 1) == "…"
+    assert truncate("abc", 3, "()") == "…()"
 
 
 def test_a_guest_whose_name_is_nothing_but_brackets_is_still_named() -> None:
     policy = BooksPolicy(contacts=ContactPolicy(guest_name="<>"))
-    assert contact_of_order(order(agreement(1, sale("1.00")), customer=None), policy).name == "Shopify guest"
+    assert build_order_contact(order(agreement(1, sale("1.00")), customer=None), policy).name == "Shopify guest"
 
 
 def test_a_contact_called_by_its_id_is_nameless_and_any_other_is_not() -> None:
-    assert is_nameless(kept_customer(customer(7, name=" "), BooksPolicy()).contact)
-    assert not is_nameless(kept_customer(customer(7, name="Shopify customer 8"), BooksPolicy()).contact)
+    assert is_nameless(contact_from_customer(customer(7, name=" "), BooksPolicy()).contact)
+    assert not is_nameless(contact_from_customer(customer(7, name="Shopify customer 8"), BooksPolicy()).contact)
 
 
 def test_one_contact_for_all_takes_the_orders_of_companies_too() -> None:
     policy = BooksPolicy(contacts=ContactPolicy(mode="single"))
     subject = order(agreement(1, sale("1.00")), company=Company(id=gid("Company", 3), name="Acme"))
-    assert contact_of_order(subject, policy).contact_number == "shopify:guest"
+    assert build_order_contact(subject, policy).contact_number == "shopify:guest"
     assert contact_warnings(subject, policy) == ()
 
 
-def reached(email: str | None = None, phone: str | None = None) -> Kept:
-    return kept_customer(
+def reached(email: str | None = None, phone: str | None = None) -> ContactResult:
+    return contact_from_customer(
         customer(7, email=email).model_copy(
             update={"default_phone_number": None if phone is None else PhoneNumber(phone_number=phone)}
         ),
@@ -154,7 +160,7 @@ def variant(sku: str, title: str) -> Variant:
 
 def test_an_item_is_described_by_both_titles_however_long() -> None:
     long = "A very long product title that goes on and on and on"
-    item = item_of(variant("A", "Large / Blue"), long, shop_currency="NZD", base_currency="NZD")
+    item = build_item(variant("A", "Large / Blue"), long, shop_currency="NZD", base_currency="NZD")
     assert item.description == f"{long} - Large / Blue"
 
 

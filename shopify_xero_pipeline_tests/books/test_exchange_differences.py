@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
+from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Refund, Sale, Transaction
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.booking import DAY, blocked, edited, posted, refunded
@@ -345,7 +345,7 @@ def test_kept_event_by_event_the_books_are_those_that_are_kept_at_once() -> None
         more=(moved(93, "18.00", "20.00", "REFUND", parent=91, exchange=exchanged("-17.60", "-18.00")),),
         refunds=(refund(31, 93, at=LATER),),
     )
-    ledger = OrderLedger()
+    ledger = PostedRecords()
     for count in range(1, 5):
         entries = whole.agreements[: 2 if count == 4 else 1]
         content = whole.model_copy(update={"transactions": whole.transactions[:count], "agreements": entries})
@@ -367,15 +367,15 @@ def test_credit_left_open_before_exchange_differences_were_booked_is_settled_now
     """Posted without its difference by an earlier version: the invoice of the difference closes the credit note."""
     before = posted(euros_given_back("17.00"))
     ledger = ledger_of(before)
-    earlier = OrderLedger(documents=ledger.documents[:2], placements=ledger.placements)
+    earlier = PostedRecords(documents=ledger.documents[:2], payments=ledger.payments)
     assert posted(euros_given_back("17.00"), ledger=earlier) == before
 
 
 def test_an_excess_that_was_posted_as_an_uncovered_refund_stays_one() -> None:
     ledger = ledger_of(posted(two_euros_too_much(None), ADJUST))
     cover = ledger.documents[3].model_copy(update={"total": Decimal("2.01")})
-    places = [*ledger.placements[:2], ledger.placements[3].model_copy(update={"amount": Decimal("2.01")})]
-    earlier = OrderLedger(documents=(*ledger.documents[:2], cover), placements=tuple(places))
+    places = [*ledger.payments[:2], ledger.payments[3].model_copy(update={"amount": Decimal("2.01")})]
+    earlier = PostedRecords(documents=(*ledger.documents[:2], cover), payments=tuple(places))
     books = posted(two_euros_too_much(None), ADJUST, earlier)
     assert shown_documents(books) == [OWN, ("SH-1001-R2", "-17.24", "0"), ("SH-1001-M92", "-2.01", "0")]
 
@@ -395,7 +395,7 @@ def test_without_the_account_an_order_that_needs_it_is_blocked_and_others_are_no
     )
     assert posted(euros_given_back("17.24", exchange=None), xero=xero).exchange == 0
     other = BooksPolicy.from_yaml("accounts: {exchange: '860'}", "books.yaml")
-    books = keep_order(euros_given_back("17.50"), other, xero)
+    books = build_order_books(euros_given_back("17.50"), other, xero)
     assert books.documents[2].lines[0].account_code == "860"
 
 

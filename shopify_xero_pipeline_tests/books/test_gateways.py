@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
@@ -147,7 +147,7 @@ def test_too_much_paid_does_not_cancel_out_with_money_given_back_from_another_ac
 def test_with_uncovered_refunds_adjusted_only_what_paid_nothing_back_gets_a_credit_note() -> None:
     policy = BooksPolicy(refund=RefundPolicy(uncovered="adjust"))
     money = [transaction(91, "130.00"), transaction(92, "50.00", "REFUND", at=NOON + DAY)]
-    books = keep_order(order(SOLD, lines=LINES, transactions=money), policy, organisation())
+    books = build_order_books(order(SOLD, lines=LINES, transactions=money), policy, organisation())
     assert [(document.number, str(document.total)) for document in books.documents] == [
         ("SH-1001", "100.00"),
         ("SH-1001-M92", "20.00"),

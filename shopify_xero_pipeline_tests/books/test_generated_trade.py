@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import NOTHING_POSTED, keep_order
+from shopify_xero_pipeline.books.orders import NOTHING_POSTED, build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.sandbox.shop_generator.shop import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
-from shopify_xero_pipeline.shopify.parsing import order_of
+from shopify_xero_pipeline.shopify.parsing import parse_order
 from shopify_xero_pipeline.xero.models import CreditNote, Kind
 from shopify_xero_pipeline_tests.books.builders import ledger_of, organisation
 
@@ -37,8 +37,8 @@ def kept_as_it_happened(shop: GeneratedShop, policy: BooksPolicy) -> Iterator[tu
     for gid, versions in shop.versions("orders", UNTIL).items():
         ledger = NOTHING_POSTED
         for version in versions:
-            subject = order_of(paged(version.node))
-            books = keep_order(subject, policy, organisation(), ledger)
+            subject = parse_order(paged(version.node))
+            books = build_order_books(subject, policy, organisation(), ledger)
             ledger = ledger_of(books) if books.outcome is Outcome.POST else ledger
         yield shop.kind_of(gid), subject, books
 
@@ -89,4 +89,4 @@ def test_sales_and_money_are_shopifys_to_the_cent(trade: list[tuple[str, Order, 
 def test_keeping_an_order_at_once_gives_the_same_documents(trade: list[tuple[str, Order, OrderBooks]]) -> None:
     for kind, subject, books in trade:
         if kind not in {"customer_merged", "merged_then_refunded", "terms_cancelled"}:
-            assert keep_order(subject, BooksPolicy(), organisation()) == books, kind
+            assert build_order_books(subject, BooksPolicy(), organisation()) == books, kind

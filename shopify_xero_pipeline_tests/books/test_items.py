@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.books.items import code_of, item_name, item_of
+from shopify_xero_pipeline.books.items import build_item, code_of, item_name
 from shopify_xero_pipeline.shopify.models import Variant, VariantRef
 from shopify_xero_pipeline_tests.books.builders import NOON, gid
 
@@ -16,7 +16,7 @@ def variant(sku: str | None = "MUG-BLUE", title: str = "Blue") -> Variant:
 
 
 def test_an_item_has_the_sku_as_its_code_and_both_titles_as_its_name() -> None:
-    item = item_of(variant(), "Mug", shop_currency="NZD", base_currency="NZD")
+    item = build_item(variant(), "Mug", shop_currency="NZD", base_currency="NZD")
     assert (item.shopify_id, item.code, item.name, item.unit_price) == (
         "21",
         "MUG-BLUE",
@@ -26,7 +26,7 @@ def test_an_item_has_the_sku_as_its_code_and_both_titles_as_its_name() -> None:
 
 
 def test_a_price_in_another_currency_than_xeros_is_left_out() -> None:
-    assert item_of(variant(), "Mug", shop_currency="NZD", base_currency="AUD").unit_price is None
+    assert build_item(variant(), "Mug", shop_currency="NZD", base_currency="AUD").unit_price is None
 
 
 @pytest.mark.parametrize("sku", [None, "", "  ", "x" * 31, "A\x00B", "A  B", "v99"])
@@ -46,15 +46,15 @@ def test_a_sku_another_variant_has_in_any_capitals_is_taken() -> None:
 
 
 def test_a_code_once_given_stays() -> None:
-    item = item_of(variant("NEW"), "Mug", shop_currency="NZD", base_currency="NZD", code="OLD")
+    item = build_item(variant("NEW"), "Mug", shop_currency="NZD", base_currency="NZD", code="OLD")
     assert item.code == "OLD"
 
 
 def test_a_product_without_variants_worth_naming_has_its_title_alone() -> None:
     ref = VariantRef(id=gid("ProductVariant", 21), title="Default Title")
-    item = item_of(ref, "Mug", shop_currency="NZD", base_currency="NZD")
+    item = build_item(ref, "Mug", shop_currency="NZD", base_currency="NZD")
     assert (item.name, item.description) == ("Mug", "Mug")
-    assert item_of(ref, " ", shop_currency="NZD", base_currency="NZD").name == "Product"
+    assert build_item(ref, " ", shop_currency="NZD", base_currency="NZD").name == "Product"
 
 
 def test_a_long_name_gives_up_the_products_title_before_the_variants() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
-from shopify_xero_pipeline.books.preflight import problems
+from shopify_xero_pipeline.books.preflight import policy_problems
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Order, Transaction
 from shopify_xero_pipeline_tests.books.booking import blocked, edited, left_alone, posted, refunded
@@ -185,7 +185,7 @@ def test_tax_that_a_channel_remits_is_paid_from_its_account_beside_them() -> Non
 
 
 def test_preflight_asks_xero_for_no_account_of_that_name() -> None:
-    assert not [text for text in problems(POLICY, organisation()) if "Afterpay" in text or "Zip" in text]
+    assert not [text for text in policy_problems(POLICY, organisation()) if "Afterpay" in text or "Zip" in text]
 
 
 def test_gift_cards_cannot_be_left_to_others() -> None:

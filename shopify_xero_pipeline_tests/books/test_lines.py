@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import AccountOverride, AccountPolicy, BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, ProductRef, Sale
@@ -28,7 +28,7 @@ PLACED = BooksPolicy(post_when="placed")
 def kept(*agreements: Agreement, lines: list[LineItem] | None = None, **more: Any) -> OrderBooks:
     policy = more.pop("policy", PLACED)
     assert isinstance(policy, BooksPolicy)
-    return keep_order(order(*agreements, lines=lines or [], **more), policy, organisation())
+    return build_order_books(order(*agreements, lines=lines or [], **more), policy, organisation())
 
 
 def first_line(row: Sale, lines: list[LineItem] | None = None, **more: Any) -> Line:
@@ -54,7 +54,7 @@ def test_an_amount_that_cannot_be_divided_stands_once_with_the_quantity_in_words
 
 def test_yen_are_divided_into_whole_yen_only() -> None:
     policy = BooksPolicy(post_when="placed")
-    books = keep_order(
+    books = build_order_books(
         order(agreement(1, sale("25", quantity=2, currency="JPY")), currency="JPY"),
         policy,
         organisation(currencies=("NZD", "JPY")),

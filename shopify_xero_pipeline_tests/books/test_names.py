@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from shopify_xero_pipeline.books.contacts import contact_of, contact_of_order, with_suffix
+from shopify_xero_pipeline.books.contacts import build_contact, build_order_contact, with_id_suffix
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_contacts
 from shopify_xero_pipeline.shopify.models import Company, Customer, Order, PhoneNumber
@@ -47,13 +47,13 @@ MONDAY = date(2026, 9, 21)
     ],
 )
 def test_a_strange_name_becomes_one_that_xero_takes(given: str, expected: str) -> None:
-    assert contact_of(customer(7, given), POLICY).name == expected
+    assert build_contact(customer(7, given), POLICY).name == expected
 
 
 def test_a_name_of_300_characters_ends_with_an_ellipsis_and_leaves_room_for_its_id() -> None:
-    contact = contact_of(customer(7, "x" * 300), POLICY)
+    contact = build_contact(customer(7, "x" * 300), POLICY)
     assert contact.name == "x" * 250 + "…"
-    assert with_suffix(contact).name == "x" * 250 + "… (7)"
+    assert with_id_suffix(contact).name == "x" * 250 + "… (7)"
 
 
 def test_a_customer_with_nothing_but_a_telephone_is_a_contact_with_nothing_but_a_telephone() -> None:
@@ -63,19 +63,19 @@ def test_a_customer_with_nothing_but_a_telephone_is_a_contact_with_nothing_but_a
         default_phone_number=PhoneNumber(phone_number="+6421123456"),
         updated_at=NOON,
     )
-    contact = contact_of(only_phone, POLICY)
+    contact = build_contact(only_phone, POLICY)
     assert (contact.name, contact.email, contact.phone) == ("+64 21 123 456", None, "+6421123456")
 
 
 def test_a_customer_without_e_mail_is_a_contact_by_id() -> None:
-    contact = contact_of(customer(7, "Aroha Ngata", None), POLICY)
+    contact = build_contact(customer(7, "Aroha Ngata", None), POLICY)
     assert (contact.contact_number, contact.name, contact.email) == ("shopify:7", "Aroha Ngata", None)
 
 
 def planned_names(*people: Customer) -> list[str]:
     """Return the names under which new Contacts would be created on one day."""
-    contacts = [contact_of(person, POLICY) for person in people]
-    (plan,) = plan_contacts({MONDAY: contacts}, Known())
+    contacts = [build_contact(person, POLICY) for person in people]
+    (plan,) = plan_contacts({MONDAY: contacts}, KnownRecords())
     assert {line.action for line in plan.changes} == {Action.CREATE}
     return [line.record.name for line in plan.changes if isinstance(line.record, Contact)]
 
@@ -87,12 +87,12 @@ def test_namesakes_are_told_apart_whatever_their_capitals_and_spaces() -> None:
 
 def test_a_customer_and_a_company_called_the_same_are_two_contacts() -> None:
     company = order(agreement(1, sale("1.00")), company=Company(id=gid("Company", 3), name="Acme"))
-    contacts = [contact_of(customer(7, "Acme"), POLICY), contact_of_order(company, POLICY)]
-    (plan,) = plan_contacts({MONDAY: contacts}, Known())
+    contacts = [build_contact(customer(7, "Acme"), POLICY), build_order_contact(company, POLICY)]
+    (plan,) = plan_contacts({MONDAY: contacts}, KnownRecords())
     assert [line.record.name for line in plan.changes if isinstance(line.record, Contact)] == ["Acme", "Acme (3)"]
 
 
-def buyer_of(subject: Order, ledger: OrderLedger | None = None, policy: BooksPolicy | None = None) -> OrderBooks:
+def buyer_of(subject: Order, ledger: PostedRecords | None = None, policy: BooksPolicy | None = None) -> OrderBooks:
     return posted(subject, policy, ledger)
 
 
@@ -148,18 +148,18 @@ def emptied() -> Customer:
     return Customer(id=gid("Customer", 7), display_name="", updated_at=NOON)
 
 
-def known_as(contact: Contact) -> Known:
+def known_as(contact: Contact) -> KnownRecords:
     row: MappedRecord = mapped(contact)
-    return Known({row.shopify_id: row})
+    return KnownRecords({row.shopify_id: row})
 
 
 def test_a_customer_emptied_in_shopify_keeps_the_name_and_fields_posted_before() -> None:
-    posted_before = contact_of(customer(7, "Aroha Ngata"), POLICY)
-    (plan,) = plan_contacts({MONDAY: [contact_of(emptied(), POLICY)]}, known_as(posted_before))
+    posted_before = build_contact(customer(7, "Aroha Ngata"), POLICY)
+    (plan,) = plan_contacts({MONDAY: [build_contact(emptied(), POLICY)]}, known_as(posted_before))
     assert [line.action for line in plan.changes] == [Action.UNCHANGED]
 
 
 def test_a_customer_who_was_always_nameless_is_renamed_when_a_name_is_given() -> None:
-    posted_before = contact_of(emptied(), POLICY)
-    (plan,) = plan_contacts({MONDAY: [contact_of(customer(7, "Aroha Ngata"), POLICY)]}, known_as(posted_before))
+    posted_before = build_contact(emptied(), POLICY)
+    (plan,) = plan_contacts({MONDAY: [build_contact(customer(7, "Aroha Ngata"), POLICY)]}, known_as(posted_before))
     assert [line.action for line in plan.changes] == [Action.UPDATE]

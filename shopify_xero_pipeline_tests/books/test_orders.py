@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.numbering import cleaned
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.numbering import sanitize_order_name
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, RoundingPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome, PostedDocument
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedDocument, PostedRecords
 from shopify_xero_pipeline.shopify.models import Company, Order, PaymentSchedule, PaymentTerms
 from shopify_xero_pipeline.xero.models import Invoice, Kind, Organisation
 from shopify_xero_pipeline_tests.books.builders import (
@@ -38,11 +38,13 @@ PLACED = BooksPolicy(post_when="placed")
 
 
 def kept(
-    subject: Order, policy: BooksPolicy | None = None, ledger: OrderLedger | None = None, **more: Any
+    subject: Order, policy: BooksPolicy | None = None, ledger: PostedRecords | None = None, **more: Any
 ) -> OrderBooks:
     xero = more.pop("xero", None)
     assert xero is None or isinstance(xero, Organisation)
-    return keep_order(subject, policy or BooksPolicy(), xero or organisation(), ledger or OrderLedger(), **more)
+    return build_order_books(
+        subject, policy or BooksPolicy(), xero or organisation(), ledger or PostedRecords(), **more
+    )
 
 
 def verdict(subject: Order, policy: BooksPolicy | None = None) -> tuple[str, str]:
@@ -160,7 +162,7 @@ def test_a_document_says_who_it_is_and_links_the_order() -> None:
 
 
 def test_characters_that_do_not_belong_in_a_number_become_hyphens() -> None:
-    assert [cleaned(name) for name in ("#1001", "EN/10 01#A", "#é7", "1.0_0-1")] == [
+    assert [sanitize_order_name(name) for name in ("#1001", "EN/10 01#A", "#é7", "1.0_0-1")] == [
         "1001",
         "EN-10-01-A",
         "-7",
@@ -281,11 +283,13 @@ def test_documents_that_are_not_shopifys_current_total_block_with_the_arithmetic
 
 def test_a_third_decimal_blocks() -> None:
     subject = order(agreement(1, sale("1.235", currency="KWD")), currency="KWD")
-    books = keep_order(subject, PLACED, organisation(currencies=("NZD", "KWD")))
+    books = build_order_books(subject, PLACED, organisation(currencies=("NZD", "KWD")))
     assert books.outcome is Outcome.BLOCKED
     assert books.reason.startswith("currency_precision: KWD 1.235 has more digits")
     fine = order(agreement(1, sale("1.230", currency="KWD")), currency="KWD")
-    assert keep_order(fine, PLACED, organisation(currencies=("NZD", "KWD"))).documents[0].total == Decimal("1.23")
+    assert build_order_books(fine, PLACED, organisation(currencies=("NZD", "KWD"))).documents[0].total == Decimal(
+        "1.23"
+    )
 
 
 def test_an_amount_too_large_to_be_real_blocks_instead_of_failing() -> None:
@@ -295,7 +299,7 @@ def test_an_amount_too_large_to_be_real_blocks_instead_of_failing() -> None:
 
 def test_a_currency_xero_has_not_enabled_blocks() -> None:
     subject = order(agreement(1, sale("10.00", currency="EUR")), currency="EUR")
-    books = keep_order(subject, PLACED, organisation())
+    books = build_order_books(subject, PLACED, organisation())
     assert "the order is in EUR, which Xero has not enabled (base currency NZD)" in books.reason
 
 
@@ -355,14 +359,14 @@ def test_a_posted_document_that_shopify_no_longer_gives_blocks() -> None:
         contact_id="7",
         total=Decimal("5.00"),
     )
-    books = kept(order(SOLD, transactions=PAID), ledger=OrderLedger(documents=(gone,)))
+    books = kept(order(SOLD, transactions=PAID), ledger=PostedRecords(documents=(gone,)))
     assert "SH-1001-E77 is posted, but Shopify's history no longer gives that document" in books.reason
 
 
 def test_a_posted_document_of_another_total_blocks_with_both() -> None:
     before = ledger_of(kept(order(SOLD, transactions=PAID)))
     other = before.documents[0].model_copy(update={"total": Decimal("99.00")})
-    books = kept(order(SOLD, transactions=PAID), ledger=OrderLedger(documents=(other,)))
+    books = kept(order(SOLD, transactions=PAID), ledger=PostedRecords(documents=(other,)))
     assert "SH-1001 is posted as invoice of 99.00, but Shopify's history now gives invoice of 100.00" in books.reason
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.shopify.models import Address, Order, PaymentTerms
@@ -96,7 +96,7 @@ def test_opening_block_lists_an_older_order_that_was_refunded_and_post_keeps_the
     books = posted(older_order(), chosen(start + "opening: post"))
     assert shown_documents(books) == [("SH-1001-R2", "-23.00", "3.00")]
     assert shown_payments(books) == [("SH-1001-R2", "23.00", "601")]
-    assert (books.sales_before, books.money_before) == (Decimal("115.00"), Decimal("115.00"))
+    assert (books.earlier_sales, books.earlier_money) == (Decimal("115.00"), Decimal("115.00"))
 
 
 def test_zero_value_skip_leaves_a_free_order_out_and_post_makes_an_invoice_of_nothing() -> None:
@@ -134,7 +134,7 @@ def test_rounding_cap_is_how_far_rows_may_miss_the_total() -> None:
         subject = order(
             SOLD, lines=LINES, transactions=money, original_total_price_set=total, current_total_price_set=total
         )
-        return keep_order(subject, chosen(text), organisation())
+        return build_order_books(subject, chosen(text), organisation())
 
     for gap in ("0.05", "-0.05"):
         assert shown_line(missing_by(gap).documents[0].lines[-1]) == (gap, "0", "860", "NONE")

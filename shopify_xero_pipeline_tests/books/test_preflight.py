@@ -1,14 +1,14 @@
 """Preflight: what `books.yaml` names and Xero does not have, in sentences with the setting and the remedy."""
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.preflight import problems
+from shopify_xero_pipeline.books.preflight import policy_problems
 from shopify_xero_pipeline.xero.models import Account, Organisation
 from shopify_xero_pipeline_tests.books.builders import account, organisation, tax_rate
 
 
 def found(yaml: str = "", xero: Organisation | None = None) -> list[str]:
     chosen = BooksPolicy.from_yaml(yaml, "books.yaml")
-    return [problem.sentence for problem in problems(chosen, xero or organisation())]
+    return [problem.sentence for problem in policy_problems(chosen, xero or organisation())]
 
 
 def with_account(changed: Account) -> Organisation:
@@ -102,11 +102,11 @@ def test_in_mode_lines_the_untaxed_type_must_fit_the_accounts_of_goods_and_taxes
     policy = BooksPolicy.from_yaml(
         "tax: {mode: lines, none: ZERORATED, lines: [{title: State, account: '860'}]}", "books.yaml"
     )
-    sentences = [problem.sentence for problem in problems(policy, organisation())]
+    sentences = [problem.sentence for problem in policy_problems(policy, organisation())]
     assert [sentence for sentence in sentences if "on tax.lines[0]" in sentence] == [
         "tax.none names ZERORATED, which Xero does not allow on tax.lines[0] 860 (expense):"
         " name another tax type, or another account."
     ]
     elsewhere = BooksPolicy.from_yaml("tax: {mode: lines, none: ZERORATED}\naccounts: {sales: '860'}", "books.yaml")
-    sentences = [problem.sentence for problem in problems(elsewhere, organisation())]
+    sentences = [problem.sentence for problem in policy_problems(elsewhere, organisation())]
     assert any("on accounts.sales 860 (expense)" in sentence for sentence in sentences)

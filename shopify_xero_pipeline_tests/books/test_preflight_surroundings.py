@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.preflight import Problem, Severity, problems, stopping
+from shopify_xero_pipeline.books.preflight import Problem, Severity, blocking_problems, policy_problems
 from shopify_xero_pipeline.xero.models import Organisation, TaxComponent
 from shopify_xero_pipeline_tests.books.builders import account, organisation, tax_rate
 
@@ -16,7 +16,7 @@ GST_AND_QST = "{combination: [{title: GST, rate: 0.05}, {title: QST, rate: 0.099
 
 def found(yaml: str, xero: Organisation | None = None, currency: str = "NZD") -> list[Problem]:
     chosen = BooksPolicy.from_yaml(yaml, "books.yaml")
-    return problems(chosen, xero or organisation(), shop_currency=currency, today=TODAY)
+    return policy_problems(chosen, xero or organisation(), shop_currency=currency, today=TODAY)
 
 
 def with_compound_rate() -> Organisation:
@@ -36,7 +36,7 @@ def test_a_compound_rate_stands_for_the_taxes_it_is_made_of() -> None:
 def test_a_compound_rate_that_differs_is_said_with_both_figures_and_stops_nothing() -> None:
     (problem,) = found("tax: {rates: [{title: HST, rate: 0.14975, tax_type: TAX001}]}", with_compound_rate())
     assert problem.severity is Severity.WARN
-    assert problem.says == (
+    assert problem.message == (
         "tax.rates[0].tax_type names TAX001, which is 15.47375 % in Xero (GST 5 %, QST 9.975 % on top of the others),"
         " but books.yaml means 14.975 %"
     )
@@ -44,12 +44,12 @@ def test_a_compound_rate_that_differs_is_said_with_both_figures_and_stops_nothin
 
 @pytest.mark.parametrize("yaml", ["tax: {rates: [{rate: 0.125, tax_type: OUTPUT2}]}", "tax: {untaxed: OUTPUT2}"])
 def test_another_rate_never_stops_a_shop_as_amounts_do_not_come_from_it(yaml: str) -> None:
-    assert stopping(found(yaml)) == []
+    assert blocking_problems(found(yaml)) == []
     assert len(found(yaml)) == 1
 
 
 def test_a_shop_whose_currency_xero_has_not_enabled_is_stopped() -> None:
-    (problem,) = stopping(found("", organisation(base="AUD", currencies=("AUD",))))
+    (problem,) = blocking_problems(found("", organisation(base="AUD", currencies=("AUD",))))
     assert problem.sentence == (
         "the shop trades in NZD, which Demo Company (NZ) in Xero has not enabled (its base: AUD): add NZD in Xero under"
         " Settings, Currencies, or connect the organisation that keeps it."
@@ -60,11 +60,11 @@ def test_books_in_another_currency_are_said_and_each_clearing_account_in_another
     banks = [account(code, "BANK", "ASSET", currency="NZD") for code in ("601", "602", "603", "604")]
     (said,) = found("", organisation(base="AUD", currencies=("AUD", "NZD"), accounts=banks))
     assert said.severity is Severity.WARN
-    assert said.says == "the shop trades in NZD, Demo Company (NZ) in Xero keeps its books in AUD"
+    assert said.message == "the shop trades in NZD, Demo Company (NZ) in Xero keeps its books in AUD"
     in_dollars = account("603", "BANK", "ASSET", currency="USD")
     (stopped,) = found("", organisation(accounts=[in_dollars]))
     assert (stopped.severity, stopped.setting) == (Severity.FAIL, "payments.cash")
-    assert "account 603, which is kept in USD" in stopped.says
+    assert "account 603, which is kept in USD" in stopped.message
 
 
 @pytest.mark.parametrize(

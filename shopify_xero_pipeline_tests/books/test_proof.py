@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
-from shopify_xero_pipeline.books.orders import keep_order
-from shopify_xero_pipeline.books.records import OrderBooks, OrderLedger, Outcome
+from shopify_xero_pipeline.books.orders import build_order_books
+from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice
 from shopify_xero_pipeline_tests.books import proof
 from shopify_xero_pipeline_tests.books.proof import Violation, prove
@@ -79,15 +79,15 @@ def test_a_broken_promise_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -
     broken, words = BREAKS[name]
 
     def break_books(*arguments: Any) -> OrderBooks:
-        books = keep_order(*arguments)
+        books = build_order_books(*arguments)
         return broken(books) if books.outcome is Outcome.POST else books
 
-    monkeypatch.setattr(proof, "keep_order", break_books)
+    monkeypatch.setattr(proof, "build_order_books", break_books)
     assert any(words in said for said in violations())
 
 
 def test_an_order_blocked_without_need_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "keep_order", lambda *arguments: blocked(keep_order(*arguments)))
+    monkeypatch.setattr(proof, "build_order_books", lambda *arguments: blocked(build_order_books(*arguments)))
     assert any("blocked without need" in said for said in violations())
 
 
@@ -95,17 +95,17 @@ def test_an_exception_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> OrderBooks:
         raise KeyError("no such line")
 
-    monkeypatch.setattr(proof, "keep_order", fail)
+    monkeypatch.setattr(proof, "build_order_books", fail)
     assert any("KeyError" in said for said in violations())
 
 
 def test_a_posted_document_that_changes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def renumber(order: Any, policy: Any, xero: Any, ledger: OrderLedger = OrderLedger()) -> OrderBooks:  # noqa: B008
-        books = keep_order(order, policy, xero)
+    def renumber(order: Any, policy: Any, xero: Any, ledger: PostedRecords = PostedRecords()) -> OrderBooks:  # noqa: B008
+        books = build_order_books(order, policy, xero)
         suffix = f"-{len(ledger.documents)}"
         return books if not books.documents else first(books, "documents", number=books.documents[0].number + suffix)
 
-    monkeypatch.setattr(proof, "keep_order", renumber)
+    monkeypatch.setattr(proof, "build_order_books", renumber)
     assert any("a posted document changed" in said for said in violations())
 
 
@@ -118,7 +118,7 @@ def test_the_simulation_counts_and_its_exit_code_tells_the_truth(
     found = json.loads(report.read_text())
     assert (good.exit_code, found["violations"], found["counts"]["orders"]) == (0, [], 20)
 
-    monkeypatch.setattr(proof, "keep_order", lambda *arguments: blocked(keep_order(*arguments)))
+    monkeypatch.setattr(proof, "build_order_books", lambda *arguments: blocked(build_order_books(*arguments)))
     bad = CliRunner().invoke(simulate.main, arguments)
     broken = json.loads(report.read_text())["violations"]
     assert (bad.exit_code, len(broken) > 5) == (1, True)

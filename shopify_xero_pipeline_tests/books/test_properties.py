@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline_tests.books.builders import (
     NOON,
@@ -83,10 +83,10 @@ def test_histories_that_once_failed_hold(seed: int, policy: str) -> None:
 
 def test_the_document_of_an_order_worth_nothing_stays_when_something_is_added() -> None:
     free = agreement(1, sale("0"))
-    first = keep_order(order(free), POLICIES["zero"], organisation())
+    first = build_order_books(order(free), POLICIES["zero"], organisation())
     assert shown_documents(first) == [("SH-1001", "0.00", "0")]
     added = agreement(2, sale("20.00"), reason="ORDER_EDIT")
-    later = keep_order(order(free, added), POLICIES["zero"], organisation(), ledger_of(first))
+    later = build_order_books(order(free, added), POLICIES["zero"], organisation(), ledger_of(first))
     assert later.outcome is Outcome.POST, later.reason
     assert shown_documents(later) == [("SH-1001", "0.00", "0"), ("SH-1001-E2", "20.00", "0")]
 
@@ -97,13 +97,13 @@ def test_change_is_taken_from_the_sale_before_it_not_from_one_that_comes_later()
         transaction(1, "25.00", gateway="cash"),
         transaction(2, "5.00", "CHANGE", gateway="cash", at=NOON + timedelta(minutes=1)),
     )
-    first = keep_order(order(bought, transactions=taken), POLICIES["paid"], organisation())
+    first = build_order_books(order(bought, transactions=taken), POLICIES["paid"], organisation())
     assert shown_payments(first) == [("SH-1001", "20.00", "603")]
     rest = transaction(3, "20.00", gateway="cash", at=NOON + timedelta(days=1))
     paid = order(bought, transactions=(*taken, rest))
-    later = keep_order(paid, POLICIES["paid"], organisation(), ledger_of(first))
+    later = build_order_books(paid, POLICIES["paid"], organisation(), ledger_of(first))
     assert shown_payments(later) == [("SH-1001", "20.00", "603"), ("SH-1001", "20.00", "603")]
-    assert later.payments == keep_order(paid, POLICIES["paid"], organisation()).payments
+    assert later.payments == build_order_books(paid, POLICIES["paid"], organisation()).payments
 
 
 def test_refunds_of_one_instant_keep_their_order_whichever_settled_first() -> None:
@@ -118,14 +118,14 @@ def test_refunds_of_one_instant_keep_their_order_whichever_settled_first() -> No
     settled = order(
         bought, back, refunds=[refund(2, 3, 4)], transactions=(paid, transaction(3, "4.00", "REFUND"), sent)
     )
-    first = keep_order(waiting, POLICIES["paid"], organisation())
-    later = keep_order(settled, POLICIES["paid"], organisation(), ledger_of(first))
+    first = build_order_books(waiting, POLICIES["paid"], organisation())
+    later = build_order_books(settled, POLICIES["paid"], organisation(), ledger_of(first))
     assert shown_payments(later) == [
         ("SH-1001", "10.00", "601"),
         ("SH-1001-R2", "4.00", "601"),
         ("SH-1001-R2", "6.00", "601"),
     ]
-    assert keep_order(settled, POLICIES["paid"], organisation(), ledger_of(later)) == later
+    assert build_order_books(settled, POLICIES["paid"], organisation(), ledger_of(later)) == later
 
 
 def test_money_paid_for_an_edit_stays_there_when_another_sale_of_the_same_instant_follows() -> None:
@@ -133,11 +133,11 @@ def test_money_paid_for_an_edit_stays_there_when_another_sale_of_the_same_instan
     added, later = agreement(3, sale("12.00"), reason="ORDER_EDIT"), agreement(4, sale("12.00"))
     money = (transaction(5, "12.00"), transaction(6, "1.00", "REFUND"), transaction(7, "12.00"))
     paid = order(bought, kindness, added, refunds=[refund(2, 6)], transactions=money)
-    first = keep_order(paid, POLICIES["placed"], organisation())
+    first = build_order_books(paid, POLICIES["placed"], organisation())
     shown = [("SH-1001", "12.00", "601"), ("SH-1001-R2", "1.00", "601"), ("SH-1001-E3", "12.00", "601")]
     assert shown_payments(first) == shown
     grown = order(bought, kindness, added, later, refunds=[refund(2, 6)], transactions=money)
-    step_by_step = keep_order(grown, POLICIES["placed"], organisation(), ledger_of(first))
-    at_once = keep_order(grown, POLICIES["placed"], organisation())
+    step_by_step = build_order_books(grown, POLICIES["placed"], organisation(), ledger_of(first))
+    at_once = build_order_books(grown, POLICIES["placed"], organisation())
     assert shown_payments(at_once) == shown_payments(step_by_step) == shown
     assert [entry.number for entry in at_once.documents] == ["SH-1001", "SH-1001-R2", "SH-1001-E3", "SH-1001-O4"]

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline.shopify.models import Order
@@ -31,7 +31,7 @@ RATES = st.one_of(st.none(), st.decimals(min_value="0", max_value="0.99999", pla
 
 
 def books(subject: Order, text: str, xero: Organisation | None = None) -> tuple[Outcome, str]:
-    found = keep_order(subject, BooksPolicy.from_yaml(text, "books.yaml"), xero or organisation())
+    found = build_order_books(subject, BooksPolicy.from_yaml(text, "books.yaml"), xero or organisation())
     return found.outcome, found.reason
 
 
@@ -39,9 +39,9 @@ def works(subject: Order, text: str, xero: Organisation | None = None) -> None:
     """Check that an order is blocked with a remedy, and posted once that is pasted as it stands."""
     outcome, reason = books(subject, text, xero)
     assert outcome is Outcome.BLOCKED
-    remedy = remedies.shown_in(reason)
+    remedy = remedies.remedy_in(reason)
     assert remedy is not None
-    assert reason.endswith(remedy.text)
+    assert reason.endswith(remedy.sentence)
     assert remedy.line.splitlines() == [remedy.line]
     yaml.safe_load(remedy.line)
     assert books(subject, pasted(text, remedy), xero) == (Outcome.POST, "")
@@ -96,7 +96,7 @@ def test_where_the_file_leaves_a_section_out_its_defaults_come_along(text: str) 
     works(taxed(("VAT: 20%", Decimal("0.2"))), text.replace("payments: {}", ""))
     if text != "payments: {}":
         _, reason = books(paid_through("mystery: pay"), text)
-        remedy = remedies.shown_in(reason)
+        remedy = remedies.remedy_in(reason)
         assert remedy is not None
         assert BooksPolicy.from_yaml(pasted(text, remedy), "books.yaml").payments == {
             **BooksPolicy().payments,
@@ -109,7 +109,7 @@ def test_a_tax_without_a_title_is_named_by_its_rate_and_one_without_both_is_left
     outcome, reason = books(taxed(("", None)), SHIPPED)
     assert outcome is Outcome.BLOCKED
     assert reason == "a tax without a title and a rate is one that no entry can name; enter this order in Xero by hand"
-    assert remedies.shown_in(reason) is None
+    assert remedies.remedy_in(reason) is None
 
 
 @pytest.mark.parametrize("rate", ["1", "2.5"])
@@ -152,18 +152,18 @@ def test_what_a_line_proposes_is_what_xero_has() -> None:
 
 def test_a_reason_is_parted_into_what_happened_and_what_to_do() -> None:
     _, reason = books(paid_through("a; b"), SHIPPED)
-    assert remedies.parted(reason) == (
+    assert remedies.split_reason(reason) == (
         "no account for money through a; b",
         "if it is paid into 604 604, add to books.yaml under payments: a; b: '604'",
     )
-    assert remedies.parted("no rule; enter it by hand") == ("no rule", "enter it by hand")
-    assert remedies.parted("cancelled before anything was posted") == ("cancelled before anything was posted", "")
+    assert remedies.split_reason("no rule; enter it by hand") == ("no rule", "enter it by hand")
+    assert remedies.split_reason("cancelled before anything was posted") == ("cancelled before anything was posted", "")
 
 
 def test_the_lines_of_several_reasons_stand_together_each_once() -> None:
     reasons = [books(paid_through(name), SHIPPED)[1] for name in ("b: c", "a", "b: c")]
     reasons += [books(taxed(("VAT", Decimal("0.2"))), SHIPPED)[1], "no rule; enter it by hand"]
-    assert remedies.shown(reasons) == {
+    assert remedies.remedies_in(reasons) == {
         "add to books.yaml under payments: ": ["  'b: c': '604'", "  a: '604'"],
         "add to books.yaml under tax.rates: ": ["    - {title: VAT, rate: 0.2, tax_type: TAX_TYPE}"],
     }

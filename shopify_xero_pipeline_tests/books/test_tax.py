@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.shopify.models import Address, Sale
@@ -37,7 +37,7 @@ RATES = """
 
 def kept(*rows: Sale, policy: str = RATES, country: str | None = None, **more: Any) -> OrderBooks:
     address = Address(country_code_v2=country) if country else None
-    return keep_order(
+    return build_order_books(
         order(agreement(1, *rows), billing_address=address, **more),
         BooksPolicy.from_yaml(HEAD + policy, "books.yaml"),
         organisation(),
@@ -133,7 +133,7 @@ def channel_order(**more: Any) -> OrderBooks:
     policy = more.pop("policy", BooksPolicy())
     assert isinstance(policy, BooksPolicy)
     subject = order(agreement(1, CHANNEL_ROW), **more)
-    return keep_order(subject, policy, organisation())
+    return build_order_books(subject, policy, organisation())
 
 
 def test_tax_the_channel_remits_is_a_line_of_its_own_and_the_total_stays() -> None:
@@ -173,7 +173,7 @@ def test_a_later_entry_without_channel_tax_leaves_the_channels_payment_as_it_is(
         transactions=[transaction(91, "120.00")],
         display_financial_status="PAID",
     )
-    books = keep_order(subject, BooksPolicy(), organisation())
+    books = build_order_books(subject, BooksPolicy(), organisation())
     assert shown_payments(books) == [
         ("SH-1001", "115.00", "601"),
         ("SH-1001-E2", "5.00", "601"),
@@ -197,7 +197,7 @@ def test_a_refund_gives_the_channels_tax_back_to_its_account() -> None:
     money = [transaction(91, "100.00"), transaction(92, "100.00", "REFUND")]
     before = channel_order(transactions=money[:1], display_financial_status="PAID")
     refunded = order(first, back, transactions=money, refunds=[refund(31, 92)], display_financial_status="REFUNDED")
-    after = keep_order(refunded, BooksPolicy(), organisation(), ledger_of(before))
+    after = build_order_books(refunded, BooksPolicy(), organisation(), ledger_of(before))
     assert shown_payments(after) == [
         ("SH-1001", "100.00", "601"),
         ("SH-1001", "15.00", "835"),
@@ -205,7 +205,7 @@ def test_a_refund_gives_the_channels_tax_back_to_its_account() -> None:
         ("SH-1001-R2", "15.00", "835"),
     ]
     assert after.channel_paid == Decimal(0)
-    at_once = keep_order(refunded, BooksPolicy(), organisation())
+    at_once = build_order_books(refunded, BooksPolicy(), organisation())
     assert shown_allocations(at_once) == [("SH-1001-R2", "SH-1001", "15.00")]
 
 
@@ -217,7 +217,7 @@ def test_what_the_channel_settled_stays_settled_while_a_refund_is_unclear() -> N
         transactions=[transaction(91, "100.00")],
         display_financial_status="PARTIALLY_REFUNDED",
     )
-    after = keep_order(unclear, BooksPolicy(), organisation(), ledger_of(before))
+    after = build_order_books(unclear, BooksPolicy(), organisation(), ledger_of(before))
     assert after.outcome is Outcome.POST, after.reason
     assert shown_payments(after) == [("SH-1001", "100.00", "601"), ("SH-1001", "15.00", "835")]
 

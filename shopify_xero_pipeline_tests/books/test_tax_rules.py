@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline.books.tax_rules import jurisdiction_of
-from shopify_xero_pipeline.books.tax_usage import TakenIn, taken_in, taxes_seen
+from shopify_xero_pipeline.books.tax_usage import MatchedTaxes, match_taxes, tax_usage
 from shopify_xero_pipeline.shopify.models import Address, SaleTax
 from shopify_xero_pipeline_tests.books.builders import agreement, order, organisation, sale, tax
 
@@ -43,7 +43,7 @@ def chosen(rules: str, *taxes: SaleTax, mode: str = "lines", to: dict[str, str] 
     address = None if to is None else Address.model_validate(to)
     subject = order(agreement(1, sale(str(100 + own), *taxes)), taxes_included=False, shipping_address=address)
     policy = BooksPolicy.from_yaml(f"post_when: placed\ntax:\n  mode: {mode}\n  {mode}:\n{rules}", "books.yaml")
-    books = keep_order(subject, policy, organisation())
+    books = build_order_books(subject, policy, organisation())
     if books.outcome is not Outcome.POST:
         return [books.reason]
     lines = books.documents[0].lines
@@ -160,7 +160,7 @@ def rows(*taxes: SaleTax, number: int = 5001, to: dict[str, str] | None = None, 
     return order(entry, number=number, taxes_included=False, shipping_address=address, **stated)
 
 
-def told(found: list[TakenIn]) -> list[tuple[str, str, str, list[tuple[str, int, str]]]]:
+def told(found: list[MatchedTaxes]) -> list[tuple[str, str, str, list[tuple[str, int, str]]]]:
     return [
         (
             one.setting,
@@ -194,8 +194,8 @@ def test_what_an_entry_took_in_is_told_tax_by_tax_with_orders_and_money() -> Non
         rows(STATE, MARIN, to=TEXAS, number=5003),
         rows(STATE, MARIN, to=CALIFORNIA, number=5004, test=True),
     ]
-    seen = [*taxes_seen(orders[:1]), *taxes_seen(orders[1:])]
-    assert told(taken_in(policy, seen)) == [
+    seen = [*tax_usage(orders[:1]), *tax_usage(orders[1:])]
+    assert told(match_taxes(policy, seen)) == [
         (
             "tax.lines[0]",
             "title: California State Tax",
@@ -220,8 +220,8 @@ def test_in_mode_rates_the_taxes_of_a_row_are_taken_in_together_and_those_a_chan
         "books.yaml",
     )
     channel = tax("1.00", "Marketplace", "0.01", channel_liable=True)
-    seen = taxes_seen([rows(MARIN, STATE), rows(STATE, channel, number=5002), rows(channel, number=5003)])
-    assert told(taken_in(policy, seen)) == [
+    seen = tax_usage([rows(MARIN, STATE), rows(STATE, channel, number=5002), rows(channel, number=5003)])
+    assert told(match_taxes(policy, seen)) == [
         (
             "tax.rates[0]",
             "combination: [jurisdiction: state; jurisdiction: county]",
@@ -236,5 +236,5 @@ def test_an_entry_that_stands_twice_takes_everything_in_at_its_first_place() -> 
     policy = BooksPolicy.from_yaml(
         "tax: {mode: lines, lines: [{title: A, account: '1'}, {title: A, account: '1'}]}", "books.yaml"
     )
-    found = taken_in(policy, taxes_seen([rows(tax("1.00", "A"))]))
+    found = match_taxes(policy, tax_usage([rows(tax("1.00", "A"))]))
     assert [len(one.taxes) for one in found] == [1, 0]

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.contacts import contact_of, with_suffix
+from shopify_xero_pipeline.books.contacts import build_contact, with_id_suffix
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice
 from shopify_xero_pipeline_tests.books import examples
@@ -69,8 +69,8 @@ def test_6_an_exchange_in_one_agreement_is_one_invoice_of_the_difference() -> No
 
 def test_7_two_customers_called_the_same_are_two_contacts() -> None:
     with_email, without = examples.two_called_the_same()
-    first = contact_of(with_email, BooksPolicy())
-    second = with_suffix(contact_of(without, BooksPolicy()))
+    first = build_contact(with_email, BooksPolicy())
+    second = with_id_suffix(build_contact(without, BooksPolicy()))
     assert (first.contact_number, first.name, first.email) == ("shopify:7", "John Smith", "john@example.com")
     assert (second.contact_number, second.name, second.email) == ("shopify:8", "John Smith (8)", None)
 

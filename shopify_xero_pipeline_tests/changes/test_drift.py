@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.changes.compare import verdict
+from shopify_xero_pipeline.changes.compare import plan_record
 from shopify_xero_pipeline.changes.decisions import Decisions
 from shopify_xero_pipeline.changes.held_orders import held_orders
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_orders
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -49,7 +49,7 @@ def shown_contact(**changed: object) -> MirrorRecord:
 
 
 def edits(record: Contact, mirror: MirrorRecord) -> list[tuple[str, str | None, str | None]]:
-    line = verdict(record, mapped(WHOLE), mirror)
+    line = plan_record(record, mapped(WHOLE), mirror)
     assert line.action in (Action.CONFLICT, Action.UNCHANGED)
     return [(field.field, field.before, field.after) for field in line.fields]
 
@@ -77,8 +77,8 @@ def test_a_price_a_person_changed_is_named() -> None:
     posted = item(unit_price=Decimal("12.50"))
     same = shown(Kind.ITEM, key="TEE-S", status="ACTIVE", SalesDetails={"UnitPrice": Decimal("12.5")})
     other = shown(Kind.ITEM, key="TEE-S", status="ACTIVE", SalesDetails={"UnitPrice": Decimal("13.00")})
-    assert verdict(posted, mapped(posted), same).action is Action.UNCHANGED
-    assert [field.field for field in verdict(posted, mapped(posted), other).fields] == ["unit_price"]
+    assert plan_record(posted, mapped(posted), same).action is Action.UNCHANGED
+    assert [field.field for field in plan_record(posted, mapped(posted), other).fields] == ["unit_price"]
 
 
 @pytest.mark.parametrize("restore", [False, True])
@@ -86,7 +86,7 @@ def test_a_document_a_person_changed_is_never_rewritten(restore: bool) -> None:
     theirs = shown(
         Kind.INVOICE, key="SH-1001", Date="/Date(1790035200000+0000)/", Total=Decimal(101), LineItems=[{}, {}]
     )
-    line = verdict(invoice(), mapped(invoice()), theirs, restore=restore)
+    line = plan_record(invoice(), mapped(invoice()), theirs, restore=restore)
     assert line.action is Action.CONFLICT
     assert [(field.field, field.before, field.after) for field in line.fields] == [
         ("date", "2026-09-22", "2026-09-21"),
@@ -98,15 +98,15 @@ def test_a_document_a_person_changed_is_never_rewritten(restore: bool) -> None:
 def test_a_contact_archived_in_xero_keeps_what_it_has() -> None:
     archived = shown(Kind.CONTACT, key="shopify:7", status="ARCHIVED", Name="Ann Lee")
     changed = contact(phone="222")
-    assert verdict(contact(), mapped(contact()), archived).action is Action.UNCHANGED
-    line = verdict(changed, mapped(contact(phone="111")), archived)
+    assert plan_record(contact(), mapped(contact()), archived).action is Action.UNCHANGED
+    line = plan_record(changed, mapped(contact(phone="111")), archived)
     assert (line.action, [field.field for field in line.fields]) == (Action.CONFLICT, ["phone"])
     assert line.reason == "archived in Xero by a person; restore it there to let Shopify's changes in"
 
 
 def test_a_contact_merged_into_another_is_left_to_that_one() -> None:
     merged = shown(Kind.CONTACT, key="shopify:7", status="ARCHIVED", Name="Ann Lee", MergedToContactID="x-2")
-    line = verdict(contact(phone="222"), mapped(contact(phone="111")), merged)
+    line = plan_record(contact(phone="222"), mapped(contact(phone="111")), merged)
     assert (line.action, line.reason) == (
         Action.UNCHANGED,
         "a person merged it into another Contact in Xero, which its documents use",
@@ -120,7 +120,7 @@ def order(**more: object) -> OrderBooks:
 
 
 def planned(books: OrderBooks, *records: object, mirror: tuple[MirrorRecord, ...]) -> list[tuple[str, str, Action]]:
-    known = Known({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
+    known = KnownRecords({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
     lines = plan_orders(Kind.PAYMENT, {DAY: [books]}, known)[0].changes
     return [(line.kind.value, line.natural_key, line.action) for line in lines]
 
@@ -157,7 +157,7 @@ def entered(amount: str, xero_id: str = "p-9", document: str = "SH-1001") -> Mir
 def test_a_persons_money_of_the_same_amount_on_the_same_document_is_taken_for_ours_as_they_entered_it() -> None:
     books = order(documents=(invoice(),), payments=(payment(),))
 
-    (line,) = plan_orders(Kind.PAYMENT, {DAY: [books]}, Known({}, [entered("100.00")]))[0].changes
+    (line,) = plan_orders(Kind.PAYMENT, {DAY: [books]}, KnownRecords({}, [entered("100.00")]))[0].changes
 
     assert (line.action, line.xero_id, line.natural_key) == (Action.ADOPT, "p-9", "shopify:1/21|SH-1001")
     assert isinstance(line.record, Payment)
@@ -213,7 +213,7 @@ def test_another_due_day_or_link_holds_nothing_back() -> None:
 def test_what_is_held_back_is_what_would_be_written_and_nothing_else() -> None:
     note = credit_note()
     books = order(documents=(invoice(), note), payments=(payment(),))
-    known = Known({payment().shopify_id: mapped(payment())}, [shown_record(payment())])
+    known = KnownRecords({payment().shopify_id: mapped(payment())}, [shown_record(payment())])
     kinds = (Kind.CREDIT_NOTE, Kind.PAYMENT)
     found = [plan_orders(kind, {DAY: [books]}, known, held={"1": "held back"})[0].changes for kind in kinds]
     assert [(line.action, line.reason) for lines in found for line in lines] == [

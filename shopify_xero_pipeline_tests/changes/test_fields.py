@@ -1,11 +1,11 @@
 from decimal import Decimal
 
-from shopify_xero_pipeline.changes.fields import differences, flat, parsed
+from shopify_xero_pipeline.changes.fields import differences, flatten, parse_payload
 
 
 def test_nested_content_is_flattened_to_paths() -> None:
     content = {"name": "Tee", "lines": [{"tax": Decimal("1.50")}, {"tax": None}], "sold": True}
-    assert dict(flat(content)) == {"name": "Tee", "lines.0.tax": "1.50", "sold": "True"}
+    assert dict(flatten(content)) == {"name": "Tee", "lines.0.tax": "1.50", "sold": "True"}
 
 
 def test_differences_name_what_came_what_went_and_what_changed() -> None:
@@ -15,4 +15,4 @@ def test_differences_name_what_came_what_went_and_what_changed() -> None:
 
 
 def test_numbers_of_a_stored_payload_stay_exact() -> None:
-    assert parsed('{"amount": 9007199254740993.01}') == {"amount": Decimal("9007199254740993.01")}
+    assert parse_payload('{"amount": 9007199254740993.01}') == {"amount": Decimal("9007199254740993.01")}

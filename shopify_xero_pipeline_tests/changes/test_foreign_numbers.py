@@ -2,14 +2,14 @@
 
 import pytest
 
-from shopify_xero_pipeline.changes.desired_state import foreign_numbers
+from shopify_xero_pipeline.changes.desired_state import foreign_document_numbers
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.changes.rows import shown
 
 
 def numbers(prefix: str, *documents: tuple[str, str]) -> list[str]:
     rows = [shown(Kind.INVOICE, f"x-{number}", number, reference=reference) for number, reference in documents]
-    return foreign_numbers(rows, prefix)
+    return foreign_document_numbers(rows, prefix)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.changes.known_records import Known
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
-from shopify_xero_pipeline.changes.plan import plan_contacts, plan_orders, plan_records, writes
+from shopify_xero_pipeline.changes.plan import has_writes, plan_contacts, plan_orders, plan_records
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.changes.rows import (
     DAY,
@@ -22,8 +22,8 @@ from shopify_xero_pipeline_tests.changes.rows import (
 NEXT = date(2026, 9, 22)
 
 
-def known(*records: object, mirror: tuple = ()) -> Known:
-    return Known({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
+def known(*records: object, mirror: tuple = ()) -> KnownRecords:
+    return KnownRecords({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
 
 
 def person(name: str, key: str = "", status: str = "ACTIVE", xero_id: str = "p-1", email: str = "") -> object:
@@ -43,23 +43,23 @@ def actions(change_sets: list) -> list[list[Action]]:
 
 
 def test_each_day_gets_its_own_change_set_in_the_order_of_days() -> None:
-    plans = plan_records(Kind.ITEM, {NEXT: [item("6", "B")], DAY: [item("5", "A")]}, Known())
+    plans = plan_records(Kind.ITEM, {NEXT: [item("6", "B")], DAY: [item("5", "A")]}, KnownRecords())
     assert [(plan.day, [line.natural_key for line in plan.changes]) for plan in plans] == [(DAY, ["A"]), (NEXT, ["B"])]
 
 
 def test_a_record_wanted_on_two_days_is_created_once() -> None:
-    plans = plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, Known())
+    plans = plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, KnownRecords())
     assert actions(plans) == [[Action.CREATE], [Action.UNCHANGED]]
     assert plans[1].changes[0].reason == "planned with 2026-09-21"
 
 
 def test_a_plan_without_a_change_writes_nothing() -> None:
-    assert not writes(plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, known(item())))
-    assert writes(plan_records(Kind.ITEM, {DAY: [item()]}, Known()))
+    assert not has_writes(plan_records(Kind.ITEM, {DAY: [item()], NEXT: [item()]}, known(item())))
+    assert has_writes(plan_records(Kind.ITEM, {DAY: [item()]}, KnownRecords()))
 
 
 def test_of_two_new_customers_called_the_same_the_second_gets_its_id_in_the_name() -> None:
-    plans = plan_contacts({DAY: [contact("7", "John Smith"), contact("8", "john smith")]}, Known())
+    plans = plan_contacts({DAY: [contact("7", "John Smith"), contact("8", "john smith")]}, KnownRecords())
     assert [line.record.name for line in plans[0].changes] == ["John Smith", "john smith (8)"]
 
 
@@ -122,10 +122,10 @@ def test_the_invoices_plan_names_every_order_that_is_not_posted() -> None:
     wanted = {
         DAY: [books(Outcome.WAITING, "not paid yet"), books(Outcome.BLOCKED, "no rule"), books(Outcome.SKIPPED, "test")]
     }
-    plans = plan_orders(Kind.INVOICE, wanted, Known())
+    plans = plan_orders(Kind.INVOICE, wanted, KnownRecords())
     assert actions(plans) == [[Action.WAITING, Action.BLOCKED, Action.SKIPPED]]
     assert plans[0].changes[0].reason == "not paid yet"
-    assert actions(plan_orders(Kind.CREDIT_NOTE, wanted, Known())) == [[]]
+    assert actions(plan_orders(Kind.CREDIT_NOTE, wanted, KnownRecords())) == [[]]
 
 
 def test_each_kind_gets_its_own_records_of_an_order() -> None:
@@ -136,7 +136,7 @@ def test_each_kind_gets_its_own_records_of_an_order() -> None:
         allocations=(allocation(note, invoice(), "30.00"),),
     )
     found = {
-        kind: plan_orders(kind, {DAY: [order]}, Known())[0].changes
+        kind: plan_orders(kind, {DAY: [order]}, KnownRecords())[0].changes
         for kind in (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
     }
     assert [line.natural_key for line in found[Kind.INVOICE]] == ["SH-1001"]
@@ -148,7 +148,7 @@ def test_an_order_whose_contact_was_archived_is_blocked_and_named() -> None:
     contacts = known(contact(), mirror=(person("Ann Lee", "shopify:7", "ARCHIVED", "x-0"),))
     order = books(documents=(invoice(),), payments=(payment(),))
     for kind in (Kind.INVOICE, Kind.PAYMENT):
-        (line,) = plan_orders(kind, {DAY: [order]}, Known(), contacts)[0].changes
+        (line,) = plan_orders(kind, {DAY: [order]}, KnownRecords(), contacts)[0].changes
         assert (line.action, line.order_name) == (Action.BLOCKED, "#1001")
         assert line.reason == "its Contact is archived in Xero; restore the Contact there and run the day again"
 
@@ -170,7 +170,7 @@ def test_an_allocation_that_stands_in_the_way_of_later_money_is_taken_back_first
     ]
     assert lines[0].reason == "it stands where later money belongs; it is taken back before that is written"
     assert lines[0].xero_id is not None
-    assert writes([ChangeSet(kind=Kind.PAYMENT, day=DAY, changes=lines[:1])])
+    assert has_writes([ChangeSet(kind=Kind.PAYMENT, day=DAY, changes=lines[:1])])
 
 
 def test_what_a_complete_list_of_xero_no_longer_shows_was_removed_by_a_person() -> None:
@@ -178,14 +178,14 @@ def test_what_a_complete_list_of_xero_no_longer_shows_was_removed_by_a_person() 
     allocated = allocation(note, invoice(), "30.00")
     order = books(documents=(invoice(), note), allocations=(allocated,))
     mapped = known(allocated).mapped
-    unseen = plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(mapped))[0].changes
+    unseen = plan_orders(Kind.PAYMENT, {DAY: [order]}, KnownRecords(mapped))[0].changes
     assert [line.action for line in unseen] == [Action.UNCHANGED]
-    (line,) = plan_orders(Kind.PAYMENT, {DAY: [order]}, Known(mapped, listed=[Kind.ALLOCATION]))[0].changes
+    (line,) = plan_orders(Kind.PAYMENT, {DAY: [order]}, KnownRecords(mapped, listed=[Kind.ALLOCATION]))[0].changes
     assert line.action is Action.CONFLICT
     assert line.reason == "Xero shows it deleted by a person; it is reported and not created again"
 
 
 def test_a_live_document_counts_before_a_voided_one_of_the_same_number() -> None:
     mirror = (shown_record(invoice(), "x-8"), shown_record(invoice(), "x-9", status="VOIDED"))
-    plans = plan_records(Kind.INVOICE, {DAY: [invoice()]}, Known({}, mirror))
+    plans = plan_records(Kind.INVOICE, {DAY: [invoice()]}, KnownRecords({}, mirror))
     assert (plans[0].changes[0].action, plans[0].changes[0].xero_id) == (Action.ADOPT, "x-8")

@@ -3,8 +3,8 @@
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.records import OrderLedger, PostedAllocation, PostedDocument, PostedPlacement
-from shopify_xero_pipeline.changes.unmapped_posted import filled, with_shown
+from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
+from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks, include_unmapped_posted
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Contact, Kind, PostalAddress
 from shopify_xero_pipeline_tests.changes.rows import contact, item, shown
@@ -17,7 +17,7 @@ INVOICE = PostedDocument(
 NOTE = PostedDocument(
     kind=Kind.CREDIT_NOTE, shopify_id="1/12", number="SH-1001-R12", date=DAY, contact_id="7", total=Decimal("30.00")
 )
-PAID = PostedPlacement(transaction_id="21", document_id="1/11", amount=Decimal("70.00"), date=DAY)
+PAID = PostedPayment(transaction_id="21", document_id="1/11", amount=Decimal("70.00"), date=DAY)
 CREDITED = PostedAllocation(credit_note_id="1/12", invoice_id="1/11", amount=Decimal("30.00"), date=DAY)
 
 
@@ -39,15 +39,15 @@ OURS = [
 
 
 def test_an_order_is_known_again_by_the_marks_its_records_bear_in_xero() -> None:
-    found = with_shown({}, {"1"}, OURS, CONTACTS)
-    assert found == {"1": OrderLedger(documents=(INVOICE, NOTE), placements=(PAID,), allocations=(CREDITED,))}
+    found = include_unmapped_posted({}, {"1"}, OURS, CONTACTS)
+    assert found == {"1": PostedRecords(documents=(INVOICE, NOTE), payments=(PAID,), allocations=(CREDITED,))}
 
 
 def test_what_the_mapping_knows_counts_more_and_is_not_told_twice() -> None:
     numbered = INVOICE.model_copy(update={"date": date(2026, 9, 22)})
-    known = OrderLedger(documents=(numbered,), placements=(PAID,))
-    found = with_shown({"1": known}, {"1"}, OURS, CONTACTS)
-    assert found == {"1": OrderLedger(documents=(numbered, NOTE), placements=(PAID,), allocations=(CREDITED,))}
+    known = PostedRecords(documents=(numbered,), payments=(PAID,))
+    found = include_unmapped_posted({"1": known}, {"1"}, OURS, CONTACTS)
+    assert found == {"1": PostedRecords(documents=(numbered, NOTE), payments=(PAID,), allocations=(CREDITED,))}
 
 
 def test_records_of_others_of_other_orders_and_those_that_are_gone_say_nothing() -> None:
@@ -57,12 +57,12 @@ def test_records_of_others_of_other_orders_and_those_that_are_gone_say_nothing()
         document(Kind.INVOICE, "SH-1001", "#1001 shopify:1/11", "100.00", "VOIDED"),
         money(Kind.PAYMENT, "|INV-7", "50.00"),
     ]
-    assert with_shown({}, {"1"}, strangers, CONTACTS) == {}
+    assert include_unmapped_posted({}, {"1"}, strangers, CONTACTS) == {}
 
 
 def test_money_that_a_person_entered_on_our_invoice_is_not_taken_for_ours() -> None:
-    found = with_shown({}, {"1"}, [OURS[0], money(Kind.PAYMENT, "|SH-1001", "70.00", "by hand")], CONTACTS)
-    assert found == {"1": OrderLedger(documents=(INVOICE,))}
+    found = include_unmapped_posted({}, {"1"}, [OURS[0], money(Kind.PAYMENT, "|SH-1001", "70.00", "by hand")], CONTACTS)
+    assert found == {"1": PostedRecords(documents=(INVOICE,))}
 
 
 def test_what_shopify_has_blanked_since_is_filled_with_what_xero_shows() -> None:
@@ -71,7 +71,7 @@ def test_what_shopify_has_blanked_since_is_filled_with_what_xero_shows() -> None
         "Addresses": [{"AddressType": "STREET", "City": "Nelson"}],
     }  # fmt: skip
     nameless = contact("7", "Shopify customer 7", last_name="Leigh")
-    assert filled(nameless, element) == Contact(
+    assert backfill_blanks(nameless, element) == Contact(
         shopify_id="7",
         contact_number="shopify:7",
         name="Ann Lee",
@@ -80,4 +80,4 @@ def test_what_shopify_has_blanked_since_is_filled_with_what_xero_shows() -> None
         last_name="Leigh",
         address=PostalAddress(city="Nelson"),
     )
-    assert filled(item(), element) == item()
+    assert backfill_blanks(item(), element) == item()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
-from shopify_xero_pipeline.changes.unwritten_records import Key, held, why_missing
+from shopify_xero_pipeline.changes.unwritten_records import Key, lines_held_back, missing_reason
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.rows import DAY, sync_error
@@ -26,18 +26,18 @@ def operation(state: OperationState, reason: str = "") -> dict[Key, Operation]:
 
 
 def test_what_xero_refused_comes_first() -> None:
-    found = why_missing(MISSING, [sync_error(reason="Xero refused it.")], [line(Action.CONFLICT)], {})
+    found = missing_reason(MISSING, [sync_error(reason="Xero refused it.")], [line(Action.CONFLICT)], {})
     assert found == ("failed", "Xero refused it. (not in Xero yet: 77|SH-1)")
 
 
 def test_a_conflict_is_the_reason_of_an_order_whose_payment_it_holds_back() -> None:
     theirs = line(Action.CONFLICT, "stranger", "a person put this there")
-    assert why_missing(MISSING, [], [theirs, line(Action.CONFLICT)], {}) == ("conflict", "a person paid it")
-    assert why_missing(MISSING, [], [theirs], {}) == ("conflict", "a person put this there")
+    assert missing_reason(MISSING, [], [theirs, line(Action.CONFLICT)], {}) == ("conflict", "a person paid it")
+    assert missing_reason(MISSING, [], [theirs], {}) == ("conflict", "a person put this there")
 
 
 def test_what_the_plan_blocks_is_blocked_with_the_plans_reason() -> None:
-    assert why_missing(MISSING, [], [line(Action.BLOCKED, reason="archived; restore it")], {}) == (
+    assert missing_reason(MISSING, [], [line(Action.BLOCKED, reason="archived; restore it")], {}) == (
         "blocked",
         "archived; restore it",
     )
@@ -45,14 +45,14 @@ def test_what_the_plan_blocks_is_blocked_with_the_plans_reason() -> None:
 
 def test_a_write_that_is_still_to_come_is_postponed_and_says_why() -> None:
     away = operation(OperationState.PLANNED, "Xero is away")
-    assert why_missing(MISSING, [], [], away) == ("postponed", "Xero is away")
-    assert why_missing(MISSING, [], [], operation(OperationState.IN_BATCH))[0] == "postponed"
+    assert missing_reason(MISSING, [], [], away) == ("postponed", "Xero is away")
+    assert missing_reason(MISSING, [], [], operation(OperationState.IN_BATCH))[0] == "postponed"
     elsewhere = [line(Action.CONFLICT, "another", "an Invoice was changed", Kind.INVOICE)]
-    assert why_missing(MISSING, [], elsewhere, away)[0] == "postponed"
+    assert missing_reason(MISSING, [], elsewhere, away)[0] == "postponed"
 
 
 def test_what_nothing_explains_has_failed() -> None:
-    assert why_missing(MISSING, [], [], {}) == ("failed", "not in Xero yet: 77|SH-1")
+    assert missing_reason(MISSING, [], [], {}) == ("failed", "not in Xero yet: 77|SH-1")
 
 
 def test_kept_of_a_plan_is_what_it_holds_back_and_nothing_of_a_customer() -> None:
@@ -61,8 +61,8 @@ def test_kept_of_a_plan_is_what_it_holds_back_and_nothing_of_a_customer() -> Non
     money = line(Action.CONFLICT).model_copy(update={"fields": fields})
     lines = (person, money, line(Action.BLOCKED), line(Action.CREATE))
     plan = ChangeSet(kind=Kind.PAYMENT, day=DAY, changes=lines)
-    found = held(plan, {"5001"})
+    found = lines_held_back(plan, {"5001"})
     assert [one.action for one in found] == [Action.CONFLICT, Action.CONFLICT, Action.BLOCKED]
     assert found[0].fields == (FieldDiff(field="name", before=None, after=None),)
     assert found[1].fields == fields
-    assert [one.action for one in held(plan, set())] == [Action.CONFLICT, Action.CONFLICT]
+    assert [one.action for one in lines_held_back(plan, set())] == [Action.CONFLICT, Action.CONFLICT]

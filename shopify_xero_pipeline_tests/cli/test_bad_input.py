@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from shopify_xero_pipeline.books.policy import PolicyError
-from shopify_xero_pipeline.pipeline.connections import read_policy
+from shopify_xero_pipeline.pipeline.connections import load_policy
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
@@ -33,7 +33,7 @@ def told(stage: Stage, instance: dg.DagsterInstance) -> str:
     assert not report.succeeded
     assert report.days == []
     assert stage.size() == 0
-    assert not any(stage.bookkeeper.store.mapped(kind) for kind in Kind)
+    assert not any(stage.sync_service.store.mapped(kind) for kind in Kind)
     assert not list((stage.folder / "assets").rglob("*.partial"))
     (message,) = report.failures
     assert "Traceback" not in message
@@ -114,33 +114,33 @@ def test_an_unknown_key_is_named_with_its_line_and_what_was_meant(tmp_path: Path
     path = books_file(tmp_path, ("\nstart_date:", "\nstart_dat:"))
     line = next(n for n, text in enumerate(Path(path).read_text().splitlines(), 1) if text.startswith("start_dat:"))
     with pytest.raises(PolicyError, match=f"line {line}: start_dat is not a setting; did you mean start_date"):
-        read_policy(Path(path))
+        load_policy(Path(path))
 
 
 def test_a_folder_in_the_place_of_the_books_file_is_not_called_missing(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"is a folder: set BOOKS_FILE to your books\.yaml in it"):
-        read_policy(tmp_path)
+        load_policy(tmp_path)
 
 
 def test_a_missing_books_file_says_where_it_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nowhere\.yaml does not exist: set BOOKS_FILE to your books\.yaml"):
-        read_policy(tmp_path / "nowhere.yaml")
+        load_policy(tmp_path / "nowhere.yaml")
 
 
 def test_a_books_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "books.yaml"
     file.write_bytes(b"prefix: \xff\xfe")
     with pytest.raises(PolicyError, match=r"cannot be read .*: it must be a text in UTF-8"):
-        read_policy(file)
+        load_policy(file)
 
 
 def test_a_start_date_in_the_future_is_refused_on_the_shops_calendar(tmp_path: Path) -> None:
     path = books_file(tmp_path, ("2026-09-21 ", "2026-09-23 "))
     with staged(tmp_path, NOW, BOOKS_FILE=path) as stage:
         with pytest.raises(PolicyError, match=r"start_date 2026-09-23 lies in the future \(today is 2026-09-22\): set"):
-            _ = stage.bookkeeper.policy
+            _ = stage.sync_service.policy
         stage.clock.sleep(12 * 3600)
-        assert stage.bookkeeper.today() == FIRST + timedelta(days=2)
+        assert stage.sync_service.today() == FIRST + timedelta(days=2)
 
 
 def test_another_time_zone_than_the_shops_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -169,8 +169,8 @@ def test_a_store_of_another_kind_is_refused_without_showing_its_password(stage: 
 
 
 def test_a_store_of_another_shop_fails_the_step_with_a_way_out(stage: Stage, instance: dg.DagsterInstance) -> None:
-    stage.bookkeeper.unfinished_days()
-    stage.bookkeeper.close()
+    stage.sync_service.unfinished_days()
+    stage.sync_service.close()
     stage.environ["SHOPIFY_SHOP"] = "other.myshopify.com"
     stage.restart()
     report = stage.runner(instance).sync([FIRST])
@@ -182,7 +182,7 @@ def test_a_store_of_another_shop_fails_the_step_with_a_way_out(stage: Stage, ins
 def test_a_store_of_another_organisation_fails_the_step_and_leaves_both_as_they_were(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
-    stage.bookkeeper.plan_contacts({}, stage.bookkeeper.read_orders([FIRST]))
+    stage.sync_service.plan_contacts({}, stage.sync_service.read_orders([FIRST]))
     stage.sandbox.books.organisation["ShortCode"] = "!other"
     stage.clock.sleep(3600)
     assert "not to !other: check XERO_CLIENT_ID and XERO_TENANT_ID" in told(stage, instance)

@@ -17,7 +17,7 @@ from upath import UPath
 
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import demo, dev, exit_codes, job_runner, output
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.settings import SettingsError
@@ -26,7 +26,7 @@ from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file
 
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
-    "verdict", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed",
+    "verdict", "message", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed",
     "documents", "payments", "unequal", "difference", "differences", "duplicates", "lost", "without_order",
     "xero_calls", "shopify_calls", "seconds", "failures", "failed_records", "days_left_for_later", "listed_orders",
     "conflicts", "warnings", "order_warnings",
@@ -38,8 +38,8 @@ def on_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Connect the commands to a stage instead of the environment's settings."""
 
     @contextmanager
-    def connected() -> Iterator[tuple[Bookkeeper, UPath]]:
-        yield stage.bookkeeper, UPath(stage.folder / "assets")
+    def connected() -> Iterator[tuple[SyncService, UPath]]:
+        yield stage.sync_service, UPath(stage.folder / "assets")
 
     @contextmanager
     def instance() -> Iterator[dg.DagsterInstance]:
@@ -47,7 +47,7 @@ def on_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             yield opened
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli.options, "connected", connected)
+        patch.setattr(cli.options, "open_service", connected)
         patch.setattr(job_runner, "dagster_instance", instance)
         patch.setattr(output, "console", Console(highlight=False, width=240))
         yield
@@ -138,7 +138,7 @@ def test_wrong_credentials_end_a_sync_with_one_message(stage: Stage, tmp_path: P
 def test_an_unreachable_host_ends_a_plan_with_one_message(stage: Stage) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.UNREACHABLE, path="/admin/", times=None))
     result = invoke("plan", "--from", "2026-09-21", "--to", "2026-09-22", "--json", "-")
-    assert "could not be reached" in one_message(result, exit_codes.LATER)
+    assert "could not be reached" in one_message(result, exit_codes.RETRY_LATER)
     assert json.loads(result.stdout) == {
         "days": 2, "xero_write_calls": 0, "failures": [result.stderr.strip().removeprefix("failed: ")], "changes": [],
         "warnings": [],
@@ -179,24 +179,24 @@ def test_days_that_cannot_be_are_refused(stage: Stage, command: str, options: tu
     result = invoke(command, *options)
     assert result.exit_code == 2
     assert said in result.stderr
-    assert stage.bookkeeper.calls == (0, 0)
+    assert stage.sync_service.calls == (0, 0)
 
 
 def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage) -> None:
     empty = invoke("status")
     assert empty.exit_code == 0
     assert "no day has been compared yet" in empty.stdout
-    keeper = stage.bookkeeper
-    orders = keeper.read_orders([FIRST])
-    plans = keeper.plan_contacts({}, orders)
+    sync_service = stage.sync_service
+    orders = sync_service.read_orders([FIRST])
+    plans = sync_service.plan_contacts({}, orders)
     stage.sandbox.faults.add(Fault(kind=FaultKind.ANSWER, method="PUT", path="/Contacts", status=503, times=None))
-    keeper.load(plans, "a run")
-    calls = keeper.calls
+    sync_service.load(plans, "a run")
+    calls = sync_service.calls
     result = invoke("status", "--json", "-")
-    assert result.exit_code == exit_codes.LATER
+    assert result.exit_code == exit_codes.RETRY_LATER
     assert json.loads(result.stdout)["unfinished_days"] == ["2026-09-21"]
     assert "days with work left      2026-09-21" in result.stderr
-    assert keeper.calls == calls
+    assert sync_service.calls == calls
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -235,7 +235,7 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
     assert told["still_failed"][0]["next_try"]
 
     dismissed = invoke("dismiss", "--key", number, "--because", "by hand", "--json", "-")
-    (row,) = stage.bookkeeper.store.errors(open_only=False)
+    (row,) = stage.sync_service.store.failed_records(open_only=False)
     assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]], "kept": [], "left": []}
     assert json.loads(invoke("status", "--json", "-").stdout)["failed_records"] == []
     assert json.loads(invoke("retry", "--all", "--json", "-").stdout)["tried"] == 0
@@ -250,7 +250,7 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
         "conflicts": [],
         "failures": [],
     }
-    assert number in [row.natural_key for row in stage.bookkeeper.store.mapped("invoice").values()]
+    assert number in [row.natural_key for row in stage.sync_service.store.mapped("invoice").values()]
     assert invoke("status", number).exit_code == 0
 
 
@@ -348,19 +348,19 @@ def test_the_demo_exits_with_what_it_found(standing: Standing, code: int, monkey
         played.append((seed, fresh, keep_runs, json_file))
         return standing
 
-    monkeypatch.setattr(demo, "play", play)
+    monkeypatch.setattr(demo, "run_demo", play)
     assert invoke("demo", "--seed", "7", "--fresh").exit_code == code
     assert played == [(7, True, False, None)]
 
 
 def test_up_hands_its_ports_on_and_tells_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dev, "run", lambda port, sandbox_port: port - sandbox_port)
+    monkeypatch.setattr(dev, "run_processes", lambda port, sandbox_port: port - sandbox_port)
     assert invoke("up", "--port", "3007", "--sandbox-port", "3002").exit_code == 5
 
     def refused(*_: int) -> int:
         raise SettingsError("XERO_CLIENT_ID is missing.")
 
-    monkeypatch.setattr(dev, "run", refused)
+    monkeypatch.setattr(dev, "run_processes", refused)
     assert one_message(invoke("up"), 2) == "shopify-xero: XERO_CLIENT_ID is missing."
 
 

@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def played(folder: Path) -> dict[str, object]:
     file = folder / "figures.json"
-    assert demo.play(1, fresh=False, keep_runs=False, json_file=file) is Standing.AGREE
+    assert demo.run_demo(1, fresh=False, keep_runs=False, json_file=file) is Standing.AGREE
     figures: dict[str, object] = json.loads(file.read_text())
     return figures
 
@@ -69,7 +69,7 @@ def test_the_demo_names_the_orders_that_are_meant_to_be_blocked_and_ends_well(
 ) -> None:
     figures = played(last_days)
     assert (figures["verdict"], figures["blocked"]) == ("incomplete", 2)
-    assert figures["says"] == "the books agree; 2 orders of 282.70 NZD are not in them"
+    assert figures["message"] == "the books agree; 2 orders of 282.70 NZD are not in them"
     assert figures["meant_to_be_blocked"] == ["#1142", "#1148"]
     printed = capsys.readouterr().out
     assert "under a tax or a gateway that books.yaml does not name: #1142, #1148" in printed
@@ -79,4 +79,4 @@ def test_an_order_of_the_demo_that_nobody_meant_to_be_blocked_counts(
     last_days: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "UNKNOWN_TO_BOOKS", ("unmapped_tax",))
-    assert demo.play(1, fresh=False, keep_runs=False, json_file=None) is Standing.INCOMPLETE
+    assert demo.run_demo(1, fresh=False, keep_runs=False, json_file=None) is Standing.INCOMPLETE

@@ -90,14 +90,14 @@ def test_dagster_writes_its_own_log_for_people_where_the_product_does(
     ran: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOG_FORMAT", "text")
-    dev.run(3001, 8001)
+    dev.run_processes(3001, 8001)
     assert [process for process in Recorded.started if "--log-format" in process.command] == []
 
 
 def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_it(
     ran: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert dev.run(3001, 8001) == 3
+    assert dev.run_processes(3001, 8001) == 3
     sandbox, code, webserver, daemon = Recorded.started
     assert sandbox.command[:2] == [sys.executable, "-m"]
     assert sandbox.command[2:6] == ["shopify_xero_pipeline.cli", "sandbox", "--port", "8001"]
@@ -120,7 +120,7 @@ def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_
 
 
 def test_the_pools_limit_is_set_before_the_daemon_starts(ran: list[Any], tmp_path: Path) -> None:
-    dev.run(3000, 8765)
+    dev.run_processes(3000, 8765)
     ((command, environ),) = ran
     assert command[2:] == ["dagster", "instance", "concurrency", "set", "xero", "1"]
     assert environ["DAGSTER_HOME"] == str(tmp_path / "home")
@@ -130,7 +130,7 @@ def test_with_credentials_no_sandbox_is_started(ran: list[Any], monkeypatch: pyt
     for name, value in REAL.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AUTOMATION", "off")
-    dev.run(3000, 8765)
+    dev.run_processes(3000, 8765)
     code, *others = Recorded.started
     assert "code-server" in code.command
     assert len(others) == 2
@@ -141,7 +141,7 @@ def test_with_credentials_no_sandbox_is_started(ran: list[Any], monkeypatch: pyt
 
 def test_automation_that_the_env_file_turns_off_stays_off(ran: list[Any], tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("AUTOMATION=off\n")
-    dev.run(3000, 8765)
+    dev.run_processes(3000, 8765)
     assert Recorded.started[-1].env["AUTOMATION"] == "off"
 
 
@@ -160,13 +160,13 @@ def test_credentials_given_in_part_are_refused_and_nothing_is_started(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=said):
-        dev.run(3000, 8765)
+        dev.run_processes(3000, 8765)
     assert Recorded.started == []
     assert ran == []
 
 
 def test_when_one_process_ends_the_others_are_told_to_and_those_that_others_use_last(ran: list[Any]) -> None:
-    dev.run(3000, 8765)
+    dev.run_processes(3000, 8765)
     assert [process.signals for process in Recorded.started] == [[signal.SIGTERM]] * 4
     assert Recorded.told_to_end == Recorded.started[::-1]
 
@@ -174,14 +174,14 @@ def test_when_one_process_ends_the_others_are_told_to_and_those_that_others_use_
 def test_nothing_is_started_after_a_process_that_has_ended(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")  # its socket is never made
     monkeypatch.setattr(Recorded, "polls", (None, 4))
-    assert dev.run(3000, 8765) == 4
+    assert dev.run_processes(3000, 8765) == 4
     assert len(Recorded.started) == 2
     assert "code-server" in Recorded.started[-1].command
 
 
 def test_a_process_that_does_not_listen_is_killed(ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorded, "stubborn", True)
-    assert dev.run(3000, 8765) == 3
+    assert dev.run_processes(3000, 8765) == 3
     assert Recorded.started[0].signals == [signal.SIGTERM, signal.SIGKILL]
 
 
@@ -191,7 +191,7 @@ def test_ctrl_c_is_a_fine_way_to_end(ran: list[Any], monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Recorded, "polls", (None,))
     monkeypatch.setattr(time, "sleep", interrupted)
-    assert dev.run(3000, 8765) == 0
+    assert dev.run_processes(3000, 8765) == 0
     assert all(process.signals == [signal.SIGTERM] for process in Recorded.started)
 
 
@@ -200,7 +200,7 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
 ) -> None:
     set_to: list[tuple[int, object]] = []
     monkeypatch.setattr(signal, "signal", lambda number, handler: set_to.append((number, handler)))
-    dev.run(3000, 8765)
+    dev.run_processes(3000, 8765)
     handlers = [one for number, one in set_to if number in (signal.SIGTERM, signal.SIGHUP)]
     assert len(handlers) == 2
     for handler in handlers:
@@ -215,5 +215,5 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
 def test_a_workspace_that_cannot_be_read_ends_before_anything_is_started(ran: list[Any], tmp_path: Path) -> None:
     (tmp_path / "workspace.yaml").write_bytes(b"load_from: [\xe9")
     with pytest.raises(SettingsError, match=r"workspace\.yaml is not a text in UTF-8"):
-        dev.run(3001, 8001)
+        dev.run_processes(3001, 8001)
     assert (Recorded.started, ran) == ([], [])

@@ -15,10 +15,10 @@ from upath import UPath
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.cli import job_runner
-from shopify_xero_pipeline.cli.job_runner import Runner
+from shopify_xero_pipeline.cli.job_runner import JobRunner
 from shopify_xero_pipeline.pipeline import file_locations
-from shopify_xero_pipeline.pipeline.connections import PROBLEMS
-from shopify_xero_pipeline.pipeline.sync_report import Report
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
+from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.xero.models import Kind
@@ -92,7 +92,7 @@ def test_a_home_without_settings_to_copy_is_fine(
 )
 def test_settings_that_dagster_cannot_use_end_in_one_sentence(settings_file: Path, content: str, said: str) -> None:
     settings_file.write_text(content)
-    with pytest.raises(PROBLEMS, match=re.escape(said)) as caught, job_runner.dagster_instance(settings_file):
+    with pytest.raises(EXPECTED_ERRORS, match=re.escape(said)) as caught, job_runner.dagster_instance(settings_file):
         pass
     assert len(str(caught.value).splitlines()) == 1
     assert "Expected" not in str(caught.value)
@@ -140,12 +140,12 @@ def test_an_interruption_ends_the_command_and_not_just_its_chunk(
     def interrupted(_days: list[date]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage.bookkeeper, "read_customers", interrupted)
+    monkeypatch.setattr(stage.sync_service, "read_customers", interrupted)
     chunks: list[date] = []
     failures = stage.runner(instance).run(
         "plan", [FIRST, FIRST + timedelta(days=20)], lambda first, _: chunks.append(first)
     )
-    assert failures == [f"shopify/customers: {job_runner.INTERRUPTED}"]
+    assert failures == [f"shopify/customers: {job_runner.INTERRUPTED_MESSAGE}"]
     assert chunks == []
 
 
@@ -166,7 +166,7 @@ def test_an_unforeseen_failure_is_told_by_its_cause(
     def broken(_days: list[date]) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(stage.bookkeeper, "read_customers", broken)
+    monkeypatch.setattr(stage.sync_service, "read_customers", broken)
     (message,) = stage.runner(instance).run("plan", [FIRST])
     assert message == "shopify/customers: ZeroDivisionError: nobody thought of this"
 
@@ -200,7 +200,7 @@ def test_the_plans_of_days_are_read_in_the_order_in_which_they_would_be_carried_
         file = tmp_path / "plans" / "changes" / name / f"{FIRST}.json"
         file.parent.mkdir(parents=True)
         file.write_text(ChangeSet(kind=kind, day=FIRST, changes=(line,)).model_dump_json())
-    found = Runner(stage.bookkeeper, instance, UPath(tmp_path / "plans")).plans([FIRST, FIRST + timedelta(days=1)])
+    found = JobRunner(stage.sync_service, instance, UPath(tmp_path / "plans")).plans([FIRST, FIRST + timedelta(days=1)])
     assert [plan.kind for plan in found] == [Kind.ITEM, Kind.PAYMENT]
     assert found[0].changes == (line,)
 
@@ -208,13 +208,13 @@ def test_the_plans_of_days_are_read_in_the_order_in_which_they_would_be_carried_
 def test_a_report_sums_its_days_under_the_promised_names() -> None:
     posted = order_row(documents=2, payments=1, xero_sales=Decimal("9.99"), problems=("sales differ",), extra=1)
     rows = (posted, order_row(outcome="blocked", reason="no rate", lost=1), order_row(outcome="failed", reason="no"))
-    report = Report(days=[DayReconciliation(day=FIRST, rows=rows)], seconds=1.26, shopify_calls=3, xero_calls=4)
+    report = SyncReport(days=[DayReconciliation(day=FIRST, rows=rows)], seconds=1.26, shopify_calls=3, xero_calls=4)
     figures = report.summary()
     listed = [(one["order_name"], one["outcome"], one["reason"]) for one in figures.pop("listed_orders")]
     assert listed == [("#1001", "posted", "sales differ"), ("#1001", "blocked", "no rate"), ("#1001", "failed", "no")]
     assert figures == {
         "verdict": "disagree",
-        "says": "the books do not agree yet: 1 order differs by 0.01 NZD, 1 order of 10.00 NZD failed, 1 record twice "
+        "message": "the books do not agree yet: 1 order differs by 0.01 NZD, 1 order of 10.00 NZD failed, 1 record twice "
         "in Xero, 1 record gone from Xero; 1 order of 10.00 NZD is not in them",
         "days": 1,
         "orders": 3,
@@ -258,6 +258,6 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
 )
 def test_a_report_succeeds_if_every_order_is_in_xero_or_blocked_with_a_reason(row: object, succeeded: bool) -> None:
     day = DayReconciliation.model_validate({"day": FIRST, "rows": [row]})
-    assert Report(days=[day]).succeeded is succeeded
-    assert not Report(days=[day], failures=["a step failed"]).succeeded
-    assert not Report(days=[day], left=[FIRST]).succeeded
+    assert SyncReport(days=[day]).succeeded is succeeded
+    assert not SyncReport(days=[day], failures=["a step failed"]).succeeded
+    assert not SyncReport(days=[day], postponed_days=[FIRST]).succeeded

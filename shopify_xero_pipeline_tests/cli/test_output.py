@@ -10,16 +10,16 @@ from rich.console import Console
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
 from shopify_xero_pipeline.cli import output
-from shopify_xero_pipeline.pipeline.api_quota import DayBudget, Forecast
+from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
 from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, Status
-from shopify_xero_pipeline.pipeline.sync_report import Report
+from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.gift_cards import OtherPosting, RollForward, RollLine
 from shopify_xero_pipeline.reconciliation.months import Month
-from shopify_xero_pipeline.reconciliation.movements import Broken, Side
-from shopify_xero_pipeline.reconciliation.statements import Identity, Statement, StatementLine
+from shopify_xero_pipeline.reconciliation.movements import StatementSection, UnbalancedOrder
+from shopify_xero_pipeline.reconciliation.statements import ControlTotal, Statement, StatementLine
 from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, listed_orders
-from shopify_xero_pipeline.state.invariants import Finding
+from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.rows import DAY, INSTANT, TEN, order_row, orphaned_order, sync_error
 
@@ -51,7 +51,7 @@ def test_days_are_printed_with_their_outcomes_and_money_by_currency(printed: Pri
         order_row(currency="AUD", sales=Decimal("1234.50"), xero_sales=Decimal("1234.49")),
         order_row(outcome="blocked", reason="no rate", documents=0, payments=0),
     )
-    output.days([DayReconciliation(day=DAY, rows=rows)])
+    output.print_days([DayReconciliation(day=DAY, rows=rows)])
     lines = printed.lines()
     assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01" in lines
     assert "10.00 NZD" in lines
@@ -62,7 +62,7 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
 ) -> None:
     kept = orphaned_order(name="SH-1", kept_because=AWKWARD, decided_at=INSTANT)
     done = orphaned_order(name="SH-2", state="voided")
-    output.orphans([kept, done, orphaned_order()])
+    output.print_orphans([kept, done, orphaned_order()])
     assert printed.lines() == [
         "in Xero without an order in these books",
         "2026-09-21 SH-2071, order #2071: deleted in Shopify",
@@ -74,26 +74,26 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
         "done: nothing of it is live in Xero any more",
         "in Xero's own reports and in no figure above: documents 92.00 NZD, payments 0.00",
     ]
-    output.orphans([])
+    output.print_orphans([])
     assert printed.lines() == []
-    output.orphans([orphaned_order()] * 53)
+    output.print_orphans([orphaned_order()] * 53)
     assert "… and 3 more orders; --json names them all" in printed.lines()
 
 
 def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:
-    output.days([DayReconciliation(day=DAY, rows=())])
+    output.print_days([DayReconciliation(day=DAY, rows=())])
     assert "2026-09-21 0 0 0 0 0.00" in printed.lines()
 
 
 def test_nothing_crashes_on_nothing(printed: Printed) -> None:
-    output.days([])
-    output.listed([])
-    output.conflicts({})
-    output.errors([])
-    output.plan([], 0)
-    output.failures([])
-    output.verdict(Report())
-    output.facts({})
+    output.print_days([])
+    output.print_unposted_orders([])
+    output.print_conflicts({})
+    output.print_failed_records([])
+    output.print_plan([], 0)
+    output.print_failures([])
+    output.print_report_verdict(SyncReport())
+    output.print_pairs({})
     lines = printed.lines()
     assert lines[0] == "no day has been compared yet"
     assert "no failed records" in lines
@@ -110,7 +110,7 @@ def test_every_order_that_is_not_simply_posted_is_listed_the_worst_first_and_eac
         order_row(order_name="#3", problems=("twice",)),
         order_row(order_name="#6"),
     )
-    output.listed(listed_orders([DayReconciliation(day=DAY, rows=rows)]))
+    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=rows)]))
     lines = printed.lines()
     heads = ["failed", "posted, but unequal", "blocked", "waiting"]
     assert [line for line in lines if line.startswith(tuple(heads))] == [
@@ -130,11 +130,11 @@ def test_every_order_that_is_not_simply_posted_is_listed_the_worst_first_and_eac
 def test_a_long_list_of_orders_is_cut_and_says_where_all_of_them_are(printed: Printed) -> None:
     rows = [order_row(order_name=f"#{n}", outcome="blocked", reason=f"reason {n}; do it") for n in range(30)]
     rows += [order_row(order_name=f"#w{n}", outcome="waiting", reason="not paid") for n in range(20)]
-    output.listed(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))]))
+    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))]))
     lines = printed.lines()
     assert sum(line.startswith("blocked") for line in lines) == 25
     assert lines[-1] == "… and 6 more reasons: all of them are in the command's `--json`"
-    output.listed(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))]))
+    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))]))
     named = "waiting 20: 2026-09-21 #w0, #w1, #w2, #w3, #w4, #w5, #w6, #w7 and 12 more 200.00 NZD"
     assert printed.lines()[1] == named
 
@@ -151,7 +151,7 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
         fields=(FieldDiff(field="name", before=None, after=None),),
     )  # fmt: skip
     create = person.model_copy(update={"action": Action.CREATE})
-    output.conflicts({DAY: [theirs, ours, person, create]})
+    output.print_conflicts({DAY: [theirs, ours, person, create]})
     lines = printed.lines()
     assert lines[1:8] == [
         "conflict 2026-09-21 payment [bank]|SH-1 of #1",
@@ -169,14 +169,16 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
 
 
 def test_failed_records_are_listed_with_reason_attempts_and_xeros_name_for_the_call(printed: Printed) -> None:
-    output.errors([sync_error(reason=AWKWARD), sync_error(retryable=True, correlation_id=None, natural_key="[/SH-1]")])
+    output.print_failed_records(
+        [sync_error(reason=AWKWARD), sync_error(retryable=True, correlation_id=None, natural_key="[/SH-1]")]
+    )
     lines = printed.lines()
     assert f"2026-09-21 credit note SH-1001-R77 {AWKWARD} no 2 corr-1" in lines
     assert any(line.startswith("2026-09-21 credit note [/SH-1] Xero refused it") for line in lines)
 
 
 def test_a_reason_that_many_records_failed_for_is_printed_once(printed: Printed) -> None:
-    output.errors([sync_error(natural_key=f"SH-{number}") for number in range(3)])
+    output.print_failed_records([sync_error(natural_key=f"SH-{number}") for number in range(3)])
     assert sum("Account 601 is archived" in line for line in printed.lines()) == 1
 
 
@@ -187,7 +189,7 @@ def test_a_plan_is_printed_as_counts_and_every_line_that_would_write(printed: Pr
         Change(action=Action.UNCHANGED, kind=Kind.INVOICE, shopify_id="2", natural_key="SH-2"),
         Change(action=Action.BLOCKED, kind=Kind.INVOICE, shopify_id="3", natural_key="SH-3", reason=AWKWARD),
     )  # fmt: skip
-    output.plan([ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes)], 1)
+    output.print_plan([ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes)], 1)
     lines = printed.lines()
     assert "invoice 1 · · · 1 · · 1 ·" in lines
     assert "2026-09-21 create invoice SH-1 #1 23.00 NZD" in lines
@@ -196,7 +198,7 @@ def test_a_plan_is_printed_as_counts_and_every_line_that_would_write(printed: Pr
 
 def test_the_verdict_tells_the_figures(printed: Printed) -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(problems=("unequal",)),))
-    output.verdict(Report(days=[day], xero_calls=7))
+    output.print_report_verdict(SyncReport(days=[day], xero_calls=7))
     lines = printed.lines()
     assert lines[0].startswith("orders 1 posted 1 waiting 0")
     assert lines[1].startswith(
@@ -207,7 +209,7 @@ def test_the_verdict_tells_the_figures(printed: Printed) -> None:
 
 def test_a_verdict_that_says_no_shows_the_figure_that_is_not_zero(printed: Printed) -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(problems=("outstanding",), difference=Decimal("95.79")),))
-    output.verdict(Report(days=[day]))
+    output.print_report_verdict(SyncReport(days=[day]))
     assert printed.lines()[1:] == [
         "unequal 1 difference 95.79 NZD duplicates 0 lost 0 without an order 0 calls: Shopify 0, Xero 0 seconds 0.0",
         "the books do not agree yet: 1 order differs by 95.79 NZD",
@@ -215,7 +217,7 @@ def test_a_verdict_that_says_no_shows_the_figure_that_is_not_zero(printed: Print
 
 
 def test_failures_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    output.failures(["a step: [/] said so"])
+    output.print_failures(["a step: [/] said so"])
     assert capsys.readouterr() == ("", "failed: a step: [/] said so\n")
 
 
@@ -223,13 +225,15 @@ def a_month(**given: object) -> Month:
     """A month that sold goods for 20.00 and 3.00 of tax, with a gift card of 5.00."""
     figures = {"shopify": TEN, "mapping": TEN, "xero": TEN}
     lines = (
-        StatementLine(side=Side.SALES, what="goods [sold]", account="200 Sales", shopify=TEN),
-        StatementLine(side=Side.SALES, what="together", account="200 Sales", **figures),
-        StatementLine(side=Side.REFUNDS, what="cash", account="603", **(figures | {"xero": Decimal("1234.50")})),
+        StatementLine(side=StatementSection.SALES, what="goods [sold]", account="200 Sales", shopify=TEN),
+        StatementLine(side=StatementSection.SALES, what="together", account="200 Sales", **figures),
+        StatementLine(
+            side=StatementSection.REFUNDS, what="cash", account="603", **(figures | {"xero": Decimal("1234.50")})
+        ),
     )
-    ties = Identity(column="Xero", text="200 Sales 10.00 = documents 10.00", agrees=True)
-    broken = Broken(order_id="1", order_name="#1[0]", posted=DAY, currency="NZD", text=AWKWARD)
-    off = Identity(column="mapping", text="off by 1.00", agrees=False)
+    ties = ControlTotal(column="Xero", text="200 Sales 10.00 = documents 10.00", agrees=True)
+    broken = UnbalancedOrder(order_id="1", order_name="#1[0]", posted=DAY, currency="NZD", text=AWKWARD)
+    off = ControlTotal(column="mapping", text="off by 1.00", agrees=False)
     cards = RollForward(
         currency="NZD", account="830 Cards",
         lines=(RollLine(what="closing", shopify=TEN, xero=TEN), RollLine(what="others", shopify=None, xero=TEN)),
@@ -247,7 +251,7 @@ def a_month(**given: object) -> Month:
 
 
 def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed: Printed) -> None:
-    output.month(a_month())
+    output.print_month(a_month())
     lines = printed.lines()
     assert lines.index("sales") + 1 == lines.index("goods [sold] 200 Sales 10.00")
     assert "together 200 Sales 10.00 10.00 10.00 0.00" in lines
@@ -273,16 +277,21 @@ def test_on_a_narrow_terminal_accounts_are_shown_by_code_so_that_no_figure_is_cu
     monkeypatch.setattr(output, "console", Console(highlight=False, width=80))
     million = Decimal("-1234567.89")
     line = StatementLine(
-        side=Side.SALES, what="refund adjustments", account="200 Sales", shopify=million, mapping=million, xero=million
+        side=StatementSection.SALES,
+        what="refund adjustments",
+        account="200 Sales",
+        shopify=million,
+        mapping=million,
+        xero=million,
     )
-    output.month(a_month(statements=(Statement(currency="NZD", lines=(line,), identities=(), broken=()),)))
+    output.print_month(a_month(statements=(Statement(currency="NZD", lines=(line,), identities=(), broken=()),)))
     lines = printed.lines()
     assert any(line.endswith("200 -1,234,567.89 -1,234,567.89 -1,234,567.89 0.00") for line in lines)
     assert not any("…" in line for line in lines)
 
 
 def test_a_month_in_which_all_is_well_says_so_and_lists_nothing(printed: Printed) -> None:
-    output.month(a_month(statements=(), not_posted=(), not_equal=(), not_compared=()))
+    output.print_month(a_month(statements=(), not_posted=(), not_equal=(), not_compared=()))
     assert printed.lines()[-2:] == ["days of orders compared: 3", "2026-09 agrees"]
 
 
@@ -292,7 +301,7 @@ def test_gift_cards_that_no_order_sold_are_named_and_explained(printed: Printed)
     cards = RollForward(
         currency="NZD", account="830", lines=(closing,), others=(), unsold=(used,), unsold_so_far=TEN, began=DAY
     )
-    output.month(a_month(gift_cards=(cards,)))
+    output.print_month(a_month(gift_cards=(cards,)))
     lines = printed.lines()
     assert any(line.startswith("10.00 was paid with gift cards that no order since 2026-09-21 sold") for line in lines)
     assert "2026-09-21 #1[0]: -10.00, paid with a gift card that no order sold" in lines
@@ -300,12 +309,12 @@ def test_gift_cards_that_no_order_sold_are_named_and_explained(printed: Printed)
 
 def test_a_month_of_which_nothing_is_known_says_so(printed: Printed) -> None:
     nothing = {"compared": 0, "statements": (), "gift_cards": (), "not_posted": (), "not_equal": ()}
-    output.month(a_month(**nothing))
+    output.print_month(a_month(**nothing))
     assert printed.lines() == ["nothing is known of 2026-09: none of its days has been compared yet"]
 
 
 def test_facts_are_printed_one_a_line(printed: Printed) -> None:
-    output.facts({"days with work left": "[none]"})
+    output.print_pairs({"days with work left": "[none]"})
     assert printed.lines() == ["days with work left [none]"]
 
 
@@ -319,18 +328,18 @@ def test_json_goes_to_a_file_to_standard_output_or_nowhere(tmp_path: Path, capsy
 
 
 def test_tables_make_way_for_json_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    output.leave_stdout_to_json(Path("-"))
-    output.errors([])
+    output.reserve_stdout_for_json(Path("-"))
+    output.print_failed_records([])
     assert capsys.readouterr() == ("", "no failed records\n")
-    output.leave_stdout_to_json(None)
-    output.errors([])
+    output.reserve_stdout_for_json(None)
+    output.print_failed_records([])
     assert capsys.readouterr() == ("no failed records\n", "")
 
 
 def test_a_backfill_of_several_days_of_quota_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    output.forecast(
+    output.print_forecast(
         Forecast(writes=6_000, reads=30, records=250_000, ranges=10, seconds=120.0),
-        DayBudget(left=4_900, size=5_000, fresh=True, held_until=None),
+        DailyQuota(remaining=4_900, limit=5_000, is_current=True, blocked_until=None),
     )
     said = capsys.readouterr().out
     assert "250000 records to write in 10 runs: 6030 calls to Xero (6000 to write, 30 to read)" in said
@@ -339,9 +348,9 @@ def test_a_backfill_of_several_days_of_quota_says_so(capsys: pytest.CaptureFixtu
 
 
 def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    output.left_for_later([])
+    output.print_postponed_days([])
     assert capsys.readouterr().out == ""
-    output.left_for_later([date(2026, 9, 21), date(2026, 9, 22), date(2026, 10, 1)])
+    output.print_postponed_days([date(2026, 9, 21), date(2026, 9, 22), date(2026, 10, 1)])
     said = capsys.readouterr().out
     assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not begun" in said
     assert "sync them again once Xero's day has turned" in said
@@ -353,21 +362,23 @@ def test_the_lines_to_paste_are_printed_whole_and_as_they_are(
     monkeypatch.setattr(output, "console", Console(highlight=False, width=40))
     name = "Bank: [bold] :red_heart:  " + "a long name " * 20
     reason = f"no account; add to books.yaml under payments: '{name}': '604'"
-    output.lines_to_paste([reason, "no rule; enter it by hand", reason])
+    output.print_remedies([reason, "no rule; enter it by hand", reason])
     assert capsys.readouterr().out == f"add to books.yaml under payments:\n  '{name}': '604'\n\n"
 
 
 def test_checks_are_printed_with_what_to_do_and_none_is_printed_as_nothing(printed: Printed) -> None:
-    output.checks([])
+    output.print_checks([])
     assert printed.lines() == []
-    output.checks([Check("Xero", Status.PASS, "Demo"), Check("tips", Status.WARN, AWKWARD, "name another")])
+    output.print_checks([Check("Xero", Status.PASS, "Demo"), Check("tips", Status.WARN, AWKWARD, "name another")])
     lines = printed.lines()
     assert "pass Xero Demo" in lines
     assert f"warn tips {AWKWARD} name another" in lines
 
 
 def test_a_broken_promise_is_printed_with_what_to_do(printed: Printed) -> None:
-    output.findings([Finding("I10", "a token is kept", 1, ["stuck"]), Finding("I3", "known", 2, [])])
+    output.print_invariants(
+        [InvariantResult("I10", "a token is kept", 1, ["stuck"]), InvariantResult("I3", "known", 2, [])]
+    )
     assert printed.lines()[-1] == "I10: run `shopify-xero login`"
 
 
@@ -376,5 +387,5 @@ def test_a_warning_is_one_line_however_long(
 ) -> None:
     monkeypatch.setattr(output, "console", Console(highlight=False, width=40))
     said = " ".join(["a [bold] word"] * 20)
-    output.warning(said)
+    output.print_warning(said)
     assert capsys.readouterr().out == f"warning: {said}\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.cli.test_cli import NOW, invoke, on_stage
 from shopify_xero_pipeline_tests.support.stage import Stage, staged
 
@@ -18,11 +18,11 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 
 def ask(stage: Stage, number: int, topic: str) -> None:
-    hint = Hint(
+    hint = WebhookHint(
         id=f"{number}" * 64, source="shopify", topic=topic, record="customer", record_id=f"70{number}",
         delivery=f"{number}", orders="11 12", received_at=NOW,
     )  # fmt: skip
-    stage.bookkeeper.store.hints.take_in([hint])
+    stage.sync_service.store.hints.add([hint])
 
 
 def test_without_requests_there_is_nothing_to_do(stage: Stage) -> None:

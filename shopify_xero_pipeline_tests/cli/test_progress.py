@@ -35,39 +35,39 @@ def began(name: str, kind: str, span: str = SPAN) -> tuple[str, dict[str, Any]]:
 
 def test_it_says_which_days_and_which_kind_a_run_is_at_and_how_many_records_are_written() -> None:
     progress = RunProgress(days=8, pieces=4)
-    assert (progress.now, progress.share) == ("", 0)
+    assert (progress.now, progress.completed_share) == ("", 0)
     assert seen(progress, began("read", "order")) == f"{SPAN}: reading orders"
     assert seen(progress, ("api_call", {})) == f"{SPAN}: reading orders, 1 call"
     assert seen(progress, ("api_call", {}), ("read_completed", {})) == f"{SPAN}: reading orders"
-    assert progress.share == 1 / 4 / 2
+    assert progress.completed_share == 1 / 4 / 2
     loading = (began("sync", "payment and allocation"), ("load_planned", {"records": 1_200}))
     assert seen(progress, *loading) == f"{SPAN}: writing payments and allocations, 0 of 1,200 records"
     settled = ("batch_settled", {"records": 50, "settled": 50})
     assert seen(progress, ("api_call", {}), settled, settled).endswith("100 of 1,200 records")
-    assert progress.share == pytest.approx((1 + 100 / 1_200) / 4 / 2)
+    assert progress.completed_share == pytest.approx((1 + 100 / 1_200) / 4 / 2)
     ends = (("sync_completed", {}), began("reconciliation", "order"), ("reconciliation_completed", {}))
     assert seen(progress, *ends) == f"{SPAN}: noting what came of it"
-    assert progress.share == 3 / 4 / 2
+    assert progress.completed_share == 3 / 4 / 2
     progress.end_range(FIRST, LAST)
-    assert progress.share == 1 / 2
+    assert progress.completed_share == 1 / 2
     assert seen(progress, began("read", "credit_note", "2026-09-25")) == "2026-09-25: reading credit notes"
 
 
 def test_a_piece_that_failed_is_over_as_well_and_nothing_is_more_than_all() -> None:
     progress = RunProgress(days=4, pieces=1)
     seen(progress, began("read", "order"), ("read_failed", {}), began("plan", "item"), ("plan_completed", {}))
-    assert progress.share == 1
-    assert RunProgress(days=0).share == 1
-    assert RunProgress(days=4).share == 0
+    assert progress.completed_share == 1
+    assert RunProgress(days=0).completed_share == 1
+    assert RunProgress(days=4).completed_share == 0
 
 
 def test_watchers_see_what_the_log_leaves_out_and_only_while_they_watch() -> None:
     found: list[tuple[str, dict[str, object]]] = []
     clock = ManualClock(at(FIRST))
-    watching = events.watched(lambda event, fields: found.append((event, dict(fields))))
-    with watching, events.work(clock, "read", entity_type="order", partition=SPAN):
-        events.note("quiet", level=10)
-    events.note("later")
+    watching = events.watch_events(lambda event, fields: found.append((event, dict(fields))))
+    with watching, events.log_operation(clock, "read", entity_type="order", partition=SPAN):
+        events.log_event("quiet", level=10)
+    events.log_event("later")
     assert [event for event, _ in found] == ["read_began", "quiet", "read_completed"]
     assert found[0][1] == {"entity_type": "order", "partition": SPAN}
     assert found[1][1]["entity_type"] == "order"
@@ -84,21 +84,21 @@ def test_a_whole_run_moves_from_its_first_piece_to_its_last_without_going_back(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
     days = [FIRST, FIRST + timedelta(days=1)]
-    progress = RunProgress(len(days), job_runner.PIECES["sync"])
+    progress = RunProgress(len(days), job_runner.STEPS_PER_RANGE["sync"])
     shares, words = [0.0], list[str]()
 
     def watch(event: str, fields: Any) -> None:
         progress.watch(event, fields)
-        shares.append(progress.share)
+        shares.append(progress.completed_share)
         words.append(progress.now)
 
-    with events.watched(watch):
+    with events.watch_events(watch):
         stage.runner(instance).sync(days, progress.end_range)
     assert shares == sorted(shares)
-    assert max(shares) == pytest.approx((job_runner.PIECES["sync"] - 1) / job_runner.PIECES["sync"])
-    assert progress.share == 1
+    assert max(shares) == pytest.approx((job_runner.STEPS_PER_RANGE["sync"] - 1) / job_runner.STEPS_PER_RANGE["sync"])
+    assert progress.completed_share == 1
     moves = [after - before for before, after in pairwise(shares)]
-    assert max(moves) <= 1 / job_runner.PIECES["sync"] + 1e-9
+    assert max(moves) <= 1 / job_runner.STEPS_PER_RANGE["sync"] + 1e-9
     said = dict.fromkeys(words)
     assert sum(": writing invoices, " in one and " records" in one for one in said) >= 2
     assert f"{FIRST}..{days[1]}: comparing orders" in said
@@ -111,7 +111,7 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as screen:
         monkeypatch.setattr(output, "console", Console(file=screen, force_terminal=True, width=140))
-        with output.progress("syncing", 4, job_runner.PIECES["sync"]):
+        with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]):
             elsewhere = os.open(tmp_path / "captured", os.O_WRONLY | os.O_CREAT)
             os.dup2(elsewhere, slave)
             events._show(*began("plan", "invoice"))
@@ -124,7 +124,7 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
 
 
 def test_nothing_of_a_bar_is_written_where_the_output_is_piped_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with output.progress("syncing", 4, job_runner.PIECES["sync"]) as progress:
+    with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]) as progress:
         events._show(*began("plan", "invoice"))
         progress.end_range(FIRST, LAST)
     assert capsys.readouterr() == ("", "")

@@ -19,8 +19,8 @@ from upath import UPath
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import exit_codes, job_runner
 from shopify_xero_pipeline.pipeline import storage_errors
-from shopify_xero_pipeline.pipeline.storage_errors import Fault
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.storage_errors import StorageFault
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.state import database
 from shopify_xero_pipeline_tests.cli.test_cli import invoke
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
@@ -53,10 +53,10 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     with staged(tmp_path, at(FIRST + timedelta(days=1))) as stage:
 
         @contextmanager
-        def connected() -> Iterator[tuple[Bookkeeper, UPath]]:
-            yield stage.bookkeeper, UPath(stage.folder / "assets")
+        def connected() -> Iterator[tuple[SyncService, UPath]]:
+            yield stage.sync_service, UPath(stage.folder / "assets")
 
-        monkeypatch.setattr(cli.options, "connected", connected)
+        monkeypatch.setattr(cli.options, "open_service", connected)
         yield House(stage, home)
 
 
@@ -131,7 +131,7 @@ def test_a_dagster_home_that_cannot_be_used_is_told_in_one_sentence_with_a_remed
     house: House, harm: Callable[[Path], None], words: tuple[str, ...], command: tuple[str, ...]
 ) -> None:
     harm(house.home)
-    sentence = one_sentence(invoke(*command), exit_codes.SETTING, str(house.home), *words)
+    sentence = one_sentence(invoke(*command), exit_codes.FIX_SETTING, str(house.home), *words)
     assert "geheim" not in sentence
     assert house.stage.size() == 0
 
@@ -141,7 +141,7 @@ def test_what_a_run_needs_of_dagster_may_be_moved_aside_as_the_remedy_says(house
     size = house.stage.size()
     for file in (house.home / "history").rglob("*.db"):
         file.write_bytes(RUBBISH)
-    one_sentence(house.sync(), exit_codes.SETTING, "move its folders `history` and `schedules` aside")
+    one_sentence(house.sync(), exit_codes.FIX_SETTING, "move its folders `history` and `schedules` aside")
     for folder in ("history", "schedules"):
         (house.home / folder).rename(house.home / f"{folder}.old")
     assert house.sync().exit_code == 0
@@ -154,7 +154,7 @@ def test_a_storage_that_another_process_keeps_is_told_to_come_again(
     assert invoke("alerts").exit_code in (0, 1)
     with sqlite3.connect(house.home / "history" / "runs.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        one_sentence(house.sync(), exit_codes.LATER, "another process keeps it", "run again")
+        one_sentence(house.sync(), exit_codes.RETRY_LATER, "another process keeps it", "run again")
 
 
 @pytest.mark.parametrize("size", [0, 40_000, 80_000, 120_000, 200_000, 400_000])
@@ -168,7 +168,7 @@ def test_a_disk_that_fills_at_any_point_of_a_run_is_told_in_one_sentence(house: 
     assert "Traceback" not in result.output
     lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Its log")]
     assert len(lines) == 1, result.stderr
-    assert result.exit_code in (exit_codes.WRONG, exit_codes.SETTING)
+    assert result.exit_code in (exit_codes.FAILURE, exit_codes.FIX_SETTING)
     assert "free some" in lines[0].lower()
     house.stage.clock.sleep(700)  # a request may have left before the disk was full
     again = house.sync()
@@ -178,7 +178,7 @@ def test_a_disk_that_fills_at_any_point_of_a_run_is_told_in_one_sentence(house: 
 def test_assets_that_cannot_be_stored_or_read_say_so(house: House) -> None:
     assets = house.stage.folder / "assets"
     assets.write_text("a file")
-    message = one_sentence(house.sync(), exit_codes.SETTING, "ASSET_STORAGE names", "cannot be used as a folder")
+    message = one_sentence(house.sync(), exit_codes.FIX_SETTING, "ASSET_STORAGE names", "cannot be used as a folder")
     assert str(assets) in message
     assets.unlink()
     assert house.sync().exit_code == 0
@@ -210,7 +210,7 @@ def test_a_state_store_that_another_process_keeps_is_told_to_come_again(
     path = house.stage.folder / "state.db"
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        one_sentence(invoke(*command), exit_codes.LATER, "was kept by another process", "Nothing is lost")
+        one_sentence(invoke(*command), exit_codes.RETRY_LATER, "was kept by another process", "Nothing is lost")
 
 
 @pytest.mark.parametrize("command", [("status",), ("sync", "--day", str(FIRST))])
@@ -218,7 +218,7 @@ def test_a_state_store_whose_server_is_not_there_is_told_to_come_again(house: Ho
     house.stage.environ["STATE_URL"] = "postgresql://me:geheim@127.0.0.1:1/books"
     house.stage.restart()
     result = invoke(*command)
-    one_sentence(result, exit_codes.LATER, "cannot be used as a state store", "Start its server or wait for it")
+    one_sentence(result, exit_codes.RETRY_LATER, "cannot be used as a state store", "Start its server or wait for it")
     alerts = invoke("alerts", "--json", "-")
     assert (alerts.exit_code, "Start its server or wait for it" in alerts.stdout) == (1, True)
     assert "geheim" not in result.output + alerts.output
@@ -235,7 +235,7 @@ def test_a_state_store_on_a_disk_that_is_read_only_is_not_called_damaged(
 
     monkeypatch.setattr(Path, "touch", read_only)
     house.stage.restart()
-    sentence = one_sentence(invoke("status"), exit_codes.SETTING, "cannot be written", "Read-only file system")
+    sentence = one_sentence(invoke("status"), exit_codes.FIX_SETTING, "cannot be written", "Read-only file system")
     assert "rebuild" not in sentence
 
 
@@ -244,7 +244,7 @@ def test_json_that_cannot_be_written_is_named_after_the_answer(house: House, tar
     (house.stage.folder / "state.db").touch()
     path = target if target.startswith("/") else str(house.stage.folder / target)
     result = invoke("status", "--json", path)
-    one_sentence(result, exit_codes.SETTING, "cannot be used")
+    one_sentence(result, exit_codes.FIX_SETTING, "cannot be used")
     assert "no day has been compared yet" in result.stdout
 
 
@@ -254,9 +254,9 @@ def test_what_nobody_foresaw_is_a_sentence_with_a_code_of_its_own_and_its_traceb
     def broken(_: object) -> None:
         raise ZeroDivisionError("jane@example.com divides by nothing")
 
-    monkeypatch.setattr(Bookkeeper, "days", broken)
+    monkeypatch.setattr(SyncService, "days", broken)
     result = CliRunner().invoke(cli.main, ["status"])
-    assert result.exit_code == exit_codes.UNFORESEEN
+    assert result.exit_code == exit_codes.INTERNAL_ERROR
     first, second = result.stderr.splitlines()
     assert first == (
         "shopify-xero: Something unforeseen ended this command (ZeroDivisionError): that is a fault of this program."
@@ -271,23 +271,23 @@ def test_what_nobody_foresaw_is_a_sentence_with_a_code_of_its_own_and_its_traceb
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("(sqlite3.OperationalError) database or disk is full", Fault.FULL),
-        ("[Errno 28] No space left on device: '/x'", Fault.FULL),
-        ("[Errno 27] File too large", Fault.FULL),
-        ("(sqlite3.OperationalError) database is locked", Fault.BUSY),
-        ("(sqlite3.DatabaseError) file is not a database", Fault.DAMAGED),
-        ("(sqlite3.DatabaseError) database disk image is malformed", Fault.DAMAGED),
-        ("(sqlite3.OperationalError) attempt to write a readonly database", Fault.READ_ONLY),
-        ("(sqlite3.OperationalError) unable to open database file", Fault.READ_ONLY),
-        ("(sqlite3.OperationalError) disk I/O error", Fault.READ_ONLY),
-        ("[Errno 13] Permission denied: '/x'", Fault.READ_ONLY),
-        ("[Errno 30] Read-only file system: '/x'", Fault.READ_ONLY),
-        ('connection to server at "127.0.0.1", port 1 failed: Connection refused', Fault.UNREACHABLE),
+        ("(sqlite3.OperationalError) database or disk is full", StorageFault.FULL),
+        ("[Errno 28] No space left on device: '/x'", StorageFault.FULL),
+        ("[Errno 27] File too large", StorageFault.FULL),
+        ("(sqlite3.OperationalError) database is locked", StorageFault.BUSY),
+        ("(sqlite3.DatabaseError) file is not a database", StorageFault.DAMAGED),
+        ("(sqlite3.DatabaseError) database disk image is malformed", StorageFault.DAMAGED),
+        ("(sqlite3.OperationalError) attempt to write a readonly database", StorageFault.READ_ONLY),
+        ("(sqlite3.OperationalError) unable to open database file", StorageFault.READ_ONLY),
+        ("(sqlite3.OperationalError) disk I/O error", StorageFault.READ_ONLY),
+        ("[Errno 13] Permission denied: '/x'", StorageFault.READ_ONLY),
+        ("[Errno 30] Read-only file system: '/x'", StorageFault.READ_ONLY),
+        ('connection to server at "127.0.0.1", port 1 failed: Connection refused', StorageFault.UNREACHABLE),
         ("'NoneType' object has no attribute 'x'", None),
     ],
 )
-def test_a_fault_is_known_by_its_words(text: str, fault: Fault | None) -> None:
-    assert storage_errors.fault_of(text) is fault
+def test_a_fault_is_known_by_its_words(text: str, fault: StorageFault | None) -> None:
+    assert storage_errors.classify_fault(text) is fault
 
 
 @pytest.mark.parametrize(
@@ -300,13 +300,13 @@ def test_a_fault_is_known_by_its_words(text: str, fault: Fault | None) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_what_to_do(number: int, said: str) -> None:
-    sentence = storage_errors.of_file(OSError(number, os.strerror(number), "/data/x.json"))
+    sentence = storage_errors.describe_os_error(OSError(number, os.strerror(number), "/data/x.json"))
     assert sentence.startswith(f"/data/x.json cannot be used ({os.strerror(number)})")
     assert said in sentence
 
 
 def test_a_problem_of_something_else_is_not_taken_for_dagsters(tmp_path: Path) -> None:
-    assert storage_errors.of_dagster(ValueError("database is locked"), tmp_path) is None
-    assert storage_errors.of_step("database is locked", ['File "/x/ours.py"'], tmp_path) is None
+    assert storage_errors.from_dagster(ValueError("database is locked"), tmp_path) is None
+    assert storage_errors.from_step("database is locked", ['File "/x/ours.py"'], tmp_path) is None
     storage = ['File ".../dagster/_core/storage/runs/sqlite.py"']
-    assert "another process keeps it" in str(storage_errors.of_step("database is locked", storage, tmp_path))
+    assert "another process keeps it" in str(storage_errors.from_step("database is locked", storage, tmp_path))

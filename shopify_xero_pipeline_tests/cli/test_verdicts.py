@@ -46,7 +46,7 @@ def test_what_says_no_shows_the_figure_that_is_not_zero_everywhere(stage: Stage)
     assert (code, found["verdict"], found["unequal"]) == (1, "disagree", 1)
     assert found["difference"] == found["differences"]["NZD"] != "0.00"
     says = f"the books do not agree yet: 1 order differs by {found['difference']} NZD"
-    assert found["says"] == says
+    assert found["message"] == says
     assert printed.rstrip().endswith(says)
     assert f"difference {found['difference']} NZD" in printed
     (order,) = [one for one in found["listed_orders"] if one["outcome"] == "posted"]
@@ -78,11 +78,11 @@ def test_an_item_that_xero_refuses_for_good_is_in_the_verdict_of_sync_and_status
     stage.sandbox.faults.add(refusal)
     code, found, printed = told("sync", "--day", "2026-09-21")
     assert (code, found["verdict"], found["posted"], found["failed"]) == (1, "disagree", 9, 0)
-    assert found["says"] == "the books do not agree yet: 1 record failed: item PC-01"
+    assert found["message"] == "the books do not agree yet: 1 record failed: item PC-01"
     ((kind, reason),) = [(one["kind"], one["reason"]) for one in found["failed_records"]]
     assert (kind, said in reason, "item PC-01" in printed) == ("item", True, True)
     code, status, _ = told("status")
-    assert (code, status["says"]) == (1, found["says"])
+    assert (code, status["message"]) == (1, found["message"])
     assert invoke("dismiss", "--key", "PC-01", "--because", "sold without a code").exit_code == 0
     assert told("sync", "--day", "2026-09-21")[0] == told("status")[0] == 0
 
@@ -90,16 +90,18 @@ def test_an_item_that_xero_refuses_for_good_is_in_the_verdict_of_sync_and_status
 def test_what_is_only_postponed_ends_with_the_code_to_come_again(stage: Stage) -> None:
     without_payments(stage)
     code, found, printed = told("sync", "--day", "2026-09-21")
-    assert (code, found["verdict"], found["failed"], found["unequal"]) == (exit_codes.LATER, "unfinished", 0, 0)
+    assert (code, found["verdict"], found["failed"], found["unequal"]) == (exit_codes.RETRY_LATER, "unfinished", 0, 0)
     assert found["postponed"] == 9
-    assert "9 orders of" in found["says"]
-    assert "are not written yet" in found["says"]
+    assert "9 orders of" in found["message"]
+    assert "are not written yet" in found["message"]
     (first, *_) = [one for one in found["listed_orders"] if one["outcome"] == "postponed"]
     assert "run the day again later" in first["remedy"]
     assert "postponed 9" in printed
-    assert told("status")[0] == exit_codes.LATER
+    assert told("status")[0] == exit_codes.RETRY_LATER
     here, elsewhere = (FailedCheck("xero/payments", "all_loaded", day) for day in (FIRST, FIRST + timedelta(days=1)))
-    assert facts.not_waiting([here, elsewhere], stage.bookkeeper.store) == [elsewhere], "a later run goes on by itself"
+    assert facts.exclude_unfinished_days([here, elsewhere], stage.sync_service.store) == [elsewhere], (
+        "a later run goes on by itself"
+    )
     stage.sandbox.faults.clear()
     stage.clock.sleep(700)
     assert told("sync", "--day", "2026-09-21")[0] == 0
@@ -135,8 +137,8 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
 
     code, found, printed = told("sync", "--day", "2026-09-21")
     assert (code, found["verdict"], found["conflict"]) == (1, "disagree", 1)
-    assert "1 order of" in found["says"]
-    assert "in conflict with what a person did in Xero" in found["says"]
+    assert "1 order of" in found["message"]
+    assert "in conflict with what a person did in Xero" in found["message"]
     assert "a person put money on SH-1002 in Xero" in printed
 
     code, status, printed = told("status")
@@ -158,10 +160,10 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
         assert words in printed
     assert printed.count(ours["reason"]) == 1
 
-    causes = service.Watch(stage.bookkeeper, InstanceHistory(instance)).causes()
+    causes = service.AlertService(stage.sync_service, InstanceHistory(instance)).current_alerts()
     (cause,) = [one for one in causes if one.key.startswith("conflict")]
-    assert cause.what == "2 records in conflict with what a person did in Xero: #1002."
-    assert "`shopify-xero status`: it shows both sides" in cause.do
+    assert cause.summary == "2 records in conflict with what a person did in Xero: #1002."
+    assert "`shopify-xero status`: it shows both sides" in cause.action
     order = invoke("status", "#1002")
     assert (order.exit_code, "by Shopify nothing" in order.stdout) == (1, True)
 
@@ -180,7 +182,7 @@ def test_a_document_that_a_person_voided_stands_in_status_with_what_to_do(stage:
     stage.clock.sleep(25 * 3_600)
     code, found, _ = told("sync", "--day", "2026-09-21")
     assert (code, found["verdict"], found["lost"]) == (1, "disagree", 2)
-    assert f"1 order differs by {invoice.total} NZD, 2 records gone from Xero" in found["says"]
+    assert f"1 order differs by {invoice.total} NZD, 2 records gone from Xero" in found["message"]
     code, status, printed = told("status")
     records = [(one["kind"], one["order"]) for one in status["conflicts"]]
     assert (code, records) == (1, [("invoice", "#1002"), ("payment", "#1002")])
@@ -194,7 +196,7 @@ def test_a_run_beside_another_one_is_told_to_come_again(stage: Stage, instance: 
 
     with patch.object(job_runner, "dagster_instance", lambda: nullcontext(instance)):
         result = invoke("sync", "--day", "2026-09-21")
-    assert (result.exit_code, "is using the pool xero" in result.stderr) == (exit_codes.LATER, True)
+    assert (result.exit_code, "is using the pool xero" in result.stderr) == (exit_codes.RETRY_LATER, True)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_a_side_that_is_not_there_and_a_day_that_is_used_up_are_told_to_come_aga
 ) -> None:
     stage.sandbox.faults.add(fault)
     code, found, printed = told("sync", "--day", "2026-09-21")
-    assert (code, found["verdict"]) == (exit_codes.LATER, "unfinished")
+    assert (code, found["verdict"]) == (exit_codes.RETRY_LATER, "unfinished")
     assert said in found["failures"][0]
     assert printed.count("failed: ") == 1
 
@@ -219,7 +221,7 @@ def test_a_step_that_a_setting_stops_ends_with_2_and_no_day_is_compared(stage: S
     stage.environ["SHOPIFY_ACCESS_TOKEN"] = "not-the-secret"
     stage.restart()
     code, found, _ = told("sync", "--day", "2026-09-21")
-    assert (code, found["verdict"], found["days"]) == (exit_codes.SETTING, "disagree", 0)
+    assert (code, found["verdict"], found["days"]) == (exit_codes.FIX_SETTING, "disagree", 0)
 
 
 def test_the_codes_are_those_that_the_documentation_names() -> None:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.cli.job_runner import QUIET
+from shopify_xero_pipeline.cli.job_runner import QUIET_RUN_CONFIG
 from shopify_xero_pipeline_tests.support.stage import Stage
 
 
@@ -30,7 +30,7 @@ class Daemon:
             instance=self._instance,
             cursor=self.cursor,
             repository_def=self._repository,
-            resources={"bookkeeper": self._stage.bookkeeper},
+            resources={"sync_service": self._stage.sync_service},
         )
         found = self._repository.get_sensor_def(self._name).evaluate_tick(context)
         self.cursor, self.said = found.cursor, found.skip_message or ""
@@ -58,7 +58,9 @@ class Daemon:
 def start(stage: Stage, instance: dg.DagsterInstance, tags: Mapping[str, str]) -> bool:
     """Run the sync of a range of days, named by its tags."""
     job = stage.runner(instance).definitions.resolve_job_def("sync")
-    return job.execute_in_process(instance=instance, tags=dict(tags), run_config=QUIET, raise_on_error=False).success
+    return job.execute_in_process(
+        instance=instance, tags=dict(tags), run_config=QUIET_RUN_CONFIG, raise_on_error=False
+    ).success
 
 
 def ends(tags: Mapping[str, str]) -> tuple[str, str]:

@@ -174,7 +174,7 @@ def test_assets_without_personal_data_are_kept(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir(parents=True)
         (folder / "2026-09-21.json").write_text("[]")
-    assert manager.forget(datetime.now(UTC) + timedelta(days=1)) == 2
+    assert manager.purge_before(datetime.now(UTC) + timedelta(days=1)) == 2
     assert sorted(path.parent.name for path in tmp_path.rglob("*.json")) == ["invoices", "products"]
 
 

@@ -67,7 +67,7 @@ def error(**given: Any) -> SyncError:
 
 
 def plan(*changes: Change) -> dict[str, Any]:
-    return tables.change_set(ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes), LINKS)
+    return tables.plan_metadata(ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes), LINKS)
 
 
 def text(shown: Any) -> str:
@@ -175,44 +175,50 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
     )  # fmt: skip
     late = result(outcome=LoadOutcome.POSTPONED, retryable=True, kind=Kind.ITEM, natural_key="A|B", order_id=None,
                   order_name=None)  # fmt: skip
-    shown = tables.load([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
+    shown = tables.load_metadata([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
     assert text(shown["records"]) == "1 adopted, 1 created, 1 failed, 1 postponed"
     assert text(shown["money posted"]) == "46.00 NZD"
     page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
-    known = error(attempts=4, next_try=datetime(2026, 9, 22, 7, 5, tzinfo=UTC))
-    found = tables.all_loaded([result(), failed, late], LINKS, [known])
+    known = error(attempts=4, next_attempt_at=datetime(2026, 9, 22, 7, 5, tzinfo=UTC))
+    found = tables.all_loaded_outcome([result(), failed, late], LINKS, [known])
     names = ("order", "record", "reason", "can a retry help?", "attempts", "next try", "request")
-    assert rows_of(found.shown["failures"]) == [
+    assert rows_of(found.metadata["failures"]) == [
         dict(zip(names, cells, strict=True))
         for cells in (
             ("#1001", "invoice SH-1001", "Xero | said no", "no", "4", "22 Sep 07:05 UTC", "corr"),
             ("", "item A|B", "", "yes", "0", "with the next load", ""),
         )
     ]
-    assert found.shown["#1001 in Shopify"].value == "https://admin.shopify.com/store/goods/orders/5001"
-    assert found.shown["invoice SH-1001 in Xero"].value == page
-    assert (found.passed, found.says) == (False, "2 of 3 records not in Xero: invoice SH-1001, item A|B")
+    assert found.metadata["#1001 in Shopify"].value == "https://admin.shopify.com/store/goods/orders/5001"
+    assert found.metadata["invoice SH-1001 in Xero"].value == page
+    assert (found.passed, found.description) == (False, "2 of 3 records not in Xero: invoice SH-1001, item A|B")
 
 
 def test_a_failure_the_store_does_not_know_any_more_shows_what_the_load_itself_counted() -> None:
-    found = tables.all_loaded([result(outcome=LoadOutcome.FAILED, attempts=2)], LINKS, [error(shopify_id="other")])
-    assert found.says == "1 of 1 record not in Xero: invoice SH-1001"
-    (row,) = rows_of(found.shown["failures"])
+    found = tables.all_loaded_outcome(
+        [result(outcome=LoadOutcome.FAILED, attempts=2)], LINKS, [error(shopify_id="other")]
+    )
+    assert found.description == "1 of 1 record not in Xero: invoice SH-1001"
+    (row,) = rows_of(found.metadata["failures"])
     assert (row["can a retry help?"], row["attempts"], row["next try"]) == ("no", "2", "with the next load")
 
 
 def test_a_load_without_failures_says_none() -> None:
-    found = tables.all_loaded([result()], LINKS, [])
-    assert (found.passed, found.says, text(found.shown["failures"])) == (True, "1 looked at, nothing found", "none")
-    assert tables.all_loaded([], LINKS, []).passed
+    found = tables.all_loaded_outcome([result()], LINKS, [])
+    assert (found.passed, found.description, text(found.metadata["failures"])) == (
+        True,
+        "1 looked at, nothing found",
+        "none",
+    )
+    assert tables.all_loaded_outcome([], LINKS, []).passed
 
 
 def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
-    found = tables.all_loaded([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
-    rows = rows_of(found.shown["failures"])
+    found = tables.all_loaded_outcome([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
+    rows = rows_of(found.metadata["failures"])
     assert len(rows) == 51
     assert rows[-1]["order"] == "… and 1 more"
-    assert found.says == f"51 of 51 records not in Xero: {', '.join(['invoice SH-1001'] * 5)} and 46 more"
+    assert found.description == f"51 of 51 records not in Xero: {', '.join(['invoice SH-1001'] * 5)} and 46 more"
 
 
 def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equal() -> None:
@@ -222,7 +228,7 @@ def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equ
         order_row(currency="AUD", sales=Decimal("1234.5")),
         order_row(outcome="blocked", reason="no rate", order_name="#4", xero_sales=Decimal(0)),
     )
-    shown = tables.reconciliation(DayReconciliation(day=DAY, rows=rows))
+    shown = tables.reconciliation_metadata(DayReconciliation(day=DAY, rows=rows))
     assert text(shown["orders"]) == "1 blocked, 3 posted"
     assert shown["difference"] == "1224.51"
     columns = text(shown["columns"])
@@ -241,7 +247,7 @@ def test_the_orders_amounts_have_two_decimals_or_all_that_there_are() -> None:
 
 
 def test_a_day_on_which_nothing_is_posted_says_so() -> None:
-    shown = tables.reconciliation(DayReconciliation(day=DAY, rows=()))
+    shown = tables.reconciliation_metadata(DayReconciliation(day=DAY, rows=()))
     assert text(shown["columns"]) == "nothing posted"
     assert text(shown["not posted"]) == text(shown["not equal"]) == "none"
 
@@ -260,18 +266,18 @@ def test_a_day_on_which_nothing_is_posted_says_so() -> None:
 )
 def test_a_check_fails_for_the_orders_that_break_it_and_names_them(check: str, row: Any) -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(order_name="#9"), row))
-    passed, says, shown = tables.verdict(check, day, LINKS)
+    passed, says, shown = tables.reconciliation_outcome(check, day, LINKS)
     assert (passed, says) == (False, "1 of 2 orders to look at: #1001")
     assert [row["order"] for row in rows_of(shown["orders"])] == ["#1001"]
     assert shown["#1001 in Shopify"].value == "https://admin.shopify.com/store/goods/orders/5001"
-    passed, says, shown = tables.verdict(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
+    passed, says, shown = tables.reconciliation_outcome(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
     assert (passed, says) == (True, "1 looked at, nothing found")
     assert text(shown["orders"]) == "none"
 
 
 def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_decides() -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(),), orphans=(orphaned_order(),))
-    passed, says, shown = tables.verdict("nothing_extra", day, LINKS)
+    passed, says, shown = tables.reconciliation_outcome("nothing_extra", day, LINKS)
     assert (passed, says) == (False, "1 of 2 orders to look at: SH-2071")
     (line,) = rows_of(shown["without an order"])
     assert line["record"] == "SH-2071"
@@ -279,11 +285,11 @@ def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_dec
     assert (line["dated"], line["amount"], line["state"]) == ("2026-09-21", "46.00 NZD", "in Xero")
     assert line["why"].startswith("deleted in Shopify")
     assert line["decision"].startswith("to be decided: void it, or keep it")
-    assert tables.verdict("totals_equal", day, LINKS).passed
-    assert tables.reconciliation(day)["to decide"] == "1"
+    assert tables.reconciliation_outcome("totals_equal", day, LINKS).passed
+    assert tables.reconciliation_metadata(day)["to decide"] == "1"
 
     decided = day.model_copy(update={"orphans": (orphaned_order(kept_because="written off", decided_at=INSTANT),)})
-    passed, says, shown = tables.verdict("nothing_extra", decided, LINKS)
+    passed, says, shown = tables.reconciliation_outcome("nothing_extra", decided, LINKS)
     assert (passed, says) == (True, "2 looked at, nothing found")
     (line,) = rows_of(shown["without an order"])
     assert line["decision"].startswith("kept since 2026-09-21 00:00 UTC: written off")
@@ -292,15 +298,19 @@ def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_dec
 def test_an_order_that_a_person_left_different_breaks_no_check_and_is_shown_with_the_reason() -> None:
     left = order_row(left="posted 1, now 2; left as it is in Xero: by hand", warnings=("tax on its first row",))
     day = DayReconciliation(day=DAY, rows=(left, order_row()))
-    assert all(tables.verdict(name, day, LINKS).passed for name in ("totals_equal", "nothing_extra"))
-    (line,) = rows_of(tables.reconciliation(day)["left as a person decided"])
+    assert all(tables.reconciliation_outcome(name, day, LINKS).passed for name in ("totals_equal", "nothing_extra"))
+    (line,) = rows_of(tables.reconciliation_metadata(day)["left as a person decided"])
     assert "by hand" in str(line)
-    assert rows_of(tables.reconciliation(day)["warnings"]) == [{"order": "#1001", "warning": "tax on its first row"}]
-    assert "left as a person decided" not in tables.reconciliation(DayReconciliation(day=DAY, rows=(order_row(),)))
+    assert rows_of(tables.reconciliation_metadata(day)["warnings"]) == [
+        {"order": "#1001", "warning": "tax on its first row"}
+    ]
+    assert "left as a person decided" not in tables.reconciliation_metadata(
+        DayReconciliation(day=DAY, rows=(order_row(),))
+    )
 
 
 def test_money_is_shown_exactly_and_plotted_by_currency() -> None:
-    shown = tables.money("money posted", {"NZD": TEN, "AUD": Decimal("1234.5")})
+    shown = tables.money_metadata("money posted", {"NZD": TEN, "AUD": Decimal("1234.5")})
     assert text(shown.pop("money posted")) == "1,234.50 AUD  \n10.00 NZD"
     assert shown == {
         "money posted in NZD": dg.FloatMetadataValue(10.0),
@@ -314,6 +324,6 @@ def test_money_is_shown_by_currency() -> None:
 
 
 def test_of_extracted_records_only_the_number_is_shown() -> None:
-    assert tables.rows([object(), object()]) == {"dagster/row_count": 2}
-    shown = tables.orders([])
+    assert tables.row_count_metadata([object(), object()]) == {"dagster/row_count": 2}
+    shown = tables.order_metadata([])
     assert (shown["dagster/row_count"], text(shown["sales now"])) == (0, "none")

@@ -59,7 +59,7 @@ def cells(table: Any) -> list[dict[str, Any]]:
 
 def listed(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
     """Return what the page of `books/open_failures` lists."""
-    record = instance.fetch_materializations(open_failures.ALL, limit=1).records[0]
+    record = instance.fetch_materializations(open_failures.OPEN_FAILURES_KEY, limit=1).records[0]
     assert record.asset_materialization is not None
     return cells(record.asset_materialization.metadata["open"])
 
@@ -120,7 +120,7 @@ def test_what_a_person_settles_without_a_run_is_green_after_the_night(
     runner.sync([FIRST])
     assert "xero/payments all_days_loaded" in red(instance)
     assert "xero/payments" in [row["asset"] for row in listed(instance)]
-    stage.bookkeeper.store.failed.dismiss(stage.bookkeeper.store.errors(), "entered by hand")
+    stage.sync_service.store.retry_queue.dismiss(stage.sync_service.store.failed_records(), "entered by hand")
     night(stage, instance)
     assert "xero/payments all_days_loaded" not in red(instance)
     assert [row["asset"] for row in listed(instance)] == ["books/reconciliation"]
@@ -140,13 +140,13 @@ def record(day: date = FIRST, **given: Any) -> OpenRecord:
     plain = {
         "day": day, "kind": "invoice", "name": "SH-1001", "order_id": "5001", "order_name": "#1001",
         "reason": "Xero refused it.", "is_failed": True, "attempts": 2,
-        "next_try": datetime(2026, 9, 22, 7, 5, tzinfo=UTC), "correlation_id": "corr",
+        "next_attempt_at": datetime(2026, 9, 22, 7, 5, tzinfo=UTC), "correlation_id": "corr",
     }  # fmt: skip
     return OpenRecord.model_validate(plain | given)
 
 
 def test_a_load_says_how_many_records_are_open_on_which_days_the_first_of_them_and_what_to_do() -> None:
-    found = [record(), record(), record(NEXT, name="SH-9", next_try=None)]
+    found = [record(), record(), record(NEXT, name="SH-9", next_attempt_at=None)]
     passed, says, shown = open_failures.all_days_loaded(found, LINKS)
     assert not passed
     assert says == (
@@ -193,4 +193,4 @@ def test_where_nothing_is_open_each_check_says_so() -> None:
     passed = [open_failures.all_days_loaded([], LINKS), open_failures.all_days_agree([], LINKS)]
     everything = open_failures.nothing_open(dict(zip(open_failures.CHECKS, passed, strict=False)))
     assert [one.passed for one in [*passed, everything]] == [True] * 3
-    assert everything.says == "Nothing is open: every record is in Xero, and the books of every day agree."
+    assert everything.description == "Nothing is open: every record is in Xero, and the books of every day agree."

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.alerts.service import Watch
+from shopify_xero_pipeline.alerts.service import AlertService
 from shopify_xero_pipeline.defs.run_history import InstanceHistory
 from shopify_xero_pipeline_tests.defs.test_sync import check_of_days, shown_of
 from shopify_xero_pipeline_tests.support.small_shop import SmallShop
@@ -35,7 +35,7 @@ def nothing_extra(instance: dg.DagsterInstance) -> dict[str, bool]:
 
 
 def causes(stage: Stage, instance: dg.DagsterInstance) -> list[str]:
-    return [one.key for one in Watch(stage.bookkeeper, InstanceHistory(instance)).causes()]
+    return [one.key for one in AlertService(stage.sync_service, InstanceHistory(instance)).current_alerts()]
 
 
 def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_other_day_stays_green(
@@ -56,11 +56,13 @@ def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_o
         assert check_of_days(instance, RECONCILIATION, "totals_equal") == {"2026-10-01": True, "2026-10-02": True}
         assert causes(stage, instance) == ["checks:2026-10-01", "orphans:2026-10-01"]
 
-        (wrong,) = stage.bookkeeper.disagreements()
+        (wrong,) = stage.sync_service.disagreements()
         assert (wrong.day, wrong.orders, [one.order_name for one in wrong.named]) == (DAY, 1, ["#2071"])
 
-        stage.bookkeeper.ownership.keep(stage.bookkeeper.ownership.chosen("SH-2071"), "written off")
-        assert stage.bookkeeper.disagreements() == []
+        stage.sync_service.record_ownership.dismiss(
+            stage.sync_service.record_ownership.select_orphans("SH-2071"), "written off"
+        )
+        assert stage.sync_service.disagreements() == []
         assert causes(stage, instance) == ["checks:2026-10-01"]
         assert runner.sync([DAY]).succeeded
         assert nothing_extra(instance) == {"2026-10-01": True, "2026-10-02": True}

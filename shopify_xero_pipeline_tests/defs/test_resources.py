@@ -8,9 +8,14 @@ import pytest
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.resources import at_work, bookkeeper_resource, json_storage, told_to_people
-from shopify_xero_pipeline.pipeline.connections import BooksProblem
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.defs.resources import (
+    as_dagster_failure,
+    count_api_calls,
+    json_storage,
+    sync_service_resource,
+)
+from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -19,13 +24,13 @@ def test_the_bookkeeper_is_opened_on_the_environments_settings_and_closed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOPIFY_SHOP", "goods.myshopify.com")
-    closed: list[Bookkeeper] = []
-    monkeypatch.setattr(Bookkeeper, "close", lambda self: closed.append(self))
-    opened = contextlib.contextmanager(bookkeeper_resource.resource_fn)
-    with dg.build_init_resource_context() as context, opened(context) as bookkeeper:
-        assert bookkeeper.shop_domain == "goods.myshopify.com"
+    closed: list[SyncService] = []
+    monkeypatch.setattr(SyncService, "close", lambda self: closed.append(self))
+    opened = contextlib.contextmanager(sync_service_resource.resource_fn)
+    with dg.build_init_resource_context() as context, opened(context) as sync_service:
+        assert sync_service.shop_domain == "goods.myshopify.com"
         assert closed == []
-    assert closed == [bookkeeper]
+    assert closed == [sync_service]
 
 
 def test_assets_are_stored_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,8 +46,8 @@ def test_assets_are_stored_where_the_environment_says(tmp_path: Path, monkeypatc
 
 
 def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_a_retry() -> None:
-    with pytest.raises(dg.Failure) as caught, told_to_people():
-        raise BooksProblem("do this")
+    with pytest.raises(dg.Failure) as caught, as_dagster_failure():
+        raise PipelineError("do this")
     assert caught.value.description == "do this"
     assert caught.value.allow_retries is False
     assert caught.value.__suppress_context__
@@ -50,13 +55,13 @@ def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_
 
 def test_a_steps_calls_to_both_sides_are_counted_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     made = iter([(3, 5), (4, 9)])
-    monkeypatch.setattr(Bookkeeper, "calls", property(lambda _: next(made)))
-    bookkeeper = Bookkeeper(Settings.from_environment({}, None), SystemClock())
-    with at_work(bookkeeper) as calls:
+    monkeypatch.setattr(SyncService, "calls", property(lambda _: next(made)))
+    sync_service = SyncService(Settings.from_environment({}, None), SystemClock())
+    with count_api_calls(sync_service) as calls:
         assert calls == {}
     assert calls == {"calls to Shopify": 1, "calls to Xero": 4}
 
 
 def test_what_nobody_foresaw_stays_what_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), told_to_people():
+    with pytest.raises(ZeroDivisionError), as_dagster_failure():
         _ = 1 // 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.defs.run_liveness import FOLDER, alive, end_dead_runs
+from shopify_xero_pipeline.defs.run_liveness import LOCK_FOLDER, end_dead_runs, hold_run_lock
 from shopify_xero_pipeline.defs.sensors import dead_runs
 
 RUN = "7f038e69-06f4-48e0-b9b2-e01f4d2bf4e4"
@@ -17,7 +17,7 @@ def under_way(instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.Dag
 
 def lock_of_a_dead_process(instance: dg.DagsterInstance) -> Path:
     """What is left of a lock when the kernel has freed it."""
-    file = Path(instance.root_directory) / FOLDER / RUN
+    file = Path(instance.root_directory) / LOCK_FOLDER / RUN
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     return file
@@ -31,10 +31,10 @@ def status(instance: dg.DagsterInstance) -> dg.DagsterRunStatus:
 
 def test_a_run_whose_process_lives_is_left_alone_and_leaves_no_lock_behind(instance: dg.DagsterInstance) -> None:
     under_way(instance)
-    with alive(instance, RUN):
+    with hold_run_lock(instance, RUN):
         assert end_dead_runs(instance) == []
         assert status(instance) is dg.DagsterRunStatus.STARTED
-    assert list((Path(instance.root_directory) / FOLDER).iterdir()) == []
+    assert list((Path(instance.root_directory) / LOCK_FOLDER).iterdir()) == []
 
 
 def test_a_run_whose_process_died_is_failed_and_its_lock_cleared_away(instance: dg.DagsterInstance) -> None:

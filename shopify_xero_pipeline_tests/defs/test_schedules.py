@@ -13,8 +13,8 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.partitions import range_tags
-from shopify_xero_pipeline.defs.reconcile import KEY
-from shopify_xero_pipeline.defs.schedules import days_in_turn, hourly_days, missed_days, nightly_days
+from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
+from shopify_xero_pipeline.defs.schedules import hourly_days, least_recently_reconciled, missed_days, nightly_days
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline_tests.defs.daemon import emptied, ends
 
@@ -32,7 +32,7 @@ def utc(text: str) -> datetime:
 
 @dataclass
 class Kept:
-    """What the schedules ask the bookkeeper: the books' days, up to when each was read, where work is left."""
+    """What the schedules ask the sync service: the books' days, up to when each was read, where work is left."""
 
     books: list[date] = field(default_factory=list)
     compared: dict[date, datetime] = field(default_factory=dict)
@@ -41,11 +41,11 @@ class Kept:
     def days(self) -> list[date]:
         return self.books
 
-    def compared_at(self, days: Iterable[date]) -> dict[date, datetime]:
+    def last_reconciled_at(self, days: Iterable[date]) -> dict[date, datetime]:
         return {one: self.compared[one] for one in days if one in self.compared}
 
-    def compared_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
-        return self.compared_at(days)
+    def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
+        return self.last_reconciled_at(days)
 
     def unfinished_days(self) -> set[date]:
         return self.left
@@ -59,7 +59,7 @@ class Timetable:
     ) -> None:
         self._instance, self._kept = instance, kept
         policy = BooksPolicy(time_zone=zone, start_date=start)
-        self._repository = build_definitions(policy=policy, resources={"bookkeeper": kept}).get_repository_def()
+        self._repository = build_definitions(policy=policy, resources={"sync_service": kept}).get_repository_def()
 
     def ticks(self, name: str, first: datetime, before: datetime) -> Iterator[datetime]:
         """Yield the ticks from an instant on, by Dagster's reckoning, in UTC."""
@@ -74,7 +74,7 @@ class Timetable:
             instance=self._instance,
             scheduled_execution_time=tick,
             repository_def=self._repository,
-            resources={"bookkeeper": self._kept},
+            resources={"sync_service": self._kept},
         )
         found = self._repository.get_schedule_def(name).evaluate_tick(context)
         return list(found.run_requests or [])
@@ -179,11 +179,11 @@ def test_every_night_asks_for_yesterday_for_days_never_synced_and_for_days_with_
 def test_seven_days_that_rested_for_a_week_come_round_each_night_the_one_compared_longest_ago_first() -> None:
     tick = datetime(2026, 9, 26, 4, 30, tzinfo=ZONE)
     compared = {day(number): tick - timedelta(days=30 - number) for number in range(1, 24)}
-    assert days_in_turn(tick, compared) == [day(number) for number in range(1, 8)]
-    assert days_in_turn(tick, compared | {day(1): tick - timedelta(days=8)})[-1] == day(8)
-    assert days_in_turn(tick, {day(24): tick - timedelta(days=7), day(25): tick - timedelta(days=6, hours=23)}) == [
-        day(24)
-    ]
+    assert least_recently_reconciled(tick, compared) == [day(number) for number in range(1, 8)]
+    assert least_recently_reconciled(tick, compared | {day(1): tick - timedelta(days=8)})[-1] == day(8)
+    assert least_recently_reconciled(
+        tick, {day(24): tick - timedelta(days=7), day(25): tick - timedelta(days=6, hours=23)}
+    ) == [day(24)]
 
 
 def test_the_night_asks_for_the_days_whose_turn_it_is(instance: dg.DagsterInstance, kept: Kept) -> None:
@@ -192,7 +192,7 @@ def test_the_night_asks_for_the_days_whose_turn_it_is(instance: dg.DagsterInstan
     kept.compared = {day(number): tick - timedelta(days=26 - number) for number in range(1, 26)}
     for one in days_between(day(1), day(25)):
         key = str(one)
-        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=key))
+        instance.report_runless_asset_event(dg.AssetMaterialization(RECONCILIATION_KEY, partition=key))
     books = Timetable(instance, kept, start=day(1))
     assert books.asks("nightly", tick) == [("2026-09-01", "2026-09-07"), ("2026-09-25", "2026-09-25")]
 
@@ -267,7 +267,9 @@ def test_a_run_that_only_plans_or_takes_up_failed_steps_keeps_no_tick_from_askin
     waiting, tags = dg.DagsterRunStatus.STARTING, range_tags(day(23), day(23))
     instance.add_run(dg.DagsterRun(job_name="plan", status=waiting, tags=tags))
     instance.add_run(dg.DagsterRun(job_name="sync", status=waiting, tags=tags, step_keys_to_execute=["xero__items"]))
-    instance.add_run(dg.DagsterRun(job_name="sync", status=waiting, tags=tags, asset_selection=frozenset({KEY})))
+    instance.add_run(
+        dg.DagsterRun(job_name="sync", status=waiting, tags=tags, asset_selection=frozenset({RECONCILIATION_KEY}))
+    )
     kept.compared, kept.books = {day(22): datetime(2026, 9, 23, 1, tzinfo=ZONE)}, [day(22)]
     books, tick = Timetable(instance, kept, start=day(22)), datetime(2026, 9, 23, 9, 10, tzinfo=ZONE)
     assert books.asks("hourly", tick) == [("2026-09-23", "2026-09-23")]

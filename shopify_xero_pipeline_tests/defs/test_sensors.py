@@ -15,7 +15,7 @@ from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.xero.human_edits import Person
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.defs.daemon import Daemon, emptied, ends, start
 from shopify_xero_pipeline_tests.support.stage import Stage, at, just_as_far, staged
@@ -224,7 +224,7 @@ def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_o
         source.edit(gid, source.ends, updatedAt=node["updatedAt"], transactions=[promised])
         assert start(stage, instance, range_tags(FIRST, FIRST))
         order = gid.rpartition("/")[2]
-        assert stage.bookkeeper.pending_money()[order] == [paid["id"].rpartition("/")[2]]
+        assert stage.sync_service.pending_by_order()[order] == [paid["id"].rpartition("/")[2]]
         changed = Daemon(stage, instance, "changed_orders")
         changed.tick()
         assert changed.tick() == []
@@ -237,25 +237,25 @@ def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_o
         payments = len(stage.sandbox.books.payments)
         assert changed.run(request)
         assert len(stage.sandbox.books.payments) == payments + 1
-        assert order not in stage.bookkeeper.pending_money()
+        assert order not in stage.sync_service.pending_by_order()
         assert changed.tick() == []
 
 
-def hint(stage: Stage, **other: Any) -> Hint:
+def hint(stage: Stage, **other: Any) -> WebhookHint:
     """Return what a webhook said just now."""
     now = stage.clock.now()
-    given = {"id": f"content {now}", "delivery": f"delivery {now}", "topic": "any", "happened_at": now}
-    return Hint.model_validate({**given, "received_at": now, **other})
+    given = {"id": f"content {now}", "delivery": f"delivery {now}", "topic": "any", "occurred_at": now}
+    return WebhookHint.model_validate({**given, "received_at": now, **other})
 
 
 def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders_knows_it(
     stage: Stage, changed: Daemon
 ) -> None:
-    gid, hints = shop(stage).orders_of(FIRST)[0], stage.bookkeeper.store.hints
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.store.hints
     shop(stage).edit(gid, stage.clock.now())
     stage.clock.sleep(2)
     assert changed.ranges() == []
-    hints.take_in([hint(stage, source="shopify", record="order", record_id=gid.rpartition("/")[2])])
+    hints.add([hint(stage, source="shopify", record="order", record_id=gid.rpartition("/")[2])])
     assert changed.ranges() == [("2026-09-21", "2026-09-21")]
     assert hints.open() == []
     stage.clock.sleep(30)
@@ -263,31 +263,33 @@ def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders
 
 
 def test_a_deleted_order_that_a_webhook_names_reopens_its_day_once(stage: Stage, changed: Daemon) -> None:
-    gid, hints = shop(stage).orders_of(FIRST)[0], stage.bookkeeper.store.hints
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.store.hints
     shop(stage).delete(gid, stage.clock.now())
     stage.clock.sleep(30)
     assert changed.ranges() == []  # the list of changed orders says nothing of it
     deleted = hint(stage, source="shopify", topic="orders/delete", record="order", record_id=gid.rpartition("/")[2])
-    hints.take_in([deleted])
+    hints.add([deleted])
     (request,) = changed.tick()
     assert ends(request.tags) == ("2026-09-21", "2026-09-21")
     assert hints.open() == []
     stage.clock.sleep(30)
     assert changed.ranges() == []
     assert changed.run(request)
-    assert [one.cause for one in stage.bookkeeper.ownership.orphans()] == ["deleted"]
+    assert [one.cause for one in stage.sync_service.record_ownership.orphans()] == ["deleted"]
 
 
 def test_a_deleted_order_of_which_nothing_was_posted_reopens_no_day(stage: Stage, changed: Daemon) -> None:
-    hints = stage.bookkeeper.store.hints
-    hints.take_in([hint(stage, source="shopify", topic="orders/delete", record="order", record_id="4711")])
+    hints = stage.sync_service.store.hints
+    hints.add([hint(stage, source="shopify", topic="orders/delete", record="order", record_id="4711")])
     assert changed.ranges() == []
     assert hints.open() == []
 
 
 def test_an_order_moved_to_another_day_reopens_both_days(stage: Stage, changed: Daemon) -> None:
-    source, keeper = shop(stage), stage.bookkeeper
-    (gid, *_) = [one for one in source.orders_of(FIRST) if keeper.store.mapped_of_orders([one.rpartition("/")[2]])]
+    source, sync_service = shop(stage), stage.sync_service
+    (gid, *_) = [
+        one for one in source.orders_of(FIRST) if sync_service.store.mapped_of_orders([one.rpartition("/")[2]])
+    ]
     to = at(FIRST + timedelta(days=4), 9).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     source.edit(gid, stage.clock.now(), processedAt=to)
     stage.clock.sleep(60)
@@ -295,34 +297,34 @@ def test_an_order_moved_to_another_day_reopens_both_days(stage: Stage, changed: 
     assert [ends(one.tags) for one in asked] == [("2026-09-21", "2026-09-25")]  # days near each other share a run
     money = set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)
     assert all(changed.run(one) for one in asked)
-    days = keeper.reconciled([FIRST, FIRST + timedelta(days=4)])
+    days = sync_service.stored_reconciliations([FIRST, FIRST + timedelta(days=4)])
     assert (set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)) == money
     assert [gid.rpartition("/")[2] in [row.order_id for row in day.rows] for day in days] == [False, True]
-    assert (keeper.ownership.orphans(), keeper.unfinished_days()) == ([], set())
+    assert (sync_service.record_ownership.orphans(), sync_service.unfinished_days()) == ([], set())
 
 
 def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_our_own_writes_are_not(
     stage: Stage, changed: Daemon
 ) -> None:
-    keeper = stage.bookkeeper
-    ours = next(row for row in keeper.store.mapped(Kind.INVOICE).values() if row.partition == FIRST)
+    sync_service = stage.sync_service
+    ours = next(row for row in sync_service.store.mapped(Kind.INVOICE).values() if row.partition == FIRST)
     about = {"source": "xero", "record": "invoice", "record_id": ours.xero_id}
-    keeper.store.hints.take_in([hint(stage, **about, happened_at=ours.posted_at)])
+    sync_service.store.hints.add([hint(stage, **about, happened_at=ours.posted_at)])
     assert changed.ranges() == []
-    assert keeper.store.hints.open() == []
+    assert sync_service.store.hints.open() == []
 
     Person(stage.sandbox.books, stage.clock).void_document(stage.sandbox.books.documents[ours.xero_id])
     stage.clock.sleep(1)
-    keeper.store.hints.take_in([hint(stage, **about)])
+    sync_service.store.hints.add([hint(stage, **about)])
     (request,) = changed.tick()
     assert ends(request.tags) == ("2026-09-21", "2026-09-21")
     assert changed.tick() == []
     assert changed.run(request)
-    (day,) = keeper.reconciled([FIRST])
+    (day,) = sync_service.stored_reconciliations([FIRST])
     (row,) = (row for row in day.rows if row.order_id == ours.order_id)
     assert f"invoice {ours.natural_key} was posted and Xero no longer shows it" in row.problems
     assert changed.tick() == []
-    assert keeper.store.hints.open() == []
+    assert sync_service.store.hints.open() == []
 
 
 def test_thousands_of_changed_orders_are_read_some_at_a_tick_and_none_is_forgotten(
@@ -342,13 +344,13 @@ def test_thousands_of_changed_orders_are_read_some_at_a_tick_and_none_is_forgott
     days: set[date] = set()
     ticks = 0
     while not days or '"after":"' in str(changed.cursor):
-        calls = stage.bookkeeper.calls[0]
+        calls = stage.sync_service.calls[0]
         for request in changed.tick():
             first, last = (
                 date.fromisoformat(request.tags[f"dagster/asset_partition_range_{end}"]) for end in ("start", "end")
             )
             days |= {first + timedelta(days=n) for n in range((last - first).days + 1)}
-        assert stage.bookkeeper.calls[0] - calls <= 6
+        assert stage.sync_service.calls[0] - calls <= 6
         ticks += 1
         stage.clock.sleep(30)
     assert days == {FIRST + timedelta(days=number) for number in range(20)}
@@ -366,10 +368,10 @@ def unfinished(stage: Stage, instance: dg.DagsterInstance) -> Daemon:
 def test_where_nothing_is_left_nothing_is_asked_for_and_neither_side_is_called(
     stage: Stage, unfinished: Daemon
 ) -> None:
-    calls = stage.bookkeeper.calls
+    calls = stage.sync_service.calls
     assert unfinished.tick() == []
     assert unfinished.said == "nothing is left to do"
-    assert stage.bookkeeper.calls == calls
+    assert stage.sync_service.calls == calls
 
 
 @pytest.mark.long
@@ -402,17 +404,17 @@ def test_a_failed_record_is_tried_again_when_it_is_due_and_its_day_is_then_done(
             Fault(kind=FaultKind.REFUSED, path="/Items", body="Code", times=None, answer="Xero is offline")
         )
         start(stage, instance, range_tags(FIRST, FIRST))
-        failed = [one for one in stage.bookkeeper.store.errors() if one.retryable]
+        failed = [one for one in stage.sync_service.store.failed_records() if one.retryable]
         assert failed
         fault.times = 0
         unfinished, asked = Daemon(stage, instance, "unfinished_writes"), []
-        due = min(one.next_try for one in failed if one.next_try is not None)
+        due = min(one.next_attempt_at for one in failed if one.next_attempt_at is not None)
         while not asked:
             asked = unfinished.tick()
             stage.clock.sleep(60)
         assert timedelta(0) <= stage.clock.now() - due < 3 * MINUTE
         assert unfinished.run(asked[0])
-        assert stage.bookkeeper.unfinished_days() == set()
+        assert stage.sync_service.unfinished_days() == set()
 
 
 @pytest.mark.long
@@ -432,8 +434,8 @@ def test_writes_that_the_days_budget_left_are_sent_once_xeros_day_has_turned(
             stage.clock.sleep(60)
         assert timedelta(hours=5, minutes=50) < stage.clock.now() - began < timedelta(hours=6, minutes=20)
         assert unfinished.run(asked[0])
-        assert stage.bookkeeper.unfinished_days() == set()
-        (day,) = stage.bookkeeper.reconciled([FIRST])
+        assert stage.sync_service.unfinished_days() == set()
+        (day,) = stage.sync_service.stored_reconciliations([FIRST])
         assert not day.unequal
         assert (day.extra, day.lost) == (0, 0)
 
@@ -444,7 +446,7 @@ def test_an_unclear_write_is_settled_once_it_may_be_read_back(tmp_path: Path, in
         fault = stage.sandbox.faults.add(Fault(kind=FaultKind.SERVER_ERROR, method="PUT", path="/Payments"))
         start(stage, instance, range_tags(FIRST, FIRST))
         assert fault.fired
-        assert stage.bookkeeper.store.journal.unsettled()
+        assert stage.sync_service.store.journal.unsettled()
         unfinished, began, asked = Daemon(stage, instance, "unfinished_writes"), stage.clock.now(), []
         while not asked:
             asked = unfinished.tick()
@@ -452,7 +454,7 @@ def test_an_unclear_write_is_settled_once_it_may_be_read_back(tmp_path: Path, in
         assert stage.clock.now() - began <= timedelta(minutes=15)
         for request in asked:
             assert unfinished.run(request)
-        assert stage.bookkeeper.store.journal.unsettled() == []
+        assert stage.sync_service.store.journal.unsettled() == []
 
 
 # -- whether they run --------------------------------------------------------------------------------------------------

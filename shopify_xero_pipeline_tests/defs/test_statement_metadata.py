@@ -8,16 +8,18 @@ from urllib.parse import unquote
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.metadata.statement import daybook
+from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import Broken, Chart, Movement, Side
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection, UnbalancedOrder
 from shopify_xero_pipeline_tests.support.rows import DAY
 
-CHART = Chart({"200": "Sales", "601": "Card Clearing"})
+CHART = AccountNames({"200": "Sales", "601": "Card Clearing"})
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def movement(side: Side, key: str, category: str, amount: str, xero: str | None = None, **more: Any) -> list[Movement]:
+def movement(
+    side: StatementSection, key: str, category: str, amount: str, xero: str | None = None, **more: Any
+) -> list[Movement]:
     """Return what all three columns say, unless Xero says something else."""
     plain = {"posted": DAY, "currency": "NZD", "side": side, "key": key, **more}
     theirs = amount if xero is None else xero
@@ -30,12 +32,14 @@ def movement(side: Side, key: str, category: str, amount: str, xero: str | None 
 def reconciled(day: date = DAY, xero: str = "23.00", **more: Any) -> DayReconciliation:
     """Return a day that sold one thing for 23.00, tax included."""
     found = [
-        *movement(Side.SALES, "200", "goods sold", "20.00", **more),
-        *movement(Side.TAX, "OUTPUT2", "GST 15 %", "3.00", **more),
-        *movement(Side.DOCUMENTS, "invoices", "invoices", "23.00", xero, **more),
-        *movement(Side.PAYMENTS, "601", "shopify_payments", "23.00", **more),
+        *movement(StatementSection.SALES, "200", "goods sold", "20.00", **more),
+        *movement(StatementSection.TAX, "OUTPUT2", "GST 15 %", "3.00", **more),
+        *movement(StatementSection.DOCUMENTS, "invoices", "invoices", "23.00", xero, **more),
+        *movement(StatementSection.PAYMENTS, "601", "shopify_payments", "23.00", **more),
     ]
-    broken = Broken(order_id="1", order_name="#1001", posted=day, currency="NZD", text="invoices: 23.00, 22.99")
+    broken = UnbalancedOrder(
+        order_id="1", order_name="#1001", posted=day, currency="NZD", text="invoices: 23.00, 22.99"
+    )
     return DayReconciliation(day=day, rows=(), movements=tuple(found), broken=() if xero == "23.00" else (broken,))
 
 
@@ -56,7 +60,7 @@ def bars(drawn: ET.Element) -> list[str | None]:
 
 
 def test_a_day_shows_its_statement_by_category_and_account() -> None:
-    shown = daybook(reconciled(), [reconciled()], CHART)
+    shown = statement_metadata(reconciled(), [reconciled()], CHART)
     rows = [tuple(record.data.values()) for record in shown["statement in NZD"].records]
     assert rows == [
         ("sales", "goods sold", "200 Sales", "20.00", "20.00", "20.00", "0.00"),
@@ -69,9 +73,14 @@ def test_a_day_shows_its_statement_by_category_and_account() -> None:
 def test_of_categories_that_share_an_account_only_shopify_knows_the_parts() -> None:
     day = reconciled()
     less = Movement(
-        posted=DAY, currency="NZD", side=Side.SALES, key="200", category="discounts", shopify=Decimal("-1.00")
+        posted=DAY,
+        currency="NZD",
+        side=StatementSection.SALES,
+        key="200",
+        category="discounts",
+        shopify=Decimal("-1.00"),
     )
-    shown = daybook(day.model_copy(update={"movements": (*day.movements, less)}), [], CHART)
+    shown = statement_metadata(day.model_copy(update={"movements": (*day.movements, less)}), [], CHART)
     assert [tuple(record.data.values()) for record in shown["statement in NZD"].records][:3] == [
         ("sales", "goods sold", "200 Sales", "20.00", "", "", ""),
         ("", "discounts", "200 Sales", "-1.00", "", "", ""),
@@ -80,7 +89,7 @@ def test_of_categories_that_share_an_account_only_shopify_knows_the_parts() -> N
 
 
 def test_a_day_says_what_ties_it_together() -> None:
-    shown = daybook(reconciled(), [reconciled()], CHART)
+    shown = statement_metadata(reconciled(), [reconciled()], CHART)
     assert text(shown["what ties it together in NZD"]).splitlines() == [
         "- ok, Shopify: goods sold 20.00 + GST 15 % 3.00 = documents 23.00",
         "- ok, mapping and Xero: 200 Sales 20.00 + OUTPUT2 3.00 = documents 23.00",
@@ -89,7 +98,7 @@ def test_a_day_says_what_ties_it_together() -> None:
 
 
 def test_a_broken_identity_and_the_order_that_breaks_it_are_named() -> None:
-    shown = daybook(reconciled(xero="22.99"), [], CHART)
+    shown = statement_metadata(reconciled(xero="22.99"), [], CHART)
     lines = text(shown["what ties it together in NZD"]).splitlines()
     assert "- **broken**, Xero: 200 Sales 20.00 + OUTPUT2 3.00 = documents 22.99 (off by 0.01)" in lines
     assert lines[-1] == "- **#1001**: invoices: 23.00, 22.99"
@@ -97,13 +106,13 @@ def test_a_broken_identity_and_the_order_that_breaks_it_are_named() -> None:
 
 def test_of_21_broken_orders_20_are_named_and_one_is_counted() -> None:
     day = reconciled(xero="22.99")
-    shown = daybook(day.model_copy(update={"broken": day.broken * 21}), [], CHART)
+    shown = statement_metadata(day.model_copy(update={"broken": day.broken * 21}), [], CHART)
     assert text(shown["what ties it together in NZD"]).splitlines()[-1] == "- … and 1 more"
 
 
 def test_each_day_is_drawn_as_three_bars_and_one_that_does_not_agree_is_named() -> None:
     earlier, later = reconciled(date(2026, 9, 20)), reconciled(DAY, xero="11.50")
-    shown = daybook(later, [earlier, later], CHART)["documents by day in NZD"]
+    shown = statement_metadata(later, [earlier, later], CHART)["documents by day in NZD"]
     assert bars(svg(shown)) == ["M4,100v-100M34,100v-100", "M12,100v-100M42,100v-100", "M20,100v-100M50,100v-50"]
     assert text(shown).endswith(
         "\n\nShopify green, mapping grey, Xero blue; 20.09. to 21.09., highest 23.00 NZD; not equal: 21.09."
@@ -111,32 +120,32 @@ def test_each_day_is_drawn_as_three_bars_and_one_that_does_not_agree_is_named() 
 
 
 def test_a_day_of_credit_notes_is_drawn_below_the_line() -> None:
-    credited = movement(Side.DOCUMENTS, "credit notes", "credit notes", "-23.00")
+    credited = movement(StatementSection.DOCUMENTS, "credit notes", "credit notes", "-23.00")
     day = DayReconciliation(day=DAY, rows=(), movements=tuple(credited))
-    shown = daybook(day, [reconciled(date(2026, 9, 20)), day], CHART)["documents by day in NZD"]
+    shown = statement_metadata(day, [reconciled(date(2026, 9, 20)), day], CHART)["documents by day in NZD"]
     assert bars(svg(shown))[0] == "M4,50v-50M34,50v50"
     assert text(shown).endswith("highest 23.00 NZD")
 
 
 def test_of_many_days_that_do_not_agree_four_are_named() -> None:
     days = [reconciled(date(2026, 9, number), xero="1.00") for number in range(1, 7)]
-    shown = daybook(days[-1], days, CHART)["documents by day in NZD"]
+    shown = statement_metadata(days[-1], days, CHART)["documents by day in NZD"]
     assert text(shown).endswith("; not equal: 01.09., 02.09., 03.09., 04.09. and 2 more")
 
 
 def test_a_fortnight_is_drawn_short_enough_for_the_ui_to_show_it_in_place() -> None:
-    plain = movement(Side.DOCUMENTS, "invoices", "invoices", "12345.67", "12345.66")
+    plain = movement(StatementSection.DOCUMENTS, "invoices", "invoices", "12345.67", "12345.66")
     day = DayReconciliation(day=DAY, rows=(), movements=tuple(plain))
     days = [day.model_copy(update={"day": date(2026, 9, number)}) for number in range(1, 15)]
-    assert len(text(daybook(day, days, CHART)["documents by day in NZD"])) < 1000
+    assert len(text(statement_metadata(day, days, CHART)["documents by day in NZD"])) < 1000
 
 
 def test_each_currency_is_shown_by_itself() -> None:
     day = reconciled()
     both = day.model_copy(update={"movements": (*day.movements, *reconciled(currency="AUD").movements)})
-    names = [name for name in daybook(both, [both], CHART) if name.startswith("statement")]
+    names = [name for name in statement_metadata(both, [both], CHART) if name.startswith("statement")]
     assert names == ["statement in AUD", "statement in NZD"]
 
 
 def test_a_day_on_which_nothing_is_posted_says_so() -> None:
-    assert text(daybook(DayReconciliation(day=DAY, rows=()), [], CHART)["statement"]) == "nothing posted"
+    assert text(statement_metadata(DayReconciliation(day=DAY, rows=()), [], CHART)["statement"]) == "nothing posted"

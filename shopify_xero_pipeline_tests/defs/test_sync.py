@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.cli.job_runner import RunRefused
-from shopify_xero_pipeline.pipeline.sync_report import Report
+from shopify_xero_pipeline.cli.job_runner import RunConflictError
+from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
@@ -35,7 +35,7 @@ class Synced:
 
     stage: Stage
     instance: dg.DagsterInstance
-    report: Report
+    report: SyncReport
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def said_of(instance: dg.DagsterInstance, asset: str, name: str) -> tuple[str, l
     return str(found.description), [dict(record.data) for record in failures.records]
 
 
-def figures(report: Report) -> dict[str, object]:
+def figures(report: SyncReport) -> dict[str, object]:
     names = ("days", "failed", "difference", "duplicates", "lost", "failures")
     return {name: report.summary()[name] for name in names}
 
@@ -181,9 +181,9 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     assert report.failures == []
     assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": False}
     assert check_of_days(instance, ["books", "reconciliation"], "every_order_accounted_for") == {"2026-09-21": False}
-    assert {error.kind for error in stage.bookkeeper.store.errors()} == {"payment"}
+    assert {error.kind for error in stage.sync_service.store.failed_records()} == {"payment"}
     says, table = said_of(instance, "xero/payments", "all_loaded")
-    count = len(stage.bookkeeper.store.errors())
+    count = len(stage.sync_service.store.failed_records())
     assert re.match(rf"{count} of \d+ records not in Xero: payment ", says)
     assert [row["attempts"] for row in table] == ["1"] * count
     runner.sync([FIRST])
@@ -192,7 +192,7 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     stage.clock.sleep(3600)
     assert figures(stage.runner(instance).sync([FIRST])) == {"days": 1, **SOUND}
     assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": True}
-    assert stage.bookkeeper.store.errors() == []
+    assert stage.sync_service.store.failed_records() == []
 
 
 def test_a_lost_answer_after_xero_booked_the_batch_posts_nothing_twice(
@@ -216,7 +216,7 @@ def test_an_account_that_xero_does_not_have_stops_the_step_before_anything_is_wr
 
 def test_a_run_that_uses_the_pool_keeps_a_second_one_out(stage: Stage, instance: dg.DagsterInstance) -> None:
     instance.add_run(dg.DagsterRun(job_name="sync", run_id="0" * 36, status=dg.DagsterRunStatus.STARTED))
-    with pytest.raises(RunRefused, match="Run 00000000 is using the pool xero"):
+    with pytest.raises(RunConflictError, match="Run 00000000 is using the pool xero"):
         stage.runner(instance).sync([FIRST])
     assert stage.size() == 0
 

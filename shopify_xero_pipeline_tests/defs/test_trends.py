@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from shopify_xero_pipeline.defs.trends import trends
+from shopify_xero_pipeline.defs.trends import trend_metadata
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import Side
+from shopify_xero_pipeline.reconciliation.movements import StatementSection
 from shopify_xero_pipeline.state.records import HistoryRow
 from shopify_xero_pipeline_tests.defs.test_statement_metadata import movement
 from shopify_xero_pipeline_tests.support.rows import DAY, INSTANT, order_row
@@ -16,14 +16,14 @@ def loaded(kind: str, **counts: int) -> HistoryRow:
 
 def test_a_days_orders_records_documents_and_calls_are_drawn() -> None:
     rows = (order_row(), order_row(outcome="failed", reason="refused"), order_row(xero_sales=Decimal("9.99")))
-    moved = movement(Side.DOCUMENTS, "invoices", "invoices", "23.00", xero="22.99")
+    moved = movement(StatementSection.DOCUMENTS, "invoices", "invoices", "23.00", xero="22.99")
     day = DayReconciliation(day=DAY, rows=rows, movements=tuple(moved))
     history = [
         loaded("invoice", created=2, updated=1, failed=1, calls=3),
         loaded("payment", created=4, postponed=1, calls=5),
         loaded("allocation", created=1, deleted=1, calls=5),
     ]
-    found = {name: getattr(value, "value", value) for name, value in trends(day, history, calls=2).items()}
+    found = {name: getattr(value, "value", value) for name, value in trend_metadata(day, history, calls=2).items()}
     assert {name: value for name, value in found.items() if value} == {
         "orders posted": 2,
         "orders failed": 1,

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.http import transport
 from shopify_xero_pipeline.http.exchange import AnswerTooLargeError
-from shopify_xero_pipeline.http.transport import client
+from shopify_xero_pipeline.http.transport import build_client
 from shopify_xero_pipeline_tests.http.peer import (
     EMPTY_BLOCK,
     GAP,
@@ -56,7 +56,7 @@ def soon() -> Iterator[None]:
 
 
 def ask(address: str, seconds: float = SECONDS, **asked: Any) -> httpx.Response:
-    with client(NoWallClock(), seconds) as http:
+    with build_client(NoWallClock(), seconds) as http:
         return http.post(address, **asked)
 
 
@@ -83,7 +83,7 @@ def test_the_time_of_a_request_takes_the_place_of_the_clients() -> None:
     with (
         peer(SLOW["a body"]) as other,
         soon(),
-        client(NoWallClock(), 600.0) as http,
+        build_client(NoWallClock(), 600.0) as http,
         pytest.raises(httpx.ReadTimeout),
     ):
         http.get(other.address, timeout=SECONDS)
@@ -152,7 +152,7 @@ def test_a_host_of_which_one_address_is_down_is_reached_by_the_next_one(monkeypa
 
 
 def test_time_that_is_over_before_anything_began_is_no_connection() -> None:
-    with peer(ok(b"{}")) as other, client(NoWallClock(), 0.0) as http, pytest.raises(httpx.ConnectTimeout):
+    with peer(ok(b"{}")) as other, build_client(NoWallClock(), 0.0) as http, pytest.raises(httpx.ConnectTimeout):
         http.get(other.address)
     assert other.requests == []
 
@@ -162,7 +162,7 @@ def test_time_that_is_over_before_anything_began_is_no_connection() -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "LONGEST_BODY", 100_000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 100_000)
 
 
 def patient(other: Peer) -> httpx.Response:
@@ -198,13 +198,13 @@ def test_a_body_may_be_as_long_as_it_may_be_and_not_a_byte_longer() -> None:
 
 
 def test_a_connection_serves_one_request_after_another() -> None:
-    with peer(ok(b"{}")) as other, client(NoWallClock(), 10.0) as http:
+    with peer(ok(b"{}")) as other, build_client(NoWallClock(), 10.0) as http:
         assert [http.get(other.address).status_code for _ in range(3)] == [200, 200, 200]
     assert (other.connections, len(other.requests)) == (1, 3)
 
 
 def test_a_connection_that_the_peer_ended_is_not_used_again() -> None:
-    with peer(ok(b"{}", b"connection: close")) as other, client(NoWallClock(), 10.0) as http:
+    with peer(ok(b"{}", b"connection: close")) as other, build_client(NoWallClock(), 10.0) as http:
         assert [http.get(other.address).status_code for _ in range(2)] == [200, 200]
     assert other.connections == 2
 
@@ -217,7 +217,7 @@ def test_a_peer_that_hangs_up_is_no_answer() -> None:
 
 def test_a_large_body_leaves_whole_and_an_answer_of_several_pieces_arrives_whole() -> None:
     body = bytes(range(256)) * 20_000
-    with peer(ok(b"y" * 3_000_000)) as other, client(NoWallClock(), 60.0) as http:
+    with peer(ok(b"y" * 3_000_000)) as other, build_client(NoWallClock(), 60.0) as http:
         answer = http.post(other.address, content=body)
     assert answer.content == b"y" * 3_000_000
     assert other.requests[0].endswith(body)
@@ -276,7 +276,10 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("trusted")
 def test_an_encrypted_exchange_works_and_is_bounded_as_any_other(certificate: Path) -> None:
-    with peer(encrypted(certificate, ok(b"y" * 3_000_000)), reads=False) as other, client(NoWallClock(), 60.0) as http:
+    with (
+        peer(encrypted(certificate, ok(b"y" * 3_000_000)), reads=False) as other,
+        build_client(NoWallClock(), 60.0) as http,
+    ):
         answer = http.get(other.address.replace("http:", "https:"))
         assert answer.content == b"y" * 3_000_000
         assert answer.extensions["http_version"] == b"HTTP/1.1"
@@ -302,6 +305,6 @@ def test_a_certificate_that_nobody_vouches_for_is_no_connection(certificate: Pat
 
 def test_the_trace_of_a_request_is_told_just_before_its_first_byte() -> None:
     told: list[str] = []
-    with peer(ok(b"{}")) as other, client(NoWallClock(), 10.0) as http:
+    with peer(ok(b"{}")) as other, build_client(NoWallClock(), 10.0) as http:
         http.get(other.address, extensions={"trace": lambda event, _: told.append(event)})
     assert told.index("connection.connect_tcp.complete") < told.index("http11.send_request_headers.started")

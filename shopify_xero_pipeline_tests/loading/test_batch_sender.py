@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from shopify_xero_pipeline.loading.batch_sender import Delivery, Fate
+from shopify_xero_pipeline.loading.batch_sender import BatchSender, DeliveryStatus
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.tables import batch
@@ -38,7 +38,7 @@ class Line:
         )
         self.began = self.clock.now()
         client.ready()
-        self.delivery = Delivery(client, self.journal, self.clock)
+        self.delivery = BatchSender(client, self.journal, self.clock)
         self.batch = self.journal.intend(
             BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="key"), []
         )
@@ -89,7 +89,7 @@ def test_a_lost_answer_is_replayed_with_the_same_key_and_bytes(
 ) -> None:
     line = Line(tmp_path, trouble, ok())
 
-    assert line.delivery.send(line.batch).fate is Fate.ANSWERED
+    assert line.delivery.send(line.batch).status is DeliveryStatus.ANSWERED
 
     assert [(body, key) for _, body, key in line.sent] == [(b"{}", "key")] * 2
 
@@ -100,7 +100,7 @@ def test_nothing_leaves_later_than_two_minutes_after_the_first_byte(tmp_path: Pa
 
     reply = line.delivery.send(line.batch)
 
-    assert reply.fate is Fate.UNKNOWN
+    assert reply.status is DeliveryStatus.UNKNOWN
     assert len(line.sent) >= 3
     assert max(at for at, _, _ in line.sent) <= 90
 
@@ -108,38 +108,41 @@ def test_nothing_leaves_later_than_two_minutes_after_the_first_byte(tmp_path: Pa
 @pytest.mark.parametrize(
     ("answer", "fate"),
     [
-        (httpx.Response(500), Fate.UNKNOWN),
-        (httpx.Response(501), Fate.UNKNOWN),
-        (httpx.Response(302), Fate.UNKNOWN),
-        (httpx.Response(400, text="what?"), Fate.UNKNOWN),
-        (httpx.Response(400, json={"ErrorNumber": 10, "Message": "m"}), Fate.UNKNOWN),
-        (httpx.Response(400, json={"ErrorNumber": 14, "Message": "m"}), Fate.UNACCEPTABLE),
-        (httpx.Response(400, json={"ErrorNumber": 17, "Message": "m"}), Fate.UNACCEPTABLE),
-        (httpx.Response(413), Fate.UNACCEPTABLE),
-        (httpx.Response(404, text="cannot be found"), Fate.UNREACHABLE),
-        (httpx.Response(401), Fate.DENIED),
-        (httpx.Response(403), Fate.DENIED),
-        (limited("day"), Fate.SPENT),
-        (limited(**{"Retry-After": "66975"}), Fate.SPENT),
+        (httpx.Response(500), DeliveryStatus.UNKNOWN),
+        (httpx.Response(501), DeliveryStatus.UNKNOWN),
+        (httpx.Response(302), DeliveryStatus.UNKNOWN),
+        (httpx.Response(400, text="what?"), DeliveryStatus.UNKNOWN),
+        (httpx.Response(400, json={"ErrorNumber": 10, "Message": "m"}), DeliveryStatus.UNKNOWN),
+        (httpx.Response(400, json={"ErrorNumber": 14, "Message": "m"}), DeliveryStatus.REJECTED),
+        (httpx.Response(400, json={"ErrorNumber": 17, "Message": "m"}), DeliveryStatus.REJECTED),
+        (httpx.Response(413), DeliveryStatus.REJECTED),
+        (httpx.Response(404, text="cannot be found"), DeliveryStatus.UNREACHABLE),
+        (httpx.Response(401), DeliveryStatus.DENIED),
+        (httpx.Response(403), DeliveryStatus.DENIED),
+        (limited("day"), DeliveryStatus.QUOTA_EXHAUSTED),
+        (limited(**{"Retry-After": "66975"}), DeliveryStatus.QUOTA_EXHAUSTED),
     ],
 )
-def test_an_answer_that_says_enough_is_not_asked_for_again(tmp_path: Path, answer: httpx.Response, fate: Fate) -> None:
+def test_an_answer_that_says_enough_is_not_asked_for_again(
+    tmp_path: Path, answer: httpx.Response, fate: DeliveryStatus
+) -> None:
     line = Line(tmp_path, answer)
 
-    assert line.delivery.send(line.batch).fate is fate
+    assert line.delivery.send(line.batch).status is fate
 
     assert len(line.sent) == (2 if answer.status_code == 401 else 1)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "fate"), [(httpx.ConnectError("down"), Fate.UNREACHABLE), (limited("concurrent"), Fate.BUSY)]
+    ("trouble", "fate"),
+    [(httpx.ConnectError("down"), DeliveryStatus.UNREACHABLE), (limited("concurrent"), DeliveryStatus.RATE_LIMITED)],
 )
 def test_what_never_reached_xero_is_known_not_to_be_executed(
-    tmp_path: Path, trouble: httpx.Response | Exception, fate: Fate
+    tmp_path: Path, trouble: httpx.Response | Exception, fate: DeliveryStatus
 ) -> None:
     line = Line(tmp_path, trouble)
 
-    assert line.delivery.send(line.batch).fate is fate
+    assert line.delivery.send(line.batch).status is fate
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_what_never_reached_xero_is_known_not_to_be_executed(
 def test_one_lost_answer_leaves_doubt_whatever_comes_after_it(tmp_path: Path, last: httpx.Response | Exception) -> None:
     line = Line(tmp_path, httpx.ReadError("reset"), last)
 
-    assert line.delivery.send(line.batch).fate is Fate.UNKNOWN
+    assert line.delivery.send(line.batch).status is DeliveryStatus.UNKNOWN
 
 
 def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> None:
@@ -158,17 +161,19 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
 
     reply = line.delivery.send(line.batch)
 
-    assert reply.fate is Fate.UNKNOWN
+    assert reply.status is DeliveryStatus.UNKNOWN
     assert len(line.sent) == 1
 
 
 def test_a_request_that_comes_too_late_after_its_mark_does_not_leave(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.witness.sent = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
+    line.journal.witness.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
 
     reply = line.delivery.send(line.batch)
 
-    assert (reply.fate, line.sent) == (Fate.BUSY, []), "nothing has left, so it may be planned afresh"
+    assert (reply.status, line.sent) == (DeliveryStatus.RATE_LIMITED, []), (
+        "nothing has left, so it may be planned afresh"
+    )
 
 
 def test_only_the_process_that_marked_a_request_sends_it(tmp_path: Path) -> None:
@@ -192,7 +197,9 @@ def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tm
 
     line.journal.mark_sent = mark_and_turn_back  # type: ignore[method-assign]
 
-    assert line.delivery.send(line.batch).fate is Fate.BUSY, "nothing has left, so it may be planned afresh"
+    assert line.delivery.send(line.batch).status is DeliveryStatus.RATE_LIMITED, (
+        "nothing has left, so it may be planned afresh"
+    )
     assert line.sent == []
 
 
@@ -202,7 +209,7 @@ def test_a_request_that_comes_too_late_after_one_without_an_answer_leaves_doubt(
     sleep = line.clock.sleep
     line.clock.sleep = lambda seconds: sleep(seconds + 31)  # type: ignore[method-assign]
 
-    assert line.delivery.send(line.batch).fate is Fate.UNKNOWN
+    assert line.delivery.send(line.batch).status is DeliveryStatus.UNKNOWN
     assert len(line.sent) == 1
 
 
@@ -227,14 +234,14 @@ def test_after_our_clock_was_set_xeros_time_is_not_known_until_it_is_asked_again
     assert line.reload().xero_sent_at is None
 
 
-@pytest.mark.parametrize(("sign_in", "fate"), [(400, Fate.DENIED), (503, Fate.UNREACHABLE)])
+@pytest.mark.parametrize(("sign_in", "fate"), [(400, DeliveryStatus.DENIED), (503, DeliveryStatus.UNREACHABLE)])
 def test_a_token_that_cannot_be_renewed_in_the_middle_of_a_write_has_executed_nothing(
-    tmp_path: Path, sign_in: int, fate: Fate
+    tmp_path: Path, sign_in: int, fate: DeliveryStatus
 ) -> None:
     line = Line(tmp_path, httpx.Response(401))
     line.sign_in = sign_in
 
-    assert line.delivery.send(line.batch).fate is fate
+    assert line.delivery.send(line.batch).status is fate
 
 
 def test_credentials_that_are_no_longer_accepted_stop_the_load_and_leave_the_records_planned(world: World) -> None:

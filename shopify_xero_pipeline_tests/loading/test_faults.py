@@ -63,7 +63,7 @@ def assert_exactly_once(world: World, records: list[AnyRecord]) -> None:
         assert len(world.live(kind)) == len(wanted), kind
         assert len(world.store.mapped(kind)) == len(wanted), kind
     assert world.store.unfinished_days() == set()
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
     assert world.store.journal.unsettled() == []
     calls = world.client.calls
     assert set(counted(world.load(*records))) == {"unchanged"}

@@ -11,7 +11,7 @@ import pytest
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
-from shopify_xero_pipeline.loading.parent_ids import KnownIds
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.state.records import Batch, MappedRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
@@ -110,7 +110,7 @@ def test_a_document_goes_without_the_code_of_an_item_that_xero_refused_for_good_
     assert counted(report) == {"failed": 1, "created": 1}
     (document,) = world.live(Kind.INVOICE)
     assert [line.item_code for line in document.lines] == ["", "SKU-2"]
-    (error,) = world.store.errors()
+    (error,) = world.store.failed_records()
     assert (error.kind, error.natural_key, error.retryable) == ("item", "SKU-1", False)
     posted = json.loads(world.store.mapped(Kind.INVOICE)["1001/1"].payload)
     assert [line["item_code"] for line in posted["lines"]] == ["", "SKU-2"]
@@ -123,7 +123,7 @@ def test_a_document_goes_without_the_code_of_an_item_that_a_person_dismissed(wor
     waiting = next(one for one in report.results if one.kind is Kind.INVOICE)
     assert waiting.reason.endswith("and is tried again; to go without it, dismiss it")
 
-    world.store.failed.dismiss(world.store.errors(), "sold out")
+    world.store.retry_queue.dismiss(world.store.failed_records(), "sold out")
 
     assert counted(world.load(of_variants("1"))) == {"created": 1}
 
@@ -194,7 +194,7 @@ def test_an_item_that_another_process_confirms_between_two_reads_is_named(
 
     monkeypatch.setattr(world.store, "mapped", mapped)
 
-    found = KnownIds(world.store, [invoice(lines=(line,))]).with_item_codes(invoice(lines=(line,)))
+    found = ParentIds(world.store, [invoice(lines=(line,))]).with_item_codes(invoice(lines=(line,)))
 
     assert isinstance(found, Document)
     assert found.lines[0].item_code == "SKU-1"
@@ -314,16 +314,16 @@ def test_one_bad_record_never_stops_the_others_and_is_kept_with_xeros_words(worl
     assert "Account code '999' is not a valid code for this document." in failed.reason
     assert "books.yaml" in failed.reason
     assert not failed.retryable
-    (error,) = world.store.errors()
+    (error,) = world.store.failed_records()
     assert (error.shopify_id, error.attempts, error.partition) == ("1001/1", 1, DAY)
     assert json.loads(error.payload)["number"] == "SH-1001"
 
     assert counted(world.load(bad)) == {"failed": 1}
-    assert world.store.errors()[0].attempts == 2
+    assert world.store.failed_records()[0].attempts == 2
 
     assert counted(world.load(invoice(1001), payment(bad))) == {"created": 2}
-    assert world.store.errors() == []
-    assert world.store.errors(open_only=False)[0].resolved_at is not None
+    assert world.store.failed_records() == []
+    assert world.store.failed_records(open_only=False)[0].resolved_at is not None
     assert world.store.unfinished_days() == set()
 
 
@@ -341,7 +341,7 @@ def test_a_total_that_xero_computes_otherwise_goes_to_a_person_and_is_not_paid(w
     world.wait(601)
     assert counted(world.load(bill)) == {"failed": 1}
     assert len(world.live(Kind.INVOICE)) == 1
-    assert world.store.errors()[0].attempts == 1
+    assert world.store.failed_records()[0].attempts == 1
 
 
 def test_a_document_under_review_is_taken_once_xero_agrees(world: World) -> None:
@@ -353,7 +353,7 @@ def test_a_document_under_review_is_taken_once_xero_agrees(world: World) -> None
     world.person.edit_document(document, total=Decimal("115.01"))
 
     assert counted(world.load(bill)) == {"adopted": 1}
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
 
 
 def test_what_is_under_review_is_looked_up_when_ten_minutes_are_over_and_not_before(world: World) -> None:
@@ -452,7 +452,7 @@ def test_two_customers_of_one_name_get_two_contacts_in_one_load(world: World) ->
     assert counted(report) == {"created": 2}
     assert sorted(one.name for one in world.live(Kind.CONTACT)) == ["Sam Lee", "sam lee (2)"]
     assert json.loads(world.store.mapped(Kind.CONTACT)["2"].payload)["name"] == "sam lee (2)"
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
 
 
 def test_a_name_that_stays_taken_is_told_without_repeating_it(world: World) -> None:
@@ -503,15 +503,15 @@ def test_a_record_that_makes_xero_fail_every_time_ends_up_alone(world: World) ->
 
     assert counted(report) == {"unchanged": 11, "postponed": 1}
     assert len(world.live(Kind.INVOICE)) == 11
-    (error,) = world.store.errors()
+    (error,) = world.store.failed_records()
     assert (error.shopify_id, error.attempts, error.retryable) == ("1003/1", 3, True)
     assert "no usable answer 3 times, the last time to this record alone: Xero answered 500" in error.reason
     world.load(*bills)
-    assert world.store.errors()[0].attempts == 4
+    assert world.store.failed_records()[0].attempts == 4
     world.faults.clear()
     world.wait(601)
     assert counted(world.load(*bills)) == {"unchanged": 11, "created": 1}
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
 
 
 # -- adoption ----------------------------------------------------------------------------------------------------------
@@ -933,12 +933,12 @@ def test_a_plan_that_no_longer_wants_a_record_withdraws_it(world: World) -> None
 def test_a_plan_that_finds_a_failed_record_as_wanted_resolves_the_failure(world: World) -> None:
     world.load(contact())
     world.load(contact(email="nobody at home"), action=Action.UPDATE)
-    assert len(world.store.errors()) == 1
+    assert len(world.store.failed_records()) == 1
 
     xero_id = world.store.mapped(Kind.CONTACT)["1"].xero_id
     world.load(contact(), action=Action.UNCHANGED, xero_id=xero_id)
 
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
 
 
 def test_an_allocation_whose_answer_names_no_id_is_read_from_its_credit_note(world: World) -> None:
@@ -1021,7 +1021,7 @@ def test_what_xero_refuses_because_our_own_copy_is_there_is_found_by_its_id_and_
     assert counted(world.load(records[collection])) == {"adopted": 1}
 
     assert len(world.live(records[collection].kind)) == 1
-    assert world.store.errors() == []
+    assert world.store.failed_records() == []
 
 
 def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: World) -> None:
@@ -1030,7 +1030,7 @@ def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: Wor
 
     assert counted(world.load(payment(invoice()))) == {"failed": 1}
 
-    (error,) = world.store.errors()
+    (error,) = world.store.failed_records()
     shown = "In Xero SH-1001 is AUTHORISED with 15.00 left; payments on it: 100.00 on 2026-09-21."
     assert error.reason.endswith(shown), "without the reference, which may name a person"
 
@@ -1049,4 +1049,4 @@ def test_the_quiet_time_of_a_request_in_doubt_is_not_shortened_by_what_its_answe
     world.wait(700)
     world.load(contact(2))
 
-    assert [found.number for found in world.store.findings() if found.broken] == []
+    assert [found.number for found in world.store.invariants() if found.violations] == []

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.loading.batch_sender import Fate, Reply
-from shopify_xero_pipeline.loading.refusals import cleared
-from shopify_xero_pipeline.loading.response_redaction import discreet
+from shopify_xero_pipeline.loading.batch_sender import DeliveryResult, DeliveryStatus
+from shopify_xero_pipeline.loading.refusals import mask
+from shopify_xero_pipeline.loading.response_redaction import redact_response
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.client import Answer
+from shopify_xero_pipeline.xero.client import XeroResponse
 
 KNOWN = ("Jane Doe", "Jane", "Doe", "1 Queen Street", "Li", "X", "", " ")
 
@@ -30,12 +30,12 @@ KNOWN = ("Jane Doe", "Jane", "Doe", "1 Queen Street", "Li", "X", "", " ")
     ],
 )
 def test_whole_words_of_a_customer_are_hidden_and_nothing_else(said: str, shown: str) -> None:
-    assert cleared(said, KNOWN) == shown
+    assert mask(said, KNOWN) == shown
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Message</html>", b'{"Contacts":[{"Name":"Jane"}]}', b'{"Message":'])
 def test_an_answer_without_words_or_that_cannot_be_read_is_passed_on_as_it_is(body: bytes, tmp_path: Path) -> None:
-    answer = Answer(200, {}, body)
+    answer = XeroResponse(200, {}, body)
     with closing(StateStore(f"sqlite:///{tmp_path}/state.db", ManualClock(datetime(2026, 9, 21, tzinfo=UTC)))) as store:
-        assert discreet(Reply(Fate.ANSWERED, "", answer), [], store).answer == answer
-        assert discreet(Reply(Fate.UNKNOWN, "no answer"), [], store).reason == "no answer"
+        assert redact_response(DeliveryResult(DeliveryStatus.ANSWERED, "", answer), [], store).answer == answer
+        assert redact_response(DeliveryResult(DeliveryStatus.UNKNOWN, "no answer"), [], store).reason == "no answer"

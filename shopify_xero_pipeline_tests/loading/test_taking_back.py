@@ -50,7 +50,7 @@ def outstanding(world: World, number: str) -> Decimal:
 
 def is_settled(world: World) -> bool:
     """The sale is paid, the credit refunded, and no trace of the allocation is left in our files."""
-    rows = world.store.mapped(Kind.ALLOCATION), world.store.mirror(Kind.ALLOCATION), world.store.errors()
+    rows = world.store.mapped(Kind.ALLOCATION), world.store.mirror(Kind.ALLOCATION), world.store.failed_records()
     return outstanding(world, SALE.number) == outstanding(world, RETURN.number) == 0 and rows == ({}, [], [])
 
 

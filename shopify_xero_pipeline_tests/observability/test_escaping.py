@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from shopify_xero_pipeline.alerts.channels import Mail, Message, PagerDuty, Sender, Slack
-from shopify_xero_pipeline.alerts.rules import Cause, Severity
+from shopify_xero_pipeline.alerts.channels import AlertSource, Mail, Message, PagerDuty, Slack
+from shopify_xero_pipeline.alerts.rules import Alert, Severity
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.metadata.statement import daybook
-from shopify_xero_pipeline.observability.escaping import JOINER, markdown, one_line, slack, unlinked
+from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
+from shopify_xero_pipeline.observability.escaping import JOINER, break_links, escape_markdown, escape_slack, to_one_line
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import Broken, Chart
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, UnbalancedOrder
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.defs.test_statement_metadata import reconciled
 from shopify_xero_pipeline_tests.support.hostile_texts import TEXTS
@@ -61,18 +61,18 @@ def kinds(source: str) -> set[str]:
 
 @given(text=texts)
 def test_a_text_is_shown_as_itself_and_is_nothing_but_text(text: str) -> None:
-    escaped = markdown(text)
-    plain = unlinked(text)
+    escaped = escape_markdown(text)
+    plain = break_links(text)
     assert shown(escaped) == plain
     assert kinds(escaped) <= {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}
     assert not LINKED.search(plain)
     assert not MAILED.search(plain)
-    assert unlinked(plain) == plain
+    assert break_links(plain) == plain
 
 
 @given(text=texts)
 def test_a_text_stays_in_its_link_in_bold_in_its_item_and_in_its_sentence(text: str) -> None:
-    escaped = markdown(text)
+    escaped = escape_markdown(text)
     for source, allowed in (
         (f"[{escaped}]({ORDER_PAGE})", {"link_open", "link_close"}),
         (f"**x {escaped} x**", {"strong_open", "strong_close"}),
@@ -87,7 +87,7 @@ def test_a_text_stays_in_its_link_in_bold_in_its_item_and_in_its_sentence(text: 
 
 @given(text=texts)
 def test_a_text_stays_in_its_cell(text: str) -> None:
-    found = inline(f"| a | b |\n|---|---|\n| {markdown(text)} | x |\n| y | z |\n")
+    found = inline(f"| a | b |\n|---|---|\n| {escape_markdown(text)} | x |\n| y | z |\n")
     cells = [token for token in found if token.type == "td_open"]
     assert len(cells) == 4
     assert not {"link_open", "html_inline", "html_block", "image", "code_inline"} & {token.type for token in found}
@@ -102,7 +102,7 @@ def change(text: str) -> Change:
 @given(text=texts)
 def test_no_order_name_number_reason_or_value_leaves_the_diff_of_a_plan(text: str) -> None:
     plan = ChangeSet(kind=Kind.INVOICE, day=DAY, changes=(change(text), change("SH-1")))
-    diff = tables.change_set(plan, tables.Links("goods.myshopify.com"))["diff"].value
+    diff = tables.plan_metadata(plan, tables.Links("goods.myshopify.com"))["diff"].value
     found = inline(diff)
     blocks = [token.content for token in found if token.type == "fence"]
     assert len(blocks) == 2
@@ -113,20 +113,20 @@ def test_no_order_name_number_reason_or_value_leaves_the_diff_of_a_plan(text: st
 
 @given(text=texts)
 def test_no_order_name_leaves_its_line_among_what_ties_the_books_together(text: str) -> None:
-    broken = Broken(order_id="1", order_name=text, posted=DAY, currency="NZD", text=text)
+    broken = UnbalancedOrder(order_id="1", order_name=text, posted=DAY, currency="NZD", text=text)
     day = reconciled(xero="22.99").model_copy(update={"broken": (broken,)})
-    found = inline(daybook(day, [day], Chart({}))["what ties it together in NZD"].value)
+    found = inline(statement_metadata(day, [day], AccountNames({}))["what ties it together in NZD"].value)
     assert not {"link_open", "html_inline", "html_block", "image", "code_inline", "fence"} & {one.type for one in found}
     assert sum(one.type == "bullet_list_open" for one in found) == 1
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_cells_and_names_of_metadata_are_plain_text_on_one_line(text: str) -> None:
-    cells = tables.table([{"reason": text}])
+    cells = tables.record_table([{"reason": text}])
     assert isinstance(cells, dg.TableMetadataValue)
-    assert cells.records[0].data["reason"] == one_line(text)
+    assert cells.records[0].data["reason"] == to_one_line(text)
     (name,) = tables.Links("goods.myshopify.com").pages([("5001", text)])
-    assert name == f"{one_line(text)} in Shopify"
+    assert name == f"{to_one_line(text)} in Shopify"
 
 
 @pytest.mark.parametrize(
@@ -135,35 +135,35 @@ def test_cells_and_names_of_metadata_are_plain_text_on_one_line(text: str) -> No
      "Smith & Sons", "a_b_c", "books.yaml", "-", "23.00 NZD", "Wäsche (blau)", "2026-09-21: 3 orders!", "#", "+1"],
 )  # fmt: skip
 def test_plain_words_and_numbers_stay_as_they_are(text: str) -> None:
-    assert unlinked(text) == text
-    assert markdown(f"of {text}") == f"of {text}"
-    assert markdown(text) in (text, f"\\{text}")
+    assert break_links(text) == text
+    assert escape_markdown(f"of {text}") == f"of {text}"
+    assert escape_markdown(text) in (text, f"\\{text}")
 
 
 def test_lines_become_blanks_and_marks_of_direction_are_left_out() -> None:
-    assert one_line("a\r\nb\x0bc\u2028d\x85e\x00f") == "a b c d e f"
-    assert one_line("\u202eevil\u202c\u200f") == "evil"
-    assert one_line("  a \t b  ") == "a b"
-    assert one_line("👩\u200d🚀") == "👩\u200d🚀"
+    assert to_one_line("a\r\nb\x0bc\u2028d\x85e\x00f") == "a b c d e f"
+    assert to_one_line("\u202eevil\u202c\u200f") == "evil"
+    assert to_one_line("  a \t b  ") == "a b"
+    assert to_one_line("👩\u200d🚀") == "👩\u200d🚀"
 
 
 # -- alerts ------------------------------------------------------------------------------------------------------------
 
 
 def message(text: str) -> Message:
-    return Message(Cause("run:sync", Severity.ERROR, f"It failed. {text}", text, "Run `shopify-xero status`."), NOW)
+    return Message(Alert("run:sync", Severity.ERROR, f"It failed. {text}", text, "Run `shopify-xero status`."), NOW)
 
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 CLOCK = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
-SENDER = Sender("goods.myshopify.com", "https://dagster.example.com")
+SENDER = AlertSource("goods.myshopify.com", "https://dagster.example.com")
 
 
 @given(text=texts)
 def test_slack_is_told_no_link_and_no_mention_but_ours_and_three_lines(text: str) -> None:
     lines = Slack("https://hooks.slack.com/x", SENDER, CLOCK)._text(message(text)).split("\n")
     assert [line.partition(":")[0] for line in lines[1:]] == ["Where", "What to do"]
-    for told in (*lines[:2], slack(text)):
+    for told in (*lines[:2], escape_slack(text)):
         assert not re.search(r"[<>]", told)
         assert not LINKED.search(told)
         assert not MAILED.search(told)
@@ -204,7 +204,7 @@ def test_a_mail_has_one_subject_and_no_address_in_it_is_linked(text: str) -> Non
 def test_pagerduty_is_told_lines_without_addresses(text: str) -> None:
     payload = PagerDuty("key", SENDER, CLOCK)._event(message(text))["payload"]
     for told in (payload["summary"], payload["custom_details"]["where"]):
-        assert one_line(told) == told
+        assert to_one_line(told) == told
         assert not LINKED.search(told)
 
 
@@ -212,8 +212,8 @@ def test_what_to_do_keeps_its_commands_as_they_are_to_be_typed() -> None:
     told = Slack("https://hooks.slack.com/x", SENDER, CLOCK)._text(message("x"))
     assert "What to do: Run `shopify-xero status`." in told
     assert "<https://dagster.example.com" not in told  # the cause has no page
-    assert slack("a & b < c") == "a &amp; b &lt; c"
-    assert slack("https://evil.example") == f"https:/{JOINER}/evil.example"
+    assert escape_slack("a & b < c") == "a &amp; b &lt; c"
+    assert escape_slack("https://evil.example") == f"https:/{JOINER}/evil.example"
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_nothing_steers_the_terminal_or_is_markup_there(text: str) -> None:
         output.console.print(f"[red]{output.escape(text)}[/]|", soft_wrap=True)
     printed = captured.get().removesuffix("|\n")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", printed)
-    plain = "\n".join(one_line(line) for line in text.split("\n"))
+    plain = "\n".join(to_one_line(line) for line in text.split("\n"))
     assert printed.replace(JOINER, "") == plain.replace(JOINER, "")
 
 
@@ -235,6 +235,6 @@ def test_a_day_with_such_orders_is_shown_whole() -> None:
 
     rows = tuple(order_row(order_name=text, outcome="failed", reason=text, problems=(text,)) for text in TEXTS)
     day = DayReconciliation(day=DAY, rows=rows)
-    passed, says, _ = tables.verdict("totals_equal", day, tables.Links("goods.myshopify.com"))
+    passed, says, _ = tables.reconciliation_outcome("totals_equal", day, tables.Links("goods.myshopify.com"))
     assert not passed
-    assert kinds(markdown(says)) <= {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}
+    assert kinds(escape_markdown(says)) <= {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}

@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import options
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.defs.dagster_logging import take_over
+from shopify_xero_pipeline.defs.dagster_logging import install_run_logger
 from shopify_xero_pipeline.observability import events, logs
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -63,14 +63,14 @@ class Written:
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
     written = Written(monkeypatch)
-    end = logs.start(settings())
+    end = logs.configure_logging(settings())
     yield written
     end()
 
 
 def test_a_line_is_a_json_object_with_the_names_everybody_may_rely_on(written: Written) -> None:
-    with events.about(sync_id="run-1", partition="2026-10-01"):
-        events.note("sync_completed", entity_type="invoice", duration_ms=12, created=3)
+    with events.bind_context(sync_id="run-1", partition="2026-10-01"):
+        events.log_event("sync_completed", entity_type="invoice", duration_ms=12, created=3)
     (line,) = written.lines()
     assert INSTANT.fullmatch(line.pop("timestamp"))
     assert line == {
@@ -80,9 +80,9 @@ def test_a_line_is_a_json_object_with_the_names_everybody_may_rely_on(written: W
 
 
 def test_what_is_said_around_ends_with_what_it_is_about(written: Written) -> None:
-    with events.about(sync_id="run-1"), events.about(partition="2026-10-01"):
-        events.note("inner")
-    events.note("outer")
+    with events.bind_context(sync_id="run-1"), events.bind_context(partition="2026-10-01"):
+        events.log_event("inner")
+    events.log_event("outer")
     assert [(one["sync_id"], one["partition"]) for one in written.lines()] == [("run-1", "2026-10-01"), (None, None)]
 
 
@@ -90,7 +90,7 @@ def test_work_that_fails_says_so_with_its_time_and_its_reason(written: Written) 
     clock = ManualClock(at(FIRST))
 
     def fail() -> None:
-        with events.work(clock, "read", entity_type="order"):
+        with events.log_operation(clock, "read", entity_type="order"):
             clock.sleep(1.5)
             raise ValueError("jane@example.com has a bad order")
 
@@ -120,16 +120,16 @@ def test_what_looks_like_a_secret_or_an_address_is_masked_wherever_it_stands(
     secret: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = Written(monkeypatch)
-    end = logs.start(settings(XERO_CLIENT_SECRET="my-own-secret"))
+    end = logs.configure_logging(settings(XERO_CLIENT_SECRET="my-own-secret"))
     try:
         if where == "message":
             logging.getLogger("shopify_xero_pipeline").warning("it said %s", secret)
         elif where == "field":
-            events.note("said", said=secret)
+            events.log_event("said", said=secret)
         elif where == "name":
-            events.note("said", **{f"about {secret}": 1})
+            events.log_event("said", **{f"about {secret}": 1})
         elif where == "inner":
-            events.note("said", said=[{"it": (secret,)}])
+            events.log_event("said", said=[{"it": (secret,)}])
         else:
             error = RuntimeError(f"it said {secret}")
             logging.getLogger("shopify_xero_pipeline").error("failed", exc_info=error)
@@ -141,7 +141,9 @@ def test_what_looks_like_a_secret_or_an_address_is_masked_wherever_it_stands(
 
 def test_ids_days_and_amounts_are_not_taken_for_secrets(written: Written) -> None:
     run = "0c9b2f8e-5d6a-4a7b-9c1d-2e3f4a5b6c7d"
-    events.note("said", run=run, order="SH-1001", shopify_id="gid://shopify/Order/7300000000101", amount="1,234.50 NZD")
+    events.log_event(
+        "said", run=run, order="SH-1001", shopify_id="gid://shopify/Order/7300000000101", amount="1,234.50 NZD"
+    )
     (line,) = written.lines()
     assert (line["run"], line["order"], line["amount"]) == (run, "SH-1001", "1,234.50 NZD")
     assert line["shopify_id"] == "gid://shopify/Order/7300000000101"
@@ -149,8 +151,8 @@ def test_ids_days_and_amounts_are_not_taken_for_secrets(written: Written) -> Non
 
 def test_a_line_for_people_is_one_line_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(monkeypatch)
-    end = logs.start(settings(LOG_FORMAT="text"))
-    events.note("said", name="two words", broken="a\nb\x1b[31m", count=3, nothing=None)
+    end = logs.configure_logging(settings(LOG_FORMAT="text"))
+    events.log_event("said", name="two words", broken="a\nb\x1b[31m", count=3, nothing=None)
     end()
     assert re.fullmatch(
         r'\d\d:\d\d:\d\d info     said name="two words" broken=a\\nb\\x1b\[31m count=3\n', written.text
@@ -159,20 +161,20 @@ def test_a_line_for_people_is_one_line_whatever_stands_in_it(monkeypatch: pytest
 
 def test_the_level_is_a_setting_and_nothing_is_written_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(monkeypatch)
-    end = logs.start(settings(LOG_LEVEL="warning"))
-    events.note("quiet")
-    events.note("loud", level=logging.WARNING)
+    end = logs.configure_logging(settings(LOG_LEVEL="warning"))
+    events.log_event("quiet")
+    events.log_event("loud", level=logging.WARNING)
     end()
-    events.note("late", level=logging.ERROR)
+    events.log_event("late", level=logging.ERROR)
     assert [line["event"] for line in written.lines()] == ["loud"]
 
 
 def test_started_for_good_twice_each_line_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(monkeypatch)
     monkeypatch.setattr(logs, "_for_good", None)
-    logs.start_for_good(settings())
-    logs.start_for_good(settings())
-    events.note("once")
+    logs.configure_process_logging(settings())
+    logs.configure_process_logging(settings())
+    events.log_event("once")
     assert logs._for_good is not None
     logs._for_good()
     assert len(written.lines()) == 1
@@ -184,13 +186,13 @@ def speak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
     @click.command("speak", hidden=True)
     @click.option("--code", default=0)
-    @options.told
+    @options.report_errors
     def speaking(code: int) -> None:
-        events.note("spoken")
+        events.log_event("spoken")
         click.echo("the answer")
         sys.exit(code)
 
-    cli.main.add_command(options.verbose(speaking))
+    cli.main.add_command(options.add_verbose_option(speaking))
     monkeypatch.setenv("LOG_FOLDER", str(tmp_path / "log"))
     monkeypatch.setenv("LOG_LEVEL", "")
     yield tmp_path / "log"
@@ -274,9 +276,9 @@ def test_a_run_of_dagsters_does_not_end_the_log_of_its_command(speak: Path) -> N
     """Dagster configures logging anew for each run, which closes the handlers there are."""
     log = logs.CommandLog(settings(LOG_FOLDER=str(speak)), "sync", at(FIRST))
     try:
-        events.note("before")
+        events.log_event("before")
         logging.config.dictConfig({"version": 1, "incremental": False, "disable_existing_loggers": False})
-        events.note("after")
+        events.log_event("after")
     finally:
         log.end()
     (file,) = speak.iterdir()
@@ -329,7 +331,7 @@ def test_the_log_of_a_whole_day_is_complete_valid_and_tells_nothing_of_anybody(
 
     calls = written.of("api_call")
     made = Counter(line["api"] for line in calls)
-    assert (made["shopify"], made["xero"]) == runner.bookkeeper.calls
+    assert (made["shopify"], made["xero"]) == runner.sync_service.calls
     assert made["xero"] > 20
     assert report.failures == []
     for call in calls:
@@ -343,7 +345,7 @@ def test_the_log_of_a_whole_day_is_complete_valid_and_tells_nothing_of_anybody(
             assert call["request_id"]
             assert call["points_left"] > 0
     ends = {(call["status"], call.get("error")) for call in calls}
-    assert ends >= {(401, None), (429, None), (None, "ReadError"), (503, "ShopifyUnavailable")}
+    assert ends >= {(401, None), (429, None), (None, "ReadError"), (503, "ShopifyUnavailableError")}
     assert max(call["attempt"] for call in calls if call.get("attempt")) >= 2
 
     synced = written.of("sync_completed")
@@ -356,7 +358,7 @@ def test_the_log_of_a_whole_day_is_complete_valid_and_tells_nothing_of_anybody(
 
     planted = {PERSONAL, SECRET}
     assert found_in(written.text.encode(), planted) == set()
-    events.note("leak", name=f"Jane {PERSONAL}")
+    events.log_event("leak", name=f"Jane {PERSONAL}")
     assert found_in(written.text.encode(), planted) == {PERSONAL}
 
 
@@ -372,10 +374,10 @@ def test_dagsters_own_words_are_lines_too_and_ours_are_not_written_twice(
 
     @dg.op
     def speak() -> None:
-        events.note("spoken", order="SH-1001")
+        events.log_event("spoken", order="SH-1001")
         logging.getLogger("shopify_xero_pipeline").info("batch %d", 7)
         events.EVENTS.info("plain")
-        with events.api_call(ManualClock(at(FIRST)), "xero", "GET", "/Invoices"):
+        with events.log_api_call(ManualClock(at(FIRST)), "xero", "GET", "/Invoices"):
             pass
         raise RuntimeError("bad token shpat_0123456789abcdef for jane@example.com")
 
@@ -385,8 +387,8 @@ def test_dagsters_own_words_are_lines_too_and_ours_are_not_written_twice(
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         written = Written(monkeypatch)
-        end, before = logs.start(settings()), logging.getLoggerClass()
-        take_over(settings())
+        end, before = logs.configure_logging(settings()), logging.getLoggerClass()
+        install_run_logger(settings())
         result = speaking.execute_in_process(instance=instance, raise_on_error=False)
         logging.setLoggerClass(before)
         end()

@@ -26,8 +26,8 @@ from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.plan import typed, typed_plans
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.defs.plan import parse_models, parse_plans
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import build_sandbox
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -86,9 +86,9 @@ class Marked:
         return {PERSONAL, SECRET, *self.transport.tokens}
 
     @contextmanager
-    def connected(self) -> Iterator[tuple[Bookkeeper, UPath]]:
+    def connected(self) -> Iterator[tuple[SyncService, UPath]]:
         settings = Settings.from_environment(self.environ, dotenv=None)
-        keeper = Bookkeeper(
+        sync_service = SyncService(
             settings,
             self.clock,
             shopify_transport=self.transport,
@@ -96,9 +96,9 @@ class Marked:
             rng=random.Random(1),
         )
         try:
-            yield keeper, UPath(settings.asset_storage)
+            yield sync_service, UPath(settings.asset_storage)
         finally:
-            keeper.close()
+            sync_service.close()
 
     def command(self, *arguments: str, code: int | None = None) -> str:
         """Run a command, keep all it says and writes, and return what it printed."""
@@ -152,7 +152,7 @@ def logs() -> Iterator[Captured]:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Marked:
     house = Marked(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(house.home))
-    monkeypatch.setattr(cli.options, "connected", house.connected)
+    monkeypatch.setattr(cli.options, "open_service", house.connected)
     monkeypatch.setattr(output, "console", Console(highlight=False, width=240))
     return house
 
@@ -231,8 +231,8 @@ def set_wrongly(house: Marked) -> None:
 def test_no_secret_and_nothing_personal_is_written_anywhere_but_in_the_store_and_in_stored_days(
     house: Marked, logs: Captured, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with house.connected() as (keeper, _):
-        keeper.login(0, Browser(house).tell)
+    with house.connected() as (sync_service, _):
+        sync_service.login(0, Browser(house).tell)
     let_shopify_fail(house)
     assert "create" in house.command("plan", "--day", str(FIRST), code=0)
     let_xero_fail(house)
@@ -272,7 +272,7 @@ def leak_on_purpose(house: Marked, monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("shopify_xero_pipeline").warning("about %s", PERSONAL)
         return {"leak": PERSONAL}
 
-    monkeypatch.setattr(tables, "rows", telling)
+    monkeypatch.setattr(tables, "row_count_metadata", telling)
     house.command("plan", "--day", str(FIRST), code=0)
 
 
@@ -295,8 +295,10 @@ def test_the_search_finds_what_is_packed_encoded_or_in_another_case(tmp_path: Pa
 @pytest.mark.parametrize(
     "read",
     [
-        lambda: typed(Order, {FIRST: [{"id": "gid://shopify/Order/1", "name": {"x": PERSONAL}, "customer": PERSONAL}]}),
-        lambda: typed_plans({FIRST: {"kind": "contact", "day": "2026-09-21", "changes": [{"record": PERSONAL}]}}),
+        lambda: parse_models(
+            Order, {FIRST: [{"id": "gid://shopify/Order/1", "name": {"x": PERSONAL}, "customer": PERSONAL}]}
+        ),
+        lambda: parse_plans({FIRST: {"kind": "contact", "day": "2026-09-21", "changes": [{"record": PERSONAL}]}}),
     ],
 )
 def test_a_stored_day_that_cannot_be_read_is_not_quoted(read: Any) -> None:

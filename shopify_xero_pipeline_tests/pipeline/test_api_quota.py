@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shopify_xero_pipeline.changes.compare import change
+from shopify_xero_pipeline.changes.compare import build_change
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.pipeline.api_quota import DayBudget, Forecast
+from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
@@ -17,7 +17,7 @@ from shopify_xero_pipeline_tests.changes.rows import DAY, contact, credit_note, 
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
 
-UNKNOWN = DayBudget(left=None, size=5_000, fresh=False, held_until=None)
+UNKNOWN = DailyQuota(remaining=None, limit=5_000, is_current=False, blocked_until=None)
 
 
 def plan(kind: Kind, *changes: Change) -> ChangeSet:
@@ -25,12 +25,12 @@ def plan(kind: Kind, *changes: Change) -> ChangeSet:
 
 
 def contacts(first: int, last: int) -> ChangeSet:
-    return plan(Kind.CONTACT, *(change(Action.CREATE, contact(str(n))) for n in range(first, last + 1)))
+    return plan(Kind.CONTACT, *(build_change(Action.CREATE, contact(str(n))) for n in range(first, last + 1)))
 
 
 def test_a_run_takes_its_batches_and_three_sweeps_to_read_back() -> None:
     forecast = Forecast()
-    forecast.add([contacts(1, 51), plan(Kind.INVOICE, change(Action.CREATE, invoice()))])
+    forecast.add([contacts(1, 51), plan(Kind.INVOICE, build_change(Action.CREATE, invoice()))])
     assert (forecast.records, forecast.writes, forecast.reads, forecast.calls) == (52, 3, 3, 6)
 
 
@@ -45,7 +45,7 @@ def test_a_contact_of_two_runs_is_written_once() -> None:
 
 def test_a_plan_that_writes_nothing_takes_nothing() -> None:
     forecast = Forecast()
-    forecast.add([plan(Kind.CREDIT_NOTE, change(Action.UNCHANGED, credit_note()))])
+    forecast.add([plan(Kind.CREDIT_NOTE, build_change(Action.UNCHANGED, credit_note()))])
     assert (forecast.ranges, forecast.calls, forecast.minutes) == (1, 0, 0)
     assert forecast.days_of_quota(UNKNOWN) == 1
 
@@ -69,7 +69,7 @@ def test_minutes_are_those_of_planning_again_and_of_sixty_calls_a_minute() -> No
 def test_the_reserve_of_each_day_is_not_counted_on_and_what_is_left_today_goes_first(
     calls: int, left: int | None, size: int, days: int
 ) -> None:
-    assert Forecast(writes=calls).days_of_quota(DayBudget(left, size, fresh=True, held_until=None)) == days
+    assert Forecast(writes=calls).days_of_quota(DailyQuota(left, size, is_current=True, blocked_until=None)) == days
 
 
 # -- measured ----------------------------------------------------------------------------------------------------------
@@ -100,13 +100,13 @@ def test_a_backfill_ends_with_the_range_in_which_the_day_was_used_up_and_names_t
     stage.sandbox.faults.add(Fault(kind=FaultKind.DAY_LIMIT, method="PUT", path="/Invoices", retry_after=7 * 3600))
     runner, far = stage.runner(instance), FIRST + timedelta(days=10)
     report = runner.sync([FIRST, far])
-    assert report.left == [far]
+    assert report.postponed_days == [far]
     assert len(report.failures) == 1
     assert "Xero takes no more calls before 2026-10-04 19:0" in report.failures[0]
     assert not report.succeeded
     assert report.summary()["days_left_for_later"] == [str(far)]
-    assert FIRST in stage.bookkeeper.unfinished_days()
+    assert FIRST in stage.sync_service.unfinished_days()
     stage.clock.sleep(7 * 3600)
     again = runner.sync([FIRST, far])
     assert again.succeeded
-    assert again.left == []
+    assert again.postponed_days == []

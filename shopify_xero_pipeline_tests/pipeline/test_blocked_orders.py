@@ -40,7 +40,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.mark.usefixtures("stage")
 def test_a_sync_says_which_orders_are_not_in_the_books_and_ends_with_a_code_of_its_own() -> None:
     code, found, printed = told("sync", "--day", str(LAST))
-    assert (code, found["verdict"], found["says"]) == (exit_codes.BLOCKED, "incomplete", SAYS)
+    assert (code, found["verdict"], found["message"]) == (exit_codes.BLOCKED, "incomplete", SAYS)
     assert printed.rstrip().endswith(SAYS)
     blocked = [one for one in found["listed_orders"] if one["outcome"] == "blocked"]
     assert [(one["order_name"], one["sales"], one["currency"]) for one in blocked] == [
@@ -69,12 +69,12 @@ def test_a_plan_names_them_with_reason_and_remedy() -> None:
 @pytest.mark.usefixtures("stage")
 def test_status_and_the_month_say_the_same() -> None:
     code, found, printed = told("status")
-    assert (code, found["verdict"], found["says"]) == (exit_codes.BLOCKED, "incomplete", SAYS)
+    assert (code, found["verdict"], found["message"]) == (exit_codes.BLOCKED, "incomplete", SAYS)
     assert printed.rstrip().endswith(SAYS)
     code, month, printed = told("status", "--month", "2026-10")
     assert (code, month["verdict"], month["agrees"]) == (exit_codes.BLOCKED, "incomplete", False)
     says = "2026-10 agrees; 2 orders of 282.70 NZD are not in it; 4 days are not compared yet"
-    assert (month["says"], printed.rstrip().endswith(says)) == (says, True)
+    assert (month["message"], printed.rstrip().endswith(says)) == (says, True)
 
 
 @pytest.mark.usefixtures("stage")
@@ -92,11 +92,11 @@ def test_the_doctor_notes_them_beside_the_promise_that_the_books_agree() -> None
 
 
 def test_an_alert_names_them(stage: Stage, instance: dg.DagsterInstance) -> None:
-    causes = service.Watch(stage.bookkeeper, InstanceHistory(instance)).causes()
+    causes = service.AlertService(stage.sync_service, InstanceHistory(instance)).current_alerts()
     (cause,) = [one for one in causes if one.key.startswith("blocked")]
-    assert cause.what.startswith("2 orders of 282.70 NZD are not in the books")
-    assert "#1142, #1148" in cause.what
-    assert (cause.key, cause.where, "status" in cause.do) == ("blocked:2026-10-04", "2026-10-04", True)
+    assert cause.summary.startswith("2 orders of 282.70 NZD are not in the books")
+    assert "#1142, #1148" in cause.summary
+    assert (cause.key, cause.location, "status" in cause.action) == ("blocked:2026-10-04", "2026-10-04", True)
 
 
 def test_the_check_of_the_day_says_so_in_the_ui(stage: Stage, instance: dg.DagsterInstance) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.alerts.rules import causes
-from shopify_xero_pipeline.alerts.service import Watch
+from shopify_xero_pipeline.alerts.rules import find_alerts
+from shopify_xero_pipeline.alerts.service import AlertService
 from shopify_xero_pipeline.clock import ManualClock, ServerClock
 from shopify_xero_pipeline.defs.run_history import InstanceHistory
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -40,26 +40,26 @@ def test_days_synced_by_a_clock_that_is_weeks_off_agree_at_once(
         synced = invoke("sync", "--from", str(DAYS[0]), "--to", str(DAYS[-1]), "--at-once")
         assert "the books do not agree" not in synced.stdout
         assert "outstanding" not in synced.stdout
-        assert not [row for day in stage.bookkeeper.reconciled(DAYS) for row in day.unequal]
+        assert not [row for day in stage.sync_service.stored_reconciliations(DAYS) for row in day.unequal]
 
 
 @pytest.mark.parametrize("ahead", WEEKS, ids=str)
 def test_payments_whose_answers_were_lost_are_adopted_and_never_sent_again(tmp_path: Path, ahead: timedelta) -> None:
     with staged(tmp_path, NOW, ahead=ahead) as stage:
         stage.sandbox.faults.add(Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Payments", times=60))
-        carry(stage.bookkeeper, DAYS)
+        carry(stage.sync_service, DAYS)
         committed, left = money(stage), outstanding(stage)
         assert committed
         stage.sandbox.faults.clear()
         stage.clock.sleep(660)
-        stage.bookkeeper.close()
+        stage.sync_service.close()
         compared = carry(stage.restart(), DAYS, "eleven minutes later")
 
         assert set(money(stage).values()) == {1}
         assert committed <= money(stage)
         assert {number: left[number] for number in left} == outstanding(stage)
         assert [row for day in compared for row in day.unequal] == []
-        assert stage.bookkeeper.store.errors() == []
+        assert stage.sync_service.store.failed_records() == []
 
 
 @pytest.mark.parametrize("step", [timedelta(days=3), timedelta(hours=-5)], ids=str)
@@ -69,16 +69,16 @@ def test_a_clock_that_is_set_while_writes_are_in_doubt_ends_no_quiet_time_and_ho
     """Xero's clock alone says when a write may be read back: not at once, and not days later."""
     with staged(tmp_path, NOW, ahead=timedelta(minutes=2)) as stage:
         stage.sandbox.faults.add(Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Payments", times=60))
-        carry(stage.bookkeeper, DAYS[:1])
+        carry(stage.sync_service, DAYS[:1])
         stage.sandbox.faults.clear()
         stage.own.ahead += step
-        stage.bookkeeper.close()
+        stage.sync_service.close()
         carry(stage.restart(), DAYS[:1], "too early")
-        assert stage.bookkeeper.store.journal.unsettled()
+        assert stage.sync_service.store.journal.unsettled()
         stage.clock.sleep(660)
-        stage.bookkeeper.close()
+        stage.sync_service.close()
         (compared,) = carry(stage.restart(), DAYS[:1], "in time")
-        assert stage.bookkeeper.store.journal.unsettled() == []
+        assert stage.sync_service.store.journal.unsettled() == []
         assert set(money(stage).values()) == {1}
         assert compared.unequal == []
 
@@ -87,9 +87,9 @@ def test_a_wrong_clock_costs_an_alert_and_nothing_else(tmp_path: Path, monkeypat
     import dagster as dg
 
     with staged(tmp_path, NOW, ahead=timedelta(hours=7)) as stage, dg.DagsterInstance.ephemeral() as instance:
-        carry(stage.bookkeeper, DAYS)
-        (cause,) = causes(Watch(stage.bookkeeper, InstanceHistory(instance)).facts())
-        assert cause.what.endswith("is 7 h ahead of Xero's.")
+        carry(stage.sync_service, DAYS)
+        (cause,) = find_alerts(AlertService(stage.sync_service, InstanceHistory(instance)).gather_facts())
+        assert cause.summary.endswith("is 7 h ahead of Xero's.")
         with on_stage(stage, monkeypatch):
             shown = invoke("doctor")
         assert "the clock of this machine is 7 h ahead of Xero's" in shown.stdout
@@ -103,13 +103,13 @@ def test_a_servers_time_runs_on_between_its_answers_and_is_forgotten_when_our_cl
     assert (server.earliest, server.latest, server.ahead) == (None, None, None)
     asked = clock.elapsed()
     clock.sleep(2)
-    server.read("Mon, 21 Sep 2026 10:00:00 GMT", asked)
+    server.record_response("Mon, 21 Sep 2026 10:00:00 GMT", asked)
     clock.sleep(60)
     assert str(server.earliest) == "2026-09-21 10:01:00+00:00"
     assert str(server.latest) == "2026-09-21 10:01:03+00:00", "it was asked 2 s before, and states whole seconds"
     clock._now += timedelta(seconds=6)
     assert (server.earliest, server.latest) == (None, None)
-    server.read("no date", clock.elapsed())
+    server.record_response("no date", clock.elapsed())
     assert server.earliest is None
-    server.read("Mon, 21 Sep 2026 10:01:00 GMT", clock.elapsed())
+    server.record_response("Mon, 21 Sep 2026 10:01:00 GMT", clock.elapsed())
     assert str(server.earliest) == "2026-09-21 10:01:00+00:00"

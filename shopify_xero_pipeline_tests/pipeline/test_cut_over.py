@@ -19,9 +19,9 @@ LATER = ("start_date: 2026-09-21 ", f"start_date: {START} ")
 
 def opened(stage: Stage) -> DayReconciliation:
     """Carry the start date; of its orders return those from before it."""
-    (day,) = carry(stage.bookkeeper, [START])
+    (day,) = carry(stage.sync_service, [START])
     older = {
-        order.legacy_id for order in stage.bookkeeper.read_orders([START])[START] if order.processed_at < at(START, 0)
+        order.legacy_id for order in stage.sync_service.read_orders([START])[START] if order.processed_at < at(START, 0)
     }
     return day.model_copy(update={"rows": tuple(row for row in day.rows if row.order_id in older)})
 
@@ -63,6 +63,6 @@ def test_with_opening_post_what_came_later_is_posted_and_agrees_to_the_cent(
 
 def test_the_next_run_of_the_start_date_writes_nothing(posted: tuple[Stage, DayReconciliation]) -> None:
     stage, _ = posted
-    again = [line.action for kind in plans(stage.bookkeeper, [START]) for one in kind for line in one.changes]
+    again = [line.action for kind in plans(stage.sync_service, [START]) for one in kind for line in one.changes]
     assert Action.CREATE not in again
     assert Action.UPDATE not in again

@@ -41,32 +41,32 @@ def line(kind: Kind, reason: str) -> Change:
 
 def test_a_conflict_stands_until_a_plan_of_its_kind_and_day_has_none(store: StateStore) -> None:
     payment, contact = line(Kind.PAYMENT, "paid"), line(Kind.CONTACT, "renamed")
-    day_issues.keep_held(store, [plan(Kind.PAYMENT, payment), plan(Kind.PAYMENT, payment, day=NEXT)], [])
-    day_issues.keep_held(store, [plan(Kind.CONTACT, contact)], [])
+    day_issues.store_held_lines(store, [plan(Kind.PAYMENT, payment), plan(Kind.PAYMENT, payment, day=NEXT)], [])
+    day_issues.store_held_lines(store, [plan(Kind.CONTACT, contact)], [])
     assert day_issues.held_lines(store) == {DAY: [contact, payment], NEXT: [payment]}
     assert day_issues.held_lines(store, [NEXT]) == {NEXT: [payment]}
-    day_issues.keep_held(store, [plan(Kind.PAYMENT)], [])
+    day_issues.store_held_lines(store, [plan(Kind.PAYMENT)], [])
     assert day_issues.held_lines(store) == {DAY: [contact], NEXT: [payment]}
 
 
 def test_a_day_is_kept_until_it_simply_agrees(store: StateStore) -> None:
     blocked = DayReconciliation(day=DAY, rows=(order_row(outcome="blocked", reason="no rate"),))
-    store.remember_together(day_issues.note_of(blocked) | day_issues.note_of(DayReconciliation(day=NEXT, rows=(ROW,))))
-    assert {day: found.agreement.says for day, found in day_issues.not_agreed(store).items()} == {
+    store.put_values(day_issues.issue_entry(blocked) | day_issues.issue_entry(DayReconciliation(day=NEXT, rows=(ROW,))))
+    assert {day: found.agreement.sentence for day, found in day_issues.days_in_disagreement(store).items()} == {
         DAY: "the books agree; 1 order of 10.00 NZD is not in them"
     }
-    store.remember_together(day_issues.note_of(DayReconciliation(day=DAY, rows=(ROW,))))
-    assert day_issues.not_agreed(store) == {}
+    store.put_values(day_issues.issue_entry(DayReconciliation(day=DAY, rows=(ROW,))))
+    assert day_issues.days_in_disagreement(store) == {}
 
 
 def test_what_stands_there_already_is_not_written_again(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = [plan(Kind.PAYMENT, line(Kind.PAYMENT, "paid"))]
-    day_issues.keep_held(store, plans, [])
+    day_issues.store_held_lines(store, plans, [])
 
     def written(*_: object) -> None:
         raise AssertionError("nothing has changed")
 
-    monkeypatch.setattr(store, "remember", written)
-    monkeypatch.setattr(store, "remember_together", written)
-    day_issues.keep_held(store, plans, [])
-    day_issues.keep_held(store, [plan(Kind.CONTACT)], [])
+    monkeypatch.setattr(store, "put_value", written)
+    monkeypatch.setattr(store, "put_values", written)
+    day_issues.store_held_lines(store, plans, [])
+    day_issues.store_held_lines(store, [plan(Kind.CONTACT)], [])

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.campaign
 def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A day's orders in Xero, six weeks later: nothing of them changes any more."""
     with staged(tmp_path_factory.mktemp("carried"), at(FIRST + timedelta(days=42))) as stage:
-        carry(stage.bookkeeper, [FIRST])
+        carry(stage.sync_service, [FIRST])
         yield stage
 
 
@@ -34,10 +34,10 @@ def a_day_later(stage: Stage) -> list[Change]:
     """Run the day again when Xero has not been looked at for a day; return what is said of it but unchanged."""
     stage.clock.sleep(86_401)
     size = stage.size()
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     found = [one for change_sets in plans(stage.restart(), [FIRST]) for one in change_sets]
     for one in found:
-        stage.bookkeeper.load([one], "a day later")
+        stage.sync_service.load([one], "a day later")
     assert stage.size() == size
     return [line for one in found for line in one.changes if line.action is Action.CONFLICT]
 
@@ -97,7 +97,7 @@ def test_another_item_on_a_line_is_reported_and_makes_the_day_unequal(stage: Sta
     (line,) = a_day_later(stage)
 
     assert [(one.field, one.before, one.after) for one in line.fields] == [("lines.0.item_code", "", code)]
-    days = stage.bookkeeper.reconcile(stage.bookkeeper.read_orders([FIRST]))
+    days = stage.sync_service.reconcile(stage.sync_service.read_orders([FIRST]))
     problems = [problem for day in days for row in day.unequal for problem in row.problems]
     assert problems == [f"{line.kind} {document.number}: lines.0.item_code posted {code}, Xero shows none"]
 

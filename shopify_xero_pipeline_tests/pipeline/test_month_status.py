@@ -26,7 +26,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """All but the last day of the fortnight are in Xero."""
     folder: Path = tmp_path_factory.mktemp("house")
     with staged(folder, at(LAST, 23)) as stage, pytest.MonkeyPatch.context() as patch, on_stage(stage, patch):
-        carry(stage.bookkeeper, DAYS[:-1])
+        carry(stage.sync_service, DAYS[:-1])
         yield stage
 
 
@@ -47,9 +47,9 @@ def line(found: dict[str, Any], side: str, what: str, account: str = "") -> tupl
 
 
 def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage: Stage) -> None:
-    calls = stage.bookkeeper.calls
-    months = [month("2026-09", exit_codes.WELL), month("2026-10", exit_codes.LATER)]
-    assert stage.bookkeeper.calls == calls
+    calls = stage.sync_service.calls
+    months = [month("2026-09", exit_codes.SUCCESS), month("2026-10", exit_codes.RETRY_LATER)]
+    assert stage.sync_service.calls == calls
     for found in months:
         (statement,) = found["statements"]
         compared = [one for one in statement["lines"] if one["xero"] is not None]
@@ -61,7 +61,7 @@ def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage
         }  # fmt: skip
     assert (months[0]["compared"], months[0]["not_compared"]) == (10, [])
     assert (months[1]["compared"], months[1]["not_compared"]) == (3, [str(LAST)])
-    assert [(one["verdict"], one["agrees"], one["says"]) for one in months] == [
+    assert [(one["verdict"], one["agrees"], one["message"]) for one in months] == [
         ("agree", True, "2026-09 agrees"),
         ("unfinished", False, "2026-10 agrees; 1 day is not compared yet"),
     ]
@@ -73,7 +73,7 @@ def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage
 
 def test_the_documents_of_the_months_are_those_that_stand_in_xero_with_their_dates(stage: Stage) -> None:
     """Counted in the sandbox's own books, which no column is read from."""
-    for first, name, code in ((date(2026, 9, 1), "2026-09", 0), (date(2026, 10, 1), "2026-10", exit_codes.LATER)):
+    for first, name, code in ((date(2026, 9, 1), "2026-09", 0), (date(2026, 10, 1), "2026-10", exit_codes.RETRY_LATER)):
         documents = [one for one in stage.sandbox.books.documents.values() if one.date.month == first.month]
         invoices = sum((one.total for one in documents if not one.is_credit_note), Decimal(0))
         notes = sum((one.total for one in documents if one.is_credit_note), Decimal(0))
@@ -93,7 +93,7 @@ def test_a_month_is_printed_for_people(stage: Stage) -> None:
 def test_a_month_that_is_none_or_has_nothing_is_said_so(stage: Stage) -> None:
     empty = invoke("status", "--month", "2026-11")
     assert (empty.exit_code, empty.stdout) == (
-        exit_codes.LATER, "nothing is known of 2026-11: none of its days has been compared yet\n"
+        exit_codes.RETRY_LATER, "nothing is known of 2026-11: none of its days has been compared yet\n"
     )  # fmt: skip
     wrong = invoke("status", "--month", "November")
     assert wrong.exit_code == 2
@@ -119,8 +119,8 @@ def test_an_order_that_a_person_changed_is_named_and_a_persons_own_gift_card_is_
     document = stage.person.invoice("SH-1002")
     first, *others = document.lines
     stage.person.edit_document(document, lines=[msgspec.structs.replace(first, account_code="260"), *others])
-    carry(stage.bookkeeper, [LAST], "the next run")
-    stage.bookkeeper.reconcile(stage.bookkeeper.read_orders(DAYS))
+    carry(stage.sync_service, [LAST], "the next run")
+    stage.sync_service.reconcile(stage.sync_service.read_orders(DAYS))
     found = month("2026-09", 1)
     assert [one["order_name"] for one in found["statements"][0]["broken"]] == ["#1002", "#1002"]
     assert found["gift_cards"][0]["others"] == [
@@ -128,6 +128,6 @@ def test_an_order_that_a_person_changed_is_named_and_a_persons_own_gift_card_is_
     ]
     october = month("2026-10", exit_codes.BLOCKED)
     assert (october["verdict"], october["agrees"]) == ("incomplete", False)
-    assert october["says"] == "2026-10 agrees; 1 order of 248.89 NZD is not in it"
+    assert october["message"] == "2026-10 agrees; 1 order of 248.89 NZD is not in it"
     printed = invoke("status", "--month", "2026-09").stdout
     assert "2026-09 does not agree yet: 1 order differs by " in printed.splitlines()[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.pipeline.order_history import Trace, traced
+from shopify_xero_pipeline.pipeline.order_history import OrderHistory, order_histories
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, just_as_far, staged
@@ -23,7 +23,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("carried"), at(FIRST + timedelta(days=3))) as stage:
         rule = Fault(kind=FaultKind.REFUSED, path="/Invoices", body='"SH-1004"', answer="Account archived", times=None)
         stage.sandbox.faults.add(rule)
-        carry(stage.bookkeeper, [FIRST])
+        carry(stage.sync_service, [FIRST])
         stage.sandbox.faults.clear()
         yield stage
 
@@ -34,8 +34,8 @@ def stage(carried: Stage, tmp_path: Path) -> Iterator[Stage]:
         yield stage
 
 
-def one(stage: Stage, name: str) -> Trace:
-    (found,) = traced(stage.bookkeeper, name, [FIRST])
+def one(stage: Stage, name: str) -> OrderHistory:
+    (found,) = order_histories(stage.sync_service, name, [FIRST])
     return found
 
 
@@ -45,14 +45,14 @@ def test_an_order_is_found_by_its_name_its_id_and_the_number_of_each_of_its_docu
     assert documents
     for name in (by_name.order_id, *documents):
         assert one(stage, name) == by_name
-    assert traced(stage.bookkeeper, NOTHING, [FIRST]) == []
+    assert order_histories(stage.sync_service, NOTHING, [FIRST]) == []
 
 
 def test_what_is_in_xero_names_its_page_its_run_and_the_request_it_came_with(stage: Stage) -> None:
     found = one(stage, "#1001")
     invoice = next(record for record in found.records if record.kind == "invoice")
     assert (found.outcome, found.standing, found.day) == ("posted", Standing.AGREE, FIRST)
-    assert found.page == f"https://admin.shopify.com/store/{stage.bookkeeper.shop_handle}/orders/{found.order_id}"
+    assert found.page == f"https://admin.shopify.com/store/{stage.sync_service.shop_handle}/orders/{found.order_id}"
     (shown,) = [one for one in stage.sandbox.books.documents.values() if one.number == invoice.name]
     assert (invoice.state, invoice.xero_id, invoice.amount) == ("in Xero", shown.id, str(shown.total))
     assert invoice.page == f"https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID={shown.id}"
@@ -77,7 +77,7 @@ def test_what_was_refused_says_why_when_it_is_tried_again_and_what_waits_for_it(
 
 
 def test_an_order_that_needs_a_person_is_found_although_nothing_of_it_was_planned(stage: Stage) -> None:
-    (day,) = stage.bookkeeper.reconciled([FIRST])
+    (day,) = stage.sync_service.stored_reconciliations([FIRST])
     others = [row for row in day.rows if row.outcome in ("blocked", "skipped", "waiting")]
     assert others
     for row in others:

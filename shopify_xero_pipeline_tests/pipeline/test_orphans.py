@@ -46,7 +46,7 @@ def stage(tmp_path: Path, shop: SmallShop, monkeypatch: pytest.MonkeyPatch) -> I
 def run(stage: Stage, *arguments: str, code: int = 0) -> dict[str, Any]:
     """Run a command in a process of its own, a minute after the last one; return its JSON."""
     stage.clock.sleep(60)
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     stage.restart()
     result = invoke(*arguments, "--json", "-")
     assert result.exit_code == code, result.output
@@ -260,7 +260,7 @@ def test_an_order_moved_to_another_day_is_adopted_there_and_posted_once(stage: S
 
     days = run(stage, "status")["days"]
     assert [[row["order_name"] for row in day["rows"]] for day in days] == [["#2070"], ["#2071"]]
-    assert run(stage, "status", "--month", "2026-10", code=75)["says"].startswith("2026-10 agrees;")
+    assert run(stage, "status", "--month", "2026-10", code=75)["message"].startswith("2026-10 agrees;")
     assert doctor(stage) == []
 
 
@@ -360,7 +360,7 @@ def test_merged_customers_and_deleted_products_leave_the_books_as_they_are(stage
     assert (found["posted"], named(found)) == (2, [])
     assert document(stage, "SH-2071").contact_id == bearer
     assert stage.size() - size == 1  # Bea's Contact
-    assert run(stage, "status", "--month", "2026-10", code=75)["says"].startswith("2026-10 agrees;")
+    assert run(stage, "status", "--month", "2026-10", code=75)["message"].startswith("2026-10 agrees;")
     assert doctor(stage) == []
 
 
@@ -445,7 +445,7 @@ def test_a_document_with_our_mark_that_only_xero_knows_is_named_on_the_day_it_be
     sync(stage)
     shop.delete(GOES, stage.clock.now())
     stage.clock.sleep(3_600)
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     rebuilt = run(stage, "rebuild", code=1)
     assert (rebuilt["unclaimed"]["invoice"], rebuilt["unclaimed"]["payment"]) == (1, 1)
 
@@ -461,7 +461,7 @@ def test_orders_before_a_later_start_date_are_named_also_when_only_xero_knows_of
     sync(stage)
     later_start(stage, NEXT)
     stage.clock.sleep(3_600)
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     run(stage, "rebuild", code=1)
     found = sync(stage, NEXT, code=1)
     assert [(one["cause"], one["day"], one["name"]) for one in found["without_order"]] == [
@@ -480,7 +480,7 @@ def test_a_decision_outlives_the_store_it_was_made_in(stage: Stage, shop: SmallS
     deleted(stage, shop)
     run(stage, "dismiss", "--key", "SH-2071", "--because", "written off")
     stage.clock.sleep(3_600)
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     rebuilt = run(stage, "rebuild")
     assert rebuilt["unclaimed"]["invoice"] == 0
     assert [decision for _, decision, _ in named(sync(stage))] == ["kept since 2026-10-04 23:03 UTC: written off"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.shopify.errors import IncompleteRead, ShopifyError, ShopifyUnavailable
+from shopify_xero_pipeline.shopify.errors import IncompleteReadError, ShopifyError, ShopifyUnavailableError
 from shopify_xero_pipeline_tests.support.small_shop import SmallShop
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import carry
@@ -35,18 +35,18 @@ class House:
     def sync(self, days: list[date]) -> None:
         """Sync days in a process of its own, a minute later."""
         self.stage.clock.sleep(60)
-        self.stage.bookkeeper.close()
+        self.stage.sync_service.close()
         carry(self.stage.restart(), days)
 
     @property
     def orphans(self) -> dict[str, str]:
         """The orders that are named, with the reason."""
-        return {one.order_id: one.cause for one in self.stage.bookkeeper.ownership.orphans()}
+        return {one.order_id: one.cause for one in self.stage.sync_service.record_ownership.orphans()}
 
     @property
     def posted(self) -> set[str]:
         """The orders of which anything is in Xero."""
-        return {one for one in self.orders if self.stage.bookkeeper.store.mapped_of_orders([one])}
+        return {one for one in self.orders if self.stage.sync_service.store.mapped_of_orders([one])}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_posted_order_that_the_index_does_not_hold_at_present_is_read_by_its_i
 
     assert house.orphans == {}
     assert house.blur.asked == [[first]] * 2  # `carry` reads the orders twice
-    (day,) = house.stage.bookkeeper.reconciled(DAYS[:1])
+    (day,) = house.stage.sync_service.stored_reconciliations(DAYS[:1])
     assert {row.order_id: row.outcome for row in day.rows}[first] == "posted"
     assert {row.order_id: row.outcome for row in day.rows}[second] == "posted"
 
@@ -79,7 +79,7 @@ def test_a_new_order_that_the_index_does_not_hold_yet_is_simply_not_there_yet(ho
 def test_a_page_that_comes_short_fails_the_reading_and_names_nothing(house: House) -> None:
     house.sync(DAYS)
     house.blur.short = 2
-    with pytest.raises(IncompleteRead, match="Shopify counts 3 orders"):
+    with pytest.raises(IncompleteReadError, match="Shopify counts 3 orders"):
         house.sync(DAYS[:1])
     assert (house.orphans, house.blur.asked) == ({}, [])
 
@@ -89,7 +89,7 @@ def test_a_question_by_id_that_fails_or_comes_with_half_an_answer_names_nothing(
     gone = next(iter(house.orders))
     house.blur.unlisted, house.blur.trouble = {*house.orders} - {gone}, 1_000
     house.shop.delete(gone, house.stage.clock.now())
-    with pytest.raises(ShopifyUnavailable):
+    with pytest.raises(ShopifyUnavailableError):
         house.sync(DAYS[:1])
     assert house.orphans == {}
     house.blur.trouble = 0
@@ -126,10 +126,10 @@ def test_whatever_the_lists_say_only_deleted_orders_are_named_and_in_the_end_all
     house.sync(DAYS)
     left = set(house.orders) - house.deleted
     assert set(house.orphans) == house.deleted & house.posted
-    days = house.stage.bookkeeper.reconciled(DAYS)
+    days = house.stage.sync_service.stored_reconciliations(DAYS)
     assert sorted(row.order_id for day in days for row in day.rows) == sorted(left)
     assert {row.outcome for day in days for row in day.rows} <= {"posted"}
-    assert house.stage.bookkeeper.unfinished_days() == set()
+    assert house.stage.sync_service.unfinished_days() == set()
     assert len(house.stage.sandbox.books.documents) == len(house.posted)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.changes.models import Action
-from shopify_xero_pipeline.changes.plan import writes
-from shopify_xero_pipeline.pipeline.connections import BooksProblem
-from shopify_xero_pipeline.pipeline.rebuild import Rebuild, Rebuilt, make_room
+from shopify_xero_pipeline.changes.plan import has_writes
+from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.pipeline.rebuild import Rebuild, RebuildReport, set_aside_store
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
@@ -31,16 +31,16 @@ def content(store: StateStore) -> Content:
     }
 
 
-def rebuild(stage: Stage) -> Rebuilt:
+def rebuild(stage: Stage) -> RebuildReport:
     """Rebuild as the command does, on the stage's clock."""
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     settings = Settings.from_environment(stage.environ, dotenv=None)
-    aside = make_room(settings, stage.clock)
-    keeper = stage.restart()
+    aside = set_aside_store(settings, stage.clock)
+    sync_service = stage.restart()
     if aside is not None:
-        keeper.store.take_over(aside.keepsakes)
-    work = Rebuild(keeper, stage.clock)
-    rest = work.rest()
+        sync_service.store.import_rows(aside.carried_over)
+    work = Rebuild(sync_service, stage.clock)
+    rest = work.quiet_until()
     assert all(left > 0 for left in work.wait(rest))
     return work.adopt("a rebuild")
 
@@ -49,9 +49,9 @@ def rebuild(stage: Stage) -> Rebuilt:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The fortnight in Xero, in four goes, with what people and accountants do in between."""
     with staged(tmp_path_factory.mktemp("rebuild"), at(FIRST + timedelta(days=9), 3)) as stage:
-        carry(stage.bookkeeper, DAYS[:9])
+        carry(stage.sync_service, DAYS[:9])
         stage.clock.move_to(at(FIRST + timedelta(days=14), 3))
-        stage.bookkeeper.close()
+        stage.sync_service.close()
         carry(stage.restart(), DAYS)
         stage.person.set_lock_dates(period=DAYS[9])
         yield stage
@@ -59,52 +59,52 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.long
 def test_the_mapping_is_made_anew_record_by_record_and_a_sync_of_everything_writes_nothing(stage: Stage) -> None:
-    before, size = content(stage.bookkeeper.store), stage.size()
+    before, size = content(stage.sync_service.store), stage.size()
     assert len(before) > 500
     (stage.folder / "state.db").write_bytes(b"SQLite format 3\0 and nothing of it")
 
     found = rebuild(stage)
 
-    after = content(stage.bookkeeper.store)
+    after = content(stage.sync_service.store)
     assert {key: row for key, row in after.items() if row != before.get(key)} == {}
     assert {key[0] for key in before.keys() - after.keys()} <= {"item"}
     assert (found.conflicts, found.succeeded, stage.size()) == ([], True, size)
-    assert not any(writes(change_sets) for change_sets in plans(stage.bookkeeper, DAYS))
-    assert stage.bookkeeper.store.journal.last_batch() == 0
+    assert not any(has_writes(change_sets) for change_sets in plans(stage.sync_service, DAYS))
+    assert stage.sync_service.store.journal.last_batch() == 0
     assert len(list(stage.folder.glob("state.db.damaged-*"))) == 1
 
 
 def test_a_rebuild_that_was_stopped_goes_on_with_the_store_it_began(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
         settings = Settings.from_environment(stage.environ, dotenv=None)
-        assert make_room(settings, stage.clock) is None
-        Rebuild(stage.bookkeeper, stage.clock)
-        stage.bookkeeper.close()
-        assert make_room(settings, stage.clock) is None
+        assert set_aside_store(settings, stage.clock) is None
+        Rebuild(stage.sync_service, stage.clock)
+        stage.sync_service.close()
+        assert set_aside_store(settings, stage.clock) is None
         rebuild(stage)
-        stage.bookkeeper.close()
-        aside = make_room(settings, stage.clock)
+        stage.sync_service.close()
+        aside = set_aside_store(settings, stage.clock)
         assert aside is not None
         assert Path(aside.name).exists()
 
 
 def test_nothing_is_adopted_while_something_may_be_under_way(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
-        carry(stage.bookkeeper, DAYS[:1])
-        stage.bookkeeper.close()
+        carry(stage.sync_service, DAYS[:1])
+        stage.sync_service.close()
         for path in tmp_path.glob("state.db*"):
             path.unlink()
         work = Rebuild(stage.restart(), stage.clock)
-        assert timedelta(seconds=600) <= work.rest() <= timedelta(seconds=602)
-        with pytest.raises(BooksProblem, match="Safe mode: of the state store, it is new; Xero is read back after"):
+        assert timedelta(seconds=600) <= work.quiet_until() <= timedelta(seconds=602)
+        with pytest.raises(PipelineError, match="Safe mode: of the state store, it is new; Xero is read back after"):
             work.adopt("too early")
 
 
 def test_sign_ins_and_redactions_are_brought_over(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
-        stage.bookkeeper.store.note_redaction("7", {"keys": ["shopify:7"]})
+        stage.sync_service.store.note_redaction("7", {"keys": ["shopify:7"]})
         rebuild(stage)
-        assert stage.bookkeeper.store.redacted()["7"]["keys"] == ["shopify:7"]
+        assert stage.sync_service.store.redacted_customers()["7"]["keys"] == ["shopify:7"]
 
 
 @pytest.mark.parametrize("number", ["SH-1001", "SH-1006-R2455050010"])
@@ -112,16 +112,16 @@ def test_documents_whose_reference_a_person_changed_are_named_after_a_rebuild_an
     tmp_path: Path, number: str
 ) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
-        carry(stage.bookkeeper, DAYS[:1])
+        carry(stage.sync_service, DAYS[:1])
         (document,) = [one for one in stage.sandbox.books.documents.values() if one.number == number]
         stage.person.edit_document(document, reference="changed by me")
         size = stage.size()
         rebuild(stage)
 
-        carry(stage.bookkeeper, DAYS[:1])
+        carry(stage.sync_service, DAYS[:1])
 
         assert stage.size() == size
-        orders = stage.bookkeeper.read_orders(DAYS[:1])
-        plans_of = (stage.bookkeeper.plan_orders(kind, orders) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
+        orders = stage.sync_service.read_orders(DAYS[:1])
+        plans_of = (stage.sync_service.plan_orders(kind, orders) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
         lines = [line for some in plans_of for plan in some for line in plan.changes if line.natural_key == number]
         assert [line.action for line in lines] == [Action.CONFLICT]

@@ -12,8 +12,8 @@ from upath import UPath
 
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.pipeline.connections import BooksProblem
-from shopify_xero_pipeline.pipeline.redaction import redact
+from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.pipeline.redaction import redact_customer
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Node, RecordKind, Version
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -83,7 +83,7 @@ def left(stage: Stage) -> set[str]:
 
 def content(stage: Stage, but: str) -> dict[str, str]:
     """What the mapping says of every record but one Contact."""
-    rows = {key: row for kind in Kind for key, row in stage.bookkeeper.store.mapped(kind).items()}
+    rows = {key: row for kind in Kind for key, row in stage.sync_service.store.mapped(kind).items()}
     return {f"{row.kind} {key}": row.payload for key, row in rows.items() if (row.kind, key) != (Kind.CONTACT, but)}
 
 
@@ -95,7 +95,7 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
     assert left(stage) == {".", "assets/shopify/customers", "assets/shopify/orders", "assets/changes/contacts"}
     before, size = content(stage, customer), stage.size()
     (in_xero,) = [one for one in stage.sandbox.books.contacts.values() if PERSONAL in one.name]
-    done = redact(stage.bookkeeper.store, JsonIOManager(assets(stage)), customer, "letter of 3 October")
+    done = redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer, "letter of 3 October")
     assert left(stage) == set()
     assert done.emptied["mapping"] == done.emptied["operations"] == done.emptied["mirror"] == 1
     assert min(done.emptied[f"days of {name}"] for name in ("shopify/orders", "changes/contacts")) >= 1
@@ -110,14 +110,14 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
     assert left(stage) == set()
     assert content(stage, customer) == before
     assert PERSONAL in in_xero.name
-    assert not any(stage.bookkeeper.mapping_faults().values())
+    assert not any(stage.sync_service.mapping_violations().values())
 
 
 def test_a_customer_forgotten_before_it_ever_came_arrives_nameless_and_its_orders_are_posted(
     stage: Stage, customer: str
 ) -> None:
-    redact(stage.bookkeeper.store, JsonIOManager(assets(stage)), customer)
-    days = carry(stage.bookkeeper, DAYS)
+    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
+    days = carry(stage.sync_service, DAYS)
     assert not any(day.unequal or day.count("failed") for day in days)
     assert left(stage) == set()
     assert not any(PERSONAL in one.name for one in stage.sandbox.books.contacts.values())
@@ -127,12 +127,12 @@ def test_a_customer_forgotten_before_it_ever_came_arrives_nameless_and_its_order
 
 @pytest.mark.long
 def test_what_a_person_then_makes_of_the_contact_in_xero_is_left_alone(stage: Stage, customer: str) -> None:
-    carry(stage.bookkeeper, DAYS)
-    redact(stage.bookkeeper.store, JsonIOManager(assets(stage)), customer)
+    carry(stage.sync_service, DAYS)
+    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
     stage.person.archive_contact(stage.person.contact(f"shopify:{customer}"))
     stage.clock.sleep(2 * 86_400)
     contacts = len(stage.sandbox.books.contacts)
-    days = carry(stage.bookkeeper, DAYS)
+    days = carry(stage.sync_service, DAYS)
     assert not any(day.unequal or day.count("failed") for day in days)
     assert (len(stage.sandbox.books.contacts), left(stage)) == (contacts, set())
 
@@ -142,20 +142,20 @@ def test_a_contact_whose_write_has_no_answer_yet_is_redacted_only_after_it_is_se
     stage: Stage, customer: str
 ) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts"))
-    stage.bookkeeper.load(plans(stage.bookkeeper, DAYS)[0], "a run")
-    with pytest.raises(BooksProblem, match=f"A write of Contact shopify:{customer} is under way, and nothing was"):
-        redact(stage.bookkeeper.store, JsonIOManager(assets(stage)), customer)
+    stage.sync_service.load(plans(stage.sync_service, DAYS)[0], "a run")
+    with pytest.raises(PipelineError, match=f"A write of Contact shopify:{customer} is under way, and nothing was"):
+        redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
     assert left(stage) != set()
     stage.clock.sleep(900)
-    carry(stage.bookkeeper, DAYS)
-    redact(stage.bookkeeper.store, JsonIOManager(assets(stage)), customer)
+    carry(stage.sync_service, DAYS)
+    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
     assert left(stage) == set()
 
 
 def test_the_command_tells_what_it_did_what_it_kept_and_what_is_left_to_do(
     stage: Stage, customer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    carry(stage.bookkeeper, DAYS)
+    carry(stage.sync_service, DAYS)
     file = tmp_path / "redaction.json"
     with on_stage(stage, monkeypatch):
         result = CliRunner().invoke(cli.main, ["redact", "--customer", customer, "--json", str(file)])
@@ -168,17 +168,17 @@ def test_the_command_tells_what_it_did_what_it_kept_and_what_is_left_to_do(
     assert (told["customer"], told["emptied"]["mapping"]) == (customer, 1)
     assert PERSONAL not in result.output + file.read_text()
     assert (wrong.exit_code, "takes the digits" in wrong.output) == (2, True)
-    note = stage.bookkeeper.store.redacted()[customer]
+    note = stage.sync_service.store.redacted_customers()[customer]
     assert {name: note[name] for name in ("emptied", "kept")} == {name: told[name] for name in ("emptied", "kept")}
 
 
 def test_a_load_empties_once_a_day_what_was_settled_longer_ago_than_is_kept(stage: Stage) -> None:
-    store = stage.bookkeeper.store
-    carry(stage.bookkeeper, DAYS)
+    store = stage.sync_service.store
+    carry(stage.sync_service, DAYS)
     settled = store.journal.in_state(OperationState.CONFIRMED)
     assert all(one.payload for one in settled)
     stage.clock.sleep(31 * 86_400)
-    stage.bookkeeper.load([], "a run")
+    stage.sync_service.load([], "a run")
     assert not any(one.payload for one in store.journal.in_state(OperationState.CONFIRMED))
-    days = carry(stage.bookkeeper, DAYS)
+    days = carry(stage.sync_service, DAYS)
     assert not any(day.unequal or day.extra or day.count("failed") for day in days)

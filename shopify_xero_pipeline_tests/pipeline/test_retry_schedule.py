@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.pipeline.record_ownership import AGAIN, Why
-from shopify_xero_pipeline.pipeline.retry_schedule import FAILED_RUN, PLANNED, Reason, Tries, chosen, reasons
+from shopify_xero_pipeline.pipeline.record_ownership import RECONCILE_AGAIN_KEY, AskReason
+from shopify_xero_pipeline.pipeline.retry_schedule import (
+    FAILED_RUN,
+    PLANNED,
+    RetryReason,
+    RetryState,
+    retry_reasons,
+    select_due_days,
+)
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, plans
@@ -18,47 +25,55 @@ MINUTE = timedelta(minutes=1)
 NEXT = FIRST + timedelta(days=1)
 
 
-def minutes_of_tries(found: dict[date, Reason], *, budget_is_low: bool = False, hours: int = 48) -> list[int]:
-    tries, asked = Tries({}), []
+def minutes_of_tries(found: dict[date, RetryReason], *, budget_is_low: bool = False, hours: int = 48) -> list[int]:
+    tries, asked = RetryState({}), []
     for minute in range(hours * 60):
         now = NOW + minute * MINUTE
-        days, tries = chosen(found, Tries.read(tries.model_dump_json()), now, budget_is_low=budget_is_low)
+        days, tries = select_due_days(found, RetryState.read(tries.model_dump_json()), now, budget_is_low=budget_is_low)
         asked += [minute] * len(days)
     return asked
 
 
 def test_a_reason_that_stays_is_tried_after_5_20_80_minutes_and_at_last_once_a_day() -> None:
-    assert minutes_of_tries({FIRST: Reason(FAILED_RUN)}) == [5, 10, 30, 110, 430, 1710]
+    assert minutes_of_tries({FIRST: RetryReason(FAILED_RUN)}) == [5, 10, 30, 110, 430, 1710]
 
 
 def test_what_is_due_is_tried_at_once_and_what_is_not_waits_for_its_time() -> None:
-    assert minutes_of_tries({FIRST: Reason("request 3", NOW)}, hours=1) == [0, 5, 25]
-    assert minutes_of_tries({FIRST: Reason("request 3", NOW + 40 * MINUTE)}, hours=1) == [40, 45]
+    assert minutes_of_tries({FIRST: RetryReason("request 3", NOW)}, hours=1) == [0, 5, 25]
+    assert minutes_of_tries({FIRST: RetryReason("request 3", NOW + 40 * MINUTE)}, hours=1) == [40, 45]
 
 
 def test_while_xeros_budget_is_low_no_pause_is_longer_than_an_hour() -> None:
-    assert minutes_of_tries({FIRST: Reason(PLANNED)}, budget_is_low=True, hours=5) == [5, 10, 30, 90, 150, 210, 270]
+    assert minutes_of_tries({FIRST: RetryReason(PLANNED)}, budget_is_low=True, hours=5) == [
+        5,
+        10,
+        30,
+        90,
+        150,
+        210,
+        270,
+    ]
 
 
 def test_another_reason_begins_anew_and_a_day_without_one_is_forgotten() -> None:
-    _, tries = chosen({FIRST: Reason("one", NOW), NEXT: Reason("one", NOW)}, Tries({}), NOW)
-    days, tries = chosen({FIRST: Reason("another", NOW)}, tries, NOW)
+    _, tries = select_due_days({FIRST: RetryReason("one", NOW), NEXT: RetryReason("one", NOW)}, RetryState({}), NOW)
+    days, tries = select_due_days({FIRST: RetryReason("another", NOW)}, tries, NOW)
     assert days == [FIRST]
     assert set(tries.root) == {FIRST}
     assert tries.root[FIRST].tries == 1
 
 
 def test_a_day_that_a_run_is_about_to_do_is_left_to_it_and_counts_as_no_try() -> None:
-    found = {FIRST: Reason("one", NOW)}
-    days, tries = chosen(found, Tries({}), NOW, busy={FIRST})
+    found = {FIRST: RetryReason("one", NOW)}
+    days, tries = select_due_days(found, RetryState({}), NOW, busy={FIRST})
     assert days == []
     assert tries.root[FIRST].tries == 0
-    assert chosen(found, tries, NOW + MINUTE)[0] == [FIRST]
+    assert select_due_days(found, tries, NOW + MINUTE)[0] == [FIRST]
 
 
 @pytest.mark.parametrize("lost", [None, "", "nonsense", '{"today": 1}'])
 def test_what_was_kept_of_tries_may_be_lost(lost: str | None) -> None:
-    assert Tries.read(lost) == Tries({})
+    assert RetryState.read(lost) == RetryState({})
 
 
 # -- from the store ----------------------------------------------------------------------------------------------------
@@ -74,59 +89,67 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_a_day_to_be_compared_again_is_due_at_once_and_one_that_was_only_decided_on_is_no_work_left(
     stage: Stage,
 ) -> None:
-    keeper = stage.bookkeeper
-    keeper.store.remember(AGAIN, json.dumps({str(FIRST): Why.MOVED, str(NEXT): Why.DECIDED, "2026-09-01": Why.MOVED}))
-    now = keeper.clock.now()
-    assert reasons(keeper) == {FIRST: Reason(Why.MOVED, now), NEXT: Reason(Why.DECIDED, now)}
-    assert keeper.unfinished_days() == {FIRST}
-    keeper.reconcile(keeper.read_orders([FIRST, NEXT]))
-    assert (reasons(keeper), keeper.unfinished_days()) == ({}, set())
+    sync_service = stage.sync_service
+    sync_service.store.put_value(
+        RECONCILE_AGAIN_KEY,
+        json.dumps({str(FIRST): AskReason.MOVED, str(NEXT): AskReason.DECIDED, "2026-09-01": AskReason.MOVED}),
+    )
+    now = sync_service.clock.now()
+    assert retry_reasons(sync_service) == {
+        FIRST: RetryReason(AskReason.MOVED, now),
+        NEXT: RetryReason(AskReason.DECIDED, now),
+    }
+    assert sync_service.unfinished_days() == {FIRST}
+    sync_service.reconcile(sync_service.read_orders([FIRST, NEXT]))
+    assert (retry_reasons(sync_service), sync_service.unfinished_days()) == ({}, set())
 
 
 def load_contacts(stage: Stage, fault: FaultKind, **rule: object) -> None:
-    change_sets = plans(stage.bookkeeper, [FIRST])[0]
+    change_sets = plans(stage.sync_service, [FIRST])[0]
     stage.sandbox.faults.add_json({"kind": fault, "method": "PUT", "path": "/Contacts", **rule})
-    stage.bookkeeper.load(change_sets, "a run")
+    stage.sync_service.load(change_sets, "a run")
 
 
 def test_a_store_with_nothing_left_gives_no_reason(stage: Stage) -> None:
-    assert reasons(stage.bookkeeper) == {}
-    assert reasons(stage.bookkeeper, [FIRST]) == {FIRST: Reason(FAILED_RUN)}
-    assert reasons(stage.bookkeeper, [FIRST - timedelta(days=1)]) == {}
+    assert retry_reasons(stage.sync_service) == {}
+    assert retry_reasons(stage.sync_service, [FIRST]) == {FIRST: RetryReason(FAILED_RUN)}
+    assert retry_reasons(stage.sync_service, [FIRST - timedelta(days=1)]) == {}
 
 
 @pytest.mark.campaign
 def test_an_unclear_request_is_due_when_it_may_be_read_back(stage: Stage) -> None:
     load_contacts(stage, FaultKind.SERVER_ERROR)
-    (batch,) = stage.bookkeeper.store.journal.unsettled()
+    (batch,) = stage.sync_service.store.journal.unsettled()
     assert batch.not_before is not None
     due = batch.not_before + timedelta(seconds=5)
-    assert reasons(stage.bookkeeper) == {FIRST: Reason(f"request {batch.id} is to be read back", due)}
+    assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(f"request {batch.id} is to be read back", due)}
 
 
 def test_a_request_noted_by_a_clock_that_was_put_back_since_is_due_at_once(stage: Stage) -> None:
     load_contacts(stage, FaultKind.SERVER_ERROR)
-    (batch,) = stage.bookkeeper.store.journal.unsettled()
+    (batch,) = stage.sync_service.store.journal.unsettled()
     stage.clock._now -= timedelta(hours=12)
-    assert reasons(stage.bookkeeper)[FIRST] == Reason(f"request {batch.id} is to be read back", stage.clock.now())
+    assert retry_reasons(stage.sync_service)[FIRST] == RetryReason(
+        f"request {batch.id} is to be read back", stage.clock.now()
+    )
 
 
 @pytest.mark.campaign
 def test_what_the_days_budget_left_is_planned(stage: Stage) -> None:
     load_contacts(stage, FaultKind.DAY_LIMIT, retry_after=7200)
-    assert reasons(stage.bookkeeper) == {FIRST: Reason(PLANNED)}
-    budget = stage.bookkeeper.budget()
-    assert budget.held_until == stage.clock.now() + timedelta(hours=2)
-    assert budget.is_spent
+    assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(PLANNED)}
+    budget = stage.sync_service.daily_quota()
+    assert budget.blocked_until == stage.clock.now() + timedelta(hours=2)
+    assert budget.is_exhausted
     stage.clock.sleep(7201)
-    assert not stage.bookkeeper.budget().is_spent
+    assert not stage.sync_service.daily_quota().is_exhausted
 
 
 @pytest.mark.campaign
 def test_a_failure_worth_another_try_is_due_when_the_store_says_so_and_others_are_a_persons(stage: Stage) -> None:
     load_contacts(stage, FaultKind.REFUSED, body="ContactNumber", times=None, answer="Xero is offline")
-    failed = stage.bookkeeper.store.errors()
+    failed = stage.sync_service.store.failed_records()
     assert failed
-    assert {reason.due for reason in reasons(stage.bookkeeper).values()} == {failed[0].next_try}
-    stage.bookkeeper.store.failed.dismiss(failed, "by hand")
-    assert reasons(stage.bookkeeper) == {}
+    assert {reason.due_at for reason in retry_reasons(stage.sync_service).values()} == {failed[0].next_attempt_at}
+    stage.sync_service.store.retry_queue.dismiss(failed, "by hand")
+    assert retry_reasons(stage.sync_service) == {}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.changes.plan import writes as any_writes
-from shopify_xero_pipeline.pipeline.connections import BooksProblem
+from shopify_xero_pipeline.changes.plan import has_writes as any_writes
+from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, just_as_far, staged
@@ -23,7 +23,7 @@ DAYS = [FIRST]
 @pytest.fixture(scope="module")
 def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("carried"), NOW) as stage:
-        carry(stage.bookkeeper, DAYS)
+        carry(stage.sync_service, DAYS)
         yield stage
 
 
@@ -37,7 +37,7 @@ def stage(carried: Stage, tmp_path: Path) -> Iterator[Stage]:
 
 def restarted(stage: Stage, *changed: tuple[str, str]) -> Stage:
     """Begin another run, with `books.yaml` changed."""
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     if changed:
         stage.environ["BOOKS_FILE"] = books_file(stage.folder, *changed)
     stage.restart()
@@ -46,11 +46,11 @@ def restarted(stage: Stage, *changed: tuple[str, str]) -> Stage:
 
 def writes(stage: Stage) -> int:
     """How many of the day's plans would write."""
-    return sum(any_writes(sets) for sets in plans(stage.bookkeeper, DAYS))
+    return sum(any_writes(sets) for sets in plans(stage.sync_service, DAYS))
 
 
 def calls(stage: Stage) -> int:
-    return stage.bookkeeper.calls[1]
+    return stage.sync_service.calls[1]
 
 
 def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(stage: Stage) -> None:
@@ -74,8 +74,8 @@ def test_settings_that_changed_are_examined_although_nothing_is_to_be_written(
 ) -> None:
     restarted(stage, (before, after))
     for _ in range(2):
-        with pytest.raises(BooksProblem, match=said):
-            plans(stage.bookkeeper, DAYS)
+        with pytest.raises(PipelineError, match=said):
+            plans(stage.sync_service, DAYS)
 
 
 def test_settings_that_changed_and_fit_are_examined_once(stage: Stage) -> None:
@@ -89,15 +89,15 @@ def test_an_account_that_was_archived_is_found_when_xeros_settings_are_read_agai
     stage.person.archive_account("200")
     assert writes(restarted(stage)) == 0
     stage.clock.sleep(24 * 3600)  # Xero is looked at once a day
-    with pytest.raises(BooksProblem, match=r"accounts\.sales names account 200 Sales, which is archived in Xero"):
-        plans(restarted(stage).bookkeeper, DAYS)
+    with pytest.raises(PipelineError, match=r"accounts\.sales names account 200 Sales, which is archived in Xero"):
+        plans(restarted(stage).sync_service, DAYS)
 
 
 def test_what_was_mended_in_xero_counts_at_once(stage: Stage) -> None:
     stage.person.archive_account("605")
     restarted(stage, ('cash: "603"', 'cash: "605"'))
-    with pytest.raises(BooksProblem, match="account 605 Other Gateways Clearing, which is archived"):
-        plans(stage.bookkeeper, DAYS)
+    with pytest.raises(PipelineError, match="account 605 Other Gateways Clearing, which is archived"):
+        plans(stage.sync_service, DAYS)
     stage.person.restore_account("605")
     stage.clock.sleep(30)
     assert writes(restarted(stage)) == 0
@@ -111,12 +111,12 @@ def test_while_xero_does_not_answer_unchanged_settings_are_not_in_the_way(stage:
 def test_what_is_unusual_is_said_once_a_run_and_stops_nothing(stage: Stage) -> None:
     told: list[str] = []
     restarted(stage, ('tips: "209"', 'tips: "206"'))
-    stage.bookkeeper.examination.tell = told.append
+    stage.sync_service.settings_review.tell = told.append
     assert writes(stage) == 0
     (warning,) = told
     assert warning.startswith("accounts.tips names account 206 Fees Income, which is of the class REVENUE in Xero")
-    assert stage.bookkeeper.examination.warnings == told
-    restarted(stage).bookkeeper.examination.tell = told.append
+    assert stage.sync_service.settings_review.warnings == told
+    restarted(stage).sync_service.settings_review.tell = told.append
     assert (writes(stage), calls(stage), len(told)) == (0, 0, 2)
 
 
@@ -126,8 +126,8 @@ def test_numbers_of_other_people_that_begin_as_ours_do_are_said_before_anything_
         by_hand = {"Type": "ACCREC", "InvoiceNumber": "SH-7", "Contact": {"Name": "A"}, "DueDate": "2026-09-22"}
         stage.person.enter_invoice({**by_hand, "LineItems": [line], "Status": "AUTHORISED"})
         told: list[str] = []
-        stage.bookkeeper.examination.tell = told.append
-        stage.bookkeeper.plan_contacts({}, {})
+        stage.sync_service.settings_review.tell = told.append
+        stage.sync_service.plan_contacts({}, {})
         assert told == [
             "documents in Xero that are not of these books begin as prefix 'SH-' does, such as SH-7: choose another"
             " prefix in books.yaml, or a number that is taken gets the order's id at its end."
@@ -138,13 +138,13 @@ def test_that_most_orders_of_a_day_are_blocked_is_said_before_contacts_and_items
     yaml = books_file(tmp_path, ('shopify_payments: "601"', '"Shopify Payments": "601"'))
     with staged(tmp_path, NOW, BOOKS_FILE=yaml) as stage:
         told: list[str] = []
-        stage.bookkeeper.examination.tell = told.append
-        orders = stage.bookkeeper.read_orders(DAYS)
-        stage.bookkeeper.plan_contacts({}, orders)
+        stage.sync_service.settings_review.tell = told.append
+        orders = stage.sync_service.read_orders(DAYS)
+        stage.sync_service.plan_contacts({}, orders)
         assert stage.size() == 0
         assert told[0].endswith("orders of 2026-09-21 are blocked and stay out of the books")
         assert told[1].endswith("orders of 2026-09-21: no account for money through shopify_payments")
-        kept = stage.bookkeeper.keep(orders)[FIRST]
+        kept = stage.sync_service.build_order_books(orders)[FIRST]
         blocked = [one for one in kept if one.outcome == "blocked"]
         assert told[0].startswith(f"{len(blocked)} of ")
 
@@ -156,7 +156,7 @@ def test_the_digest_of_the_same_settings_is_the_same_in_every_process(stage: Sta
         "from shopify_xero_pipeline.xero.models import Organisation; "
         "print(e.settings_digest(BooksPolicy(), Organisation.model_validate_json(sys.stdin.read())))"
     )
-    organisation = stage.bookkeeper.known_organisation()
+    organisation = stage.sync_service.cached_organisation()
     assert organisation is not None
     found = {
         subprocess.run(
@@ -175,12 +175,12 @@ def test_the_digest_of_the_same_settings_is_the_same_in_every_process(stage: Sta
 def test_a_day_synced_with_settings_that_do_not_fit_writes_no_contact_and_no_item(tmp_path: Path) -> None:
     yaml = books_file(tmp_path, ('gift_cards: "830"', 'gift_cards: "200"'))
     with staged(tmp_path, NOW, BOOKS_FILE=yaml) as stage:
-        orders = stage.bookkeeper.read_orders(DAYS)
+        orders = stage.sync_service.read_orders(DAYS)
         for plan in (
-            lambda: stage.bookkeeper.plan_contacts({}, orders),
-            lambda: stage.bookkeeper.plan_items({}, orders),
-            lambda: stage.bookkeeper.plan_orders(Kind.INVOICE, orders),
+            lambda: stage.sync_service.plan_contacts({}, orders),
+            lambda: stage.sync_service.plan_items({}, orders),
+            lambda: stage.sync_service.plan_orders(Kind.INVOICE, orders),
         ):
-            with pytest.raises(BooksProblem):
+            with pytest.raises(PipelineError):
                 plan()
         assert stage.size() == 0

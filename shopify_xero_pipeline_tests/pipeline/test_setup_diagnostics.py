@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, SetUp, Status, failed, has_failed
+from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, SetupDiagnostics, Status, failed, has_failed
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file
@@ -19,13 +19,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def looked(stage: Stage) -> dict[str, Check]:
-    return {check.name: check for check in SetUp(stage.bookkeeper, {}).look()}
+    return {check.name: check for check in SetupDiagnostics(stage.sync_service, {}).run()}
 
 
 def test_it_says_who_is_on_either_side(stage: Stage) -> None:
     found = looked(stage)
     assert {check.status for check in found.values()} == {Status.PASS}
-    said = {name: check.says for name, check in found.items() if name not in ("books.yaml", "state store")}
+    said = {name: check.message for name, check in found.items() if name not in ("books.yaml", "state store")}
     assert said == {
         "credentials": "those of both sides are given",
         "Shopify": "sandbox.myshopify.com, NZD, Pacific/Auckland",

@@ -1,4 +1,4 @@
-"""The bookkeeper against the sandbox, without Dagster: what is asked of whom, when, and how often."""
+"""The sync service against the sandbox, without Dagster: what is asked of whom, when, and how often."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.defs.partitions import daily_partitions
-from shopify_xero_pipeline.pipeline.connections import BooksProblem
+from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import ZONE, Stage, at, staged
@@ -26,40 +26,40 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def fresh(stage: Stage) -> None:
-    stage.bookkeeper.close()
+    stage.sync_service.close()
     stage.restart()
 
 
 @pytest.mark.campaign
 def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=40))) as stage:
-        (day,) = carry(stage.bookkeeper, [FIRST])
+        (day,) = carry(stage.sync_service, [FIRST])
         assert not day.unequal
         size = stage.size()
         stage.clock.sleep(3600)
         fresh(stage)
-        (again,) = carry(stage.bookkeeper, [FIRST], "the next run")
+        (again,) = carry(stage.sync_service, [FIRST], "the next run")
         assert again == day
         assert stage.size() == size
-        shopify, xero = stage.bookkeeper.calls
+        shopify, xero = stage.sync_service.calls
         assert (shopify > 0, xero) == (True, 0)
 
 
 def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_orders_is_new(stage: Stage) -> None:
-    """One bookkeeper plans range after range: a shop closed for two months, or yesterday again with an empty today."""
+    """One sync_service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
     first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
     for orders in (first, second, first | second):
-        assert [plan.day for plan in stage.bookkeeper.plan_orders(Kind.PAYMENT, orders)] == [*orders]
+        assert [plan.day for plan in stage.sync_service.plan_orders(Kind.PAYMENT, orders)] == [*orders]
 
 
 def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_every_ten_minutes(stage: Stage) -> None:
-    orders = stage.bookkeeper.read_orders([FIRST])
+    orders = stage.sync_service.read_orders([FIRST])
 
     def calls() -> int:
-        keeper = stage.bookkeeper
-        before = keeper.calls[1]
-        assert any(line.action is Action.CREATE for line in keeper.plan_contacts({}, orders)[0].changes)
-        return keeper.calls[1] - before
+        sync_service = stage.sync_service
+        before = sync_service.calls[1]
+        assert any(line.action is Action.CREATE for line in sync_service.plan_contacts({}, orders)[0].changes)
+        return sync_service.calls[1] - before
 
     assert calls() == SETTINGS_CALLS + NUMBERS_CALLS + SWEEP
     assert calls() == 0, "the plans of one sync follow each other"
@@ -70,28 +70,28 @@ def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_eve
 
 
 def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(stage: Stage) -> None:
-    keeper = stage.bookkeeper
-    (first,) = keeper.plan_contacts({}, keeper.read_orders([FIRST]))
-    keeper.load([first], "a run")
+    sync_service = stage.sync_service
+    (first,) = sync_service.plan_contacts({}, sync_service.read_orders([FIRST]))
+    sync_service.load([first], "a run")
     name = next(line.natural_key for line in first.changes)
     fresh(stage)
     (stage.folder / "state.db").unlink()
-    again = {line.natural_key: line.action for line in stage.bookkeeper.plan_contacts(
-        {}, stage.bookkeeper.read_orders([FIRST]))[0].changes}  # fmt: skip
+    again = {line.natural_key: line.action for line in stage.sync_service.plan_contacts(
+        {}, stage.sync_service.read_orders([FIRST]))[0].changes}  # fmt: skip
     assert again[name] is Action.ADOPT
 
 
 @pytest.mark.campaign
 def test_xero_is_read_back_once_after_a_write(stage: Stage) -> None:
-    keeper = stage.bookkeeper
-    for change_sets in plans(keeper, [FIRST]):
-        keeper.load(change_sets, "a run")
-    orders, before = keeper.read_orders([FIRST]), keeper.calls[1]
-    first = keeper.reconcile(orders)
-    assert keeper.calls[1] - before == 3 * SWEEP
-    assert keeper.reconcile(orders) == first
-    assert keeper.calls[1] - before == 3 * SWEEP
-    assert keeper.reconciled([FIRST, FIRST + timedelta(days=1)]) == first
+    sync_service = stage.sync_service
+    for change_sets in plans(sync_service, [FIRST]):
+        sync_service.load(change_sets, "a run")
+    orders, before = sync_service.read_orders([FIRST]), sync_service.calls[1]
+    first = sync_service.reconcile(orders)
+    assert sync_service.calls[1] - before == 3 * SWEEP
+    assert sync_service.reconcile(orders) == first
+    assert sync_service.calls[1] - before == 3 * SWEEP
+    assert sync_service.stored_reconciliations([FIRST, FIRST + timedelta(days=1)]) == first
 
 
 @pytest.mark.campaign
@@ -107,10 +107,10 @@ def test_a_number_that_somebody_else_uses_is_given_up_for_one_with_the_orders_id
             "LineItems": [{"Description": "By hand", "Quantity": 1, "UnitAmount": 23, "AccountCode": "200"}],
         }
     )
-    (day,) = carry(stage.bookkeeper, [FIRST])
+    (day,) = carry(stage.sync_service, [FIRST])
     row = next(row for row in day.rows if row.order_name == "#1001")
     assert row.outcome == "posted"
-    numbers = {found.natural_key for found in stage.bookkeeper.store.mapped_of_orders([row.order_id])}
+    numbers = {found.natural_key for found in stage.sync_service.store.mapped_of_orders([row.order_id])}
     assert f"SH-1001-{row.order_id}" in numbers
     assert "SH-1001" not in numbers
     assert not day.unequal
@@ -133,11 +133,11 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_keeps_its_own_orders(tmp
         shop.add("orders", {**order, "createdAt": stamp, "processedAt": stamp, "updatedAt": stamp}, instant)
     with staged(tmp_path, at(date(2026, 9, 30)), shop) as stage:
         days = [SUMMER_TIME + timedelta(days=number) for number in (-1, 0, 1)]
-        found = stage.bookkeeper.read_orders(days)
+        found = stage.sync_service.read_orders(days)
         assert [[order.name for order in found[day]] for day in days] == [["#C1"], ["#C2", "#C3"], ["#C4"]]
-        alone = stage.bookkeeper.read_orders([SUMMER_TIME])
+        alone = stage.sync_service.read_orders([SUMMER_TIME])
         assert [order.name for order in alone[SUMMER_TIME]] == ["#C2", "#C3"]
-        window = daily_partitions(stage.bookkeeper.policy).time_window_for_partition_key("2026-09-27")
+        window = daily_partitions(stage.sync_service.policy).time_window_for_partition_key("2026-09-27")
         assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 23
 
 
@@ -146,8 +146,8 @@ def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_da
 ) -> None:
     now = at(FIRST + timedelta(days=2))
     with staged(tmp_path, now, BOOKS_FILE=books_file(tmp_path, ("2026-09-21 ", "2026-09-22 "))) as stage:
-        keeper, since = stage.bookkeeper, at(FIRST, 0).astimezone(UTC)
-        found = [(keeper.day_of(order), order) for order in keeper.reader.changed_orders(since)]
+        sync_service, since = stage.sync_service, at(FIRST, 0).astimezone(UTC)
+        found = [(sync_service.day_of(order), order) for order in sync_service.reader.changed_orders(since)]
         assert {day for day, _ in found} == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
         older = {day for day, order in found if order.processed_at < at(FIRST + timedelta(days=1), 0)}
         assert older == {FIRST + timedelta(days=1)}
@@ -155,65 +155,65 @@ def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_da
 
 def test_today_is_the_shops_day_not_the_machines(tmp_path: Path) -> None:
     with staged(tmp_path, datetime(2026, 9, 24, 12, 30, tzinfo=UTC)) as stage:
-        assert stage.bookkeeper.today() == date(2026, 9, 25)
+        assert stage.sync_service.today() == date(2026, 9, 25)
 
 
 def test_nothing_is_connected_before_it_is_needed(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST)) as stage:
-        assert stage.bookkeeper.calls == (0, 0)
-        assert stage.bookkeeper.shop_domain == "sandbox.myshopify.com"
+        assert stage.sync_service.calls == (0, 0)
+        assert stage.sync_service.shop_domain == "sandbox.myshopify.com"
         assert not (tmp_path / "state.db").exists()
 
 
 def test_a_static_token_will_do_for_shopify(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1)), SHOPIFY_ACCESS_TOKEN="sandbox") as stage:
-        assert stage.bookkeeper.read_orders([FIRST])[FIRST]
+        assert stage.sync_service.read_orders([FIRST])[FIRST]
 
 
 def test_the_shops_currency_is_asked_for_where_only_the_plan_is_made_again(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1))) as stage:
-        products = stage.bookkeeper.read_products([FIRST])
+        products = stage.sync_service.read_products([FIRST])
         fresh(stage)
         (tmp_path / "state.db").unlink()
-        (plan,) = stage.bookkeeper.plan_items(products, {})
+        (plan,) = stage.sync_service.plan_items(products, {})
         assert {line.kind for line in plan.changes} == {Kind.ITEM}
 
 
 def test_a_state_store_of_another_shop_is_refused_with_both_names_and_a_way_out(stage: Stage) -> None:
-    assert stage.bookkeeper.unfinished_days() == set()
+    assert stage.sync_service.unfinished_days() == set()
     stage.environ["SHOPIFY_SHOP"] = "other.myshopify.com"
     fresh(stage)
     with pytest.raises(
-        BooksProblem,
+        PipelineError,
         match=r"belongs to shop sandbox\.myshopify\.com, not to other\.myshopify\.com: "
         "check SHOPIFY_SHOP, or give this pair a STATE_URL of its own",
     ):
-        stage.bookkeeper.unfinished_days()
+        stage.sync_service.unfinished_days()
 
 
 def test_looking_at_the_store_before_the_shop_is_named_does_not_give_it_to_nobody(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST), SHOPIFY_BASE_URL="", XERO_BASE_URL="") as stage:
-        assert stage.bookkeeper.reconciled([FIRST]) == []
+        assert stage.sync_service.stored_reconciliations([FIRST]) == []
         stage.environ["SHOPIFY_SHOP"] = "first.myshopify.com"
         fresh(stage)
-        assert not any(stage.bookkeeper.store.mapped(kind) for kind in Kind)
+        assert not any(stage.sync_service.store.mapped(kind) for kind in Kind)
 
 
 def test_another_organisation_is_refused_before_its_records_mix_with_ours(stage: Stage) -> None:
-    orders = stage.bookkeeper.read_orders([FIRST])
-    stage.bookkeeper.load(stage.bookkeeper.plan_contacts({}, orders), "a run")
-    mirrored = len(stage.bookkeeper.store.mirror(Kind.CONTACT))
+    orders = stage.sync_service.read_orders([FIRST])
+    stage.sync_service.load(stage.sync_service.plan_contacts({}, orders), "a run")
+    mirrored = len(stage.sync_service.store.mirror(Kind.CONTACT))
     size = stage.size()
     stage.sandbox.books.organisation["ShortCode"] = "!other"
     stage.environ["XERO_TENANT_ID"] = stage.sandbox.books.tenant_id
     fresh(stage)
-    with pytest.raises(BooksProblem, match=r"belongs to organisation in Xero .*, not to !other: check XERO"):
-        stage.bookkeeper.plan_orders(Kind.INVOICE, orders)
+    with pytest.raises(PipelineError, match=r"belongs to organisation in Xero .*, not to !other: check XERO"):
+        stage.sync_service.plan_orders(Kind.INVOICE, orders)
     assert stage.size() == size
-    assert len(stage.bookkeeper.store.mirror(Kind.CONTACT)) == mirrored
+    assert len(stage.sync_service.store.mirror(Kind.CONTACT)) == mirrored
 
 
 def test_closing_twice_does_no_harm(stage: Stage) -> None:
-    stage.bookkeeper.read_customers([FIRST])
-    stage.bookkeeper.close()
-    stage.bookkeeper.close()
+    stage.sync_service.read_customers([FIRST])
+    stage.sync_service.close()
+    stage.sync_service.close()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.changes.plan import writes
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.changes.plan import has_writes
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
@@ -22,7 +22,7 @@ def a_plain_order(stage: Stage) -> Order:
     assert isinstance(source, GeneratedShop)
     found = source.versions("orders", stage.clock.now())
     gid = next(gid for gid in found if source.kind_of(gid) == "plain_card")
-    return stage.bookkeeper.reader.orders_by_id([gid])[0]
+    return stage.sync_service.reader.orders_by_id([gid])[0]
 
 
 def copies(order: Order, count: int) -> Iterator[Order]:
@@ -40,15 +40,15 @@ def copies(order: Order, count: int) -> Iterator[Order]:
         yield found.model_copy(update={"name": f"#C{number}", "customer": customer})
 
 
-def carried(keeper: Bookkeeper, orders: Mapping[date, list[Order]]) -> bool:
+def carried(sync_service: SyncService, orders: Mapping[date, list[Order]]) -> bool:
     """Plan and load what the orders need, kind by kind as Dagster does, and say whether anything was to be written."""
-    families = [lambda: keeper.plan_contacts({}, orders), lambda: keeper.plan_items({}, orders)]
-    families += [lambda kind=kind: keeper.plan_orders(kind, orders) for kind in OF_ORDERS]
+    families = [lambda: sync_service.plan_contacts({}, orders), lambda: sync_service.plan_items({}, orders)]
+    families += [lambda kind=kind: sync_service.plan_orders(kind, orders) for kind in OF_ORDERS]
     wrote = False
     for plan in families:
         change_sets = plan()
-        wrote = wrote or writes(change_sets)
-        keeper.load(change_sets, "run")
+        wrote = wrote or has_writes(change_sets)
+        sync_service.load(change_sets, "run")
     return wrote
 
 
@@ -57,15 +57,15 @@ def test_many_new_orders_of_as_many_new_customers_take_at_most_so_many_calls(
     tmp_path: Path, count: int, calls: int
 ) -> None:
     with staged(tmp_path, at(date(2026, 10, 10))) as stage:
-        keeper = stage.bookkeeper
+        sync_service = stage.sync_service
         orders = {date(2026, 10, 1): list(copies(a_plain_order(stage), count))}
-        assert carried(keeper, orders)
-        (compared,) = keeper.reconcile(orders)
+        assert carried(sync_service, orders)
+        (compared,) = sync_service.reconcile(orders)
         assert compared.count("posted") == count
         assert (compared.difference, compared.lost, compared.extra, compared.unequal) == (0, 0, 0, [])
         assert len(stage.sandbox.books.contacts) == count
-        before, size = keeper.calls[1], stage.size()
+        before, size = sync_service.calls[1], stage.size()
         assert before <= calls
-        assert not carried(keeper, orders)
-        keeper.reconcile(orders)
-        assert (keeper.calls[1], stage.size()) == (before, size)
+        assert not carried(sync_service, orders)
+        sync_service.reconcile(orders)
+        assert (sync_service.calls[1], stage.size()) == (before, size)

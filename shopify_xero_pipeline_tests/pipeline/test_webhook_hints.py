@@ -10,28 +10,30 @@ import pytest
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.pipeline import webhook_hints
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 
 
-def hint(name: str, record: str, source: str = "xero") -> Hint:
-    return Hint(id=name, source=source, topic="any", record=record, record_id=name, delivery=name, received_at=NOW)
+def hint(name: str, record: str, source: str = "xero") -> WebhookHint:
+    return WebhookHint(
+        id=name, source=source, topic="any", record=record, record_id=name, delivery=name, received_at=NOW
+    )
 
 
 def test_a_hint_that_comes_while_others_are_looked_through_is_looked_at_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(StateStore(f"sqlite:///{tmp_path}/state.db", ManualClock(NOW))) as store:
-        store.hints.take_in([hint("stranger", "invoice"), hint("customer", "customer", "shopify")])
-        owners = store.owners
+        store.hints.add([hint("stranger", "invoice"), hint("customer", "customer", "shopify")])
+        owners = store.ids_by_xero_id
 
         def meanwhile(kind: str, xero_ids: Collection[str]) -> dict[str, str]:
-            store.hints.take_in([hint("late", "invoice")])
+            store.hints.add([hint("late", "invoice")])
             return owners(kind, xero_ids)
 
-        monkeypatch.setattr(store, "owners", meanwhile)
-        assert webhook_hints.sorted_out(store) == []
+        monkeypatch.setattr(store, "ids_by_xero_id", meanwhile)
+        assert webhook_hints.triage_xero_hints(store) == []
         assert [one.id for one in store.hints.open()] == ["late"]
 
 

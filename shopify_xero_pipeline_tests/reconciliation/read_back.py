@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.orders import keep_order
+from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, Evidence, reconcile
-from shopify_xero_pipeline.reconciliation.movements import Chart, chart_of
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, account_names
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
@@ -77,9 +77,9 @@ class House:
     ) -> None:
         self.policy = policy or BooksPolicy()
         self.organisation = organisation(base=currency, currencies=(currency,), locked=locked)
-        self.chart: Chart = chart_of(self.policy, self.organisation)
+        self.chart: AccountNames = account_names(self.policy, self.organisation)
         self.orders = orders
-        self.books: list[OrderBooks] = [keep_order(order, self.policy, self.organisation) for order in orders]
+        self.books: list[OrderBooks] = [build_order_books(order, self.policy, self.organisation) for order in orders]
         self.mapped: list[MappedRecord] = []
         self.mirror: Mirror = {Kind.INVOICE: [], Kind.CREDIT_NOTE: [], Kind.PAYMENT: []}
         for books in self.books:
@@ -97,7 +97,7 @@ class House:
     def reconcile(self, day: date) -> DayReconciliation:
         """Compare the orders as those of one day."""
         moved = movements_by_order(self.orders, self.books, self.policy, self.organisation, self.chart)
-        return reconcile(day, self.books, Evidence(self.mapped, self.mirror, []), moved, self.chart)
+        return reconcile_day(day, self.books, ReconciliationInputs(self.mapped, self.mirror, []), moved, self.chart)
 
     @property
     def shown(self) -> Sequence[MirrorRecord]:

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, Evidence, reconcile
-from shopify_xero_pipeline.reconciliation.movements import Chart
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.movements import AccountNames
 from shopify_xero_pipeline.reconciliation.xero_movements import mapping_movements
 from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
@@ -44,14 +44,14 @@ def compared(
         if record.kind in mirror:
             mirror[record.kind].append(seen(record, row.xero_id))
     mirror.update(shown_as or {})
-    posted = [one for row in rows for one in mapping_movements(row, Chart())]
+    posted = [one for row in rows for one in mapping_movements(row, AccountNames())]
     moved = [one.model_copy(update={"shopify": one.mapping, "mapping": Decimal(0)}) for one in posted]
     frozen = [
         FrozenRecord(kind=one.kind, shopify_id=one.shopify_id, natural_key=one.natural_key, payload="{}")
         for one in under_way
     ]
-    evidence = Evidence(rows, mirror, errors or [], frozen)
-    return reconcile(DAY, [order], evidence, {order.order_id: moved}, Chart())
+    evidence = ReconciliationInputs(rows, mirror, errors or [], frozen)
+    return reconcile_day(DAY, [order], evidence, {order.order_id: moved}, AccountNames())
 
 
 def seen(record: Invoice | CreditNote | Payment, xero_id: str, **changed: object) -> MirrorRecord:

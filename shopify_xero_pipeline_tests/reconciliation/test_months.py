@@ -12,10 +12,10 @@ import pytest
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount
-from shopify_xero_pipeline.reconciliation.months import Month, month_of
-from shopify_xero_pipeline.reconciliation.movements import Broken, Side
+from shopify_xero_pipeline.reconciliation.months import Month, build_month
+from shopify_xero_pipeline.reconciliation.movements import StatementSection, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
-from shopify_xero_pipeline.reconciliation.statements import Identity, Statement, StatementLine
+from shopify_xero_pipeline.reconciliation.statements import ControlTotal, Statement, StatementLine
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Kind
@@ -95,7 +95,7 @@ class Shop:
         ]
         mapped = {f"{day}{row.xero_id}" for day, house in self.houses.items() for row in house.mapped}
         account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, "NZD")
-        return month_of(first, days, (START, TODAY), account, next(iter(self.houses.values())).chart, orphans)
+        return build_month(first, days, (START, TODAY), account, next(iter(self.houses.values())).chart, orphans)
 
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""
@@ -219,10 +219,10 @@ def test_the_first_day_of_a_month_is_not_in_the_one_before() -> None:
 
 def test_a_statement_agrees_only_if_lines_identities_and_orders_do() -> None:
     equal = StatementLine(
-        side=Side.SALES, what="tips", account="209", shopify=Decimal(1), mapping=Decimal(1), xero=Decimal(1)
+        side=StatementSection.SALES, what="tips", account="209", shopify=Decimal(1), mapping=Decimal(1), xero=Decimal(1)
     )
-    holds = Identity(column="Xero", text="1 = 1", agrees=True)
-    broken = Broken(order_id="1", order_name="#1", posted=OCTOBER, currency="NZD", text="a cent")
+    holds = ControlTotal(column="Xero", text="1 = 1", agrees=True)
+    broken = UnbalancedOrder(order_id="1", order_name="#1", posted=OCTOBER, currency="NZD", text="a cent")
     sound = Statement(currency="NZD", lines=(equal,), identities=(holds,), broken=())
     assert sound.agrees
     for change in (

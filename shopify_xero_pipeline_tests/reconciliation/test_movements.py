@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, TaxAccount, TaxPolicy
-from shopify_xero_pipeline.reconciliation.movements import Movement, Side, merged
+from shopify_xero_pipeline.reconciliation.movements import Movement, StatementSection, sum_movements
 from shopify_xero_pipeline.shopify.models import Order, Sale
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.books.builders import agreement, bag, line_item, order, refund, sale, tax, transaction
@@ -38,7 +38,7 @@ def basket() -> Order:
     )
 
 
-def figures(house: House, side: Side, column: str) -> dict[tuple[str, str], str]:
+def figures(house: House, side: StatementSection, column: str) -> dict[tuple[str, str], str]:
     """Return one column by key and category, whatever the day."""
     day = house.reconcile(DAY)
     return {
@@ -53,7 +53,7 @@ def texts(house: House) -> list[str]:
 
 
 def test_sales_are_split_into_goods_discounts_shipping_tips_and_gift_cards_without_tax() -> None:
-    assert figures(House(basket()), Side.SALES, "shopify") == {
+    assert figures(House(basket()), StatementSection.SALES, "shopify") == {
         ("200", "goods sold"): "40.00",
         ("200", "discounts"): "-10.00",
         ("205", "shipping"): "5.00",
@@ -64,21 +64,21 @@ def test_sales_are_split_into_goods_discounts_shipping_tips_and_gift_cards_witho
 
 def test_our_column_and_xeros_know_accounts_only() -> None:
     expected = {("200", ""): "30.00", ("205", ""): "5.00", ("209", ""): "5.00", ("830", ""): "50.00"}
-    assert figures(House(basket()), Side.SALES, "mapping") == expected
-    assert figures(House(basket()), Side.SALES, "xero") == expected
+    assert figures(House(basket()), StatementSection.SALES, "mapping") == expected
+    assert figures(House(basket()), StatementSection.SALES, "xero") == expected
 
 
 def test_tax_stands_by_rate_in_shopify_and_by_tax_type_in_xero() -> None:
-    assert figures(House(basket()), Side.TAX, "shopify") == {("OUTPUT2", "GST 15 %"): "5.25"}
-    assert figures(House(basket()), Side.TAX, "xero") == {("OUTPUT2", ""): "5.25"}
+    assert figures(House(basket()), StatementSection.TAX, "shopify") == {("OUTPUT2", "GST 15 %"): "5.25"}
+    assert figures(House(basket()), StatementSection.TAX, "xero") == {("OUTPUT2", ""): "5.25"}
 
 
 def test_money_stands_by_gateway_and_its_account() -> None:
-    assert figures(House(basket()), Side.PAYMENTS, "shopify") == {
+    assert figures(House(basket()), StatementSection.PAYMENTS, "shopify") == {
         ("601", "shopify_payments"): "75.25",
         ("830", "gift_card"): "20.00",
     }
-    assert figures(House(basket()), Side.PAYMENTS, "xero") == {("601", ""): "75.25", ("830", ""): "20.00"}
+    assert figures(House(basket()), StatementSection.PAYMENTS, "xero") == {("601", ""): "75.25", ("830", ""): "20.00"}
 
 
 def test_an_order_that_stands_in_xero_as_posted_agrees_on_every_account() -> None:
@@ -97,9 +97,12 @@ def test_tax_on_top_of_prices_is_read_the_same() -> None:
         taxes_included=False,
     )
     house = House(sold)
-    assert figures(house, Side.SALES, "shopify") == {("200", "goods sold"): "30.00", ("200", "discounts"): "-1.00"}
-    assert figures(house, Side.SALES, "xero") == {("200", ""): "29.00"}
-    assert figures(house, Side.TAX, "xero") == {("OUTPUT2", ""): "4.35"}
+    assert figures(house, StatementSection.SALES, "shopify") == {
+        ("200", "goods sold"): "30.00",
+        ("200", "discounts"): "-1.00",
+    }
+    assert figures(house, StatementSection.SALES, "xero") == {("200", ""): "29.00"}
+    assert figures(house, StatementSection.TAX, "xero") == {("OUTPUT2", ""): "4.35"}
     assert not house.reconcile(DAY).broken
 
 
@@ -112,9 +115,9 @@ def test_the_us_way_taxes_stand_on_their_own_accounts() -> None:
         taxes_included=False,
     )
     house = House(sold, policy=policy)
-    assert figures(house, Side.TAX, "shopify") == {("821", "State Tax 7.25 %"): "7.25"}
-    assert figures(house, Side.TAX, "xero") == {("821", ""): "7.25"}
-    assert figures(house, Side.SALES, "xero") == {("200", ""): "100.00"}
+    assert figures(house, StatementSection.TAX, "shopify") == {("821", "State Tax 7.25 %"): "7.25"}
+    assert figures(house, StatementSection.TAX, "xero") == {("821", ""): "7.25"}
+    assert figures(house, StatementSection.SALES, "xero") == {("200", ""): "100.00"}
     assert not house.reconcile(DAY).broken
 
 
@@ -128,8 +131,8 @@ def test_a_tax_that_the_sales_channel_remits_stands_apart_and_is_settled_from_it
         total_outstanding_set=bag("0"),
     )
     house = House(sold)
-    assert figures(house, Side.TAX, "shopify") == {("835", "GST 15 % by the sales channel"): "15.00"}
-    assert figures(house, Side.PAYMENTS, "shopify") == {
+    assert figures(house, StatementSection.TAX, "shopify") == {("835", "GST 15 % by the sales channel"): "15.00"}
+    assert figures(house, StatementSection.PAYMENTS, "shopify") == {
         ("601", "shopify_payments"): "100.00",
         ("835", "tax paid by the sales channel"): "15.00",
     }
@@ -188,7 +191,9 @@ def test_money_on_two_documents_bears_the_day_of_each() -> None:
     )
     day = House(sold, dues={"SH-1001-E12": "6.00"}).reconcile(DAY)
     assert {
-        str(one.posted): str(one.shopify) for one in day.movements if one.side is Side.PAYMENTS and one.shopify
+        str(one.posted): str(one.shopify)
+        for one in day.movements
+        if one.side is StatementSection.PAYMENTS and one.shopify
     } == {"2026-09-22": "34.50", "2026-11-03": "5.50"}
     assert not day.broken
 
@@ -204,9 +209,12 @@ def test_cash_is_counted_with_its_change_given_and_its_rounding() -> None:
         ],
     )
     house = House(sold)
-    assert figures(house, Side.PAYMENTS, "shopify") == {("603", "cash"): "10.05"}
-    assert figures(house, Side.SALES, "shopify") == {("200", "goods sold"): "8.72", ("860", "cash rounding"): "0.02"}
-    assert figures(house, Side.DOCUMENTS, "xero") == {("invoices", ""): "10.05"}
+    assert figures(house, StatementSection.PAYMENTS, "shopify") == {("603", "cash"): "10.05"}
+    assert figures(house, StatementSection.SALES, "shopify") == {
+        ("200", "goods sold"): "8.72",
+        ("860", "cash rounding"): "0.02",
+    }
+    assert figures(house, StatementSection.DOCUMENTS, "xero") == {("invoices", ""): "10.05"}
     assert not house.reconcile(DAY).broken
 
 
@@ -221,8 +229,8 @@ def test_change_that_is_rounded_down_is_cash_kept() -> None:
         ],
     )
     house = House(sold)
-    assert figures(house, Side.PAYMENTS, "shopify") == {("603", "cash"): "10.05"}
-    assert figures(house, Side.SALES, "shopify")["860", "cash rounding"] == "0.02"
+    assert figures(house, StatementSection.PAYMENTS, "shopify") == {("603", "cash"): "10.05"}
+    assert figures(house, StatementSection.SALES, "shopify")["860", "cash rounding"] == "0.02"
     assert not house.reconcile(DAY).broken
 
 
@@ -243,8 +251,8 @@ def test_a_refund_rounded_down_in_cash_is_a_gain() -> None:
         refunds=[refund(31, 22, at=LATER)],
     )  # fmt: skip
     house = House(sold)
-    assert figures(house, Side.REFUNDS, "shopify") == {("603", "cash"): "10.00"}
-    assert figures(house, Side.SALES, "shopify")["860", "cash rounding"] == "0.03"
+    assert figures(house, StatementSection.REFUNDS, "shopify") == {("603", "cash"): "10.00"}
+    assert figures(house, StatementSection.SALES, "shopify")["860", "cash rounding"] == "0.03"
     assert not house.reconcile(DAY).broken
 
 
@@ -261,7 +269,9 @@ def test_change_belongs_to_the_day_of_the_sale_it_was_given_on() -> None:
     )
     day = House(sold).reconcile(DAY)
     assert {
-        str(one.posted): str(one.shopify) for one in day.movements if one.side is Side.PAYMENTS and one.shopify
+        str(one.posted): str(one.shopify)
+        for one in day.movements
+        if one.side is StatementSection.PAYMENTS and one.shopify
     } == {"2026-09-22": "10.00", "2026-11-03": "13.00"}
     assert not day.broken
 
@@ -276,8 +286,11 @@ def test_what_rows_miss_to_the_total_the_order_began_with_is_rounding() -> None:
         total_outstanding_set=bag("0"),
     )
     house = House(sold)
-    assert figures(house, Side.SALES, "shopify") == {("200", "goods sold"): "20.00", ("860", "rounding"): "0.01"}
-    assert figures(house, Side.DOCUMENTS, "shopify") == {("invoices", "invoices"): "23.01"}
+    assert figures(house, StatementSection.SALES, "shopify") == {
+        ("200", "goods sold"): "20.00",
+        ("860", "rounding"): "0.01",
+    }
+    assert figures(house, StatementSection.DOCUMENTS, "shopify") == {("invoices", "invoices"): "23.01"}
     assert not house.reconcile(DAY).broken
 
 
@@ -302,7 +315,7 @@ def test_what_was_owed_before_the_start_is_not_owed_in_these_books() -> None:
         transactions=[transaction(21, "8.00")],
     )
     house = House(sold, policy=policy, dues={"SH-1001-E12": "11.50"})
-    assert figures(house, Side.OUTSTANDING, "shopify") == {("outstanding", "outstanding"): "11.50"}
+    assert figures(house, StatementSection.OUTSTANDING, "shopify") == {("outstanding", "outstanding"): "11.50"}
     assert not house.reconcile(DAY).broken
 
 
@@ -314,7 +327,7 @@ def test_what_is_still_owed_is_shopifys_figure_against_what_xero_says_is_due() -
     )
     house = House(sold, dues={"SH-1001": "15.00"})
     assert not house.reconcile(DAY).broken
-    assert figures(house, Side.OUTSTANDING, "shopify") == {("outstanding", "outstanding"): "15.00"}
+    assert figures(house, StatementSection.OUTSTANDING, "shopify") == {("outstanding", "outstanding"): "15.00"}
     house.change("SH-1001", AmountDue=Decimal("14.00"))
     assert texts(house) == ["outstanding on 2026-09-22: Shopify 15.00, Xero 14.00, difference -1.00"]
 
@@ -322,10 +335,10 @@ def test_what_is_still_owed_is_shopifys_figure_against_what_xero_says_is_due() -
 def test_of_an_order_from_before_the_start_only_what_came_later_counts() -> None:
     policy = BooksPolicy(start_date=date(2026, 10, 1), opening="post")
     house = House(returned_later(), policy=policy)
-    assert figures(house, Side.SALES, "shopify") == {("200", "goods returned"): "-10.00"}
-    assert figures(house, Side.DOCUMENTS, "shopify") == {("credit notes", "credit notes"): "-11.50"}
-    assert figures(house, Side.PAYMENTS, "shopify") == {}
-    assert figures(house, Side.REFUNDS, "shopify") == {("601", "shopify_payments"): "11.50"}
+    assert figures(house, StatementSection.SALES, "shopify") == {("200", "goods returned"): "-10.00"}
+    assert figures(house, StatementSection.DOCUMENTS, "shopify") == {("credit notes", "credit notes"): "-11.50"}
+    assert figures(house, StatementSection.PAYMENTS, "shopify") == {}
+    assert figures(house, StatementSection.REFUNDS, "shopify") == {("601", "shopify_payments"): "11.50"}
     assert not house.reconcile(DAY).broken
 
 
@@ -337,8 +350,8 @@ def test_a_refund_beyond_what_was_returned_is_taken_from_the_books() -> None:
         transactions=[transaction(21, "23.00"), transaction(22, "4.00", "REFUND", parent=21)],
     )
     house = House(sold, policy=policy)
-    assert figures(house, Side.SALES, "shopify")["208", "refunds beyond returns"] == "-4.00"
-    assert figures(house, Side.DOCUMENTS, "shopify")["credit notes", "refunds beyond returns"] == "-4.00"
+    assert figures(house, StatementSection.SALES, "shopify")["208", "refunds beyond returns"] == "-4.00"
+    assert figures(house, StatementSection.DOCUMENTS, "shopify")["credit notes", "refunds beyond returns"] == "-4.00"
     assert not house.reconcile(DAY).broken
 
 
@@ -425,11 +438,11 @@ def test_a_posted_document_that_xero_no_longer_shows_leaves_a_gap() -> None:
 
 
 def test_movements_of_the_same_kind_become_one_and_nothings_disappear() -> None:
-    plain = {"posted": DAY, "currency": "NZD", "side": Side.SALES, "key": "200", "category": "goods sold"}
+    plain = {"posted": DAY, "currency": "NZD", "side": StatementSection.SALES, "key": "200", "category": "goods sold"}
     one, other = Movement(**plain, shopify=Decimal("1.10")), Movement(**plain, shopify=Decimal("2.20"))
     nothing = Movement(**{**plain, "key": "205"})
-    assert merged([one, other, nothing]) == [Movement(**plain, shopify=Decimal("3.30"))]
-    assert merged([]) == []
+    assert sum_movements([one, other, nothing]) == [Movement(**plain, shopify=Decimal("3.30"))]
+    assert sum_movements([]) == []
 
 
 def test_money_that_came_twice_and_went_back_cancels_out_in_all_columns() -> None:
@@ -445,8 +458,10 @@ def test_money_that_came_twice_and_went_back_cancels_out_in_all_columns() -> Non
     house = House(twice)
     assert texts(house) == []
     for column in ("shopify", "mapping", "xero"):
-        assert sum(Decimal(amount) for amount in figures(house, Side.PAYMENTS, column).values()) == Decimal("115.00")
-        assert figures(house, Side.REFUNDS, column) == {}
+        assert sum(Decimal(amount) for amount in figures(house, StatementSection.PAYMENTS, column).values()) == Decimal(
+            "115.00"
+        )
+        assert figures(house, StatementSection.REFUNDS, column) == {}
 
 
 def test_an_exchange_difference_stands_on_its_own_account_in_all_columns_and_nobody_owes_it() -> None:
@@ -454,18 +469,20 @@ def test_an_exchange_difference_stands_on_its_own_account_in_all_columns_and_nob
     house = House(euros_given_back("17.50"))
     assert texts(house) == []
     for column in ("shopify", "mapping", "xero"):
-        found = figures(house, Side.SALES, column)
+        found = figures(house, StatementSection.SALES, column)
         assert {key: amount for (key, _), amount in found.items() if key == "861"} == {"861": "-0.26"}
-    assert figures(house, Side.SALES, "shopify")["861", "exchange differences"] == "-0.26"
-    assert figures(house, Side.OUTSTANDING, "shopify") == {}
-    assert sum(Decimal(amount) for amount in figures(house, Side.REFUNDS, "shopify").values()) == Decimal("17.50")
+    assert figures(house, StatementSection.SALES, "shopify")["861", "exchange differences"] == "-0.26"
+    assert figures(house, StatementSection.OUTSTANDING, "shopify") == {}
+    assert sum(Decimal(amount) for amount in figures(house, StatementSection.REFUNDS, "shopify").values()) == Decimal(
+        "17.50"
+    )
 
 
 def test_a_gain_is_read_the_same_and_one_of_another_size_in_xero_is_named() -> None:
     # EUR 45.00 that were 38.79 when the order was placed brought 39.20 when they were captured
     house = House(euros_captured("39.20"))
     assert texts(house) == []
-    assert figures(house, Side.SALES, "xero")["861", ""] == "0.41"
+    assert figures(house, StatementSection.SALES, "xero")["861", ""] == "0.41"
     house.change("SH-1001-X92", LineItems=[], Total=Decimal("0.40"))
     assert any("0.41" in text for text in texts(house))
 
@@ -493,10 +510,10 @@ def test_money_left_to_others_is_the_same_in_all_columns_and_nothing_of_it_is_ow
     house = left_to_others()
     assert texts(house) == []
     for column in ("shopify", "mapping", "xero"):
-        paid, back = (figures(house, side, column) for side in (Side.PAYMENTS, Side.REFUNDS))
+        paid, back = (figures(house, side, column) for side in (StatementSection.PAYMENTS, StatementSection.REFUNDS))
         assert sum(map(Decimal, paid.values())) == Decimal("115.00")
         assert (paid["left to others", "Afterpay"], back) == ("55.00", {("left to others", "Afterpay"): "23.00"})
-        assert figures(house, Side.OUTSTANDING, column) == {}
+        assert figures(house, StatementSection.OUTSTANDING, column) == {}
 
 
 def test_it_makes_no_difference_whether_others_have_entered_it_yet() -> None:

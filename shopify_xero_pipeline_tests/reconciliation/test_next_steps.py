@@ -13,7 +13,7 @@ from shopify_xero_pipeline_tests.books.reasons_in_source import reasons
 
 @pytest.mark.parametrize("reason", reasons())
 def test_every_reason_that_blocks_an_order_says_what_happened_and_what_to_do(reason: str) -> None:
-    what, remedy = remedies.parted(reason)
+    what, remedy = remedies.split_reason(reason)
     assert what
     assert remedy
     assert reason == f"{what}; {remedy}"
@@ -22,7 +22,7 @@ def test_every_reason_that_blocks_an_order_says_what_happened_and_what_to_do(rea
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1))
 def test_a_line_to_paste_is_never_cut_whatever_stands_in_it(name: str) -> None:
     line = f"add to books.yaml under payments: '{name}': \"601\""
-    assert remedies.parted(f"no account for it; if it is paid into 601, {line}") == (
+    assert remedies.split_reason(f"no account for it; if it is paid into 601, {line}") == (
         "no account for it",
         f"if it is paid into 601, {line}",
     )
@@ -30,13 +30,13 @@ def test_a_line_to_paste_is_never_cut_whatever_stands_in_it(name: str) -> None:
 
 @pytest.mark.parametrize("outcome", ["waiting", "skipped", "blocked", "postponed", "conflict", "failed"])
 def test_every_outcome_but_posted_has_a_remedy_even_where_that_is_nothing(outcome: str) -> None:
-    assert next_steps.of_order(outcome, "because", (), "#1")[1]
+    assert next_steps.order_next_step(outcome, "because", (), "#1")[1]
 
 
 def test_an_order_that_differs_is_compared_by_its_name() -> None:
-    why, remedy = next_steps.of_order("posted", "", ("sales: 1, 2, 3",), "#1001")
+    why, remedy = next_steps.order_next_step("posted", "", ("sales: 1, 2, 3",), "#1001")
     assert (why, "`shopify-xero status '#1001'`" in remedy) == ("sales: 1, 2, 3", True)
-    assert next_steps.of_order("posted", "", (), "#1001") == ("", "")
+    assert next_steps.order_next_step("posted", "", (), "#1001") == ("", "")
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -47,22 +47,22 @@ def test_every_conflict_has_a_remedy(kind: Kind) -> None:
         fields=fields,
     )  # fmt: skip
     leave = "shopify-xero dismiss --key SH-1 --because TEXT"
-    assert next_steps.of_line(line) == (
+    assert next_steps.conflict_next_step(line) == (
         "a person did it",
         f"{next_steps.OF_CONFLICT[kind]}; or leave it as it is: {leave}",
     )
     plain = line.model_copy(update={"action": Action.UPDATE})
-    assert next_steps.of_line(plain) == ("a person did it", "")
+    assert next_steps.conflict_next_step(plain) == ("a person did it", "")
 
 
 def test_a_voided_document_cannot_be_set_back_and_what_is_not_in_xero_cannot_be_removed_there() -> None:
     voided = Change(action=Action.CONFLICT, kind=Kind.INVOICE, shopify_id="1", natural_key="SH-1", xero_id="x")
-    assert next_steps.of_line(voided)[1] == (
+    assert next_steps.conflict_next_step(voided)[1] == (
         "Xero cannot bring it back: enter there what is to replace it, if anything is; or leave it as it is: "
         "shopify-xero dismiss --key SH-1 --because TEXT"
     )
     held = voided.model_copy(update={"xero_id": None, "order_name": "#1"})
-    assert next_steps.of_line(held)[1] == (
+    assert next_steps.conflict_next_step(held)[1] == (
         "nothing of it is in Xero: clear up there what the reason names, then run the day again; or leave it as it is: "
         "shopify-xero dismiss --key '#1' --because TEXT"
     )

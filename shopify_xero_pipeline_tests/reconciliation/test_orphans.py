@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.reconciliation.orphans import OrphanCause, OrphanedOrder, orphaned_orders
+from shopify_xero_pipeline.reconciliation.orphans import OrphanCause, OrphanedOrder, build_orphaned_orders
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.changes.rows import (
@@ -24,7 +24,7 @@ ASKED = datetime(2026, 9, 30, 8, 5, tzinfo=UTC)
 
 
 def note(cause: OrphanCause = OrphanCause.DELETED, detail: str = "", order: str = "1") -> OrphanNote:
-    return OrphanNote(order_id=order, partition=DAY, cause=cause, detail=detail, noted_at=ASKED, asked_at=ASKED)
+    return OrphanNote(order_id=order, partition=DAY, cause=cause, detail=detail, noted_at=ASKED, looked_up_at=ASKED)
 
 
 def decision(xero_id: str, because: str = "written off") -> KeptRecord:
@@ -39,7 +39,7 @@ def orphan(
     of: OrphanNote | None = None,
 ) -> OrphanedOrder:
     seen = {(row.kind, row.xero_id): row for row in mirror}
-    (found,) = orphaned_orders([of or note()], rows, seen, strangers, {one: decision(one) for one in kept})
+    (found,) = build_orphaned_orders([of or note()], rows, seen, strangers, {one: decision(one) for one in kept})
     return found
 
 
@@ -101,7 +101,7 @@ def test_a_record_that_only_xero_knows_is_the_orders_by_its_mark_and_by_nothing_
 
 
 def test_an_order_of_which_nothing_was_ever_posted_is_not_named() -> None:
-    assert orphaned_orders([note()], [mapped(contact())], {}, [], {}) == []
+    assert build_orphaned_orders([note()], [mapped(contact())], {}, [], {}) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from shopify_xero_pipeline.reconciliation.rollup import by_currency, totals
+from shopify_xero_pipeline.reconciliation.rollup import by_currency, sum_by
 
 
 def test_amounts_are_summed_exactly_by_currency() -> None:
@@ -18,7 +18,7 @@ def test_amounts_are_summed_exactly_by_currency() -> None:
 
 def test_no_rows_give_no_sums() -> None:
     assert by_currency([]) == {}
-    assert totals([], ["day"], ["sales"]).empty
+    assert sum_by([], ["day"], ["sales"]).empty
 
 
 def test_money_columns_are_summed_by_group() -> None:
@@ -27,7 +27,7 @@ def test_money_columns_are_summed_by_group() -> None:
         {"day": "2", "sales": Decimal(1)},
         {"day": "1", "sales": Decimal("0.20")},
     ]
-    assert totals(rows, ["day"], ["sales"]).to_dict("records") == [
+    assert sum_by(rows, ["day"], ["sales"]).to_dict("records") == [
         {"day": "1", "sales": Decimal("0.30")},
         {"day": "2", "sales": Decimal(1)},
     ]
@@ -35,4 +35,4 @@ def test_money_columns_are_summed_by_group() -> None:
 
 def test_a_float_cannot_be_summed_as_money() -> None:
     with pytest.raises(TypeError, match="Decimal"):
-        totals([{"currency": "NZD", "sales": 0.1}], ["currency"], ["sales"])
+        sum_by([{"currency": "NZD", "sales": 0.1}], ["currency"], ["sales"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
-from shopify_xero_pipeline.reconciliation.verdict import Standing, agreement, worst
+from shopify_xero_pipeline.reconciliation.verdict import Standing, agreement_of_days, worst_standing
 from shopify_xero_pipeline_tests.support.rows import DAY, order_row
 
 BLOCKED: dict[str, Any] = {"outcome": "blocked", "reason": "no rate; add one", "sales": Decimal("108.25")}
@@ -77,25 +77,25 @@ def day(*rows: OrderRow) -> DayReconciliation:
 def test_a_verdict_says_every_figure_that_is_not_as_it_should_be(
     rows: Sequence[OrderRow], standing: Standing, says: str
 ) -> None:
-    found = agreement([day(*rows)])
-    assert (found.standing, found.says) == (standing, says)
-    assert bool(found.wrong) == (standing is Standing.DISAGREE)
+    found = agreement_of_days([day(*rows)])
+    assert (found.standing, found.sentence) == (standing, says)
+    assert bool(found.differences) == (standing is Standing.DISAGREE)
 
 
 def test_the_verdicts_of_days_add_up_and_name_the_first_orders() -> None:
     first = day(*(order_row(**BLOCKED, order_name=f"#{number}") for number in range(4)))
     second = day(order_row(**BLOCKED, order_name="#4"), order_row(**BLOCKED, order_name="#5"))
-    both = agreement([first, second])
+    both = agreement_of_days([first, second])
     assert both.of("blocked").count == 6
     assert both.of("blocked").amounts == {"NZD": Decimal("649.50")}
     assert both.of("blocked").named == ("#0", "#1", "#2", "#3", "#4")
-    assert both.says == "the books agree; 6 orders of 649.50 NZD are not in them"
+    assert both.sentence == "the books agree; 6 orders of 649.50 NZD are not in them"
 
 
 def test_what_waits_for_a_person_is_worse_than_what_passes_by_itself() -> None:
-    assert worst([]) is Standing.AGREE
-    assert worst([Standing.UNFINISHED, Standing.INCOMPLETE, Standing.AGREE]) is Standing.INCOMPLETE
-    assert worst([Standing.INCOMPLETE, Standing.DISAGREE]) is Standing.DISAGREE
+    assert worst_standing([]) is Standing.AGREE
+    assert worst_standing([Standing.UNFINISHED, Standing.INCOMPLETE, Standing.AGREE]) is Standing.INCOMPLETE
+    assert worst_standing([Standing.INCOMPLETE, Standing.DISAGREE]) is Standing.DISAGREE
 
 
 def test_a_row_of_an_earlier_version_has_the_difference_its_columns_show() -> None:

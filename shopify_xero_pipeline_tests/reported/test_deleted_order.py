@@ -32,12 +32,12 @@ def test_an_order_deleted_in_shopify_is_named_with_its_money_and_its_day_and_mon
         case.shop.becomes("one_of_two_deleted")
 
         synced = case.sync(DAY)
-        assert (synced.exit_code, SAYS in synced.stdout) == (exit_codes.WRONG, True), synced.output
+        assert (synced.exit_code, SAYS in synced.stdout) == (exit_codes.FAILURE, True), synced.output
         named = [("SH-2071", DAY, [("SH-2071", "46.00"), ("payment of SH-2071", "46.00")])]
         assert without_order(case.status()) == named
-        assert case.command("status").exit_code == exit_codes.WRONG
+        assert case.command("status").exit_code == exit_codes.FAILURE
         month = case.command("status", "--month", "2026-10")
-        assert (month.exit_code, "2026-10 does not agree yet" in month.stdout) == (exit_codes.WRONG, True)
+        assert (month.exit_code, "2026-10 does not agree yet" in month.stdout) == (exit_codes.FAILURE, True)
         assert case.figures("doctor")["I14"]["broken"]
         assert called_for(case) == ["orphans:2026-10-01"]
 

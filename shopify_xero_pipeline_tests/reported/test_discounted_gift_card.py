@@ -23,7 +23,7 @@ def test_a_discounted_gift_card_is_owed_for_at_face_value_and_a_card_issued_by_h
             ("Discount on Gift card 50", "-10.00", "0.00", "200"),
         ]
         result = case.command("status", "--month", "2026-10", "--json", "-")
-        assert result.exit_code == exit_codes.LATER, result.output  # most days were not synced
+        assert result.exit_code == exit_codes.RETRY_LATER, result.output  # most days were not synced
         (cards,) = json.loads(result.stdout)["gift_cards"]
         assert {line["what"]: (line["shopify"], line["xero"]) for line in cards["lines"]} == {
             "opening": ("0.00", "0.00"),
@@ -49,7 +49,9 @@ def test_the_discount_on_a_gift_card_goes_to_the_account_that_books_yaml_names_f
     with played(tmp_path, monkeypatch, "discounted_gift_card", PAID, own) as case:
         assert case.command("sync", *DAYS).exit_code == 0
         assert lines(case.documents()["SH-2030"])[1] == ("Discount on Gift card 50", "-10.00", "0.00", "208")
-        assert case.command("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
+        assert (
+            case.command("status", "--month", "2026-10").exit_code == exit_codes.RETRY_LATER
+        )  # most days were not synced
 
 
 def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_is_a_wrong_setting_before_anything_is_written(
@@ -57,9 +59,9 @@ def test_an_account_for_discounts_on_gift_cards_that_xero_does_not_have_is_a_wro
 ) -> None:
     missing = ('gift_cards: "830"', 'gift_cards: "830", gift_card_discounts: "999"')
     with played(tmp_path, monkeypatch, "discounted_gift_card", PAID, missing) as case:
-        assert case.command("plan", *DAYS).exit_code == exit_codes.SETTING
-        assert case.sync("2026-10-01").exit_code == exit_codes.SETTING
+        assert case.command("plan", *DAYS).exit_code == exit_codes.FIX_SETTING
+        assert case.sync("2026-10-01").exit_code == exit_codes.FIX_SETTING
         result = case.command("sync", *DAYS)
-        assert result.exit_code == exit_codes.SETTING
+        assert result.exit_code == exit_codes.FIX_SETTING
         assert "accounts.gift_card_discounts names account 999, which Xero does not have" in result.output
         assert case.stage.size() == 0

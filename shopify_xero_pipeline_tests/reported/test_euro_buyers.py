@@ -69,7 +69,7 @@ def test_the_month_shows_exchange_differences_by_themselves_and_agrees_in_all_th
     (owed,) = [one for one in statement["lines"] if one["what"] == "owed after"]
     assert (owed["shopify"], owed["mapping"], owed["xero"]) == ("0.00", "0.00", "0.00")
     assert all(one["agrees"] for one in statement["identities"])
-    assert found["says"] == "2026-10 agrees; 1 order of 21.55 GBP is not in it; 28 days are not compared yet"
+    assert found["message"] == "2026-10 agrees; 1 order of 21.55 GBP is not in it; 28 days are not compared yet"
 
 
 def test_a_second_sync_writes_nothing_more(case: Played) -> None:
@@ -89,7 +89,9 @@ def test_with_uncovered_refunds_adjusted_the_rate_is_no_part_of_what_is_uncovere
         assert lines(case.documents()["SH-4006-M105396101400631"]) == [
             ("Refund beyond what was returned", "1.75", "0.00", "208")
         ]
-        assert case.command("status", "--month", "2026-10").exit_code == exit_codes.LATER  # most days were not synced
+        assert (
+            case.command("status", "--month", "2026-10").exit_code == exit_codes.RETRY_LATER
+        )  # most days were not synced
 
 
 def test_without_an_account_for_it_the_orders_that_need_one_are_blocked_and_say_so(

@@ -69,6 +69,6 @@ def test_the_lines_that_sync_shows_are_pasted_as_they_stand_and_every_order_is_p
 def test_doctor_shows_the_same_lines_and_calls_it_a_failure_that_most_orders_are_blocked(case: Played) -> None:
     (case.stage.folder / "dagster").mkdir()
     doctor = case.command("doctor")
-    assert doctor.exit_code == exit_codes.SETTING
+    assert doctor.exit_code == exit_codes.FIX_SETTING
     assert [line.place for line in shown(doctor.stdout)] == ["payments", "payments", "tax.rates", "tax.rates"]
     assert case.stage.size() == 0

@@ -45,10 +45,10 @@ def test_a_bank_line_that_the_bookkeeper_matched_is_taken_for_the_payment_that_t
     assert "the books agree" in synced.stdout
     assert case.payments() == [("SH-2060", "115.00")]
     assert case.document("SH-2060").outstanding == 0
-    (row,) = case.stage.bookkeeper.store.mapped(Kind.PAYMENT).values()
+    (row,) = case.stage.sync_service.store.mapped(Kind.PAYMENT).values()
     assert (row.xero_id in case.stage.sandbox.books.payments, case.status()["failed_records"]) == (True, [])
     month = case.command("status", "--month", "2026-10")
-    assert month.exit_code == exit_codes.LATER, month.output  # most days were not synced
+    assert month.exit_code == exit_codes.RETRY_LATER, month.output  # most days were not synced
     assert month.stdout.rstrip().endswith("2026-10 agrees; 30 days are not compared yet")
     assert case.sync(DAY).exit_code == 0
     assert case.payments() == [("SH-2060", "115.00")]
@@ -115,14 +115,14 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
     case = play("bank_deposit_awaited")
     case.sync(DAY)
     case.shop.becomes("bank_deposit_recorded")
-    keeper = case.stage.restart()
-    orders = keeper.read_orders([date(2026, 10, 1)])
-    plan = keeper.plan_orders(Kind.PAYMENT, orders)
+    sync_service = case.stage.restart()
+    orders = sync_service.read_orders([date(2026, 10, 1)])
+    plan = sync_service.plan_orders(Kind.PAYMENT, orders)
     case.stage.person.pay(case.document("SH-2060"), Decimal("115.00"), "606", FOURTH, "bank feed")
 
-    keeper.load(plan, "just too late")
+    sync_service.load(plan, "just too late")
 
-    (error,) = keeper.store.errors()
+    (error,) = sync_service.store.failed_records()
     assert error.reason.endswith("In Xero SH-2060 is PAID with 0.00 left; payments on it: 115.00 on 2026-10-04.")
     assert case.sync(DAY).exit_code == 0
     assert (case.payments(), case.status()["failed_records"]) == ([("SH-2060", "115.00")], [])

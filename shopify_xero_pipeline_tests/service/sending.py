@@ -17,10 +17,10 @@ from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.service.app import Service
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.command import SHOPIFY, XERO, build
-from shopify_xero_pipeline.service.health import Verdict
+from shopify_xero_pipeline.service.health import HealthStatus
 from shopify_xero_pipeline.service.signatures import signature
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.state.webhook_hints import Hints
+from shopify_xero_pipeline.state.webhook_hints import WebhookHints
 
 NOW = datetime(2026, 11, 19, 10, tzinfo=UTC)
 SHOP, SECRET, KEY, TENANT = "goods.myshopify.com", "shop-secret", "webhook-key", "7c0f5e0e-0000-4000-8000-000000000001"
@@ -99,7 +99,7 @@ class House:
         self.client = httpx.Client(transport=InProcessTransport(self.app), base_url="http://service")
 
     @property
-    def hints(self) -> Hints:
+    def hints(self) -> WebhookHints:
         return self.connections.store.hints
 
     def send(self, delivery: Delivery) -> int:
@@ -117,13 +117,13 @@ def house(url: str, clock: Clock | None = None, limits: Limits | None = None, **
     clock = clock or ManualClock(NOW)
     settings = Settings.from_environment({**ENVIRON, "STATE_URL": url, **environ}, dotenv=None)
     connections = Connections(settings, clock)
-    service = build(connections, settings, lambda: Verdict(True, "alive"), clock, limits or Limits(storing=30))
+    service = build(connections, settings, lambda: HealthStatus(True, "alive"), clock, limits or Limits(storing=30))
     made = House(service, connections, clock)
     try:
         yield made
     finally:
         made.client.close()
-        asyncio.run(service.intake.close())
+        asyncio.run(service.hint_writer.close())
         connections.close()
 
 

@@ -23,7 +23,7 @@ from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.command import build
-from shopify_xero_pipeline.service.health import Asked, Health, Verdict
+from shopify_xero_pipeline.service.health import Health, HealthStatus, PolledCheck
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.records import BatchRequest, OperationState, PlannedWrite
 from shopify_xero_pipeline_tests.service.sending import NOW, sqlite
@@ -43,7 +43,7 @@ class Watched:
         given = {"SHOPIFY_BASE_URL": ADDRESS, "XERO_BASE_URL": ADDRESS, "STATE_URL": sqlite(folder), **environ}
         settings = Settings.from_environment(given, dotenv=None)
         self.connections = Connections(settings, self.clock, shopify_transport=transport, xero_transport=transport)
-        daemon = daemon_health.daemon(instance, self.clock)
+        daemon = daemon_health.check_daemon(instance, self.clock)
         self.service = build(self.connections, settings, daemon, self.clock, Limits())
         self.client = httpx.Client(transport=InProcessTransport(self.service.app()), base_url="http://service")
 
@@ -67,7 +67,7 @@ class Watched:
 
     def broken(self) -> dict[str, str]:
         """What is not well, in words; everything else is."""
-        return {name: part["says"] for name, part in self.health()[1].items() if not part["ok"]}
+        return {name: part["message"] for name, part in self.health()[1].items() if not part["ok"]}
 
     def calls(self) -> tuple[int, int]:
         return self.connections.calls
@@ -109,7 +109,7 @@ def watched(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[Watched]:
 def test_when_all_is_well_every_part_says_so_and_since_when(watched: Watched) -> None:
     status, parts = watched.health()
     assert status == 200
-    assert {name: part["says"] for name, part in parts.items()} == {
+    assert {name: part["message"] for name, part in parts.items()} == {
         "shopify": "Shopify lets us in: sandbox.myshopify.com, Pacific/Auckland.",
         "xero": "Xero lets us in: Demo Company (NZ).",
         "state_store": f"The state store {sqlite(watched.folder)} is read and written.",
@@ -135,10 +135,10 @@ def test_whoever_polls_causes_no_calls(watched: Watched) -> None:
 def test_an_answer_is_kept_for_a_minute(watched: Watched) -> None:
     assert watched.broken() == {}
     watched.clock.sleep(59)
-    before = watched.client.get("/health").json()["looked_at"]
+    before = watched.client.get("/health").json()["checked_at"]
     watched.clock.sleep(1)
     assert before == NOW.isoformat()
-    assert watched.client.get("/health").json()["looked_at"] == (NOW + timedelta(seconds=60)).isoformat()
+    assert watched.client.get("/health").json()["checked_at"] == (NOW + timedelta(seconds=60)).isoformat()
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_a_broken_xero_is_asked_once_in_ten_minutes(watched: Watched) -> None:
 def test_that_xero_denies_a_load_is_told_without_asking_it(watched: Watched) -> None:
     assert watched.broken() == {}
     made = watched.calls()
-    with watched.connections.store.calls.turn() as traffic:
-        traffic.standing.denied, traffic.standing.denied_at = 403, traffic.now
-        traffic.standing.denied_until = traffic.now + timedelta(minutes=15)
+    with watched.connections.store.calls.transaction() as traffic:
+        traffic.status.denied, traffic.status.denied_at = 403, traffic.now
+        traffic.status.denied_until = traffic.now + timedelta(minutes=15)
     watched.wait(MINUTE)
     assert watched.broken() == {
         "xero": "Xero did not let a load in (status 403): nothing is written before 10:15 UTC. Check XERO_TENANT_ID "
@@ -207,11 +207,11 @@ def test_that_xero_denies_a_load_is_told_without_asking_it(watched: Watched) -> 
 
 
 def test_a_day_that_is_used_up_is_no_fault(watched: Watched) -> None:
-    with watched.connections.store.calls.turn() as traffic:
-        traffic.standing.day_left, traffic.standing.day_seen_at, traffic.standing.day_most = 0, traffic.now, 1_000
+    with watched.connections.store.calls.transaction() as traffic:
+        traffic.status.day_left, traffic.status.day_seen_at, traffic.status.day_most = 0, traffic.now, 1_000
     status, parts = watched.health()
     assert (status, watched.calls()[1]) == (200, 0)
-    assert parts["xero"]["says"].startswith("Xero allows 0 more calls today")
+    assert parts["xero"]["message"].startswith("Xero allows 0 more calls today")
 
 
 def test_a_store_that_cannot_be_read_is_told_and_xero_is_not_asked_meanwhile(watched: Watched) -> None:
@@ -256,13 +256,13 @@ def test_a_store_of_another_shop_is_told(watched: Watched) -> None:
 
 def test_a_wrong_clock_is_said_and_nothing_is_unwell_because_of_it(watched: Watched) -> None:
     assert watched.broken() == {}
-    with watched.connections.store.calls.turn() as traffic:
+    with watched.connections.store.calls.transaction() as traffic:
         traffic.read_clock(timedelta(days=-3, hours=-2))
     watched.wait(MINUTE)
     status, parts = watched.health()
     assert (status, parts["clock"]["ok"]) == (200, True)
     host = platform.node()
-    assert parts["clock"]["says"] == f"The clock of {host} is 3 days 2 h behind Xero's: set it by a time server."
+    assert parts["clock"]["message"] == f"The clock of {host} is 3 days 2 h behind Xero's: set it by a time server."
 
 
 def test_a_write_in_doubt_is_told_after_a_quarter_of_an_hour_until_it_is_settled(watched: Watched) -> None:
@@ -281,10 +281,12 @@ def test_a_write_in_doubt_is_told_after_a_quarter_of_an_hour_until_it_is_settled
     watched.wait(MINUTE)
     _, parts = watched.health()
     assert watched.broken().keys() == {"unsettled_writes"}
-    assert parts["unsettled_writes"]["says"].startswith("The outcome of a write is not known for 16 minutes. The next")
+    assert parts["unsettled_writes"]["message"].startswith(
+        "The outcome of a write is not known for 16 minutes. The next"
+    )
     assert parts["unsettled_writes"]["since"] == NOW.isoformat()
 
-    mine = journal.take(batch)
+    mine = journal.take_over(batch)
     assert mine is not None
     journal.release(mine, "nothing had left")
     watched.wait(MINUTE)
@@ -298,8 +300,10 @@ def test_a_daemon_that_is_silent_is_told_and_its_return_too(watched: Watched) ->
     watched.clock.sleep(MINUTE)
     _, parts = watched.health()
     assert watched.broken().keys() == {"dagster_daemon"}
-    assert parts["dagster_daemon"]["says"].startswith("The Dagster daemon has not been heard of since 19 Nov 10:00 UTC")
-    assert parts["dagster_daemon"]["says"].endswith("Start `dagster-daemon run` (or `make up`), or look at its log.")
+    assert parts["dagster_daemon"]["message"].startswith(
+        "The Dagster daemon has not been heard of since 19 Nov 10:00 UTC"
+    )
+    assert parts["dagster_daemon"]["message"].endswith("Start `dagster-daemon run` (or `make up`), or look at its log.")
     assert parts["dagster_daemon"]["since"] == NOW.isoformat()
     watched.wait(MINUTE)
     assert watched.broken() == {}
@@ -315,9 +319,9 @@ def test_a_part_of_the_daemon_that_is_silent_is_named(watched: Watched) -> None:
 def test_a_daemon_that_never_ran_is_told_also_where_dagster_asks_for_none(instance: dg.DagsterInstance) -> None:
     with dg.DagsterInstance.ephemeral() as in_memory:
         for one in (instance, in_memory):
-            verdict = daemon_health.daemon(one, ManualClock(NOW))()
+            verdict = daemon_health.check_daemon(one, ManualClock(NOW))()
             assert not verdict.ok
-            assert verdict.says.startswith("The Dagster daemon has never run on this DAGSTER_HOME.")
+            assert verdict.message.startswith("The Dagster daemon has never run on this DAGSTER_HOME.")
 
 
 # -- how it is asked ---------------------------------------------------------------------------------------------------
@@ -326,33 +330,33 @@ def test_a_daemon_that_never_ran_is_told_also_where_dagster_asks_for_none(instan
 def test_an_api_that_does_not_come_back_is_not_waited_for_and_not_asked_again() -> None:
     clock, gate, asked = ManualClock(NOW), threading.Event(), []
 
-    def look() -> Verdict:
+    def look() -> HealthStatus:
         asked.append(clock.now())
         gate.wait(60)
-        return Verdict(True, "there")
+        return HealthStatus(True, "there")
 
-    slow = Asked(look, clock, patience=0)
+    slow = PolledCheck(look, clock, patience=0)
     first = slow()
-    assert (first.ok, first.says) == (False, "Asked at 10:00:00 UTC, it has not answered yet.")
+    assert (first.ok, first.message) == (False, "Asked at 10:00:00 UTC, it has not answered yet.")
     clock.sleep(3_600)
     assert not slow().ok
     gate.set()
     slow._answered.wait(60)
     clock.move_to(clock.now())
     assert len(asked) == 1
-    patient = Asked(look, clock, patience=60)
-    assert patient() == Verdict(True, "there")
+    patient = PolledCheck(look, clock, patience=60)
+    assert patient() == HealthStatus(True, "there")
 
 
 def test_the_last_answer_stands_while_the_next_one_is_on_its_way_but_not_for_long() -> None:
     clock, gate, answers = ManualClock(NOW), threading.Event(), iter([False, True])
 
-    def look() -> Verdict:
+    def look() -> HealthStatus:
         if next(answers):
             gate.wait(60)
-        return Verdict(True, "there")
+        return HealthStatus(True, "there")
 
-    asked = Asked(look, clock, patience=60)
+    asked = PolledCheck(look, clock, patience=60)
     assert asked().ok
     asked._patience = 0
     clock.sleep(TEN)
@@ -369,7 +373,7 @@ def test_the_last_answer_stands_while_the_next_one_is_on_its_way_but_not_for_lon
 def test_since_is_when_a_part_was_first_seen_as_it_is() -> None:
     clock = ManualClock(NOW)
     verdicts = iter([True, True, False, False, True])
-    health = Health({"part": lambda: Verdict(next(verdicts), "")}, clock)
+    health = Health({"part": lambda: HealthStatus(next(verdicts), "")}, clock)
     seen = []
     for _ in range(5):
         seen.append(datetime.fromisoformat(health.report()["parts"]["part"]["since"]).minute)
@@ -379,9 +383,9 @@ def test_since_is_when_a_part_was_first_seen_as_it_is() -> None:
 
 
 def test_a_part_that_cannot_even_be_looked_at_is_not_well(caplog: pytest.LogCaptureFixture) -> None:
-    def look() -> Verdict:
+    def look() -> HealthStatus:
         raise ZeroDivisionError("a customer's name")
 
     part = Health({"part": look}, ManualClock(NOW)).report()["parts"]["part"]
-    assert (part["ok"], part["says"]) == (False, "It could not be looked at (ZeroDivisionError): the log says more.")
+    assert (part["ok"], part["message"]) == (False, "It could not be looked at (ZeroDivisionError): the log says more.")
     assert "a part could not be looked at" in caplog.text

@@ -6,15 +6,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.service.metrics import exposition
-from shopify_xero_pipeline.state.api_calls import Standing
-from shopify_xero_pipeline.state.store_metrics import COUNTED, Figures, Load
+from shopify_xero_pipeline.service.metrics import render_metrics
+from shopify_xero_pipeline.state.api_calls import LimitStatus
+from shopify_xero_pipeline.state.store_metrics import COUNTED, Load, StoreMetrics
 from shopify_xero_pipeline_tests.service.sending import House
 
 NOW = datetime(2026, 11, 19, 10, tzinfo=UTC)
-NOTHING = Figures(
+NOTHING = StoreMetrics(
     operations={}, mapped={}, failed={}, unsettled=0, unsettled_since=None, loads=[], last_whole_load=None,
-    last_comparison=None, latencies=[], calls=0, standing=Standing(), hints={}, requests=(0, None),
+    last_comparison=None, latencies=[], calls=0, standing=LimitStatus(), hints={}, requests=(0, None),
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def load(run_id: str, seconds: float, **records: int) -> Load:
     return Load(run_id, NOW, timedelta(seconds=seconds), calls=3, records=counts)
 
 
-SOME = Figures(
+SOME = StoreMetrics(
     operations={"planned": 2, "confirmed": 40},
     mapped={"invoice": 30, "contact": 10},
     failed={("invoice", True): 1, ("payment", False): 2},
@@ -34,7 +34,7 @@ SOME = Figures(
     last_comparison=NOW - timedelta(minutes=1),
     latencies=[number / 10 for number in range(1, 21)],
     calls=22,
-    standing=Standing(day_left=4_321, minute_left=58, day_seen_at=NOW),
+    standing=LimitStatus(day_left=4_321, minute_left=58, day_seen_at=NOW),
     hints={"shopify": 7},
     requests=(2, NOW - timedelta(days=3)),
 )
@@ -49,9 +49,9 @@ def samples(text: bytes) -> dict[str, float]:
 
 
 def test_the_figures_are_shown_under_their_names() -> None:
-    found = samples(exposition(lambda: SOME, ManualClock(NOW)))
+    found = samples(render_metrics(lambda: SOME, ManualClock(NOW)))
     expected = {
-        "operations['planned']": 2, "operations['confirmed']": 40, "operations['review']": 0,
+        "operations['planned']": 2, "operations['confirmed']": 40, "operations['needs_review']": 0,
         "mapped_records['invoice']": 30,
         "failed_records['invoice', 'yes']": 1, "failed_records['invoice', 'no']": 0,
         "failed_records['no', 'payment']": 2, "failed_records['contact', 'yes']": 0,
@@ -71,7 +71,7 @@ def test_the_figures_are_shown_under_their_names() -> None:
 
 
 def test_where_nothing_is_known_there_is_no_sample_and_counts_are_zero() -> None:
-    found = samples(exposition(lambda: NOTHING, ManualClock(NOW)))
+    found = samples(render_metrics(lambda: NOTHING, ManualClock(NOW)))
     known = {name.partition("[")[0] for name in found}
     assert known == {
         "operations", "loads", "load_records", "load_calls", "xero_calls", "unsettled_requests",
@@ -81,7 +81,7 @@ def test_where_nothing_is_known_there_is_no_sample_and_counts_are_zero() -> None
 
 
 def test_one_load_alone_is_its_own_quantile() -> None:
-    found = samples(exposition(lambda: SOME.__class__(**{**SOME.__dict__, "latencies": [0.7]}), ManualClock(NOW)))
+    found = samples(render_metrics(lambda: SOME.__class__(**{**SOME.__dict__, "latencies": [0.7]}), ManualClock(NOW)))
     assert (found["xero_latency_seconds['0.5']"], found["xero_latency_seconds['0.95']"]) == (0.7, 0.7)
 
 

@@ -19,11 +19,11 @@ from starlette.types import Receive, Scope, Send
 
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.app import Service
-from shopify_xero_pipeline.service.body_reader import Bodies, Limits, Refusal
-from shopify_xero_pipeline.service.hint_writer import WAITING, Intake
+from shopify_xero_pipeline.service.body_reader import BodyBuffer, Limits, RefusedRequestError
+from shopify_xero_pipeline.service.hint_writer import MAX_WAITING, HintWriter
 from shopify_xero_pipeline.service.server import serve, serving
 from shopify_xero_pipeline.settings import SettingsError
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.service.sending import Delivery, House, from_shopify, house, sqlite
 
 SOON = Limits(reading=0.1, headers=0.1, storing=30, connections=20)
@@ -142,7 +142,7 @@ def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_behind(served: tup
     with closing(connect(served[1])) as connection:
         connection.sendall(head(GOOD, 100) + b'{"id"')
     still_serves(served)
-    assert served[0].service.doors[GOOD.path].bodies.held == 0
+    assert served[0].service.webhooks[GOOD.path].bodies.held == 0
 
 
 def test_a_body_said_to_be_too_long_is_not_read_and_not_asked_for(served: tuple[House, str]) -> None:
@@ -291,7 +291,7 @@ async def _parts(*parts: bytes) -> Iterator[bytes]:  # type: ignore[misc]
 
 def test_all_bodies_together_take_only_the_room_there_is() -> None:
     async def both() -> list[object]:
-        bodies, first, gate = Bodies(Limits(body=60, bodies=100)), asyncio.Event(), asyncio.Event()
+        bodies, first, gate = BodyBuffer(Limits(body=60, bodies=100)), asyncio.Event(), asyncio.Event()
 
         async def slow() -> object:
             yield b"a" * 60
@@ -311,23 +311,23 @@ def test_all_bodies_together_take_only_the_room_there_is() -> None:
 
     first, second, held = asyncio.run(both())
     assert first == b"a" * 60
-    assert isinstance(second, Refusal)
+    assert isinstance(second, RefusedRequestError)
     assert (second.status, held) == (503, 0)
 
 
-def hint(number: int) -> Hint:
+def hint(number: int) -> WebhookHint:
     now = SystemClock().now()
-    return Hint(
+    return WebhookHint(
         id=str(number), source="xero", topic="t", record="r", record_id="1", delivery=str(number), received_at=now
     )
 
 
 def test_a_store_that_takes_too_long_is_not_waited_for_and_what_it_was_given_is_written_all_the_same() -> None:
-    written: list[Hint] = []
+    written: list[WebhookHint] = []
 
     async def impatient() -> int:
-        intake = Intake(written.extend, patience=0)
-        with pytest.raises(Refusal) as refused:
+        intake = HintWriter(written.extend, patience=0)
+        with pytest.raises(RefusedRequestError) as refused:
             await intake.take([hint(1)])
         await intake.close()
         return refused.value.status
@@ -340,15 +340,15 @@ def test_more_deliveries_than_can_wait_are_sent_away_and_the_others_written_toge
     batches: list[int] = []
 
     async def crowd() -> list[object]:
-        intake = Intake(lambda hints: batches.append(len(hints)), patience=30)
-        deliveries = [[hint(number)] for number in range(WAITING + 3)]
+        intake = HintWriter(lambda hints: batches.append(len(hints)), patience=30)
+        deliveries = [[hint(number)] for number in range(MAX_WAITING + 3)]
         found = await asyncio.gather(*(intake.take(one) for one in deliveries), return_exceptions=True)
         await intake.close()
         return list(found)
 
     found = asyncio.run(crowd())
-    assert sum(isinstance(one, Refusal) for one in found) == 3
-    assert sum(batches) == WAITING
+    assert sum(isinstance(one, RefusedRequestError) for one in found) == 3
+    assert sum(batches) == MAX_WAITING
     assert len(batches) == 10
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.service.command import REMEMBERED_FOR
+from shopify_xero_pipeline.service.command import HINT_RETENTION
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline_tests.service.sending import (
     NOW,
@@ -58,7 +58,7 @@ def test_a_delivery_of_shopify_is_kept_as_the_record_to_look_at(
     assert served.send(from_shopify(topic, content)) == 200
     (hint,) = served.hints.open()
     assert (hint.source, hint.topic, hint.record, hint.record_id) == ("shopify", topic, record, record_id)
-    assert hint.happened_at == NOW + timedelta(microseconds=877041)
+    assert hint.occurred_at == NOW + timedelta(microseconds=877041)
     assert hint.received_at == NOW
 
 
@@ -125,7 +125,7 @@ def test_an_order_that_changes_twice_is_two_hints(served: House) -> None:
 def test_a_replay_under_other_names_times_and_topics_is_known_by_what_was_signed(served: House) -> None:
     seen = from_shopify("orders/create", ORDER)
     assert served.send(seen) == 200
-    served.hints.looked_at(served.hints.open())
+    served.hints.mark_processed(served.hints.open())
     forged = from_shopify("orders/updated", ORDER, "2", at=NOW + timedelta(hours=1))
     assert forged.headers["x-shopify-hmac-sha256"] == seen.headers["x-shopify-hmac-sha256"]
     assert served.send(forged) == 200
@@ -159,7 +159,7 @@ def test_hints_are_remembered_for_a_week_and_then_forgotten(tmp_path: Path) -> N
     with house(sqlite(tmp_path), clock) as served:
         served.send(from_shopify("orders/paid", {"id": 1}, "1"))
         served.send(from_shopify("customers/redact", REDACT, "2"))
-        clock.sleep((REMEMBERED_FOR + timedelta(seconds=1)).total_seconds())
+        clock.sleep((HINT_RETENTION + timedelta(seconds=1)).total_seconds())
         served.send(from_shopify("orders/paid", {"id": 3}, "3", at=clock.now()))
         assert [one[2] for one in served.topics()] == ["3"]
         assert [one.record_id for one in served.hints.requests()] == ["191167"]
@@ -297,7 +297,7 @@ def test_while_the_store_cannot_be_written_the_sender_is_asked_to_come_again(
 
 def test_a_store_that_belongs_to_another_shop_takes_no_delivery(tmp_path: Path) -> None:
     other = StateStore(sqlite(tmp_path), ManualClock(NOW))
-    other.remember("shop", "other.myshopify.com")
+    other.put_value("shop.domain", "other.myshopify.com")
     other.close()
     with house(sqlite(tmp_path)) as served:
         assert served.send(GOOD) == 503

@@ -10,18 +10,18 @@ import pytest
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import (
-    AccessDenied,
-    AuthenticationFailed,
-    QueryRefused,
-    QueryTooExpensive,
-    SearchIgnored,
+    AccessDeniedError,
+    AuthenticationFailedError,
+    QueryRefusedError,
+    QueryTooExpensiveError,
+    SearchIgnoredError,
     SettingError,
     ShopifyError,
-    ShopifyUnavailable,
-    ShopMoved,
-    ShopStopped,
-    Throttled,
-    VersionMismatch,
+    ShopifyUnavailableError,
+    ShopInactiveError,
+    ShopMovedError,
+    ThrottledError,
+    VersionMismatchError,
 )
 from shopify_xero_pipeline_tests.shopify.fakes import TOKEN, RecordingClock, Script, answered, client_of, error, refused
 
@@ -142,14 +142,14 @@ def test_a_refused_token_is_replaced_once() -> None:
 def test_a_new_token_that_is_refused_too_ends_it() -> None:
     unauthorised = httpx.Response(401, json={"errors": "[API] Invalid API key or access token"})
     script = Script(granted("old"), unauthorised, granted("new"), unauthorised)
-    with pytest.raises(AuthenticationFailed, match="SHOPIFY_CLIENT_SECRET"):
+    with pytest.raises(AuthenticationFailedError, match="SHOPIFY_CLIENT_SECRET"):
         client_of(script, credentials=APP).execute(DOCUMENT, {})
     assert not script.answers
 
 
 def test_a_refused_static_token_is_told_with_what_shopify_says() -> None:
     unauthorised = httpx.Response(401, json={"errors": "[API] Invalid API key or access token"})
-    with pytest.raises(AuthenticationFailed, match=r"SHOPIFY_ACCESS_TOKEN.*Invalid API key.*HTTP 401"):
+    with pytest.raises(AuthenticationFailedError, match=r"SHOPIFY_ACCESS_TOKEN.*Invalid API key.*HTTP 401"):
         ask(unauthorised)
 
 
@@ -163,7 +163,7 @@ def test_a_refused_static_token_is_told_with_what_shopify_says() -> None:
 )
 def test_why_no_token_was_given_is_told(status: int, body: str, remedy: str) -> None:
     script = Script(httpx.Response(status, text=body))
-    with pytest.raises(AuthenticationFailed, match=remedy):
+    with pytest.raises(AuthenticationFailedError, match=remedy):
         client_of(script, credentials=APP).execute(DOCUMENT, {})
     assert not script.answers
 
@@ -176,7 +176,7 @@ def test_a_token_request_that_fails_inside_is_tried_again() -> None:
 @pytest.mark.parametrize("body", [{}, {"access_token": "t"}, {"access_token": "t", "expires_in": True}])
 def test_a_token_answer_without_a_token_or_lifetime_is_no_answer(body: dict[str, object]) -> None:
     script = Script(*[httpx.Response(200, json=body)] * 5)
-    with pytest.raises(ShopifyUnavailable, match="lifetime"):
+    with pytest.raises(ShopifyUnavailableError, match="lifetime"):
         client_of(script, credentials=APP).execute(DOCUMENT, {})
 
 
@@ -200,7 +200,7 @@ def test_a_throttled_query_waits_a_second_at_least() -> None:
 def test_a_query_that_stays_throttled_is_given_up_after_thirty_tries() -> None:
     clock = RecordingClock()
     script = Script(*[refused(error("THROTTLED"), requested=100, available=0)] * 30)
-    with pytest.raises(Throttled, match="will in 1 s"):
+    with pytest.raises(ThrottledError, match="will in 1 s"):
         client_of(script, clock).execute(DOCUMENT, {})
     assert not script.answers
     assert len(clock.slept) == 29
@@ -214,7 +214,7 @@ def test_a_query_known_not_to_fit_is_held_back() -> None:
     client.execute(DOCUMENT, {})
     client.execute(DOCUMENT, {})
     assert clock.slept == [5.0]
-    assert client.asked_points(DOCUMENT) == 800
+    assert client.requested_points(DOCUMENT) == 800
 
 
 def test_points_that_flowed_back_meanwhile_are_reckoned_with() -> None:
@@ -230,7 +230,7 @@ def test_a_query_too_dear_for_any_bucket_is_not_waited_for() -> None:
     clock = RecordingClock()
     dear = refused(error("MAX_COST_EXCEEDED", cost=1036, maxCost=1000), requested=1036, available=10)
     client = client_of(Script(dear, answered(SHOP)), clock)
-    with pytest.raises(QueryTooExpensive, match="1036 points where one query may cost 1000") as caught:
+    with pytest.raises(QueryTooExpensiveError, match="1036 points where one query may cost 1000") as caught:
         client.execute(DOCUMENT, {})
     assert (caught.value.cost, caught.value.limit) == (1036, 1000)
     client.execute(DOCUMENT, {})
@@ -250,7 +250,7 @@ def test_retry_after_is_honoured(header: str | None, waited: float) -> None:
 
 def test_a_server_that_wants_more_quiet_than_five_minutes_is_not_waited_for() -> None:
     clock = RecordingClock()
-    with pytest.raises(Throttled, match="3600 s"):
+    with pytest.raises(ThrottledError, match="3600 s"):
         ask(httpx.Response(429, headers={"Retry-After": "3600"}), clock=clock)
     assert clock.slept == []
 
@@ -290,38 +290,42 @@ def test_what_may_pass_is_tried_five_times_with_full_jitter(failure: httpx.Respo
     clock = RecordingClock()
     assert ask(failure, failure, failure, failure, answered(SHOP), clock=clock) == SHOP
     assert clock.slept == [0.5, 1.0, 2.0, 4.0]
-    with pytest.raises(ShopifyUnavailable):
+    with pytest.raises(ShopifyUnavailableError):
         ask(*[failure] * 5)
 
 
 @pytest.mark.parametrize(
     ("answer", "expected", "words"),
     [
-        (httpx.Response(400, json={"errors": "bad page_info"}), QueryRefused, "bad page_info"),
-        (httpx.Response(402), ShopStopped, "unpaid"),
+        (httpx.Response(400, json={"errors": "bad page_info"}), QueryRefusedError, "bad page_info"),
+        (httpx.Response(402), ShopInactiveError, "unpaid"),
         (
             httpx.Response(403, json={"errors": "[API] This action requires merchant approval for read_orders scope."}),
-            AccessDenied,
+            AccessDeniedError,
             "read_orders",
         ),
-        (httpx.Response(404, json={"errors": "Not Found"}), QueryRefused, "SHOPIFY_SHOP"),
-        (httpx.Response(418, json=["tea"]), QueryRefused, "refused"),
-        (httpx.Response(422, json={"errors": {"base": ["no"]}}), QueryRefused, "base"),
-        (httpx.Response(423), ShopStopped, "locked"),
-        (httpx.Response(430), QueryRefused, "security"),
-        (httpx.Response(404, text="<html>secret</html>"), QueryRefused, "HTTP 404"),
+        (httpx.Response(404, json={"errors": "Not Found"}), QueryRefusedError, "SHOPIFY_SHOP"),
+        (httpx.Response(418, json=["tea"]), QueryRefusedError, "refused"),
+        (httpx.Response(422, json={"errors": {"base": ["no"]}}), QueryRefusedError, "base"),
+        (httpx.Response(423), ShopInactiveError, "locked"),
+        (httpx.Response(430), QueryRefusedError, "security"),
+        (httpx.Response(404, text="<html>secret</html>"), QueryRefusedError, "HTTP 404"),
         (
             httpx.Response(301, headers={"Location": "https://new-name.myshopify.com/admin"}),
-            ShopMoved,
+            ShopMovedError,
             r"redirects to new-name\.myshopify\.com",
         ),
-        (httpx.Response(302, headers={"Location": "https://evil.example/?t=1"}), ShopMoved, "to another address"),
-        (refused(error("undefinedField", "Field 'x' doesn't exist")), QueryRefused, "Field 'x'"),
-        (httpx.Response(200, json={"errors": "a text"}), QueryRefused, "a text"),
-        (httpx.Response(200, json={"errors": ["odd"], "data": SHOP}), QueryRefused, "odd"),
-        (refused(error("SHOP_INACTIVE")), ShopStopped, "inactive"),
-        (refused(error("ACCESS_DENIED", "Access denied for orders field."), data=SHOP), AccessDenied, "orders field"),
-        (refused(error("BAD_REQUEST"), {"message": "second"}, data=SHOP), QueryRefused, "said so; second"),
+        (httpx.Response(302, headers={"Location": "https://evil.example/?t=1"}), ShopMovedError, "to another address"),
+        (refused(error("undefinedField", "Field 'x' doesn't exist")), QueryRefusedError, "Field 'x'"),
+        (httpx.Response(200, json={"errors": "a text"}), QueryRefusedError, "a text"),
+        (httpx.Response(200, json={"errors": ["odd"], "data": SHOP}), QueryRefusedError, "odd"),
+        (refused(error("SHOP_INACTIVE")), ShopInactiveError, "inactive"),
+        (
+            refused(error("ACCESS_DENIED", "Access denied for orders field."), data=SHOP),
+            AccessDeniedError,
+            "orders field",
+        ),
+        (refused(error("BAD_REQUEST"), {"message": "second"}, data=SHOP), QueryRefusedError, "said so; second"),
     ],
 )
 def test_what_will_not_pass_is_told_at_once(answer: httpx.Response, expected: type[ShopifyError], words: str) -> None:
@@ -333,14 +337,14 @@ def test_what_will_not_pass_is_told_at_once(answer: httpx.Response, expected: ty
 
 
 def test_an_error_carries_status_and_request_id() -> None:
-    with pytest.raises(ShopStopped, match=r"HTTP 423, request req-9") as caught:
+    with pytest.raises(ShopInactiveError, match=r"HTTP 423, request req-9") as caught:
         ask(httpx.Response(423, headers={"X-Request-Id": "req-9"}))
     assert (caught.value.status, caught.value.request_id) == (423, "req-9")
 
 
 def test_another_api_version_is_an_error_before_the_answer_is_looked_at() -> None:
     fell_forward = httpx.Response(200, json={"data": SHOP}, headers={"X-Shopify-API-Version": "2027-01"})
-    with pytest.raises(VersionMismatch, match=r"'2027-01' instead of 2026-10.*Upgrade"):
+    with pytest.raises(VersionMismatchError, match=r"'2027-01' instead of 2026-10.*Upgrade"):
         ask(fell_forward)
 
 
@@ -349,7 +353,7 @@ def test_a_search_that_was_ignored_in_part_is_an_error() -> None:
         "search": [{"query": "procesed_at:1", "warnings": [{"field": "procesed_at", "message": "Invalid field"}]}]
     }
     response = httpx.Response(200, json={"data": SHOP, "extensions": warned})
-    with pytest.raises(SearchIgnored, match="procesed_at: Invalid field"):
+    with pytest.raises(SearchIgnoredError, match="procesed_at: Invalid field"):
         ask(response)
     fine = {"search": [{"query": "processed_at:1", "warnings": []}, {"query": "x"}]}
     assert ask(httpx.Response(200, json={"data": SHOP, "extensions": fine})) == SHOP
@@ -372,12 +376,12 @@ def test_details_of_customers_may_be_withheld(caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize("path", [("customers",), ("orders", "nodes", 0, "lineItems"), ()])
 def test_anything_else_that_is_withheld_is_an_error(path: tuple[str | int, ...]) -> None:
-    with pytest.raises(AccessDenied, match="not approved"):
+    with pytest.raises(AccessDeniedError, match="not approved"):
         ask(refused(withheld(*path), data={"customers": None}))
 
 
 def test_a_whole_answer_that_is_withheld_is_an_error() -> None:
-    with pytest.raises(AccessDenied):
+    with pytest.raises(AccessDeniedError):
         ask(refused(withheld("customers", "nodes", 0, "displayName")))
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.shopify.errors import UnexpectedShape
-from shopify_xero_pipeline.shopify.parsing import customer_of, order_of
+from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
+from shopify_xero_pipeline.shopify.parsing import parse_customer, parse_order
 from shopify_xero_pipeline_tests.shopify import nodes
 
 LINE = {"id": "gid://shopify/LineItem/1"}
@@ -26,7 +26,7 @@ def test_an_order_is_flattened() -> None:
         orderAdjustments=paged(),
         transactions=paged({"id": "gid://shopify/OrderTransaction/2"}),
     )
-    order = order_of(
+    order = parse_order(
         nodes.order(
             1,
             agreements={"edges": [{"cursor": "c", "node": agreement}], "pageInfo": {}},
@@ -67,14 +67,16 @@ def test_an_order_is_flattened() -> None:
 )
 def test_a_sale_that_is_no_line_item_is_named(named: dict[str, Any], title: str | None) -> None:
     row = nodes.sale(1, lineType="SHIPPING", actionType="SOMETHING_NEW", **named)
-    order = order_of(nodes.order(1, agreements=[nodes.agreement(1, row)]))
+    order = parse_order(nodes.order(1, agreements=[nodes.agreement(1, row)]))
     (sale,) = order.agreements[0].sales
     assert (sale.title, sale.line_item_id, sale.action_type) == (title, None, "SOMETHING_NEW")
 
 
 def test_an_order_of_a_guest_whose_product_is_gone_is_read() -> None:
     line = {**nodes.line_item(1), "product": None, "variant": None, "sku": ""}
-    order = order_of(nodes.order(1, customer=None, purchasingEntity={}, lineItems=[line], displayFinancialStatus=None))
+    order = parse_order(
+        nodes.order(1, customer=None, purchasingEntity={}, lineItems=[line], displayFinancialStatus=None)
+    )
     assert order.customer is None
     assert order.company is None
     assert order.line_items[0].variant is None
@@ -82,8 +84,8 @@ def test_an_order_of_a_guest_whose_product_is_gone_is_read() -> None:
 
 def test_a_node_of_another_shape_is_told_by_place_not_by_value() -> None:
     node = nodes.customer(7, defaultEmailAddress="aroha@example.com", updatedAt="yesterday")
-    with pytest.raises(UnexpectedShape, match=r"Customer/7 .*defaultEmailAddress.*updatedAt") as caught:
-        customer_of(node)
+    with pytest.raises(UnexpectedShapeError, match=r"Customer/7 .*defaultEmailAddress.*updatedAt") as caught:
+        parse_customer(node)
     assert "aroha" not in str(caught.value)
     assert "yesterday" not in str(caught.value)
     assert caught.value.__context__ is None

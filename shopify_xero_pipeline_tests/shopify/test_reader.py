@@ -7,12 +7,12 @@ import httpx
 import pytest
 
 from shopify_xero_pipeline.shopify.errors import (
-    AccessDenied,
-    IncompleteRead,
-    QueryTooExpensive,
-    ShopifyUnavailable,
-    ShopifyUnreachable,
-    UnexpectedShape,
+    AccessDeniedError,
+    IncompleteReadError,
+    QueryTooExpensiveError,
+    ShopifyUnavailableError,
+    ShopifyUnreachableError,
+    UnexpectedShapeError,
 )
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.shopify.search import INDEX_LAG
@@ -97,7 +97,7 @@ def test_a_shortfall_is_read_again_once_after_the_index_had_time() -> None:
 def test_a_shortfall_that_stays_is_an_incomplete_read() -> None:
     shop = shop_with(nodes.order(1))
     shop.counted["orders"] = 3
-    with pytest.raises(IncompleteRead, match=r"counts 3 orders for processed_at.* lists 1 .* run it again"):
+    with pytest.raises(IncompleteReadError, match=r"counts 3 orders for processed_at.* lists 1 .* run it again"):
         reader_of(shop).orders(START, END)
 
 
@@ -112,7 +112,7 @@ def test_a_list_or_a_count_that_is_null_is_an_error(name: str) -> None:
     listed = {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
     data = {"customers": listed, "customersCount": {"count": 0}, name: None}
     shop.before = lambda operation, _: httpx.Response(200, json={"data": data}) if operation == "Customers" else None
-    with pytest.raises(AccessDenied, match=name):
+    with pytest.raises(AccessDeniedError, match=name):
         reader_of(shop).customers(START, END)
 
 
@@ -121,7 +121,7 @@ def test_a_page_that_does_not_say_where_more_follows_is_incomplete() -> None:
     stuck = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}
     data = {"orders": stuck, "ordersCount": {"count": 1, "precision": "EXACT"}}
     shop.before = lambda operation, _: httpx.Response(200, json={"data": data}) if operation == "Orders" else None
-    with pytest.raises(IncompleteRead, match="where"):
+    with pytest.raises(IncompleteReadError, match="where"):
         reader_of(shop).orders(START, END)
 
 
@@ -148,7 +148,7 @@ def test_a_long_list_is_begun_anew_before_shopify_ends_it(monkeypatch: pytest.Mo
 def test_more_records_in_one_instant_than_a_list_can_hold_are_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shopify_xero_pipeline.shopify.search.RESTART_AFTER", 50)
     shop = shop_with(*(nodes.order(n) for n in range(200)))
-    with pytest.raises(IncompleteRead, match="cannot be told apart by time around 2026-10-01T00:00:00Z"):
+    with pytest.raises(IncompleteReadError, match="cannot be told apart by time around 2026-10-01T00:00:00Z"):
         reader_of(shop).orders(START, END)
 
 
@@ -171,7 +171,7 @@ def test_a_page_that_is_too_dear_is_halved_and_the_size_kept() -> None:
 def test_a_single_order_that_is_too_dear_ends_it() -> None:
     shop = shop_with(nodes.order(1))
     shop.before = lambda operation, _: refused(error("MAX_COST_EXCEEDED")) if operation == "Orders" else None
-    with pytest.raises(QueryTooExpensive, match="costs more points where one query may cost fewer"):
+    with pytest.raises(QueryTooExpensiveError, match="costs more points where one query may cost fewer"):
         reader_of(shop).orders(START, END)
     assert shop.asked[-1][1]["first"] == 1
 
@@ -190,7 +190,7 @@ def test_a_page_that_shopify_does_not_finish_is_tried_smaller_twice() -> None:
     )
     assert len(reader_of(shop).orders(START, END)) == 1
     shop.before = lambda operation, _: httpx.Response(504) if operation == "Orders" else None
-    with pytest.raises(ShopifyUnavailable):
+    with pytest.raises(ShopifyUnavailableError):
         reader_of(shop).orders(START, END)
     assert shop.asked[-1][1]["first"] == 13
 
@@ -203,7 +203,7 @@ def test_a_shop_that_cannot_be_reached_is_not_asked_for_less() -> None:
             raise httpx.ConnectError("no route")
 
     shop.before = cut_off
-    with pytest.raises(ShopifyUnreachable, match=r"sandbox\.myshopify\.com could not be reached \(ConnectError\)"):
+    with pytest.raises(ShopifyUnreachableError, match=r"sandbox\.myshopify\.com could not be reached \(ConnectError\)"):
         reader_of(shop).orders(START, END)
     assert shop.operations().count("Orders") == 5
 
@@ -293,7 +293,7 @@ def test_an_order_that_never_stands_still_is_an_incomplete_read() -> None:
             shop.orders = [{**shop.orders[0], "updatedAt": f"2026-10-04T00:00:{second:02}Z"}]
 
     shop.before = change
-    with pytest.raises(IncompleteRead, match="Order/1 changes faster"):
+    with pytest.raises(IncompleteReadError, match="Order/1 changes faster"):
         reader_of(shop).orders(START, END)
 
 
@@ -340,7 +340,7 @@ def test_a_part_that_goes_away_while_it_is_read_means_reading_again(change: str)
 )
 def test_a_full_list_without_cursor_is_not_trusted(full: dict[str, Any]) -> None:
     shop = shop_with(nodes.order(1, **full))
-    with pytest.raises(IncompleteRead, match=r"Order #1 .* has 250 or more .* by hand"):
+    with pytest.raises(IncompleteReadError, match=r"Order #1 .* has 250 or more .* by hand"):
         reader_of(shop).orders(START, END)
 
 
@@ -372,7 +372,7 @@ def test_an_answer_by_id_that_is_neither_a_record_nor_null_is_no_answer(nodes_an
     shop = ShelfShop()
     data = {"nodes": nodes_answered}
     shop.before = lambda operation, _: httpx.Response(200, json={"data": data}) if operation == "DaysOfOrders" else None
-    with pytest.raises((IncompleteRead, UnexpectedShape)):
+    with pytest.raises((IncompleteReadError, UnexpectedShapeError)):
         reader_of(shop).existing_orders(["1"])
 
 
@@ -384,7 +384,7 @@ def test_no_ids_cost_no_query() -> None:
 
 def test_an_order_hidden_by_a_missing_scope_is_an_error() -> None:
     shop = ShelfShop(("read_orders", "read_customers", "read_products", "read_payment_terms"))
-    with pytest.raises(AccessDenied, match=r"1 of 1 orders are not to be seen.*read_all_orders"):
+    with pytest.raises(AccessDeniedError, match=r"1 of 1 orders are not to be seen.*read_all_orders"):
         reader_of(shop).orders_by_id(["1"])
 
 
@@ -439,7 +439,7 @@ def test_a_product_that_moves_out_of_the_window_while_it_is_read_is_left_to_a_la
 
 def test_missing_scopes_are_named_before_anything_is_read() -> None:
     shop = ShelfShop(("read_orders", "write_customers"))
-    with pytest.raises(AccessDenied, match="read_products, read_payment_terms"):
+    with pytest.raises(AccessDeniedError, match="read_products, read_payment_terms"):
         reader_of(shop).orders(START, END)
     assert shop.operations() == ["Shop"]
     assert reader_of(ShelfShop(("write_customers",))).customers(START, END) == []
@@ -451,7 +451,7 @@ def test_a_window_beyond_60_days_needs_read_all_orders() -> None:
     now = datetime(2026, 10, 5, 9, tzinfo=UTC)
     assert reader.orders(now - timedelta(days=60), now) == []
     for read in (lambda s: reader.orders(s, now), reader.changed_orders):
-        with pytest.raises(AccessDenied, match=r"begins on 2026-08-06, .* read_all_orders"):
+        with pytest.raises(AccessDeniedError, match=r"begins on 2026-08-06, .* read_all_orders"):
             read(now - timedelta(days=60, seconds=1))
 
 

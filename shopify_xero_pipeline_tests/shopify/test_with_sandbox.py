@@ -16,11 +16,11 @@ from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import (
-    AccessDenied,
-    AuthenticationFailed,
-    QueryRefused,
-    SearchIgnored,
-    VersionMismatch,
+    AccessDeniedError,
+    AuthenticationFailedError,
+    QueryRefusedError,
+    SearchIgnoredError,
+    VersionMismatchError,
 )
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
@@ -96,7 +96,7 @@ def test_a_generated_fortnight_is_read_whole_and_adds_up() -> None:
 def test_every_document_is_valid_and_costs_what_the_model_says() -> None:
     bench = Bench(GeneratedShop())
     bench.reader.orders(START, END)
-    assert bench.client.asked_points(document("Orders")) == 773
+    assert bench.client.requested_points(document("Orders")) == 773
 
 
 def large_order() -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_pages_shrink_until_the_older_cost_model_accepts_them() -> None:
     for number in range(1, 31):
         bench.shelf.put("orders", nodes.order(number))
     assert len(bench.reader.orders(START, END)) == 30
-    asked = bench.client.asked_points(document("Orders"))
+    asked = bench.client.requested_points(document("Orders"))
     assert asked is not None
     assert asked <= 1000
 
@@ -159,11 +159,11 @@ def test_a_token_that_expires_in_the_middle_of_a_run_is_renewed() -> None:
 
 
 def test_wrong_credentials_are_told_as_such() -> None:
-    with pytest.raises(AuthenticationFailed, match="SHOPIFY_CLIENT_SECRET"):
+    with pytest.raises(AuthenticationFailedError, match="SHOPIFY_CLIENT_SECRET"):
         Bench(credentials=ClientCredentials("sandbox", "wrong")).reader.shop()
-    with pytest.raises(AuthenticationFailed, match="SHOPIFY_ACCESS_TOKEN"):
+    with pytest.raises(AuthenticationFailedError, match="SHOPIFY_ACCESS_TOKEN"):
         Bench(credentials=StaticToken("wrong")).reader.shop()
-    with pytest.raises(AuthenticationFailed, match="organization"):
+    with pytest.raises(AuthenticationFailedError, match="organization"):
         Bench(credentials=ClientCredentials("sandbox", "sandbox"), shop_permitted=False).reader.shop()
 
 
@@ -214,17 +214,17 @@ def test_without_read_all_orders_an_old_day_is_an_error_not_an_empty_day() -> No
     bench = Bench(scopes=ALL_SCOPES - {"read_all_orders"})
     bench.shelf.put("orders", nodes.order(1, "2026-01-01T00:00:00Z"), datetime(2026, 1, 1, tzinfo=UTC))
     assert bench.reader.orders(START, END) == []
-    with pytest.raises(AccessDenied, match="read_all_orders"):
+    with pytest.raises(AccessDeniedError, match="read_all_orders"):
         bench.reader.orders(datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-    with pytest.raises(AccessDenied, match="read_all_orders"):
+    with pytest.raises(AccessDeniedError, match="read_all_orders"):
         bench.reader.orders_by_id(["1"])
 
 
 def test_a_missing_scope_is_named() -> None:
     bench = Bench(scopes=ALL_SCOPES - {"read_payment_terms", "read_returns"})
-    with pytest.raises(AccessDenied, match="read_payment_terms"):
+    with pytest.raises(AccessDeniedError, match="read_payment_terms"):
         bench.reader.orders(START, END)
-    with pytest.raises(AccessDenied, match="read_customers"):
+    with pytest.raises(AccessDeniedError, match="read_customers"):
         Bench(scopes=ALL_SCOPES - {"read_customers"}).client.execute(
             document("Customers"), {"query": "", "window": "", "first": 1}
         )
@@ -237,7 +237,7 @@ def test_the_newest_orders_are_read_whole_whatever_day_they_are_of() -> None:
         bench.shelf.put("orders", nodes.order(number, moment))
     assert [order.name for order in bench.reader.newest_orders(2)] == ["#3", "#2"]
     assert [order.name for order in bench.reader.newest_orders(50)] == ["#1", "#3", "#2"]
-    with pytest.raises(AccessDenied, match="read_products"):
+    with pytest.raises(AccessDeniedError, match="read_products"):
         Bench(scopes=ALL_SCOPES - {"read_products"}).reader.newest_orders(50)
 
 
@@ -260,14 +260,14 @@ def test_without_the_scope_for_returns_orders_are_read_without_fee_names() -> No
 
 def test_a_misspelt_search_field_and_a_wrong_document_are_errors() -> None:
     bench = Bench()
-    with pytest.raises(SearchIgnored, match="procesed_at"):
+    with pytest.raises(SearchIgnoredError, match="procesed_at"):
         bench.client.execute('query Q { orders(first: 1, query: "procesed_at:1") { nodes { id } } }', {})
-    with pytest.raises(QueryRefused, match="nothing"):
+    with pytest.raises(QueryRefusedError, match="nothing"):
         bench.client.execute("query Q { nothing }", {})
 
 
 def test_a_version_that_is_no_longer_served_is_told() -> None:
-    with pytest.raises(VersionMismatch, match="2027-01"):
+    with pytest.raises(VersionMismatchError, match="2027-01"):
         Bench(versions=("2027-01", "2027-04")).reader.shop()
 
 

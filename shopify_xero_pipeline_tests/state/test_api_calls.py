@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state.api_calls import STANDING, Call, Calls, SharedCalls
+from shopify_xero_pipeline.state.api_calls import STANDING, Call, InMemoryCalls, SharedCalls
 from shopify_xero_pipeline.state.store import StateStore
 
 START = datetime(2026, 9, 22, tzinfo=UTC)
@@ -25,23 +25,23 @@ def other(url: str, store: StateStore, clock: ManualClock) -> Iterator[SharedCal
         yield store.calls
 
 
-def begin(calls: Calls) -> Call:
-    with calls.turn() as traffic:
+def begin(calls: InMemoryCalls) -> Call:
+    with calls.transaction() as traffic:
         return traffic.start()
 
 
-def end(calls: Calls, call: Call) -> None:
-    with calls.turn() as traffic:
+def end(calls: InMemoryCalls, call: Call) -> None:
+    with calls.transaction() as traffic:
         traffic.end(call)
 
 
-def under_way(calls: Calls) -> int:
-    with calls.turn() as traffic:
+def under_way(calls: InMemoryCalls) -> int:
+    with calls.transaction() as traffic:
         return traffic.under_way
 
 
-def counted(calls: Calls) -> int:
-    with calls.turn() as traffic:
+def counted(calls: InMemoryCalls) -> int:
+    with calls.transaction() as traffic:
         return len(traffic.calls)
 
 
@@ -62,7 +62,7 @@ def test_a_call_is_known_to_other_processes_from_its_start_to_a_minute_after_its
 
 
 def test_a_client_without_a_store_keeps_the_same_record_for_itself(clock: ManualClock) -> None:
-    calls = Calls(clock)
+    calls = InMemoryCalls(clock)
     call = begin(calls)
     assert (under_way(calls), counted(calls)) == (1, 1)
     clock.sleep(10)
@@ -85,27 +85,27 @@ def test_a_call_whose_process_died_is_in_flight_for_a_minute_and_counts_for_anot
 
 
 def test_what_is_known_of_the_limits_is_known_to_all(store: StateStore, other: SharedCalls, clock: ManualClock) -> None:
-    with store.calls.turn() as traffic:
-        traffic.standing.day_left = 17
-        traffic.standing.not_before = START + timedelta(seconds=26)
-    with other.turn() as traffic:
-        assert (traffic.standing.day_left, traffic.standing.not_before) == (17, START + timedelta(seconds=26))
+    with store.calls.transaction() as traffic:
+        traffic.status.day_left = 17
+        traffic.status.not_before = START + timedelta(seconds=26)
+    with other.transaction() as traffic:
+        assert (traffic.status.day_left, traffic.status.not_before) == (17, START + timedelta(seconds=26))
 
 
 def test_what_cannot_be_read_of_the_limits_begins_anew(store: StateStore) -> None:
     for damaged in ('{"day_left": 1', '{"day_left": "many"}', ""):
-        store.remember(STANDING, damaged)
-        with store.calls.turn() as traffic:
-            assert traffic.standing.day_left is None
+        store.put_value(STANDING, damaged)
+        with store.calls.transaction() as traffic:
+            assert traffic.status.day_left is None
 
 
 def test_a_turn_that_ends_in_an_error_leaves_no_call_behind(store: StateStore, other: SharedCalls) -> None:
-    with suppress(RuntimeError), store.calls.turn() as traffic:
+    with suppress(RuntimeError), store.calls.transaction() as traffic:
         traffic.start()
-        traffic.standing.day_left = 17
+        traffic.status.day_left = 17
         raise RuntimeError
-    with other.turn() as traffic:
-        assert (traffic.calls, traffic.standing.day_left) == ([], None)
+    with other.transaction() as traffic:
+        assert (traffic.calls, traffic.status.day_left) == ([], None)
 
 
 def test_calls_are_forgotten_after_ten_minutes(store: StateStore, clock: ManualClock) -> None:

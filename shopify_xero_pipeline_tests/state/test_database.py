@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import database as opening
-from shopify_xero_pipeline.state.database import Database, HeldError, open_database
+from shopify_xero_pipeline.state.database import Database, LockTimeoutError, open_database
 from shopify_xero_pipeline.state.database_errors import StoreBusyError, StoreUnreachableError, StoreUrlError
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
@@ -132,9 +132,9 @@ def test_both_spellings_of_a_postgres_url_open_the_same_store(
 ) -> None:
     url = postgres.new_schema()
     with closing(StateStore(url, clock)) as store:
-        store.remember("name", "text")
+        store.put_value("name", "text")
     with closing(StateStore(url.replace("postgresql", scheme, 1), clock)) as again:
-        assert again.recall("name") == ("text", NOW)
+        assert again.get_value("name") == ("text", NOW)
         assert "host" not in again.name
 
 
@@ -145,7 +145,7 @@ def test_an_sqlite_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state.db"
     database = open_database(f"sqlite:///{path}")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with database.alone("renewal", 0):
+    with database.lock("renewal", 0):
         assert stat.S_IMODE(path.with_name("state.db.renewal.lock").stat().st_mode) == 0o600
 
 
@@ -169,11 +169,11 @@ def test_an_sqlite_store_that_a_suspended_process_keeps_is_busy_and_not_damaged(
         path.with_name(f"{path.name}{SUFFIX}").touch()  # something was sent by it
         suspended.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreBusyError, match="was kept by another process"):
-            store.remember("name", "text")
+            store.put_value("name", "text")
         with pytest.raises(StoreBusyError, match="let it go on or end it; then run again"):
             StateStore(url, clock)
         suspended.execute("ROLLBACK")
-        store.remember("name", "text")
+        store.put_value("name", "text")
 
 
 def test_a_postgres_store_that_a_suspended_process_keeps_is_busy(
@@ -183,8 +183,8 @@ def test_a_postgres_store_that_a_suspended_process_keeps_is_busy(
     url = postgres.new_schema()
     with closing(StateStore(url, clock)) as store, closing(StateStore(url, clock)) as suspended:
         with suspended._engine.begin(), pytest.raises(StoreBusyError, match="was kept by another process"):
-            store.remember("name", "text")
-        store.remember("name", "text")
+            store.put_value("name", "text")
+        store.put_value("name", "text")
 
 
 def test_a_session_on_postgres_is_as_safe_as_the_store_needs_whatever_the_database_is_set_to(postgres: Server) -> None:
@@ -238,12 +238,12 @@ def test_sweeps_and_texts_written_at_once_take_each_others_place(store: StateSto
     def sweep(number: int) -> None:
         shown = [mirrored(one) for one in range(number, 30)]
         store.update_mirror("item", shown if number % 2 else shown[::-1], NOW, gone_before=NOW)
-        store.remember("name", "text")
+        store.put_value("name", "text")
 
     assert at_once(sweep) == []
     kept = [int(row.xero_id) for row in store.mirror("item")]
     assert sorted(kept) == list(range(min(kept), 30))
-    assert store.recall("name") == ("text", NOW)
+    assert store.get_value("name") == ("text", NOW)
 
 
 def test_a_session_that_is_ended_before_its_commit_leaves_nothing_and_the_next_one_works(
@@ -260,11 +260,11 @@ def _end_a_session(postgres: Server, store: StateStore) -> None:
 
     event.listen(store._engine, "commit", end)
     with pytest.raises(StoreUnreachableError, match="Start its server or wait for it"):
-        store.remember("half", "text")
+        store.put_value("half", "text")
     event.remove(store._engine, "commit", end)
-    assert store.recall("half") is None
-    store.remember("whole", "text")
-    assert store.recall("whole") == ("text", NOW)
+    assert store.get_value("half") is None
+    store.put_value("whole", "text")
+    assert store.get_value("whole") == ("text", NOW)
 
 
 # -- one at a time outside a transaction -------------------------------------------------------------------------------
@@ -279,9 +279,9 @@ def database(url: str) -> Iterator[Database]:
 
 def is_free(database: Database, purpose: str, wait: int = 0) -> bool:
     try:
-        with database.alone(purpose, wait):
+        with database.lock(purpose, wait):
             return True
-    except HeldError:
+    except LockTimeoutError:
         return False
 
 
@@ -289,18 +289,18 @@ def test_what_one_holds_nobody_else_gets_and_other_work_goes_on(
     database: Database, store: StateStore, url: str
 ) -> None:
     other = open_database(url)
-    with database.alone("renewal", 0):
+    with database.lock("renewal", 0):
         assert not is_free(other, "renewal")
         assert not is_free(other, "renewal", wait=1)
         assert not is_free(database, "renewal")
         assert is_free(other, "something else")
-        store.remember("name", "text")
+        store.put_value("name", "text")
     assert is_free(other, "renewal")
     other.engine.dispose()
 
 
 def test_a_lock_is_let_go_when_its_holder_fails(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.alone("renewal", 0):
+    with pytest.raises(ZeroDivisionError), database.lock("renewal", 0):
         _ = 1 / 0
     assert is_free(database, "renewal")
 
@@ -311,7 +311,7 @@ def test_who_waits_gets_the_lock_as_soon_as_it_is_let_go(database: Database, url
 
     def enter(number: int) -> None:
         mine = open_database(url)
-        with mine.alone("renewal", 30):
+        with mine.lock("renewal", 30):
             inside.append(number)
             most.append(len(inside))
             inside.remove(number)
@@ -327,15 +327,15 @@ def test_stores_in_two_schemas_of_one_postgres_database_know_nothing_of_each_oth
     urls = postgres.new_schema(), postgres.new_schema()
     with closing(StateStore(urls[0], clock)) as first, closing(StateStore(urls[1], clock)) as second:
         databases = open_database(urls[0]), open_database(urls[1])
-        with databases[0].alone("renewal", 0), databases[1].alone("renewal", 0):
-            first.remember("name", "text")
-            assert second.recall("name") is None
+        with databases[0].lock("renewal", 0), databases[1].lock("renewal", 0):
+            first.put_value("name", "text")
+            assert second.get_value("name") is None
         for database in databases:
             database.engine.dispose()
 
 
 def _hold_and_die(url: str, held: Event) -> None:
-    with open_database(url).alone("renewal", 0):
+    with open_database(url).lock("renewal", 0):
         held.set()
         threading.Event().wait()
 

@@ -17,9 +17,9 @@ from shopify_xero_pipeline.state.records import (
     MappedRecord,
     MirrorRecord,
     Operation,
+    OperationOutcome,
     OperationState,
     PlannedWrite,
-    Verdict,
 )
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
@@ -69,7 +69,7 @@ def sent(journal: Journal, *numbers: int, key: str = "key", **fields: object) ->
     return journal.mark_sent(one)
 
 
-def confirmed(operation: Operation, **fields: object) -> Verdict:
+def confirmed(operation: Operation, **fields: object) -> OperationOutcome:
     mapped = MappedRecord(
         kind=operation.kind,
         shopify_id=operation.shopify_id,
@@ -91,9 +91,9 @@ def confirmed(operation: Operation, **fields: object) -> Verdict:
         updated_at=NOW,
         payload="{}",
     )
-    return Verdict(
+    return OperationOutcome(
         operation_id=operation.id,
-        found=(operation.state, operation.batch_id),
+        expected_state=(operation.state, operation.batch_id),
         state=OperationState.CONFIRMED,
         outcome="created",
         mapped=mapped,
@@ -101,10 +101,10 @@ def confirmed(operation: Operation, **fields: object) -> Verdict:
     ).model_copy(update=fields)
 
 
-def failed(operation: Operation, **fields: object) -> Verdict:
-    return Verdict(
+def failed(operation: Operation, **fields: object) -> OperationOutcome:
+    return OperationOutcome(
         operation_id=operation.id,
-        found=(operation.state, operation.batch_id),
+        expected_state=(operation.state, operation.batch_id),
         state=OperationState.REJECTED,
         reason="Xero refused it: no.",
         retryable=True,
@@ -150,12 +150,12 @@ def test_a_failure_that_a_new_plan_does_not_name_is_resolved_but_not_one_under_r
     store: StateStore, journal: Journal
 ) -> None:
     one = sent(journal, 1, 2, 3)
-    states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.REVIEW}
+    states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.NEEDS_REVIEW}
     journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one)
 
     journal.withdraw(["invoice"], [DAY], unwanted=[], listed={("invoice", "2/1")})
 
-    assert [error.shopify_id for error in store.errors()] == ["2/1", "3/1"]
+    assert [error.shopify_id for error in store.failed_records()] == ["2/1", "3/1"]
 
 
 def test_a_postponed_write_says_why(journal: Journal) -> None:
@@ -294,7 +294,7 @@ def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at
     assert set(store.mapped("invoice", ["1/1", "2/1"])) == {"1/1"}
     assert [row.natural_key for row in store.mirror("invoice")] == ["SH-1"]
     assert journal.evidence_of(first.id) == [seen]
-    assert [error.shopify_id for error in store.errors()] == ["2/1"]
+    assert [error.shopify_id for error in store.failed_records()] == ["2/1"]
 
 
 def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved(
@@ -304,26 +304,26 @@ def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved
         one = sent(journal, 1, key=f"key {attempt}")
         journal.settle([failed(latest(journal))], one)
         clock.sleep(60)
-    (error,) = store.errors()
+    (error,) = store.failed_records()
     assert (error.attempts, error.retryable, error.reason) == (3, True, "Xero refused it: no.")
     assert (error.first_failed_at, error.last_failed_at) == (NOW, NOW + timedelta(seconds=120))
     assert store.unfinished_days() == {DAY}
-    assert store.errors(days=[date(2026, 1, 1)]) == []
+    assert store.failed_records(days=[date(2026, 1, 1)]) == []
 
     one = sent(journal, 1, key="last")
     journal.settle([confirmed(latest(journal))], one, status=200)
-    assert store.errors() == []
-    (resolved,) = store.errors(open_only=False, days=[DAY])
+    assert store.failed_records() == []
+    (resolved,) = store.failed_records(open_only=False, days=[DAY])
     assert resolved.resolved_at == clock.now()
     assert store.unfinished_days() == set()
 
     one = sent(journal, 1, key="again", verb="update", xero_id=f"x-{latest(journal).id}")
     journal.settle([failed(latest(journal), retryable=False)], one)
-    (anew,) = store.errors()
+    (anew,) = store.failed_records()
     assert (anew.attempts, anew.first_failed_at) == (1, clock.now())
     assert store.unfinished_days() == set()
     store.resolve_errors([("invoice", "1/1")])
-    assert store.errors() == []
+    assert store.failed_records() == []
 
 
 def test_documents_are_frozen_from_the_plan_on_and_money_once_it_may_have_reached_xero(
@@ -385,24 +385,24 @@ def test_a_batch_is_its_owners_until_the_lease_is_over_and_then_whoevers_is_firs
 ) -> None:
     one = sent(journal, 1)
     clock.sleep(45)
-    assert journal.take(one) is None
+    assert journal.take_over(one) is None
     clock.sleep(1)
-    taken = journal.take(one)
+    taken = journal.take_over(one)
     assert taken is not None
     assert (taken.fence, taken.lease_until) == (2, clock.now() + timedelta(seconds=45))
-    assert journal.take(one) is None
+    assert journal.take_over(one) is None
     clock.sleep(46)
-    assert journal.take(one) is None, "one that was read before it was taken over"
+    assert journal.take_over(one) is None, "one that was read before it was taken over"
 
 
 def test_whoever_lost_a_batch_can_change_nothing_of_it_any_more(journal: Journal, clock: ManualClock) -> None:
     one = sent(journal, 1)
     clock.sleep(46)
-    taken = journal.take(one)
+    taken = journal.take_over(one)
     assert taken is not None
 
     for step in (
-        lambda: journal.keep(one, timedelta()),
+        lambda: journal.renew_lease(one, timedelta()),
         lambda: journal.settle([confirmed(latest(journal))], one, status=200),
         lambda: journal.release(one, "no"),
         lambda: journal.mark_ambiguous(one, not_before=LATER, reason="no"),
@@ -422,46 +422,48 @@ def test_a_batch_not_marked_sent_is_lost_to_who_takes_it_over_and_nothing_may_le
     journal.plan([write()])
     one = journal.intend(request(), [latest(journal)])
     clock.sleep(46)
-    assert journal.take(one) is not None
+    assert journal.take_over(one) is not None
     with pytest.raises(FenceLostError):
         journal.mark_sent(one)
 
 
 def test_a_batch_is_kept_for_a_pause_and_one_more_attempt(journal: Journal, clock: ManualClock) -> None:
     one = sent(journal, 1)
-    journal.keep(one, timedelta(seconds=60))
+    journal.renew_lease(one, timedelta(seconds=60))
     clock.sleep(105)
-    assert journal.take(journal.unsettled()[0]) is None
+    assert journal.take_over(journal.unsettled()[0]) is None
     clock.sleep(1)
-    assert journal.take(journal.unsettled()[0]) is not None
+    assert journal.take_over(journal.unsettled()[0]) is not None
 
 
 def test_a_lease_longer_than_any_that_is_given_comes_from_a_clock_put_back_and_keeps_nobody_out(
     journal: Journal,
 ) -> None:
     one = sent(journal, 1)
-    journal.keep(one, timedelta(seconds=120))
-    assert journal.take(one) is None
-    journal.keep(one, timedelta(seconds=121))
-    assert journal.take(one) is not None
+    journal.renew_lease(one, timedelta(seconds=120))
+    assert journal.take_over(one) is None
+    journal.renew_lease(one, timedelta(seconds=121))
+    assert journal.take_over(one) is not None
 
 
 def test_a_batch_of_unknown_outcome_is_nobodys_and_a_settled_one_cannot_be_taken(journal: Journal) -> None:
     one = sent(journal, 1)
     journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
     (left,) = journal.unsettled()
-    taken = journal.take(left)
+    taken = journal.take_over(left)
     assert taken is not None
     journal.settle([confirmed(latest(journal))], taken)
-    assert journal.take(taken) is None
+    assert journal.take_over(taken) is None
 
 
 def test_a_verdict_on_a_record_that_somebody_else_has_settled_since_counts_for_nothing(
     store: StateStore, journal: Journal
 ) -> None:
     one = sent(journal, 1)
-    looked_at = Verdict(
-        operation_id=latest(journal).id, found=(OperationState.IN_BATCH, one.id), state=OperationState.CHECK
+    looked_at = OperationOutcome(
+        operation_id=latest(journal).id,
+        expected_state=(OperationState.IN_BATCH, one.id),
+        state=OperationState.NEEDS_CHECK,
     )
     journal.settle([looked_at], one, status=200)
     seen = latest(journal)
@@ -470,7 +472,7 @@ def test_a_verdict_on_a_record_that_somebody_else_has_settled_since_counts_for_n
     journal.settle([failed(seen)])
 
     assert latest(journal).state is OperationState.CONFIRMED
-    assert store.errors() == []
+    assert store.failed_records() == []
 
 
 def test_a_verdict_on_an_earlier_try_does_not_count_for_a_later_one(store: StateStore, journal: Journal) -> None:
@@ -540,9 +542,9 @@ def test_a_damaged_batch_takes_no_step(store: StateStore, journal: Journal, cloc
         connection.exec_driver_sql("UPDATE batch SET fence = 2, body = ''")
     clock.sleep(46)
     for step in (
-        lambda: journal.take(one),
+        lambda: journal.take_over(one),
         lambda: journal.batch(one.id),
-        lambda: journal.keep(one, timedelta()),
+        lambda: journal.renew_lease(one, timedelta()),
         lambda: journal.settle([], one),
     ):
         with pytest.raises(StoreDamagedError, match="a row of batch does not"):
@@ -558,7 +560,7 @@ def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateS
     readings = {
         "batch": journal.unsettled,
         "entity_mapping": lambda: store.mapped("invoice"),
-        "sync_errors": store.errors,
+        "sync_errors": store.failed_records,
         "evidence": lambda: journal.evidence_of(1),
     }
     columns = {"batch": "path", "entity_mapping": "xero_id", "sync_errors": "reason", "evidence": "fingerprint"}
@@ -583,7 +585,7 @@ def test_a_fresh_request_is_leased_from_now_on_and_its_writes_begin_without_a_re
     one = journal.intend(request(), [planned])
     assert (one.id, one.lease_until, one.fence) == (1, clock.now() + timedelta(seconds=45), 1)
     assert journal.last_batch() == 1
-    assert journal.witness.doubt() is not None
+    assert journal.witness.find_issue() is not None
 
 
 def test_the_newest_writes_of_more_records_than_fit_into_one_query_are_all_told(journal: Journal) -> None:
@@ -622,7 +624,7 @@ def test_what_was_taken_back_leaves_mapping_and_mirror_and_its_failure_is_over(
     back = {"verb": "delete", "xero_id": "x-1"}
     one = sent(journal, 1, key="refused", **back)
     journal.settle([failed(latest(journal))], one)
-    assert [error.natural_key for error in store.errors()] == ["SH-1"]
+    assert [error.natural_key for error in store.failed_records()] == ["SH-1"]
 
     one = sent(journal, 1, key="again", **back)
     gone = {"mapped": None, "mirrored": None, "outcome": "deleted", "removed": True}
@@ -630,7 +632,7 @@ def test_what_was_taken_back_leaves_mapping_and_mirror_and_its_failure_is_over(
 
     assert [*store.mapped("invoice")] == ["2/1"]
     assert [row.xero_id for row in store.mirror("invoice")] == ["x-2"]
-    assert (store.errors(), latest(journal).xero_id) == ([], "x-1")
+    assert (store.failed_records(), latest(journal).xero_id) == ([], "x-1")
 
 
 def test_a_failure_says_what_failed_and_when_it_is_tried_again_and_counts_its_own_attempts_alone(
@@ -640,14 +642,14 @@ def test_a_failure_says_what_failed_and_when_it_is_tried_again_and_counts_its_ow
         one = sent(journal, 1, 2, key=f"key {attempt}", checksum="content")
         other = failed if attempt == 0 else confirmed
         journal.settle([failed(latest(journal)), other(latest(journal, 2))], one)
-    (error,) = store.errors()
+    (error,) = store.failed_records()
     assert (error.natural_key, error.attempts, error.payload_hash) == ("SH-1", 2, "content")
-    assert error.next_try == NOW + timedelta(minutes=20)
+    assert error.next_attempt_at == NOW + timedelta(minutes=20)
 
     one = sent(journal, 1, key="last", checksum="content")
     journal.settle([failed(latest(journal), retryable=False)], one)
-    (error,) = store.errors()
-    assert (error.attempts, error.next_try) == (3, NOW + timedelta(days=1))
+    (error,) = store.failed_records()
+    assert (error.attempts, error.next_attempt_at) == (3, NOW + timedelta(days=1))
 
 
 def test_a_damaged_mapping_plans_nothing(store: StateStore, journal: Journal) -> None:

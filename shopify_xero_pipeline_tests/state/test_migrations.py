@@ -5,23 +5,43 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, event, insert, inspect, select, text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.former_tables import (
+    FORMER_KEYS,
+    FORMER_PREFIXES,
+    FORMER_STATES,
+    RENAMINGS,
+    Renaming,
+    remembered,
+)
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
-from shopify_xero_pipeline.state.records import BatchRequest, BatchState, MirrorRecord
+from shopify_xero_pipeline.state.quarantine import quarantine_store
+from shopify_xero_pipeline.state.records import (
+    BatchRequest,
+    BatchState,
+    MirrorRecord,
+    OperationOutcome,
+    OperationState,
+    OrphanNote,
+    PlannedWrite,
+)
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, update_rows, with_checksum
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tables import metadata
+from shopify_xero_pipeline.state.tables import metadata, one_open_operation, operation
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
+DAY = date(2026, 9, 21)
 # Children are forked from one small process that has read the modules, so that dying sixty times takes seconds.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"])
@@ -33,13 +53,17 @@ def clock() -> ManualClock:
 
 
 def _add_note(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE key_value ADD COLUMN note TEXT"))
+
+
+def _add_former_note(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE remembered ADD COLUMN note TEXT"))
 
 
 def _move_texts(connection: Connection) -> None:
     connection.execute(text("CREATE TABLE notes (name TEXT PRIMARY KEY, note TEXT NOT NULL)"))
-    connection.execute(text("INSERT INTO notes SELECT name, text FROM remembered"))
-    connection.execute(text("DELETE FROM remembered"))
+    connection.execute(text("INSERT INTO notes SELECT key, value FROM key_value"))
+    connection.execute(text("DELETE FROM key_value"))
 
 
 def _fail(connection: Connection) -> None:
@@ -61,6 +85,11 @@ NEW_IN_5 = {
     "batch": ["xero_sent_at", "xero_quiet_at", "xero_settled_at"],
     "evidence": ["xero_looked_up_at"],
 }
+PRESENT_KEYS = (
+    "alerts.state", "decision.invoice 1", "held_lines.2026-09-21 invoice", "mirror.item", "orders_read_up_to.2026-09-21",
+    "organisation.identity", "organisation.settings.ab", "organisation.tenant.ab", "pending.2026-09",
+    "reconciled_up_to.2026-09-21", "reconciliation.2026-09-21", "shop.domain", "write.last_batch",
+)  # fmt: skip
 LONGER: tuple[Migration, ...] = (*MIGRATIONS, _add_note, _move_texts)
 
 
@@ -79,9 +108,49 @@ def transaction(url: str) -> Iterator[Connection]:
         yield connection
 
 
+def _with_former_names(connection: Connection) -> None:
+    """Give tables, columns, keys and states the names that they had before version 7."""
+    for renaming in RENAMINGS:
+        rows = connection.execute(select(renaming.present)).mappings().all()
+        renaming.present.drop(connection)
+        renaming.former.create(connection)
+        if rows:
+            connection.execute(insert(renaming.former), [_former_row(renaming, row) for row in rows])
+    one_open_operation.drop(connection)
+    for former, present in FORMER_STATES.items():
+        found = read(connection, operation, select(operation).where(operation.c.state == present))
+        update_rows(connection, operation, found, lambda _, state=former: {"state": state})
+    states = ("planned", "in_batch", *FORMER_STATES)
+    connection.execute(
+        text(f"CREATE UNIQUE INDEX one_open_operation ON operation (kind, shopify_id) WHERE state IN {states}")
+    )
+    connection.execute(text("UPDATE meta SET value = '6' WHERE name = 'schema_version'"))
+
+
+def _former_row(renaming: Renaming, row: Mapping[Any, Any]) -> dict[str, Any]:
+    back = {present: former for former, present in renaming.columns.items()}
+    values = {back.get(name, name): value for name, value in row.items() if name != "row_hash"}
+    if renaming.former is remembered:
+        values["name"] = _former_key(str(values["name"]))
+    return with_checksum(values) if "row_hash" in row else values
+
+
+def _former_key(key: str) -> str:
+    names = {present: former for former, present in FORMER_KEYS.items()}
+    begun = [(present, former) for former, present in FORMER_PREFIXES.items() if key.startswith(present)]
+    return names.get(key) or (f"{begun[0][1]}{key.removeprefix(begun[0][0])}" if begun else key)
+
+
+def at_version_6(url: str) -> None:
+    """The store as it was before the names of the glossary."""
+    with transaction(url) as connection:
+        _with_former_names(connection)
+
+
 def at_version_1(url: str) -> None:
     """The store as its first version was."""
     with transaction(url) as connection:
+        _with_former_names(connection)
         connection.execute(text("DROP INDEX mirror_by_reference"))
         connection.execute(text("DROP TABLE token_set"))
         connection.execute(text("DROP TABLE call"))
@@ -109,6 +178,7 @@ def _drop(connection: Connection, added: Mapping[str, Sequence[str]]) -> None:
 def at_version_4(url: str) -> None:
     """The store as it was before requests bore Xero's time; its rows bear the hashes of then."""
     with transaction(url) as connection:
+        _with_former_names(connection)
         _without_orphans(connection)
         _drop(connection, NEW_IN_5)
         connection.execute(text("UPDATE meta SET value = '4' WHERE name = 'schema_version'"))
@@ -133,7 +203,7 @@ def shape(url: str) -> dict[str, tuple[list[str], list[str], Any]]:
         }
 
 
-def columns(url: str, table: str = "remembered") -> list[str]:
+def columns(url: str, table: str = "key_value") -> list[str]:
     return shape(url)[table][0]
 
 
@@ -141,8 +211,8 @@ def test_an_older_store_is_brought_up_to_date_once(store: StateStore, url: str) 
     at_version_1(url)
     for _ in range(2):
         with opened(url) as engine:
-            migrate(engine, [_add_note])
-        assert (version(url), columns(url)) == ("2", ["name", "text", "at", "note"])
+            migrate(engine, [_add_former_note])
+        assert (version(url), columns(url, "remembered")) == ("2", ["name", "text", "at", "note"])
 
 
 def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_xero_anew(
@@ -162,7 +232,7 @@ def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_xero_anew(
         assert (again.mirror("credit_note"), again.mirror("invoice")) == ([], [])
         assert again.history() == []
     brought = shape(url)
-    for name in ("xero_mirror", "remembered"):
+    for name in ("xero_mirror", "key_value"):
         assert columns(url, name) == new.pop(name)[0]
         del brought[name]
     assert brought == new
@@ -184,18 +254,95 @@ def test_a_store_of_version_4_keeps_its_requests_sound_and_reads_xero_anew(
         assert (sent.state, sent.xero_sent_at, sent.xero_quiet_at) == (BatchState.SENT, None, None)
 
 
+def filled(store: StateStore) -> None:
+    """Put something into each table that version 7 renamed, and an operation under review."""
+    write = {
+        "kind": "invoice", "order_id": "1", "order_name": "#1", "partition": DAY, "run_id": "run", "verb": "create",
+        "payload": "{}", "checksum": "c",
+    }  # fmt: skip
+    refused, reviewed, planned = (
+        PlannedWrite.model_validate({**write, "shopify_id": number, "natural_key": f"SH-{number}"})
+        for number in ("1", "2", "3")
+    )
+    store.journal.plan([refused, reviewed, planned])
+    for one, state in ((refused, OperationState.REJECTED), (reviewed, OperationState.NEEDS_REVIEW)):
+        (operation,) = store.journal.latest("invoice", [one.shopify_id]).values()
+        outcome = OperationOutcome(
+            operation_id=operation.id,
+            expected_state=(OperationState.PLANNED, None),
+            state=state,
+            reason="no",
+            retryable=True,
+        )
+        store.journal.settle([outcome])
+    for key in PRESENT_KEYS:
+        store.put_value(key, f"text of {key}")
+    hints = {"topic": "orders/updated", "record": "order", "record_id": "1", "received_at": NOW}
+    store.hints.add([WebhookHint(id="h", source="shopify", delivery="d", occurred_at=NOW, **hints)])
+    store.hints.mark_processed(store.hints.open())
+    store.orphans.note([OrphanNote(order_id="9", partition=DAY, cause="deleted", noted_at=NOW, looked_up_at=NOW)])
+
+
+def test_a_store_of_version_6_gets_the_names_of_the_glossary_and_keeps_every_row(
+    store: StateStore, url: str, clock: ManualClock
+) -> None:
+    filled(store)
+    store.close()
+    before = shape(url)
+    at_version_6(url)
+    former = shape(url)
+    assert {"remembered", "token_set", "call", "hint"} <= set(former)
+    assert {row[0] for row in former["remembered"][2]} == {_former_key(key) for key in PRESENT_KEYS}
+
+    with closing(StateStore(url, clock)) as again:
+        again.verify()
+        assert (again.get_values("reconciliation"), again.get_value("shop.domain")) == (
+            {"2026-09-21": "text of reconciliation.2026-09-21"},
+            ("text of shop.domain", NOW),
+        )
+    assert shape(url) == before
+
+
+@pytest.mark.parametrize("table", ["remembered", "hint", "orphaned_order", "sync_errors", "operation"])
+def test_damage_in_a_store_of_version_6_is_not_sealed_over_and_the_store_is_left_as_it_was(
+    store: StateStore, url: str, clock: ManualClock, table: str
+) -> None:
+    filled(store)
+    store.close()
+    at_version_6(url)
+    column = {"remembered": "text", "hint": "topic", "orphaned_order": "detail"}.get(table, "natural_key")
+    with transaction(url) as connection:
+        connection.execute(text(f"UPDATE {table} SET {column} = 'other'"))
+    before = shape(url)
+    with pytest.raises(StoreDamagedError, match=f"a row of {table} does not say"):
+        StateStore(url, clock)
+    assert shape(url) == before
+
+
+def test_what_only_a_store_of_version_6_knows_is_brought_over_when_it_is_put_aside(store: StateStore, url: str) -> None:
+    filled(store)
+    store.note_redaction("7", {"keys": ["shopify:7"]})
+    store.close()
+    at_version_6(url)
+
+    aside = quarantine_store(url, NOW + timedelta(hours=1))
+
+    assert aside is not None
+    assert [row["key"] for row in aside.carried_over["key_value"]] == ["decision.invoice 1", "redacted_contact.7"]
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, url: str) -> None:
     at_version_1(url)
     before = shape(url)
     with opened(url) as engine, pytest.raises(RuntimeError):
-        migrate(engine, [_add_note, _fail])
+        migrate(engine, [_add_former_note, _fail])
     assert shape(url) == before
 
 
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 7, this version of the project knows 6"):
+    with pytest.raises(StoreTooNewError, match="schema 8, this version of the project knows 7"):
         StateStore(url, clock)
 
 
@@ -260,19 +407,20 @@ def test_a_store_whose_making_is_killed_at_any_statement_is_empty_or_whole(url: 
 
 @pytest.mark.campaign
 def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store: StateStore, url: str) -> None:
-    store.update_mirror("credit_note", [], NOW)
-    store.remember("shop", "goods.myshopify.com")
+    filled(store)
+    store.put_value("shop.domain", "goods.myshopify.com")
     at_version_1(url)
 
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "8"
+    assert version(url) == "9"
     assert "deleted" in columns(url, "sync_history")
-    assert columns(url) == ["name", "text", "at", "row_hash", "note"]
+    assert columns(url) == ["key", "value", "updated_at", "row_hash", "note"]
     with transaction(url) as connection:
-        assert connection.execute(text("SELECT name, note FROM notes")).all() == [("shop", "goods.myshopify.com")]
-        assert connection.scalar(text("SELECT count(*) FROM remembered")) == 0
+        notes = {row.name: row.note for row in connection.execute(text("SELECT name, note FROM notes"))}
+        assert (notes["shop.domain"], {*notes}) == ("goods.myshopify.com", {*PRESENT_KEYS} - {"mirror.item"})
+        assert connection.scalar(text("SELECT count(*) FROM key_value")) == 0
 
 
 def _start(url: str, together: Barrier, steps: Sequence[Migration]) -> None:
@@ -293,4 +441,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "8"
+    assert version(url) == "9"

@@ -22,7 +22,7 @@ def clock() -> ManualClock:
 
 
 def note(order_id: str = "1", cause: str = "deleted", at: datetime = NOW, day: date = FIRST) -> OrphanNote:
-    return OrphanNote(order_id=order_id, partition=day, cause=cause, noted_at=at, asked_at=at)
+    return OrphanNote(order_id=order_id, partition=day, cause=cause, noted_at=at, looked_up_at=at)
 
 
 def kept(xero_id: str = "x-1", order_id: str = "1", because: str = "written off") -> KeptRecord:
@@ -53,7 +53,7 @@ def test_a_note_keeps_since_when_its_cause_holds_and_when_shopify_was_asked_last
     store.orphans.note([note("2", day=NEXT), note("1")])
     store.orphans.note([note("1", at=later)])
     store.orphans.note([note("2", "hidden", at=later, day=NEXT)])
-    found = [(one.order_id, one.cause, one.noted_at, one.asked_at) for one in store.orphans.notes()]
+    found = [(one.order_id, one.cause, one.noted_at, one.looked_up_at) for one in store.orphans.notes()]
     assert found == [("1", "deleted", NOW, later), ("2", "hidden", later, later)]
     store.orphans.clear(["1", "3"])
     assert [one.order_id for one in store.orphans.notes()] == ["2"]

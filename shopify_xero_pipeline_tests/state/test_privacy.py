@@ -14,11 +14,11 @@ from shopify_xero_pipeline.state.records import (
     MappedRecord,
     MirrorRecord,
     Operation,
+    OperationOutcome,
     OperationState,
     PlannedWrite,
-    Verdict,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, seal_everything
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, add_missing_checksums
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.verification import verify
 
@@ -57,8 +57,10 @@ def sent(store: StateStore, shopify_id: str = "1") -> tuple[Operation, Any]:
     return store.journal.latest("contact", [shopify_id])[shopify_id], batch
 
 
-def verdict(operation: Operation, state: OperationState, **more: Any) -> Verdict:
-    return Verdict(operation_id=operation.id, found=(operation.state, operation.batch_id), state=state, **more)
+def verdict(operation: Operation, state: OperationState, **more: Any) -> OperationOutcome:
+    return OperationOutcome(
+        operation_id=operation.id, expected_state=(operation.state, operation.batch_id), state=state, **more
+    )
 
 
 def confirmed(store: StateStore, shopify_id: str = "1") -> None:
@@ -139,7 +141,7 @@ def test_bytes_left_in_a_request_that_is_over_are_emptied(store: StateStore, clo
     confirmed(store)
     with store._engine.begin() as connection:
         connection.execute(text("UPDATE batch SET response = :kept"), {"kept": b"Jane Doe"})
-        seal_everything(connection)
+        add_missing_checksums(connection)
     clock.sleep(60)
     store.forget_payloads(clock.now())
     with store._engine.begin() as connection:
@@ -176,11 +178,11 @@ def test_a_redacted_contact_is_emptied_everywhere_and_stays_so(store: StateStore
     assert store.mapped("contact")["2"].payload == JANE
     assert payloads(store, "operation") == ["", JANE]
     stripped = '{"ContactID":"X1","ContactStatus":"ACTIVE"}'
-    assert store.mirrored("contact", ["X1"])["X1"].payload == stripped
+    assert store.mirror_by_xero_id("contact", ["X1"])["X1"].payload == stripped
     for key in ("shopify:1", "", "changed by a person"):
         store.update_mirror("contact", [shown("1", key), shown("2")], START)
-        assert store.mirrored("contact", ["X1"])["X1"].payload == stripped
-    assert "Jane Doe" in store.mirrored("contact", ["X2"])["X2"].payload
+        assert store.mirror_by_xero_id("contact", ["X1"])["X1"].payload == stripped
+    assert "Jane Doe" in store.mirror_by_xero_id("contact", ["X2"])["X2"].payload
     assert store.redact_contact("1", BLANK) == {"mapping": 0, "operations": 0, "failed records": 0, "mirror": 0}
     verify(store._engine)
 
@@ -190,14 +192,14 @@ def test_what_was_done_is_written_down_and_a_later_note_adds_to_it(store: StateS
     store.redact_contact("1", BLANK)
     store.note_redaction("1", {"reason": "asked for"})
     store.redact_contact("1", BLANK)
-    assert store.redacted() == {"1": {"keys": ["X1", "shopify:1"], "reason": "asked for"}}
+    assert store.redacted_customers() == {"1": {"keys": ["X1", "shopify:1"], "reason": "asked for"}}
 
 
 def test_a_customer_without_a_contact_can_be_redacted_beforehand(store: StateStore) -> None:
     assert set(store.redact_contact("1", BLANK).values()) == {0}
-    assert store.redacted() == {"1": {"keys": ["shopify:1"]}}
+    assert store.redacted_customers() == {"1": {"keys": ["shopify:1"]}}
     store.update_mirror("contact", [shown("1")], START)
-    assert "Jane" not in store.mirrored("contact", ["X1"])["X1"].payload
+    assert "Jane" not in store.mirror_by_xero_id("contact", ["X1"])["X1"].payload
 
 
 def test_a_planned_write_of_a_redacted_contact_is_withdrawn(store: StateStore) -> None:
@@ -211,7 +213,7 @@ def test_a_planned_write_of_a_redacted_contact_is_withdrawn(store: StateStore) -
 def test_a_failed_contact_stays_listed_without_its_payload(store: StateStore) -> None:
     refused(store)
     assert store.redact_contact("1", BLANK)["failed records"] == 1
-    (error,) = store.errors()
+    (error,) = store.failed_records()
     assert (error.payload, error.reason) == ("", "refused")
 
 
@@ -219,4 +221,4 @@ def test_a_contact_whose_write_is_on_its_way_is_left_alone(store: StateStore) ->
     sent(store)
     with pytest.raises(ContactOnItsWayError):
         store.redact_contact("1", BLANK)
-    assert (payloads(store, "operation"), store.redacted()) == ([JANE], {})
+    assert (payloads(store, "operation"), store.redacted_customers()) == ([JANE], {})

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
-from shopify_xero_pipeline.state.quarantine import Aside, put_aside, stands
+from shopify_xero_pipeline.state.quarantine import QuarantinedStore, quarantine_store, store_exists
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline_tests.support.postgres import Server
 
@@ -25,30 +25,30 @@ def clock() -> ManualClock:
 def test_a_store_is_put_aside_with_all_it_holds_and_a_new_one_begins_empty(
     store: StateStore, url: str, clock: ManualClock
 ) -> None:
-    store.remember("shop", "goods.myshopify.com")
+    store.put_value("shop", "goods.myshopify.com")
     store.note_redaction("7", {"keys": ["shopify:7"]})
     store.close()
-    assert stands(url)
+    assert store_exists(url)
 
-    aside = put_aside(url, NOW)
+    aside = quarantine_store(url, NOW)
 
     assert aside is not None
-    assert [row["name"] for row in aside.keepsakes["remembered"]] == ["redacted contact 7"]
-    assert aside.keepsakes["token_set"] == []
+    assert [row["key"] for row in aside.carried_over["key_value"]] == ["redacted_contact.7"]
+    assert aside.carried_over["oauth_token"] == []
     with closing(StateStore(url, clock)) as new:
-        assert new.recall("shop") is None
+        assert new.get_value("shop") is None
     assert old_shop(url, aside) == "goods.myshopify.com"
 
 
-def old_shop(url: str, aside: Aside) -> str:
+def old_shop(url: str, aside: QuarantinedStore) -> str:
     """Read what stands in the store that was put aside."""
-    statement, where = "SELECT text FROM remembered WHERE name = 'shop'", url
+    statement, where = "SELECT value FROM key_value WHERE key = 'shop'", url
     if url.startswith("sqlite"):
         assert aside.name.endswith("state.db.damaged-20260922T083000Z")
         where = f"sqlite:///{aside.name}"
     else:
         assert aside.name.startswith("schema damaged_20260922t083000z of postgresql://")
-        statement = statement.replace("remembered", "damaged_20260922t083000z.remembered")
+        statement = statement.replace("key_value", "damaged_20260922t083000z.key_value")
     engine = open_database(where).engine
     with engine.begin() as connection:
         found = str(connection.scalar(text(statement)))
@@ -58,8 +58,8 @@ def old_shop(url: str, aside: Aside) -> str:
 
 def test_where_there_is_no_store_there_is_nothing_to_put_aside(url: str) -> None:
     if url.startswith("sqlite"):
-        assert not stands(url)
-    assert put_aside(url, NOW) is None
+        assert not store_exists(url)
+    assert quarantine_store(url, NOW) is None
 
 
 def test_a_file_that_is_no_database_any_more_is_put_aside_with_its_journal_and_beside_an_earlier_one(
@@ -69,9 +69,9 @@ def test_a_file_that_is_no_database_any_more_is_put_aside_with_its_journal_and_b
     for content in ("ruined", "ruined again"):
         (tmp_path / "state.db").write_text(content)
         (tmp_path / "state.db-journal").write_text(f"journal of {content}")
-        aside = put_aside(url, NOW)
+        aside = quarantine_store(url, NOW)
         assert aside is not None
-        assert aside.keepsakes == {"token_set": [], "remembered": [], "hint": [], "kept_record": []}
+        assert aside.carried_over == {"oauth_token": [], "key_value": [], "webhook_hint": [], "kept_record": []}
         names.append(Path(aside.name))
     assert [path.read_text() for path in names] == ["ruined", "ruined again"]
     assert Path(f"{names[1]}-journal").read_text() == "journal of ruined again"
@@ -84,4 +84,4 @@ def test_a_postgres_user_who_may_not_make_schemas_is_told_what_to_do(postgres: S
     schema = url.rpartition("%3D")[2]
     postgres.run(f"CREATE ROLE mover LOGIN; GRANT ALL ON SCHEMA {schema} TO mover", postgres.shared)
     with pytest.raises(StoreUrlError, match=r"cannot be moved to a schema damaged_20260922t083000z: .*GRANT CREATE ON"):
-        put_aside(url.replace("postgres@", "mover@", 1), NOW)
+        quarantine_store(url.replace("postgres@", "mover@", 1), NOW)

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes
-from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, exact
+from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, parse_exact_json
 from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tables import Instant
+from shopify_xero_pipeline.state.tables import UtcDateTime
 
 NOW = datetime(2026, 9, 22, 1, 2, 3, 456, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -42,7 +42,7 @@ def test_the_same_content_gives_the_same_bytes_whatever_its_order() -> None:
 
 def test_money_passes_exactly() -> None:
     amount = Decimal("9007199254740993.0100")
-    assert str(exact(canonical_json({"a": amount}))["a"]) == "9007199254740993.0100"
+    assert str(parse_exact_json(canonical_json({"a": amount}))["a"]) == "9007199254740993.0100"
 
 
 # -- text, instants and bytes ------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_what_is_stored_comes_back_as_it_was(store: StateStore) -> None:
     store.update_mirror("invoice", [shown], datetime(2026, 9, 27, 1, 30, 0, 1, tzinfo=ZoneInfo("Pacific/Auckland")))
 
     assert store.mirror("invoice", [words]) == [shown]
-    assert str(exact(store.mirror("invoice")[0].payload)["Total"]) == "9007199254740993.0100"
+    assert str(parse_exact_json(store.mirror("invoice")[0].payload)["Total"]) == "9007199254740993.0100"
     swept = store.mirror_swept_at("invoice")
     assert swept == datetime(2026, 9, 26, 13, 30, 0, 1, tzinfo=UTC)
     assert swept.tzinfo == UTC
@@ -74,7 +74,7 @@ def test_rows_are_sorted_by_the_bytes_of_their_text_in_every_database(store: Sta
 def test_an_instant_without_a_zone_is_refused(store: StateStore) -> None:
     with pytest.raises(StatementError, match="without a time zone"):
         store.update_mirror("invoice", [mirrored(updated_at=datetime(2026, 9, 1))], None)  # noqa: DTZ001
-    assert Instant().process_bind_param(None, None) is None  # type: ignore[arg-type]
+    assert UtcDateTime().process_bind_param(None, None) is None  # type: ignore[arg-type]
 
 
 def test_a_failed_statement_does_not_repeat_what_was_to_be_stored(store: StateStore) -> None:
@@ -104,7 +104,7 @@ def test_the_mirror_keeps_what_was_shown_last(store: StateStore) -> None:
     }
     assert store.mirror("invoice", []) == []
     assert store.mirror("invoice", ["SH-1"])[0].updated_at == NOW
-    assert set(store.mirrored("invoice", ["x-2", "c-1"])) == {"x-2"}
+    assert set(store.mirror_by_xero_id("invoice", ["x-2", "c-1"])) == {"x-2"}
     assert store.mirror_swept_at("invoice") == NOW
 
 
@@ -117,28 +117,28 @@ def test_a_complete_listing_drops_what_it_does_not_show(store: StateStore) -> No
 
 
 def test_small_texts_are_remembered_with_their_time(store: StateStore, clock: ManualClock) -> None:
-    assert store.recall("organisation") is None
-    store.remember("organisation", "one")
+    assert store.get_value("organisation") is None
+    store.put_value("organisation", "one")
     clock.sleep(60)
-    store.remember("organisation", "two")
-    assert store.recall("organisation") == ("two", NOW + timedelta(seconds=60))
+    store.put_value("organisation", "two")
+    assert store.get_value("organisation") == ("two", NOW + timedelta(seconds=60))
 
 
 def test_texts_are_kept_and_deleted_together_and_found_by_the_word_their_names_begin_with(store: StateStore) -> None:
-    store.remember_together({"note b": "2", "note a": "1", "notes": "x", "note": "y", "noted a": "z", "Note a": "w"})
-    assert store.recall_under("note") == {"a": "1", "b": "2"}
-    store.remember_together({"note a": None, "note b": "3", "note \u00e9": "4", "note never": None})
-    assert store.recall_under("note") == {"b": "3", "\u00e9": "4"}
-    assert store.recall("note a") is None
-    assert store.recall("notes") == ("x", NOW)
-    assert store.recall_under("nothing") == {}
+    store.put_values({"note.b": "2", "note.a": "1", "notes": "x", "note": "y", "noted.a": "z", "Note.a": "w"})
+    assert store.get_values("note") == {"a": "1", "b": "2"}
+    store.put_values({"note.a": None, "note.b": "3", "note.\u00e9": "4", "note.never": None})
+    assert store.get_values("note") == {"b": "3", "\u00e9": "4"}
+    assert store.get_value("note.a") is None
+    assert store.get_value("notes") == ("x", NOW)
+    assert store.get_values("nothing") == {}
 
 
 def test_texts_that_are_kept_together_are_kept_all_or_none(store: StateStore) -> None:
-    store.remember("note a", "1")
+    store.put_value("note.a", "1")
     with pytest.raises(StatementError):
-        store.remember_together({"note a": None, "note b": object()})  # type: ignore[dict-item]
-    assert store.recall_under("note") == {"a": "1"}
+        store.put_values({"note.a": None, "note.b": object()})  # type: ignore[dict-item]
+    assert store.get_values("note") == {"a": "1"}
 
 
 def test_history_is_kept_by_run_day_and_kind(store: StateStore) -> None:
@@ -170,5 +170,5 @@ def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
     with pytest.raises(IntegrityError), store._engine.begin() as connection:
         row_writes.write_mapping(connection, [one.model_copy(update={"shopify_id": "2"})], NOW)
     assert store.mapped("item")["1"].checksum == "d"
-    assert store.owners("item", ["x", "y"]) == {"x": "1"}
-    assert store.holders("item", ["A", "B"]) == {"A": "1"}
+    assert store.ids_by_xero_id("item", ["x", "y"]) == {"x": "1"}
+    assert store.ids_by_natural_key("item", ["A", "B"]) == {"A": "1"}

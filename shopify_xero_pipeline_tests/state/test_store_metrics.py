@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, OperationState, PlannedWrite, Verdict
+from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, OperationOutcome, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 NOW = datetime(2026, 9, 22, 12, tzinfo=UTC)
 DAY = date(2026, 9, 22)
@@ -35,7 +35,7 @@ def history(run_id: str, kind: str, finished_at: datetime, seconds: int, **count
 
 
 def test_an_empty_store_has_no_figures_but_zeros(store: StateStore) -> None:
-    found = store.figures()
+    found = store.metrics()
     assert (found.operations, found.mapped, found.failed, found.hints) == ({}, {}, {}, {})
     assert (found.unsettled, found.unsettled_since, found.calls, found.latencies) == (0, None, 0, [])
     assert (found.loads, found.last_whole_load, found.last_comparison) == ([], None, None)
@@ -52,16 +52,16 @@ def test_writes_are_counted_by_state_and_the_oldest_in_doubt_gives_its_time(
     sent = journal.mark_sent(journal.intend(request, [first]))
     clock.sleep(60)
     journal.intend(request.model_copy(update={"idempotency_key": "b"}), [second])
-    found = store.figures()
+    found = store.metrics()
     assert found.operations == {"planned": 1, "in_batch": 2}
     assert (found.unsettled, found.unsettled_since) == (2, NOW)
 
-    refused = Verdict(
-        operation_id=first.id, found=(OperationState.IN_BATCH, sent.id), state=OperationState.REJECTED,
+    refused = OperationOutcome(
+        operation_id=first.id, expected_state=(OperationState.IN_BATCH, sent.id), state=OperationState.REJECTED,
         reason="no such account", retryable=False,
     )  # fmt: skip
     journal.settle([refused], sent, status=200)
-    found = store.figures()
+    found = store.metrics()
     assert found.failed == {("invoice", False): 1}
     assert (found.unsettled, found.unsettled_since) == (1, NOW + timedelta(seconds=60))
 
@@ -75,42 +75,42 @@ def test_loads_of_the_last_day_are_told_apart_by_run_and_end(store: StateStore) 
             history("a", "allocation", NOW - timedelta(hours=2), 5, unchanged=2),
         ]
     )
-    first, second = store.figures().loads
-    assert (first.run_id, first.took, first.calls, first.is_whole) == ("a", timedelta(seconds=2), 3, True)
+    first, second = store.metrics().loads
+    assert (first.run_id, first.duration, first.calls, first.is_clean) == ("a", timedelta(seconds=2), 3, True)
     assert first.records == FOUND | {"created": 4}
-    assert (second.took, second.calls, second.is_whole) == (timedelta(seconds=5), 3, False)
+    assert (second.duration, second.calls, second.is_clean) == (timedelta(seconds=5), 3, False)
     assert second.records == FOUND | {"created": 1, "failed": 1, "unchanged": 2}
-    assert store.figures().last_whole_load == NOW - timedelta(hours=3)
+    assert store.metrics().last_whole_load == NOW - timedelta(hours=3)
 
 
 def test_calls_of_the_last_ten_minutes_give_how_long_xero_took(store: StateStore, clock: ManualClock) -> None:
     for seconds in (2, 1):
-        with store.calls.turn() as traffic:
+        with store.calls.transaction() as traffic:
             call = traffic.start()
         clock.sleep(seconds)
-        with store.calls.turn() as traffic:
+        with store.calls.transaction() as traffic:
             traffic.end(call)
-            traffic.standing.day_left = 4_321
-    with store.calls.turn() as traffic:
+            traffic.status.day_left = 4_321
+    with store.calls.transaction() as traffic:
         traffic.start()
-    found = store.figures()
+    found = store.metrics()
     assert (found.calls, sorted(found.latencies), found.standing.day_left) == (3, [1, 2], 4_321)
     clock.sleep(601)
-    assert store.figures().calls == 0
+    assert store.metrics().calls == 0
 
 
 def test_hints_requests_and_comparisons_are_counted(store: StateStore, clock: ManualClock) -> None:
-    def hint(number: int, source: str, topic: str = "orders/paid") -> Hint:
-        return Hint(
+    def hint(number: int, source: str, topic: str = "orders/paid") -> WebhookHint:
+        return WebhookHint(
             id=str(number), source=source, topic=topic, record="order", record_id="1", delivery=str(number),
             received_at=NOW + timedelta(seconds=number),
         )  # fmt: skip
 
     asked = [hint(1, "shopify", "shop/redact"), hint(2, "shopify", "customers/redact")]
-    store.hints.take_in([*asked, hint(3, "shopify"), hint(4, "xero"), hint(5, "xero")])
-    store.hints.looked_at([asked[0], hint(4, "xero")])
-    store.remember("reconciliation 2026-09-21", "{}")
-    found = store.figures()
+    store.hints.add([*asked, hint(3, "shopify"), hint(4, "xero"), hint(5, "xero")])
+    store.hints.mark_processed([asked[0], hint(4, "xero")])
+    store.put_value("reconciliation.2026-09-21", "{}")
+    found = store.metrics()
     assert found.hints == {"shopify": 1, "xero": 1}
     assert found.requests == (1, NOW + timedelta(seconds=2))
     assert found.last_comparison == NOW

@@ -9,15 +9,15 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state.database import Database, HeldError, open_database
+from shopify_xero_pipeline.state.database import Database, LockTimeoutError, open_database
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tables import token_set
-from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSet, TokenSets, new_key, renew_at
+from shopify_xero_pipeline.state.tables import oauth_token
+from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSet, TokenStore, new_key, renew_at
 
 START = datetime(2026, 9, 22, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
 OLD, NEW = new_key(), new_key()
-Opened = Callable[..., TokenSets]
+Opened = Callable[..., TokenStore]
 
 
 @pytest.fixture
@@ -30,29 +30,29 @@ def opened(store: StateStore, url: str, clock: ManualClock) -> Iterator[Opened]:
     """Opens the sign-in of an app as one more process would."""
     databases: list[Database] = []
 
-    def open_it(keys: str = OLD, name: str = "xero") -> TokenSets:
+    def open_it(keys: str = OLD, name: str = "xero") -> TokenStore:
         databases.append(open_database(url))
-        return TokenSets(databases[-1], name, keys, clock)
+        return TokenStore(databases[-1], name, keys, clock)
 
     yield open_it
     for database in databases:
         database.engine.dispose()
 
 
-def signed_in(tokens: TokenSets, clock: ManualClock, number: int = 1) -> TokenSet:
+def signed_in(tokens: TokenStore, clock: ManualClock, number: int = 1) -> TokenSet:
     now = clock.now()
     tokens.put(f"access-{number}", f"refresh-{number}", now, now + HALF_AN_HOUR)
     return loaded(tokens)
 
 
-def renewed(tokens: TokenSets, known: TokenSet, clock: ManualClock, number: int) -> TokenSet:
-    tokens.begin(known)
+def renewed(tokens: TokenStore, known: TokenSet, clock: ManualClock, number: int) -> TokenSet:
+    tokens.start_refresh(known)
     now = clock.now()
-    tokens.renew(known, f"access-{number}", f"refresh-{number}", now, now + HALF_AN_HOUR)
+    tokens.finish_refresh(known, f"access-{number}", f"refresh-{number}", now, now + HALF_AN_HOUR)
     return loaded(tokens)
 
 
-def loaded(tokens: TokenSets) -> TokenSet:
+def loaded(tokens: TokenStore) -> TokenSet:
     found = tokens.load()
     assert found is not None
     return found
@@ -63,7 +63,7 @@ def loaded(tokens: TokenSets) -> TokenSet:
 
 def test_where_nobody_signed_in_there_is_nothing(opened: Opened) -> None:
     assert opened().load() is None
-    assert opened().look() is None
+    assert opened().peek() is None
 
 
 def test_a_sign_in_is_kept_for_every_process(opened: Opened, clock: ManualClock) -> None:
@@ -78,10 +78,10 @@ def test_two_apps_know_nothing_of_each_other(opened: Opened, clock: ManualClock)
     signed_in(opened(name="one"), clock)
     assert opened(name="other").load() is None
     with (
-        opened(name="one").alone(0),
-        opened(name="other").alone(0),
-        pytest.raises(HeldError),
-        opened(name="one").alone(0),
+        opened(name="one").lock(0),
+        opened(name="other").lock(0),
+        pytest.raises(LockTimeoutError),
+        opened(name="one").lock(0),
     ):
         raise AssertionError("entered")
 
@@ -92,21 +92,21 @@ def test_a_renewal_is_written_down_before_and_after_and_keeps_the_spent_token_un
     tokens = opened()
     first = signed_in(tokens, clock)
     clock.sleep(1500)
-    tokens.begin(first)
+    tokens.start_refresh(first)
     begun = loaded(opened())
     assert (begun.generation, begun.refresh) == (1, "refresh-1")
     assert begun.refresh_started_at == START + timedelta(minutes=25)
 
     clock.sleep(10)
     now = clock.now()
-    tokens.renew(begun, "access-2", "refresh-2", now, now + HALF_AN_HOUR)
+    tokens.finish_refresh(begun, "access-2", "refresh-2", now, now + HALF_AN_HOUR)
     second = loaded(opened())
     assert (second.generation, second.access, second.refresh) == (2, "access-2", "refresh-2")
     assert (second.previous_refresh, second.refresh_started_at, second.verified_at) == ("refresh-1", None, None)
     assert (second.refreshed_at, second.expires_at) == (now, now + HALF_AN_HOUR)
 
     clock.sleep(3)
-    tokens.verified(second)
+    tokens.mark_verified(second)
     worked = loaded(opened())
     assert (worked.generation, worked.refresh, worked.previous_refresh) == (2, "refresh-2", "")
     assert worked.verified_at == now + timedelta(seconds=3)
@@ -114,9 +114,9 @@ def test_a_renewal_is_written_down_before_and_after_and_keeps_the_spent_token_un
 
 def test_of_several_attempts_the_first_one_counts_as_the_beginning(opened: Opened, clock: ManualClock) -> None:
     tokens = opened()
-    tokens.begin(signed_in(tokens, clock))
+    tokens.start_refresh(signed_in(tokens, clock))
     clock.sleep(60)
-    tokens.begin(loaded(tokens))
+    tokens.start_refresh(loaded(tokens))
     assert loaded(tokens).refresh_started_at == START
 
 
@@ -124,18 +124,18 @@ def test_whoever_comes_late_with_an_older_pair_changes_nothing(opened: Opened, c
     tokens = opened()
     first = signed_in(tokens, clock)
     second = renewed(tokens, first, clock, 2)
-    tokens.begin(first)
-    tokens.renew(first, "access-x", "refresh-x", START, START + HALF_AN_HOUR)
-    tokens.verified(first)
-    tokens.refuse(first)
+    tokens.start_refresh(first)
+    tokens.finish_refresh(first, "access-x", "refresh-x", START, START + HALF_AN_HOUR)
+    tokens.mark_verified(first)
+    tokens.mark_refused(first)
     assert loaded(tokens) == second
 
 
 def test_a_new_consent_takes_the_place_of_whatever_was_there(opened: Opened, clock: ManualClock) -> None:
     tokens = opened()
     first = signed_in(tokens, clock)
-    tokens.begin(first)
-    tokens.refuse(first)
+    tokens.start_refresh(first)
+    tokens.mark_refused(first)
     assert loaded(tokens).refused
 
     again = signed_in(tokens, clock, 2)
@@ -146,7 +146,7 @@ def test_a_new_consent_takes_the_place_of_whatever_was_there(opened: Opened, clo
 
 def test_a_refused_sign_in_still_holds_its_refresh_token(opened: Opened, clock: ManualClock) -> None:
     tokens = opened()
-    tokens.refuse(signed_in(tokens, clock))
+    tokens.mark_refused(signed_in(tokens, clock))
     assert (loaded(tokens).refused, loaded(tokens).refresh) == (True, "refresh-1")
 
 
@@ -159,7 +159,7 @@ def contents(store: StateStore, url: str) -> bytes:
         folder = Path(url.removeprefix("sqlite:///")).parent
         return b"".join(path.read_bytes() for path in folder.iterdir())
     with store._engine.begin() as connection:
-        return repr(connection.execute(select(token_set)).all()).encode()
+        return repr(connection.execute(select(oauth_token)).all()).encode()
 
 
 def test_no_token_and_no_key_is_plain_to_read_in_the_store(
@@ -192,14 +192,14 @@ def test_a_wrong_key_is_told_with_what_to_do(opened: Opened, clock: ManualClock)
         opened(NEW).load()
     assert told.value.__suppress_context__
     assert NEW not in str(told.value)
-    assert opened(NEW).look() is not None
+    assert opened(NEW).peek() is not None
 
 
 def test_a_missing_key_is_told_with_how_to_make_one(opened: Opened, clock: ManualClock) -> None:
     assert opened("").load() is None
     with pytest.raises(TokenKeyError, match=r"TOKEN_KEY is not set.*--new-key"):
         signed_in(opened(""), clock)
-    assert opened().look() is None
+    assert opened().peek() is None
     signed_in(opened(), clock)
     with pytest.raises(TokenKeyError, match="TOKEN_KEY is not set"):
         opened(" ,").load()
@@ -216,7 +216,7 @@ def test_a_damaged_token_is_not_taken_for_another_one(opened: Opened, store: Sta
     signed_in(opened(), clock)
     with store._engine.begin() as connection:
         forged = Fernet(NEW).encrypt(b"forged").decode()
-        connection.execute(token_set.update().values(refresh=forged))
+        connection.execute(oauth_token.update().values(refresh=forged))
     with pytest.raises(TokenKeyError):
         opened().load()
 
@@ -236,7 +236,7 @@ def test_a_pair_is_fresh_for_25_minutes_unless_its_renewal_was_left_unfinished(
     known = signed_in(tokens, clock)
     assert known.is_fresh(START + timedelta(minutes=24, seconds=59))
     assert not known.is_fresh(START + timedelta(minutes=25))
-    tokens.begin(known)
+    tokens.start_refresh(known)
     assert not loaded(tokens).is_fresh(START)
 
 
@@ -255,8 +255,8 @@ def test_a_week_before_an_unused_sign_in_lapses_a_person_is_told(opened: Opened,
 
 def test_a_renewal_that_is_unfinished_after_the_30_minutes_of_grace_is_told(opened: Opened, clock: ManualClock) -> None:
     tokens = opened()
-    tokens.begin(signed_in(tokens, clock))
-    known = opened("").look()
+    tokens.start_refresh(signed_in(tokens, clock))
+    known = opened("").peek()
     assert known is not None
     assert known.warning(START + timedelta(minutes=30)) is None
     late = str(known.warning(START + timedelta(minutes=31)))
@@ -265,7 +265,7 @@ def test_a_renewal_that_is_unfinished_after_the_30_minutes_of_grace_is_told(open
 
 def test_a_refused_sign_in_is_told_without_its_key(opened: Opened, clock: ManualClock) -> None:
     tokens = opened()
-    tokens.refuse(signed_in(tokens, clock))
-    known = opened("").look()
+    tokens.mark_refused(signed_in(tokens, clock))
+    known = opened("").peek()
     assert known is not None
     assert known.warning(START) == "Xero's consent must be renewed: run `shopify-xero login`."

@@ -1,4 +1,4 @@
-"""The whole house in one process: a sandbox, a bookkeeper, and Dagster, on one clock that stands still."""
+"""The whole house in one process: a sandbox, a sync service, and Dagster, on one clock that stands still."""
 
 import copy
 import random
@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from upath import UPath
 
-from shopify_xero_pipeline.cli.job_runner import Runner
+from shopify_xero_pipeline.cli.job_runner import JobRunner
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox
 from shopify_xero_pipeline.sandbox.nodes import ShopSource
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -81,22 +81,22 @@ class Stage:
             "BOOKS_FILE": str(BOOKS),
             **environ,
         }
-        self.bookkeeper = self.restart()
+        self.sync_service = self.restart()
 
-    def restart(self) -> Bookkeeper:
+    def restart(self) -> SyncService:
         transport = InProcessTransport(self.sandbox.asgi)
         settings = Settings.from_environment(self.environ, dotenv=None)
-        self.bookkeeper = Bookkeeper(
+        self.sync_service = SyncService(
             settings,
             self.own if self.own.ahead else self.clock,
             shopify_transport=transport,
             xero_transport=transport,
             rng=random.Random(1),
         )
-        return self.bookkeeper
+        return self.sync_service
 
-    def runner(self, instance: dg.DagsterInstance) -> Runner:
-        return Runner(self.bookkeeper, instance, UPath(self.folder / "assets"))
+    def runner(self, instance: dg.DagsterInstance) -> JobRunner:
+        return JobRunner(self.sync_service, instance, UPath(self.folder / "assets"))
 
     def size(self) -> int:
         """How many records stand in Xero."""
@@ -126,7 +126,7 @@ def staged(
     try:
         yield stage
     finally:
-        stage.bookkeeper.close()
+        stage.sync_service.close()
 
 
 @contextmanager

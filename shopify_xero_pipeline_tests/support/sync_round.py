@@ -1,11 +1,11 @@
-"""The bookkeeper's whole round without Dagster, and `books.yaml` with something in it changed."""
+"""The sync service's whole round without Dagster, and `books.yaml` with something in it changed."""
 
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import BOOKS
@@ -14,19 +14,23 @@ FIRST = date(2026, 9, 21)
 OF_ORDERS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 
 
-def plans(keeper: Bookkeeper, days: Sequence[date]) -> list[list[ChangeSet]]:
-    customers, products, orders = keeper.read_customers(days), keeper.read_products(days), keeper.read_orders(days)
+def plans(sync_service: SyncService, days: Sequence[date]) -> list[list[ChangeSet]]:
+    customers, products, orders = (
+        sync_service.read_customers(days),
+        sync_service.read_products(days),
+        sync_service.read_orders(days),
+    )
     return [
-        keeper.plan_contacts(customers, orders),
-        keeper.plan_items(products, orders),
-        *(keeper.plan_orders(kind, orders) for kind in OF_ORDERS),
+        sync_service.plan_contacts(customers, orders),
+        sync_service.plan_items(products, orders),
+        *(sync_service.plan_orders(kind, orders) for kind in OF_ORDERS),
     ]
 
 
-def carry(keeper: Bookkeeper, days: Sequence[date], run_id: str = "a run") -> list[DayReconciliation]:
-    for change_sets in plans(keeper, days):
-        keeper.load(change_sets, run_id)
-    return keeper.reconcile(keeper.read_orders(days))
+def carry(sync_service: SyncService, days: Sequence[date], run_id: str = "a run") -> list[DayReconciliation]:
+    for change_sets in plans(sync_service, days):
+        sync_service.load(change_sets, run_id)
+    return sync_service.reconcile(sync_service.read_orders(days))
 
 
 def books_file(folder: Path, *changed: tuple[str, str]) -> str:

@@ -73,7 +73,7 @@ class World:
 
     def trust(self) -> None:
         """Have the store known to be the first one of this organisation, so that no call is needed to find that out."""
-        doubt = self.store.witness.doubt()
+        doubt = self.store.witness.find_issue()
         if doubt is not None:
             self.store.witness.trust(doubt)
 

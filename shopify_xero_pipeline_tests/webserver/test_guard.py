@@ -16,7 +16,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.webserver.command import put_guard
+from shopify_xero_pipeline.webserver.command import install_guard
 from shopify_xero_pipeline.webserver.guard import Guard
 
 HERE = "http://127.0.0.1:3000"
@@ -194,7 +194,7 @@ def test_no_page_of_another_site_shows_the_ui_in_a_frame() -> None:
 def test_every_webserver_of_dagster_is_guarded_with_the_hosts_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DagsterWebserver, "build_middleware", DagsterWebserver.build_middleware)
     environ = {"DAGSTER_URL": "https://books.example", "DAGSTER_HOSTS": "webserver:3000"}
-    put_guard(Settings.from_environment(environ, dotenv=None))
+    install_guard(Settings.from_environment(environ, dotenv=None))
     first, *others = DagsterWebserver.build_middleware(object.__new__(DagsterWebserver))
     assert first.cls is Guard
     assert first.kwargs == {"hosts": ("webserver:3000",), "origin": "https://books.example"}

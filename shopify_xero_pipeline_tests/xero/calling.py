@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.database import open_database
-from shopify_xero_pipeline.xero.rate_limiter import Pacer
+from shopify_xero_pipeline.xero.rate_limiter import RateLimiter
 
 BEGINNING = datetime(2026, 9, 22, tzinfo=UTC)
 FASTER = 15
@@ -56,14 +56,14 @@ def keep_calling(url: str, ready: Barrier, log: Path, seed: int, dies_at: int | 
 def _call(engine: Engine, clock: FasterClock, log: Path, seed: int, dies_at: int | None) -> None:
     """Make calls; in one of them the process dies."""
     rng, made = random.Random(seed), 0
-    pacer = Pacer(SharedCalls(engine, clock), clock, rng)
+    pacer = RateLimiter(SharedCalls(engine, clock), clock, rng)
     with log.open("w", buffering=1) as lines:
 
         def note(end: str) -> None:
             lines.write(f"{time.monotonic() * FASTER}{end}")
 
         while dies_at or made < AT_LEAST or clock.elapsed() < LONG:
-            call = pacer.start(writes=False, reserve=True)
+            call = pacer.acquire(writes=False, reserve=True)
             note(" ")
             clock.sleep(rng.uniform(0.1, 0.5))
             note(" ")
@@ -73,4 +73,4 @@ def _call(engine: Engine, clock: FasterClock, log: Path, seed: int, dies_at: int
                 os.kill(os.getpid(), signal.SIGKILL)
             clock.sleep(rng.uniform(0.1, 0.5))
             note("\n")
-            pacer.answered(call, 200, {}, writes=False)
+            pacer.record_response(call, 200, {}, writes=False)

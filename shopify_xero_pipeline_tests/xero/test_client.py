@@ -16,10 +16,10 @@ from shopify_xero_pipeline.http import transport
 from shopify_xero_pipeline.http.exchange import AnswerTooLargeError
 from shopify_xero_pipeline.xero import client as client_module
 from shopify_xero_pipeline.xero.auth import XeroCredentials
-from shopify_xero_pipeline.xero.client import Answer, XeroClient
+from shopify_xero_pipeline.xero.client import XeroClient, XeroResponse
 from shopify_xero_pipeline.xero.errors import (
-    DayBudgetSpent,
-    TooLate,
+    DailyQuotaExceededError,
+    ReplayWindowExpiredError,
     XeroDeniedError,
     XeroRefusedError,
     XeroSettingsError,
@@ -79,7 +79,7 @@ def replies(*responses: httpx.Response | Exception) -> Handler:
     return answer
 
 
-def write(fake: Fake, body: bytes = b"{}", guard: Callable[[], None] = lambda: None) -> Answer:
+def write(fake: Fake, body: bytes = b"{}", guard: Callable[[], None] = lambda: None) -> XeroResponse:
     return fake.client.write("PUT", "/Invoices?summarizeErrors=false", body, key="k" * 128, guard=guard)
 
 
@@ -250,7 +250,7 @@ def test_a_limit_without_retry_after_is_backed_off_from_shortly() -> None:
 def test_the_end_of_the_day_is_not_waited_for(headers: dict[str, str]) -> None:
     fake = Fake(lambda _: httpx.Response(429, headers=headers))
 
-    with pytest.raises(DayBudgetSpent, match="Xero's day has turned"):
+    with pytest.raises(DailyQuotaExceededError, match="Xero's day has turned"):
         fake.client.get("/Organisation")
 
     assert fake.passed < timedelta(seconds=5)
@@ -265,7 +265,7 @@ def test_writes_leave_a_tenth_of_the_day_for_reading_back(left: str, writes: boo
     if writes:
         fake.client.ready()
     else:
-        with pytest.raises(DayBudgetSpent):
+        with pytest.raises(DailyQuotaExceededError):
             fake.client.ready()
     if left != "0":
         fake.client.get("/Organisation")
@@ -274,7 +274,7 @@ def test_writes_leave_a_tenth_of_the_day_for_reading_back(left: str, writes: boo
 def test_what_was_said_of_the_day_is_forgotten_after_a_while() -> None:
     fake = Fake(lambda _: httpx.Response(200, json={}, headers={"X-DayLimit-Remaining": "0"}))
     fake.client.get("/Organisation")
-    with pytest.raises(DayBudgetSpent):
+    with pytest.raises(DailyQuotaExceededError):
         fake.client.get("/Organisation")
 
     fake.clock.sleep(3601)
@@ -387,9 +387,9 @@ def test_a_write_whose_guard_refuses_does_not_leave() -> None:
     fake = Fake()
 
     def refuse() -> None:
-        raise TooLate("too late")
+        raise ReplayWindowExpiredError("too late")
 
-    with pytest.raises(TooLate):
+    with pytest.raises(ReplayWindowExpiredError):
         write(fake, guard=refuse)
 
     assert fake.api == []
@@ -428,7 +428,7 @@ def test_an_answer_that_drips_past_the_deadline_or_never_ends_counts_as_none(mon
         write(fake)
     assert fake.passed < timedelta(seconds=35)
 
-    monkeypatch.setattr(transport, "LONGEST_BODY", 10)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 10)
     fake._handler = lambda _: httpx.Response(200, content=b"x" * 11)
     with pytest.raises(AnswerTooLargeError):
         write(fake)

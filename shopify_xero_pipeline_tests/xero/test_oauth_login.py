@@ -18,10 +18,10 @@ from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.settings import SettingsError
-from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSet, TokenSets, new_key
+from shopify_xero_pipeline.state.tokens import TokenKeyError, TokenSet, TokenStore, new_key
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroDeniedError, XeroSignInError, XeroUnavailableError
-from shopify_xero_pipeline.xero.oauth_login import Login, Reached, SignedIn
+from shopify_xero_pipeline.xero.oauth_login import Login, LoginResult, ReachableOrganisation
 from shopify_xero_pipeline_tests.cli.test_cli import on_stage
 from shopify_xero_pipeline_tests.support.stage import ADDRESS, Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
@@ -72,12 +72,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield stage
 
 
-def signed_in(stage: Stage, meddle: Callable[[str], str] = lambda back: back) -> SignedIn:
-    return stage.bookkeeper.login(0, Browser(stage, meddle).tell)
+def signed_in(stage: Stage, meddle: Callable[[str], str] = lambda back: back) -> LoginResult:
+    return stage.sync_service.login(0, Browser(stage, meddle).tell)
 
 
 def kept(stage: Stage) -> TokenSet | None:
-    return stage.bookkeeper._tokens.load()
+    return stage.sync_service._tokens.load()
 
 
 def reaches(stage: Stage, *organisations: dict[str, str]) -> None:
@@ -91,13 +91,13 @@ def reaches(stage: Stage, *organisations: dict[str, str]) -> None:
 
 def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: Stage) -> None:
     with pytest.raises(XeroConsentError, match="Nobody has signed in to Xero yet: run `shopify-xero login`"):
-        stage.bookkeeper.organisation()
+        stage.sync_service.organisation()
 
     browser = Browser(stage)
-    found = stage.bookkeeper.login(0, browser.tell)
+    found = stage.sync_service.login(0, browser.tell)
 
     tenant = stage.sandbox.books.tenant_id
-    assert found.organisations == (Reached(tenant, "Demo Company (NZ)"),)
+    assert found.organisations == (ReachableOrganisation(tenant, "Demo Company (NZ)"),)
     assert (found.tenant_id, found.lapses_at) == (tenant, stage.clock.now() + timedelta(days=60))
     assert found.verdict.startswith("Signed in. This lapses on 2026-11-21 unless")
     assert [(page.status_code, page.text) for page in browser.shown] == [
@@ -109,7 +109,7 @@ def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: St
     assert "code_challenge" not in browser.asked
 
     assert stage.restart().organisation().name == "Demo Company (NZ)"
-    assert stage.bookkeeper.sign_in_warning() is None
+    assert stage.sync_service.sign_in_warning() is None
     assert len(stage.sandbox.books.refresh_tokens) == 1
 
 
@@ -122,14 +122,14 @@ def test_the_address_is_xeros_own_where_there_is_no_sandbox(stage: Stage, tmp_pa
 
     credentials = XeroCredentials("app", "hidden")
     with pytest.raises(XeroConsentError, match="Nobody gave consent within 10 minutes"):
-        Login(credentials, stage.bookkeeper._tokens, stage.clock).run(0, tell)
+        Login(credentials, stage.sync_service._tokens, stage.clock).run(0, tell)
     assert "https://login.xero.com/identity/connect/authorize?response_type=code&client_id=app&" in told[0]
     assert "hidden" not in "".join(told)
 
 
 def test_an_app_without_a_secret_proves_with_pkce_who_it_is(stage: Stage) -> None:
     stage.sandbox._xero.state.xero.options.client_secret = ""  # type: ignore[attr-defined]
-    browser, tokens = Browser(stage), stage.bookkeeper._tokens
+    browser, tokens = Browser(stage), stage.sync_service._tokens
     transport = InProcessTransport(stage.sandbox.asgi)
     login = Login(XeroCredentials("sandbox", ""), tokens, stage.clock, base_url=ADDRESS, transport=transport)
     assert login.run(0, browser.tell).tenant_id == stage.sandbox.books.tenant_id
@@ -138,8 +138,8 @@ def test_an_app_without_a_secret_proves_with_pkce_who_it_is(stage: Stage) -> Non
 
 def test_two_sign_ins_are_not_alike(stage: Stage) -> None:
     one, other = Browser(stage), Browser(stage)
-    stage.bookkeeper.login(0, one.tell)
-    stage.bookkeeper.login(0, other.tell)
+    stage.sync_service.login(0, one.tell)
+    stage.sync_service.login(0, other.tell)
     assert one.asked["state"] != other.asked["state"]
     assert len(one.asked["state"]) == 43
     found = kept(stage)
@@ -208,12 +208,12 @@ def test_an_answer_without_a_refresh_token_is_no_sign_in(stage: Stage) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_way_back_is_taken_on_the_address_that_is_asked_for(stage: Stage, host: str) -> None:
     browser = Browser(stage)
-    assert stage.bookkeeper.login(0, browser.tell, host=host).tenant_id == stage.sandbox.books.tenant_id
+    assert stage.sync_service.login(0, browser.tell, host=host).tenant_id == stage.sandbox.books.tenant_id
 
 
 def test_a_port_that_is_taken_is_told(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match=r"give .* another one"):
-        stage.bookkeeper.login(taken.getsockname()[1], lambda _: None)
+        stage.sync_service.login(taken.getsockname()[1], lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +234,15 @@ def test_of_several_organisations_a_person_chooses(stage: Stage) -> None:
     mine = {**OTHER, "tenantId": tenant, "tenantName": "Mine"}
     reaches(stage, OTHER, PRACTICE, mine)
     found = signed_in(stage)
-    assert found.organisations == (Reached("other-tenant", "Other Ltd"), Reached(tenant, "Mine"))
+    assert found.organisations == (
+        ReachableOrganisation("other-tenant", "Other Ltd"),
+        ReachableOrganisation(tenant, "Mine"),
+    )
     assert found.tenant_id is None
     assert found.verdict == "Set XERO_TENANT_ID to the organisation whose books these are."
     stage.restart()
     with pytest.raises(SettingsError, match=r"XERO_TENANT_ID is not set.*`shopify-xero login` names them"):
-        stage.bookkeeper.organisation()
+        stage.sync_service.organisation()
 
     stage.environ["XERO_TENANT_ID"] = tenant
     assert stage.restart().organisation().name == "Demo Company (NZ)"
@@ -282,7 +285,7 @@ def test_a_sign_in_is_not_forgotten_with_its_key(stage: Stage) -> None:
         stage.restart().organisation()
     with pytest.raises(SettingsError, match="and TOKEN_KEY must be set: `shopify-xero login --new-key` makes a key"):
         signed_in(stage)
-    assert stage.bookkeeper.sign_in_warning() is None
+    assert stage.sync_service.sign_in_warning() is None
 
 
 def test_another_app_has_a_sign_in_of_its_own(stage: Stage) -> None:
@@ -300,22 +303,22 @@ def test_the_command_makes_a_key_that_will_do(stage: Stage) -> None:
     assert result.exit_code == 0
     key = result.stdout.strip()
     assert CliRunner().invoke(cli.main, ["login", "--new-key"]).stdout.strip() != key
-    TokenSets(stage.bookkeeper._tokens._database, "xero", key, stage.clock)
+    TokenStore(stage.sync_service._tokens._database, "xero", key, stage.clock)
 
 
 @contextmanager
 def person_before(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the command run on the stage, with a person who opens the address it shows."""
-    browser, login = Browser(stage), stage.bookkeeper.login
+    browser, login = Browser(stage), stage.sync_service.login
 
-    def watched(port: int, tell: Callable[[str], None], *, host: str) -> SignedIn:
+    def watched(port: int, tell: Callable[[str], None], *, host: str) -> LoginResult:
         def both(words: str) -> None:
             tell(words)
             browser.tell(words)
 
         return login(port, both, host=host)
 
-    monkeypatch.setattr(stage.bookkeeper, "login", watched)
+    monkeypatch.setattr(stage.sync_service, "login", watched)
     with on_stage(stage, monkeypatch):
         yield
 

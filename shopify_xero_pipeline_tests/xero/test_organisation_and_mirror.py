@@ -9,7 +9,7 @@ import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import FaultKind
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
@@ -91,7 +91,7 @@ def test_one_call_for_each_kind_brings_everything_the_first_time_and_changes_lat
         payment(bill).natural_key,
         payment(note, transaction=8).natural_key,
     }
-    (shown,) = exact(rows[Kind.CREDIT_NOTE][0].payload)["Allocations"]
+    (shown,) = parse_exact_json(rows[Kind.CREDIT_NOTE][0].payload)["Allocations"]
     assert (shown["Amount"], shown["Invoice"]["InvoiceNumber"]) == (Decimal("20.00"), "SH-1001")
     world.mirror.refresh(Kind, timedelta(hours=1))
     assert world.client.calls == 5

@@ -192,7 +192,7 @@ def test_five_thousand_records_take_no_longer_than_xeros_limits_do(tmp_path: Pat
 
 @pytest.mark.long
 def test_loads_side_by_side_keep_the_limits_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_requests, "FEWER_AFTER_ATTEMPTS", (4, 4, 1))
+    monkeypatch.setattr(batch_requests, "ATTEMPTS_BEFORE_SPLIT", (4, 4, 1))
     clock = SharedTime(6)
     watch = Watch(clock)
     created: list[int] = []

@@ -11,11 +11,11 @@ import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import FaultKind
-from shopify_xero_pipeline.state.api_calls import Call, Calls
+from shopify_xero_pipeline.state.api_calls import Call, InMemoryCalls
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import DayBudgetSpent, XeroDeniedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.rate_limiter import Pacer
+from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroDeniedError, XeroUnavailableError
+from shopify_xero_pipeline.xero.rate_limiter import RateLimiter
 from shopify_xero_pipeline_tests.support.world import CREDENTIALS, World, contact, counted, invoice
 
 START = datetime(2026, 9, 22, tzinfo=UTC)
@@ -44,25 +44,31 @@ class Two:
 
     def __init__(self) -> None:
         self.clock = Waiting()
-        self.calls = Calls(self.clock)
+        self.calls = InMemoryCalls(self.clock)
         self.one, self.other = self.pacer(), self.pacer()
 
-    def pacer(self, credentials: str = "mine", seed: int = 1) -> Pacer:
-        return Pacer(self.calls, self.clock, random.Random(seed), credentials)
+    def pacer(self, credentials: str = "mine", seed: int = 1) -> RateLimiter:
+        return RateLimiter(self.calls, self.clock, random.Random(seed), credentials)
 
     def call(
-        self, pacer: Pacer | None = None, status: int = 200, *, writes: bool = False, takes: float = 0.5, **headers: str
+        self,
+        pacer: RateLimiter | None = None,
+        status: int = 200,
+        *,
+        writes: bool = False,
+        takes: float = 0.5,
+        **headers: str,
     ) -> float:
         """Make a call and return when it left, in seconds from the start."""
         pacer = pacer or self.one
-        call = pacer.start(writes=writes, reserve=not writes)
+        call = pacer.acquire(writes=writes, reserve=not writes)
         left = self.clock.passed
         self.clock._now += timedelta(seconds=takes)
-        pacer.answered(call, status, spelt(headers), writes=writes)
+        pacer.record_response(call, status, spelt(headers), writes=writes)
         return left
 
-    def start(self, pacer: Pacer | None = None, *, writes: bool = False) -> Call:
-        return (pacer or self.one).start(writes=writes, reserve=not writes)
+    def start(self, pacer: RateLimiter | None = None, *, writes: bool = False) -> Call:
+        return (pacer or self.one).acquire(writes=writes, reserve=not writes)
 
 
 def spelt(headers: dict[str, str]) -> dict[str, str]:
@@ -77,7 +83,7 @@ def two() -> Two:
 
 @contextmanager
 def refused(words: str = "") -> Iterator[None]:
-    with pytest.raises((DayBudgetSpent, XeroDeniedError), match=words or None):
+    with pytest.raises((DailyQuotaExceededError, XeroDeniedError), match=words or None):
         yield
 
 
@@ -104,7 +110,7 @@ def test_a_sixth_call_waits_until_one_of_five_has_ended(two: Two) -> None:
 
     def land() -> None:
         if two.clock.passed == 2:
-            two.one.answered(flying[0], 200, {}, writes=False)
+            two.one.record_response(flying[0], 200, {}, writes=False)
 
     two.clock.meanwhile = land
     two.start(two.other)
@@ -120,13 +126,13 @@ def test_calls_of_a_process_that_died_stop_being_in_flight_after_a_minute(two: T
 
 
 def test_a_place_kept_for_a_write_is_used_by_it_and_lapses_after_fifteen_seconds(two: Two) -> None:
-    two.one.hold()
+    two.one.reserve_slot()
     two.clock.sleep(15)
-    two.one.end(two.start(writes=True), lost=False)
-    with two.calls.turn() as traffic:
+    two.one.release(two.start(writes=True), lost=False)
+    with two.calls.transaction() as traffic:
         assert [call.started_at for call in traffic.calls] == [START]
 
-    two.one.hold()
+    two.one.reserve_slot()
     two.clock.sleep(15.1)
     assert two.start(writes=True).started_at == START + timedelta(seconds=30.1)
 
@@ -158,7 +164,7 @@ def test_the_last_calls_of_a_minute_are_not_given_away_twice(two: Two) -> None:
 
     def land() -> None:
         if flying and two.clock.passed >= 3:
-            two.one.answered(flying.pop(), 200, {"x-minlimit-remaining": str(len(flying))}, writes=False)
+            two.one.record_response(flying.pop(), 200, {"x-minlimit-remaining": str(len(flying))}, writes=False)
 
     two.clock.meanwhile = land
     two.start(two.other)
@@ -168,8 +174,8 @@ def test_the_last_calls_of_a_minute_are_not_given_away_twice(two: Two) -> None:
 
 def test_an_older_answer_that_comes_later_gives_no_call_back(two: Two) -> None:
     first, second = two.start(), two.start()
-    two.one.answered(second, 200, {"x-minlimit-remaining": "0"}, writes=False)
-    two.one.answered(first, 200, {"x-minlimit-remaining": "1"}, writes=False)
+    two.one.record_response(second, 200, {"x-minlimit-remaining": "0"}, writes=False)
+    two.one.record_response(first, 200, {"x-minlimit-remaining": "1"}, writes=False)
     assert two.call() == 60
 
 
@@ -186,7 +192,7 @@ def test_after_a_429_one_call_finds_out_and_the_others_wait_for_its_answer(two: 
 
     def land() -> None:
         if two.clock.passed == 12:
-            two.one.answered(probe, 200, {}, writes=False)
+            two.one.record_response(probe, 200, {}, writes=False)
 
     two.clock.meanwhile = land
     two.start(two.other)
@@ -199,7 +205,7 @@ def test_an_answer_of_before_the_429_does_not_open_the_gate(two: Two) -> None:
     early = two.start(two.other)
     two.clock.sleep(1)
     two.call(status=429, retry_after="10", problem="minute", takes=0)
-    two.other.answered(early, 200, {}, writes=False)
+    two.other.record_response(early, 200, {}, writes=False)
     two.start()
     two.clock.meanwhile = lambda: None
     two.start(two.other)  # the probe never answers: it is lost after a minute
@@ -228,7 +234,7 @@ def test_the_end_of_the_day_stops_every_process_until_the_day_has_turned(two: Tw
         two.call(two.other)
     two.clock.sleep(3599)
     with refused():
-        two.one.hold()
+        two.one.reserve_slot()
     two.clock.sleep(1)
     two.call(two.other, day="4999")
 
@@ -277,7 +283,7 @@ def test_thirty_five_failures_use_the_retry_budget_up_and_fourteen_successes_buy
         worth.append(two.one.may_retry)
     assert worth == [True] * 35 + [False]  # 500 tokens at 14 each
 
-    two.one.end(two.start(), lost=True)
+    two.one.release(two.start(), lost=True)
     assert not two.one.may_retry
     for _ in range(4):  # 10 tokens were left
         two.call()
@@ -289,7 +295,7 @@ def test_thirty_five_failures_use_the_retry_budget_up_and_fourteen_successes_buy
 
 def test_a_call_that_was_never_sent_is_no_failure(two: Two) -> None:
     for _ in range(36):
-        two.one.end(two.start(), lost=False)
+        two.one.release(two.start(), lost=False)
     two.call(status=503)
     assert two.one.may_retry
 
@@ -325,26 +331,26 @@ def test_a_broken_xero_is_not_hammered_with_reads() -> None:
 
 
 def test_writes_stop_for_a_quarter_of_an_hour_after_a_denial_and_say_why(two: Two) -> None:
-    two.one.denied(403)
+    two.one.record_denial(403)
 
     with refused(r"at 00:00 UTC \(status 403\).*XERO_TENANT_ID.*before 00:15 UTC"):
-        two.other.hold()
+        two.other.reserve_slot()
     two.call(two.pacer("changed"), status=401, writes=True)
     two.call(two.other, status=403)
 
 
 def test_one_probe_decides_whether_writes_go_on(two: Two) -> None:
-    two.one.denied(401)
+    two.one.record_denial(401)
     two.clock.sleep(900)
 
     probe = two.start(writes=True)
     with refused():
-        two.other.hold()
-    two.one.answered(probe, 401, {}, writes=True)
-    two.one.denied(401)
+        two.other.reserve_slot()
+    two.one.record_response(probe, 401, {}, writes=True)
+    two.one.record_denial(401)
     two.clock.sleep(899)
     with refused():
-        two.other.hold()
+        two.other.reserve_slot()
 
     two.clock.sleep(1)
     two.call(two.other, writes=True)
@@ -352,11 +358,11 @@ def test_one_probe_decides_whether_writes_go_on(two: Two) -> None:
 
 
 def test_a_probe_that_dies_is_made_up_for_by_another_one_after_a_minute(two: Two) -> None:
-    two.one.denied(401)
+    two.one.record_denial(401)
     two.clock.sleep(900)
     two.start(writes=True)
     with refused():
-        two.other.hold()
+        two.other.reserve_slot()
     two.clock.sleep(60)
     two.call(two.other, writes=True)
     two.call(two.other, writes=True)
@@ -364,13 +370,13 @@ def test_a_probe_that_dies_is_made_up_for_by_another_one_after_a_minute(two: Two
 
 @pytest.mark.parametrize(("status", "shown"), [(403, True), (401, False)])
 def test_a_read_shows_that_the_connection_stands_but_not_that_it_may_write(two: Two, status: int, shown: bool) -> None:
-    two.one.denied(status)
+    two.one.record_denial(status)
     two.call(two.other)
     if shown:
-        two.one.hold()
+        two.one.reserve_slot()
     else:
         with refused():
-            two.one.hold()
+            two.one.reserve_slot()
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.loading import batch_requests, refusals
-from shopify_xero_pipeline.loading.batch_requests import Write
+from shopify_xero_pipeline.loading.batch_requests import JournalledWrite
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.models import Kind, PostalAddress
@@ -22,7 +22,7 @@ class Ids:
 
 def test_a_contact_sends_what_is_known_and_no_blanks() -> None:
     place = PostalAddress(line1="1 Quay St", city="Auckland", postal_code="1010", country="New Zealand")
-    sent = serialization.element(contact(phone="021", first_name="Aroha", address=place), Ids(), "xero-1")
+    sent = serialization.to_xero(contact(phone="021", first_name="Aroha", address=place), Ids(), "xero-1")
     assert sent == {
         "ContactID": "xero-1",
         "ContactNumber": "shopify:1",
@@ -40,23 +40,23 @@ def test_a_contact_sends_what_is_known_and_no_blanks() -> None:
             }
         ],
     }
-    assert serialization.element(contact(email=None), Ids()) == {"ContactNumber": "shopify:1", "Name": "Aroha 1"}
+    assert serialization.to_xero(contact(email=None), Ids()) == {"ContactNumber": "shopify:1", "Name": "Aroha 1"}
 
 
 def test_an_item_sends_a_price_only_if_there_is_one() -> None:
-    assert serialization.element(item(description="Blue"), Ids()) == {
+    assert serialization.to_xero(item(description="Blue"), Ids()) == {
         "Code": "SKU-1",
         "Name": "Item 1",
         "Description": "Blue",
         "SalesDetails": {"UnitPrice": Decimal("12.3456")},
     }
-    assert "SalesDetails" not in serialization.element(item(unit_price=None), Ids())
+    assert "SalesDetails" not in serialization.to_xero(item(unit_price=None), Ids())
 
 
 def test_a_document_names_its_contact_by_id_only_and_never_a_line_amount() -> None:
     discount = {"variant_id": "1", "item_code": "SKU-1", "discount_amount": Decimal("1.50")}
     line = invoice().lines[0].model_copy(update=discount)
-    sent = serialization.element(invoice(lines=(line,), url="https://shop.example/1"), Ids())
+    sent = serialization.to_xero(invoice(lines=(line,), url="https://shop.example/1"), Ids())
     assert sent == {
         "Type": "ACCREC",
         "InvoiceNumber": "SH-1001",
@@ -81,21 +81,21 @@ def test_a_document_names_its_contact_by_id_only_and_never_a_line_amount() -> No
         "CurrencyCode": "NZD",
         "Status": "AUTHORISED",
     }
-    note = serialization.element(credit_note(), Ids())
+    note = serialization.to_xero(credit_note(), Ids())
     assert (note["Type"], note["CreditNoteNumber"]) == ("ACCRECCREDIT", "SH-1001-R2")
     assert not {"DueDate", "Url"} & set(note)
 
 
 def test_money_names_what_it_pays() -> None:
-    assert serialization.element(payment(invoice()), Ids()) == {
+    assert serialization.to_xero(payment(invoice()), Ids()) == {
         "Invoice": {"InvoiceID": "invoice:1001/1"},
         "Account": {"Code": "601"},
         "Date": "2026-09-21",
         "Amount": Decimal("115.00"),
         "Reference": "shopify:1001/9",
     }
-    assert serialization.element(payment(credit_note()), Ids())["CreditNote"] == {"CreditNoteID": "credit_note:1001/2"}
-    assert serialization.element(allocation(credit_note(), invoice()), Ids()) == {
+    assert serialization.to_xero(payment(credit_note()), Ids())["CreditNote"] == {"CreditNoteID": "credit_note:1001/2"}
+    assert serialization.to_xero(allocation(credit_note(), invoice()), Ids()) == {
         "Amount": Decimal("23.00"),
         "Date": "2026-09-21",
         "Invoice": {"InvoiceID": "invoice:1001/1"},
@@ -105,7 +105,11 @@ def test_money_names_what_it_pays() -> None:
 def test_a_refund_is_known_by_its_credit_note_wherever_xero_puts_it() -> None:
     theirs = {"Reference": "r", "Invoice": {"InvoiceID": "N-1", "InvoiceNumber": "CN-1", "Type": "ACCRECCREDIT"}}
     ours = {"Reference": "r", "CreditNote": {"CreditNoteID": "n-1", "CreditNoteNumber": "CN-1"}}
-    assert serialization.sent_key(Kind.PAYMENT, theirs) == serialization.sent_key(Kind.PAYMENT, ours) == "r|n-1"
+    assert (
+        serialization.correlation_key(Kind.PAYMENT, theirs)
+        == serialization.correlation_key(Kind.PAYMENT, ours)
+        == "r|n-1"
+    )
     assert serialization.natural_key(Kind.PAYMENT, theirs) == serialization.natural_key(Kind.PAYMENT, ours) == "r|CN-1"
 
 
@@ -115,9 +119,11 @@ def test_only_a_real_id_says_that_something_is_saved(text: str | None) -> None:
 
 
 def test_xeros_instants_are_read_with_and_without_an_offset() -> None:
-    assert serialization.instant("/Date(1789378199100+0000)/") == datetime(2026, 9, 14, 9, 29, 59, 100_000, tzinfo=UTC)
-    assert serialization.instant("/Date(1789378199000)/") == datetime(2026, 9, 14, 9, 29, 59, tzinfo=UTC)
-    assert serialization.instant("2026-09-14") is None
+    assert serialization.parse_instant("/Date(1789378199100+0000)/") == datetime(
+        2026, 9, 14, 9, 29, 59, 100_000, tzinfo=UTC
+    )
+    assert serialization.parse_instant("/Date(1789378199000)/") == datetime(2026, 9, 14, 9, 29, 59, tzinfo=UTC)
+    assert serialization.parse_instant("2026-09-14") is None
 
 
 def test_purchases_are_told_from_sales() -> None:
@@ -159,13 +165,13 @@ def test_an_update_has_taken_effect_when_everything_sent_is_shown() -> None:
         "Phones": [{"PhoneType": "DEFAULT", "PhoneNumber": "021"}, {"PhoneType": "FAX", "PhoneNumber": ""}],
         "Addresses": [{"AddressType": "STREET", "City": "Auckland", "Region": ""}, {"AddressType": "POBOX"}],
     }
-    assert serialization.shows(ours, shown)
-    assert not serialization.shows(ours, shown | {"Phones": []})
-    assert not serialization.shows(ours, shown | {"Phones": None})
+    assert serialization.contains(ours, shown)
+    assert not serialization.contains(ours, shown | {"Phones": []})
+    assert not serialization.contains(ours, shown | {"Phones": None})
     priced = {"Code": "SKU-1", "Name": "Item 1", "SalesDetails": {"UnitPrice": Decimal("12.34560")}}
-    assert serialization.shows(item(), priced)
-    assert not serialization.shows(item(), priced | {"SalesDetails": {"UnitPrice": "12.3456"}})
-    assert not serialization.shows(item(), priced | {"SalesDetails": None})
+    assert serialization.contains(item(), priced)
+    assert not serialization.contains(item(), priced | {"SalesDetails": {"UnitPrice": "12.3456"}})
+    assert not serialization.contains(item(), priced | {"SalesDetails": None})
 
 
 def test_evidence_holds_figures_and_nothing_personal() -> None:
@@ -176,7 +182,7 @@ def test_evidence_holds_figures_and_nothing_personal() -> None:
 # -- requests ----------------------------------------------------------------------------------------------------------
 
 
-def planned(number: int, attempts: int = 0, **fields: object) -> Write:
+def planned(number: int, attempts: int = 0, **fields: object) -> JournalledWrite:
     record = invoice(number, **fields)
     operation = Operation(
         id=number,
@@ -186,18 +192,18 @@ def planned(number: int, attempts: int = 0, **fields: object) -> Write:
         partition=DAY,
         run_id="run",
         verb="create",
-        payload=batch_requests.payload(record),
+        payload=batch_requests.serialize_payload(record),
         checksum="",
         state=OperationState.PLANNED,
         attempts=attempts,
         created_at=NOW,
         updated_at=NOW,
     )
-    return batch_requests.read(operation)
+    return batch_requests.parse_operation(operation)
 
 
-def sizes(writes: list[Write]) -> list[int]:
-    return [len(draft.writes) for draft in batch_requests.drafts(Kind.INVOICE, writes, Ids())]
+def sizes(writes: list[JournalledWrite]) -> list[int]:
+    return [len(draft.writes) for draft in batch_requests.build_drafts(Kind.INVOICE, writes, Ids())]
 
 
 def test_fifty_records_share_a_request_and_those_that_failed_before_travel_in_smaller_company() -> None:
@@ -210,14 +216,14 @@ def test_a_request_stays_below_xeros_size() -> None:
     line = invoice().lines[0].model_copy(update={"description": "x" * 4000})
     heavy = [planned(number, lines=(line,) * 30) for number in range(1001, 1051)]
 
-    drafts = list(batch_requests.drafts(Kind.INVOICE, heavy, Ids()))
+    drafts = list(batch_requests.build_drafts(Kind.INVOICE, heavy, Ids()))
 
     assert len(drafts) == 2
     assert all(len(draft.body) <= 3_500_000 for draft in drafts)
 
 
 def test_a_request_has_the_same_bytes_every_time_with_exact_numbers() -> None:
-    (first,), (second,) = (list(batch_requests.drafts(Kind.INVOICE, [planned(1001)], Ids())) for _ in range(2))
+    (first,), (second,) = (list(batch_requests.build_drafts(Kind.INVOICE, [planned(1001)], Ids())) for _ in range(2))
     assert first.body == second.body
     assert b'"UnitAmount":115.00' in first.body
     assert (first.method, first.path) == ("PUT", "/Invoices?summarizeErrors=false&unitdp=4")
@@ -245,21 +251,24 @@ def test_a_request_has_the_same_bytes_every_time_with_exact_numbers() -> None:
     ],
 )
 def test_xeros_words_say_whether_to_try_again_and_what_to_do(message: str, retryable: bool, advice: str) -> None:
-    assert refusals.cause(message).retryable is retryable
-    assert advice in refusals.explained(message)
+    assert refusals.refusal_kind(message).retryable is retryable
+    assert advice in refusals.explain(message)
 
 
 def test_words_are_gathered_from_elements_and_answers_and_kept_short() -> None:
-    assert refusals.words({"ValidationErrors": [{"Message": "a"}, {"Message": "b"}, {"Message": "a"}, {}]}) == "a; b"
-    assert refusals.words({"Elements": [{"ValidationErrors": [{"Message": "inner"}]}]}) == "inner"
-    assert refusals.words({"Message": "outer"}) == "outer"
-    assert refusals.words({"Detail": "detail"}) == "detail"
-    assert refusals.words({}) == ""
-    assert len(refusals.safe("x" * 900, invoice())) == refusals.LONGEST
-    assert refusals.safe("no full stop", invoice()) == "no full stop."
-    assert "no reason given" in refusals.explained("")
+    assert (
+        refusals.error_messages({"ValidationErrors": [{"Message": "a"}, {"Message": "b"}, {"Message": "a"}, {}]})
+        == "a; b"
+    )
+    assert refusals.error_messages({"Elements": [{"ValidationErrors": [{"Message": "inner"}]}]}) == "inner"
+    assert refusals.error_messages({"Message": "outer"}) == "outer"
+    assert refusals.error_messages({"Detail": "detail"}) == "detail"
+    assert refusals.error_messages({}) == ""
+    assert len(refusals.safe_message("x" * 900, invoice())) == refusals.MAX_MESSAGE_LENGTH
+    assert refusals.safe_message("no full stop", invoice()) == "no full stop."
+    assert "no reason given" in refusals.explain("")
 
 
 def test_words_about_a_contact_do_not_repeat_who_it_is() -> None:
     message = "The contact name AROHA 1 (aroha1@example.com) is already assigned to another contact."
-    assert refusals.safe(message, contact()) == "The contact name … (…) is already assigned to another contact."
+    assert refusals.safe_message(message, contact()) == "The contact name … (…) is already assigned to another contact."

@@ -16,12 +16,12 @@ from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSet, TokenSets, new_key
+from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenSet, TokenStore, new_key
 from shopify_xero_pipeline.xero import oauth_token
-from shopify_xero_pipeline.xero.auth import IDENTITY_HOST, Identity, XeroCredentials
+from shopify_xero_pipeline.xero.auth import IDENTITY_HOST, TokenEndpoint, XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroSignInError, XeroUnavailableError
-from shopify_xero_pipeline.xero.oauth_token import ConsentToken
+from shopify_xero_pipeline.xero.oauth_token import RefreshingToken
 from shopify_xero_pipeline_tests.sandbox.xero.caller import Caller
 from shopify_xero_pipeline_tests.support.postgres import Server
 
@@ -35,21 +35,21 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class Mortal(TokenSets):
+class Mortal(TokenStore):
     """A process's door to the tokens, in which it may be killed."""
 
     fatal = ""
 
-    def alone(self, wait: int):  # type: ignore[no-untyped-def]
+    def lock(self, wait: int):  # type: ignore[no-untyped-def]
         self._die(BEFORE_LOCK)
-        return super().alone(wait)
+        return super().lock(wait)
 
-    def begin(self, known: SignIn) -> None:
-        super().begin(known)
+    def start_refresh(self, known: SignIn) -> None:
+        super().start_refresh(known)
         self._die(BEGUN)
 
-    def renew(self, known: TokenSet, *given) -> None:  # type: ignore[no-untyped-def]
-        super().renew(known, *given)
+    def finish_refresh(self, known: TokenSet, *given) -> None:  # type: ignore[no-untyped-def]
+        super().finish_refresh(known, *given)
         self._die(KEPT)
 
     def _die(self, point: str) -> None:
@@ -85,8 +85,8 @@ class Process:
         self.tokens.fatal = fatal
         self.http = httpx.Client(transport=Wire(scene, fatal))
         credentials = credentials or XeroCredentials("sandbox", "sandbox", scene.xero.books.tenant_id)
-        self.token = ConsentToken(
-            Identity(credentials, self.http, IDENTITY_HOST, scene.clock), self.tokens, scene.clock
+        self.token = RefreshingToken(
+            TokenEndpoint(credentials, self.http, IDENTITY_HOST, scene.clock), self.tokens, scene.clock
         )
 
     def call(self) -> int:
@@ -96,7 +96,7 @@ class Process:
             self.token.renew()
             answer = self._sent()
         if answer.status_code < 400:
-            self.token.worked()
+            self.token.mark_verified()
         return answer.status_code
 
     def _sent(self) -> httpx.Response:
@@ -360,14 +360,14 @@ def test_a_refused_token_that_somebody_else_has_replaced_meanwhile_is_no_alarm(s
     """As after a lock that was lost: the session of Postgres ended, the file lies on another host."""
     process, other = scene.process(), scene.process()
     scene.clock.sleep(25 * MINUTE)
-    begin = process.tokens.begin
+    begin = process.tokens.start_refresh
 
     def overtaken(known: SignIn) -> None:
         begin(known)
-        other.tokens.renew(*renewed_by_another(scene))
+        other.tokens.finish_refresh(*renewed_by_another(scene))
         del scene.xero.books.refresh_tokens[scene.first]
 
-    process.tokens.begin = overtaken  # type: ignore[method-assign]
+    process.tokens.start_refresh = overtaken  # type: ignore[method-assign]
     assert process.call() == 200
     assert scene.asked == [scene.first]
     assert scene.stored().generation == 2
@@ -414,10 +414,10 @@ def test_a_wrong_secret_is_told_and_costs_neither_token_nor_consent(scene: Scene
 
 def test_without_a_sign_in_and_with_another_key_a_person_is_told_what_to_do(scene: Scene) -> None:
     process = scene.process()
-    process.token._tokens = TokenSets(process.database, "another app", KEY, scene.clock)
+    process.token._tokens = TokenStore(process.database, "another app", KEY, scene.clock)
     with pytest.raises(XeroConsentError, match="Nobody has signed in to Xero yet: run `shopify-xero login`"):
         process.token.headers()
-    process.token._tokens = TokenSets(process.database, "xero", new_key(), scene.clock)
+    process.token._tokens = TokenStore(process.database, "xero", new_key(), scene.clock)
     with pytest.raises(TokenKeyError):
         process.token.headers()
     assert scene.asked == []
@@ -435,10 +435,10 @@ def test_an_app_without_a_secret_names_itself_in_the_form(scene: Scene) -> None:
 def test_while_somebody_renews_others_wait_and_are_told_if_it_takes_too_long(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oauth_token, "LONGEST_RENEWAL", 1)
+    monkeypatch.setattr(oauth_token, "MAX_REFRESH_SECONDS", 1)
     scene.clock.sleep(25 * MINUTE)
     late = pytest.raises(XeroUnavailableError, match=r"Another process is renewing.*has not finished in 1 s")
-    with scene.process().tokens.alone(0), late:
+    with scene.process().tokens.lock(0), late:
         scene.process().call()
     assert scene.asked == []
 

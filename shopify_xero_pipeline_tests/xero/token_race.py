@@ -28,9 +28,9 @@ from shopify_xero_pipeline.sandbox.xero.app import XeroSandbox, xero_app
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tokens import TokenSet, TokenSets, new_key
-from shopify_xero_pipeline.xero.auth import Identity, XeroCredentials
-from shopify_xero_pipeline.xero.oauth_token import ConsentToken
+from shopify_xero_pipeline.state.tokens import TokenSet, TokenStore, new_key
+from shopify_xero_pipeline.xero.auth import TokenEndpoint, XeroCredentials
+from shopify_xero_pipeline.xero.oauth_token import RefreshingToken
 from shopify_xero_pipeline_tests.campaigns.processes.scaled import ScaledClock, machine_seconds
 from shopify_xero_pipeline_tests.sandbox.xero.server import serving
 
@@ -73,15 +73,15 @@ class Course:
         """Where this file is, the race is over."""
         return self.folder / "end"
 
-    def tokens(self) -> TokenSets:
-        return TokenSets(open_database(self.url), "xero", self.key, self.clock)
+    def tokens(self) -> TokenStore:
+        return TokenStore(open_database(self.url), "xero", self.key, self.clock)
 
 
 def work(course: Course) -> None:
     """Call Xero until the race is over; what goes wrong is written into a file."""
     http = httpx.Client(headers={WHO.decode(): str(os.getpid())}, timeout=30, trust_env=False, verify=False)
-    identity = Identity(XeroCredentials("sandbox", "sandbox"), http, course.address, course.clock)
-    token = ConsentToken(identity, course.tokens(), course.clock)
+    identity = TokenEndpoint(XeroCredentials("sandbox", "sandbox"), http, course.address, course.clock)
+    token = RefreshingToken(identity, course.tokens(), course.clock)
     try:
         while not course.end.exists():
             _call(http, token, course.address)
@@ -90,11 +90,11 @@ def work(course: Course) -> None:
         (course.folder / str(os.getpid())).write_text(repr(problem))
 
 
-def _call(http: httpx.Client, token: ConsentToken, address: str) -> None:
+def _call(http: httpx.Client, token: RefreshingToken, address: str) -> None:
     for _ in range(PATIENCE):
         answer = http.get(f"{address}/connections", headers=token.headers())
         if answer.status_code == 200:
-            token.worked()
+            token.mark_verified()
             return
         token.renew()
     raise AssertionError(f"no usable token in {PATIENCE} attempts: {answer.status_code}")

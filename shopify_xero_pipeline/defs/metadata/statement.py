@@ -13,25 +13,27 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from shopify_xero_pipeline.observability.escaping import markdown
+from shopify_xero_pipeline.observability.escaping import escape_markdown
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import Chart, Side
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
 from shopify_xero_pipeline.reconciliation.statements import (
     NAMES,
     Columns,
     Statement,
     StatementLine,
-    amounts,
-    statements,
+    build_statements,
+    section_amounts,
 )
 
 COLOURS = {"green": "#5a3", "grey": "#999", "blue": "#1be"}
 BAR, STEP, HEIGHT = 8, 30, 100
-BROKEN_SHOWN, UNEQUAL_SHOWN = 20, 4
+MAX_UNBALANCED_ORDERS, MAX_UNEQUAL_DAYS = 20, 4
 PARTS = ("", "what", "account", *NAMES, "difference")
 
 
-def daybook(day: DayReconciliation, recent: Sequence[DayReconciliation], chart: Chart) -> dict[str, Any]:
+def statement_metadata(
+    day: DayReconciliation, recent: Sequence[DayReconciliation], chart: AccountNames
+) -> dict[str, Any]:
     """Return a day's metadata: for each currency statement, identities, chart and totals to plot.
 
     Args:
@@ -40,12 +42,12 @@ def daybook(day: DayReconciliation, recent: Sequence[DayReconciliation], chart: 
         chart: names of accounts.
     """
     shown: dict[str, Any] = {}
-    for statement in statements(day.movements, day.broken, chart):
+    for statement in build_statements(day.movements, day.broken, chart):
         currency = statement.currency
-        drawn = [(one.day, documents_of(one, currency)) for one in recent]
+        drawn = [(one.day, document_totals(one, currency)) for one in recent]
         shown[f"statement in {currency}"] = statement_table(statement)
-        shown[f"what ties it together in {currency}"] = dg.MetadataValue.md(identities(statement))
-        shown[f"documents by day in {currency}"] = dg.MetadataValue.md(drawing(drawn, currency))
+        shown[f"what ties it together in {currency}"] = dg.MetadataValue.md(control_totals(statement))
+        shown[f"documents by day in {currency}"] = dg.MetadataValue.md(render_bar_chart(drawn, currency))
     return shown or {"statement": dg.MetadataValue.md("nothing posted")}
 
 
@@ -59,22 +61,28 @@ def statement_table(statement: Statement) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records=rows, schema=schema)
 
 
-def identities(statement: Statement) -> str:
+def control_totals(statement: Statement) -> str:
     """Return what must add up, spelled with its figures, and every order that breaks it."""
     lines = [
-        f"- {'ok' if one.agrees else '**broken**'}, {one.column}: {markdown(one.text)}" for one in statement.identities
+        f"- {'ok' if one.agrees else '**broken**'}, {one.column}: {escape_markdown(one.text)}"
+        for one in statement.identities
     ]
-    lines += [f"- **{markdown(one.order_name)}**: {markdown(one.text)}" for one in statement.broken[:BROKEN_SHOWN]]
-    more = len(statement.broken) - BROKEN_SHOWN
+    lines += [
+        f"- **{escape_markdown(one.order_name)}**: {escape_markdown(one.text)}"
+        for one in statement.broken[:MAX_UNBALANCED_ORDERS]
+    ]
+    more = len(statement.broken) - MAX_UNBALANCED_ORDERS
     return "\n".join(lines + ([f"- … and {more} more"] if more > 0 else []))
 
 
-def documents_of(day: DayReconciliation, currency: str) -> Columns:
+def document_totals(day: DayReconciliation, currency: str) -> Columns:
     """Return what a day's documents add up to in one currency, credit notes negative."""
-    return amounts(one for one in day.movements if one.side is Side.DOCUMENTS and one.currency == currency)
+    return section_amounts(
+        one for one in day.movements if one.side is StatementSection.DOCUMENTS and one.currency == currency
+    )
 
 
-def drawing(days: Sequence[tuple[date, Columns]], currency: str) -> str:
+def render_bar_chart(days: Sequence[tuple[date, Columns]], currency: str) -> str:
     """Return three bars for each day as a Markdown image, with a legend that names the days that do not agree."""
     figures = [amount for _, columns in days for amount in columns]
     top, low = max([*figures, Decimal(0)]), min([*figures, Decimal(0)])
@@ -101,8 +109,8 @@ def _legend(days: Sequence[tuple[date, Columns]], top: Decimal, currency: str) -
     names = ", ".join(f"{name} {colour}" for name, colour in zip(NAMES, COLOURS, strict=True))
     span = f"{days[0][0]:%d.%m.} to {days[-1][0]:%d.%m.}, highest {top:,.2f} {currency}" if days else "no day"
     unequal = [f"{day:%d.%m.}" for day, columns in days if len(set(columns)) > 1]
-    more = f" and {len(unequal) - UNEQUAL_SHOWN} more" if len(unequal) > UNEQUAL_SHOWN else ""
-    named = f"; not equal: {', '.join(unequal[:UNEQUAL_SHOWN])}{more}" if unequal else ""
+    more = f" and {len(unequal) - MAX_UNEQUAL_DAYS} more" if len(unequal) > MAX_UNEQUAL_DAYS else ""
+    named = f"; not equal: {', '.join(unequal[:MAX_UNEQUAL_DAYS])}{more}" if unequal else ""
     return f"{names}; {span}{named}"
 
 

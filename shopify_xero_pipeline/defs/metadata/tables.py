@@ -13,21 +13,21 @@ from typing import Any
 import dagster as dg
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.defs.check_results import Verdict
+from shopify_xero_pipeline.defs.check_results import CheckOutcome
 from shopify_xero_pipeline.loading.load_report import LoadResult
-from shopify_xero_pipeline.observability.escaping import markdown, one_line
+from shopify_xero_pipeline.observability.escaping import escape_markdown, to_one_line
 from shopify_xero_pipeline.pipeline.record_links import order_page, xero_page
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder, OrphanedRecord
-from shopify_xero_pipeline.reconciliation.rollup import by_currency, totals
-from shopify_xero_pipeline.reconciliation.verdict import agreement, counted
+from shopify_xero_pipeline.reconciliation.rollup import by_currency, sum_by
+from shopify_xero_pipeline.reconciliation.verdict import agreement_of_days, count_of
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-SHOWN, NAMED = 50, 5
-HIDDEN = "…"
-NOT_IN_XERO = ("failed", "conflict", "postponed")
+MAX_TABLE_ROWS, MAX_NAMES = 50, 5
+HIDDEN_PERSONAL_DATA = "…"
+NO_PAGE = ("failed", "conflict", "postponed")
 """Outcomes of orders that the books want posted, and of which something is missing in Xero."""
 
 
@@ -40,15 +40,15 @@ class Links:
     def order(self, order_id: str | None, text: str | None) -> str:
         """Return a Markdown link to an order, or just its text."""
         if order_id is None:
-            return markdown(text or "")
-        return f"[{markdown(text or order_id)}]({order_page(self._shop_domain, order_id)})"
+            return escape_markdown(text or "")
+        return f"[{escape_markdown(text or order_id)}]({order_page(self._shop_domain, order_id)})"
 
     def pages(self, orders: Iterable[tuple[str | None, str]]) -> dict[str, Any]:
         """Return the pages of the first few orders, given by id and name, as entries that the UI shows as links."""
         known = {order_id: name for order_id, name in orders if order_id is not None}
         return {
-            f"{one_line(name) or order_id} in Shopify": dg.MetadataValue.url(order_page(self._shop_domain, order_id))
-            for order_id, name in [*known.items()][:NAMED]
+            f"{to_one_line(name) or order_id} in Shopify": dg.MetadataValue.url(order_page(self._shop_domain, order_id))
+            for order_id, name in [*known.items()][:MAX_NAMES]
         }
 
     def in_xero(self, results: Iterable[LoadResult]) -> dict[str, Any]:
@@ -56,35 +56,35 @@ class Links:
         named = [
             (_label(one.kind, one.natural_key, one.shopify_id), xero_page(one.kind, one.xero_id)) for one in results
         ]
-        return {f"{one_line(name)} in Xero": dg.MetadataValue.url(page) for name, page in named[:NAMED] if page}
+        return {f"{to_one_line(name)} in Xero": dg.MetadataValue.url(page) for name, page in named[:MAX_NAMES] if page}
 
 
-def orders(found: Sequence[Order]) -> dict[str, Any]:
+def order_metadata(found: Sequence[Order]) -> dict[str, Any]:
     """Describe a day's extracted orders: how many, and what they are worth now."""
     sales = by_currency((order.currency_code, order.current_total_price_set.shop_money.amount) for order in found)
-    return {"dagster/row_count": len(found)} | money("sales now", sales)
+    return {"dagster/row_count": len(found)} | money_metadata("sales now", sales)
 
 
-def rows(found: Sequence[object]) -> dict[str, Any]:
+def row_count_metadata(found: Sequence[object]) -> dict[str, Any]:
     """Describe a day's extracted customers or products: how many."""
     return {"dagster/row_count": len(found)}
 
 
-def change_set(plan: ChangeSet, links: Links) -> dict[str, Any]:
+def plan_metadata(plan: ChangeSet, links: Links) -> dict[str, Any]:
     """Describe a day's plan: counts by action, the plan as a table and as a readable diff, money by currency."""
     counts = Counter(line.action for line in plan.changes)
     telling = [line for line in plan.changes if line.action is not Action.UNCHANGED]
     planned = [line for line in plan.changes if line.action in {Action.CREATE, Action.ADOPT}]
     return {
         "dagster/row_count": len(plan.changes),
-        "plan": table((_plan_record(line) for line in telling), "nothing to do"),
+        "plan": record_table((_plan_record(line) for line in telling), "nothing to do"),
         "diff": dg.MetadataValue.md(_diff(telling, links)),
-        **money("money planned", by_currency((line.currency, line.amount) for line in planned)),
+        **money_metadata("money planned", by_currency((line.currency, line.amount) for line in planned)),
         **{action.value: counts[action] for action in Action},
     }
 
 
-def load(results: Sequence[LoadResult]) -> dict[str, Any]:
+def load_metadata(results: Sequence[LoadResult]) -> dict[str, Any]:
     """Describe what a load did on a day: counts by outcome, money by currency.
 
     Counts are text: what is a number is drawn in the sidebar of the asset, above its checks (`assets/trends.py`).
@@ -96,7 +96,7 @@ def load(results: Sequence[LoadResult]) -> dict[str, Any]:
     }
 
 
-def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[SyncError]) -> Verdict:
+def all_loaded_outcome(results: Sequence[LoadResult], links: Links, errors: Iterable[SyncError]) -> CheckOutcome:
     """Return whether every record of a day is in Xero, and the table of those that are not.
 
     Args:
@@ -108,18 +108,18 @@ def all_loaded(results: Sequence[LoadResult], links: Links, errors: Iterable[Syn
     known = {(one.kind, one.shopify_id): one for one in errors}
     named = [_label(one.kind, one.natural_key, one.shopify_id) for one in bad]
     says = _told(named, len(results), "record", "not in Xero")
-    failures = table(_failure(one, known.get((one.kind, one.shopify_id))) for one in bad)
+    failures = record_table(_failure(one, known.get((one.kind, one.shopify_id))) for one in bad)
     pages = links.pages((one.order_id, one.order_name or "") for one in bad)
-    return Verdict(not bad, says, {"failures": failures, **pages, **links.in_xero(bad)})
+    return CheckOutcome(not bad, says, {"failures": failures, **pages, **links.in_xero(bad)})
 
 
-def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
+def reconciliation_outcome(check: str, day: DayReconciliation, links: Links) -> CheckOutcome:
     """Return whether a check of reconciliation passed on a day, and the orders that broke it.
 
     Blocked orders break none, as each has its reason; but no check speaks of the day without them.
     """
     broken = {
-        "every_order_accounted_for": [row for row in day.rows if row.outcome in NOT_IN_XERO or row in day.unaccounted],
+        "every_order_accounted_for": [row for row in day.rows if row.outcome in NO_PAGE or row in day.unaccounted],
         "totals_equal": day.unequal,
         "nothing_extra": [row for row in day.rows if row.extra or row.lost],
     }[check]
@@ -129,7 +129,7 @@ def verdict(check: str, day: DayReconciliation, links: Links) -> Verdict:
         names, count = [*names, *(one.name for one in day.undecided)], count + len(day.orphans)
     pages = links.pages((row.order_id, row.order_name) for row in broken)
     says = _told(names, count, "order", "to look at")
-    return Verdict(not names, f"{says}{_not_in_the_books(day)}", {**shown, **pages})
+    return CheckOutcome(not names, f"{says}{_not_in_the_books(day)}", {**shown, **pages})
 
 
 def _warnings(day: DayReconciliation) -> list[dict[str, str]]:
@@ -137,23 +137,23 @@ def _warnings(day: DayReconciliation) -> list[dict[str, str]]:
 
 
 def _not_in_the_books(day: DayReconciliation) -> str:
-    blocked = agreement([day]).of("blocked")
-    more = f" and {blocked.count - NAMED} more" if blocked.count > NAMED else ""
+    blocked = agreement_of_days([day]).of("blocked")
+    more = f" and {blocked.count - MAX_NAMES} more" if blocked.count > MAX_NAMES else ""
     named = f"{', '.join(blocked.named)}{more}"
-    return f"; {blocked.says} {blocked.are} blocked and not in the books: {named}" if blocked.count else ""
+    return f"; {blocked.sentence} {blocked.are} blocked and not in the books: {named}" if blocked.count else ""
 
 
-def reconciliation(day: DayReconciliation) -> dict[str, Any]:
+def reconciliation_metadata(day: DayReconciliation) -> dict[str, Any]:
     """Describe a day's three columns: orders by outcome, totals by currency, and every order that does not agree."""
     return {
-        "verdict": agreement([day]).says,
+        "verdict": agreement_of_days([day]).sentence,
         "orders": dg.MetadataValue.text(_counts(row.outcome for row in day.rows)),
         "columns": dg.MetadataValue.md(_columns(day)),
         "not equal": order_table(day.unequal),
         "not posted": order_table([row for row in day.rows if row.outcome != "posted"]),
         **({"left as a person decided": order_table(left)} if (left := [row for row in day.rows if row.left]) else {}),
         **({"without an order": orphan_table(day.orphans)} if day.orphans else {}),
-        **({"warnings": table(warnings)} if (warnings := _warnings(day)) else {}),
+        **({"warnings": record_table(warnings)} if (warnings := _warnings(day)) else {}),
         "to decide": str(len(day.undecided)),
         "difference": _plain(day.difference),
         "lost": str(day.lost),
@@ -163,35 +163,35 @@ def reconciliation(day: DayReconciliation) -> dict[str, Any]:
 
 def order_table(found: Sequence[OrderRow]) -> dg.MetadataValue[Any]:
     """Return orders with their outcome, reason and arithmetic."""
-    return table(_order(row) for row in found)
+    return record_table(_order(row) for row in found)
 
 
-def table(records: Iterable[Mapping[str, str]], none: str = "none") -> dg.MetadataValue[Any]:
+def record_table(records: Iterable[Mapping[str, str]], none: str = "none") -> dg.MetadataValue[Any]:
     """Return the first 50 records as a table, which the UI shows in place wherever it shows metadata.
 
     Cells are plain text there. Markdown is not: in a check the UI shows it behind a button, however short it is.
     """
-    found = [{name: one_line(cell) for name, cell in record.items()} for record in records]
+    found = [{name: to_one_line(cell) for name, cell in record.items()} for record in records]
     if not found:
         return dg.MetadataValue.text(none)
     columns = [dg.TableColumn(name) for name in found[0]]
-    more = {name: "" for name in found[0]} | {next(iter(found[0])): f"… and {len(found) - SHOWN} more"}
-    shown = [*found[:SHOWN], *([more] if len(found) > SHOWN else [])]
+    more = {name: "" for name in found[0]} | {next(iter(found[0])): f"… and {len(found) - MAX_TABLE_ROWS} more"}
+    shown = [*found[:MAX_TABLE_ROWS], *([more] if len(found) > MAX_TABLE_ROWS else [])]
     rows = [dg.TableRecord(dict(record)) for record in shown]
     return dg.MetadataValue.table(records=rows, schema=dg.TableSchema(columns=columns))
 
 
 def orphan_table(found: Sequence[OrphanedOrder]) -> dg.MetadataValue[Any]:
     """Return what stands, or stood, in Xero without an order: each record, why, and what to do."""
-    return table(_orphan(order, record) for order in found for record in order.records)
+    return record_table(_orphan(order, record) for order in found for record in order.records)
 
 
-def money(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
+def money_metadata(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
     """Return amounts by currency, exact as text, and each as a number beside it, as the UI plots nothing else."""
-    return {name: money_table(totals)} | {f"{name} in {one}": plotted(amount) for one, amount in totals.items()}
+    return {name: money_table(totals)} | {f"{name} in {one}": plot_value(amount) for one, amount in totals.items()}
 
 
-def plotted(amount: Decimal) -> dg.FloatMetadataValue:
+def plot_value(amount: Decimal) -> dg.FloatMetadataValue:
     """Return an amount as the UI draws it; a float is only ever drawn, the exact text stands beside it."""
     return dg.FloatMetadataValue(float(amount))
 
@@ -213,26 +213,26 @@ def _plan_record(line: Change) -> dict[str, str]:
 
 
 def _diff(lines: Sequence[Change], links: Links) -> str:
-    blocks = [_diff_block(line, links) for line in lines[:SHOWN]]
-    more = f"\n\n… and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    blocks = [_diff_block(line, links) for line in lines[:MAX_TABLE_ROWS]]
+    more = f"\n\n… and {len(lines) - MAX_TABLE_ROWS} more" if len(lines) > MAX_TABLE_ROWS else ""
     return "\n\n".join(blocks) + more if blocks else "nothing to do"
 
 
 def _diff_block(line: Change, links: Links) -> str:
     signs = {Action.CREATE: "+", Action.UPDATE: "~", Action.ADOPT: "=", Action.DELETE: "-", Action.CONFLICT: "!"}
-    label = markdown(_label(line.kind, line.natural_key, line.shopify_id))
+    label = escape_markdown(_label(line.kind, line.natural_key, line.shopify_id))
     title = f"**{signs.get(line.action, '·')} {line.action.value} {label}**"
     order = f" for order {links.order(line.order_id, line.order_name)}" if line.order_id else ""
     body = "\n".join(_diff_line(line, field.field, field.before, field.after) for field in line.fields)
     fenced = f"\n```diff\n{body}\n```" if body else ""
-    return f"{title}{order}{': ' + markdown(line.reason) if line.reason else ''}{fenced}"
+    return f"{title}{order}{': ' + escape_markdown(line.reason) if line.reason else ''}{fenced}"
 
 
 def _diff_line(line: Change, field: str, before: str | None, after: str | None) -> str:
     if line.kind is Kind.CONTACT:
-        before, after = (HIDDEN if before else before), (HIDDEN if after else after)
-    removed = [f"- {field}: {one_line(before)}"] if before is not None else []
-    added = [f"+ {field}: {one_line(after)}"] if after is not None else []
+        before, after = (HIDDEN_PERSONAL_DATA if before else before), (HIDDEN_PERSONAL_DATA if after else after)
+    removed = [f"- {field}: {to_one_line(before)}"] if before is not None else []
+    added = [f"+ {field}: {to_one_line(after)}"] if after is not None else []
     return "\n".join(removed + added)
 
 
@@ -248,7 +248,9 @@ def _failure(result: LoadResult, error: SyncError | None) -> dict[str, str]:
         "reason": result.reason,
         "can a retry help?": "yes" if result.retryable else "no",
         "attempts": str(error.attempts if error else result.attempts),
-        "next try": f"{error.next_try:%d %b %H:%M} UTC" if error and error.next_try else "with the next load",
+        "next try": f"{error.next_attempt_at:%d %b %H:%M} UTC"
+        if error and error.next_attempt_at
+        else "with the next load",
         "request": result.correlation_id or "",
     }
 
@@ -285,7 +287,7 @@ def _columns(day: DayReconciliation) -> str:
         return "nothing posted"
     head = "| currency | | Shopify | mapping | Xero |\n|---|---|---|---|---|\n"
     lines = []
-    for record in totals(posted, ["currency"], names).to_dict("records"):
+    for record in sum_by(posted, ["currency"], names).to_dict("records"):
         for label, columns in (("sales", names[:3]), ("money", names[3:])):
             lines.append(
                 f"| {record['currency']} | {label} | {' | '.join(f'{record[name]:,.2f}' for name in columns)} |"
@@ -297,8 +299,8 @@ def _told(bad: Sequence[str], count: int, noun: str, what: str) -> str:
     """Say in a sentence how many of all are bad, and name the first of them."""
     if not bad:
         return f"{count} looked at, nothing found"
-    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    return f"{len(bad)} of {counted(count, noun)} {what}: {', '.join(bad[:NAMED])}{more}"
+    more = f" and {len(bad) - MAX_NAMES} more" if len(bad) > MAX_NAMES else ""
+    return f"{len(bad)} of {count_of(count, noun)} {what}: {', '.join(bad[:MAX_NAMES])}{more}"
 
 
 def _counts(found: Iterable[str]) -> str:

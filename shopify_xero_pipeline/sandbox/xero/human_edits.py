@@ -20,7 +20,7 @@ from shopify_xero_pipeline.sandbox.xero.wire import ms_date
 
 
 class Person:
-    """A bookkeeper with access to everything.
+    """A sync service with access to everything.
 
     Args:
         books: the organisation.

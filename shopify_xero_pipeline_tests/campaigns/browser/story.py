@@ -15,8 +15,8 @@ from pathlib import Path
 import dagster as dg
 from playwright.sync_api import expect
 
-from shopify_xero_pipeline.defs.metadata.tables import table
-from shopify_xero_pipeline.observability.escaping import markdown, one_line, unlinked
+from shopify_xero_pipeline.defs.metadata.tables import record_table
+from shopify_xero_pipeline.observability.escaping import break_links, escape_markdown, to_one_line
 from shopify_xero_pipeline_tests.campaigns.browser.house import OpenHouse
 from shopify_xero_pipeline_tests.campaigns.browser.window import LOCATION, Window, window
 from shopify_xero_pipeline_tests.support.hostile_texts import TEXTS
@@ -213,11 +213,11 @@ def withstands_a_foreign_page(look: Window, house: OpenHouse) -> None:
 
 def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
     """What people wrote is shown as they wrote it, by the UI's own Markdown and in its tables, and links nowhere."""
-    lines = "\n".join(f"- {markdown(text)}" for text in TEXTS)
-    rows = "\n".join(f"| [{markdown(text)}](https://own.example) | x |" for text in TEXTS)
+    lines = "\n".join(f"- {escape_markdown(text)}" for text in TEXTS)
+    rows = "\n".join(f"| [{escape_markdown(text)}](https://own.example) | x |" for text in TEXTS)
     key = dg.AssetKey(["xero", "items"])
     shown = {
-        "cells": table({"text": text} for text in TEXTS),
+        "cells": record_table({"text": text} for text in TEXTS),
         "md": dg.MetadataValue.md(f"| a | b |\n|---|---|\n{rows}"),
     }
     with house.dagster() as dagster:
@@ -228,15 +228,15 @@ def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
         )
     look.open("/assets/xero/items?view=checks")
     look.text("Show more").click()
-    items = [one_line(item) for item in look.page.locator("li").all_text_contents()]
-    assert items[-len(TEXTS) :] == [unlinked(text) for text in TEXTS]
-    cells = {one_line(cell) for cell in look.page.locator("td").all_text_contents()}
-    assert {one_line(text) for text in TEXTS} <= cells
+    items = [to_one_line(item) for item in look.page.locator("li").all_text_contents()]
+    assert items[-len(TEXTS) :] == [break_links(text) for text in TEXTS]
+    cells = {to_one_line(cell) for cell in look.page.locator("td").all_text_contents()}
+    assert {to_one_line(text) for text in TEXTS} <= cells
     look.text("[Show Markdown]").click()
     dialogue = look.page.get_by_role("dialog")
     expect(dialogue.locator("tbody tr")).to_have_count(len(TEXTS))
     expect(dialogue.locator("td")).to_have_count(2 * len(TEXTS))
-    expect(dialogue.locator("a")).to_have_text([unlinked(text) for text in TEXTS])
+    expect(dialogue.locator("a")).to_have_text([break_links(text) for text in TEXTS])
     foreign = [link for link in look.links() if "evil" in link]
     assert foreign == []
     expect(look.page.locator("b#evil, img[src='x'], del, li h1, li code")).to_have_count(0)

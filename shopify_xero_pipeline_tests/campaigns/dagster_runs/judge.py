@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.clock import START, SharedClock
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.house import House
@@ -29,7 +29,7 @@ class Judge:
         new = [day for day in days if day not in self._days]
         self._days |= set(new)
         if new:
-            carry(self._undisturbed.bookkeeper, new)
+            carry(self._undisturbed.sync_service, new)
         found, wanted = self._house.content(), content_of(self._undisturbed.sandbox.books)
         for name in ("contacts", "items", "documents", "payments", "allocations"):
             assert getattr(found, name) == getattr(wanted, name), name
@@ -38,15 +38,15 @@ class Judge:
 
     def _says_so(self, days: Sequence[date]) -> None:
         settings = Settings.from_environment(self._house.environ, dotenv=None)
-        keeper = Bookkeeper(settings, SharedClock())
+        sync_service = SyncService(settings, SharedClock())
         try:
-            for day in keeper.reconciled(days):
+            for day in sync_service.stored_reconciliations(days):
                 assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0)
-            assert len(keeper.reconciled(days)) == len(days)
-            assert keeper.store.errors() == []
-            assert keeper.unfinished_days() == set()
+            assert len(sync_service.stored_reconciliations(days)) == len(days)
+            assert sync_service.store.failed_records() == []
+            assert sync_service.unfinished_days() == set()
         finally:
-            keeper.close()
+            sync_service.close()
 
 
 @contextmanager

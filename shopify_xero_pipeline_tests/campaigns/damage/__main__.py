@@ -15,7 +15,7 @@ import click
 
 from shopify_xero_pipeline.loading.loader import Loader
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
-from shopify_xero_pipeline.state.send_watermark import Witness
+from shopify_xero_pipeline.state.send_watermark import SendWatermark
 from shopify_xero_pipeline_tests.campaigns import reliability
 from shopify_xero_pipeline_tests.campaigns.damage.campaign import Outcome, harm_of, suffer, table_of
 from shopify_xero_pipeline_tests.campaigns.damage.life import Life, lived
@@ -60,8 +60,8 @@ def _play(life: Life, folder: Path, control: bool, seed: int) -> Outcome:
         return suffer(life, seed, folder / str(seed))
     with (
         patch.object(SafeMode, "reason", lambda _: ""),
-        patch.object(Witness, "sent", lambda *_: None),
-        patch.object(Loader, "_recognise", lambda *_: set()),
+        patch.object(SendWatermark, "record_send", lambda *_: None),
+        patch.object(Loader, "_adopt_existing", lambda *_: set()),
     ):
         return suffer(life, seed, folder / str(seed))
 

@@ -19,9 +19,9 @@ from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
-from shopify_xero_pipeline.state.quarantine import put_aside
+from shopify_xero_pipeline.state.quarantine import quarantine_store
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
-from shopify_xero_pipeline.state.tables import SEALED, metadata
+from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, metadata
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.campaigns.damage.harm import HARMS, SHARES
 from shopify_xero_pipeline_tests.campaigns.damage.life import STORE, Files, Life, begin
@@ -96,7 +96,7 @@ def suffer(life: Life, seed: int, folder: Path) -> Outcome:
 def _first_load(world: World, life: Life, watch: Watch) -> str:
     try:
         world.restart()
-        doubted = world.store.witness.doubt() is not None
+        doubted = world.store.witness.find_issue() is not None
         world.load(*life.records)
     except TOLD:
         return "told"
@@ -121,7 +121,7 @@ def _judge_first(outcome: Outcome, world: World, life: Life, watch: Watch) -> No
 def _finish(world: World, life: Life, outcome: Outcome) -> None:
     """Rebuild where damage was told, load until nothing is left, and compare Xero with what was wanted."""
     if outcome.detected == "told" or outcome.detected.startswith("crash"):
-        put_aside(world.url, world.clock.now())
+        quarantine_store(world.url, world.clock.now())
     for _ in range(8):
         world.restart()
         report = world.load(*life.records)
@@ -144,7 +144,7 @@ def _changed(before: Files, after: Files, folder: Path) -> str:
     if after.get(STORE) == before[STORE]:
         return "nothing" if after == before else "the witness"
     folder.mkdir(parents=True)
-    sealed = {table.name for table in SEALED}
+    sealed = {table.name for table in CHECKSUMMED_TABLES}
     was, now = _content(before, folder / "was"), _content(after, folder / "now")
     different = {name for name in metadata.tables if was.get(name) != now.get(name)}
     if different & sealed:

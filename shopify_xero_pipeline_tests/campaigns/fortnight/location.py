@@ -20,5 +20,5 @@ def defs() -> dg.Definitions:
     """Return the product's definitions over the stage that is played, with automation on."""
     stage, channels = PLAYED[-1]
     storage = JsonIOManager(UPath(stage.folder / "assets"))
-    resources = {"bookkeeper": stage.bookkeeper, "io_manager": storage, "channels": channels}
-    return build_definitions(policy=stage.bookkeeper.policy, resources=resources, automation=True)
+    resources = {"sync_service": stage.sync_service, "io_manager": storage, "channels": channels}
+    return build_definitions(policy=stage.sync_service.policy, resources=resources, automation=True)

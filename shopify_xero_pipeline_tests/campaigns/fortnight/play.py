@@ -48,7 +48,7 @@ class Recorder:
 
     def send(self, message: Message) -> None:
         """Take a message."""
-        self.told.append(f"{'-' if message.over else '+'} {message.cause.key}")
+        self.told.append(f"{'-' if message.is_resolved else '+'} {message.alert.key}")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.shopify.auth import StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
-from shopify_xero_pipeline.shopify.parsing import order_of
+from shopify_xero_pipeline.shopify.parsing import parse_order
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline_tests.campaigns.model.histories import FIRST_NUMBER, histories, history_of
 from shopify_xero_pipeline_tests.campaigns.model.source import OPENED, ModelShop
@@ -31,7 +31,7 @@ def test_what_is_read_through_the_sandbox_is_what_the_model_says(currency: str) 
     )
     reader = ShopifyReader(client, clock)
     read = {order.id: order for order in reader.orders(OPENED, clock.now())}
-    assert read == {history.last.node["id"]: order_of(history.last.node) for history in shop.histories}
+    assert read == {history.last.node["id"]: parse_order(history.last.node) for history in shop.histories}
     assert reader.shop().currency_code == currency
     assert len(reader.customers(OPENED, clock.now())) == 9
     assert len(reader.products(OPENED, clock.now())) == 1

@@ -84,5 +84,5 @@ def _left_over(store: StateStore) -> Iterator[str]:
             yield f"{one.kind} {one.natural_key} is still {state}: {one.reason}"
     for batch in store.journal.unsettled():
         yield f"batch {batch.id} is still {batch.state}"
-    for error in store.errors():
+    for error in store.failed_records():
         yield f"{error.kind} {error.natural_key} failed: {error.reason}"

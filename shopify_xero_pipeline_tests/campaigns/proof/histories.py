@@ -40,14 +40,14 @@ def in_one_go(stage: Stage, trade: Trade) -> Iterator[Round]:
 def version_by_version(stage: Stage, trade: Trade) -> Iterator[Round]:
     """Every order at each of its own changes; the first change of all orders, then the second of all, and so on."""
     for number in range(trade.orders.longest):
-        yield sync(stage.bookkeeper, trade.at_step(number))
+        yield sync(stage.sync_service, trade.at_step(number))
 
 
 def event_by_event(stage: Stage, trade: Trade) -> Iterator[Round]:
     """At every instant at which anything changed, the days whose records did."""
     for instant, days in trade.days_of_change().items():
         _go_on(stage, instant)
-        yield sync(stage.bookkeeper, trade.seen(days, instant))
+        yield sync(stage.sync_service, trade.seen(days, instant))
 
 
 def night_by_night(stage: Stage, trade: Trade) -> Iterator[Round]:
@@ -57,13 +57,13 @@ def night_by_night(stage: Stage, trade: Trade) -> Iterator[Round]:
         nights.setdefault(trade.night_after(instant), set()).update(days)
     for night, days in nights.items():
         _go_on(stage, night)
-        yield sync(stage.bookkeeper, trade.seen(days, night))
+        yield sync(stage.sync_service, trade.seen(days, night))
 
 
 def backwards(stage: Stage, trade: Trade) -> Iterator[Round]:
     """Everything at the end, the last day first."""
     for day in reversed(trade.days):
-        yield sync(stage.bookkeeper, trade.seen([day], trade.until))
+        yield sync(stage.sync_service, trade.seen([day], trade.until))
 
 
 def twice(stage: Stage, trade: Trade) -> Iterator[Round]:
@@ -110,7 +110,7 @@ def carried(folder: Path, source: ShopSource, trade: Trade, way: Way, changed: S
 
 
 def _everything(stage: Stage, trade: Trade) -> Round:
-    return sync(stage.bookkeeper, trade.seen(trade.days, trade.until))
+    return sync(stage.sync_service, trade.seen(trade.days, trade.until))
 
 
 def _go_on(stage: Stage, instant: datetime) -> None:

@@ -62,9 +62,9 @@ def prove(
     taxes = AS_LINES if tax_in_lines else ()
     with house(folder, source, trade.until, rounding=rounding, changed=[*taxes, *changed]) as stage:
         seen = trade.seen(trade.days, trade.until)
-        done = sync(stage.bookkeeper, seen)
-        days = stage.bookkeeper.reconcile(seen.orders)
-        documents = xero_documents(stage.bookkeeper)
+        done = sync(stage.sync_service, seen)
+        days = stage.sync_service.reconcile(seen.orders)
+        documents = xero_documents(stage.sync_service)
     problems = [*done.failures, *(f"{line.natural_key}: {line.reason}" for line in done.conflicts)]
     problems += disagreements(trade.nodes.values(), documents, TAX_ACCOUNTS)
     problems += [f"{day.day}: reconciliation is {day.difference} off" for day in days if day.difference]

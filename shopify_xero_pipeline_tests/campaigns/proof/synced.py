@@ -1,4 +1,4 @@
-"""A trade carried to a sandbox's Xero by the bookkeeper, and what Xero answers about it afterwards.
+"""A trade carried to a sandbox's Xero by the sync service, and what Xero answers about it afterwards.
 
 How a sync goes and how Xero is read belong here; what is expected of the outcome stands in the proofs.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shopify_xero_pipeline.changes.models import Action, Change
-from shopify_xero_pipeline.changes.plan import WRITES, writes
+from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS, has_writes
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadResult
-from shopify_xero_pipeline.pipeline.sync import Bookkeeper
+from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.nodes import ShopSource
 from shopify_xero_pipeline.sandbox.xero import demo_company
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
@@ -88,13 +88,13 @@ def house(
         yield stage
 
 
-def sync(keeper: Bookkeeper, day: Day) -> Round:
+def sync(sync_service: SyncService, day: Day) -> Round:
     """Plan and load some days, kind by kind as Dagster does."""
-    plans = [keeper.plan_contacts(day.customers, day.orders), keeper.plan_items(day.products, day.orders)]
-    plans += [keeper.plan_orders(kind, day.orders) for kind in OF_ORDERS]
+    plans = [sync_service.plan_contacts(day.customers, day.orders), sync_service.plan_items(day.products, day.orders)]
+    plans += [sync_service.plan_orders(kind, day.orders) for kind in OF_ORDERS]
     failures: list[str] = []
-    for change_sets in filter(writes, plans):  # carrying out nothing costs a hundred commits and changes nothing
-        results = keeper.load(change_sets, "a run")
+    for change_sets in filter(has_writes, plans):  # carrying out nothing costs a hundred commits and changes nothing
+        results = sync_service.load(change_sets, "a run")
         failures += [f"{one.kind} {one.natural_key}: {one.reason}" for one in _failed(results)]
     lines = [line for change_sets in plans for change_set in change_sets for line in change_set.changes]
     return Round(
@@ -105,7 +105,7 @@ def sync(keeper: Bookkeeper, day: Day) -> Round:
         },
         conflicts=[line for line in lines if line.action is Action.CONFLICT],
         failures=failures,
-        wrote=frozenset(line.kind for line in lines if line.action in WRITES),
+        wrote=frozenset(line.kind for line in lines if line.action in WRITING_ACTIONS),
     )
 
 
@@ -114,9 +114,9 @@ def _failed(results: Mapping[date, Sequence[LoadResult]]) -> Iterator[LoadResult
     return (one for found in results.values() for one in found if one.outcome in done)
 
 
-def xero_documents(keeper: Bookkeeper) -> list[dict[str, Any]]:
+def xero_documents(sync_service: SyncService) -> list[dict[str, Any]]:
     """Return every invoice and credit note as Xero's API answers it, with its lines."""
-    client = keeper.xero_client
+    client = sync_service.xero_client
     return [
         document
         for path in ("Invoices", "CreditNotes")

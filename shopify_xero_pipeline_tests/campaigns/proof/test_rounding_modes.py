@@ -103,12 +103,12 @@ def test_tax_left_to_xero_would_not_be_shopifys(
 def test_orders_read_at_once_are_the_orders_the_bookkeeper_reads(tmp_path: Path) -> None:
     shop, trade = generated(1, horizon=10)
     with staged(tmp_path, trade.until, shop) as house:
-        keeper, seen = house.bookkeeper, trade.seen(trade.days, trade.until)
-        by_id = {order.id: order for orders in keeper.read_orders(trade.days).values() for order in orders}
+        sync_service, seen = house.sync_service, trade.seen(trade.days, trade.until)
+        by_id = {order.id: order for orders in sync_service.read_orders(trade.days).values() for order in orders}
         assert by_id == {order.id: _as_read(order) for orders in seen.orders.values() for order in orders}
         for read, at_once in (
-            (keeper.read_customers(trade.days), seen.customers),
-            (keeper.read_products(trade.days), seen.products),
+            (sync_service.read_customers(trade.days), seen.customers),
+            (sync_service.read_products(trade.days), seen.products),
         ):
             assert {day: sorted(one.id for one in found) for day, found in read.items()} == {
                 day: sorted(one.id for one in found) for day, found in at_once.items()

@@ -1,4 +1,4 @@
-"""A shop's records as models, as they stood at any instant, by the shop's day: what the bookkeeper reads, read at once.
+"""A shop's records as models, as they stood at any instant, by the shop's day: what the sync service reads, read at once.
 
 Takes the sandbox's records without its GraphQL, which costs most of a sync's time; `test_rounding_modes.py` compares
 both ways of reading once. Nothing of the books belongs here.
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.shopify.models import Node as Model
-from shopify_xero_pipeline.shopify.parsing import customer_of, order_of, product_of
+from shopify_xero_pipeline.shopify.parsing import parse_customer, parse_order, parse_product
 
 M = TypeVar("M", bound=Model)
 
@@ -71,9 +71,9 @@ class Trade:
         days = {gid: self._placed(versions[0].node) for gid, versions in orders.items()}
         self.days = sorted(set(days.values()) if placed is None else placed)
         self.nodes = {gid: orders[gid][-1].node for gid, day in days.items() if day in set(self.days)}
-        self.orders = Timeline({gid: _history(orders[gid], order_of) for gid in self.nodes})
-        self.customers = _timeline(source, "customers", until, customer_of)
-        self.products = _timeline(source, "products", until, product_of)
+        self.orders = Timeline({gid: _history(orders[gid], parse_order) for gid in self.nodes})
+        self.customers = _timeline(source, "customers", until, parse_customer)
+        self.products = _timeline(source, "products", until, parse_product)
 
     def day_of(self, instant: datetime) -> date:
         """Return the shop's calendar day of an instant."""

@@ -105,7 +105,7 @@ class Engines:
             if mine not in self._held:
                 break
             if waited >= wait:
-                raise database.HeldError(purpose)
+                raise database.LockTimeoutError(purpose)
             self.rest(1)
         self._held.add(mine)
         try:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.records import Contact as XeroContact
 from shopify_xero_pipeline.sandbox.xero.records import Document
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, CreditNote, Invoice, Item, Kind, Line, Payment
@@ -128,10 +128,15 @@ class Judgement:
         self._store = store
         self._books = books
         self._shown = Shown(books)
-        self._failed = {(one.kind, one.shopify_id): one for one in store.errors()}
+        self._failed = {(one.kind, one.shopify_id): one for one in store.failed_records()}
         self._open: dict[tuple[str, str], Operation] = {
             (one.kind, one.shopify_id): one
-            for state in (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.CHECK, OperationState.REVIEW)
+            for state in (
+                OperationState.PLANNED,
+                OperationState.IN_BATCH,
+                OperationState.NEEDS_CHECK,
+                OperationState.NEEDS_REVIEW,
+            )
             for one in store.journal.in_state(state)
         }
         self.problems = [*self._duplicates(), *self._records(), *self._mapping(), *self._stuck(), *self._strangers()]
@@ -191,7 +196,7 @@ class Judgement:
             if row is None:
                 yield f"stale: the mirror does not show {document.number}"
                 continue
-            shown = exact(row.payload)
+            shown = parse_exact_json(row.payload)
             left = Decimal(str(shown.get("AmountDue", shown.get("RemainingCredit", 0))))
             if (row.status, left) != (document.status, document.outstanding):
                 held = f"{document.status} with {document.outstanding} left"
@@ -201,13 +206,13 @@ class Judgement:
         return any(order in entry[1] for order in self._trade.meddled)
 
     def _under_review(self) -> set[tuple[str, str]]:
-        return {(one.kind, one.natural_key) for one in self._open.values() if one.state is OperationState.REVIEW}
+        return {(one.kind, one.natural_key) for one in self._open.values() if one.state is OperationState.NEEDS_REVIEW}
 
     def _stuck(self) -> Iterator[str]:
         for batch in self._store.journal.unsettled():
             yield f"stuck: batch {batch.id} is {batch.state}"
         for one in self._open.values():
-            if one.state in (OperationState.IN_BATCH, OperationState.CHECK):
+            if one.state in (OperationState.IN_BATCH, OperationState.NEEDS_CHECK):
                 yield f"stuck: {one.kind} {one.natural_key} is {one.state}: {one.reason}"
             elif one.state is OperationState.PLANNED and not self._waits_rightly(one.reason):
                 yield f"stuck: {one.kind} {one.natural_key} is planned: {one.reason or 'no reason'}"

@@ -25,8 +25,8 @@ from shopify_xero_pipeline.loading import (
     readback,
     refusals,
 )
-from shopify_xero_pipeline.loading.batch_sender import Fate, Reply
-from shopify_xero_pipeline.loading.parent_ids import KnownIds
+from shopify_xero_pipeline.loading.batch_sender import DeliveryResult, DeliveryStatus
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
@@ -101,18 +101,18 @@ def sent_not_recorded_first() -> Patches:
 
 def replayed_after_any_restart() -> Patches:
     """The bytes of a request that another process marked SENT leave once more, however long ago that was."""
-    sound = batch_writer.Writer._finish
+    sound = batch_writer.BatchWriter._finish
 
-    def finish(self: batch_writer.Writer, batch: Batch) -> None:
+    def finish(self: batch_writer.BatchWriter, batch: Batch) -> None:
         if batch.state is not BatchState.SENT:
             sound(self, batch)
             return
-        writes = tuple(batch_requests.read(operation) for operation in self._journal.operations_of(batch.id))
-        draft = batch_requests.Draft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
+        writes = tuple(batch_requests.parse_operation(operation) for operation in self._journal.operations_of(batch.id))
+        draft = batch_requests.BatchDraft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
         reply = self._delivery._attempt(batch, self._clock.elapsed())
-        self._conclude(batch, reply, draft, KnownIds(self._store, [write.record for write in writes]))
+        self._conclude(batch, reply, draft, ParentIds(self._store, [write.record for write in writes]))
 
-    return [patch.object(batch_writer.Writer, "_finish", finish), *no_deadline_guard()]
+    return [patch.object(batch_writer.BatchWriter, "_finish", finish), *no_deadline_guard()]
 
 
 def no_deadline_guard() -> Patches:
@@ -128,8 +128,12 @@ def status_means_not_executed(*statuses: int) -> Callable[[], Patches]:
     def plant() -> Patches:
         sound = batch_sender._read
 
-        def read(answer: Any, batch: Batch) -> Reply:
-            return Reply(Fate.UNREACHABLE, "", answer) if answer.status in statuses else sound(answer, batch)
+        def read(answer: Any, batch: Batch) -> DeliveryResult:
+            return (
+                DeliveryResult(DeliveryStatus.UNREACHABLE, "", answer)
+                if answer.status in statuses
+                else sound(answer, batch)
+            )
 
         return [patch.object(batch_sender, "_read", read)]
 
@@ -177,7 +181,7 @@ def planned_unconditionally() -> Patches:
     """Both rules that see what another process has created since: of the mapping, and of the mirror."""
     return [
         patch.object(Journal, "_fitting", lambda _self, _connection, _kind, writes: list(writes)),
-        patch.object(loader.Loader, "_recognise", lambda _self, _kind, _writes: set()),
+        patch.object(loader.Loader, "_adopt_existing", lambda _self, _kind, _writes: set()),
     ]
 
 
@@ -198,12 +202,12 @@ def watermark_from_our_clock() -> Patches:
 
 def lists_taken_as_complete() -> Patches:
     """What a list does not show is gone, however lately it was written."""
-    sound = row_writes.drop_mirror_except
+    sound = row_writes.delete_mirror_except
 
     def drop(connection: Any, kind: str, keep: Any, before: datetime) -> None:
-        sound(connection, kind, keep, before + mirror.OVERLAP)
+        sound(connection, kind, keep, before + mirror.SWEEP_OVERLAP)
 
-    return [patch.object(row_writes, "drop_mirror_except", drop)]
+    return [patch.object(row_writes, "delete_mirror_except", drop)]
 
 
 def looked_for_since_our_clock() -> Patches:
@@ -223,7 +227,7 @@ def quiet_by_our_clock() -> Patches:
         return (
             serialization.EPOCH
             if over
-            else self._client.know_time() + (first + readback.QUIESCENCE - self._clock.now())
+            else self._client.ensure_server_time() + (first + readback.QUIESCENCE - self._clock.now())
         )
 
     return [patch.object(readback.ReadBack, "_quiet_at", quiet_at)]

@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
-from shopify_xero_pipeline.loading.outcomes import IDENTITY
+from shopify_xero_pipeline.loading.outcomes import IDENTITY_FIELDS
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
-from shopify_xero_pipeline.state.canonical import exact
+from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.database_errors import StoreUnwritableError
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.store import StateStore
@@ -68,7 +68,7 @@ CREATE TRIGGER evidence_stays BEFORE DELETE ON evidence
 UNSETTLED = """
 SELECT (SELECT count(*) FROM batch WHERE state IN ('intent', 'sent', 'ambiguous'))
     + (SELECT count(*) FROM operation
-        WHERE state IN ('in_batch', 'check') OR state = 'planned' AND reason NOT LIKE 'waits for its%')
+        WHERE state IN ('in_batch', 'needs_check') OR state = 'planned' AND reason NOT LIKE 'waits for its%')
 """
 
 
@@ -258,7 +258,12 @@ class Run:
             Mirror(process.client, store, process.clock).refresh(Kind, timedelta(seconds=-1))
             self.result.problems += Judgement(self.trade, books, store).problems
             self._count(store)
-            if not self.result.problems and not store.errors() and not self.trade.churns and self._rng.random() < 0.3:
+            if (
+                not self.result.problems
+                and not store.failed_records()
+                and not self.trade.churns
+                and self._rng.random() < 0.3
+            ):
                 if _are_to_be_updated(store):
                     process.load(self.trade.last, "update")
                 calls = self.scene.tally["calls"]
@@ -271,7 +276,7 @@ class Run:
         for one in store.journal.in_state(OperationState.CONFIRMED):
             tally[f"settled {one.outcome}"] += 1
         tally["read back"] += self.scene.watch.read_back()
-        tally["failed"] += len(store.errors())
+        tally["failed"] += len(store.failed_records())
         tally["replayed"] += self.scene.organisation.sandbox.idempotency.replays
         tally["requests"] += len(self.scene.watch.by_key)
 
@@ -295,4 +300,4 @@ class Run:
 def _are_to_be_updated(store: StateStore) -> bool:
     """Tell whether records were recognised by their key alone: the next load gives them their content."""
     rows = [row for kind in (Kind.CONTACT, Kind.ITEM) for row in store.mapped(kind).values()]
-    return any(exact(row.payload).keys() <= IDENTITY for row in rows)
+    return any(parse_exact_json(row.payload).keys() <= IDENTITY_FIELDS for row in rows)

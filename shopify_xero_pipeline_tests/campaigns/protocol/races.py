@@ -107,7 +107,7 @@ def a_batch_is_taken_over_just_before_it_is_sent(race: Race) -> list[Any]:
         scene.rest(20)
         release(journal, *given, **named)
 
-    return [race.rests_before("mark_sent", 50, of_payments), patch.object(Journal, "release", released)]
+    return [race.rests_before("mark_sent", 50, of_payments), patch.object(Journal, "reopen", released)]
 
 
 def load_after_taking_over(race: Race) -> None:
@@ -122,7 +122,7 @@ def load_meanwhile(race: Race) -> None:
 
 
 def still_looked_for(verdicts: Any, *_: Any) -> bool:
-    return any(one.state is OperationState.CHECK and one.evidence for one in verdicts)
+    return any(one.state is OperationState.NEEDS_CHECK and one.evidence for one in verdicts)
 
 
 def check_when_it_is_seen(race: Race) -> None:

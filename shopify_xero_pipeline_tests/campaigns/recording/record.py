@@ -17,15 +17,15 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
-from shopify_xero_pipeline.state.row_checksums import HASH
+from shopify_xero_pipeline.state.row_checksums import CHECKSUM_COLUMN
 from shopify_xero_pipeline.state.tables import metadata
-from shopify_xero_pipeline.xero.client import Answer, XeroClient
+from shopify_xero_pipeline.xero.client import XeroClient, XeroResponse
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, plans
 
 DAYS = tuple(FIRST + timedelta(days=number) for number in range(5))
 RANDOM_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-BY_CHANCE = frozenset({"meta", "owner", HASH})
+BY_CHANCE = frozenset({"meta", "owner", CHECKSUM_COLUMN})
 """A table and columns in which only random names, processes and seals stand."""
 
 
@@ -38,7 +38,7 @@ def record(folder: Path) -> dict[str, str]:
             texts |= dict(_day(stage, day))
         texts |= requests
         for month in sorted({day.replace(day=1) for day in DAYS}):
-            texts[f"month {month:%Y-%m}"] = stage.bookkeeper.month(month).model_dump_json(indent=1)
+            texts[f"month {month:%Y-%m}"] = stage.sync_service.month_statement(month).model_dump_json(indent=1)
     return {name: _without_random_ids(text) for name, text in texts.items()}
 
 
@@ -48,17 +48,17 @@ def hashes(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
-    keeper = stage.bookkeeper
-    for change_sets in plans(keeper, [day]):
+    sync_service = stage.sync_service
+    for change_sets in plans(sync_service, [day]):
         for one in change_sets:
             yield f"{day} change-set {one.kind}", one.model_dump_json(indent=1)
-        keeper.load(change_sets, "a run")
-    (compared,) = keeper.reconcile(keeper.read_orders([day]))
+        sync_service.load(change_sets, "a run")
+    (compared,) = sync_service.reconcile(sync_service.read_orders([day]))
     yield f"{day} comparison", compared.model_dump_json(indent=1)
     for table in metadata.sorted_tables:
         if table.name not in BY_CHANCE:
             columns = [column for column in table.columns if column.name not in BY_CHANCE]
-            with keeper.store._engine.begin() as connection:
+            with sync_service.store._engine.begin() as connection:
                 rows = connection.execute(select(*columns).order_by(*table.primary_key)).mappings().all()
             yield f"{day} table {table.name}", _lines(dict(row) for row in rows)
 
@@ -69,7 +69,7 @@ def _sent() -> Iterator[dict[str, str]]:
     texts: dict[str, str] = {}
     write = XeroClient.write
 
-    def writing(client: XeroClient, method: str, path: str, body: bytes, **given: Any) -> Answer:
+    def writing(client: XeroClient, method: str, path: str, body: bytes, **given: Any) -> XeroResponse:
         texts[f"request {len(texts) + 1:04d}"] = f"{method} {path}\n{body.decode()}"
         return write(client, method, path, body, **given)
 

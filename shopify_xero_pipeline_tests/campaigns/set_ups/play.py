@@ -116,7 +116,7 @@ def play(one: SetUp, folder: Path) -> Played:
         def tell(sentence: str) -> None:
             said.extend([sentence] if size(sandbox) == written_before else [])
 
-        with patch.object(output, "warning", tell):
+        with patch.object(output, "print_warning", tell):
             planned, synced = invoke(one.environ, *PLAN), invoke(one.environ, *SYNC)
     refused = [result.stderr for result in (planned, synced) if result.exit_code and size(sandbox) == written_before]
     return Played(

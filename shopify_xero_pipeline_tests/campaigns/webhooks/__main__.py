@@ -101,11 +101,11 @@ def _memory(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _kept(folder: Path) -> list[campaign.Hint]:
+def _kept(folder: Path) -> list[campaign.WebhookHint]:
     found = []
     with closing(StateStore(sqlite(folder), SystemClock())) as store:
         while some := store.hints.open():
-            store.hints.looked_at(some)
+            store.hints.mark_processed(some)
             found += some
     return found
 

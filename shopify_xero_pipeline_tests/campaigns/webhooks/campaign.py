@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from shopify_xero_pipeline.service.command import XERO
-from shopify_xero_pipeline.state.webhook_hints import Hint
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.service.sending import Delivery, event, from_shopify, from_xero
 
 HUGE = 10_000_000
@@ -86,7 +86,7 @@ def deliveries(count: int, now: datetime, seed: int, first: int = 0) -> list[Sen
     return made
 
 
-def judge(outcome: Outcome, sent: Iterable[Sent], kept: Sequence[Hint]) -> list[str]:
+def judge(outcome: Outcome, sent: Iterable[Sent], kept: Sequence[WebhookHint]) -> list[str]:
     """Return what is not as it should be: a delivery that was accepted and lost, or kept and not genuine, or twice."""
     stored = Counter((one.source, one.record, one.record_id) for one in kept)
     genuine = frozenset[Named]().union(*(one.brings for one in sent))
