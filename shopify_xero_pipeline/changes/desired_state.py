@@ -15,6 +15,7 @@ from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
 from shopify_xero_pipeline.changes.known_records import KnownRecords
+from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
@@ -77,6 +78,7 @@ def desired_order_books(
     ledgers: Mapping[str, PostedRecords],
     documents: Iterable[MirrorRecord],
     shop_handle: str | None,
+    cache: OrderBooksCache,
 ) -> dict[date, list[OrderBooks]]:
     """Return the books of each day's orders; a number that another order or somebody else uses is given up.
 
@@ -87,12 +89,13 @@ def desired_order_books(
         ledgers: what is posted, by order id.
         documents: the Invoices and Credit Notes that Xero shows.
         shop_handle: for links to the orders.
+        cache: of the run, with the same policy and shop.
     """
     owners = {row.natural_key.casefold(): _order_of(row) for row in documents}
 
     def keep(order: Order) -> OrderBooks:
         ledger = ledgers.get(order.legacy_id, PostedRecords())
-        kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle)
+        kept = cache.books(order, organisation, ledger)
         clashes = {one.number for one in kept.documents if _is_taken(one, order.legacy_id, owners)}
         if clashes:
             kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle, taken=clashes)

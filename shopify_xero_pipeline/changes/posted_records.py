@@ -10,7 +10,13 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
+from shopify_xero_pipeline.books.records import (
+    OrderBooks,
+    PostedAllocation,
+    PostedDocument,
+    PostedPayment,
+    PostedRecords,
+)
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, CreditNote, Invoice, Payment
 
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
@@ -53,6 +59,15 @@ def posted_records_by_order(
             allocations=tuple(allocations[order_id]),
         )
     return ledgers
+
+
+def posted_as_wanted(books: OrderBooks, posted: PostedRecords) -> bool:
+    """Return whether just the records that an order's books want are posted, each as it is wanted."""
+    return (
+        {*posted.documents} == {*map(_document, books.documents)}
+        and {*posted.payments} == {*map(_placement, books.payments)}
+        and {*posted.allocations} == {*map(_allocation, books.allocations)}
+    )
 
 
 def _document(record: Invoice | CreditNote) -> PostedDocument:

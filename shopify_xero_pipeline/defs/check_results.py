@@ -35,12 +35,18 @@ OutcomesByDay = Mapping[str, Mapping[date, CheckOutcome]]
 
 
 def add_partition_metadata(
-    context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata
+    context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Mapping[date, Metadata], calls: Metadata
 ) -> None:
-    """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
+    """Give each day of the run its own metadata, and each the calls that the step made for all of them.
+
+    Args:
+        context: the step's.
+        key: the asset that gets the metadata.
+        metadata: by day.
+        calls: by the name under which they are displayed.
+    """
     for day, entries in metadata.items():
-        shown = {**entries, **calls}
-        context.add_asset_metadata(shown, asset_key=context.asset_key, partition_key=day.isoformat())
+        context.add_asset_metadata({**entries, **calls}, asset_key=key, partition_key=day.isoformat())
 
 
 def report_partitions(
@@ -58,7 +64,7 @@ def report_partitions(
         calls: of the step; shown as text, because the UI would draw numbers above the checks.
     """
     key = context.asset_key
-    add_partition_metadata(context, metadata, {name: str(count) for name, count in calls.items()})
+    add_partition_metadata(context, key, metadata, {name: str(count) for name, count in calls.items()})
     yield dg.MaterializeResult(asset_key=key)
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)

@@ -117,7 +117,7 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
     case.shop.becomes("bank_deposit_recorded")
     sync_service = case.stage.restart()
     orders = sync_service.read_orders([date(2026, 10, 1)])
-    plan = sync_service.plan_orders(Kind.PAYMENT, orders)
+    plan = sync_service.plan_orders(orders, (Kind.PAYMENT,))
     case.stage.person.pay(case.document("SH-2060"), Decimal("115.00"), "606", FOURTH, "bank feed")
 
     sync_service.load(plan, "just too late")
