@@ -159,7 +159,11 @@ def api_version_expiry(api_version: str) -> datetime:
 
 
 def p95(durations: Sequence[timedelta]) -> timedelta:
-    """Return the 95th percentile of durations, by nearest rank; there must be at least one."""
+    """Return the 95th percentile of durations, by nearest rank; there must be at least one.
+
+    Args:
+        durations: one or more durations, in any order.
+    """
     return sorted(durations)[math.ceil(len(durations) * 0.95) - 1]
 
 

@@ -22,7 +22,13 @@ class TimedSMTP(smtplib.SMTP):
     _ended: threading.Event
 
     def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """Connect and start the timer; raises what smtplib raises."""
+        """Connect and start the timer; raises what smtplib raises.
+
+        Args:
+            host: the mail server.
+            port: its port.
+            source_address: see `smtplib.SMTP.connect`.
+        """
         self._ended = threading.Event()
         threading.Thread(target=self._shut_down_late_connection, name="mail", daemon=True).start()
         try:

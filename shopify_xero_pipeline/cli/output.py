@@ -140,7 +140,11 @@ def _terminal_console() -> Iterator[Console]:
 
 
 def show_countdown(seconds_left: Iterable[float]) -> None:
-    """Show a bar until a waiting time is over, for each yielded number of seconds left."""
+    """Show a bar until a waiting time is over, for each yielded number of seconds left.
+
+    Args:
+        seconds_left: the remaining seconds, in decreasing order.
+    """
     columns = (TextColumn("waiting"), BarColumn(), TextColumn("{task.fields[seconds]:.0f} s left"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task, longest = bar.add_task("waiting", total=1.0, seconds=0.0), 0.0
@@ -164,7 +168,12 @@ def print_rebuild(report: RebuildReport) -> None:
 
 
 def print_plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
-    """Print a plan: the number of actions by kind, the lines that write, and the write calls that they take."""
+    """Print a plan: the number of actions by kind, the lines that write, and the write calls that they take.
+
+    Args:
+        change_sets: the plans of all days and kinds.
+        calls: number of write calls.
+    """
     counts = Counter((change_set.kind, line.action) for change_set in change_sets for line in change_set.changes)
     table = Table("kind", *(action.value for action in Action), title="plan: nothing has been written to Xero")
     for kind in Kind:
@@ -187,7 +196,11 @@ def plan_entry(line: Change) -> dict[str, object]:
 
 
 def print_days(days: Sequence[DayReconciliation]) -> None:
-    """Print one row per day: orders by outcome, documents, payments, sales and difference."""
+    """Print one row per day: orders by outcome, documents, payments, sales and difference.
+
+    Args:
+        days: reconciled days, in the order to print.
+    """
     if not days:
         console.print("no day has been reconciled yet")
         return
@@ -215,28 +228,48 @@ def print_unposted_orders(orders: Iterable[ListedOrder], but: Collection[str] = 
 
 
 def print_order_warnings(warnings: Sequence[OrderWarning]) -> None:
-    """Print warnings about orders that are in the books."""
+    """Print warnings about orders that are in the books.
+
+    Args:
+        warnings: warnings by order.
+    """
     _print_parts(record_tables.warning_rows(warnings))
 
 
 def print_conflicts(lines: HeldLines) -> None:
-    """Print both sides of each conflict with a change that a person made in Xero."""
+    """Print both sides of each conflict with a change that a person made in Xero.
+
+    Args:
+        lines: lines of plans that were not written, by day.
+    """
     _print_parts(record_tables.conflict_blocks(lines))
 
 
 def print_decided_records(lines: HeldLines) -> None:
-    """Print Contacts and Items that a person decided to leave as they are in Xero."""
+    """Print Contacts and Items that a person decided to leave as they are in Xero.
+
+    Args:
+        lines: lines of plans that were not written, by day.
+    """
     _print_parts(record_tables.decided_blocks(lines))
 
 
 def print_decisions(lines: Sequence[tuple[date, Change]]) -> None:
-    """Print the conflicts that a person has just decided about, each with its day."""
+    """Print the conflicts that a person has just decided about, each with its day.
+
+    Args:
+        lines: pairs of day and line.
+    """
     print_pairs({"left as it is in Xero": ", ".join(line.natural_key for _, line in lines)} if lines else {})
     _print_next_sync(day for day, _ in lines)
 
 
 def print_failed_records(errors: Sequence[SyncError]) -> None:
-    """Print the records that could not be written."""
+    """Print the records that could not be written.
+
+    Args:
+        errors: failed records, of any day.
+    """
     _print_parts(record_tables.failed_record_table(errors))
 
 
@@ -246,7 +279,11 @@ def _print_parts(parts: record_tables.Renderables) -> None:
 
 
 def print_orphans(orphans: Sequence[OrphanedOrder]) -> None:
-    """Print records in Xero without an order, those that await a decision first, each with its page."""
+    """Print records in Xero without an order, those that await a decision first, each with its page.
+
+    Args:
+        orphans: orders of which Xero has records, open or decided.
+    """
     if not orphans:
         return
     console.print("[bold]in Xero without an order in these books[/]")
@@ -258,7 +295,11 @@ def print_orphans(orphans: Sequence[OrphanedOrder]) -> None:
 
 
 def print_dismissed_orphans(orphans: Sequence[OrphanedOrder]) -> None:
-    """Print the records in Xero without an order that a person has just decided about."""
+    """Print the records in Xero without an order that a person has just decided about.
+
+    Args:
+        orphans: the orders of the decision.
+    """
     print_orphans(orphans)
     _print_next_sync(orphan.day for orphan in orphans)
 
@@ -310,7 +351,11 @@ def print_month(month: Month) -> None:
 
 
 def print_requests(requests: Sequence[WebhookHint]) -> None:
-    """Print open privacy requests with their deadlines, and what to do."""
+    """Print open privacy requests with their deadlines, and what to do.
+
+    Args:
+        requests: hints of the privacy topics.
+    """
     if not requests:
         console.print("no open privacy requests")
         return
@@ -326,7 +371,11 @@ def print_requests(requests: Sequence[WebhookHint]) -> None:
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """Print the checks of a set-up, with a remedy for each that did not pass."""
+    """Print the checks of a set-up, with a remedy for each that did not pass.
+
+    Args:
+        checks: results in the order of the checks.
+    """
     if not checks:
         return
     table = Table("", "check", "result", "what to do", title="set-up")
@@ -337,7 +386,11 @@ def print_checks(checks: Sequence[Check]) -> None:
 
 
 def print_remedies(reasons: Iterable[str]) -> None:
-    """Print the lines of `books.yaml` that reasons propose, whole and unwrapped, so that they can be copied."""
+    """Print the lines of `books.yaml` that reasons propose, whole and unwrapped, so that they can be copied.
+
+    Args:
+        reasons: texts with or without a line of `books.yaml`.
+    """
     for how, lines in remedies.remedies_in(reasons).items():
         for line in (how.rstrip(), *lines, ""):
             console.print(line, markup=False, emoji=False, soft_wrap=True)
@@ -349,7 +402,11 @@ def print_warning(sentence: str) -> None:
 
 
 def print_invariants(results: Sequence[InvariantResult]) -> None:
-    """Print the invariants and their violations."""
+    """Print the invariants and their violations.
+
+    Args:
+        results: one for each invariant.
+    """
     if not results:
         return
     table = Table("", "invariant", "checked", "violations", title="invariants")
@@ -364,7 +421,11 @@ def print_invariants(results: Sequence[InvariantResult]) -> None:
 
 
 def print_tax_rules(matches: Iterable[MatchedTaxes]) -> None:
-    """Print the taxes that each tax entry of `books.yaml` has matched; nothing if no tax has occurred yet."""
+    """Print the taxes that each tax entry of `books.yaml` has matched; nothing if no tax has occurred yet.
+
+    Args:
+        matches: one for each tax entry.
+    """
     rules = list(matches)
     if not any(rule.taxes for rule in rules):
         return
@@ -384,7 +445,11 @@ def _format_tax(usage: TaxUsage) -> str:
 
 
 def print_alerts(alerts: Sequence[Alert]) -> None:
-    """Print the present alerts."""
+    """Print the present alerts.
+
+    Args:
+        alerts: the most severe first.
+    """
     if not alerts:
         console.print("no alerts")
         return
@@ -395,7 +460,11 @@ def print_alerts(alerts: Sequence[Alert]) -> None:
 
 
 def print_failures(failures: Iterable[str]) -> None:
-    """Print the reasons of failed steps to standard error."""
+    """Print the reasons of failed steps to standard error.
+
+    Args:
+        failures: one sentence for each step.
+    """
     for failure in failures:
         click.echo(f"failed: {failure}", err=True)
 
@@ -417,7 +486,11 @@ def print_forecast(forecast: Forecast, budget: DailyQuota) -> None:
 
 
 def print_postponed_days(days: Sequence[date]) -> None:
-    """Print the days that a run did not start because the daily quota is used up."""
+    """Print the days that a run did not start because the daily quota is used up.
+
+    Args:
+        days: in ascending order.
+    """
     if days:
         console.print(
             f"[yellow]Xero's daily quota is used up: {len(days)} days, {_format_days(days)}, were not started.[/] "
@@ -448,7 +521,11 @@ def print_verdict(standing: Standing, sentence: str) -> None:
 
 
 def print_pairs(values: Mapping[str, object]) -> None:
-    """Print names and values, one pair per line."""
+    """Print names and values, one pair per line.
+
+    Args:
+        values: values by name.
+    """
     for name, value in values.items():
         console.print(f"{name:<24} {value}", markup=False)
 

@@ -115,7 +115,11 @@ def context() -> Mapping[str, object]:
 
 
 def format_day_range(days: Collection[date]) -> str:
-    """Return days as logs write them: one day as `2026-09-21`, several as `first..last`, none as an empty text."""
+    """Return days as logs write them: one day as `2026-09-21`, several as `first..last`, none as an empty text.
+
+    Args:
+        days: in any order.
+    """
     if not days:
         return ""
     first, last = min(days), max(days)

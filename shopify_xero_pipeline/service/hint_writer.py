@@ -39,6 +39,9 @@ class HintWriter:
     async def submit(self, hints: Sequence[WebhookHint]) -> None:
         """Store hints; they are durable when this returns.
 
+        Args:
+            hints: the hints of one delivery.
+
         Raises:
             RefusedRequestError: too many hints wait, the store cannot be written, or the time is over.
         """

@@ -145,7 +145,11 @@ class Shopify:
     signature = "x-shopify-hmac-sha256"
 
     def check_headers(self, headers: Headers) -> None:
-        """Check the headers, before the body is read."""
+        """Check the headers, before the body is read.
+
+        Raises:
+            RefusedRequestError: a header is absent, repeated or malformed.
+        """
         if not _TOPIC.fullmatch(single_header(headers, "x-shopify-topic")):
             raise RefusedRequestError(400, "the header x-shopify-topic is not a topic")
         for name in ("x-shopify-webhook-id", "x-shopify-shop-domain"):
@@ -156,7 +160,7 @@ class Shopify:
         single_header(headers, "x-shopify-triggered-at", "")
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
-        """Return a list with the hint of a delivery, or an empty list."""
+        """Return a list with the hint of a delivery, or an empty list; see `WebhookProvider.hints`."""
         occurred_at = _parse_instant(headers.get("x-shopify-triggered-at", ""))
         topic = headers["x-shopify-topic"]
         if headers["x-shopify-shop-domain"].lower() != self.shop:
@@ -228,7 +232,7 @@ class Xero:
         """Accept all headers: Xero sends none that matter except the signature."""
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:  # noqa: ARG002
-        """Return the hints in a delivery; Xero's "intent to receive" request has none."""
+        """Return the hints in a delivery; Xero's "intent to receive" has none. See `WebhookProvider.hints`."""
         return list(self._parse_events(_parse_body(body, _Events), now))
 
     def _parse_events(self, content: _Events, now: datetime) -> Iterator[WebhookHint]:
