@@ -214,6 +214,6 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
 
 def test_a_workspace_that_cannot_be_read_ends_before_anything_is_started(ran: list[Any], tmp_path: Path) -> None:
     (tmp_path / "workspace.yaml").write_bytes(b"load_from: [\xe9")
-    with pytest.raises(SettingsError, match=r"workspace\.yaml is not a text in UTF-8"):
+    with pytest.raises(SettingsError, match=r"workspace\.yaml is not UTF-8 text"):
         dev.run_processes(3001, 8001)
     assert (Recorded.started, ran) == ([], [])

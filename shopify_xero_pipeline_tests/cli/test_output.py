@@ -354,7 +354,7 @@ def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: py
     assert capsys.readouterr().out == ""
     output.print_postponed_days([date(2026, 9, 21), date(2026, 9, 22), date(2026, 10, 1)])
     said = capsys.readouterr().out
-    assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not begun" in said
+    assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not started" in said
     assert "sync them again after the quota has reset" in said
 
 
