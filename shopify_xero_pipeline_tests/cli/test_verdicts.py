@@ -162,8 +162,8 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
 
     causes = service.AlertService(stage.sync_service, InstanceHistory(instance)).current_alerts()
     (cause,) = [one for one in causes if one.key.startswith("conflict")]
-    assert cause.summary == "2 records in conflict with what a person did in Xero: #1002."
-    assert "`shopify-xero status`: it shows both sides" in cause.action
+    assert cause.summary == "2 records in conflict with a change that a person made in Xero: #1002."
+    assert "`shopify-xero status` for both sides" in cause.action
     order = invoke("status", "#1002")
     assert (order.exit_code, "by Shopify nothing" in order.stdout) == (1, True)
 

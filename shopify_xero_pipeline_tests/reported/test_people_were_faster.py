@@ -88,7 +88,7 @@ def test_money_of_another_amount_is_a_conflict_with_both_sides_and_nothing_is_pl
     status = " ".join(case.command("status").stdout.split())
     assert "payment bank feed|SH-2061 of #2061 in Xero amount 100.00, account 606 by Shopify nothing" in status
     assert "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero" in status
-    assert "2 records in conflict with what a person did in Xero: #2061." in case.command("alerts").stdout
+    assert "2 records in conflict with a change that a person made in Xero: #2061." in case.command("alerts").stdout
 
 
 @pytest.mark.parametrize("minutes", [1, 11])
