@@ -5,15 +5,13 @@ in a run of several days; this is the one recipe that is right for one day and f
 "Checks of a day").
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
 import dagster as dg
-
-# The only private import of the project: dagster is pinned exactly and test_report.py guards it.
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from shopify_xero_pipeline.observability.escaping import escape_markdown
 
@@ -70,9 +68,7 @@ def report_partitions(
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
     for name, days in checks.items():
         for day, found in days.items():
-            target = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=ids[day.isoformat()], run_id=context.run.run_id, timestamp=time.time()
-            )
+            target = _target(ids[day.isoformat()], context.run.run_id, time.time())
             yield _evaluation(key, name, found, target, day.isoformat())
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
 
@@ -84,17 +80,32 @@ def log_evaluation(context: dg.AssetExecutionContext, key: dg.AssetKey, check: s
     result of the check as it is.
     """
     newest = context.instance.fetch_materializations(key, limit=1).records
-    target = AssetCheckEvaluationTargetMaterializationData(
-        storage_id=newest[0].storage_id, run_id=newest[0].run_id, timestamp=newest[0].timestamp
-    )
+    target = _target(newest[0].storage_id, newest[0].run_id, newest[0].timestamp)
     context.log_event(_evaluation(key, check, found, target))
+
+
+def _target(storage_id: int, run_id: str, timestamp: float) -> Any:
+    """Return the materialisation that a check result is about.
+
+    The class is private to Dagster. The form in which Dagster stores it is not: each later version has to read it.
+    """
+    return dg.deserialize_value(
+        json.dumps(
+            {
+                "__class__": "AssetCheckEvaluationTargetMaterializationData",
+                "storage_id": storage_id,
+                "run_id": run_id,
+                "timestamp": timestamp,
+            }
+        )
+    )
 
 
 def _evaluation(
     key: dg.AssetKey,
     check: str,
     found: CheckOutcome,
-    target: AssetCheckEvaluationTargetMaterializationData,
+    target: Any,
     partition: str | None = None,
 ) -> dg.AssetCheckEvaluation:
     """Return a check's result; what fails is an error that does not stop the run."""

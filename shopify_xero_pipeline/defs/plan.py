@@ -22,6 +22,7 @@ from shopify_xero_pipeline.xero.models import Kind
 
 MAPPING = dg.AssetKey("entity_mapping")
 ORDERS = dg.AssetIn(["shopify", "orders"])
+PLAN_ORDERS_STEP = "plan_orders"
 ASSET_OF_KIND = {Kind.INVOICE: "invoices", Kind.CREDIT_NOTE: "credit_notes", Kind.PAYMENT: "payments"}
 DESCRIPTIONS = {
     Kind.INVOICE: "Invoices the day's orders need, and every order that waits, is skipped or blocked, with its reason.",
@@ -81,7 +82,7 @@ def _order_change_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     }
 
     @dg.multi_asset(
-        name="plan_orders",
+        name=PLAN_ORDERS_STEP,
         outs=outs,
         ins={"orders": ORDERS},
         deps=[MAPPING],
