@@ -277,7 +277,7 @@ def print_order(found: OrderHistory) -> None:
 def print_month(found: Month) -> None:
     """Print a month: statements by currency with what ties them together, gift cards, and orders beside."""
     if found.is_empty:
-        print_verdict(found.standing, found.says)
+        print_verdict(found.standing, found.sentence)
         return
     for statement in found.statements:
         _statement(found.month, statement)
@@ -288,7 +288,7 @@ def print_month(found: Month) -> None:
     print_orphans(found.orphans)
     missing = _days_of(found.not_compared)
     console.print(f"days of orders compared: {found.compared}{f'; not compared yet: {missing}' if missing else ''}")
-    print_verdict(found.standing, found.says)
+    print_verdict(found.standing, found.sentence)
 
 
 def print_requests(found: Sequence[WebhookHint]) -> None:

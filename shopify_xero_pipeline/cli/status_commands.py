@@ -46,7 +46,11 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         with options.open_service() as (sync_service, _):
             statement = sync_service.month_statement(month.date())
             output.print_month(statement)
-        verdict = {"verdict": statement.standing, "message": statement.says, "agrees": statement.standing == "agree"}
+        verdict = {
+            "verdict": statement.standing,
+            "message": statement.sentence,
+            "agrees": statement.standing == "agree",
+        }
         named = {"orphans": [orphan_summary(one) for one in statement.orphans]}
         output.write_json(json_file, {**verdict, **statement.model_dump(mode="json"), **named})
         sys.exit(exit_codes.from_standing(statement.standing))
