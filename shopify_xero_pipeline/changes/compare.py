@@ -75,11 +75,11 @@ def _against_mapping(
     if mirror is not None and mirror.status in REMOVED_STATUSES:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
         return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edited = find_edits(record, posted, mirror, contact_xero_id) if mirror is not None else ()
+    edits = find_edits(record, posted, mirror, contact_xero_id) if mirror is not None else ()
     if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
         return _archived(record, mapped, mirror, fields)
-    if edited:
-        return _edited(record, mapped, edited, restore=restore)
+    if edits:
+        return _edited(record, mapped, edits, restore=restore)
     if not fields:
         return build_change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
     if isinstance(record, Contact | Item):
@@ -88,18 +88,18 @@ def _against_mapping(
     return _posted_document(record, mapped, fields)
 
 
-def _edited(record: AnyRecord, mapped: MappedRecord, edited: tuple[FieldDiff, ...], *, restore: bool) -> Change:
+def _edited(record: AnyRecord, mapped: MappedRecord, edits: tuple[FieldDiff, ...], *, restore: bool) -> Change:
     """Return the line of a record that a person changed in Xero. Documents are never overwritten."""
-    names = ", ".join(field.field for field in edited)
+    names = ", ".join(field.field for field in edits)
     is_restored = restore and isinstance(record, Contact | Item)
     action = Action.UPDATE if is_restored else Action.CONFLICT
     consequence = "it is restored" if is_restored else "Xero's values stay"
     reason = f"a person changed {names} in Xero; {consequence}"
-    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
+    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edits)
 
 
 def _archived(record: Contact, mapped: MappedRecord, mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> Change:
-    """Return the line of an archived Contact, which Xero does not let us update.
+    """Return the line of an archived Contact, which Xero refuses to update.
 
     Documents of a merged Contact use the Contact into which it was merged.
     """
@@ -127,12 +127,7 @@ def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
         reason = f"Xero's Item {record.code} is tracked or not sold; it stays unchanged and its code is not sent"
         return build_change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
-    if (
-        isinstance(record, Invoice)
-        and record.url
-        and element.get("Url") == record.url
-        and _has_other_reference(record, mirror)
-    ):
+    if isinstance(record, Invoice) and _has_edited_reference(record, mirror, element):
         fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
         reason = "Xero shows another reference on it; its link names this order, and it stays as it is"
         return build_change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
@@ -144,8 +139,9 @@ def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     )
 
 
-def _has_other_reference(record: Invoice, mirror: MirrorRecord) -> bool:
-    return mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
+def _has_edited_reference(record: Invoice, mirror: MirrorRecord, element: Mapping[str, object]) -> bool:
+    is_ours = bool(record.url) and element.get("Url") == record.url
+    return is_ours and mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
 
 
 def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
@@ -169,8 +165,8 @@ def _without_item_codes(posted: Mapping[str, object]) -> dict[str, object]:
     lines = posted.get("lines")
     if not isinstance(lines, list):
         return dict(posted)
-    named = [{name: value for name, value in line.items() if name != "item_code"} for line in lines]
-    return {**posted, "lines": named}
+    trimmed = [{name: value for name, value in line.items() if name != "item_code"} for line in lines]
+    return {**posted, "lines": trimmed}
 
 
 def _with_blanks_filled(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:

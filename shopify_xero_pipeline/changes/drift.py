@@ -95,9 +95,9 @@ def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: Know
         yield _manual_payment_conflict(row, books)
     affected = {number for number, _ in theirs}
     for line in lines:
-        on = next((number for number in documents_of(line.kind, line.natural_key) if number in affected), None)
-        conflict = {"action": Action.CONFLICT, "reason": BESIDE_IT.format(number=on), "fields": ()}
-        yield line.model_copy(update=conflict) if on is not None and line.action in CHANGING else line
+        number = next((number for number in documents_of(line.kind, line.natural_key) if number in affected), None)
+        conflict = {"action": Action.CONFLICT, "reason": BESIDE_IT.format(number=number), "fields": ()}
+        yield line.model_copy(update=conflict) if number is not None and line.action in CHANGING else line
 
 
 def _adopt_manual_payments(lines: Sequence[Change], rows: Sequence[MirrorRecord]) -> tuple[list[Change], set[str]]:
@@ -211,8 +211,8 @@ def _document_fields(element: Element) -> XeroFields:
         "lines": len(lines) or None,
     }
     line_fields = {
-        f"lines.{place}.{name}": line.get(field) or ("" if name in ABSENT_MEANS_NONE else line.get(field))
-        for place, line in enumerate(lines)
+        f"lines.{index}.{name}": line.get(field) or ("" if name in ABSENT_MEANS_NONE else line.get(field))
+        for index, line in enumerate(lines)
         for name, field in LINE_FIELDS.items()
     }
     return fields | line_fields

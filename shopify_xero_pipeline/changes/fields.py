@@ -29,7 +29,12 @@ def parse_payload(payload: str) -> dict[str, object]:
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[FieldDiff, ...]:
-    """Return the fields that differ, in the order of `after`, followed by the fields that only `before` has."""
+    """Return the fields that differ, in the order of `after`, followed by the fields that only `before` has.
+
+    Args:
+        before: one content of a record.
+        after: another content of the same record.
+    """
     old, new = dict(flatten(before)), dict(flatten(after))
     paths = list(new) + [path for path in old if path not in new]
     return tuple(

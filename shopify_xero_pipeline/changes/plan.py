@@ -24,19 +24,27 @@ ACTION_OF_OUTCOME = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SK
 
 
 def has_conflicts(change_sets: Iterable[ChangeSet]) -> bool:
-    """Return whether a plan has a conflict."""
+    """Return whether a plan has a conflict.
+
+    Args:
+        change_sets: plans of any kinds and days.
+    """
     return any(line.action is Action.CONFLICT for change_set in change_sets for line in change_set.changes)
 
 
 def has_writes(change_sets: Iterable[ChangeSet]) -> bool:
-    """Return whether a plan writes to Xero."""
+    """Return whether a plan writes to Xero.
+
+    Args:
+        change_sets: plans of any kinds and days.
+    """
     return any(line.action in WRITING_ACTIONS for change_set in change_sets for line in change_set.changes)
 
 
 def plan_records(
     kind: Kind, records_by_day: Mapping[date, Sequence[AnyRecord]], known: KnownRecords, *, restore: bool = False
 ) -> list[ChangeSet]:
-    """Return a change-set for each day. A record of several days is planned on the first of them.
+    """Return a change-set for each day. A record that several days need is planned on the first of them.
 
     Args:
         kind: the kind of all records.
@@ -115,23 +123,20 @@ def _lines(
 
 def _order_lines(kind: Kind, books: OrderBooks, known: KnownRecords, contacts: KnownRecords) -> list[Change]:
     if books.outcome is not Outcome.POST:
-        return (
-            [_not_posted(kind, books, ACTION_OF_OUTCOME[books.outcome], books.reason)] if kind is Kind.INVOICE else []
-        )
-    contact_ids = {document.contact_id for document in books.documents}
+        line = _not_posted(kind, books, ACTION_OF_OUTCOME[books.outcome], books.reason)
+        return [line] if kind is Kind.INVOICE else []
     lines = [_order_line(record, known, contacts) for record in _records(kind, books)]
     if kind is Kind.PAYMENT:
         lines = list(flag_manual_payments(books, [*_allocations_to_delete(books, known), *lines], known))
-    if any(contacts.is_archived(contact_id) for contact_id in contact_ids) and any(
-        line.action in WRITING_ACTIONS for line in lines
-    ):
+    has_archived_contact = any(contacts.is_archived(document.contact_id) for document in books.documents)
+    if has_archived_contact and any(line.action in WRITING_ACTIONS for line in lines):
         reason = "its Contact is archived in Xero; restore the Contact there and run the day again"
         return [_not_posted(kind, books, Action.BLOCKED, reason)]
     return lines
 
 
 def _hold(line: Change, reason: str) -> Change:
-    """Return a line that writes as a conflict with a reason; other lines are unchanged."""
+    """Turn a line that creates or deletes into a conflict with a reason, and return any other line unchanged."""
     if line.action not in CHANGING:
         return line
     return line.model_copy(update={"action": Action.CONFLICT, "reason": reason, "fields": ()})
@@ -197,9 +202,7 @@ class _ContactNames:
         """Return the Contact under its own name, or with its id in the name if another Contact has that name."""
         mapped = self._known.mapped.get(contact.shopify_id)
         posted = parse_payload(mapped.payload).get("name") if mapped is not None else None
-        if posted and is_nameless(
-            contact
-        ):  # blanks never overwrite: a Contact keeps its name after Shopify erased the customer
+        if posted and is_nameless(contact):  # a Contact keeps its name after Shopify erased the customer
             return contact.model_copy(update={"name": posted})
         renamed = with_id_suffix(contact)
         if posted == renamed.name:

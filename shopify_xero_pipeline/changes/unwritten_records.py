@@ -41,16 +41,22 @@ def lines_held_back(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     return [without_personal_data(line) for line in lines]
 
 
-def conflict_lines(held_lines: HeldLines) -> list[tuple[date, Change]]:
-    """Return the conflicts without a decision, with their days, oldest first."""
-    return [
-        (day, line) for day, lines in sorted(held_lines.items()) for line in lines if line.action is Action.CONFLICT
-    ]
+def conflict_lines(held: HeldLines) -> list[tuple[date, Change]]:
+    """Return the conflicts without a decision, with their days, oldest first.
+
+    Args:
+        held: held lines by day.
+    """
+    return [(day, line) for day, lines in sorted(held.items()) for line in lines if line.action is Action.CONFLICT]
 
 
-def decided_lines(held_lines: HeldLines) -> list[tuple[date, Change]]:
-    """Return the conflicts with a decision, with their days, oldest first."""
-    return [(day, line) for day, lines in sorted(held_lines.items()) for line in lines if line.decided]
+def decided_lines(held: HeldLines) -> list[tuple[date, Change]]:
+    """Return the conflicts with a decision, with their days, oldest first.
+
+    Args:
+        held: held lines by day.
+    """
+    return [(day, line) for day, lines in sorted(held.items()) for line in lines if line.decided]
 
 
 def missing_reason(
@@ -78,9 +84,7 @@ def missing_reason(
     own_lines = [line for line in held_back if (line.kind, line.shopify_id) in missing]
     open_writes = [unwritten[key] for key in undecided if key in unwritten]
     if open_writes and not own_lines:
-        reasons = list(
-            dict.fromkeys(operation.reason or POSTPONED_REASON[operation.state] for operation in open_writes)
-        )
+        reasons = list(dict.fromkeys(write.reason or POSTPONED_REASON[write.state] for write in open_writes))
         return "postponed", "; ".join(reasons)
     if lines := own_lines or held_back:
         outcome = "conflict" if any(line.action is Action.CONFLICT for line in lines) else "blocked"

@@ -62,24 +62,21 @@ def disagreement_of_day(day: DayReconciliation) -> Disagreement | None:
     )
 
 
-def with_undecided(disagreements: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
+def with_undecided(summaries: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
     """Return the days with orders that break a check or need a person's decision, oldest first.
 
     Args:
-        disagreements: summaries by day.
+        summaries: summaries of days that do not agree, by day.
         orphans: orphaned orders of all days.
     """
-    days = {day: disagreement for day, disagreement in disagreements.items() if disagreement.orders}
+    days = {day: summary for day, summary in summaries.items() if summary.orders}
     for orphan in orphans:
         if orphan.is_open:
-            disagreement = days.get(orphan.day) or Disagreement(
-                day=orphan.day, orders=0, difference=Decimal(0), named=()
-            )
-            named = NamedOrder(
-                order_id=orphan.order_id, order_name=orphan.order_name or orphan.name, reason=orphan.reason
-            )
-            names = (*disagreement.named, named)[:MAX_NAMES]
-            days[orphan.day] = disagreement.model_copy(update={"orders": disagreement.orders + 1, "named": names})
+            name = orphan.order_name or orphan.name
+            order = NamedOrder(order_id=orphan.order_id, order_name=name, reason=orphan.reason)
+            summary = days.get(orphan.day) or Disagreement(day=orphan.day, orders=0, difference=Decimal(0), named=())
+            named = (*summary.named, order)[:MAX_NAMES]
+            days[orphan.day] = summary.model_copy(update={"orders": summary.orders + 1, "named": named})
     return [days[day] for day in sorted(days)]
 
 

@@ -87,8 +87,8 @@ class RollForward(BaseModel):
     @property
     def difference(self) -> Decimal:
         """The largest difference of a line with both sides."""
-        known = (abs(line.shopify - line.xero) for line in self.lines if line.shopify is not None)
-        return max(known, default=NOTHING)
+        distances = (abs(line.shopify - line.xero) for line in self.lines if line.shopify is not None)
+        return max(distances, default=NOTHING)
 
     @property
     def note(self) -> str:
@@ -99,7 +99,7 @@ class RollForward(BaseModel):
         return (
             f"{self.unsold_so_far:,.2f} was paid with gift cards that no order{since} sold: they were issued by hand in"
             f" Shopify, or sold before. Enter their issue value in Xero as a journal that credits {self.account};"
-            f" until then the account shows less than holders can spend, by that amount"
+            " until then the account shows less than holders can spend, by that amount"
         )
 
     @property
@@ -164,7 +164,7 @@ def roll_forward(
         account_names: account names, and the accounts that hold tax.
         began: the first day of the books.
     """
-    month = _Month(first, after, began)
+    month, label = _Month(first, after, began), account_names.label(account.code)
     outcomes = {orphan.order_id: (orphan.order_name, NO_ORDER_OUTCOME) for day in days for orphan in day.orphans}
     outcomes |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
     shopify = [
@@ -172,13 +172,7 @@ def roll_forward(
     ]
     xero = [change for row in account.mirror for change in _xero_changes(row, account, account_names, outcomes)]
     return [
-        _roll_forward_in(
-            currency,
-            month,
-            _in_currency(shopify, currency),
-            _in_currency(xero, currency),
-            account_names.label(account.code),
-        )
+        _roll_forward_in(currency, month, _in_currency(shopify, currency), _in_currency(xero, currency), label)
         for currency in sorted({change.currency for change in [*shopify, *xero] if change.posted < after})
     ]
 

@@ -13,7 +13,11 @@ from shopify_xero_pipeline.xero.models import Allocation, CreditNote, Invoice, K
 
 
 def violations(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
-    """Return the names of rows that fail, by the name of each of the three checks."""
+    """Return the names of rows that fail, by the name of each of the three checks.
+
+    Args:
+        rows: all rows of the mapping.
+    """
     mapped = list(rows)
     count = Counter((row.kind, row.xero_id) for row in mapped)
     known = {(row.kind, row.shopify_id) for row in mapped}

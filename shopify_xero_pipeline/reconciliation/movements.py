@@ -103,7 +103,11 @@ def account_names(policy: BooksPolicy, organisation: Organisation | None) -> Acc
 
 
 def sum_movements(movements: Iterable[Movement]) -> list[Movement]:
-    """Return one movement per date, currency, section, key and category, rounded to cents, without zero rows."""
+    """Return one movement per date, currency, section, key and category, rounded to cents, without zero rows.
+
+    Args:
+        movements: movements of any orders and days.
+    """
     rows = [{name: getattr(movement, name) for name in (*KEY_COLUMNS, *AMOUNT_COLUMNS)} for movement in movements]
     if not rows:
         return []
@@ -129,7 +133,11 @@ def differences(movements: Iterable[Movement], names: AccountNames) -> list[tupl
 
 
 def largest_difference(movements: Iterable[Movement]) -> Decimal:
-    """Return the largest distance of two columns of one order over all dates and keys."""
+    """Return the largest distance of two columns of one order over all dates and keys.
+
+    Args:
+        movements: the movements of one order, in one currency.
+    """
     return max((max(amounts) - min(amounts) for amounts in _sums(movements).values()), default=ZERO)
 
 

@@ -167,7 +167,11 @@ def build_orphaned_orders(
 
 
 def rows_by_order(rows: Iterable[MirrorRecord]) -> Iterable[tuple[str, MirrorRecord]]:
-    """Yield documents and payments that have an order in their reference, each with the digits of the order's id."""
+    """Yield documents and payments that have an order in their reference, each with the digits of the order's id.
+
+    Args:
+        rows: rows of the mirror, of any kinds.
+    """
     for row in rows:
         reference = references.parse(row.reference)
         if reference is not None and row.kind in LISTED:

@@ -35,7 +35,11 @@ def sum_by(rows: Iterable[Mapping[str, object]], by: Sequence[str], columns: Seq
 
 
 def by_currency(amounts: Iterable[tuple[str | None, Decimal | None]]) -> dict[str, Decimal]:
-    """Return the sum by currency, sorted by currency. A pair without a currency or an amount is ignored."""
+    """Return the sum by currency, sorted by currency. A pair without a currency or an amount is ignored.
+
+    Args:
+        amounts: pairs of currency and amount.
+    """
     sums: dict[str, Decimal] = {}
     for currency, amount in amounts:
         if currency and amount is not None:

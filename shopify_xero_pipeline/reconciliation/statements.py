@@ -132,14 +132,22 @@ def build_statements(
 
 
 def section_amounts(movements: Iterable[Movement]) -> Columns:
-    """Return the sums of Shopify, the mapping and Xero."""
+    """Return the sums of Shopify, the mapping and Xero.
+
+    Args:
+        movements: movements in one currency.
+    """
     rows = [movement.amounts for movement in movements]
     first, second, third = (sum((amounts[column] for amounts in rows), NOTHING) for column in range(3))
     return first, second, third
 
 
 def format_sum(terms: Sequence[tuple[str, Decimal]]) -> str:
-    """Return a sum as text, such as `goods sold 100.00 - discounts 7.00 + GST 15 % 12.13`."""
+    """Return a sum as text, such as `goods sold 100.00 - discounts 7.00 + GST 15 % 12.13`.
+
+    Args:
+        terms: pairs of name and amount.
+    """
     parts = [f"{name} {abs(amount):,.2f}" for name, amount in terms]
     signs = ["-" if amount < 0 else "+" for _, amount in terms]
     text = " ".join(f"{sign} {part}" for sign, part in zip(signs, parts, strict=True))

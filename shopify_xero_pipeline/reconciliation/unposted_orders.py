@@ -42,7 +42,11 @@ class ListedOrder(BaseModel):
 
 
 def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
-    """Return the orders of compared days that are not posted in full, or whose columns differ."""
+    """Return the orders of compared days that are not posted in full, or whose columns differ.
+
+    Args:
+        days: compared days.
+    """
     return [
         listed_order(day.day, row)
         for day in days
@@ -83,7 +87,11 @@ class OrderWarning(BaseModel):
 
 
 def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
-    """Return the warnings about the orders of compared days. Warnings do not affect the verdict."""
+    """Return the warnings about the orders of compared days. Warnings do not affect the verdict.
+
+    Args:
+        days: compared days.
+    """
     return [
         OrderWarning(day=day.day, order_id=row.order_id, order_name=row.order_name, warning=warning)
         for day in days
@@ -93,7 +101,11 @@ def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
 
 
 def unposted_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
-    """Return the orders in plans that would not be posted in full, once for each reason."""
+    """Return the orders in plans that would not be posted in full, once for each reason.
+
+    Args:
+        plans: plans of any kinds and days.
+    """
     lines = [
         (plan.day, line)
         for plan in plans

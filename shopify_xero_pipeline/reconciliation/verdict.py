@@ -159,7 +159,11 @@ def count_of(number: int, noun: str) -> str:
 
 
 def worst_standing(standings: Iterable[Standing]) -> Standing:
-    """Return the worst of several verdicts, or AGREE without any."""
+    """Return the worst of several verdicts, or AGREE without any.
+
+    Args:
+        standings: verdicts of several days or checks.
+    """
     return max(standings, key=list(Standing).index, default=Standing.AGREE)
 
 
@@ -178,14 +182,22 @@ def verdict_sentence(subject: str, wrong: Sequence[str], missing: Sequence[str],
 
 
 def agreement_of_days(days: Iterable[DayReconciliation]) -> Agreement:
-    """Return the figures of compared days, including their orphans."""
+    """Return the figures of compared days, including their orphans.
+
+    Args:
+        days: compared days.
+    """
     compared = list(days)
     undecided = undecided_orders(orphan for day in compared for orphan in day.orphans)
     return agreement_of_orders(compared).model_copy(update={"undecided": undecided})
 
 
 def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
-    """Return the figures of the orders of compared days, without orphans."""
+    """Return the figures of the orders of compared days, without orphans.
+
+    Args:
+        days: compared days.
+    """
     compared = list(days)
     rows = [row for day in compared for row in day.rows]
     return Agreement(
@@ -199,7 +211,11 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
 
 
 def refused_records(errors: Iterable[SyncError]) -> tuple[str, ...]:
-    """Return the failed records that belong to no order, such as `item PC-01`."""
+    """Return the failed records that belong to no order, such as `item PC-01`.
+
+    Args:
+        errors: open failed records.
+    """
     return tuple(f"{error.kind} {error.natural_key}" for error in errors if error.order_id is None)
 
 
@@ -207,6 +223,9 @@ def undecided_orders(orphans: Iterable[OrphanedOrder]) -> OrderCount:
     """Return the orphaned orders that need a decision, with the total of their live documents.
 
     The amount of an order without live documents is the total of its payments.
+
+    Args:
+        orphans: orphaned orders, decided or not.
     """
     return orders_of((orphan.order_name or orphan.name, *_live_amount(orphan)) for orphan in orphans if orphan.is_open)
 
@@ -221,7 +240,11 @@ def _sales_count(rows: Sequence[OrderRow]) -> OrderCount:
 
 
 def orders_of(orders: Iterable[tuple[str, str, Decimal]]) -> OrderCount:
-    """Return the count of orders, given as name, currency and amount."""
+    """Return a count of orders.
+
+    Args:
+        orders: the name, the currency and an amount of each order.
+    """
     listed = list(orders)
     amounts = by_currency((currency, amount) for _, currency, amount in listed)
     return OrderCount(count=len(listed), amounts=amounts, named=tuple(name for name, _, _ in listed[:MAX_NAMES]))

@@ -82,7 +82,11 @@ def xero_movements(row: MirrorRecord, account_names: AccountNames, currency: str
 
 
 def net_by_tax_type(postings: Iterable[Posting]) -> dict[str, Decimal]:
-    """Return net amounts by the tax type of their lines, without zero amounts."""
+    """Return net amounts by the tax type of their lines, without zero amounts.
+
+    Args:
+        postings: the postings of one record.
+    """
     sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for posting in postings:
         if posting.tax_type:
@@ -128,7 +132,11 @@ class _DocumentReader:
     account_names: AccountNames
 
     def postings(self, lines: Iterable[tuple[str, str, Decimal, Decimal]]) -> Iterator[Posting]:
-        """Yield the net amount and the tax of each line, given as account, tax type, amount and tax."""
+        """Yield the net amount and the tax of each line.
+
+        Args:
+            lines: account, tax type, amount and tax of each line.
+        """
         sign = DOCUMENT_SIGN[self.kind]
         for account, tax_type, amount, tax in lines:
             net = amount - tax if self.line_amount_types == "Inclusive" else amount

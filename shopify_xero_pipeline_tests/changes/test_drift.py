@@ -198,8 +198,8 @@ def held(
 
 def test_of_an_order_whose_document_a_person_voided_or_changed_nothing_more_is_written() -> None:
     assert held(VOIDED) == {
-        "1": "held back because of SH-1001: Xero shows it voided by a person; it is reported and not created again. Compare "
-        "both sides in Xero and correct them"
+        "1": "held back because of SH-1001: Xero shows it voided by a person; it is reported and not created again. "
+        "Compare both sides in Xero and correct them"
     }
     assert held(shown(Kind.INVOICE, key="SH-1001", Total=Decimal("90.00"))).keys() == {"1"}
     assert held(shown(Kind.INVOICE, key="SH-1001", Contact={"ContactID": "c-2"}), {"7": "c-1"}).keys() == {"1"}
