@@ -336,7 +336,7 @@ def print_order(history: OrderHistory) -> None:
 def print_month(month: Month) -> None:
     """Print a month: statements by currency with their control totals, gift cards, and orders that need attention."""
     if month.is_empty:
-        print_verdict(month.standing, month.says)
+        print_verdict(month.standing, month.sentence)
         return
     for statement in month.statements:
         _print_statement(month.month, statement)
@@ -347,7 +347,7 @@ def print_month(month: Month) -> None:
     print_orphans(month.orphans)
     missing = _format_days(month.not_compared)
     console.print(f"days reconciled: {month.compared}{f'; not reconciled yet: {missing}' if missing else ''}")
-    print_verdict(month.standing, month.says)
+    print_verdict(month.standing, month.sentence)
 
 
 def print_requests(requests: Sequence[WebhookHint]) -> None:

@@ -46,7 +46,11 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         with options.open_service() as (sync_service, _):
             statement = sync_service.month_statement(month.date())
             output.print_month(statement)
-        verdict = {"verdict": statement.standing, "message": statement.says, "agrees": statement.standing == "agree"}
+        verdict = {
+            "verdict": statement.standing,
+            "message": statement.sentence,
+            "agrees": statement.standing == "agree",
+        }
         orphans = {"orphans": [orphan_summary(orphan) for orphan in statement.orphans]}
         output.write_json(json_file, {**verdict, **statement.model_dump(mode="json"), **orphans})
         sys.exit(exit_codes.from_standing(statement.standing))

@@ -69,7 +69,7 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
         "SH-2071 of 2026-09-21, 46.00 NZD, in Xero: https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1",
         "to be decided: void it, or keep it",
         "2026-09-21 SH-1, order #2071: deleted in Shopify",
-        f"kept since 2026-09-21 00:00 UTC: {AWKWARD}; documents 46.00 NZD, payments 0.00",
+        f"left in Xero since 2026-09-21 00:00 UTC: {AWKWARD}; documents 46.00 NZD, payments 0.00",
         "2026-09-21 SH-2, order #2071: deleted in Shopify",
         "done: nothing of it is live in Xero any more",
         "in Xero's reports, but in no figure above: documents 92.00 NZD, payments 0.00",
@@ -159,7 +159,7 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
         "by Shopify nothing",
         "page https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID=abc",
         "reason a person put this there",
-        "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero, then run the day again; "
+        "what to do compare both sides; if Shopify's is right, remove theirs in Xero, then run the day again; "
         "or leave it as it is: shopify-xero dismiss --key '#1' --because TEXT",
         "conflict 2026-09-21 payment 9|SH-1 of #1",
     ]
@@ -204,7 +204,7 @@ def test_the_verdict_tells_the_figures(printed: Printed) -> None:
     assert lines[1].startswith(
         "unequal 1 difference 0.00 duplicates 0 lost 0 without an order 0 calls: Shopify 0, Xero 7"
     )
-    assert lines[2] == "the books do not agree yet: 1 order differs in what is no amount"
+    assert lines[2] == "the books do not agree yet: 1 order differs in fields that are not amounts"
 
 
 def test_a_verdict_that_says_no_shows_the_figure_that_is_not_zero(printed: Printed) -> None:
@@ -266,7 +266,7 @@ def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed:
     assert "2026-09-21 #9 posted 10.00 NZD 10.00 a cent" in lines
     assert lines[-2:] == [
         "days reconciled: 3; not reconciled yet: 2026-09-21 to 2026-09-23, 2026-09-25",
-        "2026-09 does not agree yet: 1 order differs in what is no amount; 1 order of 10.00 NZD is not in it; "
+        "2026-09 does not agree yet: 1 order differs in fields that are not amounts; 1 order of 10.00 NZD is not in it; "
         "4 days are not compared yet",
     ]
 
