@@ -352,7 +352,7 @@ def print_tax_rules(found: Iterable[MatchedTaxes]) -> None:
     for rule in rules:
         few = [_tax_seen(one) for one in rule.taxes[:MAX_TAXES]]
         more = [f"and {len(rule.taxes) - MAX_TAXES} more"] if len(rule.taxes) > MAX_TAXES else []
-        texts = (rule.setting, rule.says, rule.goes_to, "; ".join([*few, *more]) or "nothing so far")
+        texts = (rule.setting, rule.criteria, rule.goes_to, "; ".join([*few, *more]) or "nothing so far")
         table.add_row(*map(escape, texts))
     console.print(table)
 
