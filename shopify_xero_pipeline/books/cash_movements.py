@@ -221,7 +221,7 @@ def _subtract_change(
         raise OrderBlockedError(
             f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale"
             " received that much;"
-            " look at the order's payments in Shopify"
+            " check the order's payments in Shopify"
         )
     rounding = sale.rounding - _rounding(context, change)
     change_presentment = change.amount_set.presentment_money.amount

@@ -75,7 +75,7 @@ def book_agreement(
     is_main = context.main is not None and agreement.id == context.main.id
     net = net_amount(context, agreement)
     if is_main and net < 0:
-        raise OrderBlockedError(f"the order's first total is negative, {net}; enter it in Xero by hand")
+        raise OrderBlockedError(f"the order's original total is negative, {net}; enter it in Xero by hand")
     sign = -1 if net < 0 else 1
     lines = build_lines(context, agreement, sign)
     if is_main:
