@@ -54,20 +54,25 @@ class Role:
         return Fit.UNUSUAL if account_class in self.unusual else Fit.WRONG
 
 
-NETTED = "sets it off against a cost"
-OTHERS_ROLE = "means that the shop owes it to another party"
+REDUCES_COST = "sets it off against a cost"
+OWED_TO_OTHERS = "means that the shop owes it to another party"
 REVENUE_ROLE, LIABILITY_ROLE = "a revenue account", "a current liability account"
 PAYABLE_LIABILITY = f"{LIABILITY_ROLE} with payments enabled"
 
 LINE_ROLES: Mapping[str, Role] = {
-    "sales": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
-    "overrides": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
+    "sales": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OWED_TO_OTHERS}, REVENUE_ROLE),
+    "overrides": Role("sales of goods are", frozenset({REVENUE}), {LIABILITY: OWED_TO_OTHERS}, REVENUE_ROLE),
     "shipping": Role(
-        "shipping charged is", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: OTHERS_ROLE}, REVENUE_ROLE
+        "shipping charged is", frozenset({REVENUE}), {EXPENSE: REDUCES_COST, LIABILITY: OWED_TO_OTHERS}, REVENUE_ROLE
     ),
-    "fees": Role("fees charged are", frozenset({REVENUE}), {EXPENSE: NETTED, LIABILITY: OTHERS_ROLE}, REVENUE_ROLE),
+    "fees": Role(
+        "fees charged are", frozenset({REVENUE}), {EXPENSE: REDUCES_COST, LIABILITY: OWED_TO_OTHERS}, REVENUE_ROLE
+    ),
     "duties": Role(
-        "duties charged are", frozenset({REVENUE, LIABILITY}), {EXPENSE: NETTED}, f"{REVENUE_ROLE} or {LIABILITY_ROLE}"
+        "duties charged are",
+        frozenset({REVENUE, LIABILITY}),
+        {EXPENSE: REDUCES_COST},
+        f"{REVENUE_ROLE} or {LIABILITY_ROLE}",
     ),
     "adjustments": Role("refund differences are", frozenset({REVENUE, EXPENSE}), {}, "a revenue or expense account"),
     "tips": Role(
@@ -117,7 +122,7 @@ STORE_CREDIT = Role(
     PAYABLE_LIABILITY,
 )
 
-FOREIGN = re.compile(
+RESERVED_NAMES = re.compile(
     r"\b(corporation tax|income tax|director\W?s?\W? loan|shareholder\W?s?\W? loan|owner [a-z]|drawings|paye|"
     r"funds introduced|nic payable|national insurance|payroll|wages|superannuation|kiwisaver|pension|student loan|vat|"
     r"gst|sales tax|accounts? (payable|receivable)|trade (debtors|creditors)|unpaid expense claims|suspense|"
@@ -137,10 +142,10 @@ PERMITTED_NAMES: Mapping[str, re.Pattern[str]] = {
     "rounding": re.compile(r"rounding", re.IGNORECASE),
     "exchange": re.compile(r"rounding", re.IGNORECASE),
 }
-"""Names that match FOREIGN but suit the setting."""
+"""Names that match RESERVED_NAMES but suit the setting."""
 
 LIABILITIES = frozenset({"tips", "gift_cards", "channel_tax", "tax", "duties"})
-"""Settings whose account must not have a name that matches FOREIGN."""
+"""Settings whose account must not have a name that matches RESERVED_NAMES."""
 
 
 def kind_of(account: Account) -> str:
@@ -157,6 +162,6 @@ def is_named_for_another_purpose(name: str, account: Account) -> bool:
     """Return whether an account's name or system role shows that Xero reserves it for another purpose."""
     if account.system_account is not None:
         return not is_named_for(name, account)
-    is_foreign = name in LIABILITIES and FOREIGN.search(account.name) is not None
+    is_reserved = name in LIABILITIES and RESERVED_NAMES.search(account.name) is not None
     permitted = PERMITTED_NAMES.get(name)
-    return is_foreign and not (permitted is not None and permitted.search(account.name))
+    return is_reserved and not (permitted is not None and permitted.search(account.name))

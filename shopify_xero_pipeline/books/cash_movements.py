@@ -72,7 +72,7 @@ class CashMovement:
         return self.amount + min(self.rounding, ZERO) + min(self.exchange, ZERO)
 
     @property
-    def amount_of_others(self) -> Decimal:
+    def excess_amount(self) -> Decimal:
         """The excess over the amount, which has documents of its own."""
         return max(self.rounding, ZERO) + max(self.exchange, ZERO)
 
@@ -144,7 +144,15 @@ def waits_for_others(context: OrderContext) -> bool:
 
 
 def cash_rounding(context: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
-    """Return the net cash rounding of transactions, which their amounts do not include."""
+    """Return the net cash rounding of transactions, which their amounts do not include.
+
+    Args:
+        context: the order.
+        transactions: transactions of the order; those without money count nothing.
+
+    Returns:
+        The amount in the shop's currency, positive if more cash was received.
+    """
     amounts = (
         _rounding(context, transaction) * (1 if transaction.kind in MONEY_IN else -1)
         for transaction in transactions
@@ -154,7 +162,15 @@ def cash_rounding(context: OrderContext, transactions: Iterable[Transaction]) ->
 
 
 def net_payment(context: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
-    """Return money in less money out, without cash rounding, as in Shopify's net payment."""
+    """Return money in less money out, without cash rounding, as in Shopify's net payment.
+
+    Args:
+        context: the order.
+        transactions: transactions of the order; those without money count nothing.
+
+    Returns:
+        The amount in the shop's currency.
+    """
     amounts = (
         shop_amount(transaction.amount_set, context.currency) * (1 if transaction.kind in MONEY_IN else -1)
         for transaction in transactions

@@ -133,6 +133,6 @@ def require_account_fits(code: str, currency: str, setting: str, organisation: O
     for account in organisation.accounts:
         if account.code == code and account.currency not in (None, "", currency):
             raise OrderBlockedError(
-                f"{setting} names account {code}, which is in {account.currency}, but the order is in {currency};"
-                f" name an account in {currency} there"
+                f"{setting} names account {code}, whose currency in Xero is {account.currency}, but the order is in"
+                f" {currency}; name an account in {currency} there"
             )

@@ -65,7 +65,8 @@ def book_agreement(
         is_zero_value: whether the order has a total of zero but is posted.
 
     Raises:
-        OrderBlockedError: the agreement or one of its sales is not supported.
+        OrderBlockedError: the agreement or one of its sales is not supported, its original total is negative, or a new
+            document would fall into a locked period.
     """
     if agreement.reason not in LETTERS:
         raise OrderBlockedError(

@@ -116,7 +116,11 @@ def adjustment_line(context: OrderContext, description: str, account: str, amoun
 
 
 def tax_total(lines: Sequence[Line]) -> Decimal:
-    """Return the sum of the lines' tax, as Xero computes it."""
+    """Return the sum of the lines' tax, as Xero computes it.
+
+    Args:
+        lines: the lines of one document.
+    """
     return sum((line.tax_amount for line in lines), ZERO)
 
 

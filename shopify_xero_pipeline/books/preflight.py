@@ -98,7 +98,11 @@ def policy_problems(
 
 
 def blocking_problems(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems that stop a run."""
+    """Return the problems that stop a run.
+
+    Args:
+        problems: problems of any severity.
+    """
     return [problem for problem in problems if problem.severity is Severity.FAIL]
 
 
@@ -136,8 +140,8 @@ def _currencies(comparison: _Comparison, organisation: Organisation, shop_curren
     for use in _payment_uses(comparison.policy):
         account = comparison.accounts.get(use.code)
         if account is not None and account.currency not in (None, "", shop_currency):
-            message = f"{use.setting} names account {_label(account)}, which is in {account.currency}"
-            remedy = f"name an account in {shop_currency}, the shop's currency, which orders have"
+            message = f"{use.setting} names account {_label(account)}, whose currency in Xero is {account.currency}"
+            remedy = f"name an account in {shop_currency}, the currency of the shop's orders"
             yield Problem(Severity.FAIL, use.setting, message, remedy)
 
 

@@ -78,7 +78,11 @@ def remedy_in(reason: str) -> Remedy | None:
 
 
 def remedies_in(reasons: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """Return the lines of the remedies in reasons, indented and each once, by instruction."""
+    """Return the lines of the remedies in reasons, indented and each once, by instruction.
+
+    Args:
+        reasons: reasons of orders; those without a remedy are ignored.
+    """
     lines: dict[str, dict[str, None]] = {}
     for remedy in filter(None, map(remedy_in, reasons)):
         lines.setdefault(remedy.how, {})[remedy.indented] = None

@@ -70,11 +70,14 @@ class SettlementState:
     def add_movements(self, movements: Iterable[CashMovement]) -> None:
         """Add money, and apply the part that earlier runs posted to the same documents.
 
+        Args:
+            movements: the money, in time order.
+
         Raises:
             OrderBlockedError: a posted payment no longer fits its movement or its document.
         """
         for movement in movements:
-            self.unapplied_amounts[movement.transaction_id] = movement.applicable_amount + movement.amount_of_others
+            self.unapplied_amounts[movement.transaction_id] = movement.applicable_amount + movement.excess_amount
             for posted in self.context.posted_records.payments:
                 if posted.transaction_id == movement.transaction_id:
                     self._apply_posted(movement, posted)

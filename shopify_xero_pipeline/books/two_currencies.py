@@ -71,7 +71,12 @@ def presentment_amount(context: OrderContext, bag: MoneyBag) -> Decimal | None:
 
 
 def channel_taxes(context: OrderContext, agreements: Iterable[Agreement]) -> AmountPair:
-    """Return the sum of the taxes in agreements that the sales channel remits."""
+    """Return the sum of the taxes in agreements that the sales channel remits.
+
+    Args:
+        context: the order.
+        agreements: agreements of the order.
+    """
     taxes = (
         tax for agreement in agreements for sale in agreement.sales for tax in sale.taxes if tax.tax_line.channel_liable
     )

@@ -362,7 +362,7 @@ def test_an_account_in_another_currency_blocks() -> None:
         order(SOLD, transactions=[transaction(91, "100.00")]), BooksPolicy(), organisation(accounts=[dollars])
     )
     assert books.outcome is Outcome.BLOCKED
-    assert "payments.shopify_payments names account 601, which is in USD" in books.reason
+    assert "payments.shopify_payments names account 601, whose currency in Xero is USD" in books.reason
 
 
 def test_a_net_payment_that_is_not_the_transactions_blocks_with_both_figures() -> None:

@@ -162,7 +162,7 @@ def test_a_shop_in_another_currency_than_xeros_base_needs_it_enabled() -> None:
 def test_a_shop_in_another_currency_than_xeros_base_needs_accounts_in_its_own() -> None:
     both = organisation(currencies=("NZD", "EUR"))
     assert blocked(IN_EUROS, xero=both) == (
-        "payments.shopify_payments names account 601, which is in NZD, but the order is in EUR;"
+        "payments.shopify_payments names account 601, whose currency in Xero is NZD, but the order is in EUR;"
         " name an account in EUR there"
     )
     euro_account = organisation(currencies=("NZD", "EUR"), accounts=[account("601", "BANK", "ASSET", currency="EUR")])

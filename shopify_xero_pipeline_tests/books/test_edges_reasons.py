@@ -222,19 +222,23 @@ def test_a_currency_or_an_account_in_another_one_says_what_to_do_in_xero() -> No
     )
     dollars = organisation(accounts=[account("601", "BANK", "ASSET", currency="USD")])
     assert blocked(order(SOLD, transactions=PAID), xero=dollars) == (
-        "payments.shopify_payments names account 601, which is in USD, but the order is in NZD; name an account in"
-        " NZD there"
+        "payments.shopify_payments names account 601, whose currency in Xero is USD, but the order is in NZD; name an"
+        " account in NZD there"
     )
     liability = organisation(accounts=[account("830", "CURRLIAB", "LIABILITY", pays=True, currency="USD")])
     by_card = order(SOLD, transactions=[transaction(91, "100.00", gateway="gift_card")])
-    assert blocked(by_card, xero=liability).startswith("accounts.gift_cards names account 830, which is in USD")
+    assert blocked(by_card, xero=liability).startswith(
+        "accounts.gift_cards names account 830, whose currency in Xero is USD"
+    )
 
 
 def test_the_channels_account_in_another_currency_names_its_setting() -> None:
     remitted = agreement(1, sale("115.00", tax("15.00", channel_liable=True)))
     subject = order(remitted, transactions=[transaction(91, "100.00")], display_financial_status="PAID")
     dollars = organisation(accounts=[account("835", "CURRLIAB", "LIABILITY", pays=True, currency="USD")])
-    assert blocked(subject, xero=dollars).startswith("accounts.channel_tax names account 835, which is in USD")
+    assert blocked(subject, xero=dollars).startswith(
+        "accounts.channel_tax names account 835, whose currency in Xero is USD"
+    )
 
 
 def test_an_order_called_paid_and_short_of_something_else_than_the_channels_tax_says_both_figures() -> None:

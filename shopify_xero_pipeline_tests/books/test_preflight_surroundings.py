@@ -64,7 +64,7 @@ def test_books_in_another_currency_are_said_and_each_clearing_account_in_another
     in_dollars = account("603", "BANK", "ASSET", currency="USD")
     (stopped,) = found("", organisation(accounts=[in_dollars]))
     assert (stopped.severity, stopped.setting) == (Severity.FAIL, "payments.cash")
-    assert "account 603, which is in USD" in stopped.message
+    assert "account 603, whose currency in Xero is USD" in stopped.message
 
 
 @pytest.mark.parametrize(

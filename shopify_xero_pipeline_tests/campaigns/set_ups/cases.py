@@ -394,7 +394,7 @@ MONEY_AND_DAYS = [
     ),
     SetUp(
         "a clearing account in another currency",
-        "payments.shopify_payments names account 601 Shopify Payments Clearing, which is in USD",
+        "payments.shopify_payments names account 601 Shopify Payments Clearing, whose currency in Xero is USD",
         xero=account("601", CurrencyCode="USD"),
     ),
     SetUp(
