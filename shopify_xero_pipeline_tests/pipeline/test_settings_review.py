@@ -66,7 +66,11 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(stage: Stage) ->
             'gift_cards: "200"',
             "accounts.gift_cards names account 200 Sales, whose class in Xero is",
         ),
-        ("tax_type: OUTPUT2", "tax_type: OUTPUT9", "names the tax type OUTPUT9, which does not exist or is not active in Xero"),
+        (
+            "tax_type: OUTPUT2",
+            "tax_type: OUTPUT9",
+            "names the tax type OUTPUT9, which does not exist or is not active in Xero",
+        ),
     ],
 )
 def test_settings_that_changed_are_examined_although_nothing_is_to_be_written(

@@ -325,7 +325,7 @@ TAXES = [
     ),
     SetUp(
         "no such tax.untaxed",
-        "tax.untaxed names the tax type EXEMPT, which Xero does not have",
+        "tax.untaxed names the tax type EXEMPT, which does not exist or is not active in Xero",
         (("untaxed: NONE", "untaxed: EXEMPT"),),
     ),
     SetUp(
