@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.defs.alerts import alerts_sensor, channels_resource
+from shopify_xero_pipeline.defs.alerts import alerts_sensor
 from shopify_xero_pipeline.defs.asset_defaults import with_owners
 from shopify_xero_pipeline.defs.dagster_logging import install_run_logger
 from shopify_xero_pipeline.defs.extract import extract_assets
@@ -23,7 +23,7 @@ from shopify_xero_pipeline.defs.open_failures import all_days, open_failures_ass
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.plan import change_assets
 from shopify_xero_pipeline.defs.reconcile import reconciliation_asset
-from shopify_xero_pipeline.defs.resources import json_storage, sync_service_resource
+from shopify_xero_pipeline.defs.resources import AlertChannels, JsonStorage, SyncServiceResource
 from shopify_xero_pipeline.defs.schedules import build_schedules
 from shopify_xero_pipeline.defs.sensors import build_sensors
 from shopify_xero_pipeline.defs.trends import trends_asset
@@ -89,9 +89,9 @@ def _assembled(
             alerts_sensor(running=automation),
         ],
         resources={
-            "sync_service": sync_service_resource,
-            "io_manager": json_storage,
-            "channels": channels_resource,
+            "sync_service": SyncServiceResource(),
+            "io_manager": JsonStorage(),
+            "channels": AlertChannels(),
             **resources,
         },
         executor=dg.in_process_executor,

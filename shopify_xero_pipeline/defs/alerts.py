@@ -1,25 +1,16 @@
 """The sensor `alerts`: once a minute it looks after the whole and tells people. It calls neither Shopify nor Xero."""
 
-import os
 from collections.abc import Sequence
 
 import dagster as dg
 
 from shopify_xero_pipeline.alerts import service
 from shopify_xero_pipeline.alerts.channels import Channel
-from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.run_history import InstanceHistory
 from shopify_xero_pipeline.pipeline.sync import SyncService
-from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.database_errors import StoreBusyError
 
 DESCRIPTION = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
-
-
-@dg.resource(description="The channels by which alerts are told, as the environment names them.")
-def channels_resource(_: dg.InitResourceContext) -> list[Channel]:
-    """Return the channels on the environment's settings."""
-    return service.build_channels(Settings.from_environment(os.environ), SystemClock())
 
 
 def alerts_sensor(*, running: bool) -> dg.SensorDefinition:

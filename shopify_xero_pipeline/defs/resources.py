@@ -1,17 +1,21 @@
-"""Resources: the sync service every step works with, and where assets are stored. Lifecycle only.
+"""Resources: the sync service with which every step works, the storage of assets, and the channels of alerts.
 
-Neither takes configuration: settings are read from the environment when a run begins, so that no secret ever reaches
-Dagster's storage.
+Their configuration names the file beside the environment from which settings are read, and no setting itself: settings
+are read when a run begins, so that no secret reaches Dagster's storage. Dagster's `EnvVar` cannot stand for them, as it
+fails for a variable that is not set, and most settings are optional.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 from upath import UPath
 
+from shopify_xero_pipeline.alerts import service
+from shopify_xero_pipeline.alerts.channels import Channel
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.run_liveness import hold_run_lock
@@ -22,35 +26,58 @@ from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import Settings
 
 TRANSIENT_LABEL = "passes by itself"
-"""Metadata of a failed step after which nothing has to be mended: the same run may be tried again later."""
-SETTING = "a setting has to be put right"
-"""Metadata of a failed step that a setting is the reason of."""
+"""Metadata of a failed step that needs no change: the same run may be tried again later."""
 
-SETTING = "has to be put right first"
-"""Metadata of a failed step to which a setting, a permission or a disk stands in the way."""
+SETTING_LABEL = "has to be put right first"
+"""Metadata of a failed step that a setting, a permission or a disk blocks."""
 
-
-@dg.resource(description="One run's connections to both sides and to the state store, opened when first used.")
-def sync_service_resource(context: dg.InitResourceContext) -> Iterator[SyncService]:
-    """Open a sync service on the environment's settings and close it when the run ends, alive and in time until then."""
-    sync_service = SyncService(Settings.from_environment(os.environ), SystemClock())
-    run, instance = context.run, context.instance
-    try:
-        with ExitStack() as stack:
-            if run is not None and instance is not None:
-                stack.enter_context(events.bind_context(sync_id=run.run_id))
-                stack.enter_context(hold_run_lock(instance, run.run_id))
-                stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
-            yield sync_service
-    finally:
-        sync_service.close()
+ENV_FILE = ".env"
 
 
-@dg.io_manager(description="One JSON file a day for each asset, below ASSET_STORAGE.")
-def json_storage(_: dg.InitResourceContext) -> JsonIOManager:
-    """Return the IO manager on ASSET_STORAGE."""
-    settings = Settings.from_environment(os.environ)
-    return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.payload_retention_days))
+class SyncServiceResource(dg.ConfigurableResource[SyncService]):
+    """One run's connections to Shopify, Xero and the state store, each opened when first used."""
+
+    env_file: str = ENV_FILE
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[SyncService]:
+        """Yield a sync service; hold the run's lock and keep its time limit until the run ends."""
+        sync_service = SyncService(_settings(self.env_file), SystemClock())
+        run, instance = context.run, context.instance
+        try:
+            with ExitStack() as stack:
+                if run is not None and instance is not None:
+                    stack.enter_context(events.bind_context(sync_id=run.run_id))
+                    stack.enter_context(hold_run_lock(instance, run.run_id))
+                    stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
+                yield sync_service
+        finally:
+            sync_service.close()
+
+
+class JsonStorage(dg.ConfigurableIOManagerFactory[JsonIOManager]):
+    """One JSON file a day for each asset, below ASSET_STORAGE."""
+
+    env_file: str = ENV_FILE
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> JsonIOManager:  # noqa: ARG002
+        """Return the IO manager on ASSET_STORAGE."""
+        settings = _settings(self.env_file)
+        return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.payload_retention_days))
+
+
+class AlertChannels(dg.ConfigurableResource[list[Channel]]):
+    """The channels to which alerts go, as the settings name them."""
+
+    env_file: str = ENV_FILE
+
+    def create_resource(self, context: dg.InitResourceContext) -> list[Channel]:  # noqa: ARG002
+        """Return the channels."""
+        return service.build_channels(_settings(self.env_file), SystemClock())
+
+
+def _settings(env_file: str) -> Settings:
+    return Settings.from_environment(os.environ, Path(env_file))
 
 
 @contextmanager
@@ -72,6 +99,6 @@ def as_dagster_failure() -> Iterator[None]:
         kind = (
             {TRANSIENT_LABEL: "try again later"}
             if isinstance(problem, TRANSIENT_ERRORS)
-            else {SETTING: "then run it again"}
+            else {SETTING_LABEL: "then run it again"}
         )
         raise dg.Failure(description=str(problem), metadata=kind, allow_retries=False) from None

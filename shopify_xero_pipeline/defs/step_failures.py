@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.resources import SETTING, TRANSIENT_LABEL
+from shopify_xero_pipeline.defs.resources import SETTING_LABEL, TRANSIENT_LABEL
 from shopify_xero_pipeline.pipeline import storage_errors
 from shopify_xero_pipeline.pipeline.connections import TryLaterError
 
@@ -51,7 +51,7 @@ def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
     failed = event.step_failure_data
     if (own := failed.user_failure_data) and own.description:
         return StepFailure(
-            own.description, is_transient=TRANSIENT_LABEL in own.metadata, needs_setting=SETTING in own.metadata
+            own.description, is_transient=TRANSIENT_LABEL in own.metadata, needs_setting=SETTING_LABEL in own.metadata
         )
     error, stack = failed.error, list[str]()
     if error is None:

@@ -1,6 +1,5 @@
 """Resources read the environment when a run begins, and close what they opened."""
 
-import contextlib
 from pathlib import Path
 
 import dagster as dg
@@ -9,25 +8,26 @@ import pytest
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.resources import (
+    AlertChannels,
+    JsonStorage,
+    SyncServiceResource,
     as_dagster_failure,
     count_api_calls,
-    json_storage,
-    sync_service_resource,
 )
 from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 
 
-def test_the_bookkeeper_is_opened_on_the_environments_settings_and_closed(
+def test_the_sync_service_is_opened_on_the_environments_settings_and_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOPIFY_SHOP", "goods.myshopify.com")
     closed: list[SyncService] = []
     monkeypatch.setattr(SyncService, "close", lambda self: closed.append(self))
-    opened = contextlib.contextmanager(sync_service_resource.resource_fn)
-    with dg.build_init_resource_context() as context, opened(context) as sync_service:
+    with dg.build_resources({"sync_service": SyncServiceResource()}) as resources:
+        sync_service = resources.sync_service
         assert sync_service.shop_domain == "goods.myshopify.com"
         assert closed == []
     assert closed == [sync_service]
@@ -36,13 +36,18 @@ def test_the_bookkeeper_is_opened_on_the_environments_settings_and_closed(
 def test_assets_are_stored_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSET_STORAGE", str(tmp_path / "here"))
-    with dg.build_init_resource_context() as context:
-        storage = json_storage(context)
+    with dg.build_resources({"io_manager": JsonStorage()}) as resources:
+        storage = resources.io_manager
     assert isinstance(storage, JsonIOManager)
     days = dg.DailyPartitionsDefinition("2026-09-21")
     with dg.build_output_context(asset_key=["a"], partition_key="2026-09-21", asset_partitions_def=days) as output:
         storage.handle_output(output, {"2026-09-21": 1})
     assert (tmp_path / "here" / "a" / "2026-09-21.json").read_text() == "1"
+
+
+def test_the_ui_shows_from_which_file_settings_are_read_and_no_setting() -> None:
+    for resource in (SyncServiceResource(), JsonStorage(), AlertChannels()):
+        assert resource.model_dump() == {"env_file": ".env"}
 
 
 def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_a_retry() -> None:
