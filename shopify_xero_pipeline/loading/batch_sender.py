@@ -1,4 +1,4 @@
-"""The delivery of one journalled batch: mark it SENT, send it, repeat it within the replay horizon, report the result.
+"""The delivery of one journalled batch, with repeats within the replay horizon.
 
 The sender repeats a request with the same idempotency key and bytes only while Xero certainly stores the key. After
 that, an unknown outcome is never guessed but read back (`readback.py`). The three times were measured with faults that
@@ -125,8 +125,8 @@ class BatchSender:
 
     def _attempt(self, batch: Batch, started: float) -> DeliveryResult:
         def guard() -> None:
-            # Either clock may stop the send: elapsed seconds can stop while a virtual machine is paused, and the wall clock
-            # can be set.
+            # Either clock stops the send: elapsed seconds may stand still in a paused virtual machine, and the wall
+            # clock may be set.
             now, sent_at = self._clock.now(), batch.first_sent_at
             is_late = self._clock.elapsed() - started > REPLAY_HORIZON.total_seconds()
             if is_late or sent_at is None or not sent_at <= now <= sent_at + REPLAY_HORIZON:

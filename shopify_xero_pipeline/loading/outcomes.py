@@ -197,7 +197,7 @@ def outcome_from_mirror(
     """
     hits = [parse_exact_json(row.payload) for row in rows]
     return outcome_from_lookup(
-        write, hits, context, how="all that Xero shows, by natural key", sent_at=None, checking=False
+        write, hits, context, how="the whole mirror, by natural key and reference", sent_at=None, checking=False
     )
 
 
@@ -297,7 +297,7 @@ def _lookup_outcome(
 
 
 def _deletion_outcome(write: JournalledWrite, hits: Sequence[Element], checking: bool) -> OperationOutcome:
-    """Return the outcome of a delete, which is idempotent: confirmed if the Allocation is gone, else planned again."""
+    """Return the outcome of a delete, which is idempotent; it is confirmed if the Allocation is gone."""
     if any(serialization.id_of(write.record.kind, hit) == write.operation.xero_id for hit in hits):
         return _refusal(write) if checking else replan(write)
     return _build_outcome(write, OperationState.CONFIRMED, "").model_copy(
@@ -308,7 +308,7 @@ def _deletion_outcome(write: JournalledWrite, hits: Sequence[Element], checking:
 def _update_outcome(
     write: JournalledWrite, own: Sequence[Element], context: OutcomeContext, checking: bool
 ) -> OperationOutcome:
-    """Return the outcome of an update or adoption, which are idempotent: confirmed if it took effect."""
+    """Return the outcome of an update or adoption, which are idempotent; it is confirmed if Xero has the content."""
     same = [hit for hit in own if serialization.id_of(write.record.kind, hit) == write.operation.xero_id]
     if same and (write.operation.verb == "adopt" or serialization.contains(write.record, same[0])):
         return context.confirm(write, same[0], OUTCOME_OF_VERB[write.operation.verb])

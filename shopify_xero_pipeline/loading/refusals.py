@@ -72,7 +72,7 @@ REFUSAL_KINDS = (
     RefusalKind(
         r"offline|unavailable|try again",
         True,
-        "Xero was down; the record is retried automatically.",
+        "Xero was unavailable; the record is retried automatically.",
         is_transient=True,
     ),
 )

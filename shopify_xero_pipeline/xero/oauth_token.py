@@ -25,7 +25,7 @@ from shopify_xero_pipeline.xero.auth import (
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroSignInError, XeroUnavailableError
 
 MAX_REFRESH_SECONDS = 60  # time limit of the wait for the lock
-LOGIN_REQUIRED = "Xero no longer accepts this sign-in, so its consent must be renewed: run `shopify-xero login`."
+LOGIN_REQUIRED = "Xero's consent must be renewed, as Xero no longer accepts this sign-in: run `shopify-xero login`."
 
 
 class RefreshingToken:

@@ -259,12 +259,12 @@ def parse_instant(text: object) -> datetime | None:
 def mirror_record(kind: Kind, element: Element, key: str | None = None) -> MirrorRecord:
     """Return an element as a row of the mirror, with only the personal data that comparisons need.
 
+    Allocations have no Reference in Xero; their row has the id of the Credit Note instead.
+
     Args:
         kind: kind of the element.
         element: the record in Xero's JSON.
         key: natural key, if the element of a response lacks a part of it.
-
-    The reference of an Allocation, which Xero does not give it, is the id of its Credit Note.
     """
     note_id = (element.get("CreditNote") or {}).get("CreditNoteID") if kind is Kind.ALLOCATION else None
     return MirrorRecord(
