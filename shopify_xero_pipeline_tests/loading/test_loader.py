@@ -505,7 +505,8 @@ def test_a_record_that_makes_xero_fail_every_time_ends_up_alone(world: World) ->
     assert len(world.live(Kind.INVOICE)) == 11
     (error,) = world.store.failed_records()
     assert (error.shopify_id, error.attempts, error.retryable) == ("1003/1", 3, True)
-    assert "no usable response 3 times, the last time to this record alone: Xero responded with status 500" in error.reason
+    reason = "no usable response 3 times, the last time to this record alone: Xero responded with status 500"
+    assert reason in error.reason
     world.load(*bills)
     assert world.store.failed_records()[0].attempts == 4
     world.faults.clear()
@@ -866,7 +867,7 @@ def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(wor
         assert counted(world.load(part)) == {"created": 1}
 
     stale = world.loader
-    planned = stale._planned
+    planned = stale._build_writes
     beside_once = iter([beside])
 
     def plan(kind: Kind, *rest: Any) -> Any:
@@ -875,7 +876,7 @@ def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(wor
             next(beside_once)()
         return found
 
-    stale._planned = plan  # type: ignore[method-assign]
+    stale._build_writes = plan  # type: ignore[method-assign]
     stale.load([change_set(part)], "stale")
 
     assert len(world.live(Kind.PAYMENT)) == 1

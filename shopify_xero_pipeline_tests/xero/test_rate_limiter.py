@@ -257,7 +257,7 @@ def test_a_tenth_of_the_plans_day_is_kept_for_reading_back(two: Two, seen: list[
 
     two.call(day=str(kept + 1), writes=True)
     two.call(two.other, day=str(kept), writes=True)
-    with refused(f"{kept} more calls today; {kept} are kept"):
+    with refused(f"{kept} more calls today; {kept} are reserved"):
         two.call(writes=True)
     two.call(day="1")
     two.call(day="0")
