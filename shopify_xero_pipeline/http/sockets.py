@@ -102,6 +102,11 @@ class Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Return the connection with TLS.
 
+        Args:
+            ssl_context: trusted certificates.
+            server_hostname: name in the peer's certificate.
+            timeout: seconds of the handshake; None applies only the limit of the exchange.
+
         Raises:
             httpcore.ConnectError: the peer has no valid certificate, or no TLS.
             httpcore.ConnectTimeout: the handshake did not end in time; `ssl` applies one time-out to all of it.

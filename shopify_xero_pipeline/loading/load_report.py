@@ -95,12 +95,24 @@ class LoadReport(BaseModel):
 
 
 def unchanged_result(day: date, change: Change, reason: str = "") -> LoadResult:
-    """Return the result of a record that needs no write."""
+    """Return the result of a record that needs no write.
+
+    Args:
+        day: day of the change-set.
+        change: the record's line in it.
+        reason: a text for people, or empty.
+    """
     return _build_result(day, change, outcome=LoadOutcome.UNCHANGED, reason=reason, xero_id=change.xero_id)
 
 
 def deferred_result(day: date, change: Change, error: SyncError) -> LoadResult:
-    """Return the result of a failed record that this load does not retry."""
+    """Return the result of a failed record that this load does not retry.
+
+    Args:
+        day: day of the change-set.
+        change: the record's line in it.
+        error: the failure, which may be dismissed.
+    """
     details = {"retryable": error.retryable, "correlation_id": error.correlation_id, "attempts": error.attempts}
     if error.dismissed_at is not None:
         reason = f"dismissed: {error.dismissal_reason}. It had failed: {error.reason}"

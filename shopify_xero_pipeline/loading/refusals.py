@@ -82,7 +82,11 @@ UNKNOWN = RefusalKind(
 
 
 def error_messages(content: Mapping[str, Any]) -> str:
-    """Return the messages in an element or a whole response, joined by semicolons; empty if there is none."""
+    """Return the messages of an element or a whole response, joined by semicolons; empty if there is none.
+
+    Args:
+        content: the JSON object, with `ValidationErrors`, `Elements`, `Message` or `Detail`.
+    """
     messages = [str(error.get("Message")) for error in content.get("ValidationErrors") or [] if error.get("Message")]
     for element in content.get("Elements") or []:
         messages += [error_messages(element)]

@@ -35,7 +35,12 @@ def redact_response(reply: DeliveryResult, writes: Sequence[JournalledWrite], st
 
 
 def personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Iterator[str]:
-    """Yield the known personal data of the customers of a batch."""
+    """Yield the known personal data of the customers of a batch.
+
+    Args:
+        store: mapping and mirror.
+        writes: the writes of the batch.
+    """
     records = [write.record for write in writes]
     yield from (text for record in records if isinstance(record, Contact) for text in _texts(record.content()))
     contact_ids = _contact_ids(store, records, {write.operation.order_id for write in writes} - {None})

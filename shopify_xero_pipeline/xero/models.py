@@ -34,7 +34,11 @@ class XeroRecord(BaseModel):
 
     @property
     def natural_key(self) -> str:
-        """The key with which Xero or a read-back identifies the record."""
+        """The key with which Xero or a read-back identifies the record.
+
+        Raises:
+            TypeError: the class of the record defines none.
+        """
         raise TypeError(f"{type(self).__name__} has no natural key")
 
     def content(self) -> dict[str, object]:
@@ -242,10 +246,13 @@ class TaxRate(BaseModel):
     components: tuple[TaxComponent, ...] = ()
 
     def is_of(self, rates: Sequence[Decimal]) -> bool:
-        """Return whether taxes, in per cent, equal this rate by their sum or component by component.
+        """Return whether taxes equal this rate by their sum or component by component.
 
         The components matter if one is compound: GST 5 % and QST 9.975 % on top of it are 15.47375 % in Xero, and two
         taxes of 5 and 9.975 % in Shopify.
+
+        Args:
+            rates: the taxes of a line in Shopify, in per cent.
         """
         components = sorted(component.rate for component in self.components)
         return sum(rates, Decimal(0)) == self.effective_rate or sorted(rates) == components

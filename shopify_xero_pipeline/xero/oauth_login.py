@@ -103,7 +103,7 @@ class Login:
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)
 
     def run(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
-        """Print the consent address, wait for the person's consent, store the tokens and return their organisations.
+        """Show the consent address, wait for the person's consent, store the tokens and return their organisations.
 
         Args:
             port: port of the callback server on this machine; 0 selects a free one.

@@ -197,18 +197,30 @@ class RateLimiter:
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Return the Retry-After of a 429 in seconds, or None; only minute and day limits have one."""
+    """Return the Retry-After of a 429 in seconds, or None; only minute and day limits have one.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     text = headers.get("retry-after", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def is_daily_limit(headers: Mapping[str, str]) -> bool:
-    """Return whether a 429 means that no call is left today."""
+    """Return whether a 429 means that no call is left today.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     return headers.get("x-rate-limit-problem") == "day" or (retry_after(headers) or 0) > MAX_WAIT_SECONDS
 
 
 def remaining_calls(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Return the calls left in Xero's day and in this minute, each None without its header."""
+    """Return the calls left in Xero's day and in this minute, each None without its header.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     day, minute = (headers.get(f"x-{window}limit-remaining", "") for window in ("day", "min"))
     return int(day) if day.isdecimal() else None, int(minute) if minute.isdecimal() else None
 

@@ -150,8 +150,9 @@ def test_an_answer_is_kept_for_a_minute(watched: Watched) -> None:
         ("xero", {"path": "/Organisation", "status": 401}, r"does not allow this connection to GET /Organisation"),
         ("xero", {"path": "/Organisation", "status": 403}, "Check XERO_TENANT_ID"),
         ("xero", {"path": "/Organisation", "status": 503}, "Reading /Organisation failed: status 503. Try again later"),
-        ("xero", {"path": "/Organisation", "kind": FaultKind.UNREACHABLE}, "Reading /Organisation failed: no answer"),
-        ("xero", {"path": "/Organisation", "status": 200, "answer": '{"Organisations":[]}'}, "returned no organisation"),
+        ("xero", {"path": "/Organisation", "kind": FaultKind.UNREACHABLE}, "Reading /Organisation failed: no response"),
+        ("xero", {"path": "/Organisation", "status": 200, "answer": '{"Organisations":[]}'},
+         "returned no organisation"),
         ("xero", {"path": "/Organisation", "status": 200, "answer": "<html>"}, "the response was not JSON"),
     ],
 )  # fmt: skip
