@@ -1,1 +1,1 @@
-"""HTTP as every room sends it: one limit of time for a whole exchange, and limits of size for its answer."""
+"""HTTP for all rooms, with one time limit for a whole exchange and size limits for its response."""

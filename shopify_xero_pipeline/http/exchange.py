@@ -1,6 +1,6 @@
-"""One request and its answer: how long both may take together, and how much may still be received.
+"""The time limit and the size limit of one exchange, which is a request with its response.
 
-The limits themselves belong here. What is done on a socket is in `sockets.py`, what is sent is in `transport.py`.
+This module only holds the limits. The socket operations are in `sockets.py`, the requests in `transport.py`.
 """
 
 from collections.abc import Iterator
@@ -13,72 +13,73 @@ from shopify_xero_pipeline.clock import Clock
 
 
 class AnswerTooLargeError(httpx.TransportError):
-    """An answer is larger than any that is expected. For a write this leaves its outcome open."""
+    """A response above the size limit. After a write, its outcome is unknown."""
 
 
 class Exchange:
-    """One request and its answer, from the resolution of the name to the last byte.
+    """One request and its response, from name resolution to the last byte.
 
     Args:
-        clock: `elapsed` decides, so no step of the wall clock extends or cuts an exchange, and suspension counts.
-        seconds: what the whole exchange may take.
-        most_bytes: what may be received; `expect` sets it anew.
+        clock: its `elapsed` counts, so a step of the wall clock neither extends nor cuts an exchange, and suspension
+            counts.
+        seconds: time limit of the whole exchange.
+        max_bytes: limit of received bytes; `set_limit` replaces it.
     """
 
-    def __init__(self, clock: Clock, seconds: float, most_bytes: int) -> None:
+    def __init__(self, clock: Clock, seconds: float, max_bytes: int) -> None:
         self._clock = clock
         self._ends_at = clock.elapsed() + seconds
-        self._bytes_left = most_bytes
+        self._bytes_left = max_bytes
 
     def seconds(self, at_most: float | None = None) -> float:
-        """Return the seconds that the next operation may take.
+        """Return the seconds left for the next operation.
 
         Args:
-            at_most: the limit of this operation; None if it has none of its own.
+            at_most: the operation's own limit in seconds, or None.
 
         Raises:
-            TimeoutError: the time of the whole exchange is over.
+            TimeoutError: the exchange has used up its time.
         """
-        left = self._ends_at - self._clock.elapsed()
-        if left <= 0:
-            raise TimeoutError("the exchange took too long")
-        return left if at_most is None else min(left, at_most)
+        seconds_left = self._ends_at - self._clock.elapsed()
+        if seconds_left <= 0:
+            raise TimeoutError("the exchange exceeded its time limit")
+        return seconds_left if at_most is None else min(seconds_left, at_most)
 
-    def set_limit(self, most_bytes: int) -> None:
-        """Set how many bytes may be received from now on."""
-        self._bytes_left = most_bytes
+    def set_limit(self, max_bytes: int) -> None:
+        """Set the number of bytes that may still be received."""
+        self._bytes_left = max_bytes
 
     def bytes_left(self, at_most: int) -> int:
-        """Return how many bytes the next read may take.
+        """Return the number of bytes that the next read may take.
 
         Raises:
-            AnswerTooLargeError: as much as is allowed was received already.
+            AnswerTooLargeError: the limit is used up.
         """
         if self._bytes_left <= 0:
-            raise AnswerTooLargeError("the answer is too large")
+            raise AnswerTooLargeError("the response is too large")
         return min(at_most, self._bytes_left)
 
     def count_received(self, count: int) -> None:
-        """Take note of bytes that were received."""
+        """Subtract received bytes from the limit."""
         self._bytes_left -= count
 
 
-_present: ContextVar[Exchange] = ContextVar("exchange")
+_current: ContextVar[Exchange] = ContextVar("exchange")
 
 
 @contextmanager
 def in_exchange(exchange: Exchange) -> Iterator[None]:
-    """Make this the exchange that sockets of this thread work for while the block runs.
+    """Make an exchange the current one of this thread while the block runs.
 
-    A connection outlives its exchanges, and httpcore hands a socket nothing but the time-out of one operation.
+    A connection outlives its exchanges, and httpcore passes a socket only the time-out of one operation.
     """
-    token = _present.set(exchange)
+    token = _current.set(exchange)
     try:
         yield
     finally:
-        _present.reset(token)
+        _current.reset(token)
 
 
 def current_exchange() -> Exchange:
-    """Return the exchange that is under way in this thread."""
-    return _present.get()
+    """Return the current exchange of this thread."""
+    return _current.get()

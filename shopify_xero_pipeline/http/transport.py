@@ -1,7 +1,7 @@
-"""The transport that bounds each exchange, and the only place that makes an `httpx.Client`.
+"""The transport that limits each exchange in time and size, and the only constructor of `httpx.Client`.
 
-Only sending and receiving belong here. What is asked, retried or signed in is for the rooms that ask. Redirects are
-not followed and the environment's proxies are not used: credentials go where the settings say.
+This module only sends and receives. Requests, retries and sign-in are in the rooms that use it. It follows no redirects
+and ignores the environment's proxies, so credentials go only to the hosts in the settings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,19 @@ from shopify_xero_pipeline.http.sockets import Network
 from shopify_xero_pipeline.http.unpacking import ACCEPTED, decompress
 
 MAX_HEADER_BYTES = 100_000
-"""Bytes up to the end of the headers, answers 1xx before them included."""
+"""Limit up to the end of the headers, including preceding 1xx responses."""
 
 MAX_BODY_BYTES = 64_000_000
-"""Bytes of a body, as it is received and once it is unpacked."""
+"""Limit of a body, both as received and decompressed."""
 
 CONNECT_SECONDS = 10.0
-"""For each address of a host."""
+"""Time limit of a connection to one address of a host."""
 
 KEEPALIVE_SECONDS = 5.0
-"""For a connection without a request: on one that the peer is about to end, a write may be lost."""
+"""How long an idle connection stays open; a write may be lost on one that the peer is about to close."""
 
 DEFAULT_SECONDS = 60.0
-"""Of an exchange whose request names no time-out."""
+"""Time limit of an exchange whose request has no time-out."""
 
 _NAMES = (
     "ConnectError", "ConnectTimeout", "LocalProtocolError", "PoolTimeout", "ReadError", "ReadTimeout",
@@ -48,14 +48,14 @@ def build_client(
     transport: httpx.BaseTransport | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Client:
-    """Return a client whose exchanges are bounded.
+    """Return a client with limits for each exchange.
 
     Args:
         clock: measures the exchanges.
-        seconds: what one exchange may take, from the resolution of the name to the last byte; a request's own read
-            time-out takes its place.
-        transport: replaces the network, for tests and the sandbox in process; what it answers is bounded as well.
-        headers: of every request.
+        seconds: time limit of one exchange, from name resolution to the last byte; a request's own read time-out
+            replaces it.
+        transport: replaces the network, for tests and the in-process sandbox; the limits apply to it too.
+        headers: headers of every request.
     """
     return httpx.Client(
         transport=BoundedTransport(clock, transport),
@@ -67,11 +67,11 @@ def build_client(
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """Receives each answer whole, within the limits of time and size.
+    """A transport that receives each response whole, within the limits of time and size.
 
     Args:
         clock: measures the exchanges.
-        inner: carries the requests; by default the network.
+        inner: sends the requests; the network by default.
     """
 
     def __init__(self, clock: Clock, inner: httpx.BaseTransport | None = None) -> None:
@@ -79,25 +79,27 @@ class BoundedTransport(httpx.BaseTransport):
         self._inner = inner or _Pool()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its whole answer, unpacked.
+        """Send a request and return its whole response, decompressed.
 
         Raises:
-            AnswerTooLargeError: the answer is too large.
-            httpx.ConnectError: no connection came about; like the next one, nothing was sent.
-            httpx.ConnectTimeout: none came about in time.
-            httpx.RequestError: any other kind; what was sent may have been executed.
+            AnswerTooLargeError: the response is too large.
+            httpx.ConnectError: no connection was made, so nothing was sent.
+            httpx.ConnectTimeout: no connection was made in time, so nothing was sent.
+            httpx.RequestError: any other failure; the request may have been executed.
         """
-        exchange = Exchange(self._clock, _seconds(request), MAX_HEADER_BYTES)
+        exchange = Exchange(self._clock, _time_limit(request), MAX_HEADER_BYTES)
         with in_exchange(exchange):
-            answer = self._inner.handle_request(request)
+            response = self._inner.handle_request(request)
             exchange.set_limit(MAX_BODY_BYTES)
             try:
-                body = decompress(_parts(answer, exchange), answer.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                body = decompress(
+                    _read_parts(response, exchange), response.headers.get("content-encoding", ""), MAX_BODY_BYTES
+                )
             finally:
-                answer.close()
-        headers = [(name, value) for name, value in answer.headers.raw if name.lower() != b"content-encoding"]
+                response.close()
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
         return httpx.Response(
-            answer.status_code, headers=headers, stream=httpx.ByteStream(body), extensions=answer.extensions
+            response.status_code, headers=headers, stream=httpx.ByteStream(body), extensions=response.extensions
         )
 
     def close(self) -> None:
@@ -106,15 +108,15 @@ class BoundedTransport(httpx.BaseTransport):
 
 
 class _Pool(httpx.BaseTransport):
-    """The network: httpcore's pool of connections, over sockets that check the limits."""
+    """The network: httpcore's connection pool, on sockets that check the limits."""
 
     def __init__(self) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_trusted(), retries=0, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=Network()
+            ssl_context=_create_ssl_context(), retries=0, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=Network()
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        asked = httpcore.Request(
+        inner_request = httpcore.Request(
             method=request.method,
             url=httpcore.URL(
                 scheme=request.url.raw_scheme,
@@ -126,33 +128,33 @@ class _Pool(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        with _raised_by_httpx():
-            answer = self._pool.handle_request(asked)
+        with _as_httpx_errors():
+            response = self._pool.handle_request(inner_request)
         return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Received(answer), extensions=answer.extensions
+            response.status, headers=response.headers, stream=_ResponseStream(response), extensions=response.extensions
         )
 
     def close(self) -> None:
         self._pool.close()
 
 
-class _Received(httpx.SyncByteStream):
-    """The body of an answer as it is received."""
+class _ResponseStream(httpx.SyncByteStream):
+    """The body of a response as it arrives."""
 
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        with _raised_by_httpx():
-            yield from self._answer.iter_stream()
+        with _as_httpx_errors():
+            yield from self._response.iter_stream()
 
     def close(self) -> None:
-        self._answer.close()
+        self._response.close()
 
 
-def _parts(answer: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
-    assert isinstance(answer.stream, httpx.SyncByteStream)
-    for part in answer.stream:
+def _read_parts(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    for part in response.stream:
         yield part
         try:
             exchange.seconds()
@@ -160,19 +162,19 @@ def _parts(answer: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
             raise httpx.ReadTimeout(str(error)) from None
 
 
-def _seconds(request: httpx.Request) -> float:
-    """Return what an exchange may take: httpx's read time-out, which is for one read only where httpx keeps it."""
+def _time_limit(request: httpx.Request) -> float:
+    """Return the seconds for a whole exchange: the read time-out, which httpx itself applies to one read only."""
     seconds: float | None = request.extensions.get("timeout", {}).get("read")
     return DEFAULT_SECONDS if seconds is None else seconds
 
 
 @cache
-def _trusted() -> SSLContext:
+def _create_ssl_context() -> SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
 @contextmanager
-def _raised_by_httpx() -> Iterator[None]:
+def _as_httpx_errors() -> Iterator[None]:
     try:
         yield
     except tuple(_IN_HTTPX) as error:

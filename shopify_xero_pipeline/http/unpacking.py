@@ -1,7 +1,7 @@
-"""Unpacking the body of an answer, never into more bytes than are allowed.
+"""Decompression of a response body within a size limit.
 
-httpx unpacks each part it received as a whole, whatever it unpacks to, and gives nothing to look at while parts unpack
-to nothing. Only gzip is asked for; an answer in another encoding is none.
+httpx decompresses each received part whole, whatever its decompressed size, and yields nothing while parts decompress
+to nothing. Requests accept only gzip; a response in another encoding is an error.
 """
 
 import zlib
@@ -15,48 +15,48 @@ ACCEPTED = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
 
 
-def decompress(parts: Iterable[bytes], encoding: str, most_bytes: int) -> bytes:
-    """Return a whole body.
+def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
+    """Return the whole body of a response, decompressed.
 
     Args:
-        parts: as they are received.
-        encoding: the header Content-Encoding.
-        most_bytes: the longest body there may be once it is unpacked.
+        parts: the body as received.
+        encoding: the header Content-Encoding; may be empty.
+        max_bytes: limit of the decompressed size.
 
     Raises:
-        AnswerTooLargeError: it is longer.
-        httpx.DecodingError: it is no gzip, ends before its end, or is encoded in another way or twice.
+        AnswerTooLargeError: the body is larger.
+        httpx.DecodingError: the body is not gzip, is truncated, or is encoded otherwise or twice.
     """
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
-        return _joined(parts, most_bytes)
+        return _join(parts, max_bytes)
     if encoding not in ("gzip", "x-gzip"):
-        raise httpx.DecodingError("the answer is encoded in a way that was not asked for")
-    return _inflated(parts, most_bytes)
+        raise httpx.DecodingError("the response has a Content-Encoding that the request did not accept")
+    return _inflate(parts, max_bytes)
 
 
-def _joined(parts: Iterable[bytes], most_bytes: int) -> bytes:
+def _join(parts: Iterable[bytes], max_bytes: int) -> bytes:
     body = bytearray()
     for part in parts:
         body += part
-        _refuse_longer(body, most_bytes)
+        _check_size(body, max_bytes)
     return bytes(body)
 
 
-def _inflated(parts: Iterable[bytes], most_bytes: int) -> bytes:
-    inflating, body, empty = zlib.decompressobj(_GZIP), bytearray(), True
+def _inflate(parts: Iterable[bytes], max_bytes: int) -> bytes:
+    inflater, body, is_empty = zlib.decompressobj(_GZIP), bytearray(), True
     try:
         for part in parts:
-            empty = empty and not part
-            body += inflating.decompress(part, most_bytes - len(body) + 1)
-            _refuse_longer(body, most_bytes)
+            is_empty = is_empty and not part
+            body += inflater.decompress(part, max_bytes - len(body) + 1)
+            _check_size(body, max_bytes)
     except zlib.error as error:
         raise httpx.DecodingError(str(error)) from None
-    if not (inflating.eof or empty):
-        raise httpx.DecodingError("the answer ends before its end")
+    if not (inflater.eof or is_empty):
+        raise httpx.DecodingError("the response body is truncated")
     return bytes(body)
 
 
-def _refuse_longer(body: bytearray, most_bytes: int) -> None:
-    if len(body) > most_bytes:
-        raise AnswerTooLargeError("the answer is too large")
+def _check_size(body: bytearray, max_bytes: int) -> None:
+    if len(body) > max_bytes:
+        raise AnswerTooLargeError("the response is too large")

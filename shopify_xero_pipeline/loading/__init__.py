@@ -1,1 +1,1 @@
-"""Carrying a change-set out in Xero exactly once: journalled batches, outcomes, read-back, safe mode. Plans nothing."""
+"""The exactly-once write of change-sets to Xero, by journalled batches and read-back. This room plans nothing."""

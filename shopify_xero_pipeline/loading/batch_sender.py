@@ -1,9 +1,9 @@
-"""Sending one journalled batch: mark it sent, send it, again while that is safe, and say what is known in the end.
+"""The delivery of one journalled batch, with repeats within the replay horizon.
 
-A request may be repeated with the same key and bytes only while Xero certainly remembers the key; what is not known
-then is never guessed, but read back later (`readback.py`). The three times were measured with faults that deliver
-requests minutes late: R plus the latest delivery must stay below the key's life of 360 s, and Q above R plus that
-delivery and the lag of reads.
+The sender repeats a request with the same idempotency key and bytes only while Xero certainly stores the key. After
+that, an unknown outcome is never guessed but read back (`readback.py`). The three times were measured with faults that
+deliver requests minutes late: R plus the latest delivery must stay below the key's life of 360 s
+(docs/contracts/xero.md §4), and Q above R plus that delivery and the lag of reads.
 """
 
 from dataclasses import dataclass
@@ -25,24 +25,27 @@ from shopify_xero_pipeline.xero.errors import (
     XeroError,
     XeroUnavailableError,
 )
-from shopify_xero_pipeline.xero.rate_limiter import MAX_WAIT_SECONDS, retry_after
+from shopify_xero_pipeline.xero.rate_limiter import is_daily_limit
 
 REPLAY_HORIZON = timedelta(seconds=120)
-"""R: no byte of a request leaves later than this after its first one."""
+"""R: no byte of a request is sent later than this after its first byte."""
 
 QUIESCENCE = timedelta(seconds=600)
-"""Q: what is not known is read back no earlier than this after the first byte."""
+"""Q, the quiet time: a request with an unknown outcome is read back no earlier than this after it was sent."""
 
 MAX_QUIET_SECONDS = QUIESCENCE + timedelta(minutes=1)
-"""When that is over is noted by our clock as well, never later than this: Xero's time is known to some seconds."""
+"""Upper bound of the quiet time by our clock: Xero's time is known to within some seconds."""
 
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-UNREADABLE_BODY = (14, 17)
-NOT_ACCEPTED = (405, 412, 413, 415)
+UNREADABLE_BODY_ERRORS = (14, 17)
+"""`ErrorNumber` of a body in which Xero reads no record (docs/contracts/xero_messages.md §7): nothing was executed."""
+
+NOT_EXECUTED_STATUSES = (405, 412, 413, 415)
+"""HTTP statuses with which Xero refuses a request as a whole: nothing was executed."""
 
 
 class DeliveryStatus(Enum):
-    """What is known of a request. Only ANSWERED and UNKNOWN may have changed anything in Xero."""
+    """The status of a delivery. Xero can have executed the request only if it is ANSWERED or UNKNOWN."""
 
     ANSWERED = auto()
     UNKNOWN = auto()
@@ -56,7 +59,14 @@ class DeliveryStatus(Enum):
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """How a request ended, in words for people; `again`: the same bytes may be sent once more under the same key."""
+    """The result of a delivery.
+
+    Attributes:
+        status: what is known of the request.
+        reason: a text for people; empty after a usable response.
+        answer: the response, if one arrived.
+        retry_after: the same bytes may be sent again under the same key after a pause.
+    """
 
     status: DeliveryStatus
     reason: str
@@ -65,7 +75,7 @@ class DeliveryResult:
 
 
 class BatchSender:
-    """Sends batches. The only place from which a write leaves."""
+    """Sends batches; no other class sends a write."""
 
     def __init__(self, client: XeroClient, journal: Journal, clock: Clock) -> None:
         self._client = client
@@ -73,29 +83,30 @@ class BatchSender:
         self._clock = clock
 
     def send(self, batch: Batch) -> DeliveryResult:
-        """Send a batch until it is answered or may not be sent any more.
+        """Send a batch, repeating it until a response arrives or the replay horizon ends.
 
-        Only the process that marked it sends it, for as long as its own count of seconds says that Xero still remembers
-        the key: no other process can know how long ago that was.
+        Only the process that marked a batch SENT sends it, and measures the replay horizon by its own elapsed seconds,
+        which no other process knows.
 
         Raises:
-            FenceLostError: another process has taken the batch over.
-            StoreReplacedError: another store took the place of this one; nothing was sent.
-            StoreUnwritableError: what is about to be sent cannot be written down; nothing was sent.
+            FenceLostError: another process has taken over the batch.
+            StoreReplacedError: another store is in the place of this one; nothing was sent.
+            StoreUnwritableError: the store cannot record the batch as sent; nothing was sent.
         """
-        began, attempt, maybe_executed = self._clock.elapsed(), 0, False
+        started, attempt, maybe_executed = self._clock.elapsed(), 0, False
         sent_at = self._client.time.latest
         quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
+        # The SENT mark and the send watermark must be on disk before the first byte leaves.
         batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
         self._journal.witness.record_send(batch)
         while True:
-            reply = self._attempt(batch, began)
+            reply = self._attempt(batch, started)
             if reply.status is DeliveryStatus.ANSWERED:
                 return reply
             maybe_executed |= reply.status is DeliveryStatus.UNKNOWN
             pause = self._client.pause(reply.answer, attempt)
-            again = reply.retry_after and (self._client.may_retry or reply.status is DeliveryStatus.RATE_LIMITED)
-            if not again or not self._in_window(began, pause):
+            may_repeat = reply.retry_after and (self._client.may_retry or reply.status is DeliveryStatus.RATE_LIMITED)
+            if not may_repeat or not self._is_in_window(started, pause):
                 break
             events.log_event(
                 "batch_sent_again", entity_type=batch.kind, batch=batch.id, reason=reply.reason, pause=round(pause)
@@ -107,23 +118,24 @@ class BatchSender:
             return DeliveryResult(DeliveryStatus.UNKNOWN, reply.reason, reply.answer)
         return reply
 
-    def _in_window(self, began: float, pause: float) -> bool:
-        """Tell whether a batch may be sent once more after a pause, with time for its answer."""
-        spent = self._clock.elapsed() - began + pause + DEADLINE_SECONDS.total_seconds()
-        return spent <= REPLAY_HORIZON.total_seconds()
+    def _is_in_window(self, started: float, pause: float) -> bool:
+        """Return whether another exchange after a pause ends within the replay horizon."""
+        seconds = self._clock.elapsed() - started + pause + DEADLINE_SECONDS.total_seconds()
+        return seconds <= REPLAY_HORIZON.total_seconds()
 
-    def _attempt(self, batch: Batch, began: float) -> DeliveryResult:
+    def _attempt(self, batch: Batch, started: float) -> DeliveryResult:
         def guard() -> None:
-            # Both clocks must agree: the seconds may stand still while a virtual machine does, the time of day may not.
-            now, first = self._clock.now(), batch.first_sent_at
-            late = self._clock.elapsed() - began > REPLAY_HORIZON.total_seconds()
-            if late or first is None or not first <= now <= first + REPLAY_HORIZON:
-                raise ReplayWindowExpiredError(f"batch {batch.id} may not be sent any more")
+            # Either clock stops the send: elapsed seconds may stand still in a paused virtual machine, and the wall
+            # clock may be set.
+            now, sent_at = self._clock.now(), batch.first_sent_at
+            is_late = self._clock.elapsed() - started > REPLAY_HORIZON.total_seconds()
+            if is_late or sent_at is None or not sent_at <= now <= sent_at + REPLAY_HORIZON:
+                raise ReplayWindowExpiredError(f"the replay horizon of batch {batch.id} has ended")
 
         try:
             answer = self._client.write(batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard)
         except ReplayWindowExpiredError:
-            return DeliveryResult(DeliveryStatus.RATE_LIMITED, "the time in which it could safely be sent is over")
+            return DeliveryResult(DeliveryStatus.RATE_LIMITED, "the replay horizon has ended")
         except DailyQuotaExceededError as error:
             return DeliveryResult(DeliveryStatus.QUOTA_EXHAUSTED, str(error))
         except XeroUnavailableError as error:
@@ -136,62 +148,60 @@ class BatchSender:
             )
         except httpx.RequestError as error:
             return DeliveryResult(
-                DeliveryStatus.UNKNOWN, f"no whole answer came ({type(error).__name__})", retry_after=True
+                DeliveryStatus.UNKNOWN, f"no complete response arrived ({type(error).__name__})", retry_after=True
             )
-        return _read(answer, batch)
+        return _classify_response(answer, batch)
 
 
-def _read(answer: XeroResponse, batch: Batch) -> DeliveryResult:
-    """Say what an answer means for the request as a whole."""
+def _classify_response(answer: XeroResponse, batch: Batch) -> DeliveryResult:
+    """Return the result of a delivery from the response to the whole request."""
     status = answer.status
     if status == 200:
-        return _read_success(answer)
+        return _classify_success(answer)
     if status == 429:
-        spent = (
-            answer.headers.get("x-rate-limit-problem") == "day" or (retry_after(answer.headers) or 0) > MAX_WAIT_SECONDS
-        )
-        fate = DeliveryStatus.QUOTA_EXHAUSTED if spent else DeliveryStatus.RATE_LIMITED
-        return DeliveryResult(fate, "Xero's limit of calls is reached", answer, retry_after=not spent)
+        is_daily = is_daily_limit(answer.headers)
+        limit = DeliveryStatus.QUOTA_EXHAUSTED if is_daily else DeliveryStatus.RATE_LIMITED
+        return DeliveryResult(limit, "Xero's rate limit is reached", answer, retry_after=not is_daily)
     if status in (401, 403):
         return DeliveryResult(
-            DeliveryStatus.DENIED, f"Xero does not let this connection write (status {status})", answer
+            DeliveryStatus.DENIED, f"Xero does not allow this connection to write (status {status})", answer
         )
     if batch.method == "DELETE" and status in (400, 404):
-        return DeliveryResult(DeliveryStatus.ANSWERED, refusals.error_messages(_readable(answer)), answer)
-    if status in (400, 404, *NOT_ACCEPTED):
-        return _read_refusal(answer, batch)
-    # A 500 is remembered under the key and says nothing of what was saved; the gateway's errors are not remembered.
+        return DeliveryResult(DeliveryStatus.ANSWERED, refusals.error_messages(_parse_body(answer)), answer)
+    if status in (400, 404, *NOT_EXECUTED_STATUSES):
+        return _classify_refusal(answer, batch)
+    # Xero stores a 500 under the key, whatever it saved, so a repeat gives the same 500; gateway errors are not stored.
     return DeliveryResult(
-        DeliveryStatus.UNKNOWN, f"Xero answered {status}", answer, retry_after=status in (502, 503, 504)
+        DeliveryStatus.UNKNOWN, f"Xero responded with status {status}", answer, retry_after=status in (502, 503, 504)
     )
 
 
-def _read_success(answer: XeroResponse) -> DeliveryResult:
+def _classify_success(answer: XeroResponse) -> DeliveryResult:
     try:
         answer.parsed()
     except ValueError:
-        return DeliveryResult(DeliveryStatus.UNKNOWN, "the answer could not be read", answer, retry_after=True)
+        return DeliveryResult(DeliveryStatus.UNKNOWN, "the response is not JSON", answer, retry_after=True)
     return DeliveryResult(DeliveryStatus.ANSWERED, "", answer)
 
 
-def _readable(answer: XeroResponse) -> dict[str, Any]:
+def _parse_body(answer: XeroResponse) -> dict[str, Any]:
     try:
         return answer.parsed()
     except ValueError:
         return {}
 
 
-def _read_refusal(answer: XeroResponse, batch: Batch) -> DeliveryResult:
-    found = _readable(answer)
-    message = refusals.error_messages(found)
+def _classify_refusal(answer: XeroResponse, batch: Batch) -> DeliveryResult:
+    body = _parse_body(answer)
+    message = refusals.error_messages(body)
     if answer.status == 404 and batch.method == "PUT" and batch.path.count("/") == 1:
-        return DeliveryResult(DeliveryStatus.UNREACHABLE, "Xero does not know the path (404)", answer)
-    if answer.status != 400 or found.get("ErrorNumber") in UNREADABLE_BODY:
-        return DeliveryResult(DeliveryStatus.REJECTED, message or f"Xero answered {answer.status}", answer)
-    if "used with a different request" in str(found):
+        return DeliveryResult(DeliveryStatus.UNREACHABLE, "Xero does not have this path (404)", answer)
+    if answer.status != 400 or body.get("ErrorNumber") in UNREADABLE_BODY_ERRORS:
+        return DeliveryResult(DeliveryStatus.REJECTED, message or f"Xero responded with status {answer.status}", answer)
+    if "used with a different request" in str(body):
         return DeliveryResult(
             DeliveryStatus.IDEMPOTENCY_CONFLICT,
-            "an Idempotency-Key was used for two requests; please report this",
+            "an idempotency key was used for two requests; please report this",
             answer,
         )
     return DeliveryResult(

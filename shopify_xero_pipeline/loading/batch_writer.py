@@ -1,8 +1,7 @@
-"""One request from its draft to its end: intend, send, settle, and what is to be done with the rest of the work.
+"""The write of one batch: intend, send, settle.
 
-The order of the steps is the promise of exactly one effect; each is committed before the next begins. How a request
-travels is in `batch_sender.py`, what its answer means in `outcomes.py`, what is looked up in `readback.py`, which
-records are written at all in `loader.py`.
+The order of the steps guarantees a single effect; each step is committed before the next begins. Delivery is in
+`batch_sender.py`, the outcomes in `outcomes.py`, the read-back in `readback.py`, the choice of records in `loader.py`.
 """
 
 import logging
@@ -32,7 +31,14 @@ from shopify_xero_pipeline.xero.models import Kind
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What follows from one request: drafts to send instead, why to stop sending, whether its fate is unknown."""
+    """The consequences of one batch for the load.
+
+    Attributes:
+        split_into: drafts to send in its place.
+        stop_reason: why the load must stop sending; empty if it may go on.
+        is_unknown: the outcome of the batch is unknown.
+        is_rate_limited: the batch was not executed and may be sent again.
+    """
 
     split_into: Sequence[BatchDraft] = ()
     stop_reason: str = ""
@@ -41,7 +47,7 @@ class BatchResult:
 
 
 class BatchWriter:
-    """Carries requests out, and recovers those that an earlier run left behind."""
+    """Writes batches, and recovers the unsettled batches of earlier runs."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random) -> None:
         self._client = client
@@ -49,53 +55,58 @@ class BatchWriter:
         self._journal = store.journal
         self._clock = clock
         self._rng = rng
-        self._delivery = BatchSender(client, store.journal, clock)
+        self._sender = BatchSender(client, store.journal, clock)
         self.read_back = ReadBack(client, store, clock)
 
     def write(self, draft: BatchDraft, ids: ParentIds) -> BatchResult:
-        """Send one request and settle what its answer shows.
+        """Send one batch and settle the outcomes in its response.
 
         Raises:
-            DayBudgetSpent: nothing was sent; only the reserve of today's calls is left.
+            DailyQuotaExceededError: only the reserve of the daily quota is left; nothing was sent.
             XeroDeniedError: the connection may not write; nothing was executed.
+            XeroUnavailableError: Xero's time is not known; nothing was sent.
         """
         self._client.ready()
         request = BatchRequest(
-            kind=draft.kind, method=draft.method, path=draft.path, body=draft.body, idempotency_key=self._key(draft)
+            kind=draft.kind,
+            method=draft.method,
+            path=draft.path,
+            body=draft.body,
+            idempotency_key=self._create_key(draft),
         )
         try:
             batch = self._journal.intend(request, [write.operation for write in draft.writes])
-            return self._conclude(batch, self._delivery.send(batch), draft, ids)
-        except JournalOrderError as overtaken:
-            events.log_event("left_to_another_process", reason=str(overtaken))
+            return self._conclude(batch, self._sender.send(batch), draft, ids)
+        except JournalOrderError as error:
+            events.log_event("left_to_another_process", reason=str(error))
             return BatchResult()
 
     def recover(self) -> None:
-        """Settle what runs left behind: requests never sent, on their way, or without a usable answer.
+        """Settle the batches of earlier runs: never sent, in flight, or without a usable response.
 
-        What another process may still be working on is left alone.
+        Batches with a lease of another process are skipped.
 
         Raises:
-            XeroError: Xero does not answer, or not to this connection; what is not settled stays as it is.
+            XeroError: Xero does not respond, or denies the connection; unsettled batches stay as they are.
         """
         for batch in self._journal.unsettled():
-            mine = self._journal.take_over(batch) if self._is_due(batch) else None
-            if mine is not None:
+            own_batch = self._journal.take_over(batch) if self._is_due(batch) else None
+            if own_batch is not None:
                 try:
-                    self._finish(mine)
-                except JournalOrderError as overtaken:
-                    events.log_event("left_to_another_process", reason=str(overtaken))
-        unsure = self._journal.in_state(OperationState.NEEDS_CHECK)
+                    self._finish(own_batch)
+                except JournalOrderError as error:
+                    events.log_event("left_to_another_process", reason=str(error))
+        operations = self._journal.in_state(OperationState.NEEDS_CHECK)
         for kind in Kind:
-            self.read_back.check(kind, [one for one in unsure if one.kind == kind])
+            self.read_back.check(kind, [operation for operation in operations if operation.kind == kind])
 
     def _is_due(self, batch: Batch) -> bool:
-        """Tell whether it is worth asking Xero whether a request may be read back."""
+        """Return whether the read-back of a batch may be due; Xero's clock decides."""
         return is_due(batch.not_before, self._clock.now(), MAX_QUIET_SECONDS)
 
     def _finish(self, batch: Batch) -> None:
         if batch.state is BatchState.INTENT:
-            self._journal.release(batch, "the run stopped before it was sent")
+            self._journal.release(batch, "the run ended before the batch was sent")
         else:
             self.read_back.read_back(batch)
 
@@ -105,14 +116,16 @@ class BatchWriter:
             return self._settle(batch, reply, draft, ids)
         if reply.status in (DeliveryStatus.UNKNOWN, DeliveryStatus.IDEMPOTENCY_CONFLICT):
             return self._leave_open(batch, reply)
-        _tell("batch_not_executed", batch, reply.reason)
-        named = reply.answer.correlation_id if reply.answer else None
+        _log_warning("batch_not_executed", batch, reply.reason)
+        correlation_id = reply.answer.correlation_id if reply.answer else None
         if reply.status is DeliveryStatus.REJECTED and len(draft.writes) == 1:
-            self._journal.settle([outcomes.refusal_outcome(draft.writes[0], reply.reason, named)], batch)
+            self._journal.settle([outcomes.refusal_outcome(draft.writes[0], reply.reason, correlation_id)], batch)
             return BatchResult()
         self._journal.release(batch, reply.reason)
         if reply.status is DeliveryStatus.DENIED:
-            raise XeroDeniedError(f"{reply.reason}. Check the connection and its scopes.", correlation_id=named)
+            raise XeroDeniedError(
+                f"{reply.reason}. Check the connection and its scopes.", correlation_id=correlation_id
+            )
         if reply.status is DeliveryStatus.REJECTED:
             return BatchResult(split_into=batch_requests.split_in_half(draft, ids))
         return (
@@ -122,70 +135,72 @@ class BatchWriter:
         )
 
     def _settle(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft, ids: ParentIds) -> BatchResult:
-        """Settle the records an answer shows; the batch stays open while one of them is not shown."""
+        """Settle the records in a response; the batch stays open if the response lacks one of them."""
         assert reply.answer is not None
         if draft.method == "DELETE":
             return self._settle_deletion(batch, reply, draft)
-        named = reply.answer.correlation_id
-        found = self._elements(reply, draft)
-        real_ids = [xero_id for one in found if (xero_id := serialization.id_of(draft.kind, one))]
-        desk = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(draft.kind, real_ids))
+        elements = self._read_elements(reply, draft)
+        xero_ids = [xero_id for element in elements if (xero_id := serialization.id_of(draft.kind, element))]
+        context = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(draft.kind, xero_ids))
         settle_batch = partial(
             self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
         )
-        verdicts = outcomes.outcomes_from_response(draft.kind, draft.writes, found, ids, desk, named)
-        records = {"records": len(draft.writes), "settled": len(verdicts)}
-        events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **records)
-        if len(verdicts) < len(draft.writes):
-            settle_batch(verdicts, over=False)
-            unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the answer does not show what became of it", reply.answer)
+        record_outcomes = outcomes.outcomes_from_response(
+            draft.kind, draft.writes, elements, ids, context, reply.answer.correlation_id
+        )
+        counts = {"records": len(draft.writes), "settled": len(record_outcomes)}
+        events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **counts)
+        if len(record_outcomes) < len(draft.writes):
+            settle_batch(record_outcomes, over=False)
+            unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the response lacks the outcome", reply.answer)
             return self._leave_open(batch, unknown)
-        settle_batch(verdicts)
-        unsure = {verdict.operation_id for verdict in verdicts if verdict.state is OperationState.NEEDS_CHECK}
-        if unsure:
-            operations = [one for one in self._journal.in_state(OperationState.NEEDS_CHECK) if one.id in unsure]
-            self.read_back.check(draft.kind, operations)
+        settle_batch(record_outcomes)
+        check_ids = {outcome.operation_id for outcome in record_outcomes if outcome.state is OperationState.NEEDS_CHECK}
+        if check_ids:
+            operations = self._journal.in_state(OperationState.NEEDS_CHECK)
+            self.read_back.check(draft.kind, [operation for operation in operations if operation.id in check_ids])
         return BatchResult()
 
     def _settle_deletion(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft) -> BatchResult:
-        """Whatever Xero says of something to be taken back, what it shows afterwards counts."""
+        """Settle a delete by a read-back, whatever its response: only the state in Xero counts."""
         assert reply.answer is not None
-        verdicts = [outcomes.needs_check(one, reply.reason, reply.answer.correlation_id) for one in draft.writes]
-        self._journal.settle(verdicts, batch, status=reply.answer.status)
-        operations = self._journal.latest(draft.kind, [one.operation.shopify_id for one in draft.writes])
+        record_outcomes = [
+            outcomes.needs_check(write, reply.reason, reply.answer.correlation_id) for write in draft.writes
+        ]
+        self._journal.settle(record_outcomes, batch, status=reply.answer.status)
+        operations = self._journal.latest(draft.kind, [write.operation.shopify_id for write in draft.writes])
         self.read_back.check(draft.kind, list(operations.values()))
         return BatchResult()
 
-    def _elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[dict[str, Any]]:
-        """Return the answer's elements; Allocations are read from their Credit Note where the answer names no ids."""
+    def _read_elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[dict[str, Any]]:
+        """Return the response's elements; Allocations without an id are read from their Credit Note."""
         assert reply.answer is not None
-        elements = reply.answer.parsed().get(serialization.COLLECTION[draft.kind])
-        found = [one for one in elements if isinstance(one, dict)] if isinstance(elements, list) else []
-        nameless = draft.kind is Kind.ALLOCATION and not any(
-            serialization.id_of(draft.kind, one) or one.get("ValidationErrors") for one in found
-        )
+        content = reply.answer.parsed().get(serialization.COLLECTION[draft.kind])
+        elements = [element for element in content if isinstance(element, dict)] if isinstance(content, list) else []
         if draft.kind is not Kind.ALLOCATION:
-            return found
-        note = draft.path.split("/")[2]
-        if not nameless:
-            return [one | {"CreditNote": {"CreditNoteID": note}} for one in found]
+            return elements
+        note_id = draft.path.split("/")[2]  # /CreditNotes/<id>/Allocations
+        if any(serialization.id_of(draft.kind, element) or element.get("ValidationErrors") for element in elements):
+            return [element | {"CreditNote": {"CreditNoteID": note_id}} for element in elements]
         try:
-            return [dict(one) for one in self.read_back.allocations_of(note)]
+            return [dict(element) for element in self.read_back.allocations_of(note_id)]
         except XeroError:
             return []
 
     def _leave_open(self, batch: Batch, reply: DeliveryResult) -> BatchResult:
         self.read_back.leave_open(batch, reply.reason, reply.answer)
-        _tell("batch_left_open", batch, reply.reason)
+        _log_warning("batch_left_open", batch, reply.reason)
         if reply.status is DeliveryStatus.IDEMPOTENCY_CONFLICT:
             raise XeroError(f"batch {batch.id}: {reply.reason}.")
         return BatchResult(is_unknown=True)
 
-    def _key(self, draft: BatchDraft) -> str:
-        """Return a key of 128 characters, the most Xero takes; half is drawn, the rest differs with every batch."""
-        drawn = f"{self._rng.getrandbits(256):064x}"
-        return drawn + digest(f"{self._journal.last_batch()}|{self._clock.now().isoformat()}|{digest(draft.body)}")
+    def _create_key(self, draft: BatchDraft) -> str:
+        """Return an idempotency key of 128 characters, Xero's maximum; half is random, half a hash of the batch."""
+        random_half = f"{self._rng.getrandbits(256):064x}"
+        return random_half + digest(
+            f"{self._journal.last_batch()}|{self._clock.now().isoformat()}|{digest(draft.body)}"
+        )
 
 
-def _tell(event: str, batch: Batch, reason: str) -> None:
+def _log_warning(event: str, batch: Batch, reason: str) -> None:
     events.log_event(event, level=logging.WARNING, entity_type=batch.kind, batch=batch.id, reason=reason)

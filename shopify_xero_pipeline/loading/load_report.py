@@ -1,4 +1,4 @@
-"""What a load did, record by record, and the counts that are kept of it. Only shapes and counting belong here."""
+"""The report of a load, with a result for each record and the counts of the history. This module does no I/O."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 
 
 class LoadOutcome(StrEnum):
-    """What became of a record. Postponed: still planned, or its answer is not known yet; nothing is wrong with it.
+    """The result of a load for one record.
 
-    Deleted: an Allocation that stood in the way of money was taken back. Dismissed: it failed, and a person decided to
-    leave it at that.
+    POSTPONED: the record is still planned, or its outcome is unknown; it has no error. DELETED: an Allocation was
+    deleted because other money needs its place. DISMISSED: the record failed and a person dismissed the failure.
     """
 
     CREATED = "created"
@@ -36,7 +36,10 @@ COUNTED_OUTCOMES = tuple(outcome for outcome in LoadOutcome if outcome is not Lo
 
 
 class LoadResult(BaseModel):
-    """One record of one day. `reason` is plain words for what failed or was postponed; `amount` is in `currency`."""
+    """The result for one record of one day.
+
+    `reason` is a text for people on a failed or postponed record; `amount` is in `currency`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +60,7 @@ class LoadResult(BaseModel):
 
 
 class LoadReport(BaseModel):
-    """All results of one load, and the calls to Xero it took."""
+    """The results of one load and the number of its calls to Xero."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,12 +68,18 @@ class LoadReport(BaseModel):
     calls: int = 0
 
     def count(self, outcome: LoadOutcome, day: date | None = None) -> int:
-        """Return how many records ended so, on one day or on all."""
-        return sum(one.outcome is outcome and day in (None, one.day) for one in self.results)
+        """Return the number of records with an outcome, on one day or on all days."""
+        return sum(result.outcome is outcome and day in (None, result.day) for result in self.results)
 
     def history(self, run_id: str, finished_at: datetime, duration_ms: int) -> list[HistoryRow]:
-        """Return the counts for each day and kind."""
-        counted = Counter((one.day, one.kind, one.outcome) for one in self.results)
+        """Return a history row with the counts for each day and kind.
+
+        Args:
+            run_id: the Dagster run or the command.
+            finished_at: end of the load, in UTC.
+            duration_ms: duration of the whole load in milliseconds.
+        """
+        counts = Counter((result.day, result.kind, result.outcome) for result in self.results)
         return [
             HistoryRow(
                 run_id=run_id,
@@ -79,41 +88,57 @@ class LoadReport(BaseModel):
                 calls=self.calls,
                 duration_ms=duration_ms,
                 finished_at=finished_at,
-                **{outcome.value: counted[day, kind, outcome] for outcome in COUNTED_OUTCOMES},
+                **{outcome.value: counts[day, kind, outcome] for outcome in COUNTED_OUTCOMES},
             )
-            for day, kind in dict.fromkeys((one.day, one.kind) for one in self.results)
+            for day, kind in dict.fromkeys((result.day, result.kind) for result in self.results)
         ]
 
 
 def unchanged_result(day: date, change: Change, reason: str = "") -> LoadResult:
-    """Return the result of a record that already is as wanted."""
-    return _result(day, change, outcome=LoadOutcome.UNCHANGED, reason=reason, xero_id=change.xero_id)
+    """Return the result of a record that needs no write.
+
+    Args:
+        day: day of the change-set.
+        change: the record's line in it.
+        reason: a text for people, or empty.
+    """
+    return _build_result(day, change, outcome=LoadOutcome.UNCHANGED, reason=reason, xero_id=change.xero_id)
 
 
 def deferred_result(day: date, change: Change, error: SyncError) -> LoadResult:
-    """Return the result of a record that failed before and is not tried now."""
+    """Return the result of a failed record that this load does not retry.
+
+    Args:
+        day: day of the change-set.
+        change: the record's line in it.
+        error: the failure, which may be dismissed.
+    """
     details = {"retryable": error.retryable, "correlation_id": error.correlation_id, "attempts": error.attempts}
     if error.dismissed_at is not None:
         reason = f"dismissed: {error.dismissal_reason}. It had failed: {error.reason}"
-        return _result(day, change, outcome=LoadOutcome.DISMISSED, reason=reason, **details)
-    when = (
-        f"tried again after {error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else "tried again later"
-    )
-    return _result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({when})", **details)
+        return _build_result(day, change, outcome=LoadOutcome.DISMISSED, reason=reason, **details)
+    next_try = f"retried after {error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else "retried later"
+    return _build_result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({next_try})", **details)
 
 
 def operation_outcome(operation: Operation) -> LoadOutcome:
-    """Return what an operation's state means for people."""
+    """Return the load outcome for the state of an operation."""
     if operation.state is OperationState.CONFIRMED:
         return LoadOutcome(operation.outcome or LoadOutcome.CREATED)
     return LoadOutcome.FAILED if operation.state in FAILED else LoadOutcome.POSTPONED
 
 
 def written_results(days: Iterable[date], change: Change, operation: Operation) -> list[LoadResult]:
-    """Return the results of a record that was to be written, for each day that wanted it; it counts as written once."""
+    """Return the results of a written record, one for each day that wants it; only the first counts as written.
+
+    Args:
+        days: the days, earliest first; at least one.
+        change: the record's line in the change-set.
+        operation: the record's newest operation.
+    """
     outcome = operation_outcome(operation)
-    first, *others = days
-    again = outcome if outcome in (LoadOutcome.FAILED, LoadOutcome.POSTPONED) else LoadOutcome.UNCHANGED
+    first_day, *other_days = days
+    repeated = outcome if outcome in (LoadOutcome.FAILED, LoadOutcome.POSTPONED) else LoadOutcome.UNCHANGED
     details = {
         "reason": operation.reason,
         "retryable": operation.retryable,
@@ -121,11 +146,11 @@ def written_results(days: Iterable[date], change: Change, operation: Operation) 
         "correlation_id": operation.correlation_id,
         "attempts": operation.attempts,
     }
-    return [_result(first, change, outcome=outcome, **details)] + [
-        _result(day, change, outcome=again, **details) for day in others
+    return [_build_result(first_day, change, outcome=outcome, **details)] + [
+        _build_result(day, change, outcome=repeated, **details) for day in other_days
     ]
 
 
-def _result(day: date, change: Change, **details: object) -> LoadResult:
-    same = ("kind", "shopify_id", "natural_key", "order_id", "order_name", "amount", "currency")
-    return LoadResult.model_validate({name: getattr(change, name) for name in same} | {"day": day} | details)
+def _build_result(day: date, change: Change, **details: object) -> LoadResult:
+    shared_fields = ("kind", "shopify_id", "natural_key", "order_id", "order_name", "amount", "currency")
+    return LoadResult.model_validate({name: getattr(change, name) for name in shared_fields} | {"day": day} | details)

@@ -1,8 +1,8 @@
-"""The loader: carries change-sets out in Xero, each record exactly once, whatever happens on the way.
+"""The loader, which writes each record of the change-sets to Xero exactly once.
 
-It decides which records are written now, in which order, and what is said of each in the end. How one request is made
-safe is in `batch_writer.py`. Everything to be written is in the journal before the first request leaves, so that a load
-that stops, for whatever reason, is taken up where it stopped by the next one.
+It chooses the records to write now, their order, and the result of each. The safety of one request is in
+`batch_writer.py`. All planned writes are in the journal before the first request leaves, so the next load continues a
+load that stopped for any reason.
 """
 
 import logging
@@ -44,19 +44,19 @@ Planned: TypeAlias = Mapping[Kind, Sequence[PlannedWrite]]
 
 DELETE_VERB = "delete"
 UNCONFIRMED_STATES = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
-MAX_ATTEMPTS, FIRST_PAUSE_SECONDS = 3, 2.0
-MAX_CONSECUTIVE_UNKNOWN = 3
-MAX_CONSECUTIVE_RATE_LIMITED = 5
+MAX_ATTEMPTS, FIRST_PAUSE_SECONDS = 3, 2.0  # for transient refusals; the pause doubles, with jitter
+MAX_CONSECUTIVE_UNKNOWN = 3  # batches without a usable response, after which the load stops sending
+MAX_CONSECUTIVE_RATE_LIMITED = 5  # batches at the rate limit, after which the load stops sending
 
 
 class Loader:
     """Writes change-sets to Xero.
 
     Args:
-        client: of the organisation that the store belongs to.
-        store: mapping, journal, failures, history and mirror.
-        clock: paces and dates.
-        rng: draws Idempotency-Keys and jitter; the system's source of randomness if left out.
+        client: client of the organisation that the store belongs to.
+        store: mapping, journal, failed records, history and mirror.
+        clock: time and pauses.
+        rng: draws idempotency keys and jitter; the system's source of randomness by default.
     """
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random | None = None) -> None:
@@ -67,262 +67,280 @@ class Loader:
         self._rng = rng or random.SystemRandom()
         self._writer = BatchWriter(client, store, clock, self._rng)
         self._safe_mode = SafeMode(client, store, clock)
-        self._stopped, self._unknown, self._busy = "", 0, 0
-        self._held: set[str | None] = set()
+        self._reset()
+        self._blocked_orders: set[str | None] = set()
+
+    def _reset(self) -> None:
+        self._stop_reason, self._consecutive_unknown, self._consecutive_rate_limited = "", 0, 0
 
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
     ) -> LoadReport:
-        """Carry out the plan of one family of kinds for any number of days; one bad record never stops the others.
+        """Write the change-sets of one family of kinds; a failed record never stops the others.
 
-        What cannot be sent now, because a parent is missing, the day's budget is spent or Xero is not available, is
-        postponed: it stays planned and is sent by the next load.
+        The loader postpones records that it cannot send now, because a parent is missing, the daily quota is used up
+        or Xero is unavailable. They stay planned and the next load sends them.
 
         Args:
-            change_sets: the plan.
-            run_id: the run that asks.
-            respect_retry_schedule: nobody waits for it, so what failed before rests until its next try is due.
+            change_sets: the plan, for any number of days.
+            run_id: the Dagster run or the command.
+            respect_retry_schedule: defer failed records until their next try is due, as for runs without a person.
 
         Raises:
-            XeroDeniedError: Xero does not let this connection write.
+            XeroDeniedError: Xero does not allow this connection to write.
             XeroSignInError: Xero does not accept the credentials.
         """
-        began, calls = self._clock.elapsed(), self._client.calls
+        started, calls = self._clock.elapsed(), self._client.calls
+        # The unsettled writes come first: their outcome decides what is still to be planned.
         self.recover()
         work = WorkList(change_sets)
-        planned, resting = self._plan(work, run_id, respect_retry_schedule=respect_retry_schedule)
+        planned, deferred = self._plan(work, run_id, respect_retry_schedule=respect_retry_schedule)
         events.log_event("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
-        self._held = set()
+        self._blocked_orders = set()
         for kind, writes in _stages(planned):
             self._load_kind(kind, [write.shopify_id for write in writes])
             self._block(kind, writes)
-        results = (*work.unchanged, *self._results(work, planned, resting))
-        loaded = LoadReport(results=results, calls=self._client.calls - calls)
-        took = int((self._clock.elapsed() - began) * 1000)
-        self._store.record_history(loaded.history(run_id, self._clock.now(), took))
-        return loaded
+        results = (*work.unchanged, *self._results(work, planned, deferred))
+        report = LoadReport(results=results, calls=self._client.calls - calls)
+        duration_ms = int((self._clock.elapsed() - started) * 1000)
+        self._store.record_history(report.history(run_id, self._clock.now(), duration_ms))
+        return report
 
     def recover(self) -> None:
-        """Settle what earlier loads left behind, without writing anything new.
+        """Settle the unsettled writes of earlier loads without sending a new one.
 
         Raises:
-            XeroDeniedError: Xero does not let this connection read or write.
+            XeroDeniedError: Xero does not allow this connection to read or write.
         """
-        self._stopped, self._unknown, self._busy = "", 0, 0
-        self._unless_stopped(self._recover_and_check)
-        if not self._stopped:
-            self._unless_stopped(self._writer.recover)
+        self._reset()
+        self._stop_if_unavailable(self._check_safe_mode)
+        if not self._stop_reason:
+            self._stop_if_unavailable(self._writer.recover)
 
-    def _recover_and_check(self) -> None:
-        self._stopped = self._safe_mode.reason()
+    def _check_safe_mode(self) -> None:
+        self._stop_reason = self._safe_mode.reason()
 
     def _plan(
         self, work: WorkList, run_id: str, *, respect_retry_schedule: bool
     ) -> tuple[Planned, dict[Key, SyncError]]:
-        """Bring the journal in line with what is wanted; return what is to be written, and what rests instead."""
+        """Bring the journal in line with the change-sets; return the planned writes and the deferred failures."""
         before = self._journal.planned_of(work.kinds, work.days)
-        planned = {kind: self._planned(kind, work, run_id) for kind in Kind}
-        writes = {(write.kind, write.shopify_id): write for some in planned.values() for write in some}
-        unchanged = {(one.kind.value, one.shopify_id) for one in work.unchanged if one.xero_id}
+        planned = {kind: self._build_writes(kind, work, run_id) for kind in Kind}
+        writes = {(write.kind, write.shopify_id): write for kind_writes in planned.values() for write in kind_writes}
+        unchanged = {(result.kind.value, result.shopify_id) for result in work.unchanged if result.xero_id}
         self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
-        resting = self._store.retry_queue.deferred(writes.values(), patient=respect_retry_schedule)
-        wanted = writes.keys() - resting.keys()
-        unwanted = [one for one in before if (one.kind, one.shopify_id) not in wanted]
+        deferred = self._store.retry_queue.deferred(writes.values(), patient=respect_retry_schedule)
+        due_keys = writes.keys() - deferred.keys()
+        unwanted = [operation for operation in before if (operation.kind, operation.shopify_id) not in due_keys]
         self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)
-        self._journal.plan([write for key, write in writes.items() if key in wanted])
-        self._journal.skip(work.left_out(run_id), "the plan leaves it out")
-        due = {kind: [one for one in some if (one.kind, one.shopify_id) in wanted] for kind, some in planned.items()}
-        return due, resting
+        self._journal.plan([write for key, write in writes.items() if key in due_keys])
+        self._journal.skip(work.left_out(run_id), "the plan excludes it")
+        due = {
+            kind: [write for write in kind_writes if (write.kind, write.shopify_id) in due_keys]
+            for kind, kind_writes in planned.items()
+        }
+        return due, deferred
 
-    def _planned(self, kind: Kind, work: WorkList, run_id: str) -> list[PlannedWrite]:
+    def _build_writes(self, kind: Kind, work: WorkList, run_id: str) -> list[PlannedWrite]:
         wanted = work.of(kind)
         if not wanted:
             return []
         mapped = self._store.mapped(kind, wanted)
-        shown = self._store.mirror_by_xero_id(kind, [row.xero_id for row in mapped.values()])
-        writes = (planned_write(one, mapped.get(key), shown, run_id) for key, one in wanted.items())
+        mirrored = self._store.mirror_by_xero_id(kind, [row.xero_id for row in mapped.values()])
+        writes = (planned_write(record, mapped.get(key), mirrored, run_id) for key, record in wanted.items())
         return [write for write in writes if write is not None]
 
     def _load_kind(self, kind: Kind, shopify_ids: Sequence[str]) -> None:
-        """Settle what needs no sending, then send; a Contact given another name comes up a second time."""
+        """Settle the writes that need no request, then send the others.
+
+        The loop runs again for Contacts that the read-back plans under another name.
+        """
         if not shopify_ids:
             return
         operations = self._recheck_reviewed(kind, shopify_ids)
-        writes = _sendable(operations)
-        for settled in (self._reject_taken_keys, self._adopt, self._adopt_existing):
-            over = settled(kind, writes)
-            writes = [one for one in writes if one.operation.id not in over]
-        tried: set[int] = set()
+        writes = _planned_writes(operations)
+        for settle in (self._reject_taken_keys, self._adopt, self._adopt_existing):
+            settled_ids = settle(kind, writes)
+            writes = [write for write in writes if write.operation.id not in settled_ids]
+        tried_ids: set[int] = set()
         while writes:
-            tried |= {one.operation.id for one in writes}
+            tried_ids |= {write.operation.id for write in writes}
             self._send_all(kind, writes)
             operations = self._journal.latest(kind, shopify_ids)
-            writes = [one for one in _sendable(operations) if one.operation.id not in tried]
-        self._try_again(kind, operations)
-        if self._stopped:
-            left = _sendable(self._journal.latest(kind, shopify_ids))
-            self._journal.postpone({one.operation.id: self._stopped for one in left})
+            writes = [write for write in _planned_writes(operations) if write.operation.id not in tried_ids]
+        self._retry_transient(kind, operations)
+        if self._stop_reason:
+            unsent = _planned_writes(self._journal.latest(kind, shopify_ids))
+            self._journal.postpone({write.operation.id: self._stop_reason for write in unsent})
 
-    def _try_again(self, kind: Kind, operations: Mapping[str, Operation]) -> None:
-        """Try what was refused for a cause that passes within seconds up to three times in all."""
+    def _retry_transient(self, kind: Kind, operations: Mapping[str, Operation]) -> None:
+        """Retry transient refusals, up to `MAX_ATTEMPTS` attempts in all."""
         for attempt in range(MAX_ATTEMPTS - 1):
-            rejected = [one for one in operations.values() if one.state is OperationState.REJECTED]
-            refused = [one for one in rejected if refusals.is_transient(one.reason)]
-            if self._stopped or not refused:
+            rejected = [operation for operation in operations.values() if operation.state is OperationState.REJECTED]
+            transient = [operation for operation in rejected if refusals.is_transient(operation.reason)]
+            if self._stop_reason or not transient:
                 return
             self._clock.sleep(FIRST_PAUSE_SECONDS * 2**attempt * self._rng.uniform(0.5, 1.0))
-            self._journal.plan([PlannedWrite.model_validate(one.model_dump()) for one in refused])
-            ids = [one.shopify_id for one in refused]
-            self._send_all(kind, _sendable(self._journal.latest(kind, ids)))
-            operations = self._journal.latest(kind, ids)
+            self._journal.plan([PlannedWrite.model_validate(operation.model_dump()) for operation in transient])
+            shopify_ids = [operation.shopify_id for operation in transient]
+            self._send_all(kind, _planned_writes(self._journal.latest(kind, shopify_ids)))
+            operations = self._journal.latest(kind, shopify_ids)
 
     def _recheck_reviewed(self, kind: Kind, shopify_ids: Sequence[str]) -> dict[str, Operation]:
-        """See whether what a person was asked to look at has been put right since; return the newest operations."""
+        """Check whether a person has corrected the records under review; return the newest operations."""
         now = self._clock.now()
         operations = self._journal.latest(kind, shopify_ids)
         operations = {key: operations[key] for key in shopify_ids}
-        waiting = [one for one in operations.values() if one.state is OperationState.NEEDS_REVIEW]
-        reviewed = [one for one in waiting if not is_recent(one.updated_at, now, QUIESCENCE)]
-        if not reviewed or self._stopped:
+        under_review = [
+            operation for operation in operations.values() if operation.state is OperationState.NEEDS_REVIEW
+        ]
+        due = [operation for operation in under_review if not is_recent(operation.updated_at, now, QUIESCENCE)]
+        if not due or self._stop_reason:
             return operations
-        self._unless_stopped(lambda: self._writer.read_back.check(kind, reviewed))
-        return operations | self._journal.latest(kind, [one.shopify_id for one in reviewed])
+        self._stop_if_unavailable(lambda: self._writer.read_back.check(kind, due))
+        return operations | self._journal.latest(kind, [operation.shopify_id for operation in due])
 
-    # What needs no sending is settled first. Each step returns the ids of the operations it has settled.
+    # The next three steps settle writes that need no request. Each returns the ids of the operations that it settled.
 
     def _reject_taken_keys(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
-        """Refuse a record whose natural key already stands for another one: Xero would take both for the same."""
-        holders = self._store.ids_by_natural_key(kind, [one.operation.natural_key for one in writes])
-        verdicts = []
-        for one in writes:
-            holder = holders.setdefault(one.operation.natural_key, one.operation.shopify_id)
-            if holder != one.operation.shopify_id:
-                reason = f"{one.operation.natural_key} already stands for Shopify's {kind} {holder}; make them differ."
-                verdicts.append(outcomes.rejection_outcome(one, reason, retryable=False))
-        return self._settle(verdicts)
+        """Reject a record whose natural key belongs to another record: Xero would treat them as one."""
+        owners = self._store.ids_by_natural_key(kind, [write.operation.natural_key for write in writes])
+        rejections = []
+        for write in writes:
+            natural_key = write.operation.natural_key
+            owner = owners.setdefault(natural_key, write.operation.shopify_id)
+            if owner != write.operation.shopify_id:
+                reason = f"{natural_key} already stands for Shopify's {kind} {owner}; make them differ."
+                rejections.append(outcomes.rejection_outcome(write, reason, retryable=False))
+        return self._settle(rejections)
 
     def _adopt(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
-        """Map what Xero already holds; only a Contact without our number is written to, which `_send_all` does."""
-        adopted = [one for one in writes if one.operation.verb == "adopt"]
-        xero_ids = [str(one.operation.xero_id) for one in adopted]
-        shown = self._store.mirror_by_xero_id(kind, xero_ids)
-        desk = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(kind, xero_ids))
-        rows = [shown.get(str(one.operation.xero_id)) for one in adopted]
-        pairs = zip(self._with_codes_shown(adopted, rows), rows, strict=True)
-        verdicts = [outcomes.adoption_outcome(one, row, desk) for one, row in pairs]
-        return self._settle([verdict for verdict in verdicts if verdict is not None])
+        """Map the records that Xero already holds; only a Contact without our ContactNumber still needs a request."""
+        adoptions = [write for write in writes if write.operation.verb == "adopt"]
+        xero_ids = [str(write.operation.xero_id) for write in adoptions]
+        mirrored = self._store.mirror_by_xero_id(kind, xero_ids)
+        context = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(kind, xero_ids))
+        rows = [mirrored.get(xero_id) for xero_id in xero_ids]
+        pairs = zip(self._with_mirrored_codes(adoptions, rows), rows, strict=True)
+        adopted = [outcomes.adoption_outcome(write, row, context) for write, row in pairs]
+        return self._settle([outcome for outcome in adopted if outcome is not None])
 
     def _adopt_existing(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
-        """Settle what Xero shows under our key, although it is to be created: a lost or older store did that."""
-        new = [one for one in writes if one.operation.verb == "create"]
-        shown = self._writer.read_back.mirrored_rows(kind, new)
-        hits = [[row for row in rows if row.status not in serialization.REMOVED_STATUSES] for rows in shown]
+        """Map records to be created that the mirror holds under our key: a lost or older store created them."""
+        creates = [write for write in writes if write.operation.verb == "create"]
+        mirrored = self._writer.read_back.mirrored_rows(kind, creates)
+        hits = [[row for row in rows if row.status not in serialization.REMOVED_STATUSES] for rows in mirrored]
         owners = self._store.ids_by_xero_id(kind, [row.xero_id for rows in hits for row in rows])
-        desk = outcomes.OutcomeContext(self._clock.now(), owners)
-        new = self._with_codes_shown(new, [rows[0] if rows else None for rows in hits])
-        return self._settle(
-            [outcomes.outcome_from_mirror(one, rows, desk) for one, rows in zip(new, hits, strict=True) if rows]
-        )
+        context = outcomes.OutcomeContext(self._clock.now(), owners)
+        creates = self._with_mirrored_codes(creates, [rows[0] if rows else None for rows in hits])
+        pairs = zip(creates, hits, strict=True)
+        return self._settle([outcomes.outcome_from_mirror(write, rows, context) for write, rows in pairs if rows])
 
-    def _with_codes_shown(
-        self, writes: Sequence[JournalledWrite], shown: Sequence[MirrorRecord | None]
+    def _with_mirrored_codes(
+        self, writes: Sequence[JournalledWrite], rows: Sequence[MirrorRecord | None]
     ) -> list[JournalledWrite]:
-        """Return writes that need no sending with the codes of Items that Xero shows on their lines."""
-        pairs = list(zip(writes, shown, strict=True))
-        ids = ParentIds(self._store, [one.record for one, row in pairs if row is not None])
+        """Return writes with the Item codes on their lines in the mirror; a write without a row is unchanged."""
+        pairs = list(zip(writes, rows, strict=True))
+        ids = ParentIds(self._store, [write.record for write, row in pairs if row is not None])
         return [
-            one
+            write
             if row is None
-            else batch_requests.with_record(one, ids.with_codes_in_xero(one.record, parse_exact_json(row.payload)))
-            for one, row in pairs
+            else batch_requests.with_record(write, ids.with_codes_in_xero(write.record, parse_exact_json(row.payload)))
+            for write, row in pairs
         ]
 
-    def _settle(self, verdicts: Sequence[OperationOutcome]) -> set[int]:
-        self._journal.settle(verdicts)
-        return {one.operation_id for one in verdicts}
+    def _settle(self, record_outcomes: Sequence[OperationOutcome]) -> set[int]:
+        self._journal.settle(record_outcomes)
+        return {outcome.operation_id for outcome in record_outcomes}
 
     def _send_all(self, kind: Kind, writes: Sequence[JournalledWrite]) -> None:
-        ids = ParentIds(self._store, [one.record for one in writes])
-        waiting = {one.operation.id: reason for one in writes if (reason := ids.missing(one.record))}
+        ids = ParentIds(self._store, [write.record for write in writes])
+        waiting = {write.operation.id: reason for write in writes if (reason := ids.missing(write.record))}
         waiting |= self._blocked_by_pending_allocation(kind, writes)
         self._journal.postpone(waiting)
-        ready = self._completed([one for one in writes if one.operation.id not in waiting], ids)
+        ready = self._complete([write for write in writes if write.operation.id not in waiting], ids)
         queue = deque(batch_requests.build_drafts(kind, ready, ids))
-        while queue and not self._stopped:
+        while queue and not self._stop_reason:
             draft = queue.popleft()
             queue.extendleft(reversed(self._send(draft, ids)))
 
-    def _completed(self, writes: Sequence[JournalledWrite], ids: ParentIds) -> list[JournalledWrite]:
-        """Return the writes as they will be sent; what was added to them is in the journal when this returns."""
-        completed = [batch_requests.with_record(one, ids.with_item_codes(one.record)) for one in writes]
+    def _complete(self, writes: Sequence[JournalledWrite], ids: ParentIds) -> list[JournalledWrite]:
+        """Return the writes with their Item codes, after storing the codes in the journal."""
+        completed = [batch_requests.with_record(write, ids.with_item_codes(write.record)) for write in writes]
         pairs = zip(writes, completed, strict=True)
-        new = {one.operation.id: one.operation.payload for before, one in pairs if one is not before}
-        self._journal.complete(new)
+        payloads = {write.operation.id: write.operation.payload for before, write in pairs if write is not before}
+        self._journal.complete(payloads)
         return completed
 
     def _block(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
-        """Hold the orders whose Allocations were to be taken back and still stand."""
-        taken_back = [one for one in writes if one.verb == DELETE_VERB]
-        standing = self._store.mapped(kind, [one.shopify_id for one in taken_back])
-        self._held |= {one.order_id for one in taken_back if one.shopify_id in standing}
+        """Block the orders whose Allocations should be deleted but are still in Xero."""
+        deletes = [write for write in writes if write.verb == DELETE_VERB]
+        mapped = self._store.mapped(kind, [write.shopify_id for write in deletes])
+        self._blocked_orders |= {write.order_id for write in deletes if write.shopify_id in mapped}
 
     def _blocked_by_pending_allocation(self, kind: Kind, writes: Sequence[JournalledWrite]) -> dict[int, str]:
-        """An order's money waits while it is not known which credit stands on its documents."""
+        """Return reasons by operation id: an order's money waits while an Allocation of the order is unconfirmed."""
         if kind not in (Kind.PAYMENT, Kind.ALLOCATION):
             return {}
-        unsure = [one for one in self._journal.in_state(*UNCONFIRMED_STATES) if one.kind == Kind.ALLOCATION]
-        orders = self._held | {one.order_id for one in unsure}
-        behind = [one.operation for one in writes if one.operation.order_id in orders]
-        reason = "waits until it is known which credit stands on the order's documents"
-        return {one.id: reason for one in behind if one.verb != DELETE_VERB}
+        unconfirmed = self._journal.in_state(*UNCONFIRMED_STATES)
+        pending = {operation.order_id for operation in unconfirmed if operation.kind == Kind.ALLOCATION}
+        order_ids = self._blocked_orders | pending
+        reason = "waits until the credit on the order's documents is known"
+        return {
+            write.operation.id: reason
+            for write in writes
+            if write.operation.order_id in order_ids and write.operation.verb != DELETE_VERB
+        }
 
     def _send(self, draft: BatchDraft, ids: ParentIds) -> Sequence[BatchDraft]:
-        """Send one request; return what is to be sent next in its place."""
-        steps: list[BatchResult] = []
-        self._unless_stopped(lambda: steps.append(self._writer.write(draft, ids)))
-        step = steps[0] if steps else BatchResult()
-        self._unknown = self._unknown + 1 if step.is_unknown else 0
-        self._busy = self._busy + 1 if step.is_rate_limited else 0
-        if step.stop_reason:
-            self._stopped = step.stop_reason
-        elif self._unknown == MAX_CONSECUTIVE_UNKNOWN:
-            self._stopped = (
-                f"Xero gave no usable answer {MAX_CONSECUTIVE_UNKNOWN} times in a row; the rest is sent later"
+        """Send one batch; return the drafts to send next in its place."""
+        results: list[BatchResult] = []
+        self._stop_if_unavailable(lambda: results.append(self._writer.write(draft, ids)))
+        result = results[0] if results else BatchResult()
+        self._consecutive_unknown = self._consecutive_unknown + 1 if result.is_unknown else 0
+        self._consecutive_rate_limited = self._consecutive_rate_limited + 1 if result.is_rate_limited else 0
+        if result.stop_reason:
+            self._stop_reason = result.stop_reason
+        elif self._consecutive_unknown == MAX_CONSECUTIVE_UNKNOWN:
+            self._stop_reason = (
+                f"Xero gave no usable response {MAX_CONSECUTIVE_UNKNOWN} times in a row; the rest is sent later"
             )
-        elif self._busy == MAX_CONSECUTIVE_RATE_LIMITED:
-            self._stopped = "Xero's limit of calls stayed reached; the rest is sent later"
-        return [draft] if step.is_rate_limited else step.split_into
+        elif self._consecutive_rate_limited == MAX_CONSECUTIVE_RATE_LIMITED:
+            self._stop_reason = "Xero's rate limit stayed reached; the rest is sent later"
+        return [draft] if result.is_rate_limited else result.split_into
 
-    def _results(self, work: WorkList, planned: Planned, resting: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
-        """Yield what became of each record that was wanted."""
-        # As the mapping has it, but an earlier write may still change it; or as this load left it.
-        latest = {(one.kind, one.shopify_id): one for one in self._journal.in_state(*UNCONFIRMED_STATES[:2])}
+    def _results(self, work: WorkList, planned: Planned, deferred: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
+        """Yield the result of each wanted record."""
+        # An unconfirmed earlier write may still change a mapped record; an operation of this load replaces it.
+        unconfirmed = self._journal.in_state(*UNCONFIRMED_STATES[:2])
+        latest = {(operation.kind, operation.shopify_id): operation for operation in unconfirmed}
         for kind, writes in planned.items():
             newest = self._journal.latest(kind, [write.shopify_id for write in writes])
-            latest |= {(kind.value, key): one for key, one in newest.items()}
+            latest |= {(kind.value, shopify_id): operation for shopify_id, operation in newest.items()}
         for key, wanted in work.wanted().items():
             if key in latest:
                 yield from load_report.written_results(wanted.days, wanted.change, latest[key])
-            elif key in resting:
-                yield from (load_report.deferred_result(day, wanted.change, resting[key]) for day in wanted.days)
+            elif key in deferred:
+                yield from (load_report.deferred_result(day, wanted.change, deferred[key]) for day in wanted.days)
             else:
                 yield from (load_report.unchanged_result(day, wanted.change) for day in wanted.days)
 
-    def _unless_stopped(self, act: Callable[[], None]) -> None:
-        """Do something in Xero; a spent budget or an unavailable Xero ends this load's sending, not the load."""
+    def _stop_if_unavailable(self, act: Callable[[], None]) -> None:
+        """Run a step; a used-up quota or an unavailable Xero stops the sending of this load, not the load."""
         try:
             act()
         except (DailyQuotaExceededError, XeroUnavailableError) as error:
-            self._stopped = str(error)
+            self._stop_reason = str(error)
 
 
-def _sendable(operations: Mapping[str, Operation]) -> list[JournalledWrite]:
-    return [batch_requests.parse_operation(one) for one in operations.values() if one.state is OperationState.PLANNED]
+def _planned_writes(operations: Mapping[str, Operation]) -> list[JournalledWrite]:
+    planned = (operation for operation in operations.values() if operation.state is OperationState.PLANNED)
+    return [batch_requests.parse_operation(operation) for operation in planned]
 
 
 def _stages(planned: Planned) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
-    """Yield what is written after what: parents first, and credit that gives way before money that needs its place."""
+    """Yield the writes in their order: parents first, and deletes of Allocations before the money in their place."""
     for kind, writes in planned.items():
         if kind is Kind.PAYMENT:
-            yield Kind.ALLOCATION, [one for one in planned[Kind.ALLOCATION] if one.verb == DELETE_VERB]
-        yield kind, [one for one in writes if one.verb != DELETE_VERB]
+            yield Kind.ALLOCATION, [write for write in planned[Kind.ALLOCATION] if write.verb == DELETE_VERB]
+        yield kind, [write for write in writes if write.verb != DELETE_VERB]

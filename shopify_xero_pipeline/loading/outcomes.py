@@ -1,7 +1,7 @@
-"""What became of each record: read from the elements of an answer, or from what a look-up found. Pure.
+"""The outcomes of operations, from the elements of a response or the hits of a look-up.
 
-Elements are matched by natural key, never by position. Confirmed is only what bears a real Xero id and shows the
-planned money; whatever is less certain stays open or goes to a person. Nothing here sends, reads or stores.
+This module is pure: it sends, reads and stores nothing. It matches elements by natural key, never by position, and
+confirms only an element with a real Xero id and the planned money. Any other operation stays open or goes to review.
 """
 
 from collections import defaultdict
@@ -26,15 +26,20 @@ from shopify_xero_pipeline.xero.serialization import Element
 
 OUTCOME_OF_VERB = {"create": "created", "update": "updated", "adopt": "adopted", "delete": "deleted"}
 IDENTITY_FIELDS = frozenset({"kind", "shopify_id", "contact_number", "code"})
+"""Fields that identify a Contact or an Item."""
+
 VISIBILITY_LAG = timedelta(hours=1)
-"""How long a key that Xero calls taken may stay unseen before a person is asked."""
+"""How long Xero may report a key as taken without a visible record, before the operation goes to review."""
 
 
 @dataclass
 class OutcomeContext:
-    """What is needed to give a verdict: the time, and which Xero ids already stand for which record.
+    """The input of an outcome besides the record.
 
-    `now` is ours and dates what we keep, `xero_now` is Xero's, if it was asked.
+    Attributes:
+        now: our time in UTC, for stored rows.
+        owners: Shopify id by mapped Xero id, within one kind; `confirm` adds to it.
+        xero_now: Xero's time, or None if unknown.
     """
 
     now: datetime
@@ -42,12 +47,19 @@ class OutcomeContext:
     xero_now: datetime | None = None
 
     def confirm(
-        self, write: JournalledWrite, found: Element, outcome: str, correlation_id: str | None = None
+        self, write: JournalledWrite, element: Element, outcome: str, correlation_id: str | None = None
     ) -> OperationOutcome:
-        """Record that an element is the record, unless it already stands for another one."""
+        """Return a confirmation, or a review if the element's Xero id belongs to another record.
+
+        Args:
+            write: the write of the record.
+            element: the record in Xero's JSON, with its id.
+            outcome: created, updated, adopted or deleted.
+            correlation_id: Xero's id of the call.
+        """
         operation, record = write.operation, write.record
         content = canonical_json(record.content())
-        xero_id = str(serialization.id_of(record.kind, found))
+        xero_id = str(serialization.id_of(record.kind, element))
         owner = self.owners.setdefault(xero_id, operation.shopify_id)
         if owner != operation.shopify_id:
             return review_outcome(
@@ -65,212 +77,256 @@ class OutcomeContext:
             run_id=operation.run_id,
             posted_at=self.now,
         )
-        shown = serialization.mirror_record(record.kind, found, operation.natural_key)
         return OperationOutcome(
             operation_id=operation.id,
             expected_state=(operation.state, operation.batch_id),
             state=OperationState.CONFIRMED,
             outcome=outcome,
             mapped=mapped,
-            mirrored=shown,
+            mirrored=serialization.mirror_record(record.kind, element, operation.natural_key),
             correlation_id=correlation_id,
         )
 
-    def recognise(self, write: JournalledWrite, found: Element) -> OperationOutcome:
-        """Record that an element is a record that was to be created.
+    def recognise(self, write: JournalledWrite, element: Element) -> OperationOutcome:
+        """Return the adoption of an element in place of a create.
 
-        A Contact or Item of ours may have been written before with other words. Then only whose it is is known to be
-        posted, so that the next plan brings it up to date.
+        An earlier write may have given our Contact or Item other content. Then only its identity counts as posted, so
+        the next plan updates it.
         """
-        verdict = self.confirm(write, found, "adopted")
-        if verdict.mapped is None or serialization.contains(write.record, found):
-            return verdict
+        outcome = self.confirm(write, element, "adopted")
+        if outcome.mapped is None or serialization.contains(write.record, element):
+            return outcome
         content = canonical_json(
             {name: value for name, value in write.record.content().items() if name in IDENTITY_FIELDS}
         )
-        mapped = verdict.mapped.model_copy(update={"payload": content, "checksum": digest(content)})
-        return verdict.model_copy(update={"mapped": mapped})
+        mapped = outcome.mapped.model_copy(update={"payload": content, "checksum": digest(content)})
+        return outcome.model_copy(update={"mapped": mapped})
 
 
-def with_mirrored_copy(verdict: OperationOutcome, standing: str) -> OperationOutcome:
-    """Return a refusal with how Xero shows what stands in the record's place, so that both sides are seen."""
-    if not standing or verdict.state is not OperationState.REJECTED:
-        return verdict
-    return verdict.model_copy(update={"reason": f"{verdict.reason} {standing}"})
+def with_mirrored_copy(outcome: OperationOutcome, xero_state: str) -> OperationOutcome:
+    """Return a rejection whose reason also describes the document in Xero, so that people see both sides."""
+    if not xero_state or outcome.state is not OperationState.REJECTED:
+        return outcome
+    return outcome.model_copy(update={"reason": f"{outcome.reason} {xero_state}"})
 
 
 def needs_check(write: JournalledWrite, message: str, correlation_id: str | None) -> OperationOutcome:
-    """Leave it to a look at Xero what became of a record, with what Xero said."""
-    said = refusals.safe_message(message, write.record)
-    return _open(write, OperationState.NEEDS_CHECK, said, correlation_id=correlation_id)
+    """Return an outcome that a read-back must decide, with Xero's masked message as its reason.
+
+    Args:
+        write: the write of the record.
+        message: Xero's message.
+        correlation_id: Xero's id of the call.
+    """
+    reason = refusals.safe_message(message, write.record)
+    return _build_outcome(write, OperationState.NEEDS_CHECK, reason, correlation_id=correlation_id)
 
 
 def outcomes_from_response(
     kind: Kind,
     writes: Sequence[JournalledWrite],
-    found: Iterable[Element],
+    elements: Iterable[Element],
     ids: serialization.IdResolver,
-    desk: OutcomeContext,
+    context: OutcomeContext,
     correlation_id: str | None,
 ) -> list[OperationOutcome]:
-    """Return verdicts from the elements of an answer; a write whose fate they do not show gets none."""
+    """Return the outcomes of a batch; a write without exactly one matching element has none.
+
+    Args:
+        kind: kind of all writes.
+        writes: the batch.
+        elements: the elements of the response, in any order.
+        ids: Xero ids of the parents.
+        context: see `OutcomeContext`.
+        correlation_id: Xero's id of the call.
+    """
     by_key: dict[str, list[Element]] = defaultdict(list)
-    for one in found:
-        by_key[serialization.correlation_key(kind, one)].append(one)
-    verdicts = []
+    for element in elements:
+        by_key[serialization.correlation_key(kind, element)].append(element)
+    outcomes = []
     for write in writes:
-        matching = by_key.get(serialization.correlation_key(kind, write.element(ids)), [])
-        verdict = _element_verdict(write, matching[0], desk, correlation_id) if len(matching) == 1 else None
-        if verdict is not None:
-            verdicts.append(verdict)
-    return verdicts
+        matches = by_key.get(serialization.correlation_key(kind, write.element(ids)), [])
+        outcome = _element_outcome(write, matches[0], context, correlation_id) if len(matches) == 1 else None
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def outcome_from_lookup(
     write: JournalledWrite,
     hits: Sequence[Element],
-    desk: OutcomeContext,
+    context: OutcomeContext,
     *,
     how: str,
     sent_at: datetime | None,
     checking: bool,
 ) -> OperationOutcome:
-    """Return the verdict from what a look-up by natural key found, with the evidence.
+    """Return the outcome of an operation after a look-up by natural key, with the evidence.
 
     Args:
-        write: what was to be written.
-        hits: all that Xero shows under its natural key.
-        desk: see `Desk`.
-        how: the look-up, in words.
-        sent_at: when its request left, by Xero's clock, if that is known.
-        checking: Xero said that it refused the record; otherwise Xero said nothing usable.
+        write: the write of the record.
+        hits: all elements in Xero with its natural key.
+        context: see `OutcomeContext`.
+        how: the look-up, in words for people.
+        sent_at: when the request left, by Xero's clock, or None if unknown.
+        checking: True after a refusal of Xero, False after no usable response.
     """
-    verdict = _hits_verdict(write, hits, desk, sent_at, checking)
-    seen = Evidence(
+    outcome = _lookup_outcome(write, hits, context, sent_at, checking)
+    evidence = Evidence(
         operation_id=write.operation.id,
         batch_id=write.operation.batch_id,
         natural_key=write.operation.natural_key,
-        looked_up_at=desk.now,
-        xero_looked_up_at=desk.xero_now,
+        looked_up_at=context.now,
+        xero_looked_up_at=context.xero_now,
         how=how,
         hits=len(hits),
         fingerprint="; ".join(serialization.fingerprint(hit) for hit in hits),
     )
-    return verdict.model_copy(update={"evidence": seen})
+    return outcome.model_copy(update={"evidence": evidence})
 
 
-def outcome_from_mirror(write: JournalledWrite, rows: Sequence[MirrorRecord], desk: OutcomeContext) -> OperationOutcome:
-    """Return the verdict on a record that the mirror shows under its natural key before it was ever sent."""
-    found = [parse_exact_json(row.payload) for row in rows]
+def outcome_from_mirror(
+    write: JournalledWrite, rows: Sequence[MirrorRecord], context: OutcomeContext
+) -> OperationOutcome:
+    """Return the outcome of a write that was never sent and whose natural key is in the mirror.
+
+    Args:
+        write: the write of the record.
+        rows: the rows of the mirror with its natural key.
+        context: see `OutcomeContext`.
+    """
+    hits = [parse_exact_json(row.payload) for row in rows]
     return outcome_from_lookup(
-        write, found, desk, how="all that Xero shows, by natural key", sent_at=None, checking=False
+        write, hits, context, how="the whole mirror, by natural key and reference", sent_at=None, checking=False
     )
 
 
 def adoption_outcome(
-    write: JournalledWrite, shown: MirrorRecord | None, desk: OutcomeContext
+    write: JournalledWrite, row: MirrorRecord | None, context: OutcomeContext
 ) -> OperationOutcome | None:
-    """Return the verdict on a record that is in Xero already; None if our ContactNumber is still to be written."""
-    if shown is None:
-        return rejection_outcome(
-            write, "it was to be adopted, but Xero no longer shows it; plan the day again.", retryable=True
-        )
-    found = parse_exact_json(shown.payload)
+    """Return the outcome of an adoption; None if a request must still write our ContactNumber.
+
+    Args:
+        write: the adoption.
+        row: the record in the mirror, or None.
+        context: see `OutcomeContext`.
+    """
+    if row is None:
+        return rejection_outcome(write, "the record to adopt is no longer in Xero; plan the day again.", retryable=True)
+    element = parse_exact_json(row.payload)
     if (
         isinstance(write.record, Contact)
-        and serialization.natural_key(Kind.CONTACT, found) != write.operation.natural_key
+        and serialization.natural_key(Kind.CONTACT, element) != write.operation.natural_key
     ):
         return None
-    # A Contact is ours by its number alone; an archived one, perhaps merged into another, is mapped as such.
-    problem = "" if isinstance(write.record, Contact) else serialization.mismatch(write.record, found)
-    if serialization.has_foreign_reference(write.record, found):
+    # The ContactNumber alone makes a Contact ours; an archived one, perhaps merged into another, is mapped as it is.
+    problem = "" if isinstance(write.record, Contact) else serialization.mismatch(write.record, element)
+    if serialization.has_foreign_reference(write.record, element):
         problem = f"the number {write.operation.natural_key} belongs to another document in Xero"
-    return review_outcome(write, problem) if problem else desk.confirm(write, found, "adopted")
+    return review_outcome(write, problem) if problem else context.confirm(write, element, "adopted")
 
 
 def review_outcome(write: JournalledWrite, reason: str, correlation_id: str | None = None) -> OperationOutcome:
-    """Leave a record to a person: nothing more is written of it, or for it, until what Xero shows agrees."""
-    told = f"{reason}. Compare both sides and correct Xero, then load the day again."
-    return _open(write, OperationState.NEEDS_REVIEW, told, correlation_id=correlation_id)
+    """Return an outcome for review by a person; the loader does not write the record until Xero agrees with it.
+
+    Args:
+        write: the write of the record.
+        reason: the difference, without a full stop.
+        correlation_id: Xero's id of the call.
+    """
+    text = f"{reason}. Compare both sides and correct Xero, then load the day again."
+    return _build_outcome(write, OperationState.NEEDS_REVIEW, text, correlation_id=correlation_id)
 
 
 def refusal_outcome(write: JournalledWrite, message: str, correlation_id: str | None = None) -> OperationOutcome:
-    """Record a refusal in Xero's own words."""
-    said = refusals.safe_message(message, write.record)
+    """Return a rejection by Xero, with its masked message and what a person can do.
+
+    Args:
+        write: the write of the record.
+        message: Xero's message.
+        correlation_id: Xero's id of the call.
+    """
+    reason = refusals.explain(refusals.safe_message(message, write.record))
     retryable = refusals.refusal_kind(message).retryable
-    return _open(
-        write, OperationState.REJECTED, refusals.explain(said), retryable=retryable, correlation_id=correlation_id
-    )
+    return _build_outcome(write, OperationState.REJECTED, reason, retryable=retryable, correlation_id=correlation_id)
 
 
 def rejection_outcome(write: JournalledWrite, reason: str, *, retryable: bool) -> OperationOutcome:
-    """Refuse a record ourselves, for a reason of our own."""
-    return _open(write, OperationState.REJECTED, reason, retryable=retryable)
+    """Return a rejection by the loader itself.
+
+    Args:
+        write: the write of the record.
+        reason: a whole sentence for people.
+        retryable: whether a later load may succeed without a change of settings.
+    """
+    return _build_outcome(write, OperationState.REJECTED, reason, retryable=retryable)
 
 
-def _element_verdict(
-    write: JournalledWrite, found: Element, desk: OutcomeContext, correlation_id: str | None
+def _element_outcome(
+    write: JournalledWrite, element: Element, context: OutcomeContext, correlation_id: str | None
 ) -> OperationOutcome | None:
-    errors = found.get("ValidationErrors") or found.get("HasErrors") or found.get("HasValidationErrors")
-    if errors or found.get("StatusAttributeString") == "ERROR":
-        return needs_check(write, refusals.error_messages(found), correlation_id)
-    xero_id = serialization.id_of(write.record.kind, found)
+    has_errors = element.get("ValidationErrors") or element.get("HasErrors") or element.get("HasValidationErrors")
+    if has_errors or element.get("StatusAttributeString") == "ERROR":
+        return needs_check(write, refusals.error_messages(element), correlation_id)
+    xero_id = serialization.id_of(write.record.kind, element)
     if xero_id is None or write.operation.xero_id not in (None, xero_id):
         return None
-    problem = serialization.mismatch(write.record, found)
+    problem = serialization.mismatch(write.record, element)
     if problem:
         return review_outcome(write, problem, correlation_id)
-    return desk.confirm(write, found, OUTCOME_OF_VERB[write.operation.verb], correlation_id)
+    return context.confirm(write, element, OUTCOME_OF_VERB[write.operation.verb], correlation_id)
 
 
-def _hits_verdict(
-    write: JournalledWrite, hits: Sequence[Element], desk: OutcomeContext, sent_at: datetime | None, checking: bool
+def _lookup_outcome(
+    write: JournalledWrite, hits: Sequence[Element], context: OutcomeContext, sent_at: datetime | None, checking: bool
 ) -> OperationOutcome:
     if write.operation.verb == "delete":
-        return _deletion_verdict(write, hits, checking)
+        return _deletion_outcome(write, hits, checking)
     own = [hit for hit in hits if not serialization.has_foreign_reference(write.record, hit)]
     if len(own) > 1:
         return review_outcome(write, f"Xero shows {len(own)} records under {write.operation.natural_key}")
     if write.operation.xero_id is not None:
-        return _known_verdict(write, own, desk, checking)
+        return _update_outcome(write, own, context, checking)
     if own:
         problem = serialization.mismatch(write.record, own[0])
-        return review_outcome(write, problem) if problem else desk.recognise(write, own[0])
+        return review_outcome(write, problem) if problem else context.recognise(write, own[0])
     if hits:
         reason = f"the number {write.operation.natural_key} belongs to another document in Xero"
-        return rejection_outcome(write, f"{reason}; ours needs another number, or that one another.", retryable=True)
-    return _absent_verdict(write, desk, sent_at, checking)
+        return rejection_outcome(write, f"{reason}; give one of the two another number.", retryable=True)
+    return _absence_outcome(write, context, sent_at, checking)
 
 
-def _deletion_verdict(write: JournalledWrite, hits: Sequence[Element], checking: bool) -> OperationOutcome:
-    """What is to be taken back is gone, whoever did it, or it is still there; asking for it twice does no harm."""
+def _deletion_outcome(write: JournalledWrite, hits: Sequence[Element], checking: bool) -> OperationOutcome:
+    """Return the outcome of a delete, which is idempotent; it is confirmed if the Allocation is gone."""
     if any(serialization.id_of(write.record.kind, hit) == write.operation.xero_id for hit in hits):
         return _refusal(write) if checking else replan(write)
-    return _open(write, OperationState.CONFIRMED, "").model_copy(update={"outcome": "deleted", "removed": True})
+    return _build_outcome(write, OperationState.CONFIRMED, "").model_copy(
+        update={"outcome": "deleted", "removed": True}
+    )
 
 
-def _known_verdict(
-    write: JournalledWrite, own: Sequence[Element], desk: OutcomeContext, checking: bool
+def _update_outcome(
+    write: JournalledWrite, own: Sequence[Element], context: OutcomeContext, checking: bool
 ) -> OperationOutcome:
-    """An update or an adoption: sending it twice does no harm, so it is only asked whether it has taken effect."""
+    """Return the outcome of an update or adoption, which are idempotent; it is confirmed if Xero has the content."""
     same = [hit for hit in own if serialization.id_of(write.record.kind, hit) == write.operation.xero_id]
     if same and (write.operation.verb == "adopt" or serialization.contains(write.record, same[0])):
-        return desk.confirm(write, same[0], OUTCOME_OF_VERB[write.operation.verb])
+        return context.confirm(write, same[0], OUTCOME_OF_VERB[write.operation.verb])
     if own and not same:
-        return review_outcome(write, f"another record in Xero bears {write.operation.natural_key}")
+        return review_outcome(write, f"another record in Xero has {write.operation.natural_key}")
     return _refusal(write) if checking else replan(write)
 
 
-def _absent_verdict(
-    write: JournalledWrite, desk: OutcomeContext, sent_at: datetime | None, checking: bool
+def _absence_outcome(
+    write: JournalledWrite, context: OutcomeContext, sent_at: datetime | None, checking: bool
 ) -> OperationOutcome:
     if not checking:
         return replan(write)
     if not refusals.is_key_clash(write.operation.reason):
         return _refusal(write)
-    if sent_at is None or desk.xero_now is None or desk.xero_now - sent_at > VISIBILITY_LAG:
-        return review_outcome(write, f"Xero says that {write.operation.natural_key} is taken but does not show by what")
-    return _open(write, OperationState.NEEDS_CHECK, write.operation.reason)
+    if sent_at is None or context.xero_now is None or context.xero_now - sent_at > VISIBILITY_LAG:
+        return review_outcome(write, f"Xero reports {write.operation.natural_key} as taken but shows no record with it")
+    return _build_outcome(write, OperationState.NEEDS_CHECK, write.operation.reason)
 
 
 def _refusal(write: JournalledWrite) -> OperationOutcome:
@@ -278,18 +334,22 @@ def _refusal(write: JournalledWrite) -> OperationOutcome:
 
 
 def replan(write: JournalledWrite) -> OperationOutcome:
-    """Plan a record afresh: it is certainly not in Xero. One that Xero cannot answer even alone is told as failed."""
-    tries = write.operation.attempts
-    if tries >= len(ATTEMPTS_BEFORE_SPLIT):
+    """Return an outcome that plans a record again, as it is certainly not in Xero.
+
+    The outcome is a rejection if Xero gave no usable response to the record even alone in its batch.
+    """
+    attempts = write.operation.attempts
+    if attempts >= len(ATTEMPTS_BEFORE_SPLIT):
         reason = (
-            f"Xero gave no usable answer {tries} times, the last time to this record alone: {write.operation.reason}"
+            f"Xero gave no usable response {attempts} times, the last time to this record alone: "
+            f"{write.operation.reason}"
         )
-        unanswered = _open(write, OperationState.REJECTED, reason, retryable=True)
+        unanswered = _build_outcome(write, OperationState.REJECTED, reason, retryable=True)
         return unanswered.model_copy(update={"outcome": UNANSWERED})
-    return _open(write, OperationState.PLANNED, "it did not reach Xero; it is sent again")
+    return _build_outcome(write, OperationState.PLANNED, "it did not reach Xero and is sent again")
 
 
-def _open(
+def _build_outcome(
     write: JournalledWrite,
     state: OperationState,
     reason: str,

@@ -1,8 +1,7 @@
-"""Looking in Xero for records whose fate an answer did not show, and settling them by what is found.
+"""The read-back of operations whose outcome no response shows, and their settlement.
 
-A record that Xero refused is looked for at once; a request without a usable answer is read back only after a quiet
-time, when nothing of it can still be under way. Nothing is sent again, or called refused, without the look-up and its
-evidence.
+A record that Xero refused is looked up at once. A request without a usable response is read back after the quiet time,
+when no byte of it can still arrive. No operation is planned again or rejected without a look-up and its evidence.
 """
 
 from collections import Counter
@@ -39,7 +38,12 @@ from shopify_xero_pipeline.xero.serialization import EPOCH, Element
 
 @dataclass(frozen=True)
 class ReadBackCopies:
-    """What a look by id found of a refused record: the record itself, or what stands in its place, in words."""
+    """The result of a look-up of a refused record by id.
+
+    Attributes:
+        hits: the record itself, if Xero has it.
+        others: otherwise the state of its document in words, or empty.
+    """
 
     hits: Sequence[Element] = ()
     others: str = ""
@@ -49,7 +53,7 @@ NOTHING = ReadBackCopies()
 
 
 class ReadBack:
-    """Settles what an answer left open. It reads Xero and writes only the journal."""
+    """Settles operations with unknown outcomes. It reads Xero and writes only the journal and the mirror."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
         self._client = client
@@ -58,16 +62,16 @@ class ReadBack:
         self._mirror = Mirror(client, store, clock)
 
     def read_back(self, batch: Batch) -> None:
-        """Settle a request whose outcome is unknown, if its quiet time is over; otherwise note until when it lasts.
+        """Settle a batch whose outcome is unknown once its quiet time is over; until then record its end.
 
-        Whether it is over is asked of Xero's clock: ours may have been set since the request left.
+        Xero's clock decides, because ours may have been set since the request left.
 
         Raises:
-            XeroError: Xero does not answer; nothing is changed.
+            XeroError: Xero does not respond; the journal is unchanged.
         """
         now = self._client.ensure_server_time()
         if batch.state is BatchState.SENT:
-            self.leave_open(batch, "not answered")
+            self.leave_open(batch, "no response")
         if now < (quiet_at := self._quiet_at(batch)):
             if batch.state is BatchState.AMBIGUOUS:
                 self._store.journal.wait(batch, not_before=self._by_our_clock(quiet_at), xero_quiet_at=quiet_at)
@@ -75,20 +79,20 @@ class ReadBack:
         writes = [
             batch_requests.parse_operation(operation) for operation in self._store.journal.operations_of(batch.id)
         ]
-        verdicts = self._verdicts(Kind(batch.kind), writes, [batch], now, checking=False)
-        self._store.journal.settle(verdicts, batch, xero_settled_at=self._client.time.earliest)
-        events.log_event("batch_read_back", entity_type=batch.kind, batch=batch.id, **_counts(verdicts))
+        record_outcomes = self._look_up(Kind(batch.kind), writes, [batch], now, checking=False)
+        self._store.journal.settle(record_outcomes, batch, xero_settled_at=self._client.time.earliest)
+        events.log_event("batch_read_back", entity_type=batch.kind, batch=batch.id, **_count_states(record_outcomes))
 
     def leave_open(self, batch: Batch, why: str, answer: XeroResponse | None = None) -> None:
-        """Note that the outcome of a request is unknown, and when it can be read back.
+        """Mark a batch AMBIGUOUS, with the time of its read-back.
 
         Args:
             batch: the request.
-            why: in words for people, without what follows from it.
-            answer: what came instead of a usable answer.
+            why: the cause, in words for people without a full stop.
+            answer: the unusable response, if one arrived.
 
         Raises:
-            XeroError: it left at a time that is not known, and Xero does not say what time it is; nothing is changed.
+            XeroError: the time of the request is unknown and Xero gives no time; the journal is unchanged.
         """
         quiet_at = self._quiet_at(batch)
         not_before = self._by_our_clock(quiet_at)
@@ -96,145 +100,174 @@ class ReadBack:
             batch,
             not_before=not_before,
             xero_quiet_at=quiet_at,
-            reason=f"{why}; whether it is in Xero is read back after {not_before:%H:%M:%S} UTC",
+            reason=f"{why}; Xero is read back after {not_before:%H:%M:%S} UTC",
             status=answer.status if answer else None,
             answer=answer.body if answer else b"",
         )
 
     def _by_our_clock(self, quiet_at: datetime) -> datetime:
-        """Return about when it will be so late by Xero's clock, for people and for whoever starts the next run."""
+        """Return an instant of Xero's clock by our clock, for people and the retry schedule; it is approximate."""
         now = self._client.time.earliest
         return self._clock.now() + (quiet_at - now if now is not None else QUIESCENCE)
 
     def _quiet_at(self, batch: Batch) -> datetime:
-        """Return from when on, by Xero's clock, nothing of a request can be under way; it left before now at least."""
+        """Return the end of a batch's quiet time by Xero's clock; the batch was sent before the present time."""
         if batch.xero_quiet_at is not None:
             return batch.xero_quiet_at
         return max(self._client.ensure_server_time(), self._client.time.latest or EPOCH) + QUIESCENCE
 
     def check(self, kind: Kind, operations: Sequence[Operation]) -> None:
-        """Settle records that Xero refused, or that a person was asked to look at.
+        """Settle records that Xero refused or that are under review.
+
+        Args:
+            kind: kind of all operations.
+            operations: newest operations in state NEEDS_CHECK or NEEDS_REVIEW.
 
         Raises:
-            XeroError: Xero does not answer; nothing is changed.
+            XeroError: Xero does not respond; the journal is unchanged.
         """
         writes = [batch_requests.parse_operation(operation) for operation in operations]
         if not writes:
             return
         batches, now = self._store.journal.batches_of(operations), self._client.ensure_server_time()
-        verdicts = self._verdicts(kind, writes, batches, now, checking=True)
-        self._store.journal.settle(verdicts)
-        events.log_event("records_checked", entity_type=kind.value, records=len(writes), **_counts(verdicts))
-        self._give_other_names(writes, verdicts)
+        record_outcomes = self._look_up(kind, writes, batches, now, checking=True)
+        self._store.journal.settle(record_outcomes)
+        counts = _count_states(record_outcomes)
+        events.log_event("records_checked", entity_type=kind.value, records=len(writes), **counts)
+        self._rename_contacts(writes, record_outcomes)
 
-    def _verdicts(
+    def _look_up(
         self, kind: Kind, writes: Sequence[JournalledWrite], batches: Sequence[Batch], now: datetime, *, checking: bool
     ) -> list[OperationOutcome]:
-        hits = self._allocations(writes) if kind is Kind.ALLOCATION else self._mirrored(kind, writes, batches)
-        unseen = [write for write, several in zip(writes, hits, strict=True) if checking and not several]
-        copies = {write.operation.id: self._copies(write) for write in unseen}
+        hits = (
+            self._find_allocations(writes) if kind is Kind.ALLOCATION else self._find_in_mirror(kind, writes, batches)
+        )
+        missing = [write for write, own_hits in zip(writes, hits, strict=True) if checking and not own_hits]
+        copies = {write.operation.id: self._find_copies(write) for write in missing}
         pairs = zip(writes, hits, strict=True)
-        hits = [several or [*copies.get(write.operation.id, NOTHING).hits] for write, several in pairs]
-        found_ids = [str(serialization.id_of(kind, hit)) for several in hits for hit in several]
-        owners, sent_at = self._store.ids_by_xero_id(kind, found_ids), {one.id: one.xero_sent_at for one in batches}
-        desk = outcomes.OutcomeContext(self._clock.now(), owners, xero_now=now)
+        hits = [own_hits or [*copies.get(write.operation.id, NOTHING).hits] for write, own_hits in pairs]
+        xero_ids = [str(serialization.id_of(kind, hit)) for own_hits in hits for hit in own_hits]
+        owners = self._store.ids_by_xero_id(kind, xero_ids)
+        sent_at = {batch.id: batch.xero_sent_at for batch in batches}
+        context = outcomes.OutcomeContext(self._clock.now(), owners, xero_now=now)
         how = (
             "the Credit Note's allocations"
             if kind is Kind.ALLOCATION
-            else "what changed since, by natural key and mark"
+            else "changes since the request, by natural key and reference"
         )
-        verdicts = [
+        record_outcomes = [
             outcomes.outcome_from_lookup(
                 write,
-                several,
-                desk,
+                own_hits,
+                context,
                 how=how,
                 sent_at=sent_at.get(write.operation.batch_id or 0),
                 checking=checking and write.operation.state is OperationState.NEEDS_CHECK,
             )
-            for write, several in zip(writes, hits, strict=True)
+            for write, own_hits in zip(writes, hits, strict=True)
         ]
-        return [outcomes.with_mirrored_copy(one, copies.get(one.operation_id, NOTHING).others) for one in verdicts]
+        return [
+            outcomes.with_mirrored_copy(outcome, copies.get(outcome.operation_id, NOTHING).others)
+            for outcome in record_outcomes
+        ]
 
-    def _mirrored(self, kind: Kind, writes: Sequence[JournalledWrite], batches: Sequence[Batch]) -> list[list[Element]]:
-        """Bring the mirror up to date, one call for all, and find the records in it.
+    def _find_in_mirror(
+        self, kind: Kind, writes: Sequence[JournalledWrite], batches: Sequence[Batch]
+    ) -> list[list[Element]]:
+        """Refresh the mirror with one sweep, and return the elements for each write.
 
-        Lists lag, and a request may arrive late: what changed since the requests left is read once more, whatever was
-        swept since. Where it is not known when one left, everything is.
+        Xero's lists lag and a request may arrive late, so the sweep goes back to the earliest request, whatever later
+        sweep there was. If the time of a request is unknown, the sweep reads everything.
         """
-        known = [one.xero_sent_at for one in batches if one.xero_sent_at is not None]
-        self._mirror.sweep(kind, back_to=min(known, default=None), anew=len(known) < len(batches))
+        sent_at = [batch.xero_sent_at for batch in batches if batch.xero_sent_at is not None]
+        self._mirror.sweep(kind, back_to=min(sent_at, default=None), full=len(sent_at) < len(batches))
         return [[parse_exact_json(row.payload) for row in rows] for rows in self.mirrored_rows(kind, writes)]
 
-    def _copies(self, write: JournalledWrite) -> ReadBackCopies:
-        """Read by its id what would explain a refusal: lists may lag, this does not.
+    def _find_copies(self, write: JournalledWrite) -> ReadBackCopies:
+        """Return what explains a refusal, read by id, because lists lag and single records do not.
 
-        A Payment is looked for in its document, read whole; any other record under its own key.
+        A Payment is looked up in its document, any other record under its own key.
         """
         if write.operation.state is not OperationState.NEEDS_CHECK or not refusals.may_be_copy(write.operation.reason):
             return NOTHING
         if isinstance(write.record, Payment):
-            return self._paid(write.record)
-        kind = write.record.kind
-        found = self._read(kind, write.operation.natural_key)
+            return self._find_payments(write.record)
+        kind, natural_key = write.record.kind, write.operation.natural_key
+        elements = self._read_record(kind, natural_key)
         return ReadBackCopies(
-            [one for one in found if serialization.natural_key(kind, one) == write.operation.natural_key]
+            [element for element in elements if serialization.natural_key(kind, element) == natural_key]
         )
 
-    def _paid(self, record: Payment) -> ReadBackCopies:
-        """Return the Payments on a document that bear our reference, or else how the document stands in Xero."""
+    def _find_payments(self, record: Payment) -> ReadBackCopies:
+        """Return the live Payments of a document with our reference, or else the state of the document."""
         ids = ParentIds(self._store, [record])
         if ids.missing(record):
             return NOTHING
         kind = Kind(record.document_kind)
-        (document, *_) = (*self._read(kind, ids.xero_id(kind, record.document_id)), {})
-        money = document.get("Payments") or []
-        ours = [str(one.get("PaymentID")) for one in money if one.get("Reference") == record.reference]
-        found = [payment for one in ours for payment in self._read(Kind.PAYMENT, one)]
-        live = [
-            one for one in found if serialization.status_of(Kind.PAYMENT, one) not in serialization.REMOVED_STATUSES
+        (document, *_) = (*self._read_record(kind, ids.xero_id(kind, record.document_id)), {})
+        payments = document.get("Payments") or []
+        own_ids = [
+            str(payment.get("PaymentID")) for payment in payments if payment.get("Reference") == record.reference
         ]
-        return ReadBackCopies(live, "" if live or not document else _standing(kind, document, money))
+        own_payments = [payment for own_id in own_ids for payment in self._read_record(Kind.PAYMENT, own_id)]
+        live = [
+            payment
+            for payment in own_payments
+            if serialization.status_of(Kind.PAYMENT, payment) not in serialization.REMOVED_STATUSES
+        ]
+        return ReadBackCopies(live, "" if live or not document else _describe_document(kind, document, payments))
 
-    def _read(self, kind: Kind, name: str) -> list[dict[str, Any]]:
-        """Read one record by its id or key, and keep what Xero shows; none if there is no such record."""
+    def _read_record(self, kind: Kind, key: str) -> list[dict[str, Any]]:
+        """Return a record by its id or key, after an update of the mirror; empty if Xero has none."""
         try:
-            answer = self._client.get(f"/{serialization.COLLECTION[kind]}/{quote(name, safe='')}", {"unitdp": "4"})
+            answer = self._client.get(f"/{serialization.COLLECTION[kind]}/{quote(key, safe='')}", {"unitdp": "4"})
         except XeroRefusedError:
             return []
-        found = [one for one in answer.get(serialization.COLLECTION[kind]) or [] if serialization.is_ours(kind, one)]
-        carried = [
-            serialization.mirror_record(Kind.ALLOCATION, one)
-            for note in found
-            for one in serialization.allocations_of(note)
+        elements = [
+            element
+            for element in answer.get(serialization.COLLECTION[kind]) or []
+            if serialization.is_ours(kind, element)
+        ]
+        allocations = [
+            serialization.mirror_record(Kind.ALLOCATION, allocation)
+            for note in elements
+            for allocation in serialization.allocations_of(note)
         ]
         self._store.update_mirror(
-            kind, [serialization.mirror_record(kind, one) for one in found], None, carried=carried
+            kind, [serialization.mirror_record(kind, element) for element in elements], None, carried=allocations
         )
-        return found
+        return elements
 
     def mirrored_rows(self, kind: Kind, writes: Sequence[JournalledWrite]) -> list[list[MirrorRecord]]:
-        """Return, for each write, what Xero last showed under its natural key, and documents that bear its mark.
+        """Return the rows of the mirror with each write's natural key or, for documents, with its reference.
 
-        A person may give a document another number; the order's mark in its reference still says whose it is.
+        A person may have changed a document's number; its reference still names the order.
+
+        Args:
+            kind: kind of all writes.
+            writes: the writes; the result has one list for each, in the same order.
         """
-        marks = {one.record.reference for one in writes if isinstance(one.record, Document)}
+        references = {write.record.reference for write in writes if isinstance(write.record, Document)}
         rows = [
             *self._store.mirror(kind, {write.operation.natural_key for write in writes}),
-            *self._store.mirror_by_reference(kind, marks),
+            *self._store.mirror_by_reference(kind, references),
         ]
-        known = {row.xero_id: row for row in rows}.values()
-        return [[row for row in known if _stands_for(row, write)] for write in writes]
+        unique_rows = {row.xero_id: row for row in rows}.values()
+        return [[row for row in unique_rows if _matches(row, write)] for write in writes]
 
-    def _allocations(self, writes: Sequence[JournalledWrite]) -> list[list[Element]]:
-        """Read each Credit Note once: it lists its allocations, and that list is always up to date."""
+    def _find_allocations(self, writes: Sequence[JournalledWrite]) -> list[list[Element]]:
+        """Return the Allocations for each write, from one read of each Credit Note, whose own list does not lag."""
         ids = ParentIds(self._store, [write.record for write in writes])
-        notes = [self._note_id(write, ids) for write in writes]
-        shown = {note: self.allocations_of(note) for note in dict.fromkeys(notes)}
+        note_ids = [self._note_id(write, ids) for write in writes]
+        allocations = {note_id: self.allocations_of(note_id) for note_id in dict.fromkeys(note_ids)}
         keys = [serialization.correlation_key(Kind.ALLOCATION, write.element(ids)) for write in writes]
         return [
-            [one for one in shown[note] if serialization.correlation_key(Kind.ALLOCATION, one) == key]
-            for note, key in zip(notes, keys, strict=True)
+            [
+                allocation
+                for allocation in allocations[note_id]
+                if serialization.correlation_key(Kind.ALLOCATION, allocation) == key
+            ]
+            for note_id, key in zip(note_ids, keys, strict=True)
         ]
 
     @staticmethod
@@ -243,15 +276,16 @@ class ReadBack:
         return ids.xero_id(Kind.CREDIT_NOTE, write.record.credit_note_id)
 
     def allocations_of(self, note_id: str) -> list[Element]:
-        """Return what a Credit Note is allocated to, as Xero shows it now."""
+        """Return the present Allocations of a Credit Note, read from Xero."""
         answer = self._client.get(f"/CreditNotes/{note_id}", {"unitdp": "4"})
-        return [one for found in answer.get("CreditNotes") or [] for one in serialization.allocations_of(found)]
+        notes = answer.get("CreditNotes") or []
+        return [allocation for note in notes for allocation in serialization.allocations_of(note)]
 
-    def _give_other_names(self, writes: Sequence[JournalledWrite], verdicts: Sequence[OperationOutcome]) -> None:
-        """Plan a Contact whose name another one bears afresh, with its customer's id in the name (docs/books.md §7)."""
-        for write, verdict in zip(writes, verdicts, strict=True):
+    def _rename_contacts(self, writes: Sequence[JournalledWrite], record_outcomes: Sequence[OperationOutcome]) -> None:
+        """Plan each refused Contact with a taken name again, with the customer's id in its name (docs/books.md §7)."""
+        for write, outcome in zip(writes, record_outcomes, strict=True):
             record, operation = write.record, write.operation
-            if not isinstance(record, Contact) or verdict.state is not OperationState.REJECTED:
+            if not isinstance(record, Contact) or outcome.state is not OperationState.REJECTED:
                 continue
             suffix = f" ({record.shopify_id})"
             if not refusals.is_name_clash(operation.reason) or record.name.endswith(suffix):
@@ -262,25 +296,24 @@ class ReadBack:
             self._store.journal.plan([PlannedWrite.model_validate(values)])
 
 
-def _standing(kind: Kind, document: Element, money: Sequence[Element]) -> str:
-    """Say how a document stands in Xero, so that both sides are seen; references may name people and are left out."""
-    left = document.get("AmountDue", document.get("RemainingCredit"))
+def _describe_document(kind: Kind, document: Element, payments: Sequence[Element]) -> str:
+    """Return the state of a document in Xero for people, without references, which may name customers."""
+    outstanding = document.get("AmountDue", document.get("RemainingCredit"))
     number, status = serialization.natural_key(kind, document), serialization.status_of(kind, document)
-    said = f"In Xero {number} is {status} with {left} left"
-    placed = [
-        f"{one.get('Amount')} on {day:%Y-%m-%d}"
-        for one in money
-        if (day := serialization.parse_instant(one.get("Date")))
+    amounts = [
+        f"{payment.get('Amount')} on {day:%Y-%m-%d}"
+        for payment in payments
+        if (day := serialization.parse_instant(payment.get("Date")))
     ]
-    return f"{said}; payments on it: {', '.join(placed) or 'none'}."
+    return f"In Xero {number} is {status} with {outstanding} outstanding; payments: {', '.join(amounts) or 'none'}."
 
 
-def _stands_for(row: MirrorRecord, write: JournalledWrite) -> bool:
+def _matches(row: MirrorRecord, write: JournalledWrite) -> bool:
     record = write.record
-    marked = isinstance(record, Document) and row.reference == record.reference
-    return marked or row.natural_key == write.operation.natural_key
+    has_reference = isinstance(record, Document) and row.reference == record.reference
+    return has_reference or row.natural_key == write.operation.natural_key
 
 
-def _counts(verdicts: Sequence[OperationOutcome]) -> dict[str, int]:
-    """Return how many records ended in which state."""
-    return dict(Counter(verdict.state.value for verdict in verdicts))
+def _count_states(record_outcomes: Sequence[OperationOutcome]) -> dict[str, int]:
+    """Return the number of outcomes by state."""
+    return dict(Counter(outcome.state.value for outcome in record_outcomes))

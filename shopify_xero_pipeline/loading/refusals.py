@@ -1,7 +1,7 @@
-"""Why Xero refused a record: its words, made safe to show, whether trying again may help, and what a person can do.
+"""The classification of Xero's refusals, with masked messages, retryability and advice for people.
 
-The table is the one place where Xero's messages are interpreted. They are matched loosely and kept as they are, because
-Xero changes their wording without notice (docs/contracts/xero_messages.md §7).
+Only the table of this module interprets Xero's messages. It matches them loosely and stores them verbatim, because Xero
+changes their wording without notice (docs/contracts/xero_messages.md §7).
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact
 
-MAX_MESSAGE_LENGTH = 500
-MIN_MASKED_LENGTH = 2
+MAX_MESSAGE_LENGTH = 500  # characters
+MIN_MASKED_LENGTH = 2  # characters; shorter values would mask single letters
 HIDDEN = "…"
 E_MAIL = r"[^\s@<>\"'(]+@[^\s@<>\"')]+"
 TELEPHONE = r"\+\d[\d ()/-]{6,}\d"
@@ -23,11 +23,11 @@ class RefusalKind:
     """A kind of refusal.
 
     Attributes:
-        pattern: what Xero's words hold.
-        retryable: it may go away by itself or with the next plan.
-        advice: what a person can do.
-        passing: it may go away within seconds.
-        copied: an earlier copy of the same record, ours or a person's, would explain it.
+        pattern: regular expression for Xero's message, case-insensitive.
+        retryable: a later load may succeed without a change of settings.
+        advice: what a person can do, as a whole sentence.
+        is_transient: a retry within seconds may succeed.
+        may_be_copy: an earlier copy of the record, ours or a person's, would explain the refusal.
     """
 
     pattern: str
@@ -37,25 +37,27 @@ class RefusalKind:
     may_be_copy: bool = False
 
 
+# The first pattern that matches decides. `explain` appends the advice to the message, and the loader classifies that
+# text again, so no advice may match the pattern of another kind.
 REFUSAL_KINDS = (
     RefusalKind(
         r"already assigned to another contact|contact name already exists|existing contact with that name",
         True,
-        "Another Contact bears this name; the next plan adds the customer's id to it.",
+        "Another Contact has this name; the next plan adds the customer's id to the name.",
     ),
     RefusalKind(
         r"must be unique|already exists|another contact has this contact number",
         True,
-        "Something in Xero already bears this key; it is looked for before anything is sent again.",
+        "Another record in Xero already has this key; it is looked up before any retry.",
         may_be_copy=True,
     ),
     RefusalKind(r"lock date", False, "Move the lock date in Xero, or set locked_period: next_open_day in books.yaml."),
-    RefusalKind(r"archived", False, "Restore it in Xero, or name another one in books.yaml, then load the day again."),
+    RefusalKind(r"archived", False, "Restore it in Xero, or set another one in books.yaml, then load the day again."),
     RefusalKind(r"subscribed to currency", False, "Add the currency in Xero's settings, then load the day again."),
     RefusalKind(
         r"amount outstanding|authorised documents|paid off|not of valid status|allocated to it|not be modified",
         False,
-        "Someone paid, credited or voided the document in Xero; compare it with the order and correct it there.",
+        "A person paid, credited or voided the document in Xero; compare it with the order and correct it there.",
         may_be_copy=True,
     ),
     RefusalKind(
@@ -65,12 +67,12 @@ REFUSAL_KINDS = (
     ),
     RefusalKind(r"account", False, "Correct the account in books.yaml or in Xero, then load the day again."),
     RefusalKind(
-        r"limit of invoices", True, "Xero's plan allows no more approved invoices for now; raise the plan or wait."
+        r"limit of invoices", True, "Xero's plan allows no more approved invoices now; upgrade the plan or wait."
     ),
     RefusalKind(
         r"offline|unavailable|try again",
         True,
-        "Xero was not available; it is tried again by itself.",
+        "Xero was unavailable; the record is retried automatically.",
         is_transient=True,
     ),
 )
@@ -79,53 +81,65 @@ UNKNOWN = RefusalKind(
 )
 
 
-def error_messages(found: Mapping[str, Any]) -> str:
-    """Return the messages Xero gave with an element or an answer, joined."""
-    messages = [str(error.get("Message")) for error in found.get("ValidationErrors") or [] if error.get("Message")]
-    for inner in found.get("Elements") or []:
-        messages += [error_messages(inner)]
-    return "; ".join(dict.fromkeys(filter(None, messages))) or str(found.get("Message") or found.get("Detail") or "")
+def error_messages(content: Mapping[str, Any]) -> str:
+    """Return the messages of an element or a whole response, joined by semicolons; empty if there is none.
+
+    Args:
+        content: the JSON object, with `ValidationErrors`, `Elements`, `Message` or `Detail`.
+    """
+    messages = [str(error.get("Message")) for error in content.get("ValidationErrors") or [] if error.get("Message")]
+    for element in content.get("Elements") or []:
+        messages += [error_messages(element)]
+    return "; ".join(dict.fromkeys(filter(None, messages))) or str(
+        content.get("Message") or content.get("Detail") or ""
+    )
 
 
 def refusal_kind(message: str) -> RefusalKind:
-    """Return the first cause that a message matches."""
-    return next((one for one in REFUSAL_KINDS if re.search(one.pattern, message, re.IGNORECASE)), UNKNOWN)
+    """Return the first kind that matches a message, or `UNKNOWN`."""
+    return next((kind for kind in REFUSAL_KINDS if re.search(kind.pattern, message, re.IGNORECASE)), UNKNOWN)
 
 
 def is_transient(reason: str) -> bool:
-    """Tell whether what a record was refused for may be over within seconds."""
+    """Return whether a retry within seconds may succeed."""
     return refusal_kind(reason).is_transient
 
 
 def is_name_clash(message: str) -> bool:
-    """Tell whether a Contact was refused because another one bears its name."""
+    """Return whether the name of a Contact is taken."""
     return refusal_kind(message) is REFUSAL_KINDS[0]
 
 
 def is_key_clash(message: str) -> bool:
-    """Tell whether a record was refused because something already bears its key: then it exists, seen or not."""
+    """Return whether the natural key is taken; then a record with it exists, even if no list shows it yet."""
     return refusal_kind(message) is REFUSAL_KINDS[1]
 
 
 def may_be_copy(message: str) -> bool:
-    """Tell whether an earlier copy of the same record would explain a refusal: then it is looked for by itself."""
+    """Return whether an earlier copy of the record would explain a refusal; the read-back then reads it by id."""
     return refusal_kind(message).may_be_copy
 
 
 def explain(message: str) -> str:
-    """Return Xero's words and what a person can do about them."""
+    """Return Xero's message with the advice for people."""
     return f"Xero refused it: {message or 'no reason given.'} {refusal_kind(message).advice}"
 
 
 def mask(text: str, personal: Iterable[str]) -> str:
-    """Return a text without personal ones, whole words of it, whatever their case; the longest go first."""
-    telling = sorted({one.strip() for one in personal if len(one.strip()) >= MIN_MASKED_LENGTH}, key=len, reverse=True)
-    patterns = [rf"(?<!\w){re.escape(one)}(?!\w)" for one in telling]
+    """Return a text with masked personal data, e-mail addresses and telephone numbers.
+
+    Args:
+        text: a message of Xero.
+        personal: values to mask as whole words, in any case.
+    """
+    values = {value.strip() for value in personal if len(value.strip()) >= MIN_MASKED_LENGTH}
+    # The longest values come first, so that a short one does not mask only a part of a longer one.
+    patterns = [rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(values, key=len, reverse=True)]
     return re.sub("|".join([E_MAIL, TELEPHONE, *patterns]), HIDDEN, text, flags=re.IGNORECASE)
 
 
 def safe_message(message: str, record: AnyRecord) -> str:
-    """Return Xero's words without the personal fields of the record, short enough to be shown."""
+    """Return Xero's message as a sentence of at most `MAX_MESSAGE_LENGTH` characters, with masked personal data."""
     if isinstance(record, Contact):
         names = (record.name, record.email, record.phone, record.first_name, record.last_name)
         message = mask(message, filter(None, names))

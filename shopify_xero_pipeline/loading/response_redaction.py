@@ -1,8 +1,7 @@
-"""Xero's own words without the customers they name: a refusal may repeat a name, an address or an e-mail.
+"""Redaction of Xero's messages, which may repeat a customer's name, address or e-mail.
 
-Cleared is what Xero says of a request, before anyone reads it: of the Contacts that the request is of, or whose
-documents it is of, everything we know, and whatever looks like an e-mail address or a telephone number. Nothing is
-interpreted here.
+Before any other step reads a response, this module masks in its messages all known data of the Contacts that the batch
+writes or whose documents it writes, and every e-mail address and telephone number. It interprets no message.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,43 +21,55 @@ NOT_PERSONAL = frozenset({"kind", "shopify_id", "contact_number", "country"})
 
 
 def redact_response(reply: DeliveryResult, writes: Sequence[JournalledWrite], store: StateStore) -> DeliveryResult:
-    """Return the reply to a request with messages that name nobody; the records in it stay as they are."""
-    if reply.answer is None or not _speaks(reply.answer):
+    """Return the result of a delivery with masked messages; the records in its response are unchanged.
+
+    Args:
+        reply: the result.
+        writes: the writes of the batch.
+        store: mapping and mirror, for the data of the customers.
+    """
+    if reply.answer is None or not _has_messages(reply.answer):
         return reply
     personal = list(personal_values(store, writes))
-    return replace(reply, reason=mask(reply.reason, personal), answer=_cleared_answer(reply.answer, personal))
+    return replace(reply, reason=mask(reply.reason, personal), answer=_redact_body(reply.answer, personal))
 
 
 def personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Iterator[str]:
-    """Yield what is known of the customers that some writes are for."""
+    """Yield the known personal data of the customers of a batch.
+
+    Args:
+        store: mapping and mirror.
+        writes: the writes of the batch.
+    """
     records = [write.record for write in writes]
     yield from (text for record in records if isinstance(record, Contact) for text in _texts(record.content()))
-    bearers = _bearers(store, records, {write.operation.order_id for write in writes} - {None})
-    mapped = store.mapped(Kind.CONTACT, bearers)
+    contact_ids = _contact_ids(store, records, {write.operation.order_id for write in writes} - {None})
+    mapped = store.mapped(Kind.CONTACT, contact_ids)
     yield from (text for row in mapped.values() for text in _texts(parse_exact_json(row.payload)))
-    shown = store.mirror_by_xero_id(Kind.CONTACT, [row.xero_id for row in mapped.values()])
-    names = (parse_exact_json(row.payload).get("Name") for row in shown.values())
+    mirrored = store.mirror_by_xero_id(Kind.CONTACT, [row.xero_id for row in mapped.values()])
+    names = (parse_exact_json(row.payload).get("Name") for row in mirrored.values())
     yield from (str(name) for name in names if name)
 
 
-def _speaks(answer: XeroResponse) -> bool:
+def _has_messages(answer: XeroResponse) -> bool:
     return any(f'"{name}"'.encode() in answer.body for name in MESSAGE_FIELDS)
 
 
-def _cleared_answer(answer: XeroResponse, personal: Sequence[str]) -> XeroResponse:
+def _redact_body(answer: XeroResponse, personal: Sequence[str]) -> XeroResponse:
     try:
         content = parse_exact_json(answer.body)
     except ValueError:
         return answer
-    return replace(answer, body=canonical_json(_cleared_messages(content, personal)).encode())
+    return replace(answer, body=canonical_json(_redact_messages(content, personal)).encode())
 
 
-def _bearers(store: StateStore, records: Iterable[AnyRecord], order_ids: Iterable[str | None]) -> set[str]:
-    """Return the Shopify ids of the Contacts; money names an order, whose documents name the Contact."""
-    own = {record.contact_id for record in records if isinstance(record, Document)}
-    own |= {record.shopify_id for record in records if isinstance(record, Contact)}
-    rows = store.mapped_of_orders([one for one in order_ids if one is not None])
-    return own | {str(bearer) for row in rows if (bearer := parse_exact_json(row.payload).get("contact_id"))}
+def _contact_ids(store: StateStore, records: Iterable[AnyRecord], order_ids: Iterable[str | None]) -> set[str]:
+    """Return the Shopify ids of the Contacts; money has only an order, whose documents have the Contact."""
+    own_ids = {record.contact_id for record in records if isinstance(record, Document)}
+    own_ids |= {record.shopify_id for record in records if isinstance(record, Contact)}
+    rows = store.mapped_of_orders([order_id for order_id in order_ids if order_id is not None])
+    contact_ids = (parse_exact_json(row.payload).get("contact_id") for row in rows)
+    return own_ids | {str(contact_id) for contact_id in contact_ids if contact_id}
 
 
 def _texts(content: Mapping[str, Any]) -> Iterator[str]:
@@ -69,12 +80,12 @@ def _texts(content: Mapping[str, Any]) -> Iterator[str]:
             yield str(value)
 
 
-def _cleared_messages(content: Any, personal: Sequence[str]) -> Any:
+def _redact_messages(content: Any, personal: Sequence[str]) -> Any:
     if isinstance(content, Mapping):
         return {
             name: mask(value, personal)
             if name in MESSAGE_FIELDS and isinstance(value, str)
-            else _cleared_messages(value, personal)
+            else _redact_messages(value, personal)
             for name, value in content.items()
         }
-    return [_cleared_messages(one, personal) for one in content] if isinstance(content, list) else content
+    return [_redact_messages(item, personal) for item in content] if isinstance(content, list) else content

@@ -1,9 +1,8 @@
-"""Safe mode: nothing is sent while the journal may not know all that was sent before.
+"""Safe mode, in which no write is sent while the journal may be older than the last write.
 
-A store that is lost, damaged and replaced, or older than it was, would send again what is in Xero already. So it sends
-nothing until whatever it does not know of has arrived, and everything is read from Xero once more; what is found there
-under our keys is then adopted, by the plan and by the loader, before anything is created. Whether the journal is to be
-trusted is judged in `state/send_watermark.py`.
+A lost, replaced or restored store would create records again that Xero already holds. So the loader sends nothing until
+the quiet time of unknown requests is over and the mirror is read in full. The plan and the loader then adopt records
+with our keys before they create any. `state/send_watermark.py` decides whether the journal is trusted.
 """
 
 import logging
@@ -21,7 +20,7 @@ from shopify_xero_pipeline.xero.models import Kind
 
 
 class SafeMode:
-    """Looks over the store before anything is sent, and reads Xero back where it must."""
+    """Verifies the store before any write, and reads Xero back if the journal is not trusted."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
         self._client = client
@@ -30,56 +29,58 @@ class SafeMode:
         self._mirror = Mirror(client, store, clock)
 
     def quiet_until(self) -> timedelta:
-        """Return for how long nothing may be read back yet, as something unknown may still be under way.
+        """Return the rest of the quiet time, in which an unknown request may still arrive; zero in a trusted store.
 
         Raises:
-            StoreDamagedError: the store does not say what was written to it.
-            XeroError: Xero does not answer.
+            StoreDamagedError: the verification of the store fails.
+            XeroError: Xero does not respond.
         """
-        doubt = self._doubt()
-        return timedelta() if doubt is None else self._rest(doubt)
+        issue = self._find_issue()
+        return timedelta() if issue is None else self._quiet_time_left(issue)
 
     def reason(self) -> str:
-        """Say why nothing may be sent now, and until when; empty if all that was ever sent is known.
+        """Return why no write may be sent now, and until when; empty in a trusted store.
+
+        After the quiet time, it reads the whole mirror from Xero and trusts the journal again.
 
         Raises:
-            StoreDamagedError: the store does not say what was written to it.
-            XeroError: Xero does not answer; the store stays as it was.
+            StoreDamagedError: the verification of the store fails.
+            XeroError: Xero does not respond; the store is unchanged.
         """
-        doubt = self._doubt()
-        if doubt is None:
+        issue = self._find_issue()
+        if issue is None:
             return ""
-        if (rest := self._rest(doubt)) > timedelta():
-            until = self._clock.now() + rest
-            return f"safe mode: of the state store, {doubt.reason}; Xero is read back after {until:%H:%M:%S} UTC"
-        events.log_event("safe_mode_reads_xero_back", level=logging.WARNING, reason=doubt.reason)
+        if (quiet_time := self._quiet_time_left(issue)) > timedelta():
+            until = self._clock.now() + quiet_time
+            return f"safe mode: of the state store, {issue.reason}; Xero is read back after {until:%H:%M:%S} UTC"
+        events.log_event("safe_mode_reads_xero_back", level=logging.WARNING, reason=issue.reason)
         for kind in Kind:
             if kind is not Kind.ALLOCATION:
-                self._mirror.sweep(kind, anew=True)
-        self._store.witness.trust(doubt)
+                self._mirror.sweep(kind, full=True)
+        self._store.witness.trust(issue)
         return self.reason()
 
-    def _rest(self, doubt: TrustIssue) -> timedelta:
-        """Return for how long is to be waited by Xero's clock; where no witness knows how long, from now on."""
+    def _quiet_time_left(self, issue: TrustIssue) -> timedelta:
+        """Return the rest of the quiet time by Xero's clock; without a send watermark, it starts now."""
         now = self._client.ensure_server_time()
-        quiet_at = doubt.quiet_at
+        quiet_at = issue.quiet_at
         if quiet_at is None:
             quiet_at = max(now, self._client.time.latest or now) + QUIESCENCE
-            self._store.witness.record_wait(doubt, quiet_at)
+            self._store.witness.record_wait(issue, quiet_at)
         return max(timedelta(), quiet_at - now)
 
-    def _doubt(self) -> TrustIssue | None:
-        """Return why the store is not to be trusted; a new one is, where nothing was ever written."""
+    def _find_issue(self) -> TrustIssue | None:
+        """Return why the journal is not trusted; a new store is, if Xero has no record of ours."""
         self._store.verify()
-        doubt = self._store.witness.find_issue()
-        if doubt is None or not doubt.new:
-            return doubt
-        if self._nothing_in_xero():
-            self._store.witness.trust(doubt)
-        # Another process may have trusted it, and written, while this one asked Xero.
+        issue = self._store.witness.find_issue()
+        if issue is None or not issue.new:
+            return issue
+        if self._is_xero_untouched():
+            self._store.witness.trust(issue)
+        # Another process may have trusted the store and written during the sweep, so the watermark is read again.
         return self._store.witness.find_issue()
 
-    def _nothing_in_xero(self) -> bool:
-        """Tell whether this organisation was never written to: then nothing can be on its way to it either."""
+    def _is_xero_untouched(self) -> bool:
+        """Return whether the organisation has no Contact of ours; then no request can be in flight either."""
         self._mirror.sweep(Kind.CONTACT)
         return not any(references.is_own_contact_number(row.natural_key) for row in self._store.mirror(Kind.CONTACT))

@@ -1,7 +1,7 @@
-"""What change-sets ask of the loader: each record once, whatever the number of days that want it.
+"""The work list of a load, with each record once, however many days want it.
 
-A plan is not the truth: the mapping is looked at again here, and decides whether a record is created, updated, adopted
-or left as it is. Nothing is sent or stored here.
+The mapping is newer than a plan, so it decides here again whether a record is created, updated, adopted or unchanged.
+This module sends and stores nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,13 @@ UPDATABLE_KINDS = frozenset({Kind.CONTACT, Kind.ITEM})
 
 @dataclass
 class WantedRecord:
-    """A record to be written: the plan's latest word on it, and every day that wants it."""
+    """A record to write.
+
+    Attributes:
+        change: its line in the newest change-set.
+        record: its content there.
+        days: every day that wants it, earliest first.
+    """
 
     change: Change
     record: AnyRecord
@@ -30,32 +36,42 @@ class WantedRecord:
 
 
 class WorkList:
-    """The records of some change-sets, by kind and Shopify id, in the order of the plan."""
+    """The records of change-sets by kind and Shopify id, in the order of the plan.
+
+    Attributes:
+        unchanged: results of the records that need no write.
+        listed: kind and Shopify id of every line of the change-sets.
+        days: days of the change-sets.
+        kinds: their kinds; Payments include the Allocations to delete.
+    """
 
     def __init__(self, change_sets: Sequence[ChangeSet]) -> None:
         self.unchanged: list[LoadResult] = []
-        self.listed = {(line.kind.value, line.shopify_id) for one in change_sets for line in one.changes}
-        self.days = {one.day for one in change_sets}
-        self.kinds = {one.kind for one in change_sets}
+        self.listed = {
+            (change.kind.value, change.shopify_id) for change_set in change_sets for change in change_set.changes
+        }
+        self.days = {change_set.day for change_set in change_sets}
+        self.kinds = {change_set.kind for change_set in change_sets}
         if Kind.PAYMENT in self.kinds:
             self.kinds.add(Kind.ALLOCATION)
         self._wanted: dict[Kind, dict[str, WantedRecord]] = {kind: {} for kind in Kind}
         self._left_out: dict[str, WantedRecord] = {}
-        for one in sorted(change_sets, key=lambda change_set: change_set.day):
-            for change in one.changes:
-                self._add(one.day, change)
+        # In the order of the days: the newest change-set decides the content of a record.
+        for change_set in sorted(change_sets, key=lambda item: item.day):
+            for change in change_set.changes:
+                self._add(change_set.day, change)
 
     def of(self, kind: Kind) -> dict[str, WantedRecord]:
-        """Return what is wanted of one kind, by Shopify id."""
+        """Return the wanted records of one kind by Shopify id."""
         return self._wanted[kind]
 
     def wanted(self) -> dict[tuple[str, str], WantedRecord]:
-        """Return all that is wanted, by kind and Shopify id."""
-        return {(kind.value, key): one for kind, some in self._wanted.items() for key, one in some.items()}
+        """Return all wanted records by kind and Shopify id."""
+        return {(kind.value, key): wanted for kind, records in self._wanted.items() for key, wanted in records.items()}
 
     def left_out(self, run_id: str) -> list[PlannedWrite]:
-        """Return the Items that the plan leaves out, so that documents do not wait for them."""
-        return [_write(one, run_id, "create", None) for one in self._left_out.values()]
+        """Return the writes of the Items that the plan excludes, so that no document waits for them."""
+        return [_build_write(wanted, run_id, "create", None) for wanted in self._left_out.values()]
 
     def _add(self, day: date, change: Change) -> None:
         if change.kind is Kind.ITEM and change.action is Action.SKIPPED and change.record is not None:
@@ -70,15 +86,15 @@ class WorkList:
 
 
 def planned_write(
-    wanted: WantedRecord, mapped: MappedRecord | None, shown: Mapping[str, MirrorRecord], run_id: str
+    wanted: WantedRecord, mapped: MappedRecord | None, mirrored: Mapping[str, MirrorRecord], run_id: str
 ) -> PlannedWrite | None:
-    """Return how a record is to be written, or None if the mapping shows that it already is as wanted.
+    """Return the write of a record, or None if the mapping shows that it needs none.
 
     Args:
         wanted: the record.
-        mapped: what we posted of it, if we did.
-        shown: what Xero last showed, by Xero id.
-        run_id: the run that writes it.
+        mapped: the record as posted, or None.
+        mirrored: rows of the mirror by Xero id.
+        run_id: the Dagster run or the command.
     """
     record, change = wanted.record, wanted.change
     content = checksum(record.content())
@@ -88,13 +104,15 @@ def planned_write(
             return None
         verb, xero_id = "delete", mapped.xero_id
     elif mapped is not None:
-        if record.kind not in UPDATABLE_KINDS or (mapped.checksum == content and not _restores(wanted, mapped, shown)):
+        if record.kind not in UPDATABLE_KINDS or (
+            mapped.checksum == content and not _is_restore(wanted, mapped, mirrored)
+        ):
             return None
         verb, xero_id = "update", mapped.xero_id
-    return _write(wanted, run_id, verb, xero_id)
+    return _build_write(wanted, run_id, verb, xero_id)
 
 
-def _write(wanted: WantedRecord, run_id: str, verb: str, xero_id: str | None) -> PlannedWrite:
+def _build_write(wanted: WantedRecord, run_id: str, verb: str, xero_id: str | None) -> PlannedWrite:
     record, change = wanted.record, wanted.change
     return PlannedWrite(
         kind=record.kind,
@@ -111,9 +129,9 @@ def _write(wanted: WantedRecord, run_id: str, verb: str, xero_id: str | None) ->
     )
 
 
-def _restores(wanted: WantedRecord, mapped: MappedRecord, shown: Mapping[str, MirrorRecord]) -> bool:
-    """Tell whether an update undoes what a person changed in Xero: posted so already, but Xero shows something else."""
-    mirrored = shown.get(mapped.xero_id)
-    if wanted.change.action is not Action.UPDATE or mirrored is None:
+def _is_restore(wanted: WantedRecord, mapped: MappedRecord, mirrored: Mapping[str, MirrorRecord]) -> bool:
+    """Return whether an update restores posted content that a person changed in Xero."""
+    row = mirrored.get(mapped.xero_id)
+    if wanted.change.action is not Action.UPDATE or row is None:
         return False
-    return not serialization.contains(wanted.record, parse_exact_json(mirrored.payload))
+    return not serialization.contains(wanted.record, parse_exact_json(row.payload))

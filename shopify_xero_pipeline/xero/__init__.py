@@ -1,1 +1,1 @@
-"""Writing to Xero: client, limits, sign-in, models, and the loader of change-sets. Decides no accounting."""
+"""Xero, the target of the books, with client, rate limiter, sign-in, models, JSON and mirror. No accounting rules."""

@@ -1,8 +1,8 @@
-"""Signing in to Xero: the token endpoint, and the token of a custom connection, for which client id and secret do.
+"""The sign-in to Xero, with the token endpoint and the token of a custom connection (docs/contracts/xero.md §1).
 
-Only the hosts, the asking and what is kept in memory belong here; a token for which a person gave consent is kept in
-the state store and stands in `oauth_token.py`. Credentials go to `identity.xero.com` and to nowhere else; another
-address is accepted for a sandbox only, and only on this machine.
+This module only has the hosts, the token requests and the tokens in memory. Tokens from a person's consent, which are
+in the state store, are in `oauth_token.py`. Credentials go only to `identity.xero.com`; the sole exception is a sandbox
+on this machine.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ API_HOST = "https://api.xero.com"
 IDENTITY_HOST = "https://identity.xero.com"
 LOGIN_HOST = "https://login.xero.com"
 SCOPES = "accounting.contacts accounting.invoices accounting.payments accounting.settings.read"
-MAX_ATTEMPTS = 4
+MAX_ATTEMPTS = 4  # of a token request, each followed by a pause: 1, 2, 4, 8 s
 
 
 @dataclass(frozen=True)
 class XeroCredentials:
-    """An app's credentials. A custom connection needs no `tenant_id`; an app for PKCE has no secret."""
+    """The credentials of an app. A custom connection needs no `tenant_id`; an app with PKCE has no secret."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -38,9 +38,9 @@ class XeroCredentials:
 
 @dataclass(frozen=True)
 class TokenResponse:
-    """What the sign-in service gave; a custom connection gets no refresh token. Instants in UTC.
+    """The tokens in a response of the token endpoint, with instants in UTC (docs/contracts/xero.md §1).
 
-    Source: docs/contracts/xero.md §1.
+    A custom connection gets no refresh token, which leaves `refresh` empty.
     """
 
     access: str = field(repr=False)
@@ -50,31 +50,31 @@ class TokenResponse:
 
 
 class GrantRefusedError(Exception):
-    """The sign-in service refused; `word` is OAuth's, such as invalid_grant."""
+    """The sign-in service refused a token; `error_code` is OAuth's, such as invalid_grant."""
 
     def __init__(self, error_code: str) -> None:
         super().__init__(error_code)
-        self.word = error_code
+        self.error_code = error_code
 
 
 class AccessToken(Protocol):
-    """What signs calls in, whichever way it is got."""
+    """The access token of the calls, by custom connection or by consent."""
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that sign a call in, with a token that is good for some minutes more."""
+        """Return the headers that sign a call in, with a token that stays valid for some minutes."""
         ...
 
     def renew(self) -> None:
-        """Get another token, because the present one was refused."""
+        """Get another token, because Xero refused the present one."""
         ...
 
     def mark_verified(self) -> None:
-        """Take note that a call with the present token was answered."""
+        """Record that Xero accepted a call with the present token."""
         ...
 
 
 class TokenEndpoint:
-    """The token endpoint of the sign-in service, asked as one app; an app without a secret names itself in the form."""
+    """The token endpoint of the sign-in service for one app; an app without a secret sends its id in the form."""
 
     def __init__(self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock) -> None:
         self.credentials = credentials
@@ -83,32 +83,35 @@ class TokenEndpoint:
         self._clock = clock
 
     def request_token(self, form: Mapping[str, str]) -> TokenResponse:
-        """Ask for a token, a few times if no usable answer comes.
+        """Request a token, up to `MAX_ATTEMPTS` times while no usable response arrives.
+
+        Args:
+            form: fields of the request, such as `grant_type`.
 
         Raises:
-            GrantRefusedError: Xero says no.
-            XeroUnavailableError: the service gave no usable answer.
+            GrantRefusedError: Xero refuses the token.
+            XeroUnavailableError: no usable response arrived.
         """
-        asked_at = self._clock.now()
-        answer = self._asked(form)
+        issued_at = self._clock.now()  # before the request, so that the token never counts as valid too long
+        answer = self._post_with_retries(form)
         if answer.status_code in (400, 401, 403):
-            raise GrantRefusedError(_word(answer))
+            raise GrantRefusedError(_error_code(answer))
         try:
-            found = answer.json() if answer.status_code == 200 else {}
-            expires_at = asked_at + timedelta(seconds=int(found["expires_in"]))
-            return TokenResponse(str(found["access_token"]), str(found.get("refresh_token", "")), asked_at, expires_at)
+            body = answer.json() if answer.status_code == 200 else {}
+            expires_at = issued_at + timedelta(seconds=int(body["expires_in"]))
+            return TokenResponse(str(body["access_token"]), str(body.get("refresh_token", "")), issued_at, expires_at)
         except (ValueError, KeyError, TypeError):
             raise XeroUnavailableError(
-                f"Xero's sign-in service gave no usable answer (status {answer.status_code}). Try again later."
+                f"Xero's sign-in service gave no usable response (status {answer.status_code}). Try again later."
             ) from None
 
-    def _asked(self, form: Mapping[str, str]) -> httpx.Response:
-        app = (self.credentials.client_id, self.credentials.client_secret)
-        account = app if app[1] else httpx.USE_CLIENT_DEFAULT
-        form = dict(form) if app[1] else {**form, "client_id": app[0]}
+    def _post_with_retries(self, form: Mapping[str, str]) -> httpx.Response:
+        client_id, secret = self.credentials.client_id, self.credentials.client_secret
+        auth = (client_id, secret) if secret else httpx.USE_CLIENT_DEFAULT
+        form = dict(form) if secret else {**form, "client_id": client_id}
         answer: httpx.Response | None = None
         for attempt in range(MAX_ATTEMPTS):
-            answer = self._posted(form, account, attempt + 1)
+            answer = self._post(form, auth, attempt + 1)
             if answer is not None and answer.status_code != 429 and answer.status_code < 500:
                 return answer
             self._clock.sleep(2**attempt)
@@ -116,18 +119,18 @@ class TokenEndpoint:
             raise XeroUnavailableError("Xero's sign-in service cannot be reached. Check the network and try again.")
         return answer
 
-    def _posted(self, form: Mapping[str, str], account: Any, attempt: int) -> httpx.Response | None:
+    def _post(self, form: Mapping[str, str], auth: Any, attempt: int) -> httpx.Response | None:
         try:
-            with events.log_api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as told:
-                answer = self._http.post(self._url, data=form, auth=account)
-                told["status"] = answer.status_code
+            with events.log_api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as fields:
+                answer = self._http.post(self._url, data=form, auth=auth)
+                fields["status"] = answer.status_code
                 return answer
         except httpx.RequestError:
             return None
 
 
 class ClientCredentialsToken:
-    """A custom connection's access token, kept in memory and asked for anew before it lapses."""
+    """The access token of a custom connection, cached in memory and renewed before it expires."""
 
     def __init__(self, identity: TokenEndpoint, clock: Clock) -> None:
         self._identity = identity
@@ -136,10 +139,10 @@ class ClientCredentialsToken:
         self._renew_at = 0.0
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that sign a call in, with a token that is good for some minutes more."""
+        """Return the headers that sign a call in, with a token that stays valid for some minutes."""
         grant = self._grant
         if grant is None or self._clock.elapsed() >= self._renew_at:
-            grant = self._asked()
+            grant = self._request()
         return auth_headers(grant.access, self._identity.credentials.tenant_id)
 
     def renew(self) -> None:
@@ -147,38 +150,38 @@ class ClientCredentialsToken:
 
         Raises:
             XeroSignInError: Xero does not accept the credentials or the scopes.
-            XeroUnavailableError: the sign-in service gave no usable answer.
+            XeroUnavailableError: no usable response arrived.
         """
-        self._asked()
+        self._request()
 
     def mark_verified(self) -> None:
-        """Take note of nothing: a custom connection can always ask for another token."""
+        """Do nothing: a custom connection can always request another token."""
 
-    def _asked(self) -> TokenResponse:
-        scopes, asked = self._identity.credentials.scopes, self._clock.elapsed()
+    def _request(self) -> TokenResponse:
+        scopes, requested_at = self._identity.credentials.scopes, self._clock.elapsed()
         try:
             self._grant = self._identity.request_token({"grant_type": "client_credentials", "scope": scopes})
-        except GrantRefusedError as refused:
+        except GrantRefusedError as error:
             raise XeroSignInError(
-                f"Xero does not accept the credentials ({refused.word}). Check XERO_CLIENT_ID and "
+                f"Xero does not accept the credentials ({error.error_code}). Check XERO_CLIENT_ID and "
                 f"XERO_CLIENT_SECRET, and that the custom connection is authorised with the scopes {scopes}."
             ) from None
-        life = self._grant.expires_at - self._grant.issued_at
-        self._renew_at = asked + usable_for(life).total_seconds()
+        lifetime = self._grant.expires_at - self._grant.issued_at
+        self._renew_at = requested_at + usable_for(lifetime).total_seconds()
         return self._grant
 
 
 def auth_headers(access: str, tenant_id: str | None) -> dict[str, str]:
-    """Return the headers of a call with this token, to this organisation where one has to be named."""
+    """Return the headers that sign a call in; `tenant_id` is None for a custom connection."""
     tenant = {"xero-tenant-id": tenant_id} if tenant_id else {}
     return {"Authorization": f"Bearer {access}", **tenant}
 
 
 def host_of(base_url: str | None, default: str) -> str:
-    """Return the host calls go to: Xero's own, or a sandbox on this machine.
+    """Return the host of the calls, which is Xero's own or a sandbox on this machine.
 
     Raises:
-        XeroSettingsError: the URL is not on this machine; credentials are never sent to an unknown host.
+        XeroSettingsError: the URL is not on this machine; credentials never go to an unknown host.
     """
     if base_url is None:
         return default
@@ -197,10 +200,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _word(answer: httpx.Response) -> str:
-    """Return OAuth's error word, such as invalid_client; nothing else of the answer is repeated."""
+def _error_code(answer: httpx.Response) -> str:
+    """Return OAuth's error code, such as invalid_client, or the status; other text of the response may be secret."""
     try:
-        word = str(answer.json()["error"])
+        code = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return f"status {answer.status_code}"
-    return word if word.replace("_", "").isalpha() else f"status {answer.status_code}"
+    return code if code.replace("_", "").isalpha() else f"status {answer.status_code}"

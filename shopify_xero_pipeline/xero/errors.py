@@ -1,12 +1,12 @@
-"""What can go wrong with Xero, in words for people: what happened, with which call, what to do.
+"""The exceptions of calls to Xero, with messages for people on the event, the call and the remedy.
 
-Only exceptions of whole calls belong here; why Xero refused a single record is a row, not an exception
-(`loading/refusals.py`). No secret, name or address is ever part of a message.
+This module only has exceptions of whole calls. The refusal of a single record is a row, not an exception
+(`loading/refusals.py`). No message contains a secret, a name or an address.
 """
 
 
 class XeroError(Exception):
-    """Base of all: `correlation_id` is Xero's own name for the call, to quote to its support."""
+    """Base of all; `correlation_id` is Xero's id of the call, to quote to Xero's support."""
 
     def __init__(self, message: str, *, correlation_id: str | None = None) -> None:
         super().__init__(f"{message} (Xero's correlation id: {correlation_id})" if correlation_id else message)
@@ -18,28 +18,28 @@ class XeroSettingsError(XeroError):
 
 
 class XeroSignInError(XeroError):
-    """Xero gave no access token for these credentials."""
+    """Xero issued no access token for the credentials."""
 
 
 class XeroConsentError(XeroSignInError):
-    """Only a person can go on from here: nobody has given consent in Xero yet, or it must be given again."""
+    """A person must give consent in Xero, for the first time or again."""
 
 
 class XeroDeniedError(XeroError):
-    """401 with a fresh token, or 403: the connection may not do this."""
+    """A 401 with a fresh token, or a 403. The connection may not make the call."""
 
 
 class XeroRefusedError(XeroError):
-    """400 or 404: the request itself is not acceptable."""
+    """A 400 or 404. The request itself is not acceptable."""
 
 
 class XeroUnavailableError(XeroError):
-    """No usable answer came, however often it was asked."""
+    """No usable response arrived in any attempt."""
 
 
 class DailyQuotaExceededError(XeroError):
-    """The day's calls are used up, but for the reserve kept for reading back. What is left stays planned."""
+    """The daily quota is used up, except for the reserve for read-backs. Unsent records stay planned."""
 
 
 class ReplayWindowExpiredError(XeroError):
-    """The request may not leave any more: its Idempotency-Key may lapse while it travels."""
+    """The request may not be sent, because Xero may forget its idempotency key before it arrives."""

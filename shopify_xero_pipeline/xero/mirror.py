@@ -1,9 +1,9 @@
-"""The mirror: what Xero holds of each kind, kept in the state store by one sweep of what changed since the last one.
+"""The mirror of Xero in the state store, refreshed by one sweep of changed records per kind.
 
-A sweep is one call for each thousand changed records. It goes on from a watermark by Xero's own clock, as the first
-answer of the sweep before stated it, because Xero stamps changes by that clock; where none is known, everything is
-read. Allocations have no sweep of their own: a Credit Note carries them, so that one it no longer carries is gone. What
-is done with what the mirror shows is decided in `changes/` and in `loading/readback.py`.
+A sweep takes one call for each thousand changed records. It starts at a watermark by Xero's clock, from the first
+response of the previous sweep, because Xero stamps changes by that clock. Without a watermark it reads everything.
+Allocations have no sweep: a Credit Note contains its own, and an Allocation that it no longer contains is deleted. The
+decisions on mirrored records are in `changes/` and in `loading/readback.py`.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
 SWEEP_OVERLAP = timedelta(minutes=5)
-"""How far before its watermark a sweep begins, and until when what a list does not show counts as gone: lists of Xero
-may lag behind its writes."""
+"""How far a sweep goes back before its watermark, because Xero's lists may lag behind its writes. A record that is
+missing from a complete list counts as deleted only if it was written earlier than this."""
 
-SWEEPABLE_KINDS = 3
+MAX_LISTING_ATTEMPTS = 3  # reads of a list that changes between its pages
 Listing: TypeAlias = tuple[list[dict[str, Any]], datetime | None]
-"""Elements, and Xero's time when the first of them were answered."""
+"""Elements, and Xero's time of the first page."""
 
 PARAMS = {
     Kind.CONTACT: {"includeArchived": "true"},
@@ -32,10 +32,11 @@ PARAMS = {
     Kind.INVOICE: {"unitdp": "4"},
     Kind.CREDIT_NOTE: {"unitdp": "4"},
 }
+"""Query parameters; without `unitdp=4` Xero rounds UnitAmount to 2 decimals (docs/contracts/xero.md A.10)."""
 
 
 class Mirror:
-    """Keeps the state store's picture of Xero up to date."""
+    """Refreshes the state store's copy of Xero."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock) -> None:
         self._client = client
@@ -45,58 +46,64 @@ class Mirror:
     def refresh(self, kinds: Iterable[Kind], max_age: timedelta) -> None:
         """Sweep each kind whose last sweep is older than `max_age`; Allocations come with the Credit Notes.
 
+        Args:
+            kinds: kinds to refresh.
+            max_age: zero refreshes all.
+
         Raises:
-            XeroError: Xero does not answer; the mirror stays as it was.
+            XeroError: Xero does not respond; the mirror of that kind is unchanged.
         """
         for kind in dict.fromkeys(Kind.CREDIT_NOTE if kind is Kind.ALLOCATION else kind for kind in kinds):
             if not is_recent(self._store.mirror_swept_at(kind), self._clock.now(), max_age):
                 self.sweep(kind)
 
-    def sweep(self, kind: Kind, *, back_to: datetime | None = None, anew: bool = False) -> None:
-        """Read what changed since the last sweep, or since `back_to` if that is earlier; everything the first time.
+    def sweep(self, kind: Kind, *, back_to: datetime | None = None, full: bool = False) -> None:
+        """Read the records changed since the last sweep or since `back_to`, whichever is earlier; the first time, all.
 
         Args:
-            kind: any but Allocations.
+            kind: any kind but Allocations.
             back_to: an instant by Xero's clock.
-            anew: read everything, whatever is known.
+            full: read everything, whatever the watermark.
 
         Raises:
-            XeroError: Xero does not answer; the mirror stays as it was.
+            XeroError: Xero does not respond; the mirror is unchanged.
         """
-        began = self._clock.now()
-        last = None if anew else self._store.mirror_watermark(kind)
+        swept_at = self._clock.now()
+        last = None if full else self._store.mirror_watermark(kind)
         since = None if last is None else min(last, back_to or last) - SWEEP_OVERLAP
-        found, watermark = self._items() if kind is Kind.ITEM else self._changed(kind, since)
-        records = [serialization.mirror_record(kind, one) for one in found if serialization.is_ours(kind, one)]
-        carried = [
-            serialization.mirror_record(Kind.ALLOCATION, one)
-            for note in found
-            for one in serialization.allocations_of(note)
+        elements, watermark = self._list_items() if kind is Kind.ITEM else self._list_changes(kind, since)
+        records = [
+            serialization.mirror_record(kind, element) for element in elements if serialization.is_ours(kind, element)
         ]
-        complete = kind is Kind.ITEM or since is None
-        gone_before = watermark - SWEEP_OVERLAP if complete and watermark is not None else None
-        self._store.update_mirror(kind, records, began, watermark=watermark, gone_before=gone_before, carried=carried)
+        allocations = [
+            serialization.mirror_record(Kind.ALLOCATION, allocation)
+            for note in elements
+            for allocation in serialization.allocations_of(note)
+        ]
+        is_complete = kind is Kind.ITEM or since is None
+        gone_before = watermark - SWEEP_OVERLAP if is_complete and watermark is not None else None
+        self._store.update_mirror(
+            kind, records, swept_at, watermark=watermark, gone_before=gone_before, carried=allocations
+        )
         events.log_event("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
 
-    def _items(self) -> Listing:
-        """Read all Items: their list is not paged, and one that is missing from it is deleted."""
-        found = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
-        return found, self._client.time.earliest
+    def _list_items(self) -> Listing:
+        """Return all Items; their list has no pages, and an Item that is missing from it is deleted."""
+        items = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
+        return items, self._client.time.earliest
 
-    def _changed(self, kind: Kind, since: datetime | None) -> Listing:
-        """Read all pages; a record changed meanwhile shifts the others, so that one may be missed: then read again."""
+    def _list_changes(self, kind: Kind, since: datetime | None) -> Listing:
+        """Return the records of all pages; read again if a change moved a record to a page that was read already."""
         path = f"/{serialization.COLLECTION[kind]}"
-        for _ in range(SWEEPABLE_KINDS):
-            found: dict[str, dict[str, Any]] = {}
+        for _ in range(MAX_LISTING_ATTEMPTS):
+            records: dict[str, dict[str, Any]] = {}
             expected, watermark = 0, None
             for page, (elements, count) in enumerate(
                 self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since)
             ):
                 watermark = self._client.time.earliest if page == 0 else watermark
-                found |= {str(one[serialization.ID[kind]]): one for one in elements}
+                records |= {str(element[serialization.ID[kind]]): element for element in elements}
                 expected = count or 0
-            if len(found) >= expected:
-                return list(found.values()), watermark
-        raise XeroUnavailableError(
-            f"{path[1:]} changed each of {SWEEPABLE_KINDS} times while they were read. Try again later."
-        )
+            if len(records) >= expected:
+                return list(records.values()), watermark
+        raise XeroUnavailableError(f"{path[1:]} changed during each of {MAX_LISTING_ATTEMPTS} reads. Try again later.")

@@ -1,8 +1,8 @@
-"""What Xero holds, as we want it: Contact, Item, Invoice, Credit Note, Payment, Allocation, and the settings.
+"""The records of Xero that this project writes, and the organisation's settings.
 
-Only shapes belong here. Records name each other by Shopify id (a document its Contact, a Payment its document), because
-a plan is made before Xero has given any id; `serialization.py` turns them into Xero's own JSON once the ids are known.
-Money is `Decimal` in the document's currency; dates are calendar days in the shop's zone.
+This module only has models. Records refer to each other by Shopify id (a document to its Contact, a Payment to its
+document), because Xero assigns its ids after the plan; `serialization.py` builds Xero's JSON once the ids are known.
+Money is `Decimal` in the document's currency. Dates are calendar days in the shop's time zone.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kind(StrEnum):
-    """The kinds of record this project writes, in the order they are written."""
+    """The kinds of record that this project writes, in the order of writing."""
 
     CONTACT = "contact"
     ITEM = "item"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class XeroRecord(BaseModel):
-    """Base of all records: frozen, and known by its Shopify id within its kind."""
+    """Base of all records, which are frozen and identified by kind and Shopify id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -34,16 +34,20 @@ class XeroRecord(BaseModel):
 
     @property
     def natural_key(self) -> str:
-        """The key under which Xero, or we when reading back, can find the record again."""
+        """The key with which Xero or a read-back identifies the record.
+
+        Raises:
+            TypeError: the class of the record defines none.
+        """
         raise TypeError(f"{type(self).__name__} has no natural key")
 
     def content(self) -> dict[str, object]:
-        """Return what the checksum covers: everything but references that never change the money."""
+        """Return the fields of the checksum as JSON values."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class PostalAddress(BaseModel):
-    """A street address within Xero's lengths (docs/contracts/xero.md §6.1)."""
+    """A street address within Xero's field lengths (docs/contracts/xero.md §6.1)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -74,7 +78,7 @@ class Contact(XeroRecord):
 
 
 class Item(XeroRecord):
-    """An untracked Item. `shopify_id` is the variant's id; the price informs and never drives a document."""
+    """An untracked Item. `shopify_id` is the variant id; no document takes its price from the Item."""
 
     kind: Literal[Kind.ITEM] = Kind.ITEM
     code: str
@@ -89,10 +93,10 @@ class Item(XeroRecord):
 
 
 class Line(BaseModel):
-    """A document line. `tax_amount` is always given.
+    """A document line, always with a `tax_amount`.
 
-    `variant_id` names the Item that the line is of. `item_code` is that Item's code, known once the document may be
-    sent; empty where the line is sent without one because Xero has refused the Item for good.
+    `variant_id` identifies the Item of the line. `item_code` is its code: None until the document may be sent, empty if
+    the line is sent without a code (`loading/parent_ids.py`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -109,7 +113,7 @@ class Line(BaseModel):
 
     @property
     def amount(self) -> Decimal:
-        """Quantity x unit less discount; includes tax when the document's amounts are Inclusive."""
+        """Quantity times unit amount, less the discount; with tax if `line_amount_types` is Inclusive."""
         return self.quantity * self.unit_amount - (self.discount_amount or Decimal(0))
 
 
@@ -134,12 +138,12 @@ class Document(XeroRecord):
         return self.number
 
     def content(self) -> dict[str, object]:
-        """Return the fingerprint; of a line's Item only the code it was sent with, which no plan knows yet."""
+        """Return the fields of the checksum; a line has its code as sent, which no plan knows, but no variant id."""
         return self.model_dump(mode="json", exclude_none=True, exclude={"lines": {"__all__": {"variant_id"}}})
 
 
 class Invoice(Document):
-    """An ACCREC invoice, created AUTHORISED."""
+    """A sales invoice (ACCREC), created as AUTHORISED."""
 
     kind: Literal[Kind.INVOICE] = Kind.INVOICE
     due_date: date
@@ -147,7 +151,7 @@ class Invoice(Document):
 
 
 class CreditNote(Document):
-    """An ACCRECCREDIT credit note, created AUTHORISED; Xero allows no discounts on it."""
+    """A sales credit note (ACCRECCREDIT), created as AUTHORISED; Xero allows no discounts on it."""
 
     kind: Literal[Kind.CREDIT_NOTE] = Kind.CREDIT_NOTE
 
@@ -170,14 +174,14 @@ class Payment(XeroRecord):
 
     @property
     def natural_key(self) -> str:
-        """Reference and document number together; Xero enforces neither, so the journal does."""
+        """Reference and document number; the journal, not Xero, enforces that they are unique."""
         return f"{self.reference}|{self.document_number}"
 
 
 class Allocation(XeroRecord):
-    """Credit set against an Invoice. `shopify_id` is `<credit note number>/<invoice number>/<amount>`.
+    """An Allocation of a Credit Note to an Invoice. `shopify_id` is `<credit note number>/<invoice number>/<amount>`.
 
-    Xero cannot change an Allocation: one of another amount is another Allocation, and takes the first one's place.
+    Xero cannot update an Allocation: another amount is a new Allocation that replaces the old one.
     """
 
     kind: Literal[Kind.ALLOCATION] = Kind.ALLOCATION
@@ -193,7 +197,7 @@ class Allocation(XeroRecord):
 
     @property
     def natural_key(self) -> str:
-        """The two numbers and the amount."""
+        """Credit Note number, Invoice number and amount."""
         return f"{self.credit_note_number}|{self.invoice_number}|{self.amount.normalize():f}"
 
 
@@ -201,9 +205,10 @@ AnyRecord = Annotated[Contact | Item | Invoice | CreditNote | Payment | Allocati
 
 
 class Account(BaseModel):
-    """An account of the chart. `account_class` ASSET, EQUITY, EXPENSE, LIABILITY, REVENUE.
+    """An account in the chart of accounts.
 
-    `system_account` is what Xero itself uses it for (DEBTORS, GST, ROUNDING ...), None for all others.
+    `account_class` is ASSET, EQUITY, EXPENSE, LIABILITY or REVENUE. `system_account` is Xero's own use of the account
+    (DEBTORS, GST, ROUNDING ...), None for all others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -219,7 +224,7 @@ class Account(BaseModel):
 
 
 class TaxComponent(BaseModel):
-    """A part of a tax rate, `rate` in per cent; a compound one is charged on the price and the other parts together."""
+    """A component of a tax rate, `rate` in per cent; a compound one applies to the price and the other components."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -229,7 +234,7 @@ class TaxComponent(BaseModel):
 
 
 class TaxRate(BaseModel):
-    """A tax rate. `effective_rate` in per cent; `applies_to` the account classes it may be used with."""
+    """A tax rate. `effective_rate` is in per cent; `applies_to` has the account classes that may use the rate."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -241,17 +246,20 @@ class TaxRate(BaseModel):
     components: tuple[TaxComponent, ...] = ()
 
     def is_of(self, rates: Sequence[Decimal]) -> bool:
-        """Return whether these taxes, in per cent, are the whole of this rate: as their sum, or one by one.
+        """Return whether taxes equal this rate by their sum or component by component.
 
-        One by one matters where a part is compound: GST 5 % and QST 9.975 % on top of it are 15.47375 % in Xero, and
-        two taxes of 5 and 9.975 % in Shopify.
+        The components matter if one is compound: GST 5 % and QST 9.975 % on top of it are 15.47375 % in Xero, and two
+        taxes of 5 and 9.975 % in Shopify.
+
+        Args:
+            rates: the taxes of a line in Shopify, in per cent.
         """
-        parts = sorted(component.rate for component in self.components)
-        return sum(rates, Decimal(0)) == self.effective_rate or sorted(rates) == parts
+        components = sorted(component.rate for component in self.components)
+        return sum(rates, Decimal(0)) == self.effective_rate or sorted(rates) == components
 
 
 class Organisation(BaseModel):
-    """The settings that decide what may be posted. Lock dates are calendar days; the later one counts."""
+    """The settings of an organisation. Lock dates are calendar days; the later one counts."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,8 +1,8 @@
-"""Signing in to Xero as a person: the browser gives consent, a callback on this machine takes the code, we keep tokens.
+"""The sign-in of a person to Xero, by OAuth's authorization code flow (docs/contracts/xero.md §1).
 
-Only the steps of the authorization code flow belong here (docs/contracts/xero.md §1). Renewing what they gave is done
-in `oauth_token.py`, keeping it in `state/tokens.py`. An app without a secret proves with PKCE that it is the one that
-asked. Neither code nor token is ever printed.
+The person gives consent in the browser, a callback server on this machine receives the code, and the tokens go to the
+store. This module only has these steps. The renewal is in `oauth_token.py`, the storage in `state/tokens.py`. An app
+without a secret uses PKCE. Neither code nor token is ever printed.
 """
 
 import base64
@@ -37,13 +37,13 @@ from shopify_xero_pipeline.xero.oauth_token import RefreshingToken, wrong_app
 
 HOST, PORT = "127.0.0.1", 8767
 CONSENT_TIMEOUT = timedelta(minutes=10)
-TIMEOUT = 30.0
+TIMEOUT = 30.0  # seconds, for each exchange with Xero
 RETRY_HINT = "Run `shopify-xero login` again."
 
 
 @dataclass(frozen=True)
 class ReachableOrganisation:
-    """An organisation that a sign-in reaches."""
+    """An organisation to which a sign-in has access."""
 
     tenant_id: str
     name: str
@@ -51,7 +51,13 @@ class ReachableOrganisation:
 
 @dataclass(frozen=True)
 class LoginResult:
-    """What a sign-in gave: the organisations it reaches, the one that is meant, when it lapses if unused (UTC)."""
+    """The result of a sign-in.
+
+    Attributes:
+        organisations: all organisations to which it has access.
+        tenant_id: id of the organisation for the books; None if it is not clear.
+        lapses_at: when the sign-in expires without use, in UTC.
+    """
 
     organisations: tuple[ReachableOrganisation, ...]
     tenant_id: str | None
@@ -59,22 +65,22 @@ class LoginResult:
 
     @property
     def verdict(self) -> str:
-        """What a person should know, and do if no organisation is clearly meant."""
+        """The result in words for people, with the next step if there is one."""
         if not self.organisations:
-            return f"This sign-in reaches no organisation: choose one when Xero asks. {RETRY_HINT}"
+            return f"This sign-in has access to no organisation: select one on Xero's consent page. {RETRY_HINT}"
         if self.tenant_id is None:
-            return "Set XERO_TENANT_ID to the organisation whose books these are."
-        return f"Signed in. This lapses on {self.lapses_at:%Y-%m-%d} unless a sync runs before then."
+            return "Set XERO_TENANT_ID to the id of the organisation for these books."
+        return f"Signed in. The sign-in expires on {self.lapses_at:%Y-%m-%d} unless a sync runs before."
 
 
 class Login:
     """One person's sign-in.
 
     Args:
-        credentials: of the app; without a secret PKCE is used. The tenant, if any, is the one that is meant.
-        tokens: where the tokens are kept.
-        clock: the time.
-        base_url: of a sandbox on this machine; None for Xero itself.
+        credentials: credentials of the app, without a secret for PKCE; `tenant_id`, if set, selects the organisation.
+        tokens: the encrypted token store.
+        clock: the clock.
+        base_url: address of a sandbox on this machine; None for Xero itself.
         transport: replaces the network, for tests.
     """
 
@@ -96,34 +102,34 @@ class Login:
         self._state = secrets.token_urlsafe(32)
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)
 
-    def run(self, port: int, tell: Callable[[str], None], *, host: str = HOST) -> LoginResult:
-        """Tell the address to open, wait for the person's consent, keep the tokens and see what they reach.
+    def run(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
+        """Show the consent address, wait for the person's consent, store the tokens and return their organisations.
 
         Args:
-            port: of this machine, to which the browser is sent back; 0 takes a free one.
-            tell: is given the address to open and the one to enter in the app's settings.
-            host: the address to listen on; another one than 127.0.0.1 only where a container publishes the port there.
+            port: port of the callback server on this machine; 0 selects a free one.
+            notify: receives the texts for the person, with the address to open and the app's redirect URI.
+            host: address of the callback server; not 127.0.0.1 only in a container that publishes the port.
 
         Raises:
-            SettingsError: the port is taken, or the address is not this machine's.
-            XeroConsentError: consent was not given, or not in time.
+            SettingsError: the port is in use, or the address is not this machine's.
+            XeroConsentError: the person gave no consent, or not in time.
             XeroSignInError: Xero does not accept the app.
-            XeroUnavailableError: Xero gave no usable answer.
+            XeroUnavailableError: Xero gave no usable response.
         """
         until = self._clock.elapsed() + CONSENT_TIMEOUT.total_seconds()
         with self._http, _callback(host, port, self._state) as callback:
-            tell(f"Open this address in a browser and give consent:\n\n  {self._address(callback.address)}\n")
-            tell(f"Xero only goes on if the app's redirect URI is {callback.address}. Waiting ...")
+            notify(f"Open this address in a browser and give consent:\n\n  {self._consent_url(callback.address)}\n")
+            notify(f"Xero accepts the consent only if the app's redirect URI is {callback.address}. Waiting ...")
             code = callback.wait(self._clock, until)
-            grant = self._redeemed(code, callback.address)
+            grant = self._redeem(code, callback.address)
             self._tokens.put(grant.access, grant.refresh, grant.issued_at, grant.expires_at)
-            return self._reached()
+            return self._list_organisations()
 
-    def _address(self, back: str) -> str:
+    def _consent_url(self, redirect_uri: str) -> str:
         query = {
             "response_type": "code",
             "client_id": self._credentials.client_id,
-            "redirect_uri": back,
+            "redirect_uri": redirect_uri,
             "scope": f"offline_access {self._credentials.scopes}",
             "state": self._state,
         }
@@ -131,48 +137,52 @@ class Login:
             query |= {"code_challenge": _challenge(self._verifier), "code_challenge_method": "S256"}
         return f"{host_of(self._base_url, LOGIN_HOST)}/identity/connect/authorize?{urlencode(query)}"
 
-    def _redeemed(self, code: str, back: str) -> TokenResponse:
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+    def _redeem(self, code: str, redirect_uri: str) -> TokenResponse:
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         if self._verifier:
             form["code_verifier"] = self._verifier
         try:
             grant = self._identity.request_token(form)
-        except GrantRefusedError as refused:
-            if refused.word == "invalid_grant":
-                raise XeroConsentError(f"Xero takes its code no more (invalid_grant). {RETRY_HINT}") from None
-            raise wrong_app(refused) from None
+        except GrantRefusedError as error:
+            if error.error_code == "invalid_grant":
+                raise XeroConsentError(f"Xero no longer accepts its code (invalid_grant). {RETRY_HINT}") from None
+            raise wrong_app(error) from None
         if not grant.refresh:
             raise XeroConsentError("Xero gave no refresh token: allow the app the scope offline_access. " + RETRY_HINT)
         return grant
 
-    def _reached(self) -> LoginResult:
+    def _list_organisations(self) -> LoginResult:
         token = RefreshingToken(self._identity, self._tokens, self._clock)
         headers = {"Accept": "application/json", "Authorization": token.headers()["Authorization"]}
         try:
             answer = self._http.get(f"{host_of(self._base_url, API_HOST)}/connections", headers=headers)
-            listed = answer.json()
+            connections = answer.json()
             if answer.status_code != 200:
-                raise ValueError(answer.status_code)  # noqa: TRY301 - for a person it is the same as no list
-            found = [one for one in listed if one["tenantType"] == "ORGANISATION"]
-            organisations = tuple(ReachableOrganisation(str(one["tenantId"]), str(one["tenantName"])) for one in found)
+                raise ValueError(answer.status_code)  # noqa: TRY301 - the same error for people as no list
+            organisations = tuple(
+                ReachableOrganisation(str(connection["tenantId"]), str(connection["tenantName"]))
+                for connection in connections
+                if connection["tenantType"] == "ORGANISATION"
+            )
         except (httpx.RequestError, ValueError, KeyError, TypeError):
             raise XeroUnavailableError(
-                "The sign-in is kept, but Xero did not say which organisations it reaches. " + RETRY_HINT
+                "The sign-in is stored, but Xero did not list its organisations. " + RETRY_HINT
             ) from None
         token.mark_verified()
-        kept = self._tokens.peek()
-        assert kept is not None
-        return LoginResult(organisations, self._meant([one.tenant_id for one in organisations]), kept.lapses_at)
+        stored = self._tokens.peek()
+        assert stored is not None
+        tenant_id = self._select_tenant([organisation.tenant_id for organisation in organisations])
+        return LoginResult(organisations, tenant_id, stored.lapses_at)
 
-    def _meant(self, found: list[str]) -> str | None:
-        wanted = self._credentials.tenant_id
-        if wanted:
-            return wanted if wanted in found else None
-        return found[0] if len(found) == 1 else None
+    def _select_tenant(self, tenant_ids: list[str]) -> str | None:
+        own_id = self._credentials.tenant_id
+        if own_id:
+            return own_id if own_id in tenant_ids else None
+        return tenant_ids[0] if len(tenant_ids) == 1 else None
 
 
 class _Callback(HTTPServer):
-    """Takes the browser's way back, once; what was not asked for with our state is turned away."""
+    """The callback server, which accepts one redirect of the browser and rejects any without our `state`."""
 
     def __init__(self, host: str, port: int, state: str) -> None:
         self.state = state
@@ -181,52 +191,52 @@ class _Callback(HTTPServer):
 
     @property
     def address(self) -> str:
-        """The redirect URI; Xero accepts the name localhost only, not 127.0.0.1 (docs/contracts/xero.md §1)."""
+        """The redirect URI; Xero accepts localhost, not 127.0.0.1 (docs/contracts/xero.md §1)."""
         return f"http://localhost:{self.server_port}/callback"
 
     def wait(self, clock: Clock, until: float) -> str:
-        """Return the code; waited for until a moment by `Clock.elapsed`.
+        """Return the authorization code; wait until `until`, in seconds of `Clock.elapsed`.
 
         Raises:
-            XeroConsentError: consent was refused, or nobody came in time.
+            XeroConsentError: the person refused consent, or gave none in time.
         """
-        self.timeout = 1.0
+        self.timeout = 1.0  # seconds between two looks at the clock
         while self.answer is None and clock.elapsed() < until:
             self.handle_request()
         if self.answer is None:
             raise XeroConsentError(
-                f"Nobody gave consent within {CONSENT_TIMEOUT // timedelta(minutes=1)} minutes. {RETRY_HINT}"
+                f"Consent was not given within {CONSENT_TIMEOUT // timedelta(minutes=1)} minutes. {RETRY_HINT}"
             )
         if "code" not in self.answer:
-            word = self.answer.get("error", "")
-            said = f" ({word})" if word.replace("_", "").isalpha() else ""
-            raise XeroConsentError(f"Consent was not given{said}. {RETRY_HINT}")
+            code = self.answer.get("error", "")
+            suffix = f" ({code})" if code.replace("_", "").isalpha() else ""  # no other text is safe to print
+            raise XeroConsentError(f"Consent was not given{suffix}. {RETRY_HINT}")
         return self.answer["code"]
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One call of the callback's address."""
+    """The handler of one request to the callback server."""
 
-    timeout = 2.0
+    timeout = 2.0  # seconds, so that an idle connection does not block the server
 
     def do_GET(self) -> None:
-        """Take the answer if it is one to what we asked."""
-        server, asked = self.server, urlsplit(self.path)
+        """Accept a redirect with our `state`."""
+        server, url = self.server, urlsplit(self.path)
         assert isinstance(server, _Callback)
-        answer = dict(parse_qsl(asked.query))
-        if asked.path != "/callback":
-            self._say(404, "There is nothing here.")
+        answer = dict(parse_qsl(url.query))
+        if url.path != "/callback":
+            self._respond(404, "Not found.")
         elif not hmac.compare_digest(answer.get("state", "").encode(), server.state.encode()):
-            self._say(400, "This sign-in was not begun here. Open the address that shopify-xero login shows.")
+            self._respond(400, "This sign-in was not started here. Open the address that shopify-xero login prints.")
         else:
             server.answer = answer
-            self._say(200, "Thank you. Close this window and go back to the terminal.")
+            self._respond(200, "Thank you. Close this window and go back to the terminal.")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the address holds the code."""
+        """Log nothing: the address contains the code."""
 
-    def _say(self, status: int, words: str) -> None:
-        body = words.encode()
+    def _respond(self, status: int, text: str) -> None:
+        body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -240,7 +250,7 @@ def _callback(host: str, port: int, state: str) -> Iterator[_Callback]:
         server = _Callback(host, port, state)
     except OSError:
         raise SettingsError(
-            f"Port {port} of {host} is taken: give `shopify-xero login` another one with --port, and enter its address "
+            f"Port {port} of {host} is in use: run `shopify-xero login` with another --port, and enter its address "
             "in the app's settings."
         ) from None
     with server:

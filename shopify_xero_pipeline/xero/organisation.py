@@ -1,6 +1,6 @@
-"""The organisation's settings that decide what may be posted, read from Xero in four calls.
+"""The organisation's settings, read from Xero in four calls.
 
-Whether they fit `books.yaml` is decided in `books/`; nothing is cached here.
+This module caches nothing. The comparison with `books.yaml` is in `books/`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxComponent, TaxRate
 from shopify_xero_pipeline.xero.serialization import parse_instant
 
-CLASSES = {
+ACCOUNT_CLASSES = {
     "CanApplyToAssets": "ASSET",
     "CanApplyToEquity": "EQUITY",
     "CanApplyToExpenses": "EXPENSE",
@@ -26,71 +26,71 @@ def read_organisation(client: XeroClient) -> Organisation:
     """Return the organisation with its currencies, chart of accounts and tax rates, archived and deleted ones included.
 
     Raises:
-        XeroError: Xero does not answer, or not to this connection.
+        XeroError: Xero does not respond, or denies the connection.
     """
-    found = _named(client.get("/Organisation"))
+    organisation = _first_organisation(client.get("/Organisation"))
     return Organisation(
-        name=found["Name"],
-        short_code=found.get("ShortCode"),
-        base_currency=found["BaseCurrency"],
-        currencies=frozenset(one["Code"] for one in client.get("/Currencies").get("Currencies") or [])
-        | {found["BaseCurrency"]},
-        period_lock_date=_day(found.get("PeriodLockDate")),
-        end_of_year_lock_date=_day(found.get("EndOfYearLockDate")),
-        accounts=tuple(map(_account, client.get("/Accounts").get("Accounts") or [])),
-        tax_rates=tuple(map(_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
+        name=organisation["Name"],
+        short_code=organisation.get("ShortCode"),
+        base_currency=organisation["BaseCurrency"],
+        currencies=frozenset(currency["Code"] for currency in client.get("/Currencies").get("Currencies") or [])
+        | {organisation["BaseCurrency"]},
+        period_lock_date=_parse_day(organisation.get("PeriodLockDate")),
+        end_of_year_lock_date=_parse_day(organisation.get("EndOfYearLockDate")),
+        accounts=tuple(map(_parse_account, client.get("/Accounts").get("Accounts") or [])),
+        tax_rates=tuple(map(_parse_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
     )
 
 
 def organisation_name(client: XeroClient) -> str:
-    """Return the organisation's name, asked for in a single call that is not repeated.
+    """Return the organisation's name from one call without retries.
 
     Raises:
-        XeroError: Xero does not answer, or not to this connection.
+        XeroError: Xero does not respond, or denies the connection.
     """
-    return str(_named(client.get("/Organisation", attempts=1))["Name"])
+    return str(_first_organisation(client.get("/Organisation", attempts=1))["Name"])
 
 
-def _named(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def _first_organisation(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     organisations: list[Mapping[str, Any]] = answer.get("Organisations") or []
     if not organisations:
-        raise XeroUnavailableError("Xero named no organisation for this connection. Connect the app to one.")
+        raise XeroUnavailableError("Xero returned no organisation for this connection. Connect the app to one.")
     return organisations[0]
 
 
-def _day(text: object) -> date | None:
-    """Read a date, which Xero gives as midnight UTC of the calendar day (docs/contracts/xero.md §8)."""
-    moment = parse_instant(text)
-    return moment.date() if moment else None
+def _parse_day(text: object) -> date | None:
+    """Return a calendar day, which Xero gives as its midnight in UTC (docs/contracts/xero.md §8)."""
+    instant = parse_instant(text)
+    return instant.date() if instant else None
 
 
-def _account(found: Mapping[str, Any]) -> Account:
+def _parse_account(account: Mapping[str, Any]) -> Account:
     return Account(
-        code=found.get("Code") or None,
-        name=found["Name"],
-        type=found["Type"],
-        account_class=found.get("Class", ""),
-        status=found.get("Status", "ACTIVE"),
-        enable_payments=found.get("EnablePaymentsToAccount") is True,
-        currency=found.get("CurrencyCode"),
-        system_account=found.get("SystemAccount") or None,
+        code=account.get("Code") or None,
+        name=account["Name"],
+        type=account["Type"],
+        account_class=account.get("Class", ""),
+        status=account.get("Status", "ACTIVE"),
+        enable_payments=account.get("EnablePaymentsToAccount") is True,
+        currency=account.get("CurrencyCode"),
+        system_account=account.get("SystemAccount") or None,
     )
 
 
-def _tax_rate(found: Mapping[str, Any]) -> TaxRate:
+def _parse_tax_rate(tax_rate: Mapping[str, Any]) -> TaxRate:
     return TaxRate(
-        tax_type=found["TaxType"],
-        name=found["Name"],
-        status=found.get("Status", "ACTIVE"),
-        effective_rate=Decimal(found.get("EffectiveRate") or 0),
-        applies_to=frozenset(name for field, name in CLASSES.items() if found.get(field) is True),
-        components=tuple(map(_component, found.get("TaxComponents") or [])),
+        tax_type=tax_rate["TaxType"],
+        name=tax_rate["Name"],
+        status=tax_rate.get("Status", "ACTIVE"),
+        effective_rate=Decimal(tax_rate.get("EffectiveRate") or 0),
+        applies_to=frozenset(name for field, name in ACCOUNT_CLASSES.items() if tax_rate.get(field) is True),
+        components=tuple(map(_parse_component, tax_rate.get("TaxComponents") or [])),
     )
 
 
-def _component(found: Mapping[str, Any]) -> TaxComponent:
+def _parse_component(component: Mapping[str, Any]) -> TaxComponent:
     return TaxComponent(
-        name=str(found.get("Name") or ""),
-        rate=Decimal(found.get("Rate") or 0),
-        is_compound=found.get("IsCompound") is True,
+        name=str(component.get("Name") or ""),
+        rate=Decimal(component.get("Rate") or 0),
+        is_compound=component.get("IsCompound") is True,
     )

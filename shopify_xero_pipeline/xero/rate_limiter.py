@@ -1,9 +1,9 @@
-"""Xero's limits: when one more call may leave, and what answers say of it (docs/contracts/xero.md §2).
+"""The rate limiter for Xero's limits per minute, day and connection (docs/contracts/xero.md §2).
 
-60 calls in any rolling minute, 5 in flight, a day's budget of which a tenth is kept for reading back; a 429 of any kind
-is obeyed; failures that may pass draw on a budget of retries; a connection that was denied is left alone for a while.
-The pacer waits and refuses, it sends nothing. All it knows stands in the record of `state/api_calls.py`, so that
-several processes keep the limits together. What is left of the day is read from headers, because plans differ.
+It allows 60 calls in any rolling minute and 5 in flight, and reserves a tenth of the daily quota for read-backs. It
+obeys every 429, charges transient failures to a retry budget, and stops writes for a while after a denial. It waits and
+refuses but sends nothing. Its state is the call record of `state/api_calls.py`, so processes share the limits. The
+headers of responses give the daily quota, because Xero's plans differ.
 """
 
 import random
@@ -17,40 +17,44 @@ from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroDenie
 CALLS_PER_MINUTE = 60
 MAX_CONCURRENT_CALLS = 5
 MAX_WAIT_SECONDS = 120
-"""Seconds; a 429 that asks for more than this is the end of the day's work."""
+"""A 429 with a longer Retry-After, in seconds, means that the daily quota is used up."""
 
-SMALL_DAY, LARGE_DAY = 1_000, 5_000
-RESERVED_SHARE = 10
+SMALL_DAY, LARGE_DAY = 1_000, 5_000  # calls per day of the Starter tier, of Core and above
+RESERVED_SHARE = 10  # one tenth of the daily quota is reserved for read-backs
 DAY = timedelta(hours=24)
 FORGET_DAY_AFTER = timedelta(hours=1)
-"""What a header said of the day is believed for so long; a day turns at a time that only a 429 names."""
+"""How long a header's daily quota counts; only a 429 gives the time at which Xero's day ends."""
 
 POLL_SECONDS = 0.25
-"""Seconds after which is looked again whether a call in flight has ended."""
+"""Interval in which the limiter checks whether a call in flight has ended."""
 
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 4.0, 20.0
-HELD_FOR = timedelta(seconds=15)
-"""A place kept for a write may be used for so long; its call then still ends before it would be taken for lost."""
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 4.0, 20.0  # seconds; upper bounds of exponential back-off with full jitter
+SLOT_VALID_FOR = timedelta(seconds=15)
+"""How long a reserved slot is valid; its call then still ends before its entry counts as lost."""
 
 RETRY_BUDGET, RETRY_COST = 500, 14
-"""Failures cost, successes pay back 1: about one failure in fifteen can be tried again for ever (figures of AWS)."""
+"""A retry token bucket as in AWS SDKs: a failure costs 14 tokens, a success returns 1.
 
-WHOLE_AGAIN_AFTER = timedelta(hours=1)
-DENIED_FOR = timedelta(minutes=15)
-PROBE_FOR = timedelta(seconds=60)
+500 tokens cover 35 failures in a row, and without end about one failure in fifteen calls.
+Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+"""
+
+BUDGET_RESET_AFTER = timedelta(hours=1)  # without a failure, after which the retry budget is full again
+DENIED_FOR = timedelta(minutes=15)  # pause of writes after a 401 or 403
+PROBE_FOR = timedelta(seconds=60)  # pause of other writes while one tests whether the denial persists
 
 
 class RateLimiter:
-    """Holds calls back so that Xero never has to.
+    """Delays and refuses calls to stay within Xero's limits.
 
     Args:
-        calls: the record, shared by all that work on one store.
-        clock: waits.
-        rng: draws the pause after a 429 that names none.
-        credentials: a short hash of what the connection signs in with; another one is a new start after a denial.
+        calls: the call record, shared by all processes on one store.
+        clock: time and pauses.
+        rng: draws the pause after a 429 without Retry-After.
+        credentials: short hash of the credentials; other credentials end the pause after a denial.
 
     Attributes:
-        may_retry: whether the retry budget still bore the last failure.
+        may_retry: whether the retry budget covered the last failure.
     """
 
     def __init__(self, calls: InMemoryCalls, clock: Clock, rng: random.Random, credentials: str = "") -> None:
@@ -58,59 +62,59 @@ class RateLimiter:
         self._clock = clock
         self._rng = rng
         self._credentials = credentials
-        self._held: Call | None = None
+        self._slot: Call | None = None
         self.may_retry = True
 
     def refuse_writes(self) -> None:
-        """Pass if a write may be sent as things stand, now or after a pause.
+        """Raise if no write may be sent, even after a pause.
 
         Raises:
-            DayBudgetSpent: no call is left today, or only the reserve.
-            XeroDeniedError: Xero denied a call lately, and it is not yet time to try again.
+            DailyQuotaExceededError: no call is left today, or only the reserve.
+            XeroDeniedError: the pause after a denial is not over.
         """
-        with self._calls.transaction() as traffic:
-            self._refuse_denied(traffic)
-            _refuse_spent(traffic, reserve=False)
+        with self._calls.transaction() as window:
+            self._refuse_denied(window)
+            _refuse_spent(window, reserve=False)
 
     def reserve_slot(self) -> None:
-        """Wait until a write may leave, and keep its place for the next call of this client.
+        """Wait until a write may be sent, and reserve its slot for the next call of this client.
 
         Raises:
-            DayBudgetSpent: no call is left today, or only the reserve.
-            XeroDeniedError: Xero denied a call lately, and it is not yet time to try again.
+            DailyQuotaExceededError: no call is left today, or only the reserve.
+            XeroDeniedError: the pause after a denial is not over.
         """
-        self._held = self.acquire(writes=True, reserve=False)
+        self._slot = self.acquire(writes=True, reserve=False)
 
     def acquire(self, *, writes: bool, reserve: bool) -> Call:
-        """Wait until a call may leave, and enter it.
+        """Wait until a call may be sent, and return its entry in the call record.
 
         Args:
-            writes: it changes something in Xero.
-            reserve: it may use the reserve of the day's budget.
+            writes: the call changes data in Xero.
+            reserve: the call may use the reserve of the daily quota.
 
         Raises:
-            DayBudgetSpent: no call is left today, or only the reserve.
-            XeroDeniedError: it would write, Xero denied a call lately, and it is not yet time to try again.
+            DailyQuotaExceededError: no call is left today, or only the reserve.
+            XeroDeniedError: the call writes, and the pause after a denial is not over.
         """
-        held, self._held = self._held, None
-        if held is not None and held.started_at <= self._clock.now() <= held.started_at + HELD_FOR:
-            return held
+        slot, self._slot = self._slot, None
+        if slot is not None and slot.started_at <= self._clock.now() <= slot.started_at + SLOT_VALID_FOR:
+            return slot
         while True:
-            with self._calls.transaction() as traffic:
+            with self._calls.transaction() as window:
                 if writes:
-                    self._refuse_denied(traffic)
-                _refuse_spent(traffic, reserve)
-                pause = max(_server_imposed_delay(traffic), _local_delay(traffic))
+                    self._refuse_denied(window)
+                _refuse_spent(window, reserve)
+                pause = max(_server_imposed_delay(window), _local_delay(window))
                 if pause <= 0:
-                    return self._entered(traffic, writes)
+                    return self._enter(window, writes)
             self._clock.sleep(pause)
 
     def release(self, call: Call, *, lost: bool) -> None:
-        """Note that a call ended without an answer: on the way (`lost`), or because it was never sent."""
-        with self._calls.transaction() as traffic:
-            traffic.end(call)
+        """Record that a call ended without a response, either in transit (`lost`) or because it was never sent."""
+        with self._calls.transaction() as window:
+            window.end(call)
             if lost:
-                self._fail(traffic)
+                self._fail(window)
 
     def record_response(
         self,
@@ -121,165 +125,185 @@ class RateLimiter:
         writes: bool,
         clock_ahead: timedelta | None = None,
     ) -> None:
-        """Note that a call was answered, what its answer says of the limits, and how far our clock is ahead."""
-        with self._calls.transaction() as traffic:
-            traffic.end(call)
-            _read_budgets(traffic, headers, status)
+        """Record the response to a call, with its limits.
+
+        Args:
+            call: the entry in the call record.
+            status: HTTP status.
+            headers: headers in lower case.
+            writes: whether the call changes data in Xero.
+            clock_ahead: our clock's offset from Xero's, or None if unknown.
+        """
+        with self._calls.transaction() as window:
+            window.end(call)
+            _read_budgets(window, headers, status)
             if clock_ahead is not None:
-                traffic.read_clock(clock_ahead)
+                window.read_clock(clock_ahead)
             if status == 429:
-                self._limit(traffic, headers)
+                self._limit(window, headers)
                 return
-            if traffic.status.limited_at is None or call.started_at >= traffic.status.limited_at:
-                traffic.status.limited_at, traffic.status.limited = None, 0
+            if window.status.limited_at is None or call.started_at >= window.status.limited_at:
+                window.status.limited_at, window.status.limited = None, 0
             if status >= 500:
-                self._fail(traffic)
+                self._fail(window)
             elif status < 400:
-                _succeed(traffic.status, writes)
+                _succeed(window.status, writes)
 
     def record_denial(self, status: int) -> None:
-        """Note that Xero denies this connection a call for good (401 or 403): writes stop for a while."""
-        with self._calls.transaction() as traffic:
-            standing = traffic.status
-            standing.denied, standing.denied_to, standing.denied_at = status, self._credentials, traffic.now
-            standing.denied_until = traffic.now + DENIED_FOR
+        """Record a final 401 or 403, after which writes pause for `DENIED_FOR`."""
+        with self._calls.transaction() as window:
+            limits = window.status
+            limits.denied, limits.denied_to, limits.denied_at = status, self._credentials, window.now
+            limits.denied_until = window.now + DENIED_FOR
 
-    def _entered(self, traffic: RateWindow, writes: bool) -> Call:
-        if writes and traffic.status.denied:  # it is the one that finds out whether Xero still denies
-            traffic.status.denied_until = traffic.now + PROBE_FOR
-        return traffic.start()
+    def _enter(self, window: RateWindow, writes: bool) -> Call:
+        if writes and window.status.denied:  # this call alone tests whether the denial persists
+            window.status.denied_until = window.now + PROBE_FOR
+        return window.start()
 
-    def _refuse_denied(self, traffic: RateWindow) -> None:
-        standing = traffic.status
-        until = _ahead(standing.denied_until, traffic.now, DENIED_FOR)
-        if not standing.denied or standing.denied_to != self._credentials or until is None:
+    def _refuse_denied(self, window: RateWindow) -> None:
+        limits = window.status
+        until = _ahead(limits.denied_until, window.now, DENIED_FOR)
+        if not limits.denied or limits.denied_to != self._credentials or until is None:
             return
         raise XeroDeniedError(
-            f"Xero did not let this connection in at {standing.denied_at:%H:%M} UTC (status {standing.denied}). Check "
+            f"Xero denied this connection at {limits.denied_at:%H:%M} UTC (status {limits.denied}). Check "
             "XERO_TENANT_ID and the scopes, and connect it again if it was disconnected. Nothing is written before "
             f"{until:%H:%M} UTC, unless the credentials are changed."
         )
 
-    def _limit(self, traffic: RateWindow, headers: Mapping[str, str]) -> None:
-        """Obey a 429: the day's ends the work, any other one holds every process back."""
-        standing, now, asked = traffic.status, traffic.now, retry_after(headers)
-        standing.minute_left = None
+    def _limit(self, window: RateWindow, headers: Mapping[str, str]) -> None:
+        """Obey a 429: one of the day ends the work, any other delays every process."""
+        limits, now, seconds = window.status, window.now, retry_after(headers)
+        limits.minute_left = None
         if is_daily_limit(headers):
-            standing.day_left, standing.day_seen_at = (0 if asked is None else None), now
-            standing.day_turns_at = None if asked is None else now + timedelta(seconds=asked)
+            limits.day_left, limits.day_seen_at = (0 if seconds is None else None), now
+            limits.day_turns_at = None if seconds is None else now + timedelta(seconds=seconds)
             return
-        if asked is None:
-            longest = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**standing.limited)
-            standing.limited += 1
-        pause = timedelta(seconds=self._rng.uniform(0, longest) if asked is None else asked)
-        standing.limited_at = now
-        standing.not_before = max(now + pause, _ahead(standing.not_before, now) or now)
+        if seconds is None:
+            longest = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**limits.limited)
+            limits.limited += 1
+        pause = timedelta(seconds=self._rng.uniform(0, longest) if seconds is None else seconds)
+        limits.limited_at = now
+        limits.not_before = max(now + pause, _ahead(limits.not_before, now) or now)
 
-    def _fail(self, traffic: RateWindow) -> None:
-        standing, now = traffic.status, traffic.now
-        if standing.failed_at is None or now - standing.failed_at > WHOLE_AGAIN_AFTER:
-            standing.retries = RETRY_BUDGET
-        self.may_retry = standing.retries >= RETRY_COST
-        standing.retries -= RETRY_COST if self.may_retry else 0
-        standing.failed_at = now
+    def _fail(self, window: RateWindow) -> None:
+        limits, now = window.status, window.now
+        if limits.failed_at is None or now - limits.failed_at > BUDGET_RESET_AFTER:
+            limits.retries = RETRY_BUDGET
+        self.may_retry = limits.retries >= RETRY_COST
+        limits.retries -= RETRY_COST if self.may_retry else 0
+        limits.failed_at = now
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Return the seconds a 429 asks to wait, or None: only minute and day limits name them."""
+    """Return the Retry-After of a 429 in seconds, or None; only minute and day limits have one.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     text = headers.get("retry-after", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def is_daily_limit(headers: Mapping[str, str]) -> bool:
-    """Tell whether a 429 means that no call is left today."""
+    """Return whether a 429 means that no call is left today.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     return headers.get("x-rate-limit-problem") == "day" or (retry_after(headers) or 0) > MAX_WAIT_SECONDS
 
 
 def remaining_calls(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Return how many calls an answer leaves for Xero's day and for this minute, as far as it says so."""
+    """Return the calls left in Xero's day and in this minute, each None without its header.
+
+    Args:
+        headers: headers with names in lower case.
+    """
     day, minute = (headers.get(f"x-{window}limit-remaining", "") for window in ("day", "min"))
     return int(day) if day.isdecimal() else None, int(minute) if minute.isdecimal() else None
 
 
-def daily_limit(standing: LimitStatus) -> int:
-    """Return how many calls Xero's day has, by the most that was ever left of it."""
-    return next((size for size in (SMALL_DAY, LARGE_DAY) if standing.day_most <= size), standing.day_most)
+def daily_limit(limits: LimitStatus) -> int:
+    """Return the calls per day of Xero's plan, estimated from the most that were left in a day."""
+    return next((size for size in (SMALL_DAY, LARGE_DAY) if limits.day_most <= size), limits.day_most)
 
 
 def _ahead(
     until: datetime | None, now: datetime, longest: timedelta = timedelta(seconds=MAX_WAIT_SECONDS)
 ) -> datetime | None:
-    """Return an instant that is still to come; one too far away was meant by a clock that has been put back since."""
+    """Return a future instant, else None; one too far ahead comes from our clock before it was put back."""
     return until if until is not None and now < until <= now + longest else None
 
 
-def _refuse_spent(traffic: RateWindow, reserve: bool) -> None:
-    standing, now = traffic.status, traffic.now
-    turns_at = _ahead(standing.day_turns_at, now, DAY)
+def _refuse_spent(window: RateWindow, reserve: bool) -> None:
+    limits, now = window.status, window.now
+    turns_at = _ahead(limits.day_turns_at, now, DAY)
     if turns_at is not None:
         raise DailyQuotaExceededError(
-            f"Xero takes no more calls before {turns_at:%Y-%m-%d %H:%M} UTC, as today's are used up. "
-            "What is left stays planned and is written once Xero's day has turned."
+            f"Xero accepts no more calls before {turns_at:%Y-%m-%d %H:%M} UTC, as the daily quota is used up. "
+            "Unsent records stay planned and are written once Xero's day has turned."
         )
-    if standing.day_left is None or standing.day_seen_at is None:
+    if limits.day_left is None or limits.day_seen_at is None:
         return
-    if abs(now - standing.day_seen_at) > FORGET_DAY_AFTER:
+    if abs(now - limits.day_seen_at) > FORGET_DAY_AFTER:
         return
-    day = daily_limit(standing)
-    if standing.day_left - traffic.under_way <= (0 if reserve else day // RESERVED_SHARE):
+    day = daily_limit(limits)
+    if limits.day_left - window.under_way <= (0 if reserve else day // RESERVED_SHARE):
         raise DailyQuotaExceededError(
-            f"Xero allows {standing.day_left} more calls today; {day // RESERVED_SHARE} are kept for reading back. "
-            "What is left stays planned and is written once Xero's day has turned."
+            f"Xero allows {limits.day_left} more calls today; {day // RESERVED_SHARE} are reserved for read-backs. "
+            "Unsent records stay planned and are written once Xero's day has turned."
         )
 
 
-def _server_imposed_delay(traffic: RateWindow) -> float:
-    """Return the seconds to wait because of what Xero said."""
-    standing, now = traffic.status, traffic.now
-    until = _ahead(standing.not_before, now)
+def _server_imposed_delay(window: RateWindow) -> float:
+    """Return the seconds to wait because of Xero's responses."""
+    limits, now = window.status, window.now
+    until = _ahead(limits.not_before, now)
     if until is not None:
         return (until - now).total_seconds()
-    if standing.limited_at is not None and traffic.under_way:  # after a 429 one call finds out, not all at once
+    if limits.limited_at is not None and window.under_way:  # after a 429 one call tests the limit, not all at once
         return POLL_SECONDS
-    turns_at = standing.minute_from and _ahead(standing.minute_from + MINUTE, now)
-    if turns_at is None or standing.minute_left is None or standing.minute_left > traffic.under_way:
+    turns_at = limits.minute_from and _ahead(limits.minute_from + MINUTE, now)
+    if turns_at is None or limits.minute_left is None or limits.minute_left > window.under_way:
         return 0.0
-    return POLL_SECONDS if standing.minute_left else (turns_at - now).total_seconds()
+    return POLL_SECONDS if limits.minute_left else (turns_at - now).total_seconds()
 
 
-def _local_delay(traffic: RateWindow) -> float:
-    """Return the seconds to wait because of our own calls."""
-    if traffic.under_way >= MAX_CONCURRENT_CALLS:
+def _local_delay(window: RateWindow) -> float:
+    """Return the seconds to wait because of the calls in the record."""
+    if window.under_way >= MAX_CONCURRENT_CALLS:
         return POLL_SECONDS
-    free = sorted(one.counts_until(traffic.now) for one in traffic.calls)
-    return (free[-CALLS_PER_MINUTE] - traffic.now).total_seconds() if len(free) >= CALLS_PER_MINUTE else 0.0
+    expiries = sorted(call.counts_until(window.now) for call in window.calls)
+    return (expiries[-CALLS_PER_MINUTE] - window.now).total_seconds() if len(expiries) >= CALLS_PER_MINUTE else 0.0
 
 
-def _read_budgets(traffic: RateWindow, headers: Mapping[str, str], status: int) -> None:
-    """Take note of what is left of the minute and the day.
+def _read_budgets(window: RateWindow, headers: Mapping[str, str], status: int) -> None:
+    """Record the calls left in the minute and the day.
 
-    Answers of calls in flight may come in another order than Xero counted them, so a figure that is a little greater
-    than the one before is an older one; a much greater one is that of a new minute or day.
+    Responses may arrive in another order than Xero counted the calls. So a figure slightly above the previous one is
+    older, and one above it by more than the calls in flight belongs to a new minute or day.
     """
-    standing, now = traffic.status, traffic.now
+    limits, now = window.status, window.now
     day_left, minute_left = remaining_calls(headers)
     if day_left is not None:
-        turned = standing.day_left is None or day_left > standing.day_left + MAX_CONCURRENT_CALLS
-        turned |= standing.day_seen_at is not None and now - standing.day_seen_at >= DAY
-        standing.day_most = day_left if turned else max(day_left, standing.day_most)
-        standing.day_left, standing.day_seen_at = day_left, now
+        is_new_day = limits.day_left is None or day_left > limits.day_left + MAX_CONCURRENT_CALLS
+        is_new_day |= limits.day_seen_at is not None and now - limits.day_seen_at >= DAY
+        limits.day_most = day_left if is_new_day else max(day_left, limits.day_most)
+        limits.day_left, limits.day_seen_at = day_left, now
         if status != 429:
-            standing.day_turns_at = None
+            limits.day_turns_at = None
     if minute_left is not None and status != 429:
-        known = standing.minute_left
-        same = standing.minute_from and _ahead(standing.minute_from + MINUTE, now)
-        if known is None or not same or minute_left > known + MAX_CONCURRENT_CALLS:
-            standing.minute_left, standing.minute_from = minute_left, now
+        previous = limits.minute_left
+        is_same_minute = limits.minute_from and _ahead(limits.minute_from + MINUTE, now)
+        if previous is None or not is_same_minute or minute_left > previous + MAX_CONCURRENT_CALLS:
+            limits.minute_left, limits.minute_from = minute_left, now
         else:
-            standing.minute_left = min(minute_left, known)
+            limits.minute_left = min(minute_left, previous)
 
 
-def _succeed(standing: LimitStatus, writes: bool) -> None:
-    standing.retries = min(RETRY_BUDGET, standing.retries + 1)
-    if standing.denied and (writes or standing.denied == 403):  # a read does not show that writes are allowed
-        standing.denied, standing.denied_to, standing.denied_at, standing.denied_until = 0, "", None, None
+def _succeed(limits: LimitStatus, writes: bool) -> None:
+    limits.retries = min(RETRY_BUDGET, limits.retries + 1)
+    if limits.denied and (writes or limits.denied == 403):  # after a 401, a read does not prove that writes are allowed
+        limits.denied, limits.denied_to, limits.denied_at, limits.denied_until = 0, "", None, None

@@ -1,19 +1,20 @@
-"""How a record in Xero names the record of Shopify that it stands for: ContactNumber and Reference (docs/books.md §1).
+"""The ContactNumber and Reference in Xero that name a record of Shopify (docs/books.md §1).
 
-Only the spelling belongs here. A Contact's number is `shopify:<id>`, a document's reference `#1001 shopify:<order
-id>/<agreement id>`, a Payment's `shopify:<order id>/<transaction id>`; nothing else is posted without one.
+This module only has their format. A Contact's number is `shopify:<id>`, a document's reference `#1001 shopify:<order
+id>/<agreement id>`, a Payment's `shopify:<order id>/<transaction id>`. Every
+posted Contact, document and Payment has one.
 """
 
 import re
 from typing import NamedTuple
 
 PREFIX = "shopify:"
-_OF_ORDER = re.compile(r"shopify:(\d+)/")
-_WHOLE = re.compile(r"shopify:(?P<order>\d+)/(?P<part>\S+)$")
+_ORDER_PATTERN = re.compile(r"shopify:(\d+)/")
+_REFERENCE_PATTERN = re.compile(r"shopify:(?P<order>\d+)/(?P<part>\S+)$")
 
 
 class Reference(NamedTuple):
-    """The order that a document or a Payment belongs to, and which part of the order it stands for."""
+    """The order of a document or Payment, and the part of the order that it stands for."""
 
     order_id: str
     part: str
@@ -25,41 +26,41 @@ def contact_number(shopify_id: str) -> str:
 
 
 def of_contact_number(number: str) -> str:
-    """Return the Shopify id in a ContactNumber of ours."""
+    """Return the Shopify id in our ContactNumber."""
     return number.removeprefix(PREFIX)
 
 
 def is_own_contact_number(number: str) -> bool:
-    """Tell whether a ContactNumber is one of ours."""
+    """Return whether a ContactNumber is ours."""
     return number.startswith(PREFIX)
 
 
 def of_document(order_name: str, document_id: str) -> str:
-    """Return the Reference of a document: the name for people, then `shopify:<order id>/<agreement id>`."""
+    """Return the Reference of a document, `<order name> shopify:<order id>/<agreement id>`."""
     return f"{order_name} {PREFIX}{document_id}"
 
 
 def of_payment(order_id: str, transaction_id: str) -> str:
-    """Return the Reference of a Payment."""
+    """Return the Reference of a Payment, `shopify:<order id>/<transaction id>`."""
     return f"{PREFIX}{order_id}/{transaction_id}"
 
 
 def order_name(reference: str) -> str:
-    """Return the name for people with which a document's Reference begins."""
+    """Return the order name at the start of a document's Reference."""
     return reference.partition(f" {PREFIX}")[0]
 
 
 def is_own(reference: str) -> bool:
-    """Tell whether a Reference names a record of Shopify anywhere in it."""
+    """Return whether a Reference contains our mark anywhere."""
     return PREFIX in reference
 
 
 def order_ids(reference: str) -> list[str]:
-    """Return the ids of all orders that a Reference names, also after words that a person put around them."""
-    return _OF_ORDER.findall(reference)
+    """Return the ids of all orders in a Reference, also among a person's own words."""
+    return _ORDER_PATTERN.findall(reference)
 
 
 def parse(reference: str) -> Reference | None:
-    """Return the order and the part that a Reference ends with, or None if it does not end so."""
-    found = _WHOLE.search(reference)
-    return None if found is None else Reference(found["order"], found["part"])
+    """Return the order and the part at the end of a Reference, or None without them."""
+    match = _REFERENCE_PATTERN.search(reference)
+    return None if match is None else Reference(match["order"], match["part"])

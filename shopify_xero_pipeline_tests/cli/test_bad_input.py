@@ -95,8 +95,8 @@ def test_a_tenant_that_the_connection_does_not_know_is_named(stage: Stage, insta
         ("/admin/", FaultKind.UNREACHABLE, "sandbox.myshopify.com could not be reached (ConnectError)."),
         ("/admin/", FaultKind.HTML, "Shopify answered with something that is not JSON"),
         ("/connect/token", FaultKind.UNREACHABLE, "Xero's sign-in service cannot be reached. Check the network"),
-        ("/connect/token", FaultKind.HTML, "Xero's sign-in service gave no usable answer"),
-        ("/api.xro/", FaultKind.UNREACHABLE, "Reading /Organisation failed 6 times: no answer (ConnectError)."),
+        ("/connect/token", FaultKind.HTML, "Xero's sign-in service gave no usable response"),
+        ("/api.xro/", FaultKind.UNREACHABLE, "Reading /Organisation failed 6 times: no response (ConnectError)."),
         ("/api.xro/", FaultKind.HTML, "Reading /Organisation failed 6 times: "),
     ],
 )

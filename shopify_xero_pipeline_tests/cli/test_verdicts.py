@@ -204,7 +204,10 @@ def test_a_run_beside_another_one_is_told_to_come_again(stage: Stage, instance: 
     [
         (Fault(kind=FaultKind.UNREACHABLE, path="/admin/", times=None), "could not be reached"),
         (Fault(kind=FaultKind.UNREACHABLE, path="/connect/token", times=None), "Xero"),
-        (Fault(kind=FaultKind.DAY_LIMIT, path="/api.xro", retry_after=3_600, times=None), "takes no more calls before"),
+        (
+            Fault(kind=FaultKind.DAY_LIMIT, path="/api.xro", retry_after=3_600, times=None),
+            "accepts no more calls before",
+        ),
     ],
 )
 def test_a_side_that_is_not_there_and_a_day_that_is_used_up_are_told_to_come_again(

@@ -83,7 +83,7 @@ def test_a_read_of_xero_ends_and_is_asked_for_again(slow: str) -> None:
     with (
         peer(SLOW[slow], first=TOKEN) as other,
         xero_at(other) as client,
-        pytest.raises(XeroUnavailableError, match=r"Reading /Organisation failed 2 times: no answer \(ReadTimeout"),
+        pytest.raises(XeroUnavailableError, match=r"Reading /Organisation failed 2 times: no response \(ReadTimeout"),
     ):
         client.get("/Organisation", attempts=2)
     assert sum(b"/Organisation" in request for request in other.requests) == 2

@@ -271,7 +271,7 @@ def encrypted(certificate: Path, answer: Answer) -> Answer:
 
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_trusted", lambda: ssl.create_default_context(cafile=str(certificate)))
+    monkeypatch.setattr(transport, "_create_ssl_context", lambda: ssl.create_default_context(cafile=str(certificate)))
 
 
 @pytest.mark.usefixtures("trusted")

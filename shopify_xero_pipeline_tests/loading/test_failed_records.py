@@ -84,7 +84,7 @@ def test_what_does_not_pass_is_left_for_later_after_three_tries_with_everything_
     assert counted(report) == {"created": 1, "failed": 1}
     (error,) = world.store.failed_records()
     assert (error.natural_key, error.attempts, error.retryable) == ("SH-1001", 3, True)
-    assert error.reason == f"Xero refused it: {OFFLINE} Xero was not available; it is tried again by itself."
+    assert error.reason == f"Xero refused it: {OFFLINE} Xero was unavailable; the record is retried automatically."
     assert error.next_attempt_at == error.last_failed_at + timedelta(minutes=80)
     assert error.payload_hash == report_checksum(world)
     assert error.correlation_id
@@ -112,7 +112,7 @@ def test_a_failed_record_rests_until_its_next_try_is_due_unless_somebody_waits_f
     world.wait(79 * 60)
     report = load_patiently(world, invoice())
     assert counted(report) == {"failed": 1}
-    assert "tried again after 22 Sep 01:20 UTC" in report.results[0].reason
+    assert "retried after 22 Sep 01:20 UTC" in report.results[0].reason
     assert world.client.calls == calls
     assert [one.natural_key for one in world.store.failed_records()] == ["SH-1001"]
 

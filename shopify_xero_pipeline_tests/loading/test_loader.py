@@ -121,7 +121,7 @@ def test_a_document_goes_without_the_code_of_an_item_that_a_person_dismissed(wor
     world.fault(FaultKind.REFUSED, path="/Items", times=None, answer="Xero is offline")
     report = world.load(item(), of_variants("1"))
     waiting = next(one for one in report.results if one.kind is Kind.INVOICE)
-    assert waiting.reason.endswith("and is tried again; to go without it, dismiss it")
+    assert waiting.reason.endswith("and is retried; dismiss it to load without it")
 
     world.store.retry_queue.dismiss(world.store.failed_records(), "sold out")
 
@@ -505,7 +505,8 @@ def test_a_record_that_makes_xero_fail_every_time_ends_up_alone(world: World) ->
     assert len(world.live(Kind.INVOICE)) == 11
     (error,) = world.store.failed_records()
     assert (error.shopify_id, error.attempts, error.retryable) == ("1003/1", 3, True)
-    assert "no usable answer 3 times, the last time to this record alone: Xero answered 500" in error.reason
+    reason = "no usable response 3 times, the last time to this record alone: Xero responded with status 500"
+    assert reason in error.reason
     world.load(*bills)
     assert world.store.failed_records()[0].attempts == 4
     world.faults.clear()
@@ -632,11 +633,11 @@ def test_a_contact_cannot_be_adopted_while_another_one_bears_our_number(world: W
     report = world.load(contact(), action=Action.ADOPT, xero_id=theirs)
 
     assert counted(report) == {"failed": 1}
-    assert "another record in Xero bears shopify:1" in report.results[0].reason
+    assert "another record in Xero has shopify:1" in report.results[0].reason
 
 
 def test_a_record_is_not_adopted_if_the_mirror_no_longer_shows_it_or_it_stands_for_another(world: World) -> None:
-    assert "no longer shows it" in world.load(contact(), action=Action.ADOPT, xero_id="x").results[0].reason
+    assert "no longer in Xero" in world.load(contact(), action=Action.ADOPT, xero_id="x").results[0].reason
     world.load(item(1, code="MUG"))
     mug = world.store.mapped(Kind.ITEM)["1"].xero_id
 
@@ -694,7 +695,7 @@ def test_a_tenth_of_the_day_is_kept_and_the_next_day_goes_on(world: World) -> No
 
     assert counted(report) == {"created": 250, "postponed": 20}
     assert report.calls == 5
-    assert "kept for reading back" in report.results[-1].reason
+    assert "reserved for read-backs" in report.results[-1].reason
     world.wait(86_400)
     assert counted(world.load(*bills)) == {"unchanged": 250, "created": 20}
 
@@ -753,7 +754,7 @@ def test_a_limit_that_stays_reached_ends_the_load(world: World) -> None:
     report = world.load(invoice())
 
     assert counted(report) == {"postponed": 1}
-    assert report.results[0].reason == "Xero's limit of calls stayed reached; the rest is sent later"
+    assert report.results[0].reason == "Xero's rate limit stayed reached; the rest is sent later"
 
 
 def test_a_limit_that_is_reached_now_and_then_does_not_end_the_load_whose_time_is_kept(world: World) -> None:
@@ -785,7 +786,7 @@ def test_a_path_that_xero_does_not_know_is_not_blamed_on_the_records(world: Worl
     world.load(contact())
     world.fault(FaultKind.ANSWER, status=404, path="/Invoices")
 
-    assert "does not know the path" in world.load(invoice()).results[0].reason
+    assert "does not have this path" in world.load(invoice()).results[0].reason
     assert counted(world.load(invoice())) == {"created": 1}
 
 
@@ -825,7 +826,7 @@ def test_a_number_that_xero_calls_taken_and_does_not_show_is_never_sent_again_an
     world.wait(3600)
     report = world.load(invoice())
     assert counted(report) == {"failed": 1}
-    assert "does not show by what" in report.results[0].reason
+    assert "shows no record with it" in report.results[0].reason
 
 
 def at_each_write(world: World, act: Callable[[], object]) -> None:
@@ -866,7 +867,7 @@ def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(wor
         assert counted(world.load(part)) == {"created": 1}
 
     stale = world.loader
-    planned = stale._planned
+    planned = stale._build_writes
     beside_once = iter([beside])
 
     def plan(kind: Kind, *rest: Any) -> Any:
@@ -875,7 +876,7 @@ def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(wor
             next(beside_once)()
         return found
 
-    stale._planned = plan  # type: ignore[method-assign]
+    stale._build_writes = plan  # type: ignore[method-assign]
     stale.load([change_set(part)], "stale")
 
     assert len(world.live(Kind.PAYMENT)) == 1
@@ -1031,7 +1032,7 @@ def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: Wor
     assert counted(world.load(payment(invoice()))) == {"failed": 1}
 
     (error,) = world.store.failed_records()
-    shown = "In Xero SH-1001 is AUTHORISED with 15.00 left; payments on it: 100.00 on 2026-09-21."
+    shown = "In Xero SH-1001 is AUTHORISED with 15.00 outstanding; payments: 100.00 on 2026-09-21."
     assert error.reason.endswith(shown), "without the reference, which may name a person"
 
 

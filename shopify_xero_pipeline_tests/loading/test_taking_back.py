@@ -107,7 +107,7 @@ def test_money_waits_while_xero_refuses_to_give_the_credit_back(world: World) ->
     refused = next(one for one in report.results if one.kind is Kind.ALLOCATION)
     assert "lock date" in refused.reason
     assert {one.reason for one in report.results if one.kind is Kind.PAYMENT} == {
-        "waits until it is known which credit stands on the order's documents"
+        "waits until the credit on the order's documents is known"
     }
     assert len(world.live(Kind.ALLOCATION)) == 1
 

@@ -102,7 +102,7 @@ def test_a_backfill_ends_with_the_range_in_which_the_day_was_used_up_and_names_t
     report = runner.sync([FIRST, far])
     assert report.postponed_days == [far]
     assert len(report.failures) == 1
-    assert "Xero takes no more calls before 2026-10-04 19:0" in report.failures[0]
+    assert "Xero accepts no more calls before 2026-10-04 19:0" in report.failures[0]
     assert not report.succeeded
     assert report.summary()["days_left_for_later"] == [str(far)]
     assert FIRST in stage.sync_service.unfinished_days()

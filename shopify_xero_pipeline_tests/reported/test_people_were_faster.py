@@ -123,6 +123,6 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
     sync_service.load(plan, "just too late")
 
     (error,) = sync_service.store.failed_records()
-    assert error.reason.endswith("In Xero SH-2060 is PAID with 0.00 left; payments on it: 115.00 on 2026-10-04.")
+    assert error.reason.endswith("In Xero SH-2060 is PAID with 0.00 outstanding; payments: 115.00 on 2026-10-04.")
     assert case.sync(DAY).exit_code == 0
     assert (case.payments(), case.status()["failed_records"]) == ([("SH-2060", "115.00")], [])

@@ -147,12 +147,13 @@ def test_an_answer_is_kept_for_a_minute(watched: Watched) -> None:
         ("shopify", {"path": "/admin/api", "status": 401}, "Shopify"),
         ("shopify", {"path": "/admin/api", "status": 402, "answer": "{}"}, "sandbox.myshopify.com|shop"),
         ("shopify", {"path": "/admin/", "kind": FaultKind.UNREACHABLE}, "could not be reached .*Check the network"),
-        ("xero", {"path": "/Organisation", "status": 401}, r"does not let this connection do GET /Organisation"),
+        ("xero", {"path": "/Organisation", "status": 401}, r"does not allow this connection to GET /Organisation"),
         ("xero", {"path": "/Organisation", "status": 403}, "Check XERO_TENANT_ID"),
         ("xero", {"path": "/Organisation", "status": 503}, "Reading /Organisation failed: status 503. Try again later"),
-        ("xero", {"path": "/Organisation", "kind": FaultKind.UNREACHABLE}, "Reading /Organisation failed: no answer"),
-        ("xero", {"path": "/Organisation", "status": 200, "answer": '{"Organisations":[]}'}, "named no organisation"),
-        ("xero", {"path": "/Organisation", "status": 200, "answer": "<html>"}, "the answer was not JSON"),
+        ("xero", {"path": "/Organisation", "kind": FaultKind.UNREACHABLE}, "Reading /Organisation failed: no response"),
+        ("xero", {"path": "/Organisation", "status": 200, "answer": '{"Organisations":[]}'},
+         "returned no organisation"),
+        ("xero", {"path": "/Organisation", "status": 200, "answer": "<html>"}, "the response was not JSON"),
     ],
 )  # fmt: skip
 def test_an_api_that_does_not_let_us_in_or_does_not_answer_is_told_and_its_recovery_too(

@@ -175,9 +175,9 @@ def test_a_sign_in_service_that_comes_back_is_waited_for() -> None:
     ("answer", "words"),
     [
         (httpx.ConnectError("down"), "cannot be reached"),
-        (httpx.Response(503), "no usable answer"),
-        (httpx.Response(200, text="<html>"), "no usable answer"),
-        (httpx.Response(200, json={"access_token": "x"}), "no usable answer"),
+        (httpx.Response(503), "no usable response"),
+        (httpx.Response(200, text="<html>"), "no usable response"),
+        (httpx.Response(200, json={"access_token": "x"}), "no usable response"),
     ],
 )
 def test_a_sign_in_service_that_stays_away_is_an_error(answer: httpx.Response | Exception, words: str) -> None:

@@ -90,7 +90,7 @@ def reaches(stage: Stage, *organisations: dict[str, str]) -> None:
 
 
 def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: Stage) -> None:
-    with pytest.raises(XeroConsentError, match="Nobody has signed in to Xero yet: run `shopify-xero login`"):
+    with pytest.raises(XeroConsentError, match="There is no sign-in to Xero yet: run `shopify-xero login`"):
         stage.sync_service.organisation()
 
     browser = Browser(stage)
@@ -99,7 +99,7 @@ def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: St
     tenant = stage.sandbox.books.tenant_id
     assert found.organisations == (ReachableOrganisation(tenant, "Demo Company (NZ)"),)
     assert (found.tenant_id, found.lapses_at) == (tenant, stage.clock.now() + timedelta(days=60))
-    assert found.verdict.startswith("Signed in. This lapses on 2026-11-21 unless")
+    assert found.verdict.startswith("Signed in. The sign-in expires on 2026-11-21 unless")
     assert [(page.status_code, page.text) for page in browser.shown] == [
         (200, "Thank you. Close this window and go back to the terminal.")
     ]
@@ -121,7 +121,7 @@ def test_the_address_is_xeros_own_where_there_is_no_sandbox(stage: Stage, tmp_pa
         stage.clock.sleep(601)
 
     credentials = XeroCredentials("app", "hidden")
-    with pytest.raises(XeroConsentError, match="Nobody gave consent within 10 minutes"):
+    with pytest.raises(XeroConsentError, match="Consent was not given within 10 minutes"):
         Login(credentials, stage.sync_service._tokens, stage.clock).run(0, tell)
     assert "https://login.xero.com/identity/connect/authorize?response_type=code&client_id=app&" in told[0]
     assert "hidden" not in "".join(told)
@@ -162,7 +162,7 @@ def test_whoever_comes_with_another_state_is_turned_away_and_the_waiting_goes_on
 
     assert signed_in(stage, meddle).tenant_id
     assert [status for status, _ in pages] == [400, 400, 404]
-    assert "was not begun here" in pages[0][1]
+    assert "was not started here" in pages[0][1]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_code_that_was_used_before_is_told(stage: Stage) -> None:
     def replaced(back: str) -> str:
         return re.sub(r"code=[^&]*", "code=spent", back)
 
-    with pytest.raises(XeroConsentError, match=r"takes its code no more \(invalid_grant\)"):
+    with pytest.raises(XeroConsentError, match=r"no longer accepts its code \(invalid_grant\)"):
         signed_in(stage, replaced)
 
 
@@ -212,7 +212,7 @@ def test_the_way_back_is_taken_on_the_address_that_is_asked_for(stage: Stage, ho
 
 
 def test_a_port_that_is_taken_is_told(stage: Stage) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match=r"give .* another one"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match=r"with another --port"):
         stage.sync_service.login(taken.getsockname()[1], lambda _: None)
 
 
@@ -221,7 +221,7 @@ def test_a_port_that_is_taken_is_told(stage: Stage) -> None:
 )
 def test_the_sign_in_is_kept_although_xero_does_not_say_what_it_reaches(stage: Stage, status: int, answer: str) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.ANSWER, path="/connections", status=status, answer=answer))
-    with pytest.raises(XeroUnavailableError, match="The sign-in is kept, but Xero did not say"):
+    with pytest.raises(XeroUnavailableError, match="The sign-in is stored, but Xero did not list"):
         signed_in(stage)
     assert kept(stage) is not None
 
@@ -239,7 +239,7 @@ def test_of_several_organisations_a_person_chooses(stage: Stage) -> None:
         ReachableOrganisation(tenant, "Mine"),
     )
     assert found.tenant_id is None
-    assert found.verdict == "Set XERO_TENANT_ID to the organisation whose books these are."
+    assert found.verdict == "Set XERO_TENANT_ID to the id of the organisation for these books."
     stage.restart()
     with pytest.raises(SettingsError, match=r"XERO_TENANT_ID is not set.*`shopify-xero login` names them"):
         stage.sync_service.organisation()
@@ -256,7 +256,7 @@ def test_a_sign_in_that_reaches_nothing_is_told(stage: Stage) -> None:
     reaches(stage, PRACTICE)
     found = signed_in(stage)
     assert (found.organisations, found.tenant_id) == ((), None)
-    assert "reaches no organisation" in found.verdict
+    assert "has access to no organisation" in found.verdict
 
 
 def test_after_another_sign_in_what_is_known_of_one_organisation_is_not_taken_for_the_other(stage: Stage) -> None:
@@ -334,7 +334,7 @@ def test_the_command_shows_the_address_and_what_was_reached(stage: Stage, monkey
         "lapses_at": "2026-11-21 00:00:00+00:00",
     }
     assert f"{ADDRESS}/identity/connect/authorize?" in result.stderr
-    assert "Signed in. This lapses on 2026-11-21" in result.stderr
+    assert "Signed in. The sign-in expires on 2026-11-21" in result.stderr
     found = kept(stage)
     assert found is not None
     for secret in (found.access, found.refresh, "sandbox:sandbox"):

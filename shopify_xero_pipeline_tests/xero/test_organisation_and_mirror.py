@@ -150,7 +150,7 @@ def test_a_list_that_shifts_while_it_is_read_is_read_again(world: World) -> None
 
 
 def test_a_list_that_never_stands_still_is_an_error_and_leaves_the_mirror_alone(world: World) -> None:
-    with pytest.raises(XeroUnavailableError, match="changed each of 3 times"):
+    with pytest.raises(XeroUnavailableError, match="changed during each of 3 reads"):
         swept(world, Pages([["1"], ["1"]], 9))
 
     assert world.store.mirror(Kind.INVOICE) == []

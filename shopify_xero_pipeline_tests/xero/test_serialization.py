@@ -246,7 +246,7 @@ def test_a_request_has_the_same_bytes_every_time_with_exact_numbers() -> None:
         ("Organisation is not subscribed to currency EUR", False, "Add the currency"),
         ("Payment amount exceeds the amount outstanding on this document", False, "paid, credited or voided"),
         ("You have reached the limit of invoices you can approve", True, "plan"),
-        ("The Xero API is temporarily unavailable", True, "tried again by itself"),
+        ("The Xero API is temporarily unavailable", True, "retried automatically"),
         ("Something new", False, "Correct the record"),
     ],
 )

@@ -415,7 +415,7 @@ def test_a_wrong_secret_is_told_and_costs_neither_token_nor_consent(scene: Scene
 def test_without_a_sign_in_and_with_another_key_a_person_is_told_what_to_do(scene: Scene) -> None:
     process = scene.process()
     process.token._tokens = TokenStore(process.database, "another app", KEY, scene.clock)
-    with pytest.raises(XeroConsentError, match="Nobody has signed in to Xero yet: run `shopify-xero login`"):
+    with pytest.raises(XeroConsentError, match="There is no sign-in to Xero yet: run `shopify-xero login`"):
         process.token.headers()
     process.token._tokens = TokenStore(process.database, "xero", new_key(), scene.clock)
     with pytest.raises(TokenKeyError):

@@ -41,13 +41,13 @@ Patches = list[Any]
 
 
 def no_key() -> Patches:
-    sound = XeroClient._signed
+    sound = XeroClient._send_signed
 
     def signed(self: XeroClient, request: Any) -> Any:
         kept = {name: text for name, text in request.headers.items() if name != "Idempotency-Key"}
         return sound(self, replace(request, headers=kept))
 
-    return [patch.object(XeroClient, "_signed", signed)]
+    return [patch.object(XeroClient, "_send_signed", signed)]
 
 
 def new_key() -> Patches:
@@ -71,8 +71,8 @@ def no_quiet_time() -> Patches:
 
 def no_look_up() -> Patches:
     return [
-        patch.object(readback.ReadBack, "_mirrored", lambda _self, _kind, writes, _batches: [[] for _ in writes]),
-        patch.object(readback.ReadBack, "_allocations", lambda _self, writes: [[] for _ in writes]),
+        patch.object(readback.ReadBack, "_find_in_mirror", lambda _self, _kind, writes, _batches: [[] for _ in writes]),
+        patch.object(readback.ReadBack, "_find_allocations", lambda _self, writes: [[] for _ in writes]),
     ]
 
 
@@ -109,7 +109,7 @@ def replayed_after_any_restart() -> Patches:
             return
         writes = tuple(batch_requests.parse_operation(operation) for operation in self._journal.operations_of(batch.id))
         draft = batch_requests.BatchDraft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
-        reply = self._delivery._attempt(batch, self._clock.elapsed())
+        reply = self._sender._attempt(batch, self._clock.elapsed())
         self._conclude(batch, reply, draft, ParentIds(self._store, [write.record for write in writes]))
 
     return [patch.object(batch_writer.BatchWriter, "_finish", finish), *no_deadline_guard()]
@@ -126,7 +126,7 @@ def no_deadline_guard() -> Patches:
 
 def status_means_not_executed(*statuses: int) -> Callable[[], Patches]:
     def plant() -> Patches:
-        sound = batch_sender._read
+        sound = batch_sender._classify_response
 
         def read(answer: Any, batch: Batch) -> DeliveryResult:
             return (
@@ -135,7 +135,7 @@ def status_means_not_executed(*statuses: int) -> Callable[[], Patches]:
                 else sound(answer, batch)
             )
 
-        return [patch.object(batch_sender, "_read", read)]
+        return [patch.object(batch_sender, "_classify_response", read)]
 
     return plant
 
@@ -145,7 +145,7 @@ def no_answer_means_not_executed() -> Patches:
 
 
 def element_errors_ignored() -> Patches:
-    sound = outcomes._element_verdict
+    sound = outcomes._element_outcome
 
     def verdict(write: Any, found: Any, desk: Any, correlation_id: Any) -> Any:
         if found.get("StatusAttributeString") == "ERROR" and write.operation.xero_id is None:
@@ -154,7 +154,7 @@ def element_errors_ignored() -> Patches:
             return desk.confirm(write, given, "created", correlation_id)
         return sound(write, found, desk, correlation_id)
 
-    return [patch.object(outcomes, "_element_verdict", verdict)]
+    return [patch.object(outcomes, "_element_outcome", verdict)]
 
 
 def taken_key_means_rejected() -> Patches:
@@ -191,13 +191,13 @@ def claimed_unconditionally() -> Patches:
 
 
 def watermark_from_our_clock() -> Patches:
-    sound = mirror.Mirror._changed
+    sound = mirror.Mirror._list_changes
 
     def changed(self: mirror.Mirror, *given: Any) -> Any:
         found, _ = sound(self, *given)
         return found, self._clock.now()
 
-    return [patch.object(mirror.Mirror, "_changed", changed)]
+    return [patch.object(mirror.Mirror, "_list_changes", changed)]
 
 
 def lists_taken_as_complete() -> Patches:
@@ -234,7 +234,7 @@ def quiet_by_our_clock() -> Patches:
 
 
 def items_in_doubt_not_waited_for() -> Patches:
-    return [patch.object(parent_ids, "_fate", lambda _variant, _write: parent_ids.WITHOUT_CODE)]
+    return [patch.object(parent_ids, "_unmapped_code", lambda _variant, _write: parent_ids.WITHOUT_CODE)]
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def claiming_is_overtaken(race: Race) -> list[Any]:
 
 def looking_is_overtaken(race: Race) -> list[Any]:
     meets_once(race, Trouble.TWICE, "/Contacts")
-    by_id = patch.object(ReadBack, "_copies", lambda *_: NOTHING)  # or the look by id would settle it at once
+    by_id = patch.object(ReadBack, "_find_copies", lambda *_: NOTHING)  # or the look by id would settle it at once
     return [by_id, race.rests_before("settle", 500, still_looked_for)]
 
 
