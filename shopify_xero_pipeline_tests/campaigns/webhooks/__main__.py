@@ -20,6 +20,7 @@ from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.server import serve
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.campaigns.reliability import measured, table, write_section
 from shopify_xero_pipeline_tests.campaigns.webhooks import campaign
 from shopify_xero_pipeline_tests.service.sending import house, sqlite
@@ -102,7 +103,7 @@ def _memory(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _stored_hints(folder: Path) -> list[campaign.WebhookHint]:
+def _stored_hints(folder: Path) -> list[WebhookHint]:
     hints = []
     with closing(StateStore(sqlite(folder), SystemClock())) as store:
         while batch := store.hints.open():
