@@ -40,7 +40,7 @@ class Share:
 class Charge:
     """A line, a shipping charge, a duty or a fee, with its remaining part.
 
-    `net`, `taxes` and `discounts` cover everything ever charged, as in Shopify's lines; `remaining` is the remaining part.
+    `net`, `taxes` and `discounts` cover everything ever charged, as in Shopify's lines; `remaining` is the rest.
     """
 
     number: int
@@ -94,9 +94,9 @@ class Entry:
 class Money:
     """A transaction. `rounding` is the cash moved beyond `amount`.
 
-    `amount` is what it settles at the order's rate, `presentment` the same in the customer's currency, exact to the last
-    unit. `drift` is the additional money in the shop's currency due to a changed rate; `before` is the amount at its
-    parent's rate, if Shopify has it.
+    `amount` is what it settles at the order's rate, `presentment` the same in the customer's currency, exact to the
+    last unit. `drift` is the additional money in the shop's currency due to a changed rate; `before` is the amount at
+    its parent's rate, if Shopify has it.
     """
 
     number: int
