@@ -90,7 +90,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seen: int = 0
 
     def meets(self, method: str, target: str, body: bytes) -> bool:
-        """Return whether a call matches this rule."""
+        """Return whether a call matches this rule.
+
+        Args:
+            method: the HTTP method of the call.
+            target: its path and query.
+            body: its body.
+        """
         return self.method in (None, method) and self.path in target and self.body.encode() in body
 
     def due(self) -> bool:

@@ -12,7 +12,14 @@ CYCLE = 14
 
 
 def local(day: date, hour: int, minute: int, zone: ZoneInfo) -> datetime:
-    """Return a local clock time in UTC; a time skipped by daylight saving is an hour later, on the same day."""
+    """Return a local clock time in UTC; a time skipped by daylight saving is an hour later, on the same day.
+
+    Args:
+        day: the day in the zone.
+        hour: the hour of the clock.
+        minute: the minute of the clock.
+        zone: the time zone.
+    """
     return datetime.combine(day, time(hour, minute), tzinfo=zone).astimezone(UTC)
 
 

@@ -175,7 +175,13 @@ class Ledger:
         return refund, rows
 
     def give_back(self, at: datetime, charge: Charge, net: Amount) -> tuple[Refund, list[Row]]:
-        """Open a refund of a share of a charge's net price; its row waits for `agree`, as with `take_back`."""
+        """Open a refund of a share of a charge's net price; its row waits for `agree`, as with `take_back`.
+
+        Args:
+            at: the instant of the refund, in UTC.
+            charge: the charge.
+            net: the refunded part of its net price.
+        """
         portion = charge.part(net)
         charge.part_gone += net
         refund = Refund(self.next_id(), at, [RefundLine(self.next_id(), charge, portion, "NO_RESTOCK")])
@@ -188,7 +194,13 @@ class Ledger:
         return self._returned(charge, self._take(charge, charge.quantity - charge.gone))
 
     def change(self, charge: Charge, less: Amount, *, only_tax: bool = False) -> Row:
-        """Return the ledger row that reduces a charge: by a net amount and its taxes, or by its taxes only."""
+        """Return the ledger row that reduces a charge: by a net amount and its taxes, or by its taxes only.
+
+        Args:
+            charge: the charge.
+            less: the net amount taken off.
+            only_tax: whether to take off its taxes instead.
+        """
         if only_tax:
             taxes = tuple(-tax for tax in charge.tax_amounts)
             return Row(self.next_id(), charge.line_type, "UPDATE", None, total(taxes), taxes, ZERO, charge)
@@ -197,7 +209,13 @@ class Ledger:
         return Row(self.next_id(), charge.line_type, "UPDATE", None, -portion.total, taxes, -less, charge)
 
     def adjust(self, refund: Refund, amount: Amount, reason: str = "REFUND_DISCREPANCY") -> list[Row]:
-        """Add a discrepancy to a refund; return its ledger row, or no row for zero."""
+        """Add a discrepancy to a refund; return its ledger row, or no row for zero.
+
+        Args:
+            refund: the refund.
+            amount: the amount, positive if the refund is smaller than its lines.
+            reason: Shopify's reason of the adjustment.
+        """
         if not amount:
             return []
         refund.adjustments.append(Adjustment(self.next_id(), amount, reason))

@@ -228,13 +228,25 @@ def _awkward(number: int, at: datetime) -> Person:
 
 
 def address_abroad(serial: int, who: PersonState, rng: Random) -> dict[str, Any]:
-    """Return a customer's delivery address abroad."""
+    """Return a customer's delivery address abroad.
+
+    Args:
+        serial: the number from which the address's id is derived.
+        who: the customer's state, for the name and telephone number.
+        rng: the source of the address.
+    """
     street, place = rng.choice(_ABROAD)
     return _address(serial, who, street, place)
 
 
 def guest_address(serial: int, at: datetime, rng: Random) -> dict[str, Any]:
-    """Return the address of a buyer without a customer record."""
+    """Return the address of a buyer without a customer record.
+
+    Args:
+        serial: the number from which the address's id is derived.
+        at: the instant of the order, in UTC.
+        rng: the source of name and address.
+    """
     who = PersonState(at, rng.choice(_FIRST), rng.choice(_LAST), None, None, None)
     return _address(serial, who, f"{rng.randrange(1, 99)} Beach Road", rng.choice(_PLACES))
 

@@ -19,7 +19,13 @@ _MONEY_IN = ("SALE", "CAPTURE")
 
 
 def order_node(header: Header, ledger: Ledger, at: datetime) -> Node:
-    """Return the whole order at an instant, with complete connections."""
+    """Return the whole order at an instant, with complete connections.
+
+    Args:
+        header: the order's own fields.
+        ledger: its charges, sales ledger and payments.
+        at: the instant, in UTC, which determines customer and products.
+    """
     shapes = Shapes(ledger, header, at)
     node = _identity(header, ledger) | _people(header, ledger, at) | _state(header, ledger)
     return (

@@ -296,7 +296,13 @@ class OrderScenario:
         self.header.edited = True
 
     def charge_less(self, charge: Charge, cents: int = 0, *, only_tax: bool = False) -> None:
-        """Reduce a charge after the sale by an amount in the shop's cents, or by its tax."""
+        """Reduce a charge after the sale by an amount in the shop's cents, or by its tax.
+
+        Args:
+            charge: the charge.
+            cents: the amount taken off, in the shop's cents.
+            only_tax: whether to take off its taxes instead.
+        """
         row = self.ledger.change(charge, self.money(cents), only_tax=only_tax)
         self.ledger.agree(self.now, "ORDER_EDIT", [row])
         self.header.edited = True

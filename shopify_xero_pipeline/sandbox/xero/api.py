@@ -70,7 +70,11 @@ class Api:
         return answer_batch(self._context, call, contacts.SHAPE, elements, write)
 
     def contact(self, call: Call, key: str) -> Reply:
-        """Answer GET and POST /Contacts/{ContactID or ContactNumber}."""
+        """Answer GET and POST /Contacts/{ContactID or ContactNumber}.
+
+        Raises:
+            Refused: 404 for an unknown contact.
+        """
         contact = self._books.contacts.get(key.lower()) or self._books.contact_numbered(key)
         if contact is None:
             raise not_found()
@@ -96,7 +100,11 @@ class Api:
         return answer_batch(self._context, call, items.SHAPE, read_elements(call, items.SHAPE), write)
 
     def item(self, call: Call, key: str) -> Reply:
-        """Answer GET, POST and DELETE /Items/{ItemID or Code}."""
+        """Answer GET, POST and DELETE /Items/{ItemID or Code}.
+
+        Raises:
+            Refused: 404 for an unknown item.
+        """
         rules = Items(self._context, self._context.decimals(call))
         item: Item | None = self._books.items.get(key.lower()) or self._books.item_coded(key)
         if item is None:
@@ -134,7 +142,16 @@ class Api:
         return answer_batch(self._context, call, ALLOCATION_SHAPE, elements, rules.create)
 
     def allocation(self, _call: Call, key: str, allocation_id: str) -> Reply:
-        """Answer DELETE /CreditNotes/{id}/Allocations/{AllocationID}."""
+        """Answer DELETE /CreditNotes/{id}/Allocations/{AllocationID}.
+
+        Args:
+            _call: the call.
+            key: the id or number of the Credit Note.
+            allocation_id: the AllocationID.
+
+        Raises:
+            Refused: 404 for an unknown Credit Note or Allocation.
+        """
         credit_note = self._find_document(key, CREDIT_NOTE)
         allocation = self._books.allocations.get(allocation_id.lower())
         if allocation is None or allocation.credit_note_id != credit_note.id:
@@ -160,7 +177,11 @@ class Api:
         return answer_batch(self._context, call, payments.SHAPE, elements, rules.create, single=single)
 
     def payment(self, call: Call, key: str) -> Reply:
-        """Answer GET and POST (delete) /Payments/{PaymentID}."""
+        """Answer GET and POST (delete) /Payments/{PaymentID}.
+
+        Raises:
+            Refused: 404 for an unknown payment.
+        """
         rules = Payments(self._context)
         payment: Payment | None = self._books.payments.get(key.lower())
         if payment is None:
@@ -170,11 +191,23 @@ class Api:
         return self._update(call, payments.SHAPE, lambda sent: rules.delete(payment, sent))
 
     def history(self, call: Call, kind: str, key: str) -> Reply:
-        """Answer GET and PUT /{Resource}/{id}/History."""
+        """Answer GET and PUT /{Resource}/{id}/History.
+
+        Args:
+            call: the call.
+            kind: the resource in the path.
+            key: the record's id.
+        """
         return answer_history(self._context, call, kind, key)
 
     def settings(self, call: Call, kind: str, key: str | None) -> Reply:
-        """Answer GET /Accounts, /Currencies, /Organisation and /TaxRates."""
+        """Answer GET /Accounts, /Currencies, /Organisation and /TaxRates.
+
+        Args:
+            call: the call.
+            kind: the resource in the path.
+            key: the AccountID, or None.
+        """
         return answer_settings(self._context, call, kind, key)
 
     def _list_contacts(self, call: Call) -> Reply:

@@ -138,7 +138,13 @@ class Person:
         Allocations(self._context, credit_note).create({"Amount": amount, "Invoice": {"InvoiceID": invoice.id}})
 
     def edit_contact(self, contact: Contact, *, name: str | None = None, email: str | None = None) -> None:
-        """Change a contact's name or e-mail address."""
+        """Change a contact's name or e-mail address.
+
+        Args:
+            contact: the contact.
+            name: the new name; None leaves it.
+            email: the new e-mail address; None leaves it.
+        """
         contact.name = contact.name if name is None else name
         contact.texts = contact.texts if email is None else contact.texts | {"EmailAddress": email}
         self._keep_contact(contact)

@@ -122,7 +122,11 @@ class Sessions:
         return json_reply([connection] if self.connected else [])
 
     def disconnect(self, authorization: str, connection_id: str) -> Reply:
-        """Remove a connection."""
+        """Remove a connection.
+
+        Raises:
+            Refused: 404 for an unknown connection.
+        """
         self._check_token(authorization)
         if connection_id != _CONNECTION_ID or not self.connected:
             raise not_found()

@@ -83,7 +83,13 @@ def text_of(sent: Mapping[str, Any], name: str) -> str | None:
 
 
 def flag_of(sent: Mapping[str, Any], name: str, default: bool) -> bool:
-    """Return a Boolean field, or the default if it was not sent."""
+    """Return a Boolean field, or the default if it was not sent.
+
+    Args:
+        sent: the sent fields.
+        name: the name of the field.
+        default: the value of a missing field.
+    """
     return default if sent.get(name) is None else bool(sent[name])
 
 
