@@ -1,1 +1,1 @@
-"""A local Shopify and a local Xero that behave as the real ones do, with a shop whose trading is played on them."""
+"""A local Shopify and a local Xero with the behaviour of the real ones, and a generated shop that trades in them."""

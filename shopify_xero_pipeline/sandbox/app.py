@@ -1,7 +1,6 @@
-"""Both local APIs on one port at their real paths, with faults around them and state that survives a restart.
+"""Both local APIs on one port at their real paths, with injected faults and state that survives a restart.
 
-Puts the parts together, saves and serves. What the APIs do is in `shopify/` and `xero/`, what goes wrong between them
-and a client in `faults.py`.
+This module only assembles, saves and serves. The APIs are in `shopify/` and `xero/`, the faults in `faults.py`.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from shopify_xero_pipeline.clock import Clock, ManualClock, SystemClock
-from shopify_xero_pipeline.sandbox.dated import Dated
+from shopify_xero_pipeline.sandbox.date_header import DateHeader
 from shopify_xero_pipeline.sandbox.faults import Faults
 from shopify_xero_pipeline.sandbox.nodes import RecordKind, ShopSource
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
@@ -36,19 +35,19 @@ from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 
 HOST = "127.0.0.1"
 _KINDS: tuple[RecordKind, ...] = ("orders", "customers", "products")
-_SAVE_EVERY = 0.5  # seconds between looks whether there is something to save
+_SAVE_INTERVAL_SECONDS = 0.5  # between two checks for unsaved changes
 
 
 class StateFileError(ValueError):
-    """The sandbox's state file cannot be used; the message names it and says what to do."""
+    """A state file that cannot be used; the message names it and the remedy."""
 
 
 class OffsetClock:
     """A clock that starts at any instant and runs on in real time.
 
     Args:
-        start: What it shows now.
-        machine: The clock whose pace it keeps.
+        start: the instant it shows now, with its zone.
+        machine: the clock whose pace it follows; the machine's by default.
     """
 
     def __init__(self, start: datetime, machine: Clock | None = None) -> None:
@@ -60,31 +59,31 @@ class OffsetClock:
         return self._machine.now() + self._offset
 
     def elapsed(self) -> float:
-        """Return what the machine's clock counts."""
+        """Return the seconds that the machine's clock counts."""
         return self._machine.elapsed()
 
     def sleep(self, seconds: float) -> None:
-        """Wait as the machine does."""
+        """Sleep on the machine's clock."""
         self._machine.sleep(seconds)
 
 
 class _State(msgspec.Struct):
-    """The state file: when it was written, in the sandbox's time, and Xero's books."""
+    """The content of the state file: Xero's books and the sandbox time of the save."""
 
     saved_at: datetime
     xero: msgspec.Raw
 
 
 class Sandbox:
-    """A local Shopify and a local Xero, ready to be called.
+    """A local Shopify and a local Xero, ready for calls.
 
     Attributes:
-        asgi: The app that serves both, and the control routes under `/_sandbox/`.
-        clock: The sandbox's time.
-        source: The shop's records.
-        books: Xero's organisation, as it is now.
-        faults: What goes wrong; rules may be added at any time.
-        unsaved: Whether something was written to Xero since the last save.
+        asgi: the app that serves both APIs, and the control routes under `/_sandbox/`.
+        clock: the sandbox's time.
+        source: the shop's records.
+        books: the current state of Xero's organisation.
+        faults: the fault rules; rules may be added at any time.
+        unsaved: whether a call has written to Xero since the last save.
     """
 
     def __init__(
@@ -102,12 +101,12 @@ class Sandbox:
         self.unsaved = False
         self._state_file = state_file
         self._shopify, self._xero = apis
-        self._faulty = Dated(self.faults.wrap(self._apis), clock)
-        self._control = _control(self)
+        self._faulty = DateHeader(self.faults.wrap(self._apis), clock)
+        self._control = _control_routes(self)
         self.asgi: ASGIApp = self._route
 
     def save(self) -> None:
-        """Write the state to the file, whole or not at all; without a file there is nothing to do."""
+        """Write the state to the file atomically; do nothing without a file."""
         self.unsaved = False
         if self._state_file is None:
             return
@@ -121,7 +120,7 @@ class Sandbox:
         draft.replace(self._state_file)
 
     def summary(self) -> dict[str, Any]:
-        """Return what the sandbox holds: its time, counts of the shop's records, faults fired."""
+        """Return the sandbox's time, the counts of the shop's records and the number of faults fired."""
         now = self.clock.now()
         counts: dict[str, int] = {kind: len(self.source.versions(kind, now)) for kind in _KINDS}
         return {"now": now.isoformat(), **counts, "faults_fired": self.faults.fired}
@@ -151,22 +150,23 @@ def build_sandbox(
     xero_options: XeroOptions | None = None,
     state_file: Path | None = None,
 ) -> Sandbox:
-    """Put a sandbox together.
+    """Assemble a sandbox.
 
     Args:
-        clock: Its time.
-        source: The shop's records.
+        clock: the sandbox's time.
+        source: the shop's records.
         xero_books: Xero's organisation on the first start; by default the empty Demo Company (NZ).
-        shopify_options: How the shop is set up.
-        xero_options: How Xero is set up.
-        state_file: Where Xero's books survive a restart; if it exists, they are read from it.
+        shopify_options: the options of the shop.
+        xero_options: the options of Xero.
+        state_file: the file in which Xero's books survive a restart; an existing file takes precedence over
+            `xero_books`.
 
     Raises:
-        StateFileError: the file is there and cannot be read.
+        StateFileError: the file exists and cannot be read.
     """
-    kept = _saved(state_file)
-    if kept is not None and state_file is not None:
-        xero_books = _books(kept, state_file)
+    state = _load_state(state_file)
+    if state is not None and state_file is not None:
+        xero_books = _load_books(state, state_file)
     books = xero_books or XeroBooks()
     shopify = shopify_app(source, clock, options=shopify_options)
     xero = xero_app(books, clock, options=xero_options or XeroOptions())
@@ -174,56 +174,58 @@ def build_sandbox(
 
 
 def last_saved(state_file: Path) -> datetime | None:
-    """Return the sandbox time at which a state file was written, so that a clock can go on from there.
+    """Return the sandbox time of a state file's last save, from which a clock can continue; None without a file.
 
     Raises:
-        StateFileError: the file is there and cannot be read.
+        StateFileError: the file exists and cannot be read.
     """
-    kept = _saved(state_file)
-    return None if kept is None else kept.saved_at
+    state = _load_state(state_file)
+    return None if state is None else state.saved_at
 
 
 def serve(sandbox: Sandbox, port: int, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serve a sandbox on this machine alone until the process is told to stop; state is saved after writes and on exit.
+    """Serve a sandbox on this machine only, until a signal ends the process; save after writes and on exit.
 
     Args:
-        sandbox: What to serve.
-        port: A port of 127.0.0.1; 0 takes a free one.
-        ready: Called with the address once the port is taken.
+        sandbox: the sandbox to serve.
+        port: a port of 127.0.0.1; 0 takes a free one.
+        ready: called with the address once the port is listener.
 
     Raises:
-        OSError: the port is taken by someone else.
+        OSError: the port is in use.
     """
-    with _bound(port) as taken:
+    with _bind(port) as listener:
         if ready is not None:
-            ready(_address(taken))
+            ready(_address(listener))
         server = _Server(sandbox)
-        signal.signal(signal.SIGHUP, server.handle_exit)  # sent when the terminal is closed; uvicorn knows two others,
-        for number in (signal.SIGTERM, signal.SIGINT):  # which it raises again when it has ended; the process ends well
+        # The terminal sends SIGHUP when it closes. uvicorn handles SIGTERM and SIGINT itself and raises them again
+        # after shutdown; ignoring them there lets the process exit with 0.
+        signal.signal(signal.SIGHUP, server.handle_exit)
+        for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        server.run(sockets=[taken])
+        server.run(sockets=[listener])
 
 
 @contextlib.contextmanager
 def serving(sandbox: Sandbox, port: int = 0) -> Iterator[str]:
-    """Serve a sandbox from a thread of its own for as long as the block runs; gives the address.
+    """Serve a sandbox from its own thread for the duration of the block; yield the address.
 
     Raises:
-        OSError: the port is taken by someone else.
+        OSError: the port is in use.
     """
-    with _bound(port) as taken:
+    with _bind(port) as listener:
         server = _Server(sandbox)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
-            yield _address(taken)
+            yield _address(listener)
         finally:
             server.should_exit = True
             thread.join()
 
 
 class _Server(uvicorn.Server):
-    """A server that saves the sandbox's state soon after each write, and when it ends."""
+    """A server that saves the sandbox's state within half a second of each write, and at its end."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(
@@ -232,69 +234,69 @@ class _Server(uvicorn.Server):
         self._sandbox = sandbox
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        saving = asyncio.create_task(self._keep_saving())
+        saving = asyncio.create_task(self._save_periodically())
         try:
             await super().serve(sockets)
         finally:
             saving.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Save once the last request is answered, and before uvicorn raises the signal again that ended it."""
+        """Save after the last response, and before uvicorn raises the signal that ended it again."""
         await super().shutdown(sockets)
         self._sandbox.save()
 
-    async def _keep_saving(self) -> None:
+    async def _save_periodically(self) -> None:
         while True:
-            await asyncio.sleep(_SAVE_EVERY)
+            await asyncio.sleep(_SAVE_INTERVAL_SECONDS)
             if self._sandbox.unsaved:
                 self._sandbox.save()
 
 
-def _bound(port: int) -> socket.socket:
-    taken = socket.socket()
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        taken.bind((HOST, port))
-        taken.listen()
+        listener.bind((HOST, port))
+        listener.listen()
     except OSError as error:
-        taken.close()
-        raise OSError(f"port {port} of {HOST} cannot be taken ({error.strerror}); choose another one") from error
-    return taken
+        listener.close()
+        raise OSError(f"port {port} of {HOST} cannot be bound ({error.strerror}); choose another one") from error
+    return listener
 
 
-def _address(taken: socket.socket) -> str:
-    return f"http://{HOST}:{taken.getsockname()[1]}"
+def _address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def _saved(state_file: Path | None) -> _State | None:
+def _load_state(state_file: Path | None) -> _State | None:
     if state_file is None or not state_file.exists():
         return None
     try:
         return msgspec.json.decode(state_file.read_bytes(), type=_State)
     except (msgspec.MsgspecError, OSError) as error:
-        raise StateFileError(_unusable(state_file, error)) from error
+        raise StateFileError(_unusable_file(state_file, error)) from error
 
 
-def _books(kept: _State, state_file: Path) -> XeroBooks:
+def _load_books(state: _State, state_file: Path) -> XeroBooks:
     try:
-        return XeroBooks.from_json(bytes(kept.xero).decode())
+        return XeroBooks.from_json(bytes(state.xero).decode())
     except (ValueError, KeyError, TypeError) as error:
-        raise StateFileError(_unusable(state_file, error)) from error
+        raise StateFileError(_unusable_file(state_file, error)) from error
 
 
-def _unusable(state_file: Path, error: Exception) -> str:
-    return f"{state_file} is no state of the sandbox ({error}); delete it to start with empty books"
+def _unusable_file(state_file: Path, error: Exception) -> str:
+    return f"{state_file} is not a state file of the sandbox ({error}); delete it to start with empty books"
 
 
-def _control(sandbox: Sandbox) -> Starlette:
-    """Return the control routes: what the sandbox holds, its clock, its faults."""
+def _control_routes(sandbox: Sandbox) -> Starlette:
+    """Return the control routes for the summary, the clock, a save and the faults."""
 
     async def summary(_request: Request) -> Response:
         return JSONResponse(sandbox.summary())
 
     async def clock(request: Request) -> Response:
         if request.method == "POST":
-            problem = _move(sandbox.clock, await request.body())
+            problem = _move_clock(sandbox.clock, await request.body())
             if problem is not None:
                 return JSONResponse({"error": problem}, status_code=400)
         return JSONResponse({"now": sandbox.clock.now().isoformat()})
@@ -313,16 +315,16 @@ def _control(sandbox: Sandbox) -> Starlette:
     )
 
 
-def _move(clock: Clock, body: bytes) -> str | None:
-    """Move a clock that can be moved, by `{"to": instant}` or `{"seconds": n}`; returns what is wrong, if anything."""
+def _move_clock(clock: Clock, body: bytes) -> str | None:
+    """Move a manual clock by `{"to": instant}` or `{"seconds": n}`; return the problem, or None."""
     if not isinstance(clock, ManualClock):
-        return "this sandbox's clock runs by itself; only one that stands still can be moved"
+        return "this sandbox's clock runs by itself; only a manual clock can be moved"
     try:
-        asked = json.loads(body)
-        if "to" in asked:
-            clock.move_to(datetime.fromisoformat(asked["to"]))
+        target = json.loads(body)
+        if "to" in target:
+            clock.move_to(datetime.fromisoformat(target["to"]))
         else:
-            clock.sleep(float(asked["seconds"]))
+            clock.sleep(float(target["seconds"]))
     except (ValueError, TypeError, KeyError) as error:
         return f'expected {{"to": an instant with its zone}} or {{"seconds": a number}}: {error}'
     return None

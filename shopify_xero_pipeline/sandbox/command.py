@@ -1,4 +1,4 @@
-"""`shopify-xero sandbox`: both local APIs on one port until someone ends it. Only its options are read here."""
+"""The command `shopify-xero sandbox`, which serves both local APIs. This module only reads its options."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,36 +24,39 @@ def run(
     state_file: Path | None,
     queries: Mapping[str, str],
 ) -> None:
-    """Serve until told to stop.
+    """Serve until a signal ends the process.
 
     Args:
         port: a port of 127.0.0.1.
-        folder: recorded answers of a real shop, played instead of the generated ones.
-        seed: which generated shop trades.
-        now: where the sandbox's clock starts, with its zone; it runs on from there. None for the machine's time.
-        state_file: keeps Xero's books over restarts.
-        queries: the GraphQL documents whose fields recorded nodes must hold, by the name of their operation.
+        folder: recorded responses of a real shop, served instead of a generated shop; None for the generated one.
+        seed: the seed of the generated shop.
+        now: the start of the sandbox's clock, with its zone; it runs on from there. None for the machine's time.
+        state_file: the file in which Xero's books survive a restart.
+        queries: by operation name, the GraphQL documents whose fields recorded nodes must have.
+
+    Raises:
+        click.ClickException: the port, the folder or the state file cannot be used.
     """
     try:
-        source = GeneratedShop(seed) if folder is None else _recorded(folder, queries)
+        source = GeneratedShop(seed) if folder is None else _load_recorded_shop(folder, queries)
         _serve(port, folder, source, now, state_file)
     except (OSError, RecordedError, StateFileError) as problem:
-        raise _Unusable(_sentence(problem)) from None
+        raise _UnusableOption(_describe(problem)) from None
 
 
-class _Unusable(click.ClickException):
-    """A port, a folder or a file that was named cannot be used: an option is wrong, as click says it with this code."""
+class _UnusableOption(click.ClickException):
+    """An option with an unusable port, folder or file; it exits with click's code for usage errors."""
 
     exit_code = click.UsageError.exit_code
 
 
-def _sentence(problem: Exception) -> str:
+def _describe(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.filename:
         return f"{problem.filename} cannot be used: {problem.strerror}"
     return str(problem)
 
 
-def _recorded(folder: Path, queries: Mapping[str, str]) -> RecordedShop:
+def _load_recorded_shop(folder: Path, queries: Mapping[str, str]) -> RecordedShop:
     shop = RecordedShop(folder)
     check_fields(shop, queries)
     return shop

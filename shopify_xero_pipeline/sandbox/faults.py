@@ -1,9 +1,9 @@
-"""What can go wrong between a client and either API, switched on per call, as ASGI middleware around the sandbox.
+"""Faults between a client and either API, injected per call by ASGI middleware around the sandbox.
 
-A `Fault` names the calls it waits for and what happens to them; `Faults` holds them, wraps an app and says how often
-each one fired. What goes wrong inside the books (a person voids an invoice, a lock date moves) is not here:
-`xero/people.py`. Xero remembers a 500 under its Idempotency-Key (docs/contracts/xero.md §4), so its app carries out
-those two kinds itself, and so it does the refusal of single records of a batch.
+A `Fault` selects calls and the fault that they meet. `Faults` stores the rules, wraps an app and counts the faults
+fired. Events inside the books (a person voids an invoice, a lock date moves) are in `xero/human_edits.py`. Xero caches
+a 500 under its Idempotency-Key (docs/contracts/xero.md §4), so its app executes these two kinds itself, as well as the
+refusal of single records of a batch.
 """
 
 import json
@@ -24,16 +24,16 @@ from starlette.routing import Route
 from shopify_xero_pipeline.sandbox.transport import IN_PROCESS, ASGIApp, Message, Receive, Scope, Send, run
 
 SERVER_ERROR_HINT = "sandbox.server_error"
-"""Scope key, `before` or `after`: Xero's app answers 500 before or after it has committed, and remembers it."""
+"""Scope key with `before` or `after`: Xero's app answers 500 before or after the commit, and caches it."""
 
 REFUSAL_HINT = "sandbox.refusal"
-"""Scope key, a text and a message: Xero's app refuses every record that holds the text, with that message."""
+"""Scope key with a text and a message: Xero's app refuses each record that contains the text, with that message."""
 
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 class FaultKind(StrEnum):
-    """What happens to a call. Those marked * happen after the API has committed; `late` ones wait for `deliver`."""
+    """The kind of a fault. A kind marked * happens after the API has committed; `late` calls wait for `deliver`."""
 
     MINUTE_LIMIT = "minute_limit"
     DAY_LIMIT = "day_limit"
@@ -57,22 +57,22 @@ class FaultKind(StrEnum):
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One rule: which calls, and what happens to them.
+    """A fault rule: the calls it applies to, and the fault.
 
     Attributes:
-        kind: what happens.
+        kind: the kind of fault.
         method: only calls with this method; None for all.
         path: only calls whose path and query contain this text.
         body: only calls whose body contains this text (a GraphQL operation, an invoice number).
         times: how often it may fire; None for always.
         after: how many matching calls pass first.
-        retry_after: seconds named by a minute or day limit; None sends no header. The other kinds never send one.
-        status: status of `answer` and `answer_after_commit`.
+        retry_after: seconds in the header of a minute or day limit; None sends no header. Other kinds never send one.
+        status: HTTP status of `answer` and `answer_after_commit`.
         headers: headers of the same two kinds.
-        answer: body of the same two kinds; of `refused`, what Xero says of each record that holds `body`.
-        seed: of the shuffle; the result is never the order asked for if there are two or more elements.
-        fired: how often it fired so far.
-        seen: how many matching calls came so far.
+        answer: body of the same two kinds; for `refused`, Xero's message for each record that contains `body`.
+        seed: seed of the shuffle; a list of two or more elements never keeps its order.
+        fired: how often it has fired.
+        seen: how many matching calls it has counted.
     """
 
     kind: FaultKind
@@ -90,11 +90,17 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seen: int = 0
 
     def meets(self, method: str, target: str, body: bytes) -> bool:
-        """Tell whether a call is one of those this rule waits for."""
+        """Return whether a call matches this rule.
+
+        Args:
+            method: the HTTP method of the call.
+            target: its path and query.
+            body: its body.
+        """
         return self.method in (None, method) and self.path in target and self.body.encode() in body
 
     def due(self) -> bool:
-        """Count one matching call and tell whether the fault fires for it."""
+        """Count one matching call and return whether the fault fires for it."""
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.fired >= self.times):
             return False
@@ -103,19 +109,19 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """The rules switched on, in the order they were added; the first one due has the call."""
+    """The active rules in the order they were added; the first rule that is due applies to a call."""
 
     def __init__(self) -> None:
         self._rules: list[Fault] = []
         self._late: list[_Call] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Switch a fault on and return it, so that its `fired` can be read later."""
+        """Add a rule and return it, so that a caller can read its `fired` later."""
         self._rules.append(fault)
         return fault
 
     def add_json(self, rule: Mapping[str, Any]) -> Fault:
-        """Switch a fault on from JSON.
+        """Add a rule from JSON and return it.
 
         Raises:
             msgspec.ValidationError: the JSON is not a rule; the message names the field.
@@ -123,27 +129,27 @@ class Faults:
         return self.add(msgspec.convert(rule, Fault))
 
     def clear(self) -> None:
-        """Switch everything off and forget the counts."""
+        """Remove all rules and their counts."""
         self._rules.clear()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Return all rules with their counts, as `add_json` takes them."""
+        """Return all rules with their counts, in the form that `add_json` accepts."""
         return [msgspec.to_builtins(rule) for rule in self._rules]
 
     @property
     def fired(self) -> int:
-        """How often any fault fired."""
+        """How often all rules together have fired."""
         return sum(rule.fired for rule in self._rules)
 
     def deliver(self) -> int:
-        """Carry out the calls held back as `late`, whose clients have long given up, and return how many there were."""
+        """Execute the calls held back as `late`, whose clients have timed out, and return their number."""
         late, self._late = self._late, []
         for call in late:
-            run(call.arrives)
+            run(call.arrive)
         return len(late)
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
-        """Return the app with these faults around it; rules added later count too."""
+        """Return the app with these faults around it; rules added later apply too."""
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
@@ -156,12 +162,12 @@ class Faults:
             call = _Call(app, scope, body, receive, send)
             if fault and fault.kind is FaultKind.LATE:
                 self._late.append(call)
-            await (call.passes() if fault is None else call.suffers(fault))
+            await (call.forward() if fault is None else call.apply(fault))
 
         return faulty
 
     def control(self) -> Starlette:
-        """Return an app for the route `/`: GET lists the rules, POST adds one, DELETE clears them."""
+        """Return an app for the route `/`, on which GET lists the rules, POST adds one and DELETE clears them."""
         return Starlette(routes=[Route("/", self._control, methods=["GET", "POST", "DELETE"])])
 
     def _due(self, scope: Scope, body: bytes) -> Fault | None:
@@ -182,7 +188,7 @@ class Faults:
 
 @dataclass
 class _Answer:
-    """A whole answer held back."""
+    """A complete response that is held back."""
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -199,7 +205,7 @@ class _Answer:
         await send({"type": "http.response.body", "body": self.body})
 
     async def break_off(self, send: Send) -> None:
-        """Send half of what was announced and end; the server then cuts the connection."""
+        """Send half of the announced body and end, so that the server cuts the connection."""
         await self._start(send, len(self.body) + 1)
         await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
 
@@ -210,7 +216,7 @@ class _Answer:
 
 
 class _Call:
-    """One request on its way to the app, and the answer on its way back."""
+    """One request on its way to the app, and its response."""
 
     def __init__(self, app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         self._app = app
@@ -219,50 +225,50 @@ class _Call:
         self._receive = receive
         self._send = send
 
-    async def passes(self) -> None:
-        await self._app(self._scope, _replayed(self._body, self._receive), self._send)
+    async def forward(self) -> None:
+        await self._app(self._scope, _replay(self._body, self._receive), self._send)
 
-    async def suffers(self, fault: Fault) -> None:
+    async def apply(self, fault: Fault) -> None:
         kind = fault.kind
         if kind in (FaultKind.SERVER_ERROR, FaultKind.SERVER_ERROR_AFTER_COMMIT):
             await self._server_error(after_commit=kind is FaultKind.SERVER_ERROR_AFTER_COMMIT)
         elif kind is FaultKind.REFUSED:
             self._scope[REFUSAL_HINT] = (fault.body, fault.answer or "Refused by a fault of the sandbox.")
-            await self.passes()
-        elif kind in _LOST:
+            await self.forward()
+        elif kind in _CONNECTION_ERRORS:
             await self._lose(kind)
-        elif kind in _SPOILED:
-            answer = await self._committed()
-            answer.body = _SPOILED[kind](answer.body, fault)
+        elif kind in _CORRUPTIONS:
+            answer = await self._send_to_app()
+            answer.body = _CORRUPTIONS[kind](answer.body, fault)
             await answer.give(self._send)
         else:
             if kind is FaultKind.ANSWER_AFTER_COMMIT:
-                await self._committed()
+                await self._send_to_app()
             await _replacement(fault).give(self._send)
 
-    async def arrives(self) -> None:
-        """Reach the app although nobody waits for the answer any more."""
-        await self._committed()
+    async def arrive(self) -> None:
+        """Reach the app after the client has timed out."""
+        await self._send_to_app()
 
-    async def _committed(self) -> _Answer:
+    async def _send_to_app(self) -> _Answer:
         answer = _Answer()
-        await self._app(self._scope, _replayed(self._body, self._receive), answer.take)
+        await self._app(self._scope, _replay(self._body, self._receive), answer.take)
         return answer
 
     async def _server_error(self, *, after_commit: bool) -> None:
         if "/api.xro/" in self._scope["path"]:
             self._scope[SERVER_ERROR_HINT] = "after" if after_commit else "before"
-            await self.passes()
+            await self.forward()
             return
         if after_commit:
-            await self._committed()
+            await self._send_to_app()
         await _Answer(500, [(b"content-type", b"text/plain")], b"Internal Server Error").give(self._send)
 
     async def _lose(self, kind: FaultKind) -> None:
         committed = kind in (FaultKind.DROP_AFTER, FaultKind.SLOW)
-        answer = await self._committed() if committed else _Answer(200)
+        answer = await self._send_to_app() if committed else _Answer(200)
         if IN_PROCESS in (self._scope.get("extensions") or {}):
-            raise _LOST[kind](f"fault {kind.value}")
+            raise _CONNECTION_ERRORS[kind](f"fault {kind.value}")
         if kind in (FaultKind.SLOW, FaultKind.LATE):
             while (await self._receive())["type"] != "http.disconnect":
                 pass
@@ -271,7 +277,7 @@ class _Call:
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
-    """Return a request's body; None if its sender went away before all of it had come, which no API answers."""
+    """Return a request's body; None if its sender disconnected before its end, to which no API responds."""
     parts = []
     more = True
     while more:
@@ -283,7 +289,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     unread = [body]
 
     async def replay() -> Message:
@@ -294,7 +300,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-_LOST: dict[FaultKind, type[httpx.TransportError]] = {
+_CONNECTION_ERRORS: dict[FaultKind, type[httpx.TransportError]] = {
     FaultKind.UNREACHABLE: httpx.ConnectError,
     FaultKind.DROP_BEFORE: httpx.ReadError,
     FaultKind.DROP_AFTER: httpx.ReadError,
@@ -303,52 +309,52 @@ _LOST: dict[FaultKind, type[httpx.TransportError]] = {
 }
 
 
-def _truncated(body: bytes, _fault: Fault) -> bytes:
+def _truncate(body: bytes, _fault: Fault) -> bytes:
     return body[: len(body) // 2]
 
 
-def _shuffled(body: bytes, fault: Fault) -> bytes:
-    """Put every list at the top of a JSON object in another order."""
-    answer = _exact(body)
+def _shuffle(body: bytes, fault: Fault) -> bytes:
+    """Reorder each list at the top of a JSON object."""
+    answer = _parse(body)
     for elements in answer.values() if isinstance(answer, dict) else ():
         if isinstance(elements, list) and len(elements) > 1:
             before = list(elements)
             random.Random(fault.seed).shuffle(elements)
             if elements == before:
-                elements.append(elements.pop(0))
-    return _written(answer)
+                elements.append(elements.pop(0))  # a shuffle may return the same order
+    return _encode(answer)
 
 
-def _without_ids(body: bytes, _fault: Fault) -> bytes:
-    """Empty the id of every element: `<Kind>ID` becomes the zero GUID in the lists at the top of a JSON object."""
-    answer = _exact(body)
+def _clear_ids(body: bytes, _fault: Fault) -> bytes:
+    """Replace `<Kind>ID` by the zero GUID in each element of the lists at the top of a JSON object."""
+    answer = _parse(body)
     for name, elements in answer.items() if isinstance(answer, dict) else ():
         for element in elements if isinstance(elements, list) else ():
             own = name.removesuffix("s") + "ID"
             if own in element:
                 element[own] = ZERO_GUID
-    return _written(answer)
+    return _encode(answer)
 
 
-def _exact(body: bytes) -> Any:
+def _parse(body: bytes) -> Any:
     return json.loads(body, parse_float=Decimal)
 
 
-def _written(answer: Any) -> bytes:
+def _encode(answer: Any) -> bytes:
     return msgspec.json.Encoder(decimal_format="number").encode(answer)
 
 
-_SPOILED: dict[FaultKind, Callable[[bytes, Fault], bytes]] = {
-    FaultKind.TRUNCATED: _truncated,
-    FaultKind.SHUFFLED: _shuffled,
-    FaultKind.NO_ID: _without_ids,
+_CORRUPTIONS: dict[FaultKind, Callable[[bytes, Fault], bytes]] = {
+    FaultKind.TRUNCATED: _truncate,
+    FaultKind.SHUFFLED: _shuffle,
+    FaultKind.NO_ID: _clear_ids,
 }
 
 
 def _replacement(fault: Fault) -> _Answer:
-    """Return the answer that stands in for the API's own (docs/contracts/xero.md §2, §8)."""
+    """Return the response that replaces the API's own (docs/contracts/xero.md §2, §8)."""
     if fault.kind in _LIMITS:
-        return _limit(_LIMITS[fault.kind], fault.retry_after)
+        return _limit_response(_LIMITS[fault.kind], fault.retry_after)
     if fault.kind is FaultKind.TOKEN_EXPIRED:
         return _Answer(401, [_JSON], _EXPIRED)
     if fault.kind is FaultKind.OFFLINE:
@@ -359,8 +365,8 @@ def _replacement(fault: Fault) -> _Answer:
     return _Answer(fault.status, headers, fault.answer.encode())
 
 
-def _limit(problem: str, retry_after: int | None) -> _Answer:
-    """Return a 429: an empty body, and Retry-After for the minute and the day only."""
+def _limit_response(problem: str, retry_after: int | None) -> _Answer:
+    """Return a 429 with an empty body, and Retry-After for the minute and the day only."""
     headers = [(b"x-rate-limit-problem", problem.encode())]
     if problem != "concurrent" and retry_after is not None:
         headers.append((b"retry-after", str(retry_after).encode()))

@@ -1,7 +1,7 @@
-"""What the sandbox's Shopify side is fed with: records as they stood from an instant on.
+"""Records of the sandbox's shop, each as versions that hold from an instant on.
 
-A source of trading (generated or recorded) speaks only these two types. Nothing here knows GraphQL, HTTP or how trading
-comes about.
+A source of trading (generated or recorded) provides only these two types. This module knows nothing of GraphQL, of HTTP
+or of how trading is generated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,20 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 Node: TypeAlias = dict[str, Any]
-"""One record in the Admin GraphQL API's own shape: camelCase keys, gids, money as `{"amount": "12.5", ...}` texts."""
+"""One record in the shape of the Admin GraphQL API: camelCase keys, gids, money as `{"amount": "12.5", ...}` texts."""
 
 RecordKind: TypeAlias = Literal["orders", "customers", "products"]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A record's whole state from an instant on.
+    """The complete state of a record from an instant on.
 
     Attributes:
-        at: Aware UTC instant from which the state holds (until the next version's).
-        node: The record with its connections whole, each as `{"nodes": [...]}`, `{"edges": [{"node": ...}]}` or a plain
-            list. Never changed after it was handed out. An empty node means that the record is gone from then on, as a
-            merged customer's old id (docs/contracts/shopify.md E22).
+        at: aware UTC instant from which the state holds, until the next version's.
+        node: the record with complete connections, each as `{"nodes": [...]}`, `{"edges": [{"node": ...}]}` or a plain
+            list. It never changes after it was returned. An empty node means that the record no longer exists, such as
+            a merged customer's old id (docs/contracts/shopify.md E22).
     """
 
     at: datetime
@@ -31,21 +31,21 @@ class Version:
 
 
 class ShopSource(Protocol):
-    """Where a sandbox shop's records come from."""
+    """The source of a sandbox shop's records."""
 
     def shop(self) -> Node:
-        """The Shop node: `ianaTimezone`, `currencyCode`, `myshopifyDomain` and what else is known."""
+        """Return the Shop node with `ianaTimezone`, `currencyCode`, `myshopifyDomain` and further fields."""
         ...
 
     def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        """Every version with `at <= until` of every record of a kind.
+        """Return every version with `at <= until` of every record of a kind.
 
         Args:
-            kind: Which list of the shop.
-            until: Aware instant, usually now.
+            kind: the list of the shop.
+            until: aware instant, usually now.
 
         Returns:
-            Versions by gid (`gid://shopify/Order/1001`), each in time order. A later call with a later `until` answers
-            with the same versions and more; the same objects may be handed out again.
+            Versions by gid (`gid://shopify/Order/1001`), each in order of time. A later call with a later `until`
+            returns the same versions and more; it may return the same objects.
         """
         ...

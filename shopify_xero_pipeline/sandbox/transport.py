@@ -1,8 +1,7 @@
-"""Lets a synchronous `httpx.Client` talk to an ASGI app in the same process, without a socket.
+"""A transport that connects a synchronous `httpx.Client` with an ASGI app in the same process, without a socket.
 
-Only the crossing from httpx to ASGI and back belongs here; what an app answers, and what goes wrong on the way, is
-for the app and `faults.py` to decide. Every call has an event loop of its own: nothing to start, to share or to
-close.
+This module only translates between httpx and ASGI; responses come from the app, faults from `faults.py`. Each call has
+its own event loop, so nothing needs to be started, shared or closed.
 """
 
 import asyncio
@@ -19,27 +18,27 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 IN_PROCESS = "sandbox.in_process"
-"""Key in `scope["extensions"]` that tells an app it may raise httpx's own errors instead of cutting a connection."""
+"""Key in `scope["extensions"]` that permits an app to raise httpx's errors instead of closing a connection."""
 
 
 class InProcessTransport(httpx.BaseTransport):
-    """Runs an ASGI app for a sync client; a `httpx.TransportError` raised by the app reaches the client as it is.
+    """An httpx transport that runs an ASGI app; a `httpx.TransportError` of the app reaches the client unchanged.
 
-    It may be used from several threads at once, and from a thread in which an event loop is running.
+    It works from several threads at once, and from a thread with a running event loop.
 
     Args:
-        app: the ASGI app; its lifespan events are not sent.
+        app: the ASGI app; it receives no lifespan events.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry one request to the app and return its whole answer.
+        """Send one request to the app and return its complete response.
 
         Raises:
-            httpx.TransportError: a fault in the app stands for a broken connection.
-            httpx.RemoteProtocolError: the app ended without a complete answer.
+            httpx.TransportError: a fault of the app simulates a broken connection.
+            httpx.RemoteProtocolError: the app ended without a complete response.
         """
         exchange = _Exchange(request, request.read())
         run(lambda: exchange.run(self._app))
@@ -47,7 +46,7 @@ class InProcessTransport(httpx.BaseTransport):
 
 
 class _Exchange:
-    """One request and the parts of its answer as the app sends them."""
+    """One request and the parts of its response."""
 
     def __init__(self, request: httpx.Request, body: bytes) -> None:
         self._request = request
@@ -100,7 +99,7 @@ class _Exchange:
 
 
 def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine to its end, beside any loop that this thread may already be running."""
+    """Run a coroutine to its end, in a thread of its own if this thread already runs an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -108,13 +107,13 @@ def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         return
     failures: list[BaseException] = []
 
-    def elsewhere() -> None:
+    def run_in_thread() -> None:
         try:
             asyncio.run(job())
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=elsewhere)
+    thread = threading.Thread(target=run_in_thread)
     thread.start()
     thread.join()
     if failures:

@@ -1,1 +1,1 @@
-"""Long campaigns, each a command, and the short runs of them that `make test` does."""
+"""Long campaigns, each with a command, and their short versions for `make test`."""

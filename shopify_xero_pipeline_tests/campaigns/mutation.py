@@ -1,8 +1,8 @@
-"""`make mutate`: how many small changes to a part of the code its tests notice, by module, against the part's floor.
+"""The command `make mutate`: the share of small changes to a part of the code that its tests detect, by module.
 
-Only the run and its figures belong here; what all parts have in common is set in `pyproject.toml` (`[tool.mutmut]`).
-Each part is tried in a copy of the project under `mutants.<part>`, because mutmut knows one set of tests only. Without
-a name everything is tried anew; `ARGS="journal '*settle*'"` tries the mutants of that name again.
+This module only contains the run and its figures; settings of all parts are in `pyproject.toml` (`[tool.mutmut]`). Each
+part runs in a copy of the project under `mutants.<part>`, because mutmut supports one set of tests only. Without a name
+all mutants run; `ARGS="journal '*settle*'"` runs the mutants with that name again.
 """
 
 import json
@@ -22,17 +22,17 @@ from shopify_xero_pipeline_tests.support.scratch import in_memory
 PACKAGE, TESTS = "shopify_xero_pipeline", "shopify_xero_pipeline_tests"
 TIMED_OUT = dict.fromkeys((24, -24, 36, 152, 255), "timed out")
 VERDICTS = {0: "survived", 1: "killed", 3: "killed", 5: "untested", 33: "untested", **TIMED_OUT}
-NOTICED = ("killed", "timed out")
-WHAT_NOTICED_FIRST = ("-o", "addopts=", "--ff")
-"""The tests that noticed the changes before go first: neighbouring changes are mostly noticed by the same ones.
+DETECTED = ("killed", "timed out")
+FAILED_FIRST = ("-o", "addopts=", "--ff")
+"""pytest options that run the tests first that detected the previous changes, since they mostly detect the next ones.
 
-For this pytest keeps what failed, which `addopts` in `pyproject.toml` tells it not to do.
+pytest needs its cache for this, which `addopts` in `pyproject.toml` disables.
 """
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is changed, which tests look, and how many changes in a hundred they must notice."""
+    """The changed modules, their tests, and the percentage of changes that these must detect."""
 
     changed: tuple[str, ...]
     tests: tuple[str, ...]
@@ -61,23 +61,23 @@ PARTS = {
 def main() -> int:
     chosen = [name for name in sys.argv[1:] if name in PARTS]
     mutants = [name for name in sys.argv[1:] if name not in PARTS]
-    return int(not all([tried(name, mutants) for name in chosen or PARTS]))
+    return int(not all([run_part(name, mutants) for name in chosen or PARTS]))
 
 
-def tried(name: str, mutants: list[str]) -> bool:
-    """Try a part's mutants in its own copy of the project; return whether enough of them were noticed."""
+def run_part(name: str, mutants: list[str]) -> bool:
+    """Run a part's mutants in its copy of the project; return whether the tests detected enough of them."""
     home = Path(f"mutants.{name}")
     if not mutants:
         shutil.rmtree(home, ignore_errors=True)
-        copied(home, PARTS[name])
+        copy_project(home, PARTS[name])
     with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         command = [sys.executable, "-m", "mutmut", "run", *mutants]
         run = subprocess.run(command, check=False, cwd=home, env={**os.environ, "TMPDIR": folder})
     return reaches(name, home / "mutants" / PACKAGE) and run.returncode == 0
 
 
-def copied(home: Path, part: Part) -> None:
-    """Copy the project, with settings that change this part and run its tests."""
+def copy_project(home: Path, part: Part) -> None:
+    """Copy the project with settings that mutate this part and run its tests."""
     home.mkdir()
     for folder in (PACKAGE, TESTS):
         shutil.copytree(folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -85,7 +85,7 @@ def copied(home: Path, part: Part) -> None:
     settings = Path("pyproject.toml").read_text()
     lists = {
         "only_mutate": [f"{PACKAGE}/{changed}" for changed in part.changed],
-        "pytest_add_cli_args": ["-m", "not campaign", *WHAT_NOTICED_FIRST, *part.options],
+        "pytest_add_cli_args": ["-m", "not campaign", *FAILED_FIRST, *part.options],
         "pytest_add_cli_args_test_selection": [f"{TESTS}/{test}" for test in part.tests],
     }
     for key, values in lists.items():
@@ -95,16 +95,16 @@ def copied(home: Path, part: Part) -> None:
 
 
 def reaches(name: str, changed: Path) -> bool:
-    """Print a part's figures and what nobody noticed; return whether the part reaches its floor."""
+    """Print a part's figures and undetected changes; return whether the part reaches its floor."""
     modules = {str(path.relative_to(changed)).removesuffix(".meta"): verdicts(path) for path in metas(changed)}
-    modules = {module: found for module, found in modules.items() if found}
-    found = [entry for module in modules.values() for entry in module.items()]
-    for mutant, verdict in found:
-        if verdict not in NOTICED:
+    modules = {module: results for module, results in modules.items() if results}
+    entries = [entry for results in modules.values() for entry in results.items()]
+    for mutant, verdict in entries:
+        if verdict not in DETECTED:
             print(f"{verdict}: {mutant}")
-    for module, entries in modules.items():
-        print(f"{module}: {figures(Counter(entries.values()))}")
-    total, floor = Counter(verdict for _, verdict in found), PARTS[name].floor
+    for module, results in modules.items():
+        print(f"{module}: {figures(Counter(results.values()))}")
+    total, floor = Counter(verdict for _, verdict in entries), PARTS[name].floor
     print(f"{name}: {figures(total)}, floor {floor:.0f} %; `mutmut show NAME` in {changed.parts[0]} shows a change")
     sys.stdout.flush()
     return percent(total) >= floor
@@ -115,18 +115,18 @@ def metas(changed: Path) -> Iterator[Path]:
 
 
 def verdicts(path: Path) -> Mapping[str, str]:
-    """Return what became of each mutant of a module, as mutmut wrote it down."""
+    """Return the verdict on each mutant of a module, as recorded by mutmut."""
     codes = json.loads(path.read_text())["exit_code_by_key"]
     return {name: VERDICTS.get(code, "unclear") for name, code in codes.items()}
 
 
 def figures(counts: Counter[str]) -> str:
     parts = [f"{counts[verdict]} {verdict}" for verdict in sorted(counts)]
-    return f"{percent(counts):.1f} % of {counts.total()} noticed ({', '.join(parts)})"
+    return f"{percent(counts):.1f} % of {counts.total()} detected ({', '.join(parts)})"
 
 
 def percent(counts: Counter[str]) -> float:
-    return 100 * sum(counts[verdict] for verdict in NOTICED) / max(counts.total(), 1)
+    return 100 * sum(counts[verdict] for verdict in DETECTED) / max(counts.total(), 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`docs/reliability.md`: what the campaigns measured, written by the campaigns themselves, each its own section.
+"""The page `docs/reliability.md`, whose sections the campaigns write with `--publish`.
 
-Only the page and its markers belong here; what is measured and how it is told is each campaign's business. A section
-stands between two comments, so that a campaign replaces its own and no other, in whatever order they are run.
+This module only contains the page and its markers; each campaign writes its own text and figures. A section is enclosed
+by two comments, so that a campaign replaces its own section only.
 """
 
 import re
@@ -13,40 +13,45 @@ from importlib.metadata import version
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-ORDER = ("protocol", "planted-bugs", "constants", "processes", "state-damage")
+ORDER = ("invariants", "protocol", "planted-bugs", "constants", "processes", "state-damage")
 """The sections in the order of the page; others follow by name."""
 HEAD = """# Reliability
 
-What was run against the write protocol and what came of it. Each section is written by the campaign that measured it,
-on the day it names; nothing on this page is entered by hand. The protocol itself: [architecture.md](architecture.md).
+The invariants of the write protocol, and the campaigns that test it. Each campaign writes its own section with its
+figures and its date; do not edit those by hand. [architecture.md](architecture.md) describes the protocol.
 """
 
 
 def write_section(name: str, markdown: str, page: Path = PAGE) -> None:
-    """Put a campaign's section on the page, in place of the one it wrote before; the others are left as they are.
+    """Write a campaign's section in place of its previous one; the other sections do not change.
 
     Args:
-        name: of the section, in lower case with hyphens: `state-damage`.
-        markdown: the section with its own heading (`## ...`).
-        page: the page; made if it is not there.
+        name: the name of the section, in lower case with hyphens: `state-damage`.
+        markdown: the section with its heading (`## ...`).
+        page: the page; created if it does not exist.
     """
-    held = _sections(page.read_text(encoding="utf-8")) if page.exists() else {}
-    held[name] = markdown.strip()
+    sections = _sections(page.read_text(encoding="utf-8")) if page.exists() else {}
+    sections[name] = markdown.strip()
     page.parent.mkdir(parents=True, exist_ok=True)
-    parts = [f"<!-- {one} -->\n{held[one]}\n<!-- end {one} -->\n" for one in sorted(held, key=_place)]
+    parts = [f"<!-- {key} -->\n{sections[key]}\n<!-- end {key} -->\n" for key in sorted(sections, key=_place)]
     page.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; whole numbers get thousands separators and stand to the right."""
-    cells = [[f"{one:,}" if isinstance(one, int) else str(one) for one in row] for row in rows]
+    """Return a Markdown table with thousands separators; columns of numbers are aligned to the right.
+
+    Args:
+        head: the headings.
+        rows: the cells of each row, in the order of the headings.
+    """
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
     numbers = [all(_is_number(row[at]) for row in cells) for at in range(len(head))] if cells else [False] * len(head)
     rule = ["--:" if number else "---" for number in numbers]
     return "\n".join("| " + " | ".join(row) + " |" for row in [list(head), rule, *cells])
 
 
 def measured() -> str:
-    """Return the line that says when and with what a section was measured."""
+    """Return the line with the date and the versions of a measurement."""
     python = ".".join(map(str, sys.version_info[:3]))
     libraries = ", ".join(f"{name} {version(name)}" for name in ("httpx", "SQLAlchemy"))
     return (
@@ -55,8 +60,8 @@ def measured() -> str:
 
 
 def _sections(text: str) -> dict[str, str]:
-    found = re.finditer(r"<!-- (?P<name>[a-z0-9-]+) -->\n(?P<body>.*?)\n<!-- end (?P=name) -->", text, re.DOTALL)
-    return {one["name"]: one["body"] for one in found}
+    matches = re.finditer(r"<!-- (?P<name>[a-z0-9-]+) -->\n(?P<body>.*?)\n<!-- end (?P=name) -->", text, re.DOTALL)
+    return {match["name"]: match["body"] for match in matches}
 
 
 def _place(name: str) -> tuple[int, str]:

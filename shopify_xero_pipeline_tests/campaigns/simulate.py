@@ -1,7 +1,7 @@
-"""`make simulate`: generated orders by the hundred thousand on every core, each judged as `books/proof.py` judges them.
+"""The command `make simulate`: generated orders by the hundred thousand on every core, checked by `books/proof.py`.
 
-Only the running and counting belongs here. An order is told by its seed, which also picks the policy it is kept under,
-so a violation is replayed by one command: `python -m …campaigns.simulate --seed 4711 --orders 1`.
+This module only runs and counts. The seed of an order determines its history and its policy, so one command replays a
+violation: `python -m …campaigns.simulate --seed 4711 --orders 1`.
 """
 
 import gc
@@ -28,44 +28,44 @@ from shopify_xero_pipeline_tests.books.proof_policies import POLICIES
 from shopify_xero_pipeline_tests.campaigns.model.histories import history_of
 
 COMMAND = "python -m shopify_xero_pipeline_tests.campaigns.simulate --orders 1 --seed"
-CHUNK = 50
-TITLES = {"outcome ": "what became of the orders", "blocked: ": "why orders are blocked", "event ": "what happened"}
+CHUNK = 50  # orders of one task for a worker
+TITLES = {"outcome ": "outcomes of the orders", "blocked: ": "reasons of blocked orders", "event ": "events"}
 
 
 @dataclass
 class Tally:
-    """Counts by name, and what was broken: seed, policy, message."""
+    """Counts by name, and violations with seed, policy and message."""
 
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, str, str]] = field(default_factory=list)
 
     @property
     def orders(self) -> int:
-        """How many orders were kept, well or not."""
+        """The number of processed orders, with violations or without."""
         return self.counts["orders"] + len(self.violations)
 
     def add(self, other: "Tally") -> None:
-        """Add another one's counts and violations."""
+        """Add another tally's counts and violations."""
         self.counts.update(other.counts)
         self.violations.extend(other.violations)
 
 
 def policy_of(seed: int) -> str:
-    """Return the policy an order is kept under: each in turn."""
+    """Return the policy of an order: each policy in turn."""
     return tuple(POLICIES)[seed % len(POLICIES)]
 
 
 def simulate(seeds: range) -> Tally:
-    """Prove the orders of some seeds."""
+    """Check the orders of a range of seeds."""
     tally = Tally()
     for seed in seeds:
         try:
-            told = history_of(seed)
-            tally.counts.update(f"event {event}" for event in told.events)
-            tally.counts.update(prove(told, policy_of(seed)))
+            history = history_of(seed)
+            tally.counts.update(f"event {event}" for event in history.events)
+            tally.counts.update(prove(history, policy_of(seed)))
         except Violation as violation:
             tally.violations.append((seed, policy_of(seed), str(violation)))
-        except Exception as failure:  # the model's own mistakes count as violations too
+        except Exception as failure:  # errors of the model count as violations too
             tally.violations.append((seed, policy_of(seed), f"the model failed: {type(failure).__name__}: {failure}"))
     return tally
 
@@ -76,13 +76,13 @@ def chunks(seed: int, orders: int) -> Iterator[range]:
         yield range(start, min(start + CHUNK, seed + orders))
 
 
-@click.command(help="Keep generated orders and check every promise of the books; exit code 0 only if all hold.")
+@click.command(help="Process generated orders and check all promises of the books; exit code 0 only if all hold.")
 @click.option("--orders", default=100_000, show_default=True, type=click.IntRange(min=1), help="How many.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The first order's seed.")
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1))
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the counts there ('-': standard output).")
 def main(orders: int, seed: int, workers: int, file: Path | None) -> None:
-    """Run, show, and tell the truth by the exit code."""
+    """Run and print; the exit code is 0 only if all promises hold."""
     console = Console(stderr=True)
     began = time.monotonic()
     tally = _run(console, seed, orders, workers)
@@ -91,7 +91,7 @@ def main(orders: int, seed: int, workers: int, file: Path | None) -> None:
     if file is not None:
         _write(file, tally, seed, seconds)
     if tally.orders < orders:
-        console.print(f"stopped; {orders - tally.orders:,} orders were not looked at", style="red")
+        console.print(f"stopped; {orders - tally.orders:,} orders were not checked", style="red")
     sys.exit(1 if tally.violations or tally.orders < orders else 0)
 
 
@@ -117,7 +117,7 @@ def _run(console: Console, seed: int, orders: int, workers: int) -> Tally:
 
 @contextmanager
 def _parts(ranges: Iterator[range], workers: int) -> Iterator[Iterator[Tally]]:
-    """Give the tallies of ranges as they are done; a single worker is this process."""
+    """Yield the tallies of ranges when they are done; a single worker is this process."""
     if workers == 1:
         yield map(simulate, ranges)
         return
@@ -126,7 +126,7 @@ def _parts(ranges: Iterator[range], workers: int) -> Iterator[Iterator[Tally]]:
 
 
 def _quiet() -> None:
-    """Let a worker collect garbage rarely, as an order leaves next to none, and leave Ctrl-C to its parent."""
+    """Reduce garbage collection in a worker, as an order leaves almost none, and leave Ctrl-C to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -143,12 +143,12 @@ def _show(console: Console, tally: Tally, seconds: float) -> None:
     kinds = ", ".join(f"{tally.counts[kind]:,} {kind}" for kind in ("moments", "documents", "payments", "allocations"))
     console.print(f"{tally.orders:,} orders in {seconds:,.0f} s: {kinds}")
     for seed, policy, message in tally.violations:
-        console.print(f"violation ({policy}): {message}\n  again: {COMMAND} {seed}", markup=False, style="red")
+        console.print(f"violation ({policy}): {message}\n  repeat: {COMMAND} {seed}", markup=False, style="red")
     console.print(f"{len(tally.violations)} violations", style="red" if tally.violations else "green")
 
 
 def _write(file: Path, tally: Tally, seed: int, seconds: float) -> None:
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "orders": tally.orders,
         "seed": seed,
         "seconds": seconds,
@@ -158,7 +158,7 @@ def _write(file: Path, tally: Tally, seed: int, seconds: float) -> None:
             for broken, policy, message in tally.violations
         ],
     }
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     if str(file) == "-":
         click.echo(text, nl=False)
     else:

@@ -298,7 +298,7 @@ def test_the_sandbox_refuses_a_port_that_is_taken_with_one_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         message = one_message(invoke("sandbox", "--port", str(port), "--now", "2026-09-21"), 2)
-    assert message.startswith(f"Error: port {port} of 127.0.0.1 cannot be taken (")
+    assert message.startswith(f"Error: port {port} of 127.0.0.1 cannot be bound (")
     assert message.endswith("choose another one")
 
 

@@ -1,1 +1,1 @@
-"""What tests share: the staged sandbox, builders, hostile texts, a Postgres server. No test stands here."""
+"""Helpers that tests share: the staged sandbox, builders, hostile texts, a Postgres server. It contains no tests."""

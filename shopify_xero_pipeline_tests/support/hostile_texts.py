@@ -1,4 +1,4 @@
-"""Texts that people could give: each would be more than a text where Markdown, HTML, Slack or a terminal is at work."""
+"""Texts that people could enter, with special characters of Markdown, HTML, Slack and terminals."""
 
 TEXTS = (
     "#1](https://evil.example) [x",

@@ -1,4 +1,4 @@
-"""Texts planted in every secret and every personal field, and the search for them in whatever was written."""
+"""Markers planted in every secret and personal field, and the search for them in files and logs."""
 
 import base64
 import json
@@ -26,24 +26,24 @@ PLANTED = {
 
 
 def marked(value: Any, place: str = "") -> Any:
-    """Return a node with a marker in each personal text; e-mail addresses and names stay what they are."""
+    """Return a node with a marker in each personal text; e-mail addresses and names stay valid."""
     if isinstance(value, list):
-        return [marked(one, place) for one in value]
+        return [marked(element, place) for element in value]
     if not isinstance(value, dict):
         return value
-    found = {}
+    fields = {}
     for name, inner in value.items():
         personal = name in PLANTED and (name != "name" or "address1" in value or place == "company")
         if personal and isinstance(inner, str) and inner:
             word = f"{PERSONAL}{PLANTED[name]}"
-            found[name] = f"{word}.{inner}" if "@" in inner else f"{inner} {word}"
+            fields[name] = f"{word}.{inner}" if "@" in inner else f"{inner} {word}"
         else:
-            found[name] = marked(inner, name)
-    return found
+            fields[name] = marked(inner, name)
+    return fields
 
 
 def with_notes(node: Node) -> Node:
-    """Plant what the sandbox leaves empty: notes and gift messages."""
+    """Return a node with markers in notes and gift messages too, which the sandbox leaves empty."""
     message = [{"key": "gift message", "value": f"{PERSONAL}gift"}]
     return {**marked(node), "note": f"{PERSONAL}note", "customAttributes": message, "tags": [f"{PERSONAL}tag"]}
 
@@ -59,10 +59,13 @@ class MarkedShop:
         return self._source.shop()
 
     def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        found = self._source.versions(kind, until)
+        histories = self._source.versions(kind, until)
         if kind == "products":
-            return found
-        return {gid: [Version(one.at, self._of(one.node)) for one in life] for gid, life in found.items()}
+            return histories
+        return {
+            gid: [Version(version.at, self._of(version.node)) for version in history]
+            for gid, history in histories.items()
+        }
 
     def _of(self, node: Node) -> Node:
         if id(node) not in self._marked:
@@ -71,7 +74,7 @@ class MarkedShop:
 
 
 class Overhearing(httpx.BaseTransport):
-    """Passes calls on and remembers every token issued; `crash_at` (method, path) raises once instead."""
+    """A transport that forwards calls and records each issued token; `crash_at` (method, path) raises once instead."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
@@ -93,7 +96,7 @@ class Overhearing(httpx.BaseTransport):
 
 
 class Captured(logging.Handler):
-    """Everything some loggers say, formatted with its exception."""
+    """A log handler that collects messages, formatted with their exceptions."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -104,25 +107,29 @@ class Captured(logging.Handler):
 
 
 def found_in(text: bytes, wanted: Iterable[str]) -> set[str]:
-    """Return which texts occur: in plain, in any case, or as base64 of a part of something."""
+    """Return the markers in a text: as they are, in any case, or base64-encoded as a part of something."""
     lower = text.lower()
-    return {one for one in wanted if one.lower().encode() in lower or any(part in text for part in _encoded(one))}
+    return {
+        marker
+        for marker in wanted
+        if marker.lower().encode() in lower or any(part in text for part in _encoded(marker))
+    }
 
 
 def searched(folder: Path, wanted: Iterable[str]) -> dict[str, set[str]]:
-    """Return what occurs in which file below a folder, SQLite databases value by value, packed values unpacked."""
+    """Return the markers by file below a folder; SQLite databases are searched by value, compressed values unpacked."""
     wanted = list(wanted)
-    found = {str(path.relative_to(folder)): _in_file(path, wanted) for path in folder.rglob("*") if path.is_file()}
-    return {name: texts for name, texts in found.items() if texts}
+    matches = {str(path.relative_to(folder)): _in_file(path, wanted) for path in folder.rglob("*") if path.is_file()}
+    return {name: markers for name, markers in matches.items() if markers}
 
 
 def _in_file(path: Path, wanted: Sequence[str]) -> set[str]:
     content = path.read_bytes()
-    found = found_in(content, wanted) | found_in(_unpacked(content), wanted)
+    markers = found_in(content, wanted) | found_in(_unpacked(content), wanted)
     if content.startswith(b"SQLite format 3"):
         for value in _values(path):
-            found |= found_in(value, wanted) | found_in(_unpacked(value), wanted)
-    return found
+            markers |= found_in(value, wanted) | found_in(_unpacked(value), wanted)
+    return markers
 
 
 def _values(path: Path) -> Iterator[bytes]:
@@ -130,7 +137,9 @@ def _values(path: Path) -> Iterator[bytes]:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for name in names:
             for row in connection.execute(f'SELECT * FROM "{name}"'):
-                yield from (one if isinstance(one, bytes) else str(one).encode() for one in row if one is not None)
+                yield from (
+                    value if isinstance(value, bytes) else str(value).encode() for value in row if value is not None
+                )
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -142,6 +151,6 @@ def _unpacked(content: bytes) -> bytes:
 
 @cache
 def _encoded(text: str) -> Sequence[bytes]:
-    """Return the base64 of a text at each of the three places it may have in a group."""
+    """Return the base64 forms of a text at each of its three possible offsets in a group of three bytes."""
     encoded = [base64.b64encode(b"\0" * before + text.encode()).rstrip(b"=") for before in range(3)]
-    return [one[start:-1] for one, start in zip(encoded, (0, 2, 3), strict=True)]
+    return [form[start:-1] for form, start in zip(encoded, (0, 2, 3), strict=True)]

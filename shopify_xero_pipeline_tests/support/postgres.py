@@ -1,7 +1,7 @@
-"""A Postgres server for tests: in a temporary folder, on a Unix socket, gone with the test session.
+"""A Postgres server for tests, in a temporary folder and on a Unix socket, until the end of the test session.
 
-It does not wait for the disk: what these tests kill is processes, not power. Its databases sort text by the rules of
-English, as nothing may depend on how a database sorts.
+It runs without fsync, since these tests kill processes and not the machine. Its databases sort text by English rules,
+so that a dependence on the sort order of the database shows.
 """
 
 import os
@@ -29,20 +29,20 @@ class Server:
         self.numbers = count(1)
 
     def new_database(self, options: str = "") -> str:
-        """Make an empty database and return its name. It has a thousand files: most tests want a schema."""
+        """Create an empty database and return its name. It has a thousand files; most tests need a schema only."""
         name = f"store_{next(self.numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE template0 {options or self._english}")
         return name
 
     def new_schema(self) -> str:
-        """Make an empty schema in a database that tests share, and return the URL of a state store in it."""
+        """Create an empty schema in a shared database, and return the URL of a state store in it."""
         name = f"schema_{next(self.numbers)}"
         self.run(f"CREATE SCHEMA {name}", self.shared)
         return self.url(self.shared, options=f"-csearch_path%3D{name}")
 
     def url(self, database: str, user: str = "postgres", **options: str) -> str:
-        given = "".join(f"&{name}={value}" for name, value in options.items())
-        return f"postgresql://{user}@/{database}?host={self.folder}{given}"
+        parameters = "".join(f"&{name}={value}" for name, value in options.items())
+        return f"postgresql://{user}@/{database}?host={self.folder}{parameters}"
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         with psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True) as connection:
@@ -61,10 +61,10 @@ class Server:
 
 
 def programs() -> Path | None:
-    """Return the folder that holds `initdb`; None where Postgres is not installed."""
-    found = shutil.which("initdb")
+    """Return the folder of `initdb`; None if Postgres is not installed."""
+    initdb = shutil.which("initdb")
     packaged = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    candidates = [Path(found).resolve()] if found else packaged
+    candidates = [Path(initdb).resolve()] if initdb else packaged
     return candidates[-1].parent if candidates else None
 
 
@@ -87,7 +87,7 @@ def running(binaries: Path) -> Iterator[Server]:
 
 
 def _owner(folder: Path) -> dict[str, Any]:
-    """Postgres refuses to run as root: hand the folder to somebody else, and run as them."""
+    """Return the user of the server and give it the folder, since Postgres refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     known = {person.pw_name: person for person in pwd.getpwall()}
@@ -98,5 +98,5 @@ def _owner(folder: Path) -> dict[str, Any]:
 
 def _run(*command: object, **owner: Any) -> None:
     words = [str(word) for word in command]
-    # No pipe: the server that pg_ctl starts would hold it open for ever.
+    # No pipe: the server that pg_ctl starts would hold it open.
     subprocess.run(words, check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **owner)

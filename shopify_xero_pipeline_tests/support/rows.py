@@ -1,4 +1,4 @@
-"""Rows for people to look at, built by hand."""
+"""Hand-made rows of reports."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,8 +13,8 @@ DAY = date(2026, 9, 21)
 INSTANT = datetime(2026, 9, 21, tzinfo=UTC)
 
 
-def order_row(**given: Any) -> OrderRow:
-    """An order worth 10.00 that is in Xero as it should be."""
+def order_row(**changes: Any) -> OrderRow:
+    """Return an order of 10.00 NZD that Xero has without a difference."""
     columns = ("sales", "mapped_sales", "xero_sales", "money", "mapped_money", "xero_money")
     plain = {
         **dict.fromkeys(columns, TEN),
@@ -29,11 +29,11 @@ def order_row(**given: Any) -> OrderRow:
         "extra": 0,
         "problems": (),
     }
-    return OrderRow.model_validate(plain | given)
+    return OrderRow.model_validate(plain | changes)
 
 
-def orphaned_order(**given: Any) -> OrphanedOrder:
-    """An order of 46.00 that was deleted in Shopify; its invoice stands in Xero, to be decided unless `given`."""
+def orphaned_order(**changes: Any) -> OrphanedOrder:
+    """Return an order of 46.00 NZD that was deleted in Shopify, whose invoice in Xero needs a decision."""
     plain = {
         "kind": "invoice",
         "xero_id": "x-1",
@@ -51,12 +51,12 @@ def orphaned_order(**given: Any) -> OrphanedOrder:
         reason="deleted in Shopify",
         noted_at=INSTANT,
         remedy="void it, or keep it",
-        records=(OrphanedRecord.model_validate(plain | given),),
+        records=(OrphanedRecord.model_validate(plain | changes),),
     )
 
 
-def sync_error(**given: Any) -> SyncError:
-    """An invoice that Xero refused for good."""
+def sync_error(**changes: Any) -> SyncError:
+    """Return a credit note that Xero refused for good."""
     plain = {
         "kind": "credit_note",
         "shopify_id": "5001/77",
@@ -72,4 +72,4 @@ def sync_error(**given: Any) -> SyncError:
         "first_failed_at": INSTANT,
         "last_failed_at": INSTANT,
     }
-    return SyncError.model_validate(plain | given)
+    return SyncError.model_validate(plain | changes)

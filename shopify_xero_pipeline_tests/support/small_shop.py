@@ -1,6 +1,6 @@
-"""A shop of a few orders that a test writes by hand: each one mug with 15 % GST in its price, paid by card.
+"""A shop of a few hand-made orders, each for one mug with 15 % GST in its price, paid by card.
 
-Orders can be edited, moved to another day, cancelled with a full refund, and deleted, as staff do it in Shopify; the
+Orders can be edited, moved to another day, cancelled with a full refund, and deleted, as by staff in Shopify; the
 customer can be merged into another one, and the product deleted. All amounts are texts in NZD.
 """
 
@@ -18,7 +18,7 @@ BLUE = {"id": "gid://shopify/ProductVariant/31", "title": "Blue", "sku": "MUG", 
 
 
 class SmallShop:
-    """The shop (`ShopSource`)."""
+    """A shop with hand-made orders (a `ShopSource`)."""
 
     def __init__(self) -> None:
         self._records: dict[RecordKind, dict[str, list[Version]]] = {"orders": {}, "customers": {}, "products": {}}
@@ -31,7 +31,7 @@ class SmallShop:
         self._records["products"][MUG["id"]] = [Version(OPENED, mug)]  # type: ignore[index]
 
     def shop(self) -> Node:
-        """The Shop node."""
+        """Return the Shop node."""
         return {
             "id": "gid://shopify/Shop/1",
             "name": "Small",
@@ -41,12 +41,20 @@ class SmallShop:
         }
 
     def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        """Every version up to an instant."""
-        found = {gid: [one for one in some if one.at <= until] for gid, some in self._records[kind].items()}
-        return {gid: some for gid, some in found.items() if some}
+        """Return all versions up to an instant."""
+        histories = {
+            gid: [version for version in history if version.at <= until] for gid, history in self._records[kind].items()
+        }
+        return {gid: history for gid, history in histories.items() if history}
 
     def sell(self, number: int, at: datetime, total: str = "46.00") -> str:
-        """Sell a mug, paid at once; return the digits of the order's id, which are not its name's."""
+        """Sell a mug, paid at once; return the digits of the order's id, which differ from its name's.
+
+        Args:
+            number: the number in the order's name.
+            at: the instant of the sale.
+            total: the price in NZD, with tax.
+        """
         order_id = str(90_000 + number)
         self._records["orders"][_gid("Order", order_id)] = [Version(at.astimezone(UTC), _order(number, at, total))]
         return order_id
@@ -57,11 +65,11 @@ class SmallShop:
         history.append(Version(at.astimezone(UTC), {**history[-1].node, "updatedAt": _stamp(at), **changed}))
 
     def move(self, order_id: str, at: datetime, to: datetime) -> None:
-        """Give an order another day."""
+        """Move an order to another day."""
         self.edit(order_id, at, processedAt=_stamp(to))
 
     def cancel(self, order_id: str, at: datetime) -> None:
-        """Cancel an order: its mug comes back and its money is refunded."""
+        """Cancel an order: its mug is returned and its payment refunded."""
         node = self._records["orders"][_gid("Order", order_id)][-1].node
         self.edit(order_id, at, **_cancelled(node, at))
 
@@ -70,17 +78,17 @@ class SmallShop:
         self._records["orders"][_gid("Order", order_id)].append(Version(at.astimezone(UTC), {}))
 
     def restore(self, order_id: str, at: datetime, node: Node) -> None:
-        """Let a deleted order be there again, as Shopify may after a fault of its own."""
+        """Restore a deleted order, as Shopify may after a fault of its own."""
         self._records["orders"][_gid("Order", order_id)].append(Version(at.astimezone(UTC), node))
 
     def merge_customers(self, at: datetime, orders: Sequence[str]) -> None:
-        """Merge Ann into Bea: Ann is gone, and her orders are Bea's."""
+        """Merge Ann into Bea: Ann no longer exists, and her orders are Bea's."""
         self._records["customers"][_gid("Customer", ANN)].append(Version(at.astimezone(UTC), {}))
         for order_id in orders:
             self.edit(order_id, at, customer=_customer(BEA, "Bea"))
 
     def delete_product(self, at: datetime, orders: Sequence[str]) -> None:
-        """Delete the mug; lines of earlier orders name it no longer."""
+        """Delete the mug; lines of earlier orders lose their product."""
         self._records["products"][str(MUG["id"])].append(Version(at.astimezone(UTC), {}))
         for order_id in orders:
             line = self._records["orders"][_gid("Order", order_id)][-1].node["lineItems"]["nodes"][0]
@@ -137,9 +145,9 @@ def _order(number: int, at: datetime, total: str) -> Node:
 
 
 def _cancelled(node: Node, at: datetime) -> Node:
-    (sold,) = node["agreements"]["nodes"]
-    number = int(sold["id"].rpartition("/")[2])
-    (sale,) = sold["sales"]["nodes"]
+    (placed,) = node["agreements"]["nodes"]
+    number = int(placed["id"].rpartition("/")[2])
+    (sale,) = placed["sales"]["nodes"]
     total, tax = (Decimal(sale[name]["shopMoney"]["amount"]) for name in ("totalAmount", "totalTaxAmount"))
     (line,) = node["lineItems"]["nodes"]
     back = {
@@ -160,13 +168,13 @@ def _cancelled(node: Node, at: datetime) -> Node:
         "orderAdjustments": _whole([]),
         "transactions": _whole([{"id": _gid("OrderTransaction", 50_000 + number)}]),
     }
-    taken = _agreement(50_000 + number, at, "REFUND", -total, -tax, refund=number, line=number)
+    refunded = _agreement(50_000 + number, at, "REFUND", -total, -tax, refund=number, line=number)
     return {
         "cancelledAt": _stamp(at),
         "displayFinancialStatus": "REFUNDED",
         **{f"{name}Set": _bag(0) for name in ("currentTotalPrice", "currentTotalTax", "netPayment")},
         "lineItems": _whole([{**line, "currentQuantity": 0}]),
-        "agreements": _whole([sold, taken]),
+        "agreements": _whole([placed, refunded]),
         "transactions": [*node["transactions"], _transaction(50_000 + number, at, "REFUND", total)],
         "refunds": [refund],
     }

@@ -1,4 +1,4 @@
-"""The whole house in one process: a sandbox, a sync service, and Dagster, on one clock that stands still."""
+"""The whole system in one process: a sandbox, a sync service and Dagster on one manual clock."""
 
 import copy
 import random
@@ -30,7 +30,7 @@ BOOKS = Path(__file__).parents[2] / "books.yaml"
 
 
 class WrongClock:
-    """This machine's clock, ahead of the servers' by so much (behind, if negative), until it is set anew."""
+    """This machine's clock, wrong by `ahead` (negative if it is behind)."""
 
     def __init__(self, true: ManualClock, ahead: timedelta) -> None:
         self._true = true
@@ -47,9 +47,9 @@ class WrongClock:
 
 
 class Stage:
-    """Everything a test of the whole needs. `restart` is a new process on the same files.
+    """Everything that a test of the whole system needs. `restart` starts a new process on the same files.
 
-    `clock` is the servers', and `own` this machine's, which is right unless it is said to be `ahead`.
+    `clock` is the servers' clock, `own` this machine's; both agree unless `ahead` is set.
     """
 
     def __init__(
@@ -99,11 +99,9 @@ class Stage:
         return JobRunner(self.sync_service, instance, UPath(self.folder / "assets"))
 
     def size(self) -> int:
-        """How many records stand in Xero."""
+        """Return the number of records in Xero."""
         books = self.sandbox.books
-        return sum(
-            len(kept) for kept in (books.contacts, books.items, books.documents, books.payments, books.allocations)
-        )
+        return sum(map(len, (books.contacts, books.items, books.documents, books.payments, books.allocations)))
 
 
 def at(day: date, hour: int = 12) -> datetime:
@@ -121,8 +119,8 @@ def staged(
     ahead: timedelta = timedelta(),
     **environ: str,
 ) -> Iterator[Stage]:
-    given = {"xero_books": xero_books, "xero_options": xero_options, "ahead": ahead}
-    stage = Stage(folder, source or GeneratedShop(1), now, **given, **environ)  # type: ignore[arg-type]
+    options = {"xero_books": xero_books, "xero_options": xero_options, "ahead": ahead}
+    stage = Stage(folder, source or GeneratedShop(1), now, **options, **environ)  # type: ignore[arg-type]
     try:
         yield stage
     finally:
@@ -131,7 +129,7 @@ def staged(
 
 @contextmanager
 def just_as_far(first: Stage, folder: Path) -> Iterator[Stage]:
-    """A house of one's own in which all stands as in the one that many tests begin with; only the shop is shared."""
+    """Yield a copy of a stage with its own files and books; only the shop is shared."""
     shutil.copytree(first.folder, folder, dirs_exist_ok=True)
     books = copy.deepcopy(first.sandbox.books)
     with staged(folder, first.clock.now(), first.sandbox.source, xero_books=books) as stage:

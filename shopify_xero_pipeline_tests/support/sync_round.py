@@ -1,4 +1,4 @@
-"""The sync service's whole round without Dagster, and `books.yaml` with something in it changed."""
+"""A whole sync without Dagster, and a changed `books.yaml`."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -34,7 +34,7 @@ def carry(sync_service: SyncService, days: Sequence[date], run_id: str = "a run"
 
 
 def books_file(folder: Path, *changed: tuple[str, str]) -> str:
-    """Write the shipped `books.yaml` with texts replaced and return its path."""
+    """Write the shipped `books.yaml` with replaced texts and return its path."""
     text = BOOKS.read_text()
     for before, after in changed:
         assert before in text

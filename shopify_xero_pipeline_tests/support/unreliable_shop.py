@@ -1,6 +1,6 @@
-"""A Shopify whose lists cannot be trusted: its index lags, pages come short, and questions by id fail for a while.
+"""A Shopify with unreliable lists: its index lags, pages are short, and queries by id fail for a while.
 
-It stands in front of the sandbox's Shopify and changes only what lists and `nodes` answer; the records stay.
+It wraps the sandbox's Shopify and changes only the responses of lists and `nodes`; the records stay.
 """
 
 import json
@@ -12,16 +12,16 @@ TROUBLE = {"errors": [{"message": "Internal error.", "extensions": {"code": "INT
 
 
 class BlurredShop:
-    """An ASGI app before another one.
+    """An ASGI app that wraps the sandbox.
 
     Args:
         app: the sandbox.
 
     Attributes:
-        unlisted: ids of orders that the index does not hold at present: no list gives them and no count counts them.
-        short: how many further pages of orders come without their last order, which is counted all the same.
-        trouble: how many further questions by id end in an error, beside half of the records.
-        asked: ids that were asked for, question by question.
+        unlisted: ids of orders missing from the index: lists omit them and counts do not count them.
+        short: number of further pages of orders without their last order, which is still counted.
+        trouble: number of further queries by id that fail with half of the records.
+        asked: the queried ids, query by query.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,21 +32,21 @@ class BlurredShop:
         self.asked: list[list[str]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a call on, and its answer back as this shop gives it."""
+        """Forward a call, and change its response."""
         if not scope["path"].endswith("/graphql.json"):
             await self._app(scope, receive, send)
             return
         request, parts = await receive(), list[Message]()
 
-        async def again() -> Message:
+        async def replay() -> Message:
             return request
 
         async def hold(message: Message) -> None:
             parts.append(message)
 
-        await self._app(scope, again, hold)
-        start = next(one for one in parts if one["type"] == "http.response.start")
-        body = b"".join(one.get("body", b"") for one in parts if one["type"] == "http.response.body")
+        await self._app(scope, replay, hold)
+        start = next(part for part in parts if part["type"] == "http.response.start")
+        body = b"".join(part.get("body", b"") for part in parts if part["type"] == "http.response.body")
         changed = json.dumps(self._changed(json.loads(request["body"]), json.loads(body))).encode()
         headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
         await send({**start, "headers": [*headers, (b"content-length", str(len(changed)).encode())]})
@@ -65,10 +65,10 @@ class BlurredShop:
         return answer
 
     def _blur(self, data: dict[str, Any]) -> None:
-        listed = data["orders"]["nodes"]
-        shown = [node for node in listed if node["id"].rpartition("/")[2] not in self.unlisted]
-        data["ordersCount"]["count"] -= len(listed) - len(shown)
-        if self.short and shown:
+        nodes = data["orders"]["nodes"]
+        listed = [node for node in nodes if node["id"].rpartition("/")[2] not in self.unlisted]
+        data["ordersCount"]["count"] -= len(nodes) - len(listed)
+        if self.short and listed:
             self.short -= 1
-            shown = shown[:-1]
-        data["orders"]["nodes"] = shown
+            listed = listed[:-1]
+        data["orders"]["nodes"] = listed

@@ -1,4 +1,4 @@
-"""A loader before the sandbox's Xero: one organisation, one store, one clock, and records to write."""
+"""A loader with the sandbox's Xero: one organisation, one store, one clock, and records to write."""
 
 import json
 import random
@@ -43,7 +43,7 @@ CREDENTIALS = XeroCredentials(client_id="sandbox", client_secret="sandbox")
 
 
 class SimulatedCrash(BaseException):
-    """The process dies here: nothing catches it, nothing is tidied up."""
+    """A crash of the process, without any clean-up; no handler catches it."""
 
 
 class World:
@@ -62,7 +62,7 @@ class World:
         self.trust()
 
     def restart(self) -> None:
-        """A new process on the same database."""
+        """Start a new process on the same database."""
         self.seed += 1
         rng = random.Random(self.seed)
         self.store = StateStore(self.url, self.clock)
@@ -72,21 +72,21 @@ class World:
         self.mirror = Mirror(self.client, self.store, self.clock)
 
     def trust(self) -> None:
-        """Have the store known to be the first one of this organisation, so that no call is needed to find that out."""
+        """Mark the store as the first one of this organisation, which saves the calls to verify it."""
         doubt = self.store.witness.find_issue()
         if doubt is not None:
             self.store.witness.trust(doubt)
 
     def load(self, *records: AnyRecord, **plan: Any) -> LoadReport:
-        """Load all families at once, which is quicker; production loads one family after the other."""
-        some = [[record for record in records if record.kind in kinds] for kinds in FAMILIES]
-        return self.loader.load([change_set(*one, **plan) for one in some if one], f"run-{self.seed}")
+        """Load all families at once, for speed; production loads one family after the other."""
+        families = [[record for record in records if record.kind in kinds] for kinds in FAMILIES]
+        return self.loader.load([change_set(*family, **plan) for family in families if family], f"run-{self.seed}")
 
     def fault(self, kind: FaultKind, **rule: Any) -> Fault:
         return self.faults.add(Fault(kind=kind, **rule))
 
     def enter_contact(self, **fields: str) -> str:
-        """A person enters a Contact; return its ContactID."""
+        """Enter a Contact as a person does; return its ContactID."""
         body = json.dumps({"Contacts": [fields]}).encode()
         answer = self.client.write("PUT", "/Contacts", body, key=f"by hand {fields}"[:128], guard=lambda: None)
         return str(answer.parsed()["Contacts"][0]["ContactID"])
@@ -96,19 +96,20 @@ class World:
 
     def live(self, kind: Kind) -> list[Any]:
         gone = {"VOIDED", "DELETED"}
-        kept: dict[Kind, list[Any]] = {
+        documents = self.books.documents.values()
+        records: dict[Kind, list[Any]] = {
             Kind.CONTACT: list(self.books.contacts.values()),
             Kind.ITEM: list(self.books.items.values()),
-            Kind.INVOICE: [one for one in self.books.documents.values() if not one.is_credit_note],
-            Kind.CREDIT_NOTE: [one for one in self.books.documents.values() if one.is_credit_note],
+            Kind.INVOICE: [document for document in documents if not document.is_credit_note],
+            Kind.CREDIT_NOTE: [document for document in documents if document.is_credit_note],
             Kind.PAYMENT: list(self.books.payments.values()),
             Kind.ALLOCATION: list(self.books.allocations.values()),
         }
-        return [one for one in kept[kind] if getattr(one, "status", "") not in gone]
+        return [record for record in records[kind] if getattr(record, "status", "") not in gone]
 
 
 class Tapped(httpx.BaseTransport):
-    """Shows each request to a function before it goes on; the function may raise."""
+    """A transport that passes each request to a function before it leaves; the function may raise."""
 
     def __init__(self, inner: httpx.BaseTransport, tap: Callable[[httpx.Request], None]) -> None:
         self._inner = inner
@@ -151,13 +152,13 @@ def change_set(
 
 
 def contact(number: int = 1, **fields: Any) -> Contact:
-    given = {"name": f"Aroha {number}", "email": f"aroha{number}@example.com"} | fields
-    return Contact(shopify_id=str(number), contact_number=f"shopify:{number}", **given)
+    texts = {"name": f"Aroha {number}", "email": f"aroha{number}@example.com"} | fields
+    return Contact(shopify_id=str(number), contact_number=f"shopify:{number}", **texts)
 
 
 def item(number: int = 1, **fields: Any) -> Item:
-    given = {"code": f"SKU-{number}", "name": f"Item {number}", "unit_price": Decimal("12.3456")} | fields
-    return Item(shopify_id=str(number), **given)
+    values = {"code": f"SKU-{number}", "name": f"Item {number}", "unit_price": Decimal("12.3456")} | fields
+    return Item(shopify_id=str(number), **values)
 
 
 def invoice(number: int = 1001, total: str = "115.00", **fields: Any) -> Invoice:
@@ -171,7 +172,7 @@ def invoice(number: int = 1001, total: str = "115.00", **fields: Any) -> Invoice
         tax_type="OUTPUT2",
         tax_amount=tax,
     )
-    given = {
+    values = {
         "number": f"SH-{number}",
         "reference": f"#{number} shopify:{number}/1",
         "contact_id": "1",
@@ -187,7 +188,7 @@ def invoice(number: int = 1001, total: str = "115.00", **fields: Any) -> Invoice
         due_date=DAY,
         line_amount_types="Inclusive",
         currency="NZD",
-        **given,
+        **values,
     )
 
 
@@ -234,7 +235,7 @@ def allocation(note: CreditNote, to: Invoice, amount: str | None = None) -> Allo
 
 
 def everything(orders: int = 1) -> list[AnyRecord]:
-    """A Contact, an Item, and for each order an invoice, a credit note, a part payment, a refund and an allocation."""
+    """Return a Contact, an Item, and by order an invoice, a credit note, a part payment, a refund and an allocation."""
     records: list[AnyRecord] = [contact(), item()]
     for number in range(1001, 1001 + orders):
         bill, note = invoice(number), credit_note(number)

@@ -1,6 +1,6 @@
-"""A shop whose trading is generated: deterministic by its seed, growing with the calendar, in the Admin API's shape.
+"""A shop with generated trading, deterministic by its seed, day by day, in the shape of the Admin API.
 
-Only `GeneratedShop` is meant to be used from outside.
+Code outside this package uses `GeneratedShop` only.
 """
 
 from shopify_xero_pipeline.sandbox.shop_generator.shop import GeneratedShop

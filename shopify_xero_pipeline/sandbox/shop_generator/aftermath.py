@@ -1,6 +1,6 @@
-"""Kinds of orders by what happens afterwards: cancelled, refunded in every way, edited, exchanged, or just noted.
+"""Kinds of orders by what happens after the sale: cancellations, refunds, edits, exchanges and notes.
 
-Each function tells one order and is listed in `schedule`.
+Each function plays one order and is listed in `schedule.py`.
 """
 
 from datetime import timedelta
@@ -10,308 +10,308 @@ from shopify_xero_pipeline.sandbox.shop_generator.instants import cycle_start, l
 from shopify_xero_pipeline.sandbox.shop_generator.ledger import Refund
 from shopify_xero_pipeline.sandbox.shop_generator.money import both
 from shopify_xero_pipeline.sandbox.shop_generator.sales import duty_and_fee
-from shopify_xero_pipeline.sandbox.shop_generator.story import GST, Story
+from shopify_xero_pipeline.sandbox.shop_generator.scenario import GST, OrderScenario
 
 
-def noted(story: Story) -> None:
-    """Staff write a note and a tag: only the date of change moves."""
-    story.checkout()
-    story.pay()
-    story.later(1, 30)
-    story.header.note = "Gift wrap, please"
-    story.header.tags.append("gift")
+def noted(scenario: OrderScenario) -> None:
+    """Add a note and a tag, so that only the date of change moves."""
+    scenario.checkout()
+    scenario.pay()
+    scenario.advance(1, 30)
+    scenario.header.note = "Gift wrap, please"
+    scenario.header.tags.append("gift")
 
 
-def cancelled_unpaid(story: Story) -> None:
-    """Cancelled before anything was paid."""
-    story.checkout()
-    story.later(1, 30)
-    story.cancel("INVENTORY")
+def cancelled_unpaid(scenario: OrderScenario) -> None:
+    """Cancel the order before any payment."""
+    scenario.checkout()
+    scenario.advance(1, 30)
+    scenario.cancel("INVENTORY")
 
 
-def terms_cancelled(story: Story) -> None:
-    """On account, so it is in the books; then cancelled unpaid."""
-    story.company()
-    story.on_account(20)
-    story.checkout(2, 3)
-    story.later(10, 40)
-    story.cancel("DECLINED")
+def terms_cancelled(scenario: OrderScenario) -> None:
+    """Sell on account, which puts the order into the books, and cancel it unpaid."""
+    scenario.set_company()
+    scenario.set_terms(20)
+    scenario.checkout(2, 3)
+    scenario.advance(10, 40)
+    scenario.cancel("DECLINED")
 
 
-def cancelled_refunded(story: Story) -> None:
-    """Cancelled after payment, everything paid back."""
-    story.checkout()
-    story.pay()
-    story.later(1, 30)
-    story.cancel(money=story.ledger.net_payment)
+def cancelled_refunded(scenario: OrderScenario) -> None:
+    """Cancel the order after payment and refund everything."""
+    scenario.checkout()
+    scenario.pay()
+    scenario.advance(1, 30)
+    scenario.cancel(money=scenario.ledger.net_payment)
 
 
-def refunded_full(story: Story) -> None:
-    """Everything comes back and everything is paid back, to both gateways."""
-    story.checkout(2, 4)
-    story.pay("gift_card", story.part_of_due(20))
-    story.pay()
-    story.later(10, 60)
-    story.refund(story.everything())
-    story.header.returned = True
+def refunded_full(scenario: OrderScenario) -> None:
+    """Return and refund everything, to both gateways."""
+    scenario.checkout(2, 4)
+    scenario.pay("gift_card", scenario.part_of_due(20))
+    scenario.pay()
+    scenario.advance(10, 60)
+    scenario.refund(scenario.remaining_units())
+    scenario.header.returned = True
 
 
-def refunded_part(story: Story) -> None:
-    """One unit of a discounted line comes back."""
-    lines = [_several_of_one(story), *story.basket(1, 2)]
-    story.ship()
-    story.discount("DiscountCodeApplication", "TENOFF", amount=story.money(1000))
-    story.place()
-    story.pay()
-    story.later(10, 60)
-    story.refund([(lines[0], 1)])
+def refunded_part(scenario: OrderScenario) -> None:
+    """Return one unit of a discounted line."""
+    lines = [_several_of_one(scenario), *scenario.basket(1, 2)]
+    scenario.ship()
+    scenario.discount("DiscountCodeApplication", "TENOFF", amount=scenario.money(1000))
+    scenario.place()
+    scenario.pay()
+    scenario.advance(10, 60)
+    scenario.refund([(lines[0], 1)])
 
 
-def refunded_shipping(story: Story) -> None:
-    """It came late: shipping is paid back."""
-    _paid(story)
-    story.refund([(charge, 1) for charge in story.ledger.charged("SHIPPING")])
+def refunded_shipping(scenario: OrderScenario) -> None:
+    """Refund the shipping of a late delivery."""
+    _paid(scenario)
+    scenario.refund([(charge, 1) for charge in scenario.ledger.charged("SHIPPING")])
 
 
-def refunded_part_of_shipping(story: Story) -> None:
-    """It came a little late: some of the shipping is paid back."""
-    _paid(story)
-    (shipping,) = story.ledger.charged("SHIPPING")
-    story.give_back(shipping, story.rng.choice((33, 50)))
+def refunded_part_of_shipping(scenario: OrderScenario) -> None:
+    """Refund a part of the shipping of a late delivery."""
+    _paid(scenario)
+    (shipping,) = scenario.ledger.charged("SHIPPING")
+    scenario.give_back(shipping, scenario.rng.choice((33, 50)))
 
 
-def refunded_duty(story: Story) -> None:
-    """Customs never charged the duty that was collected: it is paid back, the customs fee is not."""
-    duty_and_fee(story)
-    story.later(1, 30)
-    story.refund([(duty, 1) for duty in story.ledger.charged("DUTY")])
+def refunded_duty(scenario: OrderScenario) -> None:
+    """Refund a duty that customs never charged, but not the customs fee."""
+    duty_and_fee(scenario)
+    scenario.advance(1, 30)
+    scenario.refund([(duty, 1) for duty in scenario.ledger.charged("DUTY")])
 
 
-def refunded_amount(story: Story) -> None:
-    """Some money for the trouble, nothing comes back."""
-    _paid(story)
-    story.refund(money=both(lambda cents: cents * 15 // 100, story.ledger.net_payment))
+def refunded_amount(scenario: OrderScenario) -> None:
+    """Refund an amount without a return."""
+    _paid(scenario)
+    scenario.refund(money=both(lambda cents: cents * 15 // 100, scenario.ledger.net_payment))
 
 
-def refunded_less(story: Story) -> None:
-    """Something comes back worn: less is paid than it cost."""
-    line = _paid(story)
+def refunded_less(scenario: OrderScenario) -> None:
+    """Return a worn unit and refund less than its price."""
+    line = _paid(scenario)
     worth = line.portion(0, 1).total
-    story.refund([(line, 1)], worth - both(lambda cents: cents // 4, worth), reason="DAMAGE")
+    scenario.refund([(line, 1)], worth - both(lambda cents: cents // 4, worth), reason="DAMAGE")
 
 
-def refunded_more(story: Story) -> None:
-    """Something comes back and the postage is paid on top."""
-    line = _paid(story)
-    story.refund([(line, 1)], line.portion(0, 1).total + story.money(500), reason="CUSTOMER")
+def refunded_more(scenario: OrderScenario) -> None:
+    """Return a unit and refund its price and the postage."""
+    line = _paid(scenario)
+    scenario.refund([(line, 1)], line.portion(0, 1).total + scenario.money(500), reason="CUSTOMER")
 
 
-def restocked_only(story: Story) -> None:
-    """Units go back on the shelf, no money moves."""
-    line = _paid(story)
-    story.refund([(line, 1)], story.money(0), reason="RESTOCK")
+def restocked_only(scenario: OrderScenario) -> None:
+    """Restock units without moving money."""
+    line = _paid(scenario)
+    scenario.refund([(line, 1)], scenario.money(0), reason="RESTOCK")
 
 
-def refund_pending(story: Story) -> None:
-    """The refund is on its way for a day or two."""
-    line = _paid(story)
-    refund = story.refund([(line, 1)], status="PENDING")
-    story.later(12, 50)
-    _settle(story, refund)
+def refund_pending(scenario: OrderScenario) -> None:
+    """Refund a unit; the refund is pending for a day or two."""
+    line = _paid(scenario)
+    refund = scenario.refund([(line, 1)], status="PENDING")
+    scenario.advance(12, 50)
+    _settle(scenario, refund)
 
 
-def refund_pending_failed(story: Story) -> None:
-    """The refund is on its way for a day or two, then it is refused; the second attempt works."""
-    line = _paid(story)
-    refund = story.refund([(line, 1)], status="PENDING")
-    story.later(12, 30)
-    _settle(story, refund, "FAILURE")
-    story.later(1, 20)
-    story.ledger.pay_back(refund, line.portion(0, 1).total, at=story.now)
+def refund_pending_failed(scenario: OrderScenario) -> None:
+    """Refund a unit; the refund is pending for a day or two and fails, and the second attempt succeeds."""
+    line = _paid(scenario)
+    refund = scenario.refund([(line, 1)], status="PENDING")
+    scenario.advance(12, 30)
+    _settle(scenario, refund, "FAILURE")
+    scenario.advance(1, 20)
+    scenario.ledger.pay_back(refund, line.portion(0, 1).total, at=scenario.now)
 
 
-def refund_failed(story: Story) -> None:
-    """The gateway refuses the refund; the second attempt works."""
-    line = _paid(story)
-    refund = story.refund([(line, 1)], status="FAILURE")
-    story.later(1, 20)
-    story.ledger.pay_back(refund, line.portion(0, 1).total, at=story.now)
+def refund_failed(scenario: OrderScenario) -> None:
+    """Refund a unit; the gateway refuses the refund, and the second attempt succeeds."""
+    line = _paid(scenario)
+    refund = scenario.refund([(line, 1)], status="FAILURE")
+    scenario.advance(1, 20)
+    scenario.ledger.pay_back(refund, line.portion(0, 1).total, at=scenario.now)
 
 
-def refunded_next_month(story: Story) -> None:
-    """Comes back in the next calendar month."""
-    line = _paid(story, wait=False)
-    _next_month(story)
-    story.refund([(line, 1)])
+def refunded_next_month(scenario: OrderScenario) -> None:
+    """Refund a unit in the next calendar month."""
+    line = _paid(scenario, wait=False)
+    _next_month(scenario)
+    scenario.refund([(line, 1)])
 
 
-def refunded_over_months(story: Story) -> None:
-    """Three of a line come back one after another: at once, in the next month and in the one after that."""
-    line = story.add(story.line(story.some_ware(), 3))
-    story.ship()
-    story.place()
-    story.pay()
-    story.later(0.2, 0.4)
-    story.refund([(line, 1)])
+def refunded_over_months(scenario: OrderScenario) -> None:
+    """Refund three units of a line one after another: soon, in the next month and in the month after it."""
+    line = scenario.add(scenario.line(scenario.pick_item(), 3))
+    scenario.ship()
+    scenario.place()
+    scenario.pay()
+    scenario.advance(0.2, 0.4)
+    scenario.refund([(line, 1)])
     for _ in range(2):
-        _next_month(story)
-        story.refund([(line, 1)])
+        _next_month(scenario)
+        scenario.refund([(line, 1)])
 
 
-def merged_then_refunded(story: Story) -> None:
-    """Something comes back when the customer has been merged into another one."""
-    story.buyer(story.stall.people.newcomers(story.day).duplicate)
-    line = _paid(story, wait=False)
-    story.at(local(cycle_start(story.day) + timedelta(days=8), 10, 5, story.stall.zone))
-    story.refund([(line, 1)])
+def merged_then_refunded(scenario: OrderScenario) -> None:
+    """Refund a unit after the customer was merged into another one."""
+    scenario.set_buyer(scenario.shop.people.newcomers(scenario.day).duplicate)
+    line = _paid(scenario, wait=False)
+    scenario.advance_to(local(cycle_start(scenario.day) + timedelta(days=8), 10, 5, scenario.shop.zone))
+    scenario.refund([(line, 1)])
 
 
-def forgotten_then_refunded(story: Story) -> None:
-    """Something comes back when the customer's data have been erased."""
-    story.buyer(story.stall.people.newcomers(story.day).forgotten)
-    line = _paid(story, wait=False)
-    story.at(local(cycle_start(story.day) + timedelta(days=12), 10, 5, story.stall.zone))
-    story.refund([(line, 1)])
+def forgotten_then_refunded(scenario: OrderScenario) -> None:
+    """Refund a unit after the customer's personal data were erased."""
+    scenario.set_buyer(scenario.shop.people.newcomers(scenario.day).forgotten)
+    line = _paid(scenario, wait=False)
+    scenario.advance_to(local(cycle_start(scenario.day) + timedelta(days=12), 10, 5, scenario.shop.zone))
+    scenario.refund([(line, 1)])
 
 
-def credited_then_paid(story: Story) -> None:
-    """On account: something comes back unpaid, then the rest is paid."""
-    _credited(story)
-    story.later(5, 30)
-    story.pay("Bank Deposit")
+def credited_then_paid(scenario: OrderScenario) -> None:
+    """Sell on account, return a unit before payment, then pay the rest."""
+    _credited(scenario)
+    scenario.advance(5, 30)
+    scenario.pay("Bank Deposit")
 
 
-def credited_then_overpaid(story: Story) -> None:
-    """On account: something comes back unpaid, the whole invoice is paid all the same, the rest goes back."""
-    _credited(story)
-    story.later(5, 30)
-    story.pay("Bank Deposit", story.ledger.original_total)
-    story.later(5, 30)
-    story.pay_back_what_is_owed()
+def credited_then_overpaid(scenario: OrderScenario) -> None:
+    """Sell on account, return a unit before payment, pay the whole invoice, and refund the overpayment."""
+    _credited(scenario)
+    scenario.advance(5, 30)
+    scenario.pay("Bank Deposit", scenario.ledger.original_total)
+    scenario.advance(5, 30)
+    scenario.refund_overpayment()
 
 
-def refunded_unit_by_unit(story: Story) -> None:
-    """Three of a line whose price no three units share evenly come back one after another."""
-    line = story.add(story.line(story.some_ware(), 3))
-    story.discount("DiscountCodeApplication", "ODDCENT", amount=story.money(101))
-    story.ship()
-    story.place()
-    story.pay()
+def refunded_unit_by_unit(scenario: OrderScenario) -> None:
+    """Refund three units of a line one after another, at a price that does not divide evenly by three."""
+    line = scenario.add(scenario.line(scenario.pick_item(), 3))
+    scenario.discount("DiscountCodeApplication", "ODDCENT", amount=scenario.money(101))
+    scenario.ship()
+    scenario.place()
+    scenario.pay()
     for _ in range(3):
-        story.later(4, 20)
-        story.refund([(line, 1)])
+        scenario.advance(4, 20)
+        scenario.refund([(line, 1)])
 
 
-def refunded_less_fee(story: Story) -> None:
-    """A return for which the shop keeps a restocking fee."""
-    line = _paid(story)
-    fee = story.charge("FEE", "Restocking fee", 400, taxes=(GST,))
-    story.exchange([(line, 1)], [fee])
+def refunded_less_fee(scenario: OrderScenario) -> None:
+    """Return a unit and deduct a restocking fee."""
+    line = _paid(scenario)
+    fee = scenario.charge("FEE", "Restocking fee", 400, taxes=(GST,))
+    scenario.exchange([(line, 1)], [fee])
 
 
-def edited_added(story: Story) -> None:
-    """Something is added to a paid order and paid for later."""
-    _paid(story)
-    story.edit(added=[story.line(story.some_ware(), story.rng.randint(1, 2))])
-    story.later(0.5, 20)
-    story.pay()
+def edited_added(scenario: OrderScenario) -> None:
+    """Add an item to a paid order and pay it later."""
+    _paid(scenario)
+    scenario.edit(added=[scenario.line(scenario.pick_item(), scenario.rng.randint(1, 2))])
+    scenario.advance(0.5, 20)
+    scenario.pay()
 
 
-def edited_removed(story: Story) -> None:
-    """Something is taken off a paid order and paid back: a refund of the line, then one of the money."""
-    line = _paid(story)
-    story.edit(removed=[(line, 1)])
-    story.later(0.2, 10)
-    story.pay_back_what_is_owed()
+def edited_removed(scenario: OrderScenario) -> None:
+    """Remove a unit from a paid order: a refund of the line, then a refund of the money."""
+    line = _paid(scenario)
+    scenario.edit(removed=[(line, 1)])
+    scenario.advance(0.2, 10)
+    scenario.refund_overpayment()
 
 
-def edited_shipping_off(story: Story) -> None:
-    """It is picked up instead: shipping is taken off a paid order and paid back."""
-    _paid(story)
-    (shipping,) = story.ledger.charged("SHIPPING")
-    story.take_off(shipping)
-    story.later(0.2, 10)
-    story.pay_back_what_is_owed()
+def edited_shipping_off(scenario: OrderScenario) -> None:
+    """Take shipping off a paid order that is picked up, and refund it."""
+    _paid(scenario)
+    (shipping,) = scenario.ledger.charged("SHIPPING")
+    scenario.take_off(shipping)
+    scenario.advance(0.2, 10)
+    scenario.refund_overpayment()
 
 
-def edited_price(story: Story) -> None:
-    """A price promised at the counter is granted afterwards and the difference paid back."""
-    line = _paid(story)
-    story.charge_less(line, story.rng.choice((101, 250, 499)))
-    story.later(0.2, 10)
-    story.pay_back_what_is_owed()
+def edited_price(scenario: OrderScenario) -> None:
+    """Reduce a price after the sale and refund the difference."""
+    line = _paid(scenario)
+    scenario.charge_less(line, scenario.rng.choice((101, 250, 499)))
+    scenario.advance(0.2, 10)
+    scenario.refund_overpayment()
 
 
-def edited_tax(story: Story) -> None:
-    """The buyer shows a certificate: the tax on one line is taken off and paid back."""
-    line = _paid(story)
-    story.charge_less(line, only_tax=True)
-    story.later(0.2, 10)
-    story.pay_back_what_is_owed()
+def edited_tax(scenario: OrderScenario) -> None:
+    """Take the tax off one line after the buyer proved an exemption, and refund it."""
+    line = _paid(scenario)
+    scenario.charge_less(line, only_tax=True)
+    scenario.advance(0.2, 10)
+    scenario.refund_overpayment()
 
 
-def edited_before_payment(story: Story) -> None:
-    """On account: one thing off, another on, then paid."""
-    story.company()
-    story.on_account(7)
-    line, *_ = story.checkout(2, 3)
-    story.later(2, 20)
-    story.edit(added=[story.line(story.some_ware())], removed=[(line, line.quantity)])
-    story.later(5, 30)
-    story.pay("Bank Deposit")
+def edited_before_payment(scenario: OrderScenario) -> None:
+    """Sell on account, remove one line and add another, then pay."""
+    scenario.set_company()
+    scenario.set_terms(7)
+    line, *_ = scenario.checkout(2, 3)
+    scenario.advance(2, 20)
+    scenario.edit(added=[scenario.line(scenario.pick_item())], removed=[(line, line.quantity)])
+    scenario.advance(5, 30)
+    scenario.pay("Bank Deposit")
 
 
-def exchanged_dearer(story: Story) -> None:
-    """Something dearer instead; the customer pays the difference."""
-    line = _paid(story, dearest=6000)
-    story.exchange([(line, 1)], [story.line(story.some_ware(10_000))])
-    story.pay()
+def exchanged_dearer(scenario: OrderScenario) -> None:
+    """Exchange a unit for a dearer item; the customer pays the difference."""
+    line = _paid(scenario, dearest=6000)
+    scenario.exchange([(line, 1)], [scenario.line(scenario.pick_item(10_000))])
+    scenario.pay()
 
 
-def exchanged_cheaper(story: Story) -> None:
-    """Something cheaper instead; the difference is paid back."""
-    line = _paid(story, cheapest=6000)
-    story.exchange([(line, 1)], [story.line(story.some_ware(500, 2000))])
+def exchanged_cheaper(scenario: OrderScenario) -> None:
+    """Exchange a unit for a cheaper item; the shop refunds the difference."""
+    line = _paid(scenario, cheapest=6000)
+    scenario.exchange([(line, 1)], [scenario.line(scenario.pick_item(500, 2000))])
 
 
-def swapped_even(story: Story) -> None:
-    """The same again in another colour: nothing to pay."""
-    line = _paid(story)
-    assert line.ware is not None
-    story.exchange([(line, 1)], [story.line(line.ware)])
+def swapped_even(scenario: OrderScenario) -> None:
+    """Exchange a unit for the same item, with nothing to pay."""
+    line = _paid(scenario)
+    assert line.item is not None
+    scenario.exchange([(line, 1)], [scenario.line(line.item)])
 
 
-def _paid(story: Story, wait: bool = True, cheapest: int = 500, dearest: int = 30_000) -> Charge:
-    """An ordinary order, paid, some time ago; its first line has two units and no discount."""
-    line = _several_of_one(story, cheapest, dearest)
-    story.checkout(0, 2)
-    story.pay(story.rng.choice(("shopify_payments", "shopify_payments", "paypal")))
+def _paid(scenario: OrderScenario, wait: bool = True, cheapest: int = 500, dearest: int = 30_000) -> Charge:
+    """Place and pay an ordinary order, some time ago; return its first line, of two units without a discount."""
+    line = _several_of_one(scenario, cheapest, dearest)
+    scenario.checkout(0, 2)
+    scenario.pay(scenario.rng.choice(("shopify_payments", "shopify_payments", "paypal")))
     if wait:
-        story.later(5, 60)
+        scenario.advance(5, 60)
     return line
 
 
-def _several_of_one(story: Story, cheapest: int = 500, dearest: int = 30_000) -> Charge:
-    return story.add(story.line(story.some_ware(cheapest, dearest), 2))
+def _several_of_one(scenario: OrderScenario, cheapest: int = 500, dearest: int = 30_000) -> Charge:
+    return scenario.add(scenario.line(scenario.pick_item(cheapest, dearest), 2))
 
 
-def _settle(story: Story, refund: Refund, status: str = "SUCCESS") -> None:
+def _settle(scenario: OrderScenario, refund: Refund, status: str = "SUCCESS") -> None:
     for movement in refund.transactions:
-        movement.settle(story.now, status)
+        movement.settle(scenario.now, status)
 
 
-def _next_month(story: Story) -> None:
-    """Go on to one of the first two days of the next month."""
-    today = story.now.astimezone(story.stall.zone).date()
-    next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=story.rng.choice((1, 2)))
-    story.at(local(next_month, 11, 17, story.stall.zone))
+def _next_month(scenario: OrderScenario) -> None:
+    """Advance to one of the first two days of the next month."""
+    today = scenario.now.astimezone(scenario.shop.zone).date()
+    next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=scenario.rng.choice((1, 2)))
+    scenario.advance_to(local(next_month, 11, 17, scenario.shop.zone))
 
 
-def _credited(story: Story) -> None:
-    """A company's order on account of which one unit comes back before anything is paid."""
-    story.company()
-    story.on_account(20)
-    line = _several_of_one(story)
-    story.checkout(0, 2)
-    story.later(5, 30)
-    story.credit([(line, 1)])
+def _credited(scenario: OrderScenario) -> None:
+    """Place a company's order on account and return one unit before any payment."""
+    scenario.set_company()
+    scenario.set_terms(20)
+    line = _several_of_one(scenario)
+    scenario.checkout(0, 2)
+    scenario.advance(5, 30)
+    scenario.credit([(line, 1)])

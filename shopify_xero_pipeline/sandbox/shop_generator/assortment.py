@@ -1,8 +1,8 @@
-"""The fixed range of the generated shop as a table: what is sold, under which SKUs, at which prices.
+"""The fixed range of the generated shop as a table of products, SKUs and prices.
 
-Chosen for what trips books up: SKUs that are missing, empty, given twice, alike but for their case, too long for an
-item code or full of punctuation; prices from seven cents up that no discount or tax divides evenly. The table and its
-reading only.
+The range contains what breaks bookkeeping: SKUs that are missing, empty, used twice, equal but for their case, too long
+for an Item code or full of punctuation; prices from seven cents up that no discount or tax divides evenly. This module
+only contains the table and its parser.
 """
 
 from typing import NamedTuple
@@ -49,7 +49,7 @@ Wooden Blocks | Toys | Kauri Toys | - | BLOCKS@52.39
 Kea Puppet | Toys | Kauri Toys | - | KEA@27.67
 Marbles | Toys | Kauri Toys | small | Single=MARBLE@0.29, Bag of 50=MARBLE-50@11.51
 """
-"""A product a line: title, type, vendor, tags (`-` for none), variants as `title=SKU@price`; `none` is no SKU."""
+"""One product a line: title, type, vendor, tags (`-` for none), variants as `title=SKU@price`; `none` means no SKU."""
 
 
 class Article(NamedTuple):
@@ -62,13 +62,13 @@ class Article(NamedTuple):
     variants: tuple[tuple[str, str | None, int], ...]
 
 
-def _article(line: str) -> Article:
+def _parse_article(line: str) -> Article:
     title, product_type, vendor, tags, variants = line.split(" | ")
-    sold = tuple(_variant(text) for text in variants.split(", "))
-    return Article(title, product_type, vendor, () if tags == "-" else tuple(tags.split(",")), sold)
+    parsed = tuple(_parse_variant(text) for text in variants.split(", "))
+    return Article(title, product_type, vendor, () if tags == "-" else tuple(tags.split(",")), parsed)
 
 
-def _variant(text: str) -> tuple[str, str | None, int]:
+def _parse_variant(text: str) -> tuple[str, str | None, int]:
     named, price = text.rsplit("@", 1)
     title, equals, sku = named.partition("=")
     if not equals:
@@ -76,4 +76,4 @@ def _variant(text: str) -> tuple[str, str | None, int]:
     return title, None if sku == "none" else sku, int(price.replace(".", ""))
 
 
-ARTICLES = tuple(_article(line) for line in _TABLE.strip().splitlines())
+ARTICLES = tuple(_parse_article(line) for line in _TABLE.strip().splitlines())

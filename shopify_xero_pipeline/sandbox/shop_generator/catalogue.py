@@ -1,7 +1,7 @@
-"""What the generated shop sells: a fixed range, one gift card, and two products of each fortnight.
+"""The products of the generated shop: a fixed range, one gift card, and two products of each fortnight.
 
-The fixed range never changes. Of a fortnight's two products one is renamed and
-repriced and the other deleted before the fortnight is over, so that open orders lose their product. No orders here.
+The fixed range never changes. Of a fortnight's two products, one gets a new title and price and the other is deleted
+before the fortnight ends, so that open orders lose their product. Orders are in the other modules.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.shop_generator.assortment import ARTICLES
 from shopify_xero_pipeline.sandbox.shop_generator.instants import cycle_start, local, midnight, stamp
 
-_PRODUCT = 8_100_000_000_000
-_VARIANT = 46_200_000_000_000
+_PRODUCT = 8_100_000_000_000  # the first id of a product
+_VARIANT = 46_200_000_000_000  # the first id of a variant
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A variant as it stands for a while; `price` in cents of the shop's currency."""
+    """A variant in one of its states; `price` in cents of the shop's currency."""
 
     serial: int
     title: str
@@ -30,7 +30,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ProductState:
-    """A product as it stands from an instant on; without variants it is deleted."""
+    """A product's state from an instant on; a state without variants means that the product is deleted."""
 
     at: datetime
     title: str
@@ -39,7 +39,7 @@ class ProductState:
 
 @dataclass(slots=True)
 class Product:
-    """A product with its whole life, oldest state first."""
+    """A product with all of its states, oldest first."""
 
     serial: int
     product_type: str
@@ -54,15 +54,15 @@ class Product:
         return f"gid://shopify/Product/{self.serial}"
 
     def state(self, at: datetime) -> ProductState:
-        """The product as it stands at an instant; its first state before that."""
+        """Return the product's state at an instant; before the first state, the first."""
         return next((state for state in reversed(self.life) if state.at <= at), self.life[0])
 
     def changes(self) -> Iterator[datetime]:
-        """The instants at which orders see a different product: every one but its creation."""
+        """Return the instants at which orders see a different product: every state but the first."""
         return (state.at for state in self.life[1:])
 
     def reference(self, at: datetime) -> dict[str, Any] | None:
-        """The product as an order line shows it, nothing once it is deleted."""
+        """Return the product as an order line contains it; None once it is deleted."""
         state = self.state(at)
         if not state.variants:
             return None
@@ -79,13 +79,13 @@ class Product:
         }
 
     def variant_reference(self, serial: int, at: datetime) -> dict[str, Any] | None:
-        """One of its variants as an order line shows it, nothing once the product is deleted."""
+        """Return one of its variants as an order line contains it; None once the product is deleted."""
         state = self.state(at)
         variant = next((v for v in state.variants if v.serial == serial), None)
         return None if variant is None else _variant_node(state, variant) | {"product": {"id": self.gid}}
 
     def versions(self) -> list[Version]:
-        """The product's record from its creation on; deleted it is gone."""
+        """Return the product's versions; the last one is empty if the product is deleted."""
         return [Version(state.at, self._node(state)) for state in self.life]
 
     def _node(self, state: ProductState) -> dict[str, Any]:
@@ -113,54 +113,54 @@ def _variant_node(state: ProductState, variant: Variant) -> dict[str, Any]:
     }
 
 
-_GIFT_CARD = (("10.00", 1000), ("50.00", 5000), ("100.00", 10000))
+_GIFT_CARD = (("10.00", 1000), ("50.00", 5000), ("100.00", 10000))  # titles, and denominations in cents
 
 
 @dataclass(frozen=True, slots=True)
-class Ware:
-    """A variant together with its product: what goes into a basket."""
+class CatalogueItem:
+    """A variant together with its product, as sold in an order."""
 
     product: Product
     variant: Variant
 
 
 class Catalogue:
-    """Every product of the shop; the fixed range stands from the opening on."""
+    """All products of the shop; the fixed range exists from the opening on."""
 
     def __init__(self, opened: date, zone: ZoneInfo) -> None:
         self._zone = zone
         opening = midnight(opened, zone)
-        self.range = [_fixed(number, opening) for number in range(len(ARTICLES))]
-        self.gift_card = _gift_card(opening)
-        self._wares = [Ware(product, v) for product in self.range for v in product.life[0].variants]
+        self.range = [_range_product(number, opening) for number in range(len(ARTICLES))]
+        self.gift_card = _gift_card_product(opening)
+        self._items = [CatalogueItem(product, v) for product in self.range for v in product.life[0].variants]
         self._seasons: dict[date, tuple[Product, Product]] = {}
 
     @property
-    def wares(self) -> Sequence[Ware]:
-        """Everything of the fixed range, variant by variant; no gift cards."""
-        return self._wares
+    def items(self) -> Sequence[CatalogueItem]:
+        """The variants of the fixed range, without gift cards."""
+        return self._items
 
-    def gift_cards(self) -> list[Ware]:
-        """The gift card's denominations."""
-        return [Ware(self.gift_card, variant) for variant in self.gift_card.life[0].variants]
+    def gift_cards(self) -> list[CatalogueItem]:
+        """Return the gift card's denominations."""
+        return [CatalogueItem(self.gift_card, variant) for variant in self.gift_card.life[0].variants]
 
     def season(self, day: date) -> tuple[Product, Product]:
-        """The two products of the day's fortnight: one that changes and one that is deleted."""
+        """Return the two products of a day's fortnight: one that changes and one that is deleted."""
         start = cycle_start(day)
         if start not in self._seasons:
-            self._seasons[start] = (_changing(start, self._zone), _vanishing(start, self._zone))
+            self._seasons[start] = (_limited_product(start, self._zone), _clearance_product(start, self._zone))
         return self._seasons[start]
 
 
-def _fixed(number: int, at: datetime) -> Product:
+def _range_product(number: int, at: datetime) -> Product:
     article, serial = ARTICLES[number], _PRODUCT + number
     product = Product(serial, article.product_type, article.vendor, article.tags)
-    sold = (Variant(_VARIANT + number * 10 + n, *variant) for n, variant in enumerate(article.variants))
-    product.life.append(ProductState(at, article.title, tuple(sold)))
+    variants = (Variant(_VARIANT + number * 10 + n, *variant) for n, variant in enumerate(article.variants))
+    product.life.append(ProductState(at, article.title, tuple(variants)))
     return product
 
 
-def _gift_card(at: datetime) -> Product:
+def _gift_card_product(at: datetime) -> Product:
     product = Product(_PRODUCT + 900, "Gift Cards", "Sandbox Goods", (), is_gift_card=True)
     variants = tuple(
         Variant(_VARIANT + 9_000 + n, f"${name}", None, cents) for n, (name, cents) in enumerate(_GIFT_CARD)
@@ -169,8 +169,8 @@ def _gift_card(at: datetime) -> Product:
     return product
 
 
-def _changing(start: date, zone: ZoneInfo) -> Product:
-    """Sold all fortnight; its SKU is corrected on day 5 and title and price change on day 9."""
+def _limited_product(start: date, zone: ZoneInfo) -> Product:
+    """Return a product sold all fortnight; its SKU changes on day 5, its title and price on day 9."""
     serial, title, sku = start.toordinal() * 10, f"Limited Print {start.isoformat()}", f"PRINT-{start:%y%m%d}"
     product = Product(_PRODUCT + serial, "Paper", "Letterpress Otago", ("limited",))
     first, corrected = midnight(start, zone), local(start + timedelta(days=5), 10, 0, zone)
@@ -185,8 +185,8 @@ def _changing(start: date, zone: ZoneInfo) -> Product:
     return product
 
 
-def _vanishing(start: date, zone: ZoneInfo) -> Product:
-    """Sold on one day and deleted from the shop on day 9."""
+def _clearance_product(start: date, zone: ZoneInfo) -> Product:
+    """Return a product sold on one day and deleted on day 9."""
     serial = start.toordinal() * 10 + 1
     product = Product(_PRODUCT + serial, "Clearance", "Ranger Supply", ("clearance",))
     variant = Variant(_VARIANT + serial, "Default Title", f"CLEAR-{start:%y%m%d}", 1987)

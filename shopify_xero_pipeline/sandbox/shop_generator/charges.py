@@ -1,14 +1,14 @@
-"""What a customer is charged for: a quantity at a unit price, its discounts and its taxes, and how units share them.
+"""Charges of an order: a quantity at a unit price with discounts and taxes, and the share of each unit in them.
 
-One class serves lines, shipping, duties, fees, tips and gift cards alike, because the ledger treats them alike.
-Discounts come first, taxes last; after that a charge's money never changes (docs/contracts/shopify_orders.md §4.3,
-§4.10, docs/contracts/shopify.md E14, E15).
+One class serves lines, shipping, duties, fees, tips and gift cards, because the ledger treats them alike. Discounts are
+applied first and taxes last; afterwards a charge's money never changes (docs/contracts/shopify_orders.md §4.3, §4.10,
+docs/contracts/shopify.md E14, E15).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shopify_xero_pipeline.sandbox.shop_generator.catalogue import Ware
+from shopify_xero_pipeline.sandbox.shop_generator.catalogue import CatalogueItem
 from shopify_xero_pipeline.sandbox.shop_generator.money import (
     ZERO,
     Amount,
@@ -22,7 +22,7 @@ from shopify_xero_pipeline.sandbox.shop_generator.money import (
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax as the shop charges it; 1,500 basis points are 15 %."""
+    """A tax that the shop charges; 1,500 basis points are 15 %."""
 
     title: str
     basis_points: int
@@ -31,13 +31,13 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """A discount as it was meant: by code, automatic or manual, on lines or on shipping, an amount or a share.
+    """A discount by code, automatic or manual, on lines or on shipping, by amount or by share.
 
     Attributes:
         kind: `DiscountCodeApplication`, `AutomaticDiscountApplication` or `ManualDiscountApplication`.
         method: `ACROSS` the order, or `EACH` line on its own.
-        amount: The money taken off; None for a share.
-        basis_points: The share taken off; 10,000 is all of it.
+        amount: the amount taken off; None for a share.
+        basis_points: the share taken off; 10,000 is 100 %.
     """
 
     index: int
@@ -49,7 +49,7 @@ class Discount:
     basis_points: int = 0
 
     def on(self, charges: Sequence["Charge"]) -> None:
-        """Allocate the discount to charges, after the discounts they already carry."""
+        """Allocate the discount to charges, after their earlier discounts."""
         nets = [charge.net for charge in charges]
         if self.amount is not None:
             shares = spread(self.amount, nets)
@@ -62,7 +62,7 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What some units of a charge carry: their net price in the order's tax mode, discount, taxes and total."""
+    """The money of some units of a charge: net price in the order's tax mode, discount, taxes and total."""
 
     units: int
     net: Amount
@@ -73,14 +73,14 @@ class Portion:
 
 @dataclass(slots=True, eq=False)
 class Charge:
-    """Something charged for; `gone` counts the units removed or returned since.
+    """A charged item; `gone` counts the units removed or returned since.
 
     Attributes:
-        line_type: As the ledger names it: PRODUCT, SHIPPING, TIP, GIFT_CARD, DUTY, ADDITIONAL_FEE or FEE.
-        included: Whether the unit price contains the taxes.
-        detail: The variant's title, the shipping code or the duty's tariff number.
-        part_gone: What was given back of its net price without any unit of it.
-        removed: Whether an edit took it off the order.
+        line_type: the ledger's type: PRODUCT, SHIPPING, TIP, GIFT_CARD, DUTY, ADDITIONAL_FEE or FEE.
+        included: whether the unit price contains the taxes.
+        detail: the variant's title, the shipping code or the duty's tariff number.
+        part_gone: the refunded part of its net price without a returned unit.
+        removed: whether an edit removed it from the order.
     """
 
     serial: int
@@ -90,7 +90,7 @@ class Charge:
     unit: Amount
     included: bool
     taxes: tuple[Tax, ...] = ()
-    ware: Ware | None = None
+    item: CatalogueItem | None = None
     detail: str | None = None
     allocations: list[tuple[Discount, Amount]] = field(default_factory=list)
     tax_amounts: tuple[Amount, ...] = ()
@@ -100,35 +100,35 @@ class Charge:
 
     @property
     def gross(self) -> Amount:
-        """Before discounts."""
+        """The amount before discounts."""
         return self.unit * self.quantity
 
     @property
     def discount(self) -> Amount:
-        """All discounts allocated to it."""
+        """All discounts allocated to the charge."""
         return total(share for _, share in self.allocations)
 
     @property
     def net(self) -> Amount:
-        """After discounts, with tax where prices contain it."""
+        """The amount after discounts, with tax if prices contain it."""
         return self.gross - self.discount
 
     @property
     def tax(self) -> Amount:
-        """All taxes on it."""
+        """All taxes on the charge."""
         return total(self.tax_amounts)
 
     @property
     def total(self) -> Amount:
-        """What the customer pays for it."""
+        """The amount that the customer pays for it."""
         return self.net if self.included else self.net + self.tax
 
     def settle_taxes(self) -> None:
-        """Work out the taxes, each rounded half up on the discounted total; call once, after the discounts."""
+        """Compute the taxes, each rounded half up on the discounted total; call once, after the discounts."""
         self.tax_amounts = tuple(self._tax_of(tax, self.net) for tax in self.taxes)
 
     def part(self, net: Amount) -> Portion:
-        """What a share of its net price carries in taxes, without any unit of it."""
+        """Return a share of the net price with its taxes, without any unit."""
         taxes = tuple(self._tax_of(tax, net) for tax in self.taxes)
         return Portion(0, net, ZERO, taxes, net if self.included else net + total(taxes))
 
@@ -147,7 +147,7 @@ class Charge:
         return ZERO if together == 0 else per_cent(whole, 10_000 * part // together)
 
     def portion(self, start: int, units: int) -> Portion:
-        """What `units` units from unit `start` on carry; the portions of a charge add up to it exactly."""
+        """Return the money of `units` units from unit `start` on; the portions of a charge add up to it exactly."""
         discount = units_of(self.discount, self.quantity, start, units)
         taxes = tuple(units_of(tax, self.quantity, start, units) for tax in self.tax_amounts)
         net = self.unit * units - discount

@@ -1,6 +1,6 @@
-"""What an order shows besides charges and money: name, dates, people, flags.
+"""The fields of an order besides charges and money: name, dates, people and flags.
 
-State only; a scenario writes it, the renderer reads it.
+This module only contains state; a scenario writes it, `render.py` reads it.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from shopify_xero_pipeline.sandbox.shop_generator.people import Company, Person
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Payment terms: what they are called and when payment is due."""
+    """Payment terms with their name, days and due date."""
 
     name: str
     days: int
@@ -22,7 +22,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Header:
-    """An order's own fields; `address` is the billing address, `delivery` where it goes if that is elsewhere."""
+    """An order's own fields; `address` is the billing address, `delivery` a different delivery address."""
 
     number: int
     created_at: datetime
@@ -46,5 +46,5 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The order's name as merchants know it."""
+        """The order's name for merchants, such as `#1001`."""
         return f"#{self.number}"

@@ -1,7 +1,7 @@
-"""What every order of Shopify's adds up to, checked on the node alone, whoever made it.
+"""The sums and rules that hold for every order of Shopify, checked on its node.
 
-Reads the API's shape and does its own arithmetic, so that a fault of the generator cannot hide behind itself. Serves
-the generator's tests, hand-made orders and recordings. Says nothing about what an order means for the books.
+The module reads the API's shape and does its own arithmetic, so a fault of the generator cannot hide itself. The
+generator's tests, hand-made orders and recordings use it. Accounting rules are in the product's `books/`.
 """
 
 import re
@@ -21,25 +21,25 @@ _ADJUSTMENT = ("originalAmountSet", "finalAmountSet", "adjustment")
 
 
 def violations(node: Node) -> list[str]:
-    """Tell what does not add up in an order, with both figures; nothing if sound.
+    """Return the violations in an order, each with both figures; an empty list if there are none.
 
     Source: docs/contracts/shopify.md E13-E20.
     """
-    found = list(_shape(node))
+    problems = list(_shape(node))
     for column in ("shopMoney", "presentmentMoney"):
         view = _View(node, column)
-        found += [f"{node['name']} {column}: {what}" for check in _CHECKS for what in check(view)]
-    return found
+        problems += [f"{node['name']} {column}: {problem}" for check in _CHECKS for problem in check(view)]
+    return problems
 
 
 def history_violations(versions: Sequence[Version]) -> list[str]:
-    """Tell what changed between an order's versions that never may: ledger, lines as sold, original total (E17)."""
-    return [what for earlier, later in pairwise(versions) for what in _rewritten(earlier, later)]
+    """Return changes between an order's versions that never happen: ledger, sold lines, original total (E17)."""
+    return [problem for earlier, later in pairwise(versions) for problem in _rewritten(earlier, later)]
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """An order's node seen in one of its two currencies."""
+    """An order's node in one of its two currencies."""
 
     node: Node
     column: str
@@ -97,25 +97,25 @@ class _View:
 _Check: TypeAlias = Callable[[_View], Iterator[str]]
 
 
-def _differs(what: str, stated: Decimal, expected: Decimal) -> Iterator[str]:
+def _compare(what: str, stated: Decimal, expected: Decimal) -> Iterator[str]:
     if stated != expected:
         yield f"{what} is {stated} but should be {expected}"
 
 
 def _ledger(view: _View) -> Iterator[str]:
-    """The ledger adds up to the totals, its rows to their taxes."""
-    yield from _differs("currentTotalPriceSet", view.figure("currentTotalPriceSet"), view.worth(view.sales()))
+    """Check that the ledger adds up to the totals, and its rows to their taxes."""
+    yield from _compare("currentTotalPriceSet", view.figure("currentTotalPriceSet"), view.worth(view.sales()))
     first = view.agreements[0]["sales"]["nodes"]
-    yield from _differs("originalTotalPriceSet", view.figure("originalTotalPriceSet"), view.worth(first))
+    yield from _compare("originalTotalPriceSet", view.figure("originalTotalPriceSet"), view.worth(first))
     taxes = view.sum(sale["totalTaxAmount"] for sale in view.sales())
-    yield from _differs("currentTotalTaxSet", view.figure("currentTotalTaxSet"), taxes)
+    yield from _compare("currentTotalTaxSet", view.figure("currentTotalTaxSet"), taxes)
     for sale in view.sales():
         parts = view.sum(tax["amount"] for tax in sale["taxes"])
-        yield from _differs(f"{sale['id']} totalTaxAmount", view.money(sale["totalTaxAmount"]), parts)
+        yield from _compare(f"{sale['id']} totalTaxAmount", view.money(sale["totalTaxAmount"]), parts)
 
 
 def _header(view: _View) -> Iterator[str]:
-    """The header's totals are the sums over everything ever sold (docs/contracts/shopify_orders.md §4.10)."""
+    """Check that the header's totals are sums over all sales (docs/contracts/shopify_orders.md §4.10)."""
     goods = [line for line in view.lines if not _is_tip(view, line)]
     extras = [*view.duties, *view.node["additionalFees"]]
     taxes = sum((view.tax(charge) for charge in (*view.lines, *view.shipping, *extras)), _NOTHING)
@@ -123,27 +123,27 @@ def _header(view: _View) -> Iterator[str]:
     nets = sum((view.net(line) for line in view.lines), view.sum(s["discountedPriceSet"] for s in view.shipping))
     nets += view.sum(extra["price"] for extra in extras)
     expected = nets + (_NOTHING if view.included else taxes) + view.worth(fees)
-    yield from _differs("totalPriceSet", view.figure("totalPriceSet"), expected)
+    yield from _compare("totalPriceSet", view.figure("totalPriceSet"), expected)
     subtotal = sum((view.net(line) for line in goods), _NOTHING)
-    yield from _differs("subtotalPriceSet", view.figure("subtotalPriceSet"), subtotal)
+    yield from _compare("subtotalPriceSet", view.figure("subtotalPriceSet"), subtotal)
     fee_taxes = view.sum(sale["totalTaxAmount"] for sale in fees)
-    yield from _differs("totalTaxSet", view.figure("totalTaxSet"), taxes + fee_taxes)
-    yield from _differs("taxLines", view.sum(tax["priceSet"] for tax in view.node["taxLines"]), taxes + fee_taxes)
+    yield from _compare("totalTaxSet", view.figure("totalTaxSet"), taxes + fee_taxes)
+    yield from _compare("taxLines", view.sum(tax["priceSet"] for tax in view.node["taxLines"]), taxes + fee_taxes)
     discounts = sum((view.discount(charge) for charge in (*view.lines, *view.shipping)), _NOTHING)
-    yield from _differs("totalDiscountsSet", view.figure("totalDiscountsSet"), discounts)
+    yield from _compare("totalDiscountsSet", view.figure("totalDiscountsSet"), discounts)
 
 
 def _current(view: _View) -> Iterator[str]:
-    """The totals after returns are the ledger's rows of their kind; prices without tax where tax is added."""
+    """Check that totals after returns are the ledger's rows of their kind, without tax if tax is added."""
     for name, kinds in (
         ("currentSubtotalPriceSet", ("PRODUCT", "GIFT_CARD")),
         ("currentShippingPriceSet", ("SHIPPING",)),
     ):
         rows = view.sales(*kinds)
         added = _NOTHING if view.included else view.sum(row["totalTaxAmount"] for row in rows)
-        yield from _differs(name, view.figure(name), view.worth(rows) - added)
+        yield from _compare(name, view.figure(name), view.worth(rows) - added)
     adjusted = (a for refund in view.node["refunds"] for a in refund["orderAdjustments"]["nodes"])
-    yield from _differs(
+    yield from _compare(
         "refundDiscrepancySet", view.figure("refundDiscrepancySet"), view.sum(a["amountSet"] for a in adjusted)
     )
 
@@ -153,55 +153,55 @@ def _is_tip(view: _View, line: Node) -> bool:
 
 
 def _lines(view: _View) -> Iterator[str]:
-    """Each line's price, units and taxes; its rows in the ledger add up to it."""
+    """Check each line's price, units and taxes, and that its ledger rows add up to it."""
     rows: dict[str, list[Node]] = defaultdict(list)
     for sale in view.sales("PRODUCT", "TIP", "GIFT_CARD"):
         rows[sale["lineItem"]["id"]].append(sale)
     for line in view.lines:
         gross = view.money(line["originalUnitPriceSet"]) * line["quantity"]
-        yield from _differs(f"{line['id']} originalTotalSet", view.money(line["originalTotalSet"]), gross)
+        yield from _compare(f"{line['id']} originalTotalSet", view.money(line["originalTotalSet"]), gross)
         yield from _line_rows(view, line, rows[line["id"]])
         yield from _taxes(view, line, view.net(line))
     for shipping in view.shipping:
         price = view.money(shipping["originalPriceSet"]) - view.discount(shipping)
-        yield from _differs(f"{shipping['id']} discountedPriceSet", view.money(shipping["discountedPriceSet"]), price)
+        yield from _compare(f"{shipping['id']} discountedPriceSet", view.money(shipping["discountedPriceSet"]), price)
         yield from _taxes(view, shipping, price)
 
 
 def _line_rows(view: _View, line: Node, rows: list[Node]) -> Iterator[str]:
     full = view.net(line) + (_NOTHING if view.included else view.tax(line))
-    yield from _differs(f"{line['id']} as sold", view.worth(r for r in rows if r["actionType"] == "ORDER"), full)
-    left = sum(row["quantity"] or 0 for row in rows)
-    if left != line["currentQuantity"]:
-        yield f"{line['id']} has currentQuantity {line['currentQuantity']} but its sales leave {left}"
-    if left == 0:
-        yield from _differs(f"{line['id']} returned whole", view.worth(rows), _NOTHING)
+    yield from _compare(f"{line['id']} as sold", view.worth(r for r in rows if r["actionType"] == "ORDER"), full)
+    units = sum(row["quantity"] or 0 for row in rows)
+    if units != line["currentQuantity"]:
+        yield f"{line['id']} has currentQuantity {line['currentQuantity']} but its sales leave {units}"
+    if units == 0:
+        yield from _compare(f"{line['id']} returned whole", view.worth(rows), _NOTHING)
     for row in rows:
         if ((row["quantity"] or 0) < 0) != (row["actionType"] == "RETURN"):
             yield f"{row['id']} is a {row['actionType']} of {row['quantity']}"
 
 
 def _taxes(view: _View, charge: Node, net: Decimal) -> Iterator[str]:
-    """A single tax is its rate of the net price, half up; several together in prices that contain them (E15)."""
+    """Check that a tax is its rate of the net price, half up; taxes contained in prices count together (E15)."""
     rates = [Decimal(str(tax["rate"])) for tax in charge["taxLines"]]
     whole = sum(rates, _NOTHING)
     if view.included:
-        yield from _differs(f"{charge['id']} taxLines", view.tax(charge), _rounded(net * whole / (1 + whole)))
+        yield from _compare(f"{charge['id']} taxLines", view.tax(charge), _round(net * whole / (1 + whole)))
     else:
-        expected = sum((_rounded(net * rate) for rate in rates), _NOTHING)
-        yield from _differs(f"{charge['id']} taxLines", view.tax(charge), expected)
+        expected = sum((_round(net * rate) for rate in rates), _NOTHING)
+        yield from _compare(f"{charge['id']} taxLines", view.tax(charge), expected)
 
 
-def _rounded(amount: Decimal) -> Decimal:
+def _round(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
 def _discounts(view: _View) -> Iterator[str]:
-    """An amount off is allocated to the last cent, and never more than a line is worth (E14)."""
-    given: dict[int, Decimal] = defaultdict(Decimal)
+    """Check that a discount is allocated to the last cent, and never more than a line's price (E14)."""
+    allocated: dict[int, Decimal] = defaultdict(Decimal)
     for charge in (*view.lines, *view.shipping):
         for allocation in charge["discountAllocations"]:
-            given[allocation["discountApplication"]["index"]] += view.money(allocation["allocatedAmountSet"])
+            allocated[allocation["discountApplication"]["index"]] += view.money(allocation["allocatedAmountSet"])
     for line in view.lines:
         if view.net(line) < 0:
             yield f"{line['id']} is discounted below zero"
@@ -210,35 +210,35 @@ def _discounts(view: _View) -> Iterator[str]:
     for application in view.node["discountApplications"]["nodes"]:
         if "amount" in application["value"]:
             amount = Decimal(application["value"]["amount"])
-            yield from _differs(f"discount {application['index']}", given[application["index"]], amount)
+            yield from _compare(f"discount {application['index']}", allocated[application["index"]], amount)
 
 
 def _money(view: _View) -> Iterator[str]:
-    """Payments are the successful transactions and nothing else (E19)."""
+    """Check that payments are the successful transactions only (E19)."""
     received = view.paid("SALE", "CAPTURE") - view.paid("CHANGE")
-    yield from _differs("totalReceivedSet", view.figure("totalReceivedSet"), received)
-    yield from _differs("totalRefundedSet", view.figure("totalRefundedSet"), view.paid("REFUND"))
+    yield from _compare("totalReceivedSet", view.figure("totalReceivedSet"), received)
+    yield from _compare("totalRefundedSet", view.figure("totalRefundedSet"), view.paid("REFUND"))
     net = received - view.paid("REFUND")
-    yield from _differs("netPaymentSet", view.figure("netPaymentSet"), net)
+    yield from _compare("netPaymentSet", view.figure("netPaymentSet"), net)
     if view.column == "shopMoney" and _rate_moved(view.node):
         yield from _exchange(view)
         return
     outstanding = view.figure("currentTotalPriceSet") - net
     if outstanding == _channel_tax(view) and view.figure("totalOutstandingSet") == 0:
-        outstanding = _NOTHING  # a marketplace kept exactly the tax that it remits
-    yield from _differs("totalOutstandingSet", view.figure("totalOutstandingSet"), outstanding)
+        outstanding = _NOTHING  # a marketplace withheld exactly the tax that it remits
+    yield from _compare("totalOutstandingSet", view.figure("totalOutstandingSet"), outstanding)
     status = _status(view, received, outstanding)
     if view.node["displayFinancialStatus"] != status:
         yield f"displayFinancialStatus is {view.node['displayFinancialStatus']} but should be {status}"
 
 
 def _rate_moved(node: Node) -> bool:
-    """Money moved at another rate than its parent: only the customer's column says what is outstanding then."""
+    """Return whether money moved at another rate than its parent; the shop's column then has no outstanding sum."""
     return any(transaction.get("currencyExchangeAdjustment") for transaction in node["transactions"])
 
 
 def _exchange(view: _View) -> Iterator[str]:
-    """An adjustment is the final amount less the original; the final is what moved, the original the parent's rate."""
+    """Check each exchange adjustment: the amount moved, less the amount at the parent's rate."""
     owed = Decimal(view.node["totalOutstandingSet"]["presentmentMoney"]["amount"])
     if (view.figure("totalOutstandingSet") == 0) != (owed == 0):
         yield f"totalOutstandingSet is {view.figure('totalOutstandingSet')} but {owed} in the customer's currency"
@@ -248,13 +248,13 @@ def _exchange(view: _View) -> Iterator[str]:
         if adjustment is None:
             continue
         parent = by_id[transaction["parentTransaction"]["id"]]["amountSet"]
-        shown = Decimal(transaction["amountSet"]["presentmentMoney"]["amount"])
+        presentment = Decimal(transaction["amountSet"]["presentmentMoney"]["amount"])
         rate = view.money(parent) / Decimal(parent["presentmentMoney"]["amount"])
         sign = -1 if transaction["kind"] == "REFUND" else 1
         original, final, by = (Decimal(adjustment[name]["amount"]) for name in _ADJUSTMENT)
-        yield from _differs(f"{transaction['id']} originalAmountSet", original, sign * _rounded(shown * rate))
-        yield from _differs(f"{transaction['id']} finalAmountSet", final, sign * view.money(transaction["amountSet"]))
-        yield from _differs(f"{transaction['id']} adjustment", by, final - original)
+        yield from _compare(f"{transaction['id']} originalAmountSet", original, sign * _round(presentment * rate))
+        yield from _compare(f"{transaction['id']} finalAmountSet", final, sign * view.money(transaction["amountSet"]))
+        yield from _compare(f"{transaction['id']} adjustment", by, final - original)
 
 
 def _channel_tax(view: _View) -> Decimal:
@@ -276,19 +276,19 @@ def _status(view: _View, received: Decimal, outstanding: Decimal) -> str:
 
 
 def _refunds(view: _View) -> Iterator[str]:
-    """Money paid back = lines + shipping + duties - discrepancies, where a refund stands for itself (4.7)."""
+    """Check that a refund that stands for itself pays lines + shipping + duties - discrepancies (4.7)."""
     for refund in view.node["refunds"]:
         moved = [t for t in refund["transactions"]["nodes"] if t["status"] in ("SUCCESS", "PENDING")]
         done = [t["amountSet"] for t in moved if t["status"] == "SUCCESS"]
-        yield from _differs(f"{refund['id']} totalRefundedSet", view.money(refund["totalRefundedSet"]), view.sum(done))
+        yield from _compare(f"{refund['id']} totalRefundedSet", view.money(refund["totalRefundedSet"]), view.sum(done))
         rate_moved = view.column == "shopMoney" and _rate_moved(view.node)
         if _stands_for_itself(view, refund) and not rate_moved:
             paid = view.sum(t["amountSet"] for t in moved)
-            yield from _differs(f"{refund['id']} paid back", paid, _refund_worth(view, refund))
+            yield from _compare(f"{refund['id']} paid back", paid, _refund_worth(view, refund))
 
 
 def _stands_for_itself(view: _View, refund: Node) -> bool:
-    """Not so with an exchange, a fee kept, an edit, an unpaid order or a failed refund: offsets are netted there."""
+    """Return whether nothing is offset: no exchange, fee, edit, unpaid order or failed refund."""
     own = [a for a in view.agreements if a.get("refund", {}).get("id") == refund["id"]]
     rows = [sale for agreement in own for sale in agreement["sales"]["nodes"]]
     refused = all(t["status"] == "FAILURE" for t in refund["transactions"]["nodes"]) and refund["transactions"]["nodes"]
@@ -308,7 +308,7 @@ def _refund_worth(view: _View, refund: Node) -> Decimal:
 
 
 def _refunded_units(view: _View) -> Iterator[str]:
-    """Units in refunds are the units that are gone."""
+    """Check that the units in refunds are the units no longer on the order."""
     gone: Counter[str] = Counter()
     for refund in view.node["refunds"]:
         for line in refund["refundLineItems"]["nodes"]:
@@ -322,20 +322,20 @@ _CHECKS: tuple[_Check, ...] = (_ledger, _header, _current, _lines, _discounts, _
 
 
 def _shape(node: Node) -> Iterator[str]:
-    """How money is written, that ids are used once, that what happened is in the order it happened."""
+    """Check the format of money, the uniqueness of ids and the order of events."""
     one_currency, name = node["currencyCode"] == node["presentmentCurrencyCode"], node["name"]
     for bag in _bags(node):
         if not all(_AMOUNT.fullmatch(money["amount"]) for money in bag.values()):
             yield f"{name}: {bag} is not how the API writes an amount"
         if one_currency and bag["shopMoney"] != bag["presentmentMoney"]:
             yield f"{name}: both currencies are one but {bag} differs"
-    yield from _once(node)
+    yield from _unique_ids(node)
     yield from _in_order(name, "happenedAt", node["agreements"]["nodes"])
     yield from _in_order(name, "createdAt", node["transactions"])
     yield from _in_order(name, "processedAt", node["refunds"])
 
 
-def _once(node: Node) -> Iterator[str]:
+def _unique_ids(node: Node) -> Iterator[str]:
     records = (*node["transactions"], *node["refunds"], *node["lineItems"]["nodes"])
     ids = Counter(record["id"] for record in (*records, *_View(node, "shopMoney").sales()))
     yield from (f"{node['name']}: {gid} is used {times} times" for gid, times in ids.items() if times > 1)
@@ -362,9 +362,9 @@ def _rewritten(earlier: Version, later: Version) -> Iterator[str]:
     for field in ("createdAt", "processedAt", "originalTotalPriceSet", "taxesIncluded"):
         if old[field] != new[field]:
             yield f"{new['name']}: {field} changed"
-    for what, kept in (("ledger", _entries), ("lines as sold", _lines_as_sold), ("transactions", _movements)):
-        if kept(new)[: len(kept(old))] != kept(old):
-            yield f"{new['name']}: the {what} changed, not only grew"
+    for name, entries in (("ledger", _entries), ("lines as sold", _lines_as_sold), ("transactions", _movements)):
+        if entries(new)[: len(entries(old))] != entries(old):
+            yield f"{new['name']}: the {name} changed, not only grew"
 
 
 def _entries(node: Node) -> list[tuple[Any, ...]]:
@@ -375,8 +375,8 @@ def _entries(node: Node) -> list[tuple[Any, ...]]:
 
 
 def _lines_as_sold(node: Node) -> list[tuple[Any, ...]]:
-    sold = ("id", "quantity", "sku", "title", "originalUnitPriceSet", "discountAllocations", "taxLines")
-    return [tuple(line[key] for key in sold) for line in node["lineItems"]["nodes"]]
+    fields = ("id", "quantity", "sku", "title", "originalUnitPriceSet", "discountAllocations", "taxLines")
+    return [tuple(line[key] for key in fields) for line in node["lineItems"]["nodes"]]
 
 
 def _movements(node: Node) -> list[tuple[Any, ...]]:

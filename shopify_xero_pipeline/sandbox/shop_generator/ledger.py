@@ -1,8 +1,8 @@
-"""One order's state and the only ways to change it: charges, the append-only sales ledger, money and refunds.
+"""The state of one order and the operations on it: charges, the append-only sales ledger, money and refunds.
 
 Arithmetic is Shopify's (docs/contracts/shopify_orders.md §4.9, §4.10, docs/contracts/shopify.md E13-E19): every header
-figure is derived from the charges, the ledger's rows and the successful transactions, never set. No randomness, no
-calendar, no nodes: when things happen and what they look like in the API is decided elsewhere.
+figure is derived from charges, ledger rows and successful transactions, and never set. Times are chosen in
+`scenario.py`, nodes are built in `render.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ from datetime import datetime
 from shopify_xero_pipeline.sandbox.shop_generator.charges import Charge, Discount, Portion
 from shopify_xero_pipeline.sandbox.shop_generator.money import ZERO, Amount, Currencies, both, total
 
-_IDS_PER_ORDER = 10_000
+_IDS_PER_ORDER = 10_000  # the range of ids reserved for an order
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the sales ledger; `total` includes tax in both tax modes, `taxes` go with the charge's taxes."""
+    """One row of the sales ledger; `total` includes tax in both tax modes, `taxes` follow the charge's taxes."""
 
     serial: int
     line_type: str
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """An entry of the ledger: ORDER, ORDER_EDIT, REFUND or RETURN with its rows."""
+    """An entry of the ledger with its rows: ORDER, ORDER_EDIT, REFUND or RETURN."""
 
     serial: int
     at: datetime
@@ -47,11 +47,11 @@ class Agreement:
 
 @dataclass(slots=True, eq=False)
 class Transaction:
-    """A movement of money or an attempt; only its status and the instant it was processed change afterwards.
+    """A movement of money or an attempt; only its status and processing instant change later.
 
     Attributes:
-        amount: What it settles of the order, at the order's own rate.
-        converted: What moved, where the customer's money was converted at another rate.
+        amount: what it settles of the order, at the order's rate.
+        converted: what moved, if the customer's money was converted at another rate.
     """
 
     serial: int
@@ -71,12 +71,12 @@ class Transaction:
 
     @property
     def money(self) -> Amount:
-        """What moved."""
+        """The amount that moved."""
         return self.amount if self.converted is None else self.converted
 
     @property
     def at_parents_rate(self) -> int | None:
-        """The shop's cents of it as its parent was converted; None if it has no parent or no rate moved."""
+        """Its amount in the shop's cents at its parent's rate; None without a parent or without a change of rate."""
         if self.parent is None or (self.converted is None and self.parent.converted is None):
             return None
         parent = self.parent.money
@@ -84,13 +84,13 @@ class Transaction:
         return cents if cents != self.money.shop else None
 
     def settle(self, at: datetime, status: str = "SUCCESS") -> None:
-        """What was pending is through, or has failed, under the same id."""
+        """Set the outcome of a pending transaction, under the same id."""
         self.status, self.processed_at = status, at
 
 
 @dataclass(frozen=True, slots=True)
 class RefundLine:
-    """Units of a charge taken back by a refund."""
+    """Units of a charge that a refund takes back."""
 
     serial: int
     charge: Charge
@@ -100,7 +100,7 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """What a refund differs by from its lines: positive when less was paid back than calculated."""
+    """The difference between a refund and its lines, positive if the refund is smaller."""
 
     serial: int
     amount: Amount
@@ -109,7 +109,7 @@ class Adjustment:
 
 @dataclass(slots=True, eq=False)
 class Refund:
-    """A refund record; money moved only if one of its transactions succeeded."""
+    """A refund; money moved only if one of its transactions succeeded."""
 
     serial: int
     at: datetime
@@ -120,14 +120,14 @@ class Refund:
 
 @dataclass(slots=True)
 class Ledger:
-    """An order as it stands: what was charged, what the sales ledger says, what was paid.
+    """The state of an order: charges, sales ledger and payments.
 
     Attributes:
-        serial: The order's id in digits; its records' ids are counted on from it.
-        currencies: The shop's and the customer's currency.
-        taxes_included: Whether prices contain tax.
-        kept_back: The tax a sales channel kept of the payment, to remit it itself; the order counts as paid without it.
-        rate: What the customer's currency costs now, in 1/10,000 of the shop's; None while it is the order's own.
+        serial: the order's id in digits; the ids of its records are counted from it.
+        currencies: the shop's and the customer's currency.
+        taxes_included: whether prices contain tax.
+        withheld: the tax that a sales channel withheld to remit it itself; the order counts as paid without it.
+        rate: the current price of the customer's currency in 1/10,000 of the shop's; None while it is the order's.
     """
 
     serial: int
@@ -138,25 +138,34 @@ class Ledger:
     agreements: list[Agreement] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
-    kept_back: Amount = ZERO
+    withheld: Amount = ZERO
     rate: int | None = None
     _last_id: int = 0
 
     def next_id(self) -> int:
-        """A fresh id for a record of this order, never used by another order."""
+        """Return a new id for a record of this order; no other order uses it."""
         self._last_id += 1
         return (self.serial % 10**9) * _IDS_PER_ORDER + self._last_id
 
-    # What happened ---------------------------------------------------------------------------------------------------
+    # Events ----------------------------------------------------------------------------------------------------------
 
     def place(self, at: datetime) -> None:
-        """Write the ORDER agreement over every charge so far."""
+        """Write the ORDER agreement over all charges."""
         self.agree(at, "ORDER", [self._sold(charge) for charge in self.charges])
 
     def take_back(
         self, at: datetime, units: Iterable[tuple[Charge, int]], restock_type: str = "RETURN"
     ) -> tuple[Refund, list[Row]]:
-        """Open a refund of units of charges; its rows stay out of the ledger until an agreement takes them in."""
+        """Open a refund of units of charges, with rows that are not in the ledger until `agree` adds them.
+
+        Args:
+            at: the instant of the refund, in UTC.
+            units: charges with the number of units to take back.
+            restock_type: Shopify's restock type of the refund lines.
+
+        Returns:
+            The refund and the ledger rows for its agreement.
+        """
         refund, rows = Refund(self.next_id(), at), []
         for charge, count in units:
             portion = self._take(charge, count)
@@ -166,7 +175,13 @@ class Ledger:
         return refund, rows
 
     def give_back(self, at: datetime, charge: Charge, net: Amount) -> tuple[Refund, list[Row]]:
-        """Open a refund of a share of a charge's net price; its row waits for an agreement, as with `take_back`."""
+        """Open a refund of a share of a charge's net price; its row waits for `agree`, as with `take_back`.
+
+        Args:
+            at: the instant of the refund, in UTC.
+            charge: the charge.
+            net: the refunded part of its net price.
+        """
         portion = charge.part(net)
         charge.part_gone += net
         refund = Refund(self.next_id(), at, [RefundLine(self.next_id(), charge, portion, "NO_RESTOCK")])
@@ -174,12 +189,18 @@ class Ledger:
         return refund, [self._returned(charge, portion)]
 
     def remove(self, charge: Charge) -> Row:
-        """Take a whole charge off the order; unlike with goods no refund tells of it."""
+        """Remove a whole charge from the order; no refund records it, unlike with goods."""
         charge.removed = True
         return self._returned(charge, self._take(charge, charge.quantity - charge.gone))
 
     def change(self, charge: Charge, less: Amount, *, only_tax: bool = False) -> Row:
-        """Charge less of what was sold before: off its net price with the taxes on that, or of its taxes alone."""
+        """Return the ledger row that reduces a charge: by a net amount and its taxes, or by its taxes only.
+
+        Args:
+            charge: the charge.
+            less: the net amount taken off.
+            only_tax: whether to take off its taxes instead.
+        """
         if only_tax:
             taxes = tuple(-tax for tax in charge.tax_amounts)
             return Row(self.next_id(), charge.line_type, "UPDATE", None, total(taxes), taxes, ZERO, charge)
@@ -188,7 +209,13 @@ class Ledger:
         return Row(self.next_id(), charge.line_type, "UPDATE", None, -portion.total, taxes, -less, charge)
 
     def adjust(self, refund: Refund, amount: Amount, reason: str = "REFUND_DISCREPANCY") -> list[Row]:
-        """Add a discrepancy to a refund; returns its ledger row, or none for nothing."""
+        """Add a discrepancy to a refund; return its ledger row, or no row for zero.
+
+        Args:
+            refund: the refund.
+            amount: the amount, positive if the refund is smaller than its lines.
+            reason: Shopify's reason of the adjustment.
+        """
         if not amount:
             return []
         refund.adjustments.append(Adjustment(self.next_id(), amount, reason))
@@ -197,13 +224,21 @@ class Ledger:
     def agree(
         self, at: datetime, reason: str, rows: list[Row], added: Iterable[Charge] = (), refund: Refund | None = None
     ) -> None:
-        """Write an agreement: rows of what came back and charges that went out, which are on the order from now on."""
+        """Write an agreement over rows and new charges, which are on the order from then on.
+
+        Args:
+            at: the instant of the agreement, in UTC.
+            reason: ORDER, ORDER_EDIT, REFUND or RETURN.
+            rows: the rows of returned or changed charges.
+            added: the charges that are added to the order.
+            refund: the refund that the agreement belongs to.
+        """
         sold = [self._sold(charge) for charge in added]
         self.charges.extend(added)
         self.agreements.append(Agreement(self.next_id(), at, reason, tuple(rows + sold), refund))
 
     def move(self, transaction: Transaction, refund: Refund | None = None) -> Transaction:
-        """Record a transaction, with a refund also as the refund's own."""
+        """Record a transaction, for a refund also among the refund's own."""
         if self.rate is not None:
             transaction.converted = self.currencies.at(transaction.amount, self.rate)
         self.transactions.append(transaction)
@@ -212,21 +247,31 @@ class Ledger:
         return transaction
 
     def pay_back(self, refund: Refund, amount: Amount, status: str = "SUCCESS", at: datetime | None = None) -> None:
-        """Record refund transactions over the payments they go back to, oldest payment first."""
-        left = amount
+        """Record refund transactions against the payments, oldest payment first.
+
+        Args:
+            refund: the refund that pays.
+            amount: the amount to pay back.
+            status: the status of the transactions.
+            at: their instant in UTC; by default the refund's.
+
+        Raises:
+            ValueError: the amount exceeds the payments.
+        """
+        remaining = amount
         for payment in [t for t in self.transactions if t.status == "SUCCESS" and t.kind in ("SALE", "CAPTURE")]:
-            part = both(min, left, self.refundable(payment))
+            part = both(min, remaining, self.refundable(payment))
             if part.shop > 0:
                 back = Transaction(self.next_id(), "REFUND", status, payment.gateway, part, at or refund.at, payment)
                 self.move(back, refund)
-                left = left - part
-        if left:
-            raise ValueError(f"order {self.serial}: a refund of {amount} is more than was paid")
+                remaining = remaining - part
+        if remaining:
+            raise ValueError(f"order {self.serial}: a refund of {amount} exceeds the payments")
 
-    # How it stands ---------------------------------------------------------------------------------------------------
+    # State -----------------------------------------------------------------------------------------------------------
 
     def refundable(self, payment: Transaction) -> Amount:
-        """What of a payment has not gone back yet."""
+        """Return the part of a payment that is not refunded yet."""
         back = ("REFUND", "CHANGE")
         gone = (
             t
@@ -236,15 +281,15 @@ class Ledger:
         return payment.amount - total(t.amount for t in gone)
 
     def rows(self) -> Iterator[Row]:
-        """Every row of the ledger so far."""
+        """Return all rows of the ledger in order."""
         return (row for agreement in self.agreements for row in agreement.rows)
 
     def moved(self, *kinds: str) -> Amount:
-        """The sum of the successful transactions of some kinds."""
+        """Return the sum of the successful transactions of the kinds."""
         return total(t.money for t in self._done(*kinds))
 
     def settled(self, *kinds: str) -> Amount:
-        """What the successful transactions of some kinds settle of the order, at its own rate."""
+        """Return what the successful transactions of the kinds settle, at the order's rate."""
         return total(t.amount for t in self._done(*kinds))
 
     def _done(self, *kinds: str) -> Iterator[Transaction]:
@@ -252,22 +297,22 @@ class Ledger:
 
     @property
     def original_total(self) -> Amount:
-        """The total when the order was placed."""
+        """The total at the placement of the order."""
         return total(row.total for row in self.agreements[0].rows)
 
     @property
     def grand_total(self) -> Amount:
-        """Everything ever sold on the order, before returns: it grows with edits."""
+        """The total of all sales before returns; it grows with edits."""
         return total(charge.total for charge in self.charges)
 
     @property
     def current_total(self) -> Amount:
-        """What the ledger adds up to now."""
+        """The current sum of the ledger."""
         return total(row.total for row in self.rows())
 
     @property
     def received(self) -> Amount:
-        """Money that came in and stayed: change handed out is not received."""
+        """Money received, less change."""
         return self.moved("SALE", "CAPTURE") - self.moved("CHANGE")
 
     @property
@@ -277,21 +322,21 @@ class Ledger:
 
     @property
     def outstanding(self) -> Amount:
-        """What is still to be paid; negative is owed to the customer. Rates that moved make no difference to it."""
+        """The amount still to be paid, negative if owed to the customer; changes of rate do not affect it."""
         paid = self.settled("SALE", "CAPTURE") - self.settled("REFUND", "CHANGE")
-        return self.current_total - paid - self.kept_back
+        return self.current_total - paid - self.withheld
 
     @property
     def capturable(self) -> Amount:
-        """What is authorised and neither captured nor voided yet."""
+        """The authorised amount that is neither captured nor voided."""
         return self.moved("AUTHORIZATION") - self.moved("CAPTURE", "VOID") if self.moved("AUTHORIZATION") else ZERO
 
     def charged(self, *line_types: str) -> list[Charge]:
-        """The charges of some line types, in the order they were made."""
+        """Return the charges of the line types, in the order of their creation."""
         return [charge for charge in self.charges if charge.line_type in line_types]
 
     def financial_status(self, cancelled: bool) -> str:
-        """The status the admin displays, from successful transactions only (E19)."""
+        """Return the displayed financial status, derived from successful transactions only (E19)."""
         if self.received.shop <= 0:
             return self._status_unpaid(cancelled)
         refunded = self.moved("REFUND")

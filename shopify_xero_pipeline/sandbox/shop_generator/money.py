@@ -1,7 +1,7 @@
-"""Exact amounts of the generated shop: whole cents in two columns, the shop's currency and the customer's.
+"""Exact amounts of the generated shop in whole cents, in two columns: the shop's currency and the customer's.
 
-Only arithmetic and its texts belong here. Each column is worked out on its own from its own prices, so each adds up by
-itself (docs/contracts/shopify.md E13-E16, E20). Currencies of two decimals only; nothing here knows orders.
+This module only contains arithmetic and formats. Each column is computed from its own prices, so each adds up by itself
+(docs/contracts/shopify.md E13-E16, E20). It supports currencies of two decimals only, and knows nothing of orders.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,12 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 _WHOLE = 10_000
-"""Rates are counted in basis points: 1,500 is 15 %."""
+"""The basis points of a whole; 1,500 basis points are 15 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One sum of money in cents of the shop's currency and of the currency the customer paid in."""
+    """An amount in cents of the shop's currency and of the customer's currency."""
 
     shop: int
     presentment: int
@@ -45,7 +45,7 @@ def both(of: Callable[..., int], *amounts: Amount) -> Amount:
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
-    """Add up amounts; nothing adds up to zero."""
+    """Return the sum of amounts; zero for none."""
     shop = presentment = 0
     for amount in amounts:
         shop += amount.shop
@@ -54,7 +54,15 @@ def total(amounts: Iterable[Amount]) -> Amount:
 
 
 def spread(whole: Amount, over: Sequence[Amount]) -> list[Amount]:
-    """Share a discount out over lines in proportion, floored; left-over cents go one each from the first line (E14)."""
+    """Distribute a discount over lines in proportion, floored; remaining cents go one each from the first line (E14).
+
+    Args:
+        whole: the discount.
+        over: the weights of the lines.
+
+    Returns:
+        One share a line, in the order of `over`.
+    """
     shop = _spread_column(whole.shop, [amount.shop for amount in over])
     presentment = _spread_column(whole.presentment, [amount.presentment for amount in over])
     return [Amount(s, p) for s, p in zip(shop, presentment, strict=True)]
@@ -65,38 +73,47 @@ def _spread_column(whole: int, over: Sequence[int]) -> list[int]:
     if base <= 0:
         return [0] * len(over)
     shares = [whole * weight // base for weight in over]
-    left = whole - sum(shares)
+    remainder = whole - sum(shares)
     for position, weight in enumerate(over):
-        if left and shares[position] < weight:
+        if remainder and shares[position] < weight:
             shares[position] += 1
-            left -= 1
+            remainder -= 1
     return shares
 
 
 def units_of(whole: Amount, quantity: int, start: int, count: int) -> Amount:
-    """What `count` units from unit `start` on carry of a line's amount; the first units carry the cents left over."""
-    return both(lambda cents: _up_to(cents, quantity, start + count) - _up_to(cents, quantity, start), whole)
+    """Return the part of a line's amount for units; the first units of the line get the remaining cents.
+
+    Args:
+        whole: the line's amount.
+        quantity: the line's units.
+        start: the first unit, from 0.
+        count: the number of units.
+    """
+    return both(
+        lambda cents: _amount_of_first(cents, quantity, start + count) - _amount_of_first(cents, quantity, start), whole
+    )
 
 
-def _up_to(cents: int, quantity: int, units: int) -> int:
-    each, left = divmod(cents, quantity)
-    return each * units + min(left, units)
+def _amount_of_first(cents: int, quantity: int, units: int) -> int:
+    each, remainder = divmod(cents, quantity)
+    return each * units + min(remainder, units)
 
 
 def per_cent(whole: Amount, basis_points: int) -> Amount:
-    """A share of an amount, each column rounded half up."""
+    """Return a share of an amount, each column rounded half up."""
     return both(lambda cents: (2 * cents * basis_points + _WHOLE) // (2 * _WHOLE), whole)
 
 
 def contained_tax(net: Amount, basis_points: int) -> Amount:
-    """The tax inside a price that includes it: net x r / (1 + r), half up (E15)."""
+    """Return the tax within a price that includes it: net x r / (1 + r), half up (E15)."""
     gross = _WHOLE + basis_points
     return both(lambda cents: (2 * cents * basis_points + gross) // (2 * gross), net)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=50_000)  # amounts repeat in every version of an order
 def text(cents: int) -> str:
-    """Cents as the API writes decimals: trailing zeros stripped, one decimal kept ("43.0", "-7.25"; E16)."""
+    """Return cents in the API's decimal format, with at least one decimal ("43.0", "-7.25"; E16)."""
     units, rest = divmod(abs(cents), 100)
     sign = "-" if cents < 0 else ""
     decimals = f"{rest:02d}"
@@ -105,35 +122,35 @@ def text(cents: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Currencies:
-    """The two currencies of an order and what one unit of the customer's costs in the shop's, in 1/10,000."""
+    """The two currencies of an order, and the rate: a unit of the customer's in 1/10,000 of the shop's."""
 
     shop: str
     presentment: str
     rate: int = _WHOLE
 
     def amount(self, cents: int) -> Amount:
-        """A price in the shop's cents, as the customer is asked for it and converted back.
+        """Return a price in the shop's cents as the customer sees it, converted back to the shop's currency.
 
         Source: docs/contracts/shopify_orders.md §4.10.15.
         """
-        asked = (2 * cents * _WHOLE + self.rate) // (2 * self.rate)
-        return Amount((2 * asked * self.rate + _WHOLE) // (2 * _WHOLE), asked)
+        presentment = (2 * cents * _WHOLE + self.rate) // (2 * self.rate)
+        return Amount((2 * presentment * self.rate + _WHOLE) // (2 * _WHOLE), presentment)
 
     def at(self, amount: Amount, rate: int) -> Amount:
-        """The customer's side of an amount at another rate, as money that moves on a later day is converted."""
+        """Convert the customer's column of an amount at another rate, as for money that moves on a later day."""
         return Amount((2 * amount.presentment * rate + _WHOLE) // (2 * _WHOLE), amount.presentment)
 
     def bag(self, amount: Amount) -> dict[str, Any]:
-        """The amount as a MoneyBag node."""
+        """Return the amount as a MoneyBag node."""
         return {
             "shopMoney": {"amount": text(amount.shop), "currencyCode": self.shop},
             "presentmentMoney": {"amount": text(amount.presentment), "currencyCode": self.presentment},
         }
 
     def shop_money(self, cents: int) -> dict[str, Any]:
-        """The shop's cents as a MoneyV2 node."""
+        """Return the shop's cents as a MoneyV2 node."""
         return {"amount": text(cents), "currencyCode": self.shop}
 
     def presentment_money(self, amount: Amount) -> dict[str, Any]:
-        """The customer's column as a MoneyV2 node."""
+        """Return the customer's column as a MoneyV2 node."""
         return {"amount": text(amount.presentment), "currencyCode": self.presentment}

@@ -1,8 +1,8 @@
-"""Who buys from the generated shop: customers with their whole life, addresses, and the companies among them.
+"""Customers of the generated shop with all of their states, addresses, and the companies among them.
 
-A customer's life is decided at birth: most never change, and of each fortnight's newcomers one moves house, one is
-merged into another customer and one asks to be forgotten (docs/contracts/shopify.md E22). Names and addresses are
-invented. No orders here.
+A customer's states are fixed at creation. Most never change; of each fortnight's new customers one moves house, one is
+merged into another customer and one has the data erased (docs/contracts/shopify.md E22). Names and addresses are
+invented. Orders are in the other modules.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.shop_generator.instants import cycle_start, local, midnight, stamp
 
-_CUSTOMER = 7_300_000_000_000
-_NEWCOMER = 7_400_000_000_000
-_ADDRESS = 9_500_000_000_000
+_CUSTOMER = 7_300_000_000_000  # the first id of a customer who exists from the opening on
+_NEWCOMER = 7_400_000_000_000  # the first id of a later customer
+_ADDRESS = 9_500_000_000_000  # the first id of an address
 
 
 class _Place(NamedTuple):
@@ -51,7 +51,7 @@ _ABROAD = (
     ("7 Cavenagh St", _Place("Darwin", "Northern Territory", "NT", "0800", "Australia", "AU")),
 )
 
-# first name, last name, e-mail, telephone: what contacts are tripped up by
+# First name, last name, e-mail and telephone of customers that are hard to turn into Contacts.
 _AWKWARD: tuple[tuple[str | None, str | None, str | None, str | None], ...] = (
     ("Anna", "Smith", "anna.smith@example.com", None),
     ("Anna", "Smith", "anna.smith2@example.com", None),
@@ -72,7 +72,7 @@ _COMPANIES = ("Kōwhai Café Ltd", "Southern Cross Hotels & Lodges Limited", "P�
 
 @dataclass(frozen=True, slots=True)
 class PersonState:
-    """A customer as it stands from an instant on; `merged_into` set means that the old id is gone."""
+    """A customer's state from an instant on; with `merged_into` the old id no longer exists."""
 
     at: datetime
     first_name: str | None
@@ -92,7 +92,7 @@ class PersonState:
 
 @dataclass(slots=True)
 class Person:
-    """A customer with its whole life, oldest state first."""
+    """A customer with all of its states, oldest first."""
 
     serial: int
     life: list[PersonState] = field(default_factory=list)
@@ -103,20 +103,20 @@ class Person:
         return f"gid://shopify/Customer/{self.serial}"
 
     def state(self, at: datetime) -> PersonState:
-        """The customer as it stands at an instant; its first state before that."""
+        """Return the customer's state at an instant; before the first state, the first."""
         return next((state for state in reversed(self.life) if state.at <= at), self.life[0])
 
     def current(self, at: datetime) -> "Person":
-        """Who this customer is at an instant: the survivor once it was merged."""
+        """Return the customer at an instant; after a merge, the surviving customer."""
         merged_into = self.state(at).merged_into
         return self if merged_into is None else merged_into.current(at)
 
     def changes(self) -> Iterator[tuple[datetime, bool]]:
-        """When this customer's orders show someone else, and whether the orders themselves change by it."""
+        """Return the instants at which the customer's orders change, and whether that updates the orders."""
         return ((state.at, state.redacted or state.merged_into is not None) for state in self.life[1:])
 
     def node(self, at: datetime) -> dict[str, Any]:
-        """The customer as the API shows it at an instant; empty once merged into another."""
+        """Return the customer's node at an instant; empty after a merge."""
         state = self.state(at)
         if state.merged_into is not None:
             return {}
@@ -138,13 +138,13 @@ class Person:
         }
 
     def versions(self) -> list[Version]:
-        """The customer's record from birth on; merged it is gone."""
+        """Return the customer's versions; the last one is empty after a merge."""
         return [Version(state.at, self.node(state.at)) for state in self.life]
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A business customer and the person who orders for it."""
+    """A business customer and its buyer."""
 
     serial: int
     name: str
@@ -153,19 +153,19 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Newcomers:
-    """The customers of one fortnight whose records change: who moves house, who is merged away, who is forgotten."""
+    """The customers of one fortnight whose records change: one moves, one is merged, one has the data erased."""
 
     mover: Person
     duplicate: Person
     forgotten: Person
 
     def all(self) -> tuple[Person, ...]:
-        """The three of them."""
+        """Return all three."""
         return (self.mover, self.duplicate, self.forgotten)
 
 
 class People:
-    """Every customer of the shop, from the seed alone."""
+    """All customers of the shop, derived from the seed."""
 
     def __init__(self, seed: int, opened: date, zone: ZoneInfo) -> None:
         self._seed, self._zone = seed, zone
@@ -180,17 +180,17 @@ class People:
         self._arrivals: dict[date, Person] = {}
 
     def settled(self) -> list[Person]:
-        """The customers known from the opening on."""
+        """Return the customers that exist from the opening on."""
         return [*self.awkward, *self.regulars, *(company.buyer for company in self.companies)]
 
     def arrival(self, day: date) -> Person:
-        """The one ordinary customer who is new on a day; there from the first instant of the day."""
+        """Return the ordinary customer who is new on a day, from its first instant."""
         if day not in self._arrivals:
             self._arrivals[day] = self._ordinary(_NEWCOMER + day.toordinal() * 10, midnight(day, self._zone))
         return self._arrivals[day]
 
     def newcomers(self, day: date) -> Newcomers:
-        """The customers of the day's fortnight whose records change."""
+        """Return the customers of a day's fortnight whose records change."""
         start = cycle_start(day)
         if start not in self._fortnights:
             self._fortnights[start] = self._fortnight(start)
@@ -228,13 +228,25 @@ def _awkward(number: int, at: datetime) -> Person:
 
 
 def address_abroad(serial: int, who: PersonState, rng: Random) -> dict[str, Any]:
-    """A customer's delivery address outside the country."""
+    """Return a customer's delivery address abroad.
+
+    Args:
+        serial: the number from which the address's id is derived.
+        who: the customer's state, for the name and telephone number.
+        rng: the source of the address.
+    """
     street, place = rng.choice(_ABROAD)
     return _address(serial, who, street, place)
 
 
 def guest_address(serial: int, at: datetime, rng: Random) -> dict[str, Any]:
-    """The address of someone the shop keeps no record of."""
+    """Return the address of a buyer without a customer record.
+
+    Args:
+        serial: the number from which the address's id is derived.
+        at: the instant of the order, in UTC.
+        rng: the source of name and address.
+    """
     who = PersonState(at, rng.choice(_FIRST), rng.choice(_LAST), None, None, None)
     return _address(serial, who, f"{rng.randrange(1, 99)} Beach Road", rng.choice(_PLACES))
 

@@ -1,7 +1,7 @@
-"""An order of the generated shop as a node of the Admin GraphQL API 2026-10.
+"""The order of the generated shop as a node of the Admin GraphQL API 2026-10.
 
-Only the order's own fields belong here, its records are shaped in `render_ledger`. Every figure is read from the
-ledger; nothing is decided and nothing is drawn. A fresh node each time, shared with nobody.
+This module only builds the order's own fields; its records are built in `render_ledger.py`. Each figure is read from
+the ledger. Each call returns a new node.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,13 @@ _MONEY_IN = ("SALE", "CAPTURE")
 
 
 def order_node(header: Header, ledger: Ledger, at: datetime) -> Node:
-    """The whole order as it stands at an instant, connections whole."""
+    """Return the whole order at an instant, with complete connections.
+
+    Args:
+        header: the order's own fields.
+        ledger: its charges, sales ledger and payments.
+        at: the instant, in UTC, which determines customer and products.
+    """
     shapes = Shapes(ledger, header, at)
     node = _identity(header, ledger) | _people(header, ledger, at) | _state(header, ledger)
     return (
@@ -55,9 +61,9 @@ def _identity(header: Header, ledger: Ledger) -> Node:
 def _people(header: Header, ledger: Ledger, at: datetime) -> Node:
     person = None if header.person is None else header.person.current(at)
     forgotten = person is not None and person.state(at).redacted
-    delivered = bool(ledger.charged("SHIPPING"))
+    has_delivery = bool(ledger.charged("SHIPPING"))
     address = None if forgotten else header.address
-    delivery = None if forgotten or not delivered else header.delivery or header.address
+    delivery = None if forgotten or not has_delivery else header.delivery or header.address
     state = None if person is None else person.state(at)
     return {
         "customer": None if person is None else person.node(at),
@@ -128,7 +134,7 @@ def _terms(terms: Terms, ledger: Ledger) -> Node:
 
 
 def _totals(ledger: Ledger, shapes: Shapes) -> Node:
-    """What was sold, before returns."""
+    """Return the totals of all sales, before returns."""
     goods, shipping = ledger.charged("PRODUCT", "GIFT_CARD"), ledger.charged("SHIPPING")
     return {
         "originalTotalPriceSet": shapes.bag(ledger.original_total),
@@ -152,12 +158,12 @@ def _or_none(ledger: Ledger, shapes: Shapes, line_type: str) -> Node | None:
 
 
 def _current_totals(ledger: Ledger, shapes: Shapes) -> Node:
-    """What is left after edits, returns and refunds: sums over the ledger's rows."""
+    """Return the totals after edits, returns and refunds, as sums over the ledger's rows."""
     rows = list(ledger.rows())
 
     def net(*line_types: str) -> Amount:
-        kept = [row for row in rows if row.line_type in line_types]
-        return total(row.total if ledger.taxes_included else row.total - row.tax for row in kept)
+        matches = [row for row in rows if row.line_type in line_types]
+        return total(row.total if ledger.taxes_included else row.total - row.tax for row in matches)
 
     taxes = ((tax, a) for r in rows if r.charge for tax, a in zip(r.charge.taxes, r.taxes, strict=True))
     return {
@@ -175,14 +181,14 @@ def _current_totals(ledger: Ledger, shapes: Shapes) -> Node:
 
 
 def _tax_lines(taxes: Iterable[tuple[Tax, Amount]], shapes: Shapes) -> list[Node]:
-    together: dict[Tax, Amount] = {}
+    totals: dict[Tax, Amount] = {}
     for tax, amount in taxes:
-        together[tax] = together.get(tax, ZERO) + amount
-    return [shapes.tax_line(tax, amount) for tax, amount in together.items()]
+        totals[tax] = totals.get(tax, ZERO) + amount
+    return [shapes.tax_line(tax, amount) for tax, amount in totals.items()]
 
 
 def _money(ledger: Ledger, shapes: Shapes) -> Node:
-    """What was paid, from successful transactions only (E19)."""
+    """Return the payment totals, from successful transactions only (E19)."""
     refunds, done = ledger.refunds, [t for t in ledger.transactions if t.status == "SUCCESS" and t.rounding]
     shipping_back = (line.portion.total for r in refunds for line in r.lines if line.charge.line_type == "SHIPPING")
     return {

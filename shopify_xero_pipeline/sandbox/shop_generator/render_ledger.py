@@ -1,6 +1,6 @@
-"""The records of an order as nodes: lines, shipping, sales, agreements, transactions, refunds, discounts.
+"""The records of an order as nodes: lines, shipping, sales, agreements, transactions, refunds and discounts.
 
-Only shapes; see `render` for the order itself. Connections of records come whole, as `{"nodes": [...]}`.
+The order's own fields are built in `render.py`. Connections are complete, as `{"nodes": [...]}`.
 """
 
 from datetime import datetime
@@ -41,7 +41,7 @@ _FORMATTED = {"shopify_payments": "Shopify Payments", "paypal": "PayPal", "gift_
 
 
 class Shapes:
-    """Shapes the records of one order as they stand at an instant."""
+    """A builder of the nodes of one order's records at an instant."""
 
     def __init__(self, ledger: Ledger, header: Header, at: datetime) -> None:
         self._ledger, self._header, self._at = ledger, header, at
@@ -50,7 +50,7 @@ class Shapes:
     # Charges ---------------------------------------------------------------------------------------------------------
 
     def tax_line(self, tax: Tax, amount: Amount) -> Node:
-        """A TaxLine; its rate is a fraction, as the API has it."""
+        """Return a TaxLine, whose rate is a fraction."""
         return {
             "title": tax.title,
             "rate": tax.basis_points / 10_000,
@@ -61,72 +61,72 @@ class Shapes:
         }
 
     def tax_lines(self, charge: Charge) -> list[Node]:
-        """The taxes of a charge, for the whole quantity before returns."""
+        """Return the taxes of a charge, for the whole quantity before returns."""
         return [self.tax_line(tax, amount) for tax, amount in zip(charge.taxes, charge.tax_amounts, strict=True)]
 
     def line_item(self, charge: Charge) -> Node:
-        """A LineItem; title, variant title, SKU and vendor as sold, product and variant as they are now."""
+        """Return a LineItem: title, variant title, SKU and vendor as sold, product and variant as they are now."""
         return (
             self._line_identity(charge)
             | self._line_prices(charge)
             | {
                 "discountAllocations": [self._allocation(discount, share) for discount, share in charge.allocations],
                 "taxLines": self.tax_lines(charge),
-                "duties": [self._duty(duty) for duty in self._ledger.charged("DUTY")]
-                if self._bears_duty(charge)
-                else [],
+                "duties": [self._duty(duty) for duty in self._ledger.charged("DUTY")] if self._has_duty(charge) else [],
             }
         )
 
-    def _bears_duty(self, charge: Charge) -> bool:
+    def _has_duty(self, charge: Charge) -> bool:
         return charge is self._ledger.charges[0]
 
     def _line_identity(self, charge: Charge) -> Node:
-        ware, left = charge.ware, charge.quantity - charge.gone
-        variant_title = None if ware is None or ware.variant.title == "Default Title" else ware.variant.title
+        item, units = charge.item, charge.quantity - charge.gone
+        variant_title = None if item is None or item.variant.title == "Default Title" else item.variant.title
         return {
             "id": f"gid://shopify/LineItem/{charge.serial}",
             "title": charge.title,
             "name": charge.title if variant_title is None else f"{charge.title} - {variant_title}",
             "variantTitle": variant_title,
-            "sku": None if ware is None else ware.variant.sku,
-            "vendor": None if ware is None else ware.product.vendor,
+            "sku": None if item is None else item.variant.sku,
+            "vendor": None if item is None else item.product.vendor,
             "quantity": charge.quantity,
-            "currentQuantity": left,
-            "refundableQuantity": left,
+            "currentQuantity": units,
+            "refundableQuantity": units,
             "isGiftCard": charge.line_type == "GIFT_CARD",
             "taxable": bool(charge.taxes),
             "requiresShipping": charge.line_type == "PRODUCT",
-            "product": None if ware is None else ware.product.reference(self._at),
-            "variant": None if ware is None else ware.product.variant_reference(ware.variant.serial, self._at),
+            "product": None if item is None else item.product.reference(self._at),
+            "variant": None if item is None else item.product.variant_reference(item.variant.serial, self._at),
         }
 
     def _line_prices(self, charge: Charge) -> Node:
-        own = total(
+        line_discount = total(
             share for d, share in charge.allocations if d.method == "EACH" and d.kind != "DiscountCodeApplication"
         )
-        left = charge.portion(charge.gone, charge.quantity - charge.gone)
+        current = charge.portion(charge.gone, charge.quantity - charge.gone)
         each = both(lambda cents: cents // charge.quantity, charge.net)
         return {
             "originalUnitPriceSet": self.bag(charge.unit),
             "originalTotalSet": self.bag(charge.gross),
-            "discountedTotalSet": self.bag(charge.gross - own),
-            "discountedUnitPriceSet": self.bag(both(lambda cents: cents // charge.quantity, charge.gross - own)),
+            "discountedTotalSet": self.bag(charge.gross - line_discount),
+            "discountedUnitPriceSet": self.bag(
+                both(lambda cents: cents // charge.quantity, charge.gross - line_discount)
+            ),
             "discountedUnitPriceAfterAllDiscountsSet": self.bag(each),
-            "priceAfterAllDiscountsBeforeTaxesSet": self.bag(left.total - total(left.taxes)),
-            "totalDiscountSet": self.bag(own),
+            "priceAfterAllDiscountsBeforeTaxesSet": self.bag(current.total - total(current.taxes)),
+            "totalDiscountSet": self.bag(line_discount),
         }
 
     def shipping_line(self, charge: Charge) -> Node:
-        """A ShippingLine."""
-        left = charge.portion(charge.gone, charge.quantity - charge.gone)
+        """Return a ShippingLine."""
+        current = charge.portion(charge.gone, charge.quantity - charge.gone)
         return {
             "id": f"gid://shopify/ShippingLine/{charge.serial}",
             "title": charge.title,
             "code": charge.detail,
             "originalPriceSet": self.bag(charge.gross),
             "discountedPriceSet": self.bag(charge.net),
-            "currentDiscountedPriceSet": self.bag(left.net - charge.part_gone),
+            "currentDiscountedPriceSet": self.bag(current.net - charge.part_gone),
             "isRemoved": charge.removed,
             "custom": False,
             "source": "shopify",
@@ -144,7 +144,7 @@ class Shapes:
         }
 
     def additional_fee(self, charge: Charge, kind: str = "AdditionalFee") -> Node:
-        """An AdditionalFee of the order, or the same thing as a sale names it."""
+        """Return an AdditionalFee of the order, or of the type with which a sale refers to it."""
         return {
             "id": f"gid://shopify/{kind}/{charge.serial}",
             "name": charge.title,
@@ -156,18 +156,18 @@ class Shapes:
         return {"allocatedAmountSet": self.bag(share), "discountApplication": self.discount_application(discount)}
 
     def discount_application(self, discount: Discount) -> Node:
-        """A DiscountApplication of the kind it is."""
+        """Return a DiscountApplication of the discount's kind."""
         share = {"__typename": "PricingPercentageValue", "percentage": discount.basis_points / 100}
         value = (
             share
             if discount.amount is None
             else {"__typename": "MoneyV2"} | self._ledger.currencies.presentment_money(discount.amount)
         )
-        named = "code" if discount.kind == "DiscountCodeApplication" else "title"
+        name_key = "code" if discount.kind == "DiscountCodeApplication" else "title"
         return {
             "__typename": discount.kind,
             "index": discount.index,
-            named: discount.title,
+            name_key: discount.title,
             "targetType": discount.target,
             "targetSelection": "ALL",
             "allocationMethod": discount.method,
@@ -177,7 +177,7 @@ class Shapes:
     # The sales ledger ------------------------------------------------------------------------------------------------
 
     def agreement(self, agreement: Agreement) -> Node:
-        """A SalesAgreement with its sales."""
+        """Return a SalesAgreement with its sales."""
         node: Node = {
             "__typename": _AGREEMENT[agreement.reason],
             "id": f"gid://shopify/SalesAgreement/{agreement.serial}",
@@ -207,7 +207,7 @@ class Shapes:
         }
         if row.charge is not None:
             node["taxes"] = self._sale_taxes(row, row.charge)
-            node |= self._subject(row.charge)
+            node |= self._sale_reference(row.charge)
         return node
 
     def _discounts(self, row: Row) -> tuple[Amount, Amount]:
@@ -228,8 +228,8 @@ class Shapes:
             )
         ]
 
-    def _subject(self, charge: Charge) -> Node:
-        """What a sale is the sale of, under the name its type has for it."""
+    def _sale_reference(self, charge: Charge) -> Node:
+        """Return the charge of a sale, under the field of the sale's type."""
         match charge.line_type:
             case "SHIPPING":
                 return {"shippingLine": self.shipping_line(charge)}
@@ -245,7 +245,7 @@ class Shapes:
     # Money -----------------------------------------------------------------------------------------------------------
 
     def transaction(self, movement: Transaction) -> Node:
-        """An OrderTransaction."""
+        """Return an OrderTransaction."""
         position = self._ledger.transactions.index(movement) + 1
         return {
             "id": _transaction_gid(movement),
@@ -266,7 +266,7 @@ class Shapes:
         }
 
     def _exchange_adjustment(self, movement: Transaction) -> Node | None:
-        """What the rate moved by since the parent, in the shop's currency; money out is negative (REST Transaction)."""
+        """Return the effect of the rate since the parent, in the shop's currency; outgoing money is negative."""
         before, money = movement.at_parents_rate, self._ledger.currencies.shop_money
         if before is None:
             return None
@@ -279,7 +279,7 @@ class Shapes:
         }
 
     def refund(self, refund: Refund) -> Node:
-        """A Refund; its total counts the money that moved."""
+        """Return a Refund, whose total is the money that moved."""
         moved = total(t.money for t in refund.transactions if t.status == "SUCCESS")
         goods = [line for line in refund.lines if line.charge.line_type in ("PRODUCT", "GIFT_CARD", "TIP")]
         shipping = [line for line in refund.lines if line.charge.line_type == "SHIPPING"]

@@ -1,7 +1,7 @@
-"""What kind of order happens when: every kind has its day in a fourteen-day cycle, the rest of a day is drawn.
+"""The schedule of orders: each kind has its day in a cycle of fourteen days, and the rest of a day is random.
 
-A kind's day never moves, so any fourteen days in a row see every kind at least once. The day's plan follows from the
-seed and the day alone. How an order of a kind goes is told in `sales`, `payments`, `aftermath` and `abroad`.
+A kind's day never moves, so any fourteen days contain every kind at least once. The plan of a day depends only on the
+seed and the day. The kinds themselves are in `sales.py`, `payments.py`, `aftermath.py` and `abroad.py`.
 """
 
 from collections.abc import Callable
@@ -12,28 +12,28 @@ from zoneinfo import ZoneInfo
 
 from shopify_xero_pipeline.sandbox.shop_generator import abroad, aftermath, payments, sales
 from shopify_xero_pipeline.sandbox.shop_generator.instants import local, midnight, slot_of
-from shopify_xero_pipeline.sandbox.shop_generator.story import Story
+from shopify_xero_pipeline.sandbox.shop_generator.scenario import OrderScenario
 
-_FEWEST, _MOST = 6, 14
+_FEWEST, _MOST = 6, 14  # orders a day
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of order: how it goes, its day in the cycle, and how often it comes up besides (0: never)."""
+    """A kind of order with its scenario, its day in the cycle, and its weight among random orders (0 for never)."""
 
-    play: Callable[[Story], None]
+    play: Callable[[OrderScenario], None]
     slot: int
     weight: int = 0
 
     @property
     def name(self) -> str:
-        """The kind's name, which is the scenario's."""
+        """The kind's name, which is the scenario function's."""
         return self.play.__name__
 
 
 @dataclass(frozen=True, slots=True)
-class Appointment:
-    """An order that is going to be placed at an instant; a hurried one has its aftermath within days."""
+class ScheduledOrder:
+    """An order to place at an instant; for a hurried order, later events follow within days."""
 
     at: datetime
     kind: Kind
@@ -127,20 +127,26 @@ _LATER = (
     Kind(abroad.captured_at_other_rates, 13),
 )
 KINDS = (*_EARLIER, *_LATER)
-"""Every kind of order the shop trades in."""
+"""All kinds of orders of the shop."""
 
 
-def plan(seed: int, day: date, zone: ZoneInfo) -> list[Appointment]:
-    """The orders of a local day as they are placed: the first just after midnight, the last at half past eleven."""
+def plan(seed: int, day: date, zone: ZoneInfo) -> list[ScheduledOrder]:
+    """Return the orders of a local day in order of time, the first just after midnight, the last at 23:30.
+
+    Args:
+        seed: the shop's seed.
+        day: the local day.
+        zone: the shop's time zone.
+    """
     rng = Random(f"{seed}/{day.isoformat()}/plan")
     due, late = ([kind for kind in kinds if kind.slot == slot_of(day)] for kinds in (_EARLIER, _LATER))
     count = max(rng.randint(_FEWEST, _MOST), len(due) + len(late))
     drawn = rng.choices(_EARLIER, [kind.weight for kind in _EARLIER], k=count - len(due))
     # A kind added later takes the place of a drawn order, so that every other order of a seed stays as it was.
-    promised = [(kind, True) for kind in (*due, *late)] + [(kind, False) for kind in drawn[len(late) :]]
-    rng.shuffle(promised)
+    chosen = [(kind, True) for kind in (*due, *late)] + [(kind, False) for kind in drawn[len(late) :]]
+    rng.shuffle(chosen)
     instants = _instants(rng, day, zone, count)
-    return [Appointment(at, kind, hurried) for at, (kind, hurried) in zip(instants, promised, strict=True)]
+    return [ScheduledOrder(at, kind, hurried) for at, (kind, hurried) in zip(instants, chosen, strict=True)]
 
 
 def _instants(rng: Random, day: date, zone: ZoneInfo, count: int) -> list[datetime]:

@@ -1,1 +1,1 @@
-"""A local Shopify: the GraphQL Admin API over a shop whose records come from a `ShopSource`."""
+"""A local Shopify, the GraphQL Admin API over the records of a `ShopSource`."""

@@ -1,6 +1,6 @@
-"""Who may ask what: tokens by the client credentials grant, and the access scopes of types and fields (E1, E4).
+"""Access control: tokens of the client credentials grant, and the access scopes of types and fields (E1, E4).
 
-What a refusal does to the rest of an answer is GraphQL's business and not decided here.
+GraphQL itself decides how a refusal affects the rest of a response.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ TYPE_SCOPES: Mapping[str, tuple[str, ...]] = {
     "PaymentTerms": ("read_payment_terms",),
     "ShopifyPaymentsAccount": ("read_shopify_payments_accounts", "read_shopify_payments"),
 }
-"""Types that need a scope; any one of those named will do (docs/contracts/shopify.md §1.5)."""
+"""Types that need a scope; any one of the listed scopes is enough (docs/contracts/shopify.md §1.5)."""
 
 FIELD_SCOPES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "ordersCount"): ("read_orders",),
@@ -37,21 +37,27 @@ FIELD_SCOPES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("QueryRoot", "productsCount"): ("read_products",),
     ("QueryRoot", "productVariantsCount"): ("read_products",),
 }
+"""Fields that need a scope, by type and name."""
 
 
 def scopes_for(parent: str, field: str, returned: str) -> tuple[str, ...]:
-    """Return the scopes of which a field needs one; none when everyone may read it.
+    """Return the scopes of which a field needs one; empty for a field without a scope.
 
     Args:
-        parent: Name of the type the field stands on.
-        field: The field's name.
-        returned: Name of the type it returns, without list and non-null; a connection counts as its nodes' type.
+        parent: name of the field's type.
+        field: the field's name.
+        returned: name of the returned type, without list and non-null; a connection counts as its nodes' type.
     """
     return FIELD_SCOPES.get((parent, field)) or TYPE_SCOPES.get(returned.removesuffix("Connection"), ())
 
 
 def require(needed: tuple[str, ...], granted: frozenset[str], field: str) -> None:
-    """Refuse a field the granted scopes do not cover.
+    """Refuse a field that the granted scopes do not cover.
+
+    Args:
+        needed: the scopes of which one is enough; empty for none.
+        granted: the scopes of the token.
+        field: the field's name, for the message.
 
     Raises:
         FieldError: scopes are needed and none of them is granted.
@@ -68,7 +74,7 @@ def require(needed: tuple[str, ...], granted: frozenset[str], field: str) -> Non
 
 
 class Tokens:
-    """Tokens issued so far; a new one leaves the older ones valid until they expire.
+    """The issued tokens; a new one leaves older ones valid until they expire.
 
     Source: docs/contracts/shopify.md §1.2.
     """
@@ -78,14 +84,14 @@ class Tokens:
         self._expiries: dict[str, datetime] = {}
 
     def issue(self, now: datetime) -> str:
-        """Return a new token that lives from now on."""
+        """Return a new token that is valid from now on."""
         seed = f"{self._options.client_id}:{len(self._expiries)}:{now.isoformat()}"
         token = "shpat_" + hashlib.sha256(seed.encode()).hexdigest()[:32]
         self._expiries[token] = now + timedelta(seconds=self._options.token_lifetime)
         return token
 
     def accepts(self, token: str | None, now: datetime) -> bool:
-        """Tell whether a token is known and alive."""
+        """Return whether a token is known and has not expired."""
         if token is None or token == "":
             return False
         if token == self._options.static_token:

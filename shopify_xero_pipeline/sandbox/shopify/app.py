@@ -1,7 +1,7 @@
-"""The local Shopify as an ASGI app: the token endpoint and the GraphQL endpoint, with their headers and refusals.
+"""The local Shopify as an ASGI app: token endpoint and GraphQL endpoint with their headers and refusals.
 
-Only what happens between HTTP and one operation belongs here; the parts an operation consists of have modules of their
-own. Faults are put around this app, not into it.
+This module only connects HTTP with one operation; the parts of an operation have their own modules. `faults.py` wraps
+this app from outside.
 """
 
 import json
@@ -21,13 +21,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.sandbox.dated import Dated
+from shopify_xero_pipeline.sandbox.date_header import DateHeader
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
 from shopify_xero_pipeline.sandbox.shopify import documents
 from shopify_xero_pipeline.sandbox.shopify.access import Tokens
 from shopify_xero_pipeline.sandbox.shopify.call import Call
 from shopify_xero_pipeline.sandbox.shopify.cost import Bucket, QueryCost, throttled, too_expensive
-from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, shown
+from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, error_node
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.shopify.records import Records
 
@@ -35,26 +35,26 @@ _UNRECOGNIZED = {"errors": "[API] Invalid API key or access token (unrecognized 
 
 
 def shopify_app(source: ShopSource, clock: Clock, *, options: ShopifyOptions | None = None) -> Starlette:
-    """Return an app that serves a shop's records as the Admin GraphQL API does.
+    """Return an app that serves a shop's records as the Admin GraphQL API.
 
     Args:
-        source: The shop's records.
-        clock: The shop's time; the bucket, tokens and the search index go by it.
-        options: How the shop is set up.
+        source: the shop's records.
+        clock: the shop's time, also for the bucket, the tokens and the search index.
+        options: the shop's options.
     """
     admin = _Admin(source, clock, options or ShopifyOptions())
     routes = [
         Route("/admin/oauth/access_token", admin.access_token, methods=["POST"]),
         Route("/admin/api/{version}/graphql.json", admin.graphql, methods=["POST"]),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(Dated, clock=clock)])
+    app = Starlette(routes=routes, middleware=[Middleware(DateHeader, clock=clock)])
     app.state.admin = admin
     return app
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A GraphQL call: its body, and whether its header asks how searches were understood."""
+class _GraphQLRequest:
+    """The body of a GraphQL call, and whether its header requests the parsed searches."""
 
     query: str
     variables: dict[str, Any]
@@ -63,7 +63,7 @@ class _Asked:
 
 
 class _Admin:
-    """One shop behind the two endpoints; calls are carried out one after the other."""
+    """One shop behind the two endpoints; it executes calls one after the other."""
 
     def __init__(self, source: ShopSource, clock: Clock, options: ShopifyOptions) -> None:
         self._clock = clock
@@ -75,8 +75,8 @@ class _Admin:
         self.bucket = Bucket(options, clock.now())
 
     async def access_token(self, request: Request) -> Response:
-        """Answer the client credentials grant (E1)."""
-        form = _form(await request.body(), request.headers.get("content-type", ""))
+        """Respond to the client credentials grant (E1)."""
+        form = _parse_form(await request.body(), request.headers.get("content-type", ""))
         if form is None or form.get("grant_type") != "client_credentials":
             return self._json(400, {"error": "invalid_request", "error_description": "Unsupported grant type."})
         known = (self._options.client_id, self._options.client_secret)
@@ -93,20 +93,20 @@ class _Admin:
         return self._json(200, {"access_token": token, "scope": scope, "expires_in": self._options.token_lifetime})
 
     async def graphql(self, request: Request) -> Response:
-        """Answer one GraphQL call (E2)."""
-        version = self._served(request.path_params["version"])
+        """Respond to one GraphQL call (E2)."""
+        version = self._serving_version(request.path_params["version"])
         with self._lock:
             if not self._tokens.accepts(request.headers.get("x-shopify-access-token"), self._clock.now()):
                 return self._json(401, _UNRECOGNIZED, version)
         debug = request.headers.get("shopify-search-query-debug") == "1"
-        asked = _asked(await request.body(), show_searches=debug)
-        if asked is None:
+        body = _parse_request(await request.body(), show_searches=debug)
+        if body is None:
             return self._json(400, {"errors": {"query": "Required parameter missing or invalid"}}, version)
         with self._lock:
-            return self._json(200, self._answer(asked), version)
+            return self._json(200, self._answer(body), version)
 
-    def _served(self, version: str) -> str:
-        """Fall forward to the oldest supported version for any other (3.8)."""
+    def _serving_version(self, version: str) -> str:
+        """Return the version, or for an unsupported one the oldest supported version (3.8)."""
         known = (*self._options.versions, *self._options.candidates)
         return version if version in known else self._options.versions[0]
 
@@ -117,23 +117,27 @@ class _Admin:
             headers["X-Shopify-API-Version"] = version
         return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
-    def _answer(self, asked: _Asked) -> Node:
-        document = documents.read(asked.query)
+    def _answer(self, request: _GraphQLRequest) -> Node:
+        document = documents.read(request.query)
         if document.errors:
             return {"errors": list(document.errors)}
-        operation = document.operation(asked.operation)
+        operation = document.operation(request.operation)
         if operation is None:
             return {"errors": [{"message": "No operation named so, or several and none named."}]}
-        variables, errors = documents.variables(operation, asked.variables)
+        variables, errors = documents.variables(operation, request.variables)
         if errors:
             return {"errors": errors}
         cost = QueryCost(documents.schema(), document.fragments, variables, linear=self._options.linear_cost)
-        return self._paid(document, operation, asked, cost)
+        return self._execute(document, operation, request, cost)
 
-    def _paid(
-        self, document: documents.Document, operation: OperationDefinitionNode, asked: _Asked, cost: QueryCost
+    def _execute(
+        self,
+        document: documents.Document,
+        operation: OperationDefinitionNode,
+        request: _GraphQLRequest,
+        cost: QueryCost,
     ) -> Node:
-        """Carry an operation out if the bucket holds enough (E6)."""
+        """Execute an operation if the bucket holds enough points (E6)."""
         requested = cost.requested(operation)
         now = self._clock.now()
         if requested > self._options.single_query_limit:
@@ -143,15 +147,15 @@ class _Admin:
             return {"errors": [throttled()], "extensions": self._costs(requested, None)}
         call = Call(self._records.at(now), self._options)
         name = operation.name.value if operation.name else None
-        found = execute_sync(
-            documents.schema(), document.tree, None, call, variable_values=asked.variables, operation_name=name
+        result = execute_sync(
+            documents.schema(), document.tree, None, call, variable_values=request.variables, operation_name=name
         )
-        spent = min(requested, cost.actual(found.data))
+        spent = min(requested, cost.actual(result.data))
         self.bucket.give_back(requested - spent)
-        answer: Node = {"data": found.data, "extensions": self._costs(requested, spent)}
-        if found.errors:
-            answer["errors"] = [shown(error, INTERNAL) for error in found.errors]
-        searches = [each for each in call.searches if asked.show_searches or each["warnings"]]
+        answer: Node = {"data": result.data, "extensions": self._costs(requested, spent)}
+        if result.errors:
+            answer["errors"] = [error_node(error, INTERNAL) for error in result.errors]
+        searches = [search for search in call.searches if request.show_searches or search["warnings"]]
         if searches:
             answer["extensions"]["search"] = searches
         return answer
@@ -161,8 +165,8 @@ class _Admin:
         return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
 
 
-def _form(body: bytes, content_type: str) -> Mapping[str, Any] | None:
-    """Read a token request, JSON or form."""
+def _parse_form(body: bytes, content_type: str) -> Mapping[str, Any] | None:
+    """Parse a token request, JSON or form-encoded."""
     if "json" not in content_type:
         return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     try:
@@ -172,14 +176,14 @@ def _form(body: bytes, content_type: str) -> Mapping[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _asked(body: bytes, *, show_searches: bool) -> _Asked | None:
+def _parse_request(body: bytes, *, show_searches: bool) -> _GraphQLRequest | None:
     try:
         parsed = json.loads(body)
     except ValueError:
         return None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("query"), str):
         return None
-    given = parsed.get("variables") or {}
-    if not isinstance(given, dict):
+    variables = parsed.get("variables") or {}
+    if not isinstance(variables, dict):
         return None
-    return _Asked(parsed["query"], given, parsed.get("operationName"), show_searches)
+    return _GraphQLRequest(parsed["query"], variables, parsed.get("operationName"), show_searches)

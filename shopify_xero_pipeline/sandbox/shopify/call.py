@@ -1,7 +1,7 @@
-"""One call's view of the shop: the moment it reads, whole records behind references, and what it searched.
+"""The state of one GraphQL call: its moment, whole records behind references, and its searches.
 
-graphql-core hands a `Call` to every resolver as its context, and an `Entry` as the value to resolve from. What single
-fields mean is in `root.py` and `resolvers.py`.
+graphql-core passes a `Call` to each resolver as its context, and an `Entry` as the value to resolve from. The meaning
+of single fields is in `root.py` and `resolvers.py`.
 """
 
 from datetime import timedelta
@@ -12,16 +12,16 @@ from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.shopify.records import Moment, type_of
 from shopify_xero_pipeline.sandbox.shopify.term_comparison import instant
 
-_VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
+_VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)  # without the scope read_all_orders
 _SHOP_RECORDS = frozenset({"Order", "Customer", "Product", "ProductVariant"})
 
 
 class Entry(NamedTuple):
-    """What a field's subfields are resolved from.
+    """The value from which a field's subfields are resolved.
 
     Attributes:
-        node: A node, or a page of a connection.
-        owner: The order, product or customer it stands in; empty where it stands in none.
+        node: a node, or a page of a connection.
+        owner: the order, product or customer that contains it; empty for none.
     """
 
     node: Any
@@ -29,14 +29,14 @@ class Entry(NamedTuple):
 
 
 class Call:
-    """What the resolvers of one call share.
+    """The shared state of one call's resolvers.
 
     Args:
-        moment: The shop while the call runs.
-        options: The shop's settings.
+        moment: the shop at the call's instant.
+        options: the shop's options.
 
     Attributes:
-        searches: What `extensions.search` may show, one entry a searched list.
+        searches: the entries of `extensions.search`, one a searched list.
     """
 
     def __init__(self, moment: Moment, options: ShopifyOptions) -> None:
@@ -45,7 +45,7 @@ class Call:
         self.searches: list[Node] = []
 
     def by_id(self, gid: str) -> Entry | None:
-        """Return a record asked for by its id, live; null when there is none or it may not be seen."""
+        """Return a record by its id; None if it does not exist or is not visible."""
         if type_of(gid) in _SHOP_RECORDS:
             node = self.moment.record(gid)
             return None if node is None or (type_of(gid) == "Order" and self.too_old(node)) else Entry(node, {})
@@ -55,14 +55,14 @@ class Call:
         return Entry({**carried[1], "order": {"id": carried[0]["id"]}}, carried[0])
 
     def too_old(self, order: Node) -> bool:
-        """Tell whether only read_all_orders would show an order (E5)."""
+        """Return whether an order is visible with read_all_orders only (E5)."""
         if "read_all_orders" in self.options.scopes:
             return False
         created = order.get("createdAt") or order["processedAt"]
         return instant(created) < self.moment.now - _VISIBLE_WITHOUT_ALL_ORDERS
 
     def missing(self, node: Node, name: str) -> Any:
-        """Look for a field a record's embedded copy lacks in the record itself."""
+        """Return a field from the record itself if its embedded copy lacks it."""
         gid = node.get("id")
         if not isinstance(gid, str) or type_of(gid) not in _SHOP_RECORDS:
             return None
@@ -70,7 +70,7 @@ class Call:
         return None if whole is None else whole.get(name)
 
     def whole(self, node: Any, owner: Node) -> Any:
-        """Return the whole record where only its id stands; null if it is one of the shop's and no longer exists."""
+        """Return the whole record of a reference by id; None for a record of the shop that no longer exists."""
         gid = node.get("id") if isinstance(node, dict) and len(node) <= 2 else None
         if not isinstance(gid, str) or (len(node) == 2 and "__typename" not in node):
             return node

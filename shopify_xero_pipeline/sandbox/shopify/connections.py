@@ -1,7 +1,7 @@
-"""Pages of a connection: which slice an argument list asks for, its cursors, its page info.
+"""Pages of a connection: the requested slice, its cursors and its page info.
 
-Both kinds of list use it: those of the shop, ordered by a sort key, and those stored whole inside a record, in stored
-order. What a list consists of is decided elsewhere.
+Both kinds of lists use this module: lists of the shop, ordered by a sort key, and lists inside a record, in stored
+order. The content of a list is decided elsewhere.
 """
 
 import base64
@@ -15,14 +15,14 @@ from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.errors import BAD_REQUEST, FieldError
 
 Cursor = dict[str, Any]
-"""A decoded cursor: `last_id`, an integer, and `last_value`, the sort value at that row.
+"""A decoded cursor: `last_id`, an integer, and `last_value`, the sort value of that row.
 
 Source: docs/contracts/shopify.md §3.5.
 """
 
 
 def elements(stored: Any) -> list[Node]:
-    """Return the nodes of a stored list, whether kept as `{"nodes"}`, as `{"edges"}` or plainly."""
+    """Return the nodes of a list stored as `{"nodes"}`, as `{"edges"}` or as a plain list."""
     if not stored:
         return []
     if not isinstance(stored, Mapping):
@@ -33,7 +33,7 @@ def elements(stored: Any) -> list[Node]:
 
 
 def digits(gid: str | None) -> int:
-    """Return a global id's number: `gid://shopify/Order/1001?x=1` gives 1001; 0 where there is none."""
+    """Return the number of a global id: `gid://shopify/Order/1001?x=1` gives 1001; 0 without one."""
     text = (gid or "").rsplit("/", 1)[-1].split("?", 1)[0]
     return int(text) if text.isdecimal() else 0
 
@@ -45,7 +45,7 @@ def encode(last_id: int, last_value: Any) -> str:
 
 @dataclass(frozen=True)
 class Window:
-    """The slice asked for: one of `first` and `last`, counted from a cursor."""
+    """The requested slice: either `first` or `last` rows, counted from a cursor."""
 
     first: int | None
     last: int | None
@@ -54,17 +54,21 @@ class Window:
     reverse: bool
 
     def cut(self, start: int, end: int) -> tuple[int, int]:
-        """Return the slice's bounds within the rows `start` to `end` that the cursors leave."""
+        """Return the slice's bounds within the rows `start` to `end` that the cursors allow."""
         if self.first is not None:
             return start, max(start, min(end, start + self.first))
         return max(start, end - (self.last or 0)), end
 
 
 def window(arguments: Mapping[str, Any], limit: int) -> Window:
-    """Read `first`, `last`, `after`, `before` and `reverse`.
+    """Parse `first`, `last`, `after`, `before` and `reverse`.
+
+    Args:
+        arguments: the field's arguments.
+        limit: the maximum page size.
 
     Raises:
-        FieldError: none or both of `first` and `last`, one out of bounds, or a cursor that is none (E7).
+        FieldError: none or both of `first` and `last`, a size out of bounds, or an invalid cursor (E7).
     """
     first, last = arguments.get("first"), arguments.get("last")
     if first is None and last is None:
@@ -75,7 +79,7 @@ def window(arguments: Mapping[str, Any], limit: int) -> Window:
         if size is not None and not 0 <= size <= limit:
             raise FieldError(f"{name} must be between 0 and {limit}, got {size}", BAD_REQUEST)
     return Window(
-        first, last, _decoded(arguments.get("after")), _decoded(arguments.get("before")), bool(arguments.get("reverse"))
+        first, last, _decode(arguments.get("after")), _decode(arguments.get("before")), bool(arguments.get("reverse"))
     )
 
 
@@ -84,7 +88,7 @@ def invalid_cursor() -> FieldError:
     return FieldError("Invalid cursor for current pagination sort.", BAD_REQUEST)
 
 
-def _decoded(text: str | None) -> Cursor | None:
+def _decode(text: str | None) -> Cursor | None:
     if text is None:
         return None
     try:
@@ -98,7 +102,7 @@ def _decoded(text: str | None) -> Cursor | None:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a connection; edges are made only when asked for."""
+    """One page of a connection; edges are built on request."""
 
     nodes: Sequence[Node]
     cursor: Callable[[int], str]
@@ -120,26 +124,30 @@ class Page:
         }
 
 
-def stored_page(stored: Sequence[Node], asked: Window) -> Page:
-    """Return a page of a list that a record carries whole; its cursors hold the row's place.
+def stored_page(stored: Sequence[Node], window: Window) -> Page:
+    """Return a page of a list inside a record; its cursors hold the row's position.
+
+    Args:
+        stored: the whole list.
+        window: the requested slice.
 
     Raises:
         FieldError: a cursor does not belong to this list.
     """
     count = len(stored)
-    start = 0 if asked.after is None else _place(stored, asked.after, asked.reverse) + 1
-    end = count if asked.before is None else _place(stored, asked.before, asked.reverse)
-    start, end = asked.cut(start, end)
-    ordered = stored[::-1] if asked.reverse else stored
+    start = 0 if window.after is None else _position(stored, window.after, window.reverse) + 1
+    end = count if window.before is None else _position(stored, window.before, window.reverse)
+    start, end = window.cut(start, end)
+    ordered = stored[::-1] if window.reverse else stored
 
     def cursor(at: int) -> str:
-        place = count - 1 - (start + at) if asked.reverse else start + at
+        place = count - 1 - (start + at) if window.reverse else start + at
         return encode(digits(stored[place].get("id")) or place, place)
 
     return Page(ordered[start:end], cursor, end < count, start > 0)
 
 
-def _place(stored: Sequence[Node], cursor: Cursor, reverse: bool) -> int:
+def _position(stored: Sequence[Node], cursor: Cursor, reverse: bool) -> int:
     place, last_id = cursor["last_value"], cursor["last_id"]
     if not isinstance(place, int) or not 0 <= place < len(stored):
         raise invalid_cursor()

@@ -1,9 +1,9 @@
-"""What a query costs, before and after it runs, and the bucket it is paid from.
+"""The cost of a query before and after its execution, and the bucket of points it is paid from.
 
 Source: docs/contracts/shopify.md §3.1-3.4, E6.
 
-The cost model is the one fitted on real answers: a connection costs two points and a factor that grows with the
-logarithm of its page size, or linearly in strict mode. Running the query does not belong here.
+The cost model was fitted to real responses: a connection costs two points plus its nodes times a factor, which grows
+with the logarithm of the page size, or linearly in strict mode. Execution is in `app.py`.
 """
 
 import math
@@ -30,7 +30,7 @@ from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 
 DOCUMENTATION = "https://shopify.dev/api/usage/rate-limits"
-_FREE = frozenset({"MoneyBag", "MoneyV2", "PageInfo"})
+_FREE = frozenset({"MoneyBag", "MoneyV2", "PageInfo"})  # types without points
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class _Selection:
     """The cost of one selection.
 
     Attributes:
-        own: Its own points, without what it asks for below.
-        full: All of its points when every page is full.
-        below: What may cost anything below, whichever type an answer turns out to be.
-        paged: Whether it is a connection.
+        own: its own points, without its subfields.
+        full: all of its points with full pages.
+        below: the subfields with a cost, for any type that a response may have.
+        paged: whether it is a connection.
     """
 
     own: int
@@ -54,13 +54,13 @@ _Children = dict[str, _Selection]
 
 
 class QueryCost:
-    """The price of one operation.
+    """The cost of one operation.
 
     Args:
-        schema: The schema the operation was validated against.
-        fragments: The document's fragments by name.
-        variables: Coerced variable values.
-        linear: Whether a page costs as much as all of its nodes.
+        schema: the schema against which the operation was validated.
+        fragments: the document's fragments by name.
+        variables: coerced variable values.
+        linear: whether a page costs as much as all of its nodes.
     """
 
     def __init__(
@@ -78,7 +78,11 @@ class QueryCost:
         self._root = _Selection(0, 0, ())
 
     def requested(self, operation: OperationDefinitionNode) -> int:
-        """Return what the operation costs when every page is full."""
+        """Return the operation's cost with full pages.
+
+        Raises:
+            ValueError: the schema has no query type.
+        """
         root = self._schema.query_type
         if root is None:
             raise ValueError("the schema has no query type")
@@ -87,50 +91,51 @@ class QueryCost:
         return self._root.full
 
     def actual(self, answer: Node | None) -> int:
-        """Return what the operation last asked about cost with the answer it got."""
+        """Return the actual cost of the operation last passed to `requested`, for its response."""
         return math.floor(self._spent(self._root, answer))
 
     def _children(self, parent: GraphQLObjectType, grouped: Mapping[str, list[FieldNode]]) -> _Children:
-        found = {}
-        for key, asked in grouped.items():
-            definition = parent.fields.get(asked[0].name.value)
+        selections = {}
+        for key, fields in grouped.items():
+            definition = parent.fields.get(fields[0].name.value)
             named = None if definition is None else get_named_type(definition.type)
             if definition is None or named is None or is_leaf_type(named) or named.name in _FREE:
                 continue
-            given = get_argument_values(definition, asked[0], self._variables)
-            found[key] = self._selection(named, asked, given)
-        return found
+            arguments = get_argument_values(definition, fields[0], self._variables)
+            selections[key] = self._selection(named, fields, arguments)
+        return selections
 
-    def _selection(self, named: GraphQLNamedType, asked: list[FieldNode], given: Mapping[str, Any]) -> _Selection:
+    def _selection(self, named: GraphQLNamedType, fields: list[FieldNode], arguments: Mapping[str, Any]) -> _Selection:
         types = self._schema.get_possible_types(named) if is_abstract_type(named) else [named]  # type: ignore[arg-type]
         by_type = []
-        for each in types:
-            if isinstance(each, GraphQLObjectType):
-                grouped = collect_sub_fields(self._schema, self._fragments, self._variables, each, asked)
-                by_type.append(self._children(each, grouped))
+        for member in types:
+            if isinstance(member, GraphQLObjectType):
+                grouped = collect_sub_fields(self._schema, self._fragments, self._variables, member, fields)
+                by_type.append(self._children(member, grouped))
         if named.name.endswith("Connection"):
-            return self._sum(2, by_type, given.get("first") or given.get("last") or 1)
+            return self._sum(2, by_type, arguments.get("first") or arguments.get("last") or 1)
         return self._sum(0 if named.name.endswith("Edge") else 1, by_type)
 
     def _sum(self, own: int, by_type: list[_Children], page: int | None = None) -> _Selection:
-        """Add up what stands below, for the dearest type."""
+        """Add up the subfields of the most expensive type."""
         dearest = max((sum(child.full for child in children.values()) for children in by_type), default=0)
         merged: _Children = {}
         for children in by_type:
             for key, child in children.items():
                 if child.full > (merged[key].full if key in merged else 0):
                     merged[key] = child
-        full = own + dearest * (1 if page is None else self._times(page))
+        full = own + dearest * (1 if page is None else self._page_factor(page))
         return _Selection(own, full, tuple(merged.items()), page is not None)
 
-    def _times(self, size: int) -> int:
+    def _page_factor(self, size: int) -> int:
+        """Return the factor for a page: its size in strict mode, else twice its natural logarithm, floored."""
         return size if self._linear else max(1, math.floor(2 * math.log(max(1, size))))
 
     def _spent(self, selection: _Selection, answer: Any) -> float:
         if answer is None:
             return 0
         if isinstance(answer, list):
-            return max((self._spent(selection, each) for each in answer), default=0)
+            return max((self._spent(selection, item) for item in answer), default=0)
         if selection.paged:
             return self._page_spent(selection, answer)
         spent: float = selection.own
@@ -143,7 +148,7 @@ class QueryCost:
         for key, child in selection.below:
             rows = answer.get(key)
             if isinstance(rows, list) and rows:
-                total += sum(self._spent(child, row) for row in rows) / len(rows) * self._times(len(rows))
+                total += sum(self._spent(child, row) for row in rows) / len(rows) * self._page_factor(len(rows))
         return selection.own + total
 
 
@@ -157,7 +162,7 @@ class Bucket:
         self._at = now
 
     def take(self, points: int, now: datetime) -> bool:
-        """Take points out if there are enough."""
+        """Take points if the bucket holds enough; return whether it did."""
         self._refill(now)
         if points > self._level:
             return False
@@ -165,11 +170,11 @@ class Bucket:
         return True
 
     def give_back(self, points: int) -> None:
-        """Return what a query did not use."""
+        """Return the points that a query did not use."""
         self._level = min(self._size, self._level + points)
 
     def drain(self, points: int, now: datetime) -> None:
-        """Take points away without a query, as another app's worker would."""
+        """Remove points without a query, as another app's worker would."""
         self._refill(now)
         self._level = max(0.0, self._level - points)
 
@@ -189,12 +194,12 @@ class Bucket:
 
 
 def throttled() -> Node:
-    """Return the error of a query the bucket does not hold enough for (3.4)."""
+    """Return the error for a query that exceeds the bucket's current level (3.4)."""
     return {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": DOCUMENTATION}}
 
 
 def too_expensive(cost: int, limit: int) -> Node:
-    """Return the error of a query that no bucket could hold (3.4)."""
+    """Return the error for a query above the limit of a single query (3.4)."""
     return {
         "message": f"Query cost is {cost}, which exceeds the single query max cost limit ({limit}).\n\n"
         f"See {DOCUMENTATION} for more information on how the\ncost of a query is calculated.",

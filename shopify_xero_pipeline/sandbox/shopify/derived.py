@@ -1,7 +1,7 @@
-"""What a node leaves unsaid: its concrete type, and values that follow from its others.
+"""Derived values of a node: its concrete type, and fields that follow from other fields.
 
-Only conclusions belong here that hold for every order Shopify could have; a value that would have to be invented stays
-missing, and the answer says so.
+Each rule holds for every order that Shopify could have. A value that would have to be invented stays missing, and the
+response reports it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,11 +25,17 @@ _SALE_TYPES = {
 }
 
 Derivation: TypeAlias = Callable[[Node, Node], Any]
-"""From the node and the record it stands in to the value; null when it does not follow."""
+"""The function from a node and its owner to the value; None if the value does not follow."""
 
 
 def guess_type(abstract: str, possible: Collection[str], node: Node) -> str | None:
-    """Return a node's concrete type by its id or by what it carries; null when neither tells."""
+    """Return a node's concrete type by its id or its fields; None if neither determines it.
+
+    Args:
+        abstract: the name of the abstract type.
+        possible: the names of its concrete types.
+        node: the node.
+    """
     gid = node.get("id")
     if isinstance(gid, str) and type_of(gid) in possible:
         return type_of(gid)
@@ -61,16 +67,16 @@ _GUESSES: Mapping[str, Callable[[Node], str | None]] = {
 }
 
 
-def _exactly(counted: Sequence[Any]) -> Node:
-    return {"count": len(counted), "precision": "EXACT"}
+def _exact_count(rows: Sequence[Any]) -> Node:
+    return {"count": len(rows), "precision": "EXACT"}
 
 
-def _edited(order: Node) -> bool:
-    return any(each.get("reason") == "ORDER_EDIT" for each in elements(order.get("agreements")))
+def _is_edited(order: Node) -> bool:
+    return any(agreement.get("reason") == "ORDER_EDIT" for agreement in elements(order.get("agreements")))
 
 
 def _display_name(customer: Node) -> str:
-    """Fall back from name to e-mail to telephone (docs/contracts/shopify_orders.md §5)."""
+    """Return the name, else the e-mail address, else the telephone number (docs/contracts/shopify_orders.md §5)."""
     name = " ".join(part for part in (customer.get("firstName"), customer.get("lastName")) if part)
     email = (customer.get("defaultEmailAddress") or {}).get("emailAddress")
     phone = (customer.get("defaultPhoneNumber") or {}).get("phoneNumber")
@@ -81,11 +87,11 @@ DERIVED: Mapping[tuple[str, str], Derivation] = {
     ("", "legacyResourceId"): lambda node, _owner: digits(node.get("id")),
     ("", "order"): lambda _node, owner: owner or None,
     ("MoneyBag", "presentmentMoney"): lambda node, _owner: node.get("shopMoney"),
-    ("Order", "edited"): lambda node, _owner: _edited(node),
+    ("Order", "edited"): lambda node, _owner: _is_edited(node),
     ("Order", "number"): lambda node, _owner: order_number(node) or None,
     ("Order", "presentmentCurrencyCode"): lambda node, _owner: node.get("currencyCode"),
     ("Order", "test"): lambda _node, _owner: False,
-    ("Order", "transactionsCount"): lambda node, _owner: _exactly(elements(node.get("transactions"))),
+    ("Order", "transactionsCount"): lambda node, _owner: _exact_count(elements(node.get("transactions"))),
     ("OrderTransaction", "test"): lambda _node, owner: bool(owner.get("test")),
     ("Refund", "processedAt"): lambda node, _owner: node.get("createdAt"),
     ("LineItem", "isGiftCard"): lambda _node, _owner: False,
@@ -94,7 +100,7 @@ DERIVED: Mapping[tuple[str, str], Derivation] = {
     ("Product", "isGiftCard"): lambda _node, _owner: False,
     ("Product", "productType"): lambda _node, _owner: "",
     ("Product", "vendor"): lambda _node, _owner: "",
-    ("Product", "variantsCount"): lambda node, _owner: _exactly(elements(node.get("variants"))),
+    ("Product", "variantsCount"): lambda node, _owner: _exact_count(elements(node.get("variants"))),
     ("ProductVariant", "updatedAt"): lambda _node, owner: owner.get("updatedAt"),
 }
-"""By type and field, or by field on any type: what stands for a value a node does not carry."""
+"""By type and field, or by field on any type, the derivation of a value that a node lacks."""

@@ -1,4 +1,4 @@
-"""The schema served, and documents checked against it once: parse and validation errors with Shopify's codes (E3)."""
+"""The served schema, and documents parsed and validated against it once, with Shopify's error codes (E3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from graphql.execution.values import get_variable_values
 from graphql.validation import ASTValidationRule, specified_rules
 
 from shopify_xero_pipeline.sandbox.nodes import Node
-from shopify_xero_pipeline.sandbox.shopify.errors import shown
+from shopify_xero_pipeline.sandbox.shopify.errors import error_node
 from shopify_xero_pipeline.sandbox.shopify.resolvers import attach
 
 _SDL = Path(__file__).with_name("admin.graphql")
@@ -46,7 +46,7 @@ _CODES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Document:
-    """A document as far as it is understood: whole and by its parts, or the errors that stop it."""
+    """A parsed document as a whole and by its parts, or the errors that prevent its execution."""
 
     errors: tuple[Node, ...] = ()
     tree: DocumentNode = field(default_factory=DocumentNode)
@@ -54,7 +54,7 @@ class Document:
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation meant: the named one, or the only one."""
+        """Return the named operation, or without a name the only one; None if there is none."""
         if name:
             return self.operations.get(name)
         return next(iter(self.operations.values())) if len(self.operations) == 1 else None
@@ -62,19 +62,19 @@ class Document:
 
 @cache
 def schema() -> GraphQLSchema:
-    """Return the served subset of the Admin API, ready to be executed."""
+    """Return the served subset of the Admin API with its resolvers."""
     return attach(build_schema(_SDL.read_text(encoding="utf-8"), assume_valid=True))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # more than the queries of the pipeline and its tests
 def read(text: str) -> Document:
-    """Parse and validate a document."""
+    """Parse and validate a document; errors are in the result."""
     try:
         parsed = parse(text)
     except GraphQLError as error:
-        return Document((shown(error, "parseError"),))
+        return Document((error_node(error, "parseError"),))
     if validate(schema(), parsed):
-        return Document(tuple(_coded(text)))
+        return Document(tuple(_validation_errors(text)))
     operations = {}
     fragments = {}
     for definition in parsed.definitions:
@@ -85,17 +85,17 @@ def read(text: str) -> Document:
     return Document((), parsed, operations, fragments)
 
 
-def variables(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Node]]:
-    """Coerce variable values; errors come back as Shopify shows them."""
-    coerced = get_variable_values(schema(), operation.variable_definitions, dict(given))
+def variables(operation: OperationDefinitionNode, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Node]]:
+    """Coerce the variable values of an operation; return them, and errors in Shopify's form."""
+    coerced = get_variable_values(schema(), operation.variable_definitions, dict(values))
     if isinstance(coerced, list):
-        return {}, [shown(error, "INVALID_VARIABLE") for error in coerced]
+        return {}, [error_node(error, "INVALID_VARIABLE") for error in coerced]
     return coerced, []
 
 
-def _coded(text: str) -> list[Node]:
+def _validation_errors(text: str) -> list[Node]:
     parsed = parse(text)
-    return [shown(error, _code(rule)) for rule in specified_rules for error in validate(schema(), parsed, [rule])]
+    return [error_node(error, _code(rule)) for rule in specified_rules for error in validate(schema(), parsed, [rule])]
 
 
 def _code(rule: type[ASTValidationRule]) -> str:

@@ -1,6 +1,6 @@
-"""Errors as the Admin API words them under `errors`.
+"""Errors in the form of the Admin API's `errors`.
 
-The type and the messages several modules share belong here; who decides that something is an error does not.
+This module only contains the error type and shared messages; other modules raise the errors.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ BAD_REQUEST = "BAD_REQUEST"
 
 
 class FieldError(Exception):
-    """A field has no answer; the error stands under `errors` and the field is null.
+    """A field without a value; its error is listed under `errors` and the field is null.
 
     Args:
-        message: What the caller reads.
+        message: the message for the caller.
         code: `extensions.code`.
-        more: Further keys of `extensions`.
+        more: further keys of `extensions`.
     """
 
     def __init__(self, message: str, code: str, **more: Any) -> None:
@@ -29,7 +29,7 @@ class FieldError(Exception):
 
 
 def internal_error() -> FieldError:
-    """Return what Shopify answers when it stumbles itself (docs/contracts/shopify.md §8)."""
+    """Return Shopify's error for its own internal failures (docs/contracts/shopify.md §8)."""
     return FieldError(
         "Internal error. Looks like something went wrong on our end. Request ID: sandbox "
         "(include this in support requests).",
@@ -37,6 +37,6 @@ def internal_error() -> FieldError:
     )
 
 
-def shown(error: GraphQLError, code: str) -> Node:
-    """Return an error as it stands under `errors`, with this `extensions.code` unless it brings its own."""
+def error_node(error: GraphQLError, code: str) -> Node:
+    """Return an error in the form of `errors`; its own `extensions` take precedence over the code."""
     return {**error.formatted, "extensions": error.extensions or {"code": code}}

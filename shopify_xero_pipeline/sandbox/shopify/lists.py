@@ -1,7 +1,7 @@
-"""The lists of the shop: what each can be searched by and sorted by (the real schema's tables of search fields).
+"""The lists of the shop with their search fields and sort keys (from the tables of the real schema).
 
-Only tables and the small readings behind them belong here. A field Shopify documents and the sandbox keeps no data for
-stands here without values, so that searching by it is refused instead of ignored.
+This module only contains tables and their small functions. A field that Shopify documents and the sandbox has no data
+for is listed without values, so that a search by it is refused instead of ignored.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ ListKind: TypeAlias = RecordKind | Literal["variants"]
 
 @dataclass(frozen=True)
 class SortKey:
-    """A sort key: the record's value, and how a cursor writes and reads it."""
+    """A sort key: the value of a record, and its encoding and decoding in a cursor."""
 
     value: Callable[[Node], Any]
     write: Callable[[Any], Any]
@@ -29,7 +29,7 @@ class SortKey:
 
 @dataclass(frozen=True)
 class ListRules:
-    """What one list can be searched and sorted by."""
+    """The search fields and sort keys of one list."""
 
     fields: Mapping[str, SearchField]
     sort_keys: Mapping[str, SortKey]
@@ -281,15 +281,16 @@ LISTS: Mapping[ListKind, ListRules] = {
         },
     ),
 }
+"""The rules of each list."""
 
 CUSTOMER_COUNT_FIELDS: Mapping[str, SearchField] = {
     **_fields(Kind.TIME, created_at=_at("createdAt")),
     **_fields(Kind.DAY, updated_at=_at("updatedAt")),
     **_fields(Kind.ID, id=_at("id")),
 }
-"""What `customersCount` can be filtered by: less than the list."""
+"""The filters of `customersCount`, fewer than those of the list."""
 
 
 def order_number(node: Node) -> int:
-    """Return the digits of an order's name: `#1007-A` gives 1007."""
+    """Return the digits of an order's name: `#1007-A` gives 1007; 0 without digits."""
     return int("".join(character for character in str(node.get("name") or "") if character.isdecimal()) or 0)

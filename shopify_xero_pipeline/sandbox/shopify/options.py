@@ -1,6 +1,6 @@
-"""What a sandbox shop can be told to be: who may ask, how much, how strictly and how late its search index is.
+"""The options of a sandbox shop: access, cost, strictness and the lag of its search index.
 
-Only settings and their defaults belong here; what they mean is done where they are read.
+This module only contains settings and their defaults; other modules apply them.
 """
 
 from dataclasses import dataclass
@@ -26,23 +26,23 @@ class ShopifyOptions:
     """Settings of the local Shopify.
 
     Attributes:
-        client_id: The app's id, for the client credentials grant.
-        client_secret: The app's secret.
-        static_token: A token that never expires, as admin-created custom apps have one.
-        token_lifetime: Seconds an issued token lives (docs/contracts/shopify.md §1.2).
-        shop_permitted: False when app and store belong to different organisations.
-        installed: False when the app is not installed on the store.
-        scopes: Access scopes granted to the app.
-        versions: Supported stable API versions, oldest first; anything else is served as the first of them.
-        candidates: Versions that can be asked for although they are not stable.
-        index_lag: How far list queries are behind the records themselves (E9).
-        linear_cost: Cost pages as `2 + n * node` instead of the observed sub-linear way (3.2).
-        single_query_limit: Greatest requested cost of one query.
-        bucket_size: Points a full bucket holds.
-        restore_rate: Points a second that flow back.
-        page_limit: Greatest `first` or `last`, and most ids in one `nodes`.
-        list_limit: Objects after which one list cannot be paged further.
-        payments: Whether the shop uses Shopify Payments; without it `shopifyPaymentsAccount` is null.
+        client_id: the app's id, for the client credentials grant.
+        client_secret: the app's secret.
+        static_token: a token that never expires, as an admin-created custom app has.
+        token_lifetime: lifetime of an issued token in seconds (docs/contracts/shopify.md §1.2).
+        shop_permitted: False if app and store belong to different organisations.
+        installed: False if the app is not installed on the store.
+        scopes: access scopes granted to the app.
+        versions: supported stable API versions, oldest first; any other version is served as the first.
+        candidates: served versions that are not stable.
+        index_lag: how far list queries lag behind the records (E9).
+        linear_cost: cost pages as `2 + n * node` instead of the observed sub-linear cost (3.2).
+        single_query_limit: maximum requested cost of one query, in points.
+        bucket_size: points in a full bucket.
+        restore_rate: points restored a second.
+        page_limit: maximum `first` or `last`, and maximum ids in one `nodes`.
+        list_limit: number of objects after which one list cannot be paged further.
+        payments: whether the shop uses Shopify Payments; without it `shopifyPaymentsAccount` is null.
     """
 
     client_id: str = "sandbox"

@@ -1,7 +1,7 @@
-"""The shop's records at an instant: live ones by id, and lists as the late search index sees them (E9).
+"""The shop's records at an instant: live ones by id, and lists as of the lagging search index (E9).
 
-Asks the source, remembers what it can between calls and knows nothing of GraphQL. Lists match and sort on the index's
-version of a record and name its id; whoever shows a row reads the record itself.
+The module queries the source, caches between calls and knows nothing of GraphQL. A list matches and sorts on the
+index's version of a record and returns its id; the caller reads the live record.
 """
 
 from bisect import bisect_left, bisect_right
@@ -27,7 +27,7 @@ def type_of(gid: str) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: its sort value and the record's id."""
+    """A row of a list with its sort value and the record's id."""
 
     value: Any
     number: int
@@ -36,13 +36,13 @@ class Row:
 
     @property
     def key(self) -> tuple[Any, int]:
-        """What rows are ordered by; ties go by id (E11)."""
+        """The sort key of the row; ties are ordered by id (E11)."""
         return self.value, self.number
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows of one page and where they stand in the whole list."""
+    """The rows of one page and their position in the whole list."""
 
     rows: Sequence[Row]
     start: int
@@ -51,7 +51,7 @@ class Slice:
 
 @dataclass
 class Listing:
-    """A list found and sorted, upwards."""
+    """The result of a search, sorted in ascending order."""
 
     rows: list[Row]
     sort: SortKey
@@ -61,22 +61,22 @@ class Listing:
         self.rows.sort(key=lambda row: row.key)
         self.keys = [row.key for row in self.rows]
 
-    def cut(self, asked: Window) -> Slice:
-        """Return the rows a window asks for.
+    def cut(self, window: Window) -> Slice:
+        """Return the rows of a window.
 
         Raises:
-            FieldError: a cursor of another sort.
+            FieldError: a cursor belongs to another sort.
         """
         total = len(self.rows)
-        start = 0 if asked.after is None else self._passed(asked.after, asked.reverse, inclusive=True)
-        end = total if asked.before is None else self._passed(asked.before, asked.reverse, inclusive=False)
-        low, high = asked.cut(start, end)
-        if asked.reverse:
+        start = 0 if window.after is None else self._count_before(window.after, window.reverse, inclusive=True)
+        end = total if window.before is None else self._count_before(window.before, window.reverse, inclusive=False)
+        low, high = window.cut(start, end)
+        if window.reverse:
             return Slice(self.rows[total - high : total - low][::-1], low, total)
         return Slice(self.rows[low:high], low, total)
 
-    def _passed(self, cursor: Mapping[str, Any], reverse: bool, *, inclusive: bool) -> int:
-        """Count the rows before a cursor in reading order, with or without its own."""
+    def _count_before(self, cursor: Mapping[str, Any], reverse: bool, *, inclusive: bool) -> int:
+        """Return the number of rows before a cursor in reading order, with or without its own row."""
         key = (self.sort.read(cursor["last_value"]), cursor["last_id"])
         if reverse:
             return len(self.keys) - (bisect_left(self.keys, key) if inclusive else bisect_right(self.keys, key))
@@ -86,16 +86,16 @@ class Listing:
 Histories: TypeAlias = Mapping[str, Sequence[Version]]
 
 
-class _Seen:
-    """What a source answered, to be told from its next answer."""
+class _ResultFingerprint:
+    """A fingerprint of a source's result, to detect a change in its next result."""
 
     def __init__(self, histories: Histories) -> None:
         self._histories = histories
         self._count = sum(map(len, histories.values()))
         self._latest = [history[-1] for history in histories.values()]
 
-    def again(self, histories: Histories) -> bool:
-        """Tell whether an answer holds the same versions."""
+    def is_same(self, histories: Histories) -> bool:
+        """Return whether a result has the same versions."""
         if sum(map(len, histories.values())) != self._count or len(histories) != len(self._latest):
             return False
         if histories is self._histories:
@@ -105,9 +105,9 @@ class _Seen:
 
 @dataclass
 class _Snapshot:
-    """What the index holds from one change to the next."""
+    """The content of the index between two changes."""
 
-    seen: _Seen
+    source_result: _ResultFingerprint
     since: datetime
     until: datetime | None
     nodes: dict[str, Node]
@@ -115,23 +115,23 @@ class _Snapshot:
 
     def holds(self, histories: Histories, instant: datetime) -> bool:
         in_time = self.since <= instant and (self.until is None or instant < self.until)
-        return in_time and self.seen.again(histories)
+        return in_time and self.source_result.is_same(histories)
 
 
 @dataclass
 class _Owners:
-    """Which live order or product carries an embedded record, and that record."""
+    """The embedded records of live orders or products by id, each with its owner."""
 
-    seen: _Seen
-    found: dict[str, tuple[Node, Node]]
+    source_result: _ResultFingerprint
+    records: dict[str, tuple[Node, Node]]
 
 
 class Records:
-    """The records of a source, with what is remembered about them between calls.
+    """The records of a source, with caches that persist between calls.
 
     Args:
-        source: Where the shop's trading comes from.
-        lag: How far the search index is behind.
+        source: the source of the shop's trading.
+        lag: how far the search index lags behind.
     """
 
     def __init__(self, source: ShopSource, lag: timedelta) -> None:
@@ -141,12 +141,12 @@ class Records:
         self.owners: dict[RecordKind, _Owners] = {}
 
     def at(self, now: datetime) -> "Moment":
-        """Return the shop as it is at an instant."""
+        """Return the shop at an instant."""
         return Moment(self, now)
 
 
 class Moment:
-    """The shop during one call: nothing changes while it is read."""
+    """The shop during one call; its records do not change while the call reads them."""
 
     def __init__(self, records: Records, now: datetime) -> None:
         self._records = records
@@ -157,7 +157,7 @@ class Moment:
         self.zone = ZoneInfo(self.shop["ianaTimezone"])
 
     def record(self, gid: str) -> Node | None:
-        """Return a live record by its global id; null when there is none (any more)."""
+        """Return a live record by its global id; None if it does not exist or no longer exists."""
         kind = _KIND_OF.get(type_of(gid))
         if kind is None:
             pair = self.carried(gid)
@@ -166,16 +166,16 @@ class Moment:
         return (history[-1].node or None) if history else None
 
     def carried(self, gid: str) -> tuple[Node, Node] | None:
-        """Return the live record that carries an embedded one, and that one: a variant's product, a refund's order."""
+        """Return an embedded record and its live owner, such as a variant's product or a refund's order."""
         kinds: tuple[RecordKind, ...] = ("products",) if type_of(gid) == "ProductVariant" else ("orders",)
         for kind in kinds:
-            found = self._owners(kind).get(gid)
-            if found is not None:
-                return found
+            pair = self._owners(kind).get(gid)
+            if pair is not None:
+                return pair
         return None
 
     def within(self, owner: Node, gid: str) -> Node | None:
-        """Return a record embedded in another one, as it is there in full."""
+        """Return the complete node of a record that is embedded in another one."""
         known = self._embedded.get(id(owner))
         if known is None:
             known = owner, _embedded(owner)
@@ -183,7 +183,14 @@ class Moment:
         return known[1].get(gid)
 
     def listing(self, kind: ListKind, text: str, search: Search, sort_key: str) -> Listing:
-        """Return the index's rows that a search meets, sorted; remembered until the index changes."""
+        """Return the index's rows that match a search, sorted; cached until the index changes.
+
+        Args:
+            kind: the list.
+            text: the search text, the key of the cache; a text with `now` is not cached.
+            search: the parsed search.
+            sort_key: the name of the sort key.
+        """
         snapshot = self._indexed(kind)
         key = (text, sort_key)
         if key in snapshot.listings and "now" not in text:
@@ -218,24 +225,24 @@ class Moment:
     def _owners(self, kind: RecordKind) -> dict[str, tuple[Node, Node]]:
         histories = self._histories(kind)
         known = self._records.owners.get(kind)
-        if known is None or not known.seen.again(histories):
-            known = _Owners(_Seen(histories), {})
+        if known is None or not known.source_result.is_same(histories):
+            known = _Owners(_ResultFingerprint(histories), {})
             for history in histories.values():
                 owner = history[-1].node
                 inner = {variant["id"]: variant for variant in variants(owner)} if kind == "products" else {}
                 for gid, node in (inner or _embedded(owner)).items():
-                    known.found[gid] = owner, node
+                    known.records[gid] = owner, node
             self._records.owners[kind] = known
-        return known.found
+        return known.records
 
 
 def variants(product: Node) -> list[Node]:
-    """Return a product's variants, each with the product it belongs to."""
+    """Return a product's variants, each with a reference to its product."""
     return [{**variant, "product": {"id": product["id"]}} for variant in elements(product.get("variants"))]
 
 
 def _snapshot(histories: Histories, instant: datetime) -> _Snapshot:
-    snapshot = _Snapshot(_Seen(histories), instant, None, {})
+    snapshot = _Snapshot(_ResultFingerprint(histories), instant, None, {})
     for gid, history in histories.items():
         at = len(history) - 1
         while at >= 0 and history[at].at > instant:
@@ -249,20 +256,20 @@ def _snapshot(histories: Histories, instant: datetime) -> _Snapshot:
 
 
 def _embedded(owner: Node) -> dict[str, Node]:
-    """Return every record inside another one that stands there with more than its id."""
-    found: dict[str, Node] = {}
-    waiting: list[Any] = _parts(owner.values())
-    while waiting:
-        value = waiting.pop()
+    """Return every record inside another one that has more fields than its id."""
+    records: dict[str, Node] = {}
+    pending: list[Any] = _parts(owner.values())
+    while pending:
+        value = pending.pop()
         if isinstance(value, list):
-            waiting += _parts(value)
+            pending += _parts(value)
             continue
         gid = value.get("id")
-        if gid is not None and len(value) > max(1, len(found.get(gid, ()))):
-            found[gid] = value
+        if gid is not None and len(value) > max(1, len(records.get(gid, ()))):
+            records[gid] = value
         if "shopMoney" not in value:
-            waiting += _parts(value.values())
-    return found
+            pending += _parts(value.values())
+    return records
 
 
 def _parts(values: Iterable[Any]) -> list[Any]:

@@ -1,8 +1,8 @@
-"""What the fields and types of the Admin API mean over stored nodes, given to the schema for graphql-core to execute.
+"""Resolvers of the Admin API's fields and types over stored nodes, attached to the schema for graphql-core.
 
-Generic wherever it can be: a field is the node's value of that name, and a reference that stands as an id alone becomes
-the whole record. The root's fields are in `root.py`, what stands for a value a node lacks is in `derived.py`. Nothing
-here depends on a call: resolvers find it in their context.
+The resolvers are generic where possible: a field is the node's value of that name, and a reference by id becomes the
+whole record. The root's fields are in `root.py`, derived values in `derived.py`. Resolvers get the call from their
+context; nothing in this module depends on one call.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,23 +37,23 @@ from shopify_xero_pipeline.sandbox.shopify.root import ROOT
 from shopify_xero_pipeline.sandbox.shopify.scalars import SCALARS
 
 _OWNERS = frozenset({"Order", "Product", "Customer"})
-"""Types whose records carry others."""
+"""Types whose records contain others."""
 
 _Stored: TypeAlias = Callable[[Node, Node, Call], Any]
-"""From a node and the record it stands in to a field's value as it is stored, or what stands for it."""
+"""From a node and its owner to a field's stored or derived value."""
 
 _Shape: TypeAlias = Callable[[Any, Node, Call, Mapping[str, Any]], Any]
-"""From a stored value, its owner and the field's arguments to what its subfields are resolved from."""
+"""From a stored value, its owner and the field's arguments to the value from which subfields are resolved."""
 
 
 def attach(schema: GraphQLSchema) -> GraphQLSchema:
-    """Give a schema's types and fields their meaning, and return it."""
+    """Attach the resolvers to a schema's types and fields, and return the schema."""
     for each in schema.type_map.values():
         if is_introspection_type(each):
             continue
         if isinstance(each, GraphQLObjectType):
             for name, field in each.fields.items():
-                field.resolve = _guarded(each.name, name, field)
+                field.resolve = _scoped_resolver(each.name, name, field)
         elif isinstance(each, GraphQLInterfaceType | GraphQLUnionType):
             each.resolve_type = _type_resolver(schema, each)
         elif isinstance(each, GraphQLScalarType) and each.name in SCALARS:
@@ -61,16 +61,16 @@ def attach(schema: GraphQLSchema) -> GraphQLSchema:
     return schema
 
 
-def _guarded(parent: str, name: str, field: GraphQLField) -> GraphQLFieldResolver:
-    """Return a field's resolver; it refuses a call without the scope the field needs."""
+def _scoped_resolver(parent: str, name: str, field: GraphQLField) -> GraphQLFieldResolver:
+    """Return a field's resolver, which refuses a call without the field's scope."""
     resolver = _resolver(parent, name, field)
     scopes = scopes_for(parent, name, get_named_type(field.type).name)
     if not scopes:
         return resolver
 
-    def resolve(source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
+    def resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         require(scopes, info.context.options.scopes, name)
-        return resolver(source, info, **given)
+        return resolver(source, info, **arguments)
 
     return resolve
 
@@ -101,9 +101,9 @@ def _leaf(parent: str, name: str, stored: _Stored) -> GraphQLFieldResolver:
 def _composite(parent: str, shape: _Shape, stored: _Stored) -> GraphQLFieldResolver:
     itself = parent in _OWNERS
 
-    def resolve(source: Entry, info: GraphQLResolveInfo, **given: Any) -> Any:
+    def resolve(source: Entry, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         owner = source.node if itself else source.owner
-        return shape(stored(source.node, owner, info.context), owner, info.context, given)
+        return shape(stored(source.node, owner, info.context), owner, info.context, arguments)
 
     return resolve
 
@@ -127,12 +127,12 @@ def _stored(parent: str, name: str, field: GraphQLField) -> _Stored:
 
 
 def _shape(name: str, field: GraphQLField) -> _Shape:
-    returned = get_named_type(field.type)
-    if returned.name.endswith("Connection"):
-        return _removals_left_out if name == "shippingLines" else _connection
+    result = get_named_type(field.type)
+    if result.name.endswith("Connection"):
+        return _connection_without_removals if name == "shippingLines" else _connection
     if _is_list(field):
         return _list
-    return _record if is_abstract_type(returned) or "id" in getattr(returned, "fields", ()) else _part
+    return _record if is_abstract_type(result) or "id" in getattr(result, "fields", ()) else _part
 
 
 def _is_list(field: GraphQLField) -> bool:
@@ -140,33 +140,33 @@ def _is_list(field: GraphQLField) -> bool:
     return isinstance(bare, GraphQLList)
 
 
-def _part(value: Any, owner: Node, _call: Call, _given: Mapping[str, Any]) -> Entry | None:
-    """Shape a value that is no record and so never a reference: an amount, an address."""
+def _part(value: Any, owner: Node, _call: Call, _arguments: Mapping[str, Any]) -> Entry | None:
+    """Return a value that is never a reference, such as an amount or an address."""
     return None if value is None else Entry(value, owner)
 
 
-def _record(value: Any, owner: Node, call: Call, _given: Mapping[str, Any]) -> Entry | None:
+def _record(value: Any, owner: Node, call: Call, _arguments: Mapping[str, Any]) -> Entry | None:
     node = call.whole(value, owner)
     return None if node is None else Entry(node, owner)
 
 
-def _list(value: Any, owner: Node, call: Call, given: Mapping[str, Any]) -> list[Entry | None] | None:
+def _list(value: Any, owner: Node, call: Call, arguments: Mapping[str, Any]) -> list[Entry | None] | None:
     if value is None:
         return None
-    first = given.get("first")
-    size = None if first is None else window(given, call.options.page_limit).first
+    first = arguments.get("first")
+    size = None if first is None else window(arguments, call.options.page_limit).first
     return _entries((call.whole(node, owner) for node in elements(value)[:size]), owner)
 
 
-def _connection(value: Any, owner: Node, call: Call, given: Mapping[str, Any]) -> Entry:
+def _connection(value: Any, owner: Node, call: Call, arguments: Mapping[str, Any]) -> Entry:
     rows = [call.whole(node, owner) for node in elements(value)]
-    return Entry(stored_page(rows, window(given, call.options.page_limit)), owner)
+    return Entry(stored_page(rows, window(arguments, call.options.page_limit)), owner)
 
 
-def _removals_left_out(value: Any, owner: Node, call: Call, given: Mapping[str, Any]) -> Entry:
+def _connection_without_removals(value: Any, owner: Node, call: Call, arguments: Mapping[str, Any]) -> Entry:
     rows = elements(value)
-    kept = rows if given.get("includeRemovals") else [row for row in rows if not row.get("isRemoved")]
-    return _connection(kept, owner, call, given)
+    matches = rows if arguments.get("includeRemovals") else [row for row in rows if not row.get("isRemoved")]
+    return _connection(matches, owner, call, arguments)
 
 
 def _entries(nodes: Iterable[Any], owner: Node) -> list[Entry | None]:
@@ -181,7 +181,7 @@ _PAGE: Mapping[str, GraphQLFieldResolver] = {
 
 
 def _type_resolver(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> GraphQLTypeResolver:
-    """Return what tells a node's concrete type: by `__typename`, by its id, or by what it carries."""
+    """Return the resolver of a node's concrete type: by `__typename`, by its id, or by its fields."""
     field = abstract.name[0].lower() + abstract.name[1:]
     scopes = {each.name: scopes_for("", field, each.name) for each in schema.get_possible_types(abstract)}
 
@@ -189,7 +189,7 @@ def _type_resolver(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Grap
         name = source.node.get("__typename") or guess_type(abstract.name, scopes, source.node)
         if name not in scopes:
             gid = source.node.get("id")
-            raise FieldError(f"The data does not tell which {abstract.name} {gid} is.", INTERNAL)
+            raise FieldError(f"The data does not determine which {abstract.name} {gid} is.", INTERNAL)
         require(scopes[name], info.context.options.scopes, field)
         return str(name)
 

@@ -1,6 +1,6 @@
-"""What the Admin API's root answers: the shop's lists and their counts, records by id, the shop and the app.
+"""The root fields of the Admin API: the shop's lists and their counts, records by id, the shop and the app.
 
-Fields of the records themselves are in `resolvers.py`; what lists can be searched and sorted by is in `lists.py`.
+Fields of the records are in `resolvers.py`; search fields and sort keys of lists are in `lists.py`.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from shopify_xero_pipeline.sandbox.shopify.connections import Page, encode, wind
 from shopify_xero_pipeline.sandbox.shopify.errors import BAD_REQUEST, FieldError
 from shopify_xero_pipeline.sandbox.shopify.lists import CUSTOMER_COUNT_FIELDS, LISTS, ListKind
 from shopify_xero_pipeline.sandbox.shopify.records import Listing, Slice, type_of
-from shopify_xero_pipeline.sandbox.shopify.search import Search, SearchField, understand
+from shopify_xero_pipeline.sandbox.shopify.search import Search, SearchField, parse_search
 
 
 def _list(kind: ListKind) -> GraphQLFieldResolver:
-    def resolve(_root: Any, info: GraphQLResolveInfo, **given: Any) -> Entry:
+    def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry:
         call: Call = info.context
-        asked = window(given, call.options.page_limit)
-        search = _search(LISTS[kind].fields, given, info)
-        sort_key = given.get("sortKey") or "ID"
+        page_window = window(arguments, call.options.page_limit)
+        search = _search(LISTS[kind].fields, arguments, info)
+        sort_key = arguments.get("sortKey") or "ID"
         if sort_key not in LISTS[kind].sort_keys:
             raise FieldError(f"The sandbox cannot sort {info.field_name} by {sort_key}.", "SANDBOX_LIMIT")
-        listing = _visible(call, kind, call.moment.listing(kind, given.get("query") or "", search, sort_key))
-        cut = listing.cut(asked)
+        listing = _visible(call, kind, call.moment.listing(kind, arguments.get("query") or "", search, sort_key))
+        cut = listing.cut(page_window)
         limit = call.options.list_limit
         if cut.start >= limit and cut.rows:
             raise FieldError(f"Pagination beyond {limit} objects is not supported; narrow the query.", BAD_REQUEST)
@@ -37,12 +37,12 @@ def _list(kind: ListKind) -> GraphQLFieldResolver:
 
 
 def _count(kind: ListKind, fields: Mapping[str, SearchField]) -> GraphQLFieldResolver:
-    def resolve(_root: Any, info: GraphQLResolveInfo, **given: Any) -> Entry:
+    def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry:
         call: Call = info.context
-        search = _search(fields, given, info)
-        text = f"{info.field_name}:{given.get('query') or ''}"
+        search = _search(fields, arguments, info)
+        text = f"{info.field_name}:{arguments.get('query') or ''}"
         count = len(_visible(call, kind, call.moment.listing(kind, text, search, "ID")).rows)
-        limit = given.get("limit")
+        limit = arguments.get("limit")
         if limit is not None and count > limit:
             return Entry({"count": limit, "precision": "AT_LEAST"}, {})
         return Entry({"count": count, "precision": "EXACT"}, {})
@@ -50,10 +50,10 @@ def _count(kind: ListKind, fields: Mapping[str, SearchField]) -> GraphQLFieldRes
     return resolve
 
 
-def _search(fields: Mapping[str, SearchField], given: Mapping[str, Any], info: GraphQLResolveInfo) -> Search:
+def _search(fields: Mapping[str, SearchField], arguments: Mapping[str, Any], info: GraphQLResolveInfo) -> Search:
     call: Call = info.context
-    text = given.get("query")
-    search = understand(text, fields, call.moment.zone, call.moment.now)
+    text = arguments.get("query")
+    search = parse_search(text, fields, call.moment.zone, call.moment.now)
     call.searches.append(
         {"path": info.path.as_list(), "query": text, "parsed": search.terms, "warnings": search.warnings}
     )
@@ -77,31 +77,31 @@ def _page(call: Call, listing: Listing, cut: Slice) -> Page:
     return Page([node for _, node in alive], cursor, cut.start + len(cut.rows) < cut.total, cut.start > 0)
 
 
-def _record(wanted: str | None) -> GraphQLFieldResolver:
-    def resolve(_root: Any, info: GraphQLResolveInfo, **given: Any) -> Entry | None:
-        return _one(info.context, given["id"], wanted)
+def _record(record_type: str | None) -> GraphQLFieldResolver:
+    def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry | None:
+        return _record_by_id(info.context, arguments["id"], record_type)
 
     return resolve
 
 
-def _nodes(_root: Any, info: GraphQLResolveInfo, **given: Any) -> list[Entry | None]:
+def _nodes(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> list[Entry | None]:
     call: Call = info.context
-    ids, limit = given["ids"], call.options.page_limit
+    ids, limit = arguments["ids"], call.options.page_limit
     if len(ids) > limit:
         message = f"The input array size of {len(ids)} is greater than the maximum allowed of {limit}."
         raise FieldError(message, "MAX_INPUT_SIZE_EXCEEDED")
-    return [_one(call, gid, None) for gid in ids]
+    return [_record_by_id(call, gid, None) for gid in ids]
 
 
-def _one(call: Call, gid: str, wanted: str | None) -> Entry | None:
-    """Return a record by id; null for another type's id, as for one that does not exist."""
+def _record_by_id(call: Call, gid: str, record_type: str | None) -> Entry | None:
+    """Return a record by id; None for another type's id, as for an id that does not exist."""
     if not gid.startswith("gid://shopify/"):
         raise FieldError(f"Invalid global id '{gid}'", "argumentLiteralsIncompatible")
-    return call.by_id(gid) if wanted is None or type_of(gid) == wanted else None
+    return call.by_id(gid) if record_type is None or type_of(gid) == record_type else None
 
 
 def _shop(_root: Any, info: GraphQLResolveInfo) -> Entry:
-    """Return the shop's node; its offset is the zone's at this moment (E25)."""
+    """Return the shop's node; its offset is the time zone's at the call's instant (E25)."""
     moment = info.context.moment
     local = moment.now.astimezone(moment.zone)
     seconds = local.utcoffset() or timedelta()
@@ -115,7 +115,7 @@ def _shop(_root: Any, info: GraphQLResolveInfo) -> Entry:
 
 
 def _installation(_root: Any, info: GraphQLResolveInfo) -> Entry:
-    """Return the app's installation with the scopes it was granted."""
+    """Return the app's installation with its granted scopes."""
     granted = sorted(info.context.options.scopes)
     scopes = [{"handle": scope, "description": scope.replace("_", " ")} for scope in granted]
     app = {"id": "gid://shopify/App/1", "title": "Sandbox app", "handle": "sandbox", "apiKey": "sandbox"}
@@ -123,14 +123,14 @@ def _installation(_root: Any, info: GraphQLResolveInfo) -> Entry:
 
 
 def _versions(_root: Any, info: GraphQLResolveInfo) -> list[Entry]:
-    """Return the API versions, stable ones as supported."""
+    """Return the API versions; the stable ones are supported."""
     options = info.context.options
     both = [(each, True) for each in options.versions] + [(each, False) for each in options.candidates]
     return [Entry({"handle": each, "displayName": each, "supported": stable}, {}) for each, stable in both]
 
 
 def _payments(_root: Any, info: GraphQLResolveInfo) -> Entry | None:
-    """Return the Shopify Payments account; null when the shop does not use it."""
+    """Return the Shopify Payments account; None if the shop does not use it."""
     call: Call = info.context
     if not call.options.payments:
         return None
@@ -166,4 +166,4 @@ ROOT: Mapping[str, GraphQLFieldResolver] = {
     "publicApiVersions": _versions,
     "shopifyPaymentsAccount": _payments,
 }
-"""The root's fields by name."""
+"""The root's resolvers by field name."""

@@ -1,4 +1,4 @@
-"""How the Admin API writes values: money without trailing zeros, UTC, big numbers as text.
+"""The formats of the Admin API's scalars: money without trailing zeros, UTC, big numbers as text.
 
 Source: docs/contracts/shopify_orders.md §4.1.
 """
@@ -12,9 +12,10 @@ from typing import Any
 from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, FieldError
 
 
+@lru_cache(maxsize=100_000)  # amounts and timestamps repeat in every response
 @lru_cache(maxsize=100_000)
 def money(value: str | int | Decimal) -> str:
-    """Return an amount with trailing zeros stripped, but one decimal kept: `43.0`, `32632.3` (E16)."""
+    """Return an amount without trailing zeros, with at least one decimal: `43.0`, `32632.3` (E16)."""
     text = format(Decimal(value).normalize(), "f")
     if text in ("0", "-0"):
         return "0.0"
@@ -55,12 +56,12 @@ def _big_number(value: Any) -> str:
     return str(_whole(int(value) if isinstance(value, str) else value))
 
 
-_WRITTEN: Mapping[str, Callable[[Any], str]] = {
+_FORMATS: Mapping[str, Callable[[Any], str]] = {
     "Decimal": _amount,
     "Money": _amount,
     "DateTime": _moment,
     "UnsignedInt64": _big_number,
 }
 
-SCALARS: Mapping[str, Callable[[Any], str]] = {name: _serializer(name, write) for name, write in _WRITTEN.items()}
-"""How the API's own scalars are written; the others graphql-core writes."""
+SCALARS: Mapping[str, Callable[[Any], str]] = {name: _serializer(name, write) for name, write in _FORMATS.items()}
+"""Serializers of the API's own scalars; graphql-core serializes the others."""

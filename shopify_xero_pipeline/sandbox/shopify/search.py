@@ -1,7 +1,7 @@
-"""Shopify's search syntax: a query text becomes a test on records, with the warnings a real shop would give.
+"""Shopify's search syntax, which turns a query text into a test on records, with a real shop's warnings.
 
-Only the language belongs here: terms, connectives, quotes and what is ignored (docs/contracts/shopify.md §3.6, E8).
-What a list can be searched by stands in `lists.py`, how values compare in `term_comparison.py`.
+This module only contains the language: terms, connectives, quotes and ignored parts (docs/contracts/shopify.md §3.6,
+E8). Search fields of a list are in `lists.py`, comparisons of values in `term_comparison.py`.
 """
 
 import re
@@ -20,11 +20,11 @@ Test: TypeAlias = Callable[[Node], bool]
 
 @dataclass(frozen=True)
 class SearchField:
-    """A field a list can be searched by.
+    """A search field of a list.
 
     Attributes:
-        kind: How values compare.
-        values: The record's values of the field; None where the sandbox keeps nothing to compare with.
+        kind: how its values compare.
+        values: the record's values of the field; None if the sandbox has no data for it.
     """
 
     kind: Kind
@@ -33,12 +33,12 @@ class SearchField:
 
 @dataclass
 class Search:
-    """A query understood: the test, and what was ignored.
+    """A parsed query.
 
     Attributes:
-        matches: Whether a record is meant.
-        warnings: One for each ignored term, as `extensions.search` shows them.
-        terms: The terms found, as `extensions.search[].parsed` shows them.
+        matches: the test on a record.
+        warnings: one for each ignored term, in the form of `extensions.search`.
+        terms: the parsed terms, in the form of `extensions.search[].parsed`.
     """
 
     matches: Test
@@ -66,25 +66,25 @@ _TOKEN = re.compile(
 )
 
 
-def understand(text: str | None, fields: Mapping[str, SearchField], zone: ZoneInfo, now: datetime) -> Search:
-    """Read a query.
+def parse_search(text: str | None, fields: Mapping[str, SearchField], zone: ZoneInfo, now: datetime) -> Search:
+    """Parse a query.
 
     Args:
-        text: The `query` argument; None or blank means every record.
-        fields: What this list can be searched by; "default" answers terms without a field.
-        zone: The shop's zone, for dates and unquoted times.
-        now: The instant `now` stands for.
+        text: the `query` argument; None or blank matches every record.
+        fields: the search fields of the list; "default" applies to terms without a field.
+        zone: the shop's time zone, for dates and unquoted times.
+        now: the instant of `now`.
 
     Returns:
-        The test; unknown fields are ignored and leave a warning, as the real API does.
+        The search; unknown fields are ignored and leave a warning, as in the real API.
 
     Raises:
-        FieldError: a field without a value (an internal error there too), broken brackets, or a field that Shopify
-            knows and the sandbox has no data for.
+        FieldError: a field without a value (an internal error in the real API too), unbalanced brackets, or a field
+            that Shopify supports and the sandbox has no data for.
     """
-    reading = _Reading(_tokens(text or ""), fields, zone, now)
-    test = reading.whole()
-    return Search(test or _everything, reading.warnings, reading.terms)
+    parser = _Parser(_tokens(text or ""), fields, zone, now)
+    test = parser.whole()
+    return Search(test or _everything, parser.warnings, parser.terms)
 
 
 def _everything(_node: Node) -> bool:
@@ -92,15 +92,15 @@ def _everything(_node: Node) -> bool:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found = []
+    tokens = []
     at = 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None or match.end() == at:
             raise FieldError(f"Invalid search query near {text[at:][:20]!r}.", "INVALID_SEARCH")
         at = match.end()
-        found.append(_token(match))
-    return found
+        tokens.append(_token(match))
+    return tokens
 
 
 def _token(match: re.Match[str]) -> _Token:
@@ -120,8 +120,8 @@ def _token(match: re.Match[str]) -> _Token:
     )
 
 
-class _Reading:
-    """A recursive descent: AND binds loosest, OR tighter, negation tightest; a null test means an ignored term."""
+class _Parser:
+    """A recursive-descent parser: AND binds loosest, OR tighter, negation tightest; None stands for an ignored term."""
 
     def __init__(
         self, tokens: Sequence[_Token], fields: Mapping[str, SearchField], zone: ZoneInfo, now: datetime
@@ -135,7 +135,7 @@ class _Reading:
         self.terms: list[dict[str, str]] = []
 
     def whole(self) -> Test | None:
-        test = self._all()
+        test = self._conjunction()
         if self._peek() is not None:
             raise FieldError("Invalid search query: a closing bracket without an opening one.", "INVALID_SEARCH")
         return test
@@ -147,31 +147,31 @@ class _Reading:
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _all(self) -> Test | None:
+    def _conjunction(self) -> Test | None:
         parts = []
         while self._peek() not in (None, "close"):
             if self._peek() == "AND":
                 self._take()
                 continue
-            parts.append(self._either())
-        return _joined(all, parts)
+            parts.append(self._alternatives())
+        return _combine(all, parts)
 
-    def _either(self) -> Test | None:
-        parts = [self._one()]
+    def _alternatives(self) -> Test | None:
+        parts = [self._operand()]
         while self._peek() == "OR":
             self._take()
-            parts.append(self._one())
-        return _joined(any, parts)
+            parts.append(self._operand())
+        return _combine(any, parts)
 
-    def _one(self) -> Test | None:
+    def _operand(self) -> Test | None:
         kind = self._peek()
         if kind in (None, "AND", "OR", "close"):
             raise FieldError("Invalid search query: a connective without a term.", "INVALID_SEARCH")
         token = self._take()
         if token.kind in ("NOT", "minus"):
-            return _negated(self._one())
+            return _negate(self._operand())
         if token.kind == "open":
-            test = self._all()
+            test = self._conjunction()
             if self._peek() != "close":
                 raise FieldError("Invalid search query: an opening bracket without a closing one.", "INVALID_SEARCH")
             self._take()
@@ -190,7 +190,7 @@ class _Reading:
             )
             return None
         if known.values is None:
-            raise FieldError(f"The sandbox keeps nothing to search {name!r} by.", "SANDBOX_LIMIT")
+            raise FieldError(f"The sandbox has no data to search by {name!r}.", "SANDBOX_LIMIT")
         comparison = Comparison(token.comparator, token.text, token.quoted, self._zone, self._now)
         try:
             return compare(known.kind, known.values, comparison)
@@ -201,12 +201,12 @@ class _Reading:
             return None
 
 
-def _negated(test: Test | None) -> Test | None:
+def _negate(test: Test | None) -> Test | None:
     return None if test is None else lambda node: not test(node)
 
 
-def _joined(how: Callable[[Iterable[bool]], bool], parts: Sequence[Test | None]) -> Test | None:
+def _combine(quantifier: Callable[[Iterable[bool]], bool], parts: Sequence[Test | None]) -> Test | None:
     tests = [part for part in parts if part is not None]
     if len(tests) < 2:
         return tests[0] if tests else None
-    return lambda node: how(test(node) for test in tests)
+    return lambda node: quantifier(test(node) for test in tests)

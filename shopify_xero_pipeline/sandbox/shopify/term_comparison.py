@@ -1,7 +1,8 @@
-"""How one search term compares with a record's values: times, ids, numbers, words, flags.
+"""The comparison of one search term with a record's values: times, ids, numbers, words, flags.
 
-The traps of times live here: an unquoted one loses all after its first colon and becomes a date in the shop's zone, and
-`>` and `<` include their bound (docs/contracts/shopify.md §3.6). Parsing of whole queries does not belong here.
+Times follow Shopify's rules: an unquoted time loses everything after its first colon and becomes a date in the shop's
+time zone, and `>` and `<` include their bound (docs/contracts/shopify.md §3.6). The parser of whole queries is in
+`search.py`.
 """
 
 import operator
@@ -20,29 +21,29 @@ from shopify_xero_pipeline.sandbox.shopify.connections import digits
 
 
 class Kind(Enum):
-    """How values of a field compare."""
+    """The kind of comparison of a field's values."""
 
     TIME = auto()
     DAY = auto()
-    """A time that matches whole days, as `updated_at` of customers."""
+    """A time that matches whole days, such as `updated_at` of customers."""
     ID = auto()
     NUMBER = auto()
     WORD = auto()
-    """The whole value, case-insensitively; several values may stand behind commas."""
+    """The whole value, case-insensitive; a term may list several values, separated by commas."""
     TEXT = auto()
-    """Any of the value's words, or all of them in a row when quoted."""
+    """Any of the value's words; for a quoted term all of them in sequence."""
     FLAG = auto()
     NONE_OF = auto()
-    """None of the values behind commas."""
+    """None of the comma-separated values."""
 
 
 class UnreadableTermError(Exception):
-    """A term's value does not fit its field."""
+    """A term whose value does not fit its field."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The right-hand side of a term: `>='2026-11-01T00:00:00Z'`."""
+    """The right-hand side of a term, such as `>='2026-11-01T00:00:00Z'`."""
 
     comparator: str
     text: str
@@ -56,7 +57,12 @@ Test = Callable[[Node], bool]
 
 
 def compare(kind: Kind, values: Values, term: Comparison) -> Test:
-    """Return the test of one term.
+    """Return the test for one term.
+
+    Args:
+        kind: the kind of comparison.
+        values: the function from a record to its values of the field.
+        term: the right-hand side of the term.
 
     Raises:
         UnreadableTermError: the term's value does not fit the field.
@@ -69,24 +75,24 @@ def compare(kind: Kind, values: Values, term: Comparison) -> Test:
 def _time(values: Values, term: Comparison) -> Test:
     text = term.text if term.quoted else term.text.split(":", 1)[0]
     if text == "now":
-        return _instant(values, term.comparator, term.now)
+        return _compare_instants(values, term.comparator, term.now)
     if ".." in text:
-        return _between(values, text, term.zone)
+        return _compare_range(values, text, term.zone)
     if term.quoted and "T" in text:
-        return _instant(values, term.comparator, _parsed(text))
-    return _dates(values, term.comparator, text.split("T")[0], term.zone)
+        return _compare_instants(values, term.comparator, _parse_instant(text))
+    return _compare_dates(values, term.comparator, text.split("T")[0], term.zone)
 
 
 def _day(values: Values, term: Comparison) -> Test:
     text = term.text if term.quoted else term.text.split(":", 1)[0]
     if "T" in text and term.quoted:
-        text = _parsed(text).astimezone(term.zone).date().isoformat()
+        text = _parse_instant(text).astimezone(term.zone).date().isoformat()
     if text == "now":
         text = term.now.astimezone(term.zone).date().isoformat()
-    return _dates(values, term.comparator, text.split("T")[0], term.zone)
+    return _compare_dates(values, term.comparator, text.split("T")[0], term.zone)
 
 
-def _parsed(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     try:
         parsed = instant(text)
     except ValueError as error:
@@ -96,12 +102,12 @@ def _parsed(text: str) -> datetime:
     return parsed
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=200_000)  # each search compares the timestamps of all records again
 def instant(text: str) -> datetime:
     """Return a timestamp at the index's resolution of one second.
 
     Raises:
-        ValueError: not a timestamp.
+        ValueError: the text is not a timestamp.
     """
     return datetime.fromisoformat(text).replace(microsecond=0)
 
@@ -116,13 +122,13 @@ _INCLUSIVE: dict[str, Callable[[Any, Any], bool]] = {
 _EXACT = {**_INCLUSIVE, ">": operator.gt, "<": operator.lt}
 
 
-def _instant(values: Values, comparator: str, bound: datetime) -> Test:
+def _compare_instants(values: Values, comparator: str, bound: datetime) -> Test:
     holds = _INCLUSIVE[comparator]
     return lambda node: any(holds(instant(value), bound) for value in values(node) if value)
 
 
-def _dates(values: Values, comparator: str, text: str, zone: ZoneInfo) -> Test:
-    """Compare shop-local dates; a year or a month alone means all of its days."""
+def _compare_dates(values: Values, comparator: str, text: str, zone: ZoneInfo) -> Test:
+    """Compare dates in the shop's time zone; a year or a month stands for all of its days."""
     first, last = _span(text)
     if comparator:
         holds = _INCLUSIVE[comparator]
@@ -131,7 +137,7 @@ def _dates(values: Values, comparator: str, text: str, zone: ZoneInfo) -> Test:
     return lambda node: any(first <= _local(value, zone) <= last for value in values(node) if value)
 
 
-def _between(values: Values, text: str, zone: ZoneInfo) -> Test:
+def _compare_range(values: Values, text: str, zone: ZoneInfo) -> Test:
     low, high = text.split("..", 1)
     first, last = _span(low.split("T")[0])[0], _span(high.split("T")[0])[1]
     return lambda node: any(first <= _local(value, zone) <= last for value in values(node) if value)

@@ -1,11 +1,11 @@
-"""Allocations: credit of a credit note set against invoices that are still open (B26, docs/contracts/xero.md §6.5)."""
+"""Allocations of a Credit Note to Invoices that are still open (B26, docs/contracts/xero.md §6.5)."""
 
 from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
-from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
+from shopify_xero_pipeline.sandbox.xero.batch import SavedRecord, Shape
 from shopify_xero_pipeline.sandbox.xero.documents import settle
 from shopify_xero_pipeline.sandbox.xero.records import ZERO, Allocation, Document
 from shopify_xero_pipeline.sandbox.xero.wire import Json, ms_date, read_day, read_number, text_of
@@ -25,60 +25,60 @@ SHAPE = Shape(
 
 
 class Allocations:
-    """The rules of allocations of one credit note."""
+    """The rules for Allocations of one Credit Note."""
 
-    def __init__(self, desk: Desk, credit_note: Document) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, context: ApiContext, credit_note: Document) -> None:
+        self._context = context
+        self._books = context.books
         self._credit_note = credit_note
 
-    def create(self, sent: Json) -> Written:
-        """Set credit against an invoice; both documents follow.
+    def create(self, sent: Json) -> SavedRecord:
+        """Allocate credit to an Invoice and update both documents.
 
         Raises:
-            Rejected: not open, another contact or currency, too much, locked.
+            Rejected: not open, another Contact or currency, too much, or locked.
         """
         invoice = self._invoice(sent)
-        amount = self._desk.rounded(read_number(sent.get("Amount")) or ZERO)
+        amount = self._context.round_amount(read_number(sent.get("Amount")) or ZERO)
         day = read_day(sent.get("Date")) or max(self._credit_note.date, invoice.date)
-        complaints = self._complaints(invoice, amount) or self._desk.lock_complaints(day)
-        if complaints:
-            raise Rejected(*complaints)
+        errors = self._errors(invoice, amount) or self._context.lock_date_errors(day)
+        if errors:
+            raise Rejected(*errors)
         allocation = Allocation(self._books.new_id(), self._credit_note.id, invoice.id, amount, day)
         self._books.keep_allocation(allocation)
         self._credit(invoice, amount, day)
-        return Written(self._show(allocation))
+        return SavedRecord(self._show(allocation))
 
     def delete(self, allocation: Allocation) -> Json:
-        """Take an allocation back, and show it as it was, marked as deleted.
+        """Delete an Allocation and return it as it was, marked as deleted.
 
         Raises:
-            Rejected: it lies in a locked period.
+            Rejected: it is in a locked period.
         """
-        complaints = self._desk.lock_complaints(allocation.date)
-        if complaints:
-            raise Rejected(*complaints, record_id=allocation.id)
-        shown = self._show(allocation) | {"IsDeleted": True}
+        errors = self._context.lock_date_errors(allocation.date)
+        if errors:
+            raise Rejected(*errors, record_id=allocation.id)
+        deleted = self._show(allocation) | {"IsDeleted": True}
         self._books.drop_allocation(allocation)
         self._credit(self._books.documents[allocation.invoice_id], -allocation.amount, allocation.date)
-        return shown if self._desk.options.allocation_deletion == "collection" else _described(allocation)
+        return deleted if self._context.options.allocation_deletion == "collection" else _openapi_example(allocation)
 
     def show_all(self) -> list[Json]:
-        """Return the credit note's allocations."""
+        """Return the Credit Note's Allocations."""
         return [self._show(allocation) for allocation in self._books.allocations_of(self._credit_note)]
 
     def _invoice(self, sent: Json) -> Document:
         named = sent.get("Invoice") or {}
         document_id, number = text_of(named, "InvoiceID"), text_of(named, "InvoiceNumber")
-        found = self._books.documents.get(document_id.lower()) if document_id else None
+        invoice = self._books.documents.get(document_id.lower()) if document_id else None
         if not document_id and number:
-            found = self._books.document_numbered("ACCREC", number)
-        if found is None:
+            invoice = self._books.document_numbered("ACCREC", number)
+        if invoice is None:
             raise Rejected("Document could not be found")
-        return found
+        return invoice
 
-    def _complaints(self, invoice: Document, amount: Decimal) -> list[str]:
-        """Return the first thing that is wrong."""
+    def _errors(self, invoice: Document, amount: Decimal) -> list[str]:
+        """Return the first violated rule."""
         credit_note = self._credit_note
         rules = [
             (invoice.is_credit_note, WRONG_TYPE),
@@ -93,7 +93,7 @@ class Allocations:
         return [words for broken, words in rules if broken][:1]
 
     def _credit(self, invoice: Document, amount: Decimal, day: date) -> None:
-        now = self._desk.now()
+        now = self._context.now()
         for document in (invoice, self._credit_note):
             document.credited, document.updated = document.credited + amount, now
             settle(document, day)
@@ -115,8 +115,8 @@ class Allocations:
         }
 
 
-def _described(allocation: Allocation) -> Json:
-    """Return a deleted allocation as Xero's OpenAPI document shows one; shape and spelling are its own."""
+def _openapi_example(allocation: Allocation) -> Json:
+    """Return a deleted Allocation in the shape and spelling of Xero's OpenAPI document."""
     return {
         "AllocationId": allocation.id,
         "Date": ms_date(allocation.date),

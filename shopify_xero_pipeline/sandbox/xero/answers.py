@@ -1,6 +1,6 @@
-"""Whole answers that are not records: problems and refusals of a whole request, as exceptions and their replies.
+"""Responses without records: problems and refusals of a whole request, as exceptions and their replies.
 
-A refusal of one record in a batch is a `Rejected`; everything that ends the request is a `Refused` (B3 to B7, B10).
+`Rejected` refuses one record of a batch; `Refused` ends the request (B3 to B7, B10).
 """
 
 import uuid
@@ -15,7 +15,7 @@ ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True)
 class Reply:
-    """A status, a body and its headers."""
+    """A status with a body and headers."""
 
     status: int
     body: bytes = b""
@@ -23,16 +23,16 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Refused(Exception):  # noqa: N818  an answer, not a defect
-    """The request as a whole gets this answer."""
+class Refused(Exception):  # noqa: N818  a response, not a defect
+    """The response to a request that is refused as a whole."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"HTTP {reply.status}")
         self.reply = reply
 
 
-class Rejected(Exception):  # noqa: N818  an answer, not a defect
-    """One record does not pass validation. `record_id` is that of the record an update was aimed at."""
+class Rejected(Exception):  # noqa: N818  a response, not a defect
+    """The validation errors of one record; `record_id` is the id of the record that an update named."""
 
     def __init__(self, *messages: str, record_id: str = ZERO_GUID) -> None:
         super().__init__("; ".join(messages))
@@ -41,12 +41,18 @@ class Rejected(Exception):  # noqa: N818  an answer, not a defect
 
 
 def json_reply(answer: Any, status: int = 200) -> Reply:
-    """Return a JSON answer."""
+    """Return a JSON reply."""
     return Reply(status, encode(answer))
 
 
 def problem(status: int, title: str, detail: str) -> Refused:
-    """Return the problem body of the gateway (401, 403)."""
+    """Return a problem of the gateway (401, 403).
+
+    Args:
+        status: the HTTP status.
+        title: the title of the problem.
+        detail: its detail.
+    """
     body: Any = {
         "Type": None,
         "Title": title,
@@ -59,24 +65,24 @@ def problem(status: int, title: str, detail: str) -> Refused:
 
 
 def not_found() -> Refused:
-    """Return the 404 of an unknown route, an unknown id or a URL that is too long."""
+    """Return the 404 for an unknown route, an unknown id or a URL that is too long."""
     return Refused(Reply(404, b"The resource you're looking for cannot be found", "text/html; charset=utf-8"))
 
 
 def server_error() -> Reply:
-    """Return the API's own 500."""
+    """Return the API's 500."""
     detail = f"An error occurred in Xero. Check the API Status page {_STATUS_PAGE} for current service status."
     body = {"Title": "An error occurred", "Detail": detail, "Status": 500, "Instance": _instance()}
     return json_reply(body, 500)
 
 
 def unreadable(why: str) -> Refused:
-    """Return ErrorNumber 14: the body is not what the endpoint can read."""
+    """Return ErrorNumber 14 for a body that the endpoint cannot read."""
     return numbered(14, "PostDataInvalidException", why)
 
 
 def nothing_sent(what: str) -> Refused:
-    """Return ErrorNumber 17: no record was sent. The spelling is Xero's."""
+    """Return ErrorNumber 17 for a request without records, in Xero's spelling."""
     endpoint = f"This endpoint is expecting {what} data to be specifed in the request body."
     return numbered(17, "NoDataProcessedException", f"No data has been processed for this endpoint. {endpoint}")
 
@@ -87,12 +93,19 @@ def bad_query(why: str) -> Refused:
 
 
 def not_emulated() -> Refused:
-    """Return Xero's own 501; here it also stands for what the real API has and the sandbox has not."""
+    """Return Xero's 501, also for endpoints of the real API that the sandbox lacks."""
     return numbered(20, "ApiMethodNotImplementedException", "The Api Method called is not implemented", 501)
 
 
 def numbered(number: int, kind: str, message: str, status: int = 400) -> Refused:
-    """Return a refusal of the whole request in the shape of the API's exceptions."""
+    """Return a refusal of the whole request in the form of the API's exceptions.
+
+    Args:
+        number: the ErrorNumber.
+        kind: the type of the exception.
+        message: the message.
+        status: the HTTP status.
+    """
     return Refused(json_reply({"ErrorNumber": number, "Type": kind, "Message": message}, status))
 
 

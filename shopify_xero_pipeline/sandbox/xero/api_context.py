@@ -1,4 +1,4 @@
-"""What every rule of the sandbox's Xero works with: a call as it came, and the books, clock and options to judge it."""
+"""The input of all rules of the sandbox's Xero: a call, and the books, clock and options that apply to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 
+# Xero's names of time zones that the sandbox knows.
 _ZONES = {
     "NEWZEALANDSTANDARDTIME": "Pacific/Auckland",
     "AUSEASTERNSTANDARDTIME": "Australia/Sydney",
@@ -21,9 +22,9 @@ _ZONES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A request that passed the gateway; the names of query parameters are in lower case.
+    """A request that passed the gateway; names of query parameters are in lower case.
 
-    `refusal` is a text and a message: records that hold the text are refused with the message.
+    `refusal` is a text and a message: a record that contains the text is refused with the message.
     """
 
     method: str
@@ -35,12 +36,12 @@ class Call:
 
     @property
     def summarize_errors(self) -> bool:
-        """Whether one bad record turns the answer into a 400: yes unless told otherwise (docs/contracts/xero.md §3)."""
+        """Whether one invalid record turns the response into a 400; true by default (docs/contracts/xero.md §3)."""
         return self.query.get("summarizeerrors", "true").lower() != "false"
 
 
 @dataclass(frozen=True)
-class Desk:
+class ApiContext:
     """The organisation's books, the time, and the options of the sandbox."""
 
     books: XeroBooks
@@ -48,27 +49,27 @@ class Desk:
     options: XeroOptions
 
     def now(self) -> datetime:
-        """Return the instant that becomes UpdatedDateUTC."""
+        """Return the current instant, the new UpdatedDateUTC."""
         return self.clock.now()
 
     def today(self) -> date:
-        """Return the day in the organisation's zone; UTC for a zone that is not known here."""
+        """Return the day in the organisation's time zone; in UTC for a zone missing from `_ZONES`."""
         zone = _ZONES.get(str(self.books.organisation.get("Timezone", "")), "UTC")
         return self.clock.now().astimezone(ZoneInfo(zone)).date()
 
-    def rounded(self, amount: Decimal, decimals: int = 2) -> Decimal:
-        """Round as this Xero does."""
-        return self.options.rounded(amount, decimals)
+    def round_amount(self, amount: Decimal, decimals: int = 2) -> Decimal:
+        """Round an amount as this Xero does."""
+        return self.options.round_amount(amount, decimals)
 
     @staticmethod
     def decimals(call: Call) -> int:
-        """Return how many decimals of a unit price count in a call: 4 only if it says so (B15, B19)."""
+        """Return the number of decimals of a unit price in a call: 4 with `unitdp=4`, else 2 (B15, B19)."""
         return 4 if call.query.get("unitdp") == "4" else 2
 
-    def lock_complaints(self, day: date) -> list[str]:
-        """Return what Xero says of a date on or before a lock date (B21, B25)."""
+    def lock_date_errors(self, day: date) -> list[str]:
+        """Return Xero's messages for a date on or before a lock date (B21, B25)."""
         return [
-            f"The document date cannot be before the {words}, currently set at {locked:%d-%b-%Y}"
-            for words, locked in self.books.lock_dates()
-            if day <= locked
+            f"The document date cannot be before the {name}, currently set at {lock_date:%d-%b-%Y}"
+            for name, lock_date in self.books.lock_dates()
+            if day <= lock_date
         ]

@@ -1,7 +1,7 @@
-"""The sandbox's Xero as an ASGI app: the gateway in front of the Accounting API, and the identity server beside it.
+"""The sandbox's Xero as an ASGI app: the gateway of the Accounting API, and the identity server.
 
-Order of the gateway: URL length, authentication, rate limits, route and scope, idempotency, then the endpoint's own
-rules (B3 to B8). What an endpoint does is in `api.py` and the modules of the records.
+The gateway checks in this order: URL length, authentication, rate limits, route and scope, idempotency, then the
+endpoint's rules (B3 to B8). The endpoints are in `api.py` and the modules of the records.
 """
 
 import threading
@@ -15,31 +15,31 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.sandbox.dated import Dated
+from shopify_xero_pipeline.sandbox.date_header import DateHeader
 from shopify_xero_pipeline.sandbox.faults import REFUSAL_HINT, SERVER_ERROR_HINT
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply, not_found, server_error
 from shopify_xero_pipeline.sandbox.xero.api import Api
-from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext, Call
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.idempotency import Idempotency
 from shopify_xero_pipeline.sandbox.xero.limits import Limits
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.sandbox.xero.sessions import Session, Sessions
 
-_LONGEST_URL = 2090
+_LONGEST_URL = 2090  # characters
 _ROOT = "/api.xro/2.0/"
 _METHODS = ["GET", "PUT", "POST", "DELETE", "PATCH"]
 
 
 class XeroSandbox:
-    """One organisation behind the gateway. Its parts may be looked at and turned by tests.
+    """One organisation behind the gateway. Tests may read and change its parts.
 
     Attributes:
         books: the organisation's content.
-        clock: the time everything goes by.
-        options: may be changed while it runs.
-        limits: how many calls came, how many are in flight.
-        idempotency: how many answers were replayed.
+        clock: the time of the server.
+        options: may change while the sandbox runs.
+        limits: counts calls and calls in flight.
+        idempotency: counts replayed responses.
         sessions: tokens; also grants a refresh token without a browser.
     """
 
@@ -50,11 +50,11 @@ class XeroSandbox:
         self.limits = Limits(clock, options, books.tenant_id)
         self.idempotency = Idempotency(clock)
         self.sessions = Sessions(books, clock, options)
-        self._api = Api(Desk(books, clock, options))
+        self._api = Api(ApiContext(books, clock, options))
         self._lock = threading.RLock()
 
     async def accounting(self, request: Request) -> Response:
-        """Answer a call of the Accounting API."""
+        """Respond to a call of the Accounting API."""
         entered = False
         try:
             with self._lock:
@@ -74,16 +74,16 @@ class XeroSandbox:
         return _response(reply, correlation | (self.limits.headers() if entered else {}))
 
     async def identity(self, request: Request) -> Response:
-        """Answer the identity server and `/connections`."""
+        """Respond to a call of the identity server or of `/connections`."""
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         authorization = request.headers.get("authorization", "")
         with self._lock:
             try:
-                return _response(self._identified(request, form, authorization), {})
+                return _response(self._route_identity(request, form, authorization), {})
             except Refused as refused:
                 return _response(refused.reply, {})
 
-    def _identified(self, request: Request, form: dict[str, str], authorization: str) -> Reply:
+    def _route_identity(self, request: Request, form: dict[str, str], authorization: str) -> Reply:
         path = request.url.path
         if path.endswith("/authorize"):
             return self.sessions.authorise(dict(request.query_params))
@@ -103,10 +103,10 @@ class XeroSandbox:
 
     def _answer(self, request: Request, session: Session, body: bytes) -> Reply:
         path = request.scope["path"].split(_ROOT, 1)[1]
-        endpoint, named = self._api.endpoint(request.method, path)
+        endpoint, parameters = self._api.endpoint(request.method, path)
         session.must_have(endpoint.scopes(request.method))
         if "application/json" not in request.headers.get("accept", ""):
-            return _WANTS_XML
+            return _XML_NOT_SUPPORTED
         query = {name.lower(): text for name, text in request.query_params.items()}
         call = Call(request.method, path, query, request.headers, body, request.scope.get(REFUSAL_HINT))
         hint = request.scope.get(SERVER_ERROR_HINT)
@@ -115,7 +115,7 @@ class XeroSandbox:
             if hint == "before":
                 return server_error()
             try:
-                reply = endpoint.answer(self._api, call, *named)
+                reply = endpoint.answer(self._api, call, *parameters)
             except Refused as refused:
                 reply = refused.reply
             return server_error() if hint == "after" else reply
@@ -124,7 +124,7 @@ class XeroSandbox:
         return self.idempotency.once(session.client_id, key, request.method, str(request.url), body, act)
 
 
-_WANTS_XML = Reply(
+_XML_NOT_SUPPORTED = Reply(
     406,
     b"This sandbox speaks JSON only. Send 'Accept: application/json': without it the real API answers in XML.",
     "text/plain; charset=utf-8",
@@ -132,12 +132,12 @@ _WANTS_XML = Reply(
 
 
 def xero_app(books: XeroBooks, clock: Clock, *, options: XeroOptions | None = None) -> Starlette:
-    """Return the app with Xero's real paths; its parts are in `app.state.xero`, a `XeroSandbox`.
+    """Return the app with Xero's real paths; `app.state.xero` is its `XeroSandbox`.
 
     Args:
-        books: the organisation; every write goes into it.
-        clock: decides tokens, windows, keys and UpdatedDateUTC.
-        options: what may be chosen.
+        books: the organisation, which each write changes.
+        clock: the time for tokens, windows, keys and UpdatedDateUTC.
+        options: the options.
     """
     xero = XeroSandbox(books, clock, options or XeroOptions())
     app = Starlette(
@@ -146,12 +146,12 @@ def xero_app(books: XeroBooks, clock: Clock, *, options: XeroOptions | None = No
             Route("/connect/token", xero.identity, methods=["POST"]),
             Route("/connect/revocation", xero.identity, methods=["POST"]),
             Route("/connections", xero.identity, methods=["GET"]),
-            Route("/Connections", xero.identity, methods=["GET"]),  # as the official Python SDK spells it
+            Route("/Connections", xero.identity, methods=["GET"]),  # the spelling of the official Python SDK
             Route("/connections/{connection_id}", xero.identity, methods=["DELETE"]),
             Route(_ROOT + "{path:path}", xero.accounting, methods=_METHODS),
         ],
         exception_handlers={404: _unknown_route},
-        middleware=[Middleware(Dated, clock=clock)],
+        middleware=[Middleware(DateHeader, clock=clock)],
     )
     app.state.xero = xero
     return app

@@ -1,7 +1,7 @@
-"""`XeroBooks`: the whole content of one organisation, its look-ups, and its survival of a restart as JSON.
+"""The content of one organisation with its look-ups, and its serialisation as JSON.
 
-It keeps records and finds them; it decides nothing. What may be written is for the modules of the records, and what a
-person does in Xero's own screens is for `human_edits.py`.
+`XeroBooks` stores and finds records and makes no decisions. The rules of writes are in the modules of the records,
+edits by people in `human_edits.py`.
 """
 
 import copy
@@ -24,24 +24,24 @@ class XeroBooks:
     """One organisation in memory.
 
     Args:
-        contents: everything it holds; by default the empty Demo Company (NZ).
+        contents: its content; by default the empty Demo Company (NZ).
     """
 
     def __init__(self, contents: Contents | None = None) -> None:
-        kept = contents or _demo_company()
-        self.tenant_id = kept.tenant_id
-        self.organisation = kept.organisation
-        self.accounts = kept.accounts
-        self.tax_rates = kept.tax_rates
-        self.currencies = kept.currencies
-        self.history = kept.history
-        self.refresh_tokens = kept.refresh_tokens
-        self._counters = kept.counters
-        self.contacts = {contact.id: contact for contact in kept.contacts}
-        self.items = {item.id: item for item in kept.items}
-        self.documents = {document.id: document for document in kept.documents}
-        self.payments = {payment.id: payment for payment in kept.payments}
-        self.allocations = {allocation.id: allocation for allocation in kept.allocations}
+        contents = contents or _demo_company()
+        self.tenant_id = contents.tenant_id
+        self.organisation = contents.organisation
+        self.accounts = contents.accounts
+        self.tax_rates = contents.tax_rates
+        self.currencies = contents.currencies
+        self.history = contents.history
+        self.refresh_tokens = contents.refresh_tokens
+        self._counters = contents.counters
+        self.contacts = {contact.id: contact for contact in contents.contacts}
+        self.items = {item.id: item for item in contents.items}
+        self.documents = {document.id: document for document in contents.documents}
+        self.payments = {payment.id: payment for payment in contents.payments}
+        self.allocations = {allocation.id: allocation for allocation in contents.allocations}
         self._index = _Index(self)
 
     @classmethod
@@ -52,15 +52,14 @@ class XeroBooks:
         tax_rates: object | None = None,
         currencies: object | None = None,
     ) -> "XeroBooks":
-        """Return empty books with recorded settings; what is absent is the Demo Company's.
+        """Return empty books with recorded settings; missing settings are the Demo Company's.
 
         Args:
-            organisation: Xero's answer to GET /Organisation, or the one element of it, parsed with exact numbers.
-            accounts: Xero's answer to GET /Accounts, or its elements.
-            tax_rates: Xero's answer to GET /TaxRates, or its elements.
-            currencies: Xero's answer to GET /Currencies, or its elements; the base currency alone if the organisation
-                is
-                given and this is not.
+            organisation: Xero's response to GET /Organisation, or its one element, parsed with exact numbers.
+            accounts: Xero's response to GET /Accounts, or its elements.
+            tax_rates: Xero's response to GET /TaxRates, or its elements.
+            currencies: Xero's response to GET /Currencies, or its elements; by default the base currency of
+                `organisation`.
         """
         contents = _demo_company()
         if organisation is not None:
@@ -75,7 +74,7 @@ class XeroBooks:
         return cls(contents)
 
     def to_json(self) -> str:
-        """Return everything as JSON, numbers exact."""
+        """Return the content as JSON with exact numbers."""
         contents = Contents(
             tenant_id=self.tenant_id,
             organisation=self.organisation,
@@ -95,15 +94,15 @@ class XeroBooks:
 
     @classmethod
     def from_json(cls, text: str) -> "XeroBooks":
-        """Return the books `to_json` wrote.
+        """Return the books that `to_json` wrote.
 
         Raises:
-            ValueError: the text is not what `to_json` writes.
+            ValueError: the text is not the output of `to_json`.
         """
         return cls(msgspec.convert(json.loads(text, parse_float=Decimal), Contents))
 
     def new_id(self) -> str:
-        """Return the next GUID of this organisation: the same calls make the same ids, also across a restart."""
+        """Return the next GUID of this organisation; the same calls create the same ids, also after a restart."""
         seed = f"{self.tenant_id}/{self.next_number('id')}"
         return str(uuid.UUID(bytes=hashlib.sha256(seed.encode()).digest()[:16], version=4))
 
@@ -113,12 +112,12 @@ class XeroBooks:
         return self._counters[sequence]
 
     def keep_contact(self, contact: Contact) -> None:
-        """Store a new or a changed contact."""
+        """Store a new or changed contact."""
         self.contacts[contact.id] = contact
         self._index.contact(contact)
 
     def keep_item(self, item: Item) -> None:
-        """Store a new or a changed item."""
+        """Store a new or changed item."""
         self.items[item.id] = item
         self._index.item(item)
 
@@ -127,12 +126,12 @@ class XeroBooks:
         del self.items[item.id]
 
     def keep_document(self, document: Document) -> None:
-        """Store a new or a changed document."""
+        """Store a new or changed document."""
         self.documents[document.id] = document
         self._index.document(document)
 
     def keep_payment(self, payment: Payment) -> None:
-        """Store a new or a changed payment."""
+        """Store a new or changed payment."""
         self.payments[payment.id] = payment
         self._index.payment(payment)
 
@@ -146,62 +145,63 @@ class XeroBooks:
         del self.allocations[allocation.id]
 
     def contact_called(self, name: str) -> Contact | None:
-        """Return the active contact of that name; case and outer spaces do not matter."""
-        found = self._index.contact_names.get(name.strip().casefold(), {})
-        contacts = (self.contacts[contact_id] for contact_id in found)
+        """Return the active contact with a name, ignoring case and outer spaces."""
         key = name.strip().casefold()
-        return next((one for one in contacts if one.status == "ACTIVE" and one.name.strip().casefold() == key), None)
+        contacts = (self.contacts[contact_id] for contact_id in self._index.contact_names.get(key, {}))
+        return next((c for c in contacts if c.status == "ACTIVE" and c.name.strip().casefold() == key), None)
 
     def contact_numbered(self, number: str) -> Contact | None:
-        """Return the contact with that ContactNumber, archived or not."""
+        """Return the contact with a ContactNumber, archived or not."""
         contact = self.contacts.get(self._index.contact_numbers.get(number, ""))
         return contact if contact and contact.number == number else None
 
     def contact_with_account_number(self, number: str) -> Contact | None:
-        """Return the contact with that AccountNumber."""
-        return next((one for one in self.contacts.values() if one.account_number == number), None) if number else None
+        """Return the contact with an AccountNumber."""
+        matches = (contact for contact in self.contacts.values() if contact.account_number == number)
+        return next(matches, None) if number else None
 
     def item_coded(self, code: str) -> Item | None:
-        """Return the item of that code; case does not matter."""
+        """Return the item with a code, ignoring case."""
         item = self.items.get(self._index.item_codes.get(code.casefold(), ""))
         return item if item and item.code.casefold() == code.casefold() else None
 
     def document_numbered(self, document_type: str, number: str) -> Document | None:
-        """Return the document of that type and number; case does not matter."""
+        """Return the document with a type and number, ignoring case."""
         document = self.documents.get(self._index.numbers.get((document_type, number.casefold()), ""))
         return document if document and document.number.casefold() == number.casefold() else None
 
     def payments_of(self, document: Document) -> list[Payment]:
-        """Return the payments that stand on a document, deleted ones left out."""
+        """Return the payments of a document without the deleted ones."""
         paid = (self.payments[payment_id] for payment_id in self._index.payments.get(document.id, ()))
         return [payment for payment in paid if payment.status == "AUTHORISED"]
 
     def allocations_of(self, document: Document) -> list[Allocation]:
-        """Return the allocations that stand on an invoice or come from a credit note."""
+        """Return the allocations of an invoice or of a credit note."""
         ids = self._index.allocations.get(document.id, ())
         return [self.allocations[allocation_id] for allocation_id in ids if allocation_id in self.allocations]
 
     def account(self, code: str | None = None, account_id: str | None = None) -> dict[str, Any] | None:
-        """Return the account of a code or an id; deleted ones too, an active one first."""
-        fits = [
-            one
-            for one in self.accounts
-            if (code and one.get("Code") == code) or (account_id and one["AccountID"].lower() == account_id.lower())
+        """Return the account with a code or an id; an active account takes precedence over a deleted one."""
+        matches = [
+            account
+            for account in self.accounts
+            if (code and account.get("Code") == code)
+            or (account_id and account["AccountID"].lower() == account_id.lower())
         ]
-        return min(fits, key=lambda one: one.get("Status") != "ACTIVE", default=None)
+        return min(matches, key=lambda account: account.get("Status") != "ACTIVE", default=None)
 
     def tax_rate(self, tax_type: str) -> dict[str, Any] | None:
         """Return the active tax rate of a TaxType."""
-        fits = (one for one in self.tax_rates if one["TaxType"] == tax_type and one.get("Status") == "ACTIVE")
-        return next(fits, None)
+        matches = (rate for rate in self.tax_rates if rate["TaxType"] == tax_type and rate.get("Status") == "ACTIVE")
+        return next(matches, None)
 
     @property
     def base_currency(self) -> str:
-        """The organisation's own currency."""
+        """The organisation's base currency."""
         return str(self.organisation["BaseCurrency"])
 
     def lock_dates(self) -> Iterable[tuple[str, date]]:
-        """Yield the lock dates that are set, with the words Xero has for each."""
+        """Yield each lock date that is set, with Xero's name for it."""
         for name, words in (("EndOfYearLockDate", "end of year lock date"), ("PeriodLockDate", "period lock date")):
             day = read_day(self.organisation.get(name))
             if day:
@@ -209,7 +209,7 @@ class XeroBooks:
 
 
 class _Index:
-    """Look-ups by other keys than the id. Entries are never removed; a reader checks that the record still fits."""
+    """Look-ups by keys other than the id. Entries are never removed; a reader checks that the record still matches."""
 
     def __init__(self, books: XeroBooks) -> None:
         self.contact_names: dict[str, dict[str, None]] = {}
@@ -258,9 +258,9 @@ def _demo_company() -> Contents:
     )
 
 
-def _elements(recorded: Any, name: str) -> list[dict[str, Any]]:
-    """Return the elements of a recorded answer, with or without its envelope."""
-    elements = recorded.get(name, recorded) if isinstance(recorded, Mapping) else recorded
+def _elements(response: Any, name: str) -> list[dict[str, Any]]:
+    """Return the elements of a response response, with or without its envelope."""
+    elements = response.get(name, response) if isinstance(response, Mapping) else response
     if isinstance(elements, Mapping):
         return [dict(elements)]
-    return [dict(one) for one in elements]
+    return [dict(element) for element in elements]

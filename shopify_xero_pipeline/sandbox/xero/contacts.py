@@ -1,4 +1,4 @@
-"""Contacts: whom a POST means, what a contact may look like, and how Xero shows one.
+"""Contacts: matching of a POST, validation, and the form of the response.
 
 Source: docs/contracts/xero.md §6.1, B14.
 """
@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from shopify_xero_pipeline.sandbox.xero.answers import ZERO_GUID, Rejected, not_found
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
-from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
+from shopify_xero_pipeline.sandbox.xero.batch import SavedRecord, Shape
 from shopify_xero_pipeline.sandbox.xero.records import Contact
 from shopify_xero_pipeline.sandbox.xero.wire import Json, ms_date, present, text_of
 
@@ -26,6 +26,7 @@ ARCHIVED_FOR_DOCUMENT = (
     "The contact with the specified contact details has been archived. "
     "The contact must be un-archived before creating new invoices or credit notes."
 )
+# Maximum lengths of fields in characters.
 _TEXTS = {
     "FirstName": 255,
     "LastName": 255,
@@ -77,47 +78,59 @@ SHAPE = Shape(
 
 
 class Contacts:
-    """The rules of contacts over the organisation's books."""
+    """The rules of contacts in the organisation's books."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
+        self._books = context.books
 
     def check_ids(self, elements: list[Json]) -> None:
-        """Refuse the whole request with 404 if it names a ContactID that does not exist."""
+        """Check that each ContactID exists.
+
+        Raises:
+            Refused: 404 for the whole request if a ContactID does not exist.
+        """
         for element in elements:
             if element.get("ContactID") and self._by_id(element) is None:
                 raise not_found()
 
-    def create(self, sent: Json) -> Written:
-        """PUT: a new contact."""
+    def create(self, sent: Json) -> SavedRecord:
+        """Create a contact (PUT).
+
+        Raises:
+            Rejected: the contact is invalid.
+        """
         if not sent.get("Name"):
             raise Rejected(NO_IDENTITY)
         if (sent.get("ContactStatus") or "ACTIVE") != "ACTIVE":
             raise Rejected(f"The status '{sent['ContactStatus']}' is not valid for contacts.")
-        return Written(show(self.save(sent, None)))
+        return SavedRecord(show(self.save(sent, None)))
 
-    def upsert(self, sent: Json) -> Written:
-        """POST: the contact meant by ContactID, else ContactNumber, else Name; a new one if none is."""
-        if not any(sent.get(name) for name in ("Name", "ContactID", "ContactNumber")):
-            raise Rejected(NO_IDENTITY)
-        known = self.meant(sent)
-        return self.create(sent) if known is None else Written(show(self.save(sent, known)))
-
-    def meant(self, sent: Json) -> Contact | None:
-        """Return the contact that fields sent by a client stand for."""
-        found = self._by_id(sent)
-        if found is None and sent.get("ContactNumber"):
-            found = self._books.contact_numbered(str(sent["ContactNumber"]))
-        if found is None and sent.get("Name"):
-            found = self._books.contact_called(str(sent["Name"]))
-        return found
-
-    def save(self, sent: Json, known: Contact | None) -> Contact:
-        """Store a new contact, or a known one with the fields that were sent.
+    def upsert(self, sent: Json) -> SavedRecord:
+        """Update the contact that matches by ContactID, ContactNumber or Name, or create one (POST).
 
         Raises:
-            Rejected: the contact is archived, or what was sent does not pass.
+            Rejected: the contact is invalid.
+        """
+        if not any(sent.get(name) for name in ("Name", "ContactID", "ContactNumber")):
+            raise Rejected(NO_IDENTITY)
+        known = self.find(sent)
+        return self.create(sent) if known is None else SavedRecord(show(self.save(sent, known)))
+
+    def find(self, sent: Json) -> Contact | None:
+        """Return the contact that the sent fields identify, or None."""
+        contact = self._by_id(sent)
+        if contact is None and sent.get("ContactNumber"):
+            contact = self._books.contact_numbered(str(sent["ContactNumber"]))
+        if contact is None and sent.get("Name"):
+            contact = self._books.contact_called(str(sent["Name"]))
+        return contact
+
+    def save(self, sent: Json, known: Contact | None) -> Contact:
+        """Store a new contact, or a known one with the sent fields.
+
+        Raises:
+            Rejected: the contact is archived, or a sent field is invalid.
         """
         if known and known.status == "ARCHIVED":
             raise Rejected(ARCHIVED, record_id=known.id)
@@ -126,24 +139,24 @@ class Contacts:
         return contact
 
     def draft(self, sent: Json, known: Contact | None) -> Contact:
-        """Return the contact as it would be stored, without storing it.
+        """Return the contact that `save` would store.
 
         Raises:
-            Rejected: what was sent does not pass.
+            Rejected: a sent field is invalid.
         """
-        complaints = [*_length_complaints(sent), *self._clashes(sent, known), *_form_complaints(sent, known)]
-        if complaints:
-            raise Rejected(*complaints, record_id=known.id if known else ZERO_GUID)
-        now = self._desk.now()
+        errors = [*_length_errors(sent), *self._clashes(sent, known), *_form_errors(sent, known)]
+        if errors:
+            raise Rejected(*errors, record_id=known.id if known else ZERO_GUID)
+        now = self._context.now()
         contact = replace(known, updated=now) if known else Contact(id=self._books.new_id(), updated=now)
-        _take(contact, sent)
+        _set_fields(contact, sent)
         return contact
 
     def _by_id(self, sent: Json) -> Contact | None:
         return self._books.contacts.get(str(sent.get("ContactID") or "").lower())
 
     def _clashes(self, sent: Json, known: Contact | None) -> list[str]:
-        """Return what is already another contact's."""
+        """Return errors for values that belong to another contact."""
         own = known.id if known else None
         name, number, account = (text_of(sent, each) or "" for each in ("Name", "ContactNumber", "AccountNumber"))
         clashes = []
@@ -163,12 +176,12 @@ class Contacts:
 
 
 def show(contact: Contact, *, brief: bool = False, whole: bool = True) -> Json:
-    """Return a contact as Xero answers: both addresses and all four phones, sent or not.
+    """Return a contact in the form of the response, with both addresses and all four phones.
 
     Args:
         contact: the contact.
-        brief: as `summaryOnly` has it, without addresses, persons and roles.
-        whole: False for the subset that a list without pages has: no persons, currency or tracking.
+        brief: the form for `summaryOnly`, without addresses, persons and roles.
+        whole: False for the form in a list without pages, without persons, currency and tracking.
     """
     head = present(
         {
@@ -183,7 +196,7 @@ def show(contact: Contact, *, brief: bool = False, whole: bool = True) -> Json:
     updated = {"UpdatedDateUTC": ms_date(contact.updated), "HasAttachments": False, "HasValidationErrors": False}
     if brief:
         return head | updated
-    shown = {
+    full = {
         **head,
         "BankAccountDetails": contact.texts.get("BankAccountDetails", ""),
         "Addresses": [_address(contact, kind) for kind in _ADDRESS_TYPES],
@@ -197,14 +210,14 @@ def show(contact: Contact, *, brief: bool = False, whole: bool = True) -> Json:
         "ContactPersons": contact.persons,
         **updated,
     }
-    return shown if whole else {name: worth for name, worth in shown.items() if name not in _ON_PAGES_ONLY}
+    return full if whole else {name: value for name, value in full.items() if name not in _ON_PAGES_ONLY}
 
 
-def _take(contact: Contact, sent: Json) -> None:
-    """Put what was sent into a contact; what was left out stays, a list of persons replaces."""
+def _set_fields(contact: Contact, sent: Json) -> None:
+    """Set the sent fields of a contact; missing fields stay, and a list of persons replaces the previous one."""
     contact.name = (text_of(sent, "Name") or contact.name).strip()
-    contact.number = _or_kept(sent, "ContactNumber", contact.number)
-    contact.account_number = _or_kept(sent, "AccountNumber", contact.account_number)
+    contact.number = _text_or_default(sent, "ContactNumber", contact.number)
+    contact.account_number = _text_or_default(sent, "AccountNumber", contact.account_number)
     contact.status = text_of(sent, "ContactStatus") or contact.status
     contact.texts = contact.texts | {name: str(sent[name]) for name in _TEXTS if sent.get(name) is not None}
     contact.addresses = contact.addresses | _by_type(sent.get("Addresses"), "AddressType", "POBOX", _ADDRESS)
@@ -213,35 +226,35 @@ def _take(contact: Contact, sent: Json) -> None:
         contact.persons = [{"IncludeInEmails": False, **person} for person in sent["ContactPersons"]]
 
 
-def _or_kept(sent: Json, name: str, kept: str) -> str:
+def _text_or_default(sent: Json, name: str, default: str) -> str:
     text = text_of(sent, name)
-    return kept if text is None else text
+    return default if text is None else text
 
 
 def _by_type(sent: Any, key: str, default: str, fields: dict[str, int]) -> dict[str, dict[str, str]]:
     """Return addresses or phones by their type."""
     return {
-        str(one.get(key) or default): {name: str(one[name]) for name in fields if one.get(name) is not None}
-        for one in sent or ()
+        str(entry.get(key) or default): {name: str(entry[name]) for name in fields if entry.get(name) is not None}
+        for entry in sent or ()
     }
 
 
 def _address(contact: Contact, kind: str) -> Json:
-    kept = contact.addresses.get(kind, {})
-    lines = {name: kept[name] for name in _ADDRESS if kept.get(name)}
-    return {"AddressType": kind, **lines, **{name: kept.get(name, "") for name in _ALWAYS}}
+    address = contact.addresses.get(kind, {})
+    lines = {name: address[name] for name in _ADDRESS if address.get(name)}
+    return {"AddressType": kind, **lines, **{name: address.get(name, "") for name in _ALWAYS}}
 
 
 _ALWAYS = ("City", "Region", "PostalCode", "Country")
 
 
 def _phone(contact: Contact, kind: str) -> Json:
-    kept = contact.phones.get(kind, {})
-    return {"PhoneType": kind, **{name: kept.get(name, "") for name in _PHONE}}
+    phone = contact.phones.get(kind, {})
+    return {"PhoneType": kind, **{name: phone.get(name, "") for name in _PHONE}}
 
 
-def _length_complaints(sent: Json) -> list[str]:
-    """Return the fields that are too long; Xero's own words for this are not known."""
+def _length_errors(sent: Json) -> list[str]:
+    """Return errors for fields that are too long; Xero's own text for them is unknown."""
     limits = {"Name": 255, "ContactNumber": 50, "AccountNumber": 50, **_TEXTS}
     nested = [(address, _ADDRESS) for address in sent.get("Addresses") or ()]
     nested += [(phone, _PHONE) for phone in sent.get("Phones") or ()]
@@ -253,22 +266,22 @@ def _length_complaints(sent: Json) -> list[str]:
     ]
 
 
-def _form_complaints(sent: Json, known: Contact | None) -> list[str]:
-    complaints = []
+def _form_errors(sent: Json, known: Contact | None) -> list[str]:
+    errors = []
     name = text_of(sent, "Name") or ""
     if set(name) & {"<", ">"} or name != " ".join(name.split()):
-        complaints.append("Contact Name must not contain angle brackets or leading, trailing or double spaces.")
+        errors.append("Contact Name must not contain angle brackets or leading, trailing or double spaces.")
     email = text_of(sent, "EmailAddress")
     if email and not _EMAIL.fullmatch(email):
-        complaints.append("Email address must be valid.")
-    if not all(_COUNTRY.fullmatch(str(one.get("Country") or "")) for one in sent.get("Addresses") or ()):
-        complaints.append("Country must consist of letters only.")
+        errors.append("Email address must be valid.")
+    if not all(_COUNTRY.fullmatch(str(address.get("Country") or "")) for address in sent.get("Addresses") or ()):
+        errors.append("Country must consist of letters only.")
     if (sent.get("ContactStatus") or "ACTIVE") not in ("ACTIVE", "ARCHIVED"):
-        complaints.append(f"The status '{sent['ContactStatus']}' is not valid for contacts.")
-    return complaints + _person_complaints(sent.get("ContactPersons") or [], email, known)
+        errors.append(f"The status '{sent['ContactStatus']}' is not valid for contacts.")
+    return errors + _person_errors(sent.get("ContactPersons") or [], email, known)
 
 
-def _person_complaints(persons: list[Any], email: str | None, known: Contact | None) -> list[str]:
+def _person_errors(persons: list[Any], email: str | None, known: Contact | None) -> list[str]:
     if persons and not (email or (known and known.texts.get("EmailAddress"))):
         return ["Additional people cannot be added when the primary person has no email address set"]
     return ["A contact can have 5 additional people at most."] if len(persons) > 5 else []
@@ -286,4 +299,4 @@ FIELDS: dict[str, Any] = {
     "IsCustomer": lambda contact: contact.is_customer,
     "UpdatedDateUTC": lambda contact: contact.updated,
 }
-"""What `where` and `order` may name."""
+"""The fields that `where` and `order` may name."""

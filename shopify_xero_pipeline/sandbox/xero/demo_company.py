@@ -1,7 +1,7 @@
-"""The sandbox's default organisation: Demo Company (NZ) with the chart of accounts of the default `books.yaml`.
+"""The sandbox's default organisation, Demo Company (NZ) with the chart of accounts of the default `books.yaml`.
 
-Facts only, in the shape in which Xero answers (docs/contracts/xero.md §6.6, docs/contracts/xero_messages.md §C). A
-recorded organisation takes its place entirely.
+This module only contains facts in the form of Xero's responses (docs/contracts/xero.md §6.6,
+docs/contracts/xero_messages.md §C). A recorded organisation replaces them entirely.
 """
 
 import uuid
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 TENANT_ID = "7f0d6c1e-52f5-4a0f-8f3c-2f6a3f1f4c10"
-_UPDATED = "/Date(1789344000000+0000)/"
+_UPDATED = "/Date(1789344000000+0000)/"  # 14 September 2026, 00:00 UTC
 
 ORGANISATION: dict[str, Any] = {
     "Name": "Demo Company (NZ)",
@@ -82,7 +82,7 @@ def _account(code: str, name: str, kind: str, *, payments: bool = False, system:
 
 
 def accounts() -> list[dict[str, Any]]:
-    """Return the chart of accounts, made anew so that a caller may change it."""
+    """Return a new copy of the chart of accounts, which a caller may change."""
     return [
         _account("090", "Business Bank Account", "BANK"),
         _account("200", "Sales", "REVENUE"),
@@ -118,7 +118,7 @@ def _rate(tax_type: str, name: str, rate: str, applies_to: str, *, status: str =
         "Name": name,
         "TaxType": tax_type,
         "ReportTaxType": reported,
-        **{f"CanApplyTo{each}": each in applies_to.split() for each in _CLASS_NAMES},
+        **{f"CanApplyTo{name_of_class}": name_of_class in applies_to.split() for name_of_class in _CLASS_NAMES},
         "DisplayTaxRate": per_cent,
         "EffectiveRate": per_cent,
         "Status": status,
@@ -127,7 +127,7 @@ def _rate(tax_type: str, name: str, rate: str, applies_to: str, *, status: str =
 
 
 def tax_rates() -> list[dict[str, Any]]:
-    """Return New Zealand's tax rates, made anew so that a caller may change them."""
+    """Return a new copy of New Zealand's tax rates, which a caller may change."""
     every = " ".join(_CLASS_NAMES)
     return [
         _rate("INPUT", "12.5% GST on Expenses", "12.5", "Assets Equity Expenses Liabilities", status="DELETED"),

@@ -1,11 +1,11 @@
-"""How Xero shows invoices and credit notes, in full and as list entries, saved and refused (B9, B12, section C).
+"""Invoices and Credit Notes in the form of responses: complete, as list entries, saved and refused (B9, B12, C).
 
-Shapes only; nothing here changes the books.
+Nothing in this module changes the books.
 """
 
 from typing import Any
 
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
 from shopify_xero_pipeline.sandbox.xero.batch import Shape
 from shopify_xero_pipeline.sandbox.xero.contacts import SHAPE as CONTACT_SHAPE
 from shopify_xero_pipeline.sandbox.xero.contacts import show as show_contact
@@ -22,25 +22,25 @@ _NAMES = frozenset(
 
 
 class DocumentViews:
-    """Shows documents with so many decimals of a unit price as the call asked for."""
+    """A renderer of documents with the number of decimals of a unit price that the call requested."""
 
-    def __init__(self, desk: Desk, decimals: int) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, context: ApiContext, decimals: int) -> None:
+        self._context = context
+        self._books = context.books
         self._decimals = decimals
 
     def full(self, document: Document, *, written: bool = False) -> Json:
-        """Return a document with its lines and its contact; the answer to a write leaves empty lists of money out."""
-        contact = self._books.contacts[document.contact_id]
-        return self._shown(document, show_contact(contact), self._lines(document), written=written)
+        """Return a document with its lines and its contact; the response to a write omits empty lists of money."""
+        contact = show_contact(self._books.contacts[document.contact_id])
+        return self._render(document, contact, self._lines(document), written=written)
 
     def listed(self, document: Document, *, lines: bool) -> Json:
-        """Return a document as an entry of a list: of its contact the name, its lines only on pages."""
-        shown = self._lines(document) if lines else []
-        return self._shown(document, self._brief_contact(document), shown, written=False)
+        """Return a document as a list entry, with its contact's name only, and with lines only on pages."""
+        rows = self._lines(document) if lines else []
+        return self._render(document, self._brief_contact(document), rows, written=False)
 
     def nested(self, document: Document) -> Json:
-        """Return a document as it stands in a payment; a credit note stands there as an invoice.
+        """Return a document as part of a payment; a credit note has the form of an invoice.
 
         Source: docs/contracts/xero.md §6.4.
         """
@@ -63,7 +63,7 @@ class DocumentViews:
         contact = self._books.contacts[document.contact_id]
         return {"ContactID": contact.id, "Name": contact.name, **_NO_CONTACT_LISTS, "HasValidationErrors": False}
 
-    def _shown(self, document: Document, contact: Json, lines: list[Json], *, written: bool) -> Json:
+    def _render(self, document: Document, contact: Json, lines: list[Json], *, written: bool) -> Json:
         own = self._credit_note(document) if document.is_credit_note else self._invoice(document, written=written)
         return {
             **own,
@@ -86,7 +86,7 @@ class DocumentViews:
     def _invoice(self, document: Document, *, written: bool) -> Json:
         money: Json = {
             "Payments": [nested_payment(payment) for payment in self._books.payments_of(document)],
-            "CreditNotes": [self._applied(each) for each in self._books.allocations_of(document)],
+            "CreditNotes": [self._applied_credit(allocation) for allocation in self._books.allocations_of(document)],
         }
         if written:
             money = {name: entries for name, entries in money.items() if entries}
@@ -123,11 +123,11 @@ class DocumentViews:
             "Type": document.type,
             "Reference": document.reference,
             "RemainingCredit": document.outstanding,
-            "Allocations": [self._allocation(each) for each in self._books.allocations_of(document)],
+            "Allocations": [self._allocation(allocation) for allocation in self._books.allocations_of(document)],
             "HasAttachments": False,
         }
 
-    def _applied(self, allocation: Allocation) -> Json:
+    def _applied_credit(self, allocation: Allocation) -> Json:
         credit_note = self._books.documents[allocation.credit_note_id]
         return {
             "CreditNoteID": credit_note.id,
@@ -155,14 +155,14 @@ class DocumentViews:
         return [self._line(line) for line in document.lines]
 
     def _line(self, line: Line) -> Json:
-        """Return a line; one that is only a description has no figures."""
+        """Return a line; a description line has no figures."""
         head = present({"ItemCode": line.item_code, "Description": line.description})
         tail: Json = {"Tracking": line.tracking, "LineItemID": line.id, "ValidationErrors": []}
         if line.quantity is None:
             return head | tail
         account = self._books.account(line.account_code) or {}
         figures = {
-            "UnitAmount": self._desk.rounded(line.unit_amount, self._decimals),
+            "UnitAmount": self._context.round_amount(line.unit_amount, self._decimals),
             "TaxType": line.tax_type,
             "TaxAmount": line.tax_amount,
             "LineAmount": line.line_amount,
@@ -180,7 +180,7 @@ class DocumentViews:
 
 
 def nested_payment(payment: Payment) -> Json:
-    """Return a payment as it stands inside its document."""
+    """Return a payment as part of its document."""
     return {
         "PaymentID": payment.id,
         "Date": ms_date(payment.date),
@@ -193,15 +193,15 @@ def nested_payment(payment: Payment) -> Json:
 
 
 def _echo(sent: Json, id_field: str, lists: tuple[str, ...]) -> Json:
-    """Return a refused document: what was sent, dates in both forms, and the empty lists Xero adds."""
+    """Return a refused document: the sent fields, dates in both forms, and the empty lists that Xero adds."""
     contact = {**_NO_CONTACT_LISTS, "HasValidationErrors": False, "ValidationErrors": [], **(sent.get("Contact") or {})}
     days = [(name, read_day(sent[name])) for name in ("Date", "DueDate") if sent.get(name)]
-    shown: Json = {name: [] for name in lists}
-    shown |= {"IsDiscounted": False, "InvoiceAddresses": [], "HasErrors": True, "InvoicePaymentServices": []}
-    shown |= {name: worth for name, worth in sent.items() if name != id_field}
+    document: Json = {name: [] for name in lists}
+    document |= {"IsDiscounted": False, "InvoiceAddresses": [], "HasErrors": True, "InvoicePaymentServices": []}
+    document |= {name: value for name, value in sent.items() if name != id_field}
     for name, day in days:
-        shown |= day_fields(name, day)
-    return shown | {"Contact": contact, "LineItems": sent.get("LineItems") or []}
+        document |= day_fields(name, day)
+    return document | {"Contact": contact, "LineItems": sent.get("LineItems") or []}
 
 
 def _echo_invoice(sent: Json) -> Json:
@@ -230,9 +230,15 @@ CREDIT_NOTE_SHAPE = Shape(
 )
 
 
-def fields(desk: Desk, number_field: str, id_field: str) -> dict[str, Any]:
-    """Return what `where` and `order` may name of a document."""
-    contacts = desk.books.contacts
+def fields(context: ApiContext, number_field: str, id_field: str) -> dict[str, Any]:
+    """Return the fields of a document that `where` and `order` may name.
+
+    Args:
+        context: the books, clock and options.
+        number_field: the name of the document's number.
+        id_field: the name of its id.
+    """
+    contacts = context.books.contacts
     return {
         id_field: lambda document: document.id,
         number_field: lambda document: document.number,

@@ -1,7 +1,7 @@
-"""Invoices and credit notes: what may be created, changed, voided and deleted, and when (B16 to B18, B20 to B24).
+"""Invoices and Credit Notes: the rules of creating, changing, voiding and deleting them (B16 to B18, B20 to B24).
 
-The arithmetic of lines is in `lines.py`, how a document is shown in `document_views.py`, money on it in `payments.py`
-and `allocations.py`. Only sales documents are known: ACCREC and ACCRECCREDIT.
+The arithmetic of lines is in `lines.py`, the form of responses in `document_views.py`, money in `payments.py` and
+`allocations.py`. The sandbox supports sales documents only: ACCREC and ACCRECCREDIT.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from shopify_xero_pipeline.sandbox.xero.answers import ZERO_GUID, Rejected
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
 from shopify_xero_pipeline.sandbox.xero.contacts import ARCHIVED_FOR_DOCUMENT, Contacts
 from shopify_xero_pipeline.sandbox.xero.lines import LineBook, totals
 from shopify_xero_pipeline.sandbox.xero.records import Contact, Document
@@ -28,7 +28,7 @@ _NO_CONTACT = "A Contact must be specified for this type of transaction"
 
 @dataclass(frozen=True)
 class Family:
-    """What invoices and credit notes call the same things."""
+    """The names that differ between invoices and credit notes."""
 
     type: str
     noun: str
@@ -63,20 +63,20 @@ CREDIT_NOTE = Family(
 
 
 class Documents:
-    """The rules of one family of documents over the organisation's books."""
+    """The rules of one family of documents in the organisation's books."""
 
-    def __init__(self, desk: Desk, family: Family, decimals: int) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, context: ApiContext, family: Family, decimals: int) -> None:
+        self._context = context
+        self._books = context.books
         self._family = family
         self._decimals = decimals
-        self._contacts = Contacts(desk)
+        self._contacts = Contacts(context)
 
     def create(self, sent: Json) -> Document:
-        """PUT: a new document; the number of another one, voided or deleted ones too, is refused.
+        """Create a document (PUT); a number in use is refused, also of a voided or deleted document.
 
         Raises:
-            Rejected: it does not pass.
+            Rejected: the document is invalid.
         """
         number = text_of(sent, self._family.number_field)
         if number and self._books.document_numbered(self._family.type, number):
@@ -87,11 +87,11 @@ class Documents:
             raise Rejected(f"Type must be {self._family.type}.")
         blank = Document(
             id=self._books.new_id(),
-            updated=self._desk.now(),
+            updated=self._context.now(),
             type=self._family.type,
             number=number or "",
             contact_id="",
-            date=self._desk.today(),
+            date=self._context.today(),
             due_date=None,
             status="DRAFT",
             line_amount_types="Exclusive",
@@ -100,26 +100,26 @@ class Documents:
         return self._save(blank, sent, ZERO_GUID)
 
     def upsert(self, sent: Json) -> Document:
-        """POST: the document meant by its id, else by its number, which edits silently; a new one if none is.
+        """Update the document that matches by id or by number, without a warning, or create one (POST).
 
         Raises:
-            Rejected: it does not pass.
+            Rejected: the document is invalid.
         """
-        known = self.meant(sent)
+        known = self.find(sent)
         if known is None and sent.get(self._family.id_field):
             raise Rejected(self._family.not_found)
         return self.create(sent) if known is None else self._change(known, sent)
 
-    def meant(self, sent: Json) -> Document | None:
-        """Return the document of an id or, without an id, of a number."""
+    def find(self, sent: Json) -> Document | None:
+        """Return the document with the sent id or, without an id, with the sent number."""
         document_id, number = text_of(sent, self._family.id_field), text_of(sent, self._family.number_field)
         if document_id:
-            found = self._books.documents.get(document_id.lower())
-            return found if found and found.type == self._family.type else None
+            document = self._books.documents.get(document_id.lower())
+            return document if document and document.type == self._family.type else None
         return self._books.document_numbered(self._family.type, number) if number else None
 
     def warnings(self, sent: Json, document: Document) -> tuple[str, ...]:
-        """Return what Xero warns of without refusing the document."""
+        """Return Xero's warnings for a document that it accepts."""
         ignored = sent.get("SentToContact") and document.status in _OPEN
         return ("Only AUTHORISED invoices may have SentToContact updated.",) if ignored else ()
 
@@ -128,50 +128,50 @@ class Documents:
         status = text_of(sent, "Status") or known.status
         if status in _FINAL:
             return self._end(known, status)
-        changed = replace(known, updated=self._desk.now(), lines=list(known.lines))
+        changed = replace(known, updated=self._context.now(), lines=list(known.lines))
         return self._save(changed, sent, known.id, before=known)
 
     def _check_status(self, known: Document, sent: Json) -> None:
-        """Refuse a change of status that Xero does not know (docs/contracts/xero.md §6.3)."""
-        wanted = text_of(sent, "Status") or known.status
-        if known.is_touched and wanted != known.status:
-            held = "it has payments or credit notes allocated to it."
-            if wanted == "AUTHORISED":
-                held = "it has payment or Credit notes allocated to it."
+        """Refuse a change of status that Xero does not allow (docs/contracts/xero.md §6.3)."""
+        status = text_of(sent, "Status") or known.status
+        if known.is_touched and status != known.status:
+            reason = "it has payments or credit notes allocated to it."
+            if status == "AUTHORISED":
+                reason = "it has payment or Credit notes allocated to it."
             noun = self._family.noun.lower()
-            raise Rejected(f"The status {wanted} cannot be applied to the {noun} because {held}", record_id=known.id)
+            raise Rejected(f"The status {status} cannot be applied to the {noun} because {reason}", record_id=known.id)
         allowed = {
             "DRAFT": ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
             "SUBMITTED": ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
             "AUTHORISED": ("AUTHORISED", "VOIDED"),
             "PAID": ("PAID", "AUTHORISED", "VOIDED"),
         }
-        if wanted not in allowed.get(known.status, ()):
+        if status not in allowed.get(known.status, ()):
             raise Rejected(NOT_VALID_FOR_CHANGE, record_id=known.id)
 
     def _end(self, known: Document, status: str) -> Document:
-        """Void or delete, which is final."""
-        complaints = self._desk.lock_complaints(known.date) if status == "VOIDED" else []
-        if complaints:
-            raise Rejected(*complaints, record_id=known.id)
-        known.status, known.updated = status, self._desk.now()
+        """Void or delete a document, which is final."""
+        errors = self._context.lock_date_errors(known.date) if status == "VOIDED" else []
+        if errors:
+            raise Rejected(*errors, record_id=known.id)
+        known.status, known.updated = status, self._context.now()
         self._books.keep_document(known)
         return known
 
     def _save(self, document: Document, sent: Json, record_id: str, before: Document | None = None) -> Document:
-        """Put what was sent into a document, judge it, and store it only if it passes."""
-        complaints: list[str] = []
+        """Apply the sent fields to a document, validate it, and store it if it is valid."""
+        errors: list[str] = []
         number = text_of(sent, self._family.number_field) or document.number
         if before and number.casefold() != before.number.casefold():
-            taken = self._books.document_numbered(self._family.type, number)
-            complaints += [self._family.not_unique] if taken else []
+            duplicate = self._books.document_numbered(self._family.type, number)
+            errors += [self._family.not_unique] if duplicate else []
         document.number = number
-        self._take_head(document, sent, complaints)
-        contact = self._contact(document, sent, complaints)
-        self._take_lines(document, sent, before, complaints)
-        complaints += self._judge(document, before)
-        if complaints:
-            raise Rejected(*complaints, record_id=record_id)
+        self._set_head(document, sent, errors)
+        contact = self._contact(document, sent, errors)
+        self._set_lines(document, sent, before, errors)
+        errors += self._validate(document, before)
+        if errors:
+            raise Rejected(*errors, record_id=record_id)
         if contact:
             self._attach(document, contact)
         document.number = document.number or self._next_number()
@@ -179,7 +179,7 @@ class Documents:
         self._books.keep_document(document)
         return document
 
-    def _take_head(self, document: Document, sent: Json, complaints: list[str]) -> None:
+    def _set_head(self, document: Document, sent: Json, errors: list[str]) -> None:
         for name, attribute in _HEAD.items():
             if text_of(sent, name) is not None:
                 setattr(document, attribute, text_of(sent, name))
@@ -187,10 +187,10 @@ class Documents:
             if sent.get(name) is not None and (name == "Date" or self._family.has_due_date):
                 day = read_day(sent[name])
                 if day is None:
-                    complaints.append(f"{name} must be a date.")
+                    errors.append(f"{name} must be a date.")
                 else:
                     setattr(document, attribute, day)
-        rates = self._desk.options.currency_rates
+        rates = self._context.options.currency_rates
         if sent.get("CurrencyRate") is not None:
             document.currency_rate = read_number(sent["CurrencyRate"]) or document.currency_rate
         elif document.currency != self._books.base_currency and document.currency_rate == 1:
@@ -198,96 +198,98 @@ class Documents:
         if document.status not in _OPEN:
             document.sent_to_contact = flag_of(sent, "SentToContact", document.sent_to_contact)
 
-    def _contact(self, document: Document, sent: Json, complaints: list[str]) -> Contact | None:
-        """Return the contact to store with the document: a new one for an unknown name, changed if fields were sent."""
+    def _contact(self, document: Document, sent: Json, errors: list[str]) -> Contact | None:
+        """Return the contact to store with the document: new for an unknown name, changed if fields were sent."""
         fields = sent.get("Contact")
         if not fields:
             if not document.contact_id:
-                complaints.append(_NO_CONTACT)
+                errors.append(_NO_CONTACT)
             return None
-        known = self._contacts.meant(fields)
+        known = self._contacts.find(fields)
         if known is None and (fields.get("ContactID") or not fields.get("Name")):
-            complaints.append("The specified contact could not be found" if fields.get("ContactID") else _NO_CONTACT)
+            errors.append("The specified contact could not be found" if fields.get("ContactID") else _NO_CONTACT)
             return None
         if known and known.status == "ARCHIVED":
-            complaints.append(ARCHIVED_FOR_DOCUMENT)
+            errors.append(ARCHIVED_FOR_DOCUMENT)
             return None
         if known and not fields.keys() - {"ContactID"}:
             return known
-        return self._described_contact(fields, known, complaints)
+        return self._contact_from_fields(fields, known, errors)
 
-    def _described_contact(self, fields: Json, known: Contact | None, complaints: list[str]) -> Contact | None:
-        """More than a ContactID was sent: that updates the contact and drops its persons.
+    def _contact_from_fields(self, fields: Json, known: Contact | None, errors: list[str]) -> Contact | None:
+        """Return the contact with the sent fields; more than a ContactID updates it and removes its persons.
 
         Source: docs/contracts/xero.md §6.1.
         """
         try:
             draft = self._contacts.draft(fields, known)
         except Rejected as rejected:
-            complaints.extend(rejected.messages)
+            errors.extend(rejected.messages)
             return None
         draft.persons = []
         return draft
 
     def _attach(self, document: Document, contact: Contact) -> None:
-        """Make the contact a customer; that does not touch its UpdatedDateUTC."""
+        """Link the document with its contact, a customer from then on, without a change of UpdatedDateUTC."""
         document.contact_id = contact.id
         contact.is_customer = contact.is_customer or document.status not in ("DRAFT", "DELETED")
         self._books.keep_contact(contact)
 
-    def _take_lines(self, document: Document, sent: Json, before: Document | None, complaints: list[str]) -> None:
-        """Replace all lines if any are sent; one without a known LineItemID is a new one (B23)."""
+    def _set_lines(self, document: Document, sent: Json, before: Document | None, errors: list[str]) -> None:
+        """Replace all lines if any are sent; a line without a known LineItemID is new (B23)."""
         same_amounts = before is None or before.line_amount_types == document.line_amount_types
         same_status = before is None or before.status == document.status
         if sent.get("LineItems") is None and same_amounts and same_status:
             return
         book = LineBook(
-            desk=self._desk,
+            context=self._context,
             amounts=document.line_amount_types,
             decimals=self._decimals,
             strict=document.status in (*_STRICT, "PAID"),
             discounts=not document.is_credit_note,
             keeps_tax=same_amounts,
-            complaints=complaints,
+            errors=errors,
         )
-        kept = {line.id: line for line in document.lines}
-        asked = sent.get("LineItems")
-        asked = [{"LineItemID": line_id} for line_id in kept] if asked is None else asked
-        document.lines = [book.read(line, kept.get(str(line.get("LineItemID") or "").lower())) for line in asked]
+        old_lines = {line.id: line for line in document.lines}
+        sent_lines = sent.get("LineItems")
+        sent_lines = [{"LineItemID": line_id} for line_id in old_lines] if sent_lines is None else sent_lines
+        document.lines = [
+            book.read(line, old_lines.get(str(line.get("LineItemID") or "").lower())) for line in sent_lines
+        ]
         totals(document)
 
-    def _judge(self, document: Document, before: Document | None) -> list[str]:
-        complaints = self._form_complaints(document)
+    def _validate(self, document: Document, before: Document | None) -> list[str]:
+        errors = self._form_errors(document)
         if not document.lines:
-            complaints.append("One or more line items must be specified")
+            errors.append("One or more line items must be specified")
         if document.total < 0:
-            complaints.append("The Total for this document must be greater than or equal to zero.")
+            errors.append("The Total for this document must be greater than or equal to zero.")
         if document.status in _STRICT and self._family.has_due_date and document.due_date is None:
-            complaints.append("The document DueDate field must be specified")
+            errors.append("The document DueDate field must be specified")
         if document.status in (*_STRICT, "PAID"):
             days = {document.date} | ({before.date} if before and before.status not in _OPEN else set())
-            complaints += [words for day in sorted(days) for words in self._desk.lock_complaints(day)]
+            errors += [words for day in sorted(days) for words in self._context.lock_date_errors(day)]
         if before and before.is_touched:
-            complaints += _touched_complaints(before, document)
-        return list(dict.fromkeys(complaints))
+            errors += _touched_errors(before, document)
+        return list(dict.fromkeys(errors))
 
-    def _form_complaints(self, document: Document) -> list[str]:
-        complaints = [
+    def _form_errors(self, document: Document) -> list[str]:
+        errors = [
             f"{name} must not be longer than 255 characters."
             for name, text in ((self._family.number_field, document.number), ("Reference", document.reference))
             if len(text) > 255
         ]
         if document.line_amount_types not in ("Exclusive", "Inclusive", "NoTax"):
-            complaints.append(f"LineAmountTypes '{document.line_amount_types}' is not valid.")
+            errors.append(f"LineAmountTypes '{document.line_amount_types}' is not valid.")
         if document.currency not in {currency["Code"] for currency in self._books.currencies}:
-            complaints.append(f"Organisation is not subscribed to currency {document.currency}")
+            errors.append(f"Organisation is not subscribed to currency {document.currency}")
         parts = urlsplit(document.url)
         if document.url and (not (parts.scheme and parts.netloc) or "xero" in document.url.lower()):
-            complaints.append("Url must be a valid absolute url")
-        return complaints
+            errors.append("Url must be a valid absolute url")
+        return errors
 
     def _next_number(self) -> str:
-        """Return the next number of Xero's own sequence that is still free."""
+        """Return the next free number of Xero's own sequence."""
         while True:
             number = f"{self._family.sequence}{self._books.next_number(self._family.sequence):04d}"
             if self._books.document_numbered(self._family.type, number) is None:
@@ -305,10 +307,10 @@ _HEAD = {
 
 
 def settle(document: Document, day: date) -> None:
-    """Set PAID when nothing is outstanding any more and AUTHORISED when something is again (B24).
+    """Set PAID if nothing is outstanding, and AUTHORISED if something is again (B24).
 
     Args:
-        document: an approved document; others stay as they are.
+        document: an approved document; others do not change.
         day: the day of the money or of the document, which becomes FullyPaidOnDate.
     """
     if document.status not in ("AUTHORISED", "PAID"):
@@ -320,8 +322,8 @@ def settle(document: Document, day: date) -> None:
         document.status, document.fully_paid_on = "AUTHORISED", None
 
 
-def _touched_complaints(before: Document, after: Document) -> list[str]:
-    """Return what may not change once money stands on a document: all but words, accounts and the due date (B22)."""
+def _touched_errors(before: Document, after: Document) -> list[str]:
+    """Return errors for forbidden changes of a document with money; texts, accounts and due date may change (B22)."""
     if before.date != after.date:
         return ["Date cannot be changed on an invoice that has payment or credit notes allocated to it."]
     same_head = (before.currency, before.line_amount_types) == (after.currency, after.line_amount_types)

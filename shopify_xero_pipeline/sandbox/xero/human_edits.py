@@ -1,6 +1,6 @@
-"""What people do in Xero's own screens while the pipeline runs: the changes a plan must notice (B28 h).
+"""Edits by people in Xero's own screens while the pipeline runs, which a plan must detect (B28 h).
 
-A person is held to fewer rules than the API: nothing here asks for permission, everything leaves its UpdatedDateUTC.
+A person has fewer restrictions than the API: nothing in this module checks permissions. Each edit moves UpdatedDateUTC.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.xero.allocations import Allocations
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.documents import CREDIT_NOTE, INVOICE, Documents
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
@@ -20,20 +20,20 @@ from shopify_xero_pipeline.sandbox.xero.wire import ms_date
 
 
 class Person:
-    """A sync service with access to everything.
+    """A user of Xero with full access.
 
     Args:
         books: the organisation.
-        clock: gives the instant of each change.
-        options: rounding, where a document is entered.
+        clock: the source of the instant of each edit.
+        options: the rounding of entered documents.
     """
 
     def __init__(self, books: XeroBooks, clock: Clock, options: XeroOptions | None = None) -> None:
         self._books = books
-        self._desk = Desk(books, clock, options or XeroOptions())
+        self._context = ApiContext(books, clock, options or XeroOptions())
 
     def invoice(self, number: str) -> Document:
-        """Look an invoice up by its number.
+        """Return an invoice by its number.
 
         Raises:
             LookupError: there is none.
@@ -41,7 +41,7 @@ class Person:
         return self._document("ACCREC", number)
 
     def credit_note(self, number: str) -> Document:
-        """Look a credit note up by its number.
+        """Return a credit note by its number.
 
         Raises:
             LookupError: there is none.
@@ -49,7 +49,7 @@ class Person:
         return self._document("ACCRECCREDIT", number)
 
     def contact(self, number: str) -> Contact:
-        """Look a contact up by its ContactNumber.
+        """Return a contact by its ContactNumber.
 
         Raises:
             LookupError: there is none.
@@ -60,12 +60,12 @@ class Person:
         return contact
 
     def void_document(self, document: Document) -> None:
-        """Void a document, first taking off whatever money stands on it."""
+        """Remove the payments and allocations of a document, then void it."""
         self._clear(document)
         self._set(document, status="VOIDED")
 
     def delete_document(self, document: Document) -> None:
-        """Delete a document, which the screens allow for drafts only and a test may want for any."""
+        """Delete a document; Xero's screens allow it for drafts only, tests may need it for any."""
         self._clear(document)
         self._set(document, status="DELETED")
 
@@ -74,43 +74,50 @@ class Person:
         self._set(document, **changes)
 
     def enter_invoice(self, sent: Mapping[str, Any]) -> Document:
-        """Enter an invoice by hand, in the API's shape.
+        """Enter an invoice in the API's form.
 
         Raises:
-            Rejected: Xero would not take it.
+            Rejected: the invoice is invalid.
         """
-        return Documents(self._desk, INVOICE, 4).create(dict(sent))
+        return Documents(self._context, INVOICE, 4).create(dict(sent))
 
     def enter_credit_note(self, sent: Mapping[str, Any]) -> Document:
-        """Enter a credit note by hand, in the API's shape.
+        """Enter a credit note in the API's form.
 
         Raises:
-            Rejected: Xero would not take it.
+            Rejected: the credit note is invalid.
         """
-        return Documents(self._desk, CREDIT_NOTE, 4).create(dict(sent))
+        return Documents(self._context, CREDIT_NOTE, 4).create(dict(sent))
 
     def pay(self, document: Document, amount: Decimal, account: str, day: date, reference: str = "") -> Payment:
-        """Pay an invoice or refund a credit note by hand.
+        """Pay an invoice or refund a credit note.
+
+        Args:
+            document: the invoice or credit note.
+            amount: the amount in the document's currency.
+            account: the code of the account.
+            day: the date of the payment.
+            reference: the reference of the payment.
 
         Raises:
-            Rejected: Xero would not take it.
+            Rejected: the payment is invalid.
         """
-        named = {"CreditNote": {"CreditNoteID": document.id}} if document.is_credit_note else None
-        sent = named or {"Invoice": {"InvoiceID": document.id}}
+        identity = {"CreditNote": {"CreditNoteID": document.id}} if document.is_credit_note else None
+        sent = identity or {"Invoice": {"InvoiceID": document.id}}
         money = {"Account": {"Code": account}, "Amount": amount, "Date": day.isoformat(), "Reference": reference}
-        written = Payments(self._desk).create(sent | money)
+        written = Payments(self._context).create(sent | money)
         return self._books.payments[written.answer["PaymentID"]]
 
     def delete_payment(self, payment: Payment) -> None:
-        """Remove a payment.
+        """Delete a payment.
 
         Raises:
-            Rejected: Xero would not let it go.
+            Rejected: the payment cannot be deleted.
         """
-        Payments(self._desk).delete(payment, {"Status": "DELETED"})
+        Payments(self._context).delete(payment, {"Status": "DELETED"})
 
     def remove_allocations(self, document: Document) -> None:
-        """Take back the credit that is set against an invoice, or that a credit note gives."""
+        """Remove the allocations of an invoice or of a credit note."""
         for allocation in self._books.allocations_of(document):
             self._books.drop_allocation(allocation)
             for document_id in (allocation.credit_note_id, allocation.invoice_id):
@@ -118,15 +125,26 @@ class Person:
                 self._set(other, credited=other.credited - allocation.amount, status="AUTHORISED", fully_paid_on=None)
 
     def allocate(self, credit_note: Document, invoice: Document, amount: Decimal) -> None:
-        """Set credit against an invoice by hand.
+        """Allocate credit to an invoice.
+
+        Args:
+            credit_note: the credit note.
+            invoice: the invoice.
+            amount: the amount in their currency.
 
         Raises:
-            Rejected: Xero would not take it.
+            Rejected: the allocation is invalid.
         """
-        Allocations(self._desk, credit_note).create({"Amount": amount, "Invoice": {"InvoiceID": invoice.id}})
+        Allocations(self._context, credit_note).create({"Amount": amount, "Invoice": {"InvoiceID": invoice.id}})
 
     def edit_contact(self, contact: Contact, *, name: str | None = None, email: str | None = None) -> None:
-        """Rename a contact or change its e-mail address."""
+        """Change a contact's name or e-mail address.
+
+        Args:
+            contact: the contact.
+            name: the new name; None leaves it.
+            email: the new e-mail address; None leaves it.
+        """
         contact.name = contact.name if name is None else name
         contact.texts = contact.texts if email is None else contact.texts | {"EmailAddress": email}
         self._keep_contact(contact)
@@ -137,7 +155,7 @@ class Person:
         self._keep_contact(contact)
 
     def merge_contacts(self, contact: Contact, into: Contact) -> None:
-        """Merge a contact into another one, which takes over its documents."""
+        """Merge a contact into another one, which receives its documents."""
         for document in self._books.documents.values():
             if document.contact_id == contact.id:
                 self._set(document, contact_id=into.id)
@@ -145,7 +163,7 @@ class Person:
         self.archive_contact(contact)
 
     def restore_contact(self, contact: Contact) -> None:
-        """Bring an archived contact back, which only a person can."""
+        """Restore an archived contact, which the API cannot do."""
         contact.status = "ACTIVE"
         self._keep_contact(contact)
 
@@ -154,11 +172,11 @@ class Person:
         self._change_account(code, "ARCHIVED")
 
     def restore_account(self, code: str) -> None:
-        """Bring an archived account back."""
+        """Restore an archived account."""
         self._change_account(code, "ACTIVE")
 
     def set_lock_dates(self, *, period: date | None = None, end_of_year: date | None = None) -> None:
-        """Set the organisation's lock dates; None takes one away."""
+        """Set the organisation's lock dates; None removes one."""
         for name, day in (("PeriodLockDate", period), ("EndOfYearLockDate", end_of_year)):
             self._books.organisation.pop(name, None)
             if day:
@@ -180,13 +198,13 @@ class Person:
         self.remove_allocations(document)
 
     def _set(self, document: Document, **changes: Any) -> None:
-        for name, worth in changes.items():
-            setattr(document, name, worth)
-        document.updated = self._desk.now()
+        for name, value in changes.items():
+            setattr(document, name, value)
+        document.updated = self._context.now()
         self._books.keep_document(document)
 
     def _keep_contact(self, contact: Contact) -> None:
-        contact.updated = self._desk.now()
+        contact.updated = self._context.now()
         self._books.keep_contact(contact)
 
     def _change_account(self, code: str, status: str) -> None:
@@ -194,4 +212,4 @@ class Person:
         if account is None:
             raise LookupError(f"no account has the code {code}")
         account["Status"] = status
-        account["UpdatedDateUTC"] = ms_date(self._desk.now())
+        account["UpdatedDateUTC"] = ms_date(self._context.now())

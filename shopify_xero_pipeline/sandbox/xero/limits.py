@@ -1,4 +1,4 @@
-"""Xero's rate limits: fixed windows of a minute and a day, calls in flight, and the headers that tell (B6)."""
+"""Xero's rate limits: fixed windows of a minute and a day, calls in flight, and their headers (B6)."""
 
 from datetime import datetime
 
@@ -6,15 +6,15 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.xero.answers import Refused, Reply
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 
-MINUTE = 60
-DAY = 86_400
+MINUTE = 60  # seconds
+DAY = 86_400  # seconds
 
 
 class Limits:
-    """Counts the calls of one app to one organisation. Refused calls (429) are not counted, which is unverified.
+    """The counters of one app's calls to one organisation. Refused calls (429) do not count, which is unverified.
 
     Args:
-        clock: decides in which window a call falls.
+        clock: assigns each call to a window.
         options: the limits, read at every call.
         tenant_id: shifts the windows, which reset at different times for different organisations.
     """
@@ -28,7 +28,7 @@ class Limits:
         self.calls = 0
 
     def enter(self) -> None:
-        """Count a call in.
+        """Count a call in, before its execution.
 
         Raises:
             Refused: 429 with an empty body; Retry-After for the minute and the day only.
@@ -43,18 +43,18 @@ class Limits:
             self._counts[length] = (self._window(length, now), self._used(length, now) + 1)
 
     def leave(self) -> None:
-        """Count a call out."""
+        """Count a call out, after its response."""
         self.in_flight -= 1
 
     def headers(self) -> dict[str, str]:
-        """Return what every answer says of what is left."""
+        """Return the remaining limits as headers of every response."""
         now = self._clock.now()
-        left = {
+        remaining = {
             "X-DayLimit-Remaining": self._options.day_limit - self._used(DAY, now),
             "X-MinLimit-Remaining": self._options.minute_limit - self._used(MINUTE, now),
             "X-AppMinLimit-Remaining": self._options.app_minute_limit - self._used(MINUTE, now),
         }
-        return {name: str(max(0, calls)) for name, calls in left.items()}
+        return {name: str(max(0, calls)) for name, calls in remaining.items()}
 
     def _problem(self, now: datetime) -> str:
         if self.in_flight >= self._options.concurrent_limit:

@@ -1,4 +1,4 @@
-"""What a test or a demo may choose about the sandbox's Xero; everything else follows docs/contracts/xero.md."""
+"""The options of the sandbox's Xero for tests and demos; everything else follows docs/contracts/xero.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,28 +24,28 @@ SCOPES = frozenset(
 
 @dataclass
 class XeroOptions:
-    """Settings of a running sandbox; they may be changed while it runs.
+    """Settings of a running sandbox; they may change while it runs.
 
     Attributes:
-        client_id: of the only app that is known.
-        client_secret: of the same; empty for an app that signs in with PKCE.
-        scopes: what the app may ask for; the broad scopes of before March 2026 are not among them
+        client_id: the id of the only known app.
+        client_secret: its secret; empty for an app that signs in with PKCE.
+        scopes: the scopes that the app may request, without the broad scopes from before March 2026
             (docs/contracts/xero.md §1).
         minute_limit: calls in a fixed window of 60 s.
         day_limit: calls in a fixed window of a day: 1,000 on the Starter tier, 5,000 above.
         concurrent_limit: calls in flight at once.
         app_minute_limit: calls of the app in a minute over all its tenants.
-        rounding: what happens to half a cent; which one Xero uses is unverified, so both must do.
-        shuffle_responses: answer batch writes in another order than asked; no order is documented.
-        shuffle_seed: of that order.
-        allocation_deletion: how a deleted Allocation is answered. Xero's description shows the bare object
-            (docs/contracts/xero.md §6.5); people who call it report a collection, as of any other write
-            (XeroAPI/xero-php-oauth2 #341, XeroAPI/xero-python #159). Both must do.
-        refuse_unknown_parameters: answer 400 to a query parameter that the endpoint does not have. What Xero does is
-            unverified; it is not reported to refuse any. For tests that ask for nothing that is not documented.
-        answer_not_modified: answer 304 instead of an empty list when nothing was modified since.
-        provider_name: what the envelope calls the app.
-        currency_rates: CurrencyRate by currency where a document names none; 1 if it is not here either.
+        rounding: the rounding of half a cent; Xero's mode is unverified, so the pipeline must work with both.
+        shuffle_responses: return the elements of batch writes in another order; Xero documents no order.
+        shuffle_seed: the seed of that order.
+        allocation_deletion: the response to a deleted Allocation. Xero's description shows the bare object
+            (docs/contracts/xero.md §6.5); users report a collection, as for any other write
+            (XeroAPI/xero-php-oauth2 #341, XeroAPI/xero-python #159). The pipeline must work with both.
+        refuse_unknown_parameters: answer 400 to a query parameter that the endpoint does not have. Xero's behaviour is
+            unverified; no report of a refusal exists. For tests that allow documented parameters only.
+        answer_not_modified: answer 304 instead of an empty list if nothing was modified since.
+        provider_name: the app's name in the envelope.
+        currency_rates: CurrencyRate by currency for documents without one; 1 for a missing currency.
     """
 
     client_id: str = "sandbox"
@@ -64,7 +64,7 @@ class XeroOptions:
     provider_name: str = "sandbox"
     currency_rates: Mapping[str, Decimal] = field(default_factory=dict)
 
-    def rounded(self, amount: Decimal, decimals: int = 2) -> Decimal:
-        """Round as this Xero does, to 2 decimals unless told."""
+    def round_amount(self, amount: Decimal, decimals: int = 2) -> Decimal:
+        """Round an amount in this Xero's mode, by default to 2 decimals."""
         mode = ROUND_HALF_UP if self.rounding == "half_up" else ROUND_HALF_EVEN
         return amount.quantize(Decimal(1).scaleb(-decimals), mode)

@@ -1,11 +1,11 @@
-"""Payments of invoices and refunds of credit notes: never deduplicated, never more than is outstanding (B25, B26)."""
+"""Payments of invoices and refunds of credit notes, never deduplicated, at most the outstanding amount (B25, B26)."""
 
 from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
-from shopify_xero_pipeline.sandbox.xero.api_context import Desk
-from shopify_xero_pipeline.sandbox.xero.batch import Shape, Written
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext
+from shopify_xero_pipeline.sandbox.xero.batch import SavedRecord, Shape
 from shopify_xero_pipeline.sandbox.xero.document_views import DocumentViews
 from shopify_xero_pipeline.sandbox.xero.documents import settle
 from shopify_xero_pipeline.sandbox.xero.records import ZERO, Document, Payment
@@ -45,28 +45,28 @@ SHAPE = Shape(
 
 
 class Payments:
-    """The rules of payments over the organisation's books."""
+    """The rules of payments in the organisation's books."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._books = desk.books
-        self._views = DocumentViews(desk, 2)
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
+        self._books = context.books
+        self._views = DocumentViews(context, 2)
 
-    def create(self, sent: Json) -> Written:
-        """Make a payment; the same one sent twice is two payments.
+    def create(self, sent: Json) -> SavedRecord:
+        """Create a payment; the same request twice creates two payments.
 
         Raises:
-            Rejected: no such document or account, not open, too much, locked.
+            Rejected: an unknown document or account, not open, too much, or locked.
         """
         document = self._document(sent)
         account = self._account(sent, document)
-        amount, day = self._amount(sent), read_day(sent["Date"]) if sent.get("Date") else self._desk.today()
+        amount, day = self._amount(sent), read_day(sent["Date"]) if sent.get("Date") else self._context.today()
         if day is None:
             raise Rejected("Date must be a date.")
-        complaints = _open_complaints(document, amount) + self._desk.lock_complaints(day)
-        if complaints:
-            raise Rejected(*complaints)
-        now = self._desk.now()
+        errors = _open_errors(document, amount) + self._context.lock_date_errors(day)
+        if errors:
+            raise Rejected(*errors)
+        now = self._context.now()
         payment = Payment(
             id=self._books.new_id(),
             updated=now,
@@ -81,32 +81,32 @@ class Payments:
         settle(document, day)
         self._books.keep_payment(payment)
         self._books.keep_document(document)
-        return Written(self.show(payment))
+        return SavedRecord(self.show(payment))
 
-    def delete(self, payment: Payment, sent: Json) -> Written:
-        """POST /Payments/{id}: the only change there is, to DELETED; it stays listed and its document opens again.
+    def delete(self, payment: Payment, sent: Json) -> SavedRecord:
+        """Delete a payment, the only possible change; it stays in lists, and its document opens again.
 
         Raises:
-            Rejected: another status, already deleted, locked.
+            Rejected: another status, already deleted, or locked.
         """
         if sent.get("Status") != "DELETED":
             raise Rejected("Payments can only be deleted, not changed.", record_id=payment.id)
         if payment.status == "DELETED":
             raise Rejected("Payment not of valid status for modification", record_id=payment.id)
-        complaints = self._desk.lock_complaints(payment.date)
-        if complaints:
-            raise Rejected(*complaints, record_id=payment.id)
+        errors = self._context.lock_date_errors(payment.date)
+        if errors:
+            raise Rejected(*errors, record_id=payment.id)
         document = self._books.documents[payment.document_id]
         payment.status = "DELETED"
-        payment.updated = document.updated = self._desk.now()
+        payment.updated = document.updated = self._context.now()
         document.paid -= payment.amount
         settle(document, payment.date)
         self._books.keep_payment(payment)
         self._books.keep_document(document)
-        return Written(self.show(payment))
+        return SavedRecord(self.show(payment))
 
     def show(self, payment: Payment) -> Json:
-        """Return a payment as Xero answers; the document stands under `Invoice`, credit notes too.
+        """Return a payment in the form of the response; its document, also a credit note, is under `Invoice`.
 
         Source: docs/contracts/xero.md §6.4.
         """
@@ -133,19 +133,19 @@ class Payments:
     def _document(self, sent: Json) -> Document:
         invoice, credit_note = sent.get("Invoice") or {}, sent.get("CreditNote") or {}
         document_id = text_of(invoice, "InvoiceID") or text_of(credit_note, "CreditNoteID")
-        found = self._books.documents.get(document_id.lower()) if document_id else None
+        document = self._books.documents.get(document_id.lower()) if document_id else None
         number = text_of(invoice, "InvoiceNumber") or text_of(sent, "InvoiceNumber")
         if not document_id and number:
-            found = self._books.document_numbered("ACCREC", number)
+            document = self._books.document_numbered("ACCREC", number)
         number = text_of(credit_note, "CreditNoteNumber") or text_of(sent, "CreditNoteNumber")
-        if not document_id and found is None and number:
-            found = self._books.document_numbered("ACCRECCREDIT", number)
-        if found is None or (invoice and found.is_credit_note) or (credit_note and not found.is_credit_note):
+        if not document_id and document is None and number:
+            document = self._books.document_numbered("ACCRECCREDIT", number)
+        if document is None or (invoice and document.is_credit_note) or (credit_note and not document.is_credit_note):
             raise Rejected("Document could not be found")
-        return found
+        return document
 
     def _account(self, sent: Json, document: Document) -> dict[str, Any]:
-        """Return the account paid to: a BANK account, or one with payments enabled, in a currency that fits."""
+        """Return the account of the payment: a BANK account, or one that allows payments, in a matching currency."""
         named = sent.get("Account") or {}
         code, account_id = text_of(named, "Code") or text_of(sent, "Code"), text_of(named, "AccountID")
         if not code and not account_id:
@@ -162,20 +162,20 @@ class Payments:
         return account
 
     def _amount(self, sent: Json) -> Decimal:
-        amount = self._desk.rounded(read_number(sent.get("Amount")) or ZERO)
+        amount = self._context.round_amount(read_number(sent.get("Amount")) or ZERO)
         if amount <= 0:
             raise Rejected("Payment amount must be greater than zero")
         return amount
 
 
-def _open_complaints(document: Document, amount: Decimal) -> list[str]:
-    complaints = [EXCEEDS] if amount > document.outstanding else []
-    return complaints + ([NOT_AUTHORISED] if document.status != "AUTHORISED" else [])
+def _open_errors(document: Document, amount: Decimal) -> list[str]:
+    errors = [EXCEEDS] if amount > document.outstanding else []
+    return errors + ([NOT_AUTHORISED] if document.status != "AUTHORISED" else [])
 
 
-def fields(desk: Desk) -> dict[str, Any]:
-    """Return what `where` and `order` may name of a payment."""
-    documents = desk.books.documents
+def fields(context: ApiContext) -> dict[str, Any]:
+    """Return the fields of a payment that `where` and `order` may name."""
+    documents = context.books.documents
     return {
         "PaymentID": lambda payment: payment.id,
         "Status": lambda payment: payment.status,

@@ -1,6 +1,6 @@
-"""Reading lists: what counts as modified, filters, order, and pages (B27).
+"""Reading of lists: modified records, filters, order and pages (B27).
 
-The same for all kinds; each brings how its records are shown and what of them may be named.
+The module serves all kinds of records; each kind provides its `Listing`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shopify_xero_pipeline.sandbox.xero.answers import Reply, bad_query, json_reply
-from shopify_xero_pipeline.sandbox.xero.api_context import Call, Desk
+from shopify_xero_pipeline.sandbox.xero.api_context import ApiContext, Call
 from shopify_xero_pipeline.sandbox.xero.batch import envelope
 from shopify_xero_pipeline.sandbox.xero.where_filter import Getters, comparable, parse
 from shopify_xero_pipeline.sandbox.xero.wire import Json
@@ -21,17 +21,17 @@ _TRUE = ("true", "1")
 
 @dataclass(frozen=True)
 class Listing:
-    """How one kind is listed.
+    """The rules for listing one kind of record.
 
     Attributes:
-        collection: name of the list in the answer.
-        getters: what `where` and `order` may name; `UpdatedDateUTC` is among them.
+        collection: name of the list in the response.
+        getters: the fields that `where` and `order` may name, with `UpdatedDateUTC` among them.
         id_field: the name of the id among the getters.
-        show: shows one record; told whether the list is a page.
-        paged: whether `page` is known.
-        lists: query parameters that hold values of a field, by comma.
-        others: further query parameters of the endpoint, seen to elsewhere.
-        sorted_by: the order where the call names none; None for the order in which the books keep them.
+        show: returns one record in the form of the response; its second argument is whether the list is a page.
+        paged: whether the endpoint has `page`.
+        lists: query parameters with comma-separated values of a field.
+        others: further query parameters of the endpoint, handled elsewhere.
+        sorted_by: the default order; None for the order of the books.
     """
 
     collection: str
@@ -44,37 +44,43 @@ class Listing:
     sorted_by: str | None = "UpdatedDateUTC"
 
 
-def answer_list(desk: Desk, call: Call, listing: Listing, records: Iterable[Any]) -> Reply:
+def answer_list(context: ApiContext, call: Call, listing: Listing, records: Iterable[Any]) -> Reply:
     """Answer a GET of a collection.
 
+    Args:
+        context: the books, clock and options.
+        call: the call.
+        listing: the rules of the kind.
+        records: all records of the kind.
+
     Raises:
-        Refused: 400 for a filter or an order that is not understood: ignoring one would answer too much. For an unknown
-            parameter only if the options say so.
+        Refused: 400 for an invalid filter or order, since ignoring it would return too much; for an unknown parameter
+            only if the options require it.
     """
-    if desk.options.refuse_unknown_parameters:
+    if context.options.refuse_unknown_parameters:
         _check_parameters(call, listing)
-    chosen = [record for record in records if _modified(call, listing, record)]
+    matches = [record for record in records if _is_modified(call, listing, record)]
     since = call.headers.get("if-modified-since")
-    if since and not chosen and desk.options.answer_not_modified:
+    if since and not matches and context.options.answer_not_modified:
         return Reply(304)
     for parameter, name in (listing.lists or {}).items():
-        chosen = _among(chosen, call.query.get(parameter.lower()), listing.getters[name])
+        matches = _filter_values(matches, call.query.get(parameter.lower()), listing.getters[name])
     if call.query.get("where"):
         test = parse(call.query["where"], listing.getters)
-        chosen = [record for record in chosen if test(record)]
+        matches = [record for record in matches if test(record)]
     order = call.query.get("order") or listing.sorted_by
     if order:
-        _sort(chosen, order, listing)
-    return json_reply(envelope(desk) | _page(call, listing, chosen))
+        _sort(matches, order, listing)
+    return json_reply(envelope(context) | _page(call, listing, matches))
 
 
 def wants_pages(call: Call) -> bool:
-    """Tell whether an answer is a page: `page`, `pageSize` or `summaryOnly` was given."""
+    """Return whether the response is a page: `page`, `pageSize` or `summaryOnly` was sent."""
     return bool(_PAGES & call.query.keys()) or is_set(call, "summaryonly")
 
 
 def is_set(call: Call, parameter: str) -> bool:
-    """Tell whether a parameter is true."""
+    """Return whether a parameter is true."""
     return call.query.get(parameter, "").lower() in _TRUE
 
 
@@ -82,34 +88,34 @@ def _check_parameters(call: Call, listing: Listing) -> None:
     known = _ALWAYS | (_PAGES if listing.paged else frozenset()) | {name.lower() for name in listing.lists or ()}
     unknown = call.query.keys() - known - listing.others - {""}
     if unknown:
-        raise bad_query(f"This endpoint knows no parameter {', '.join(sorted(unknown))}")
+        raise bad_query(f"This endpoint has no parameter {', '.join(sorted(unknown))}")
 
 
-def _page(call: Call, listing: Listing, chosen: list[Any]) -> Json:
+def _page(call: Call, listing: Listing, matches: list[Any]) -> Json:
     if not (listing.paged and wants_pages(call)):
-        return {listing.collection: [listing.show(record, False) for record in chosen]}
-    size = min(1000, max(1, _whole(call, "pagesize", 100)))
-    page = max(1, _whole(call, "page", 1))
-    shown = [listing.show(record, True) for record in chosen[(page - 1) * size : page * size]]
-    pages = -(-len(chosen) // size)
-    pagination = {"page": page, "pageSize": size, "pageCount": pages, "itemCount": len(chosen)}
-    return {"pagination": pagination, listing.collection: shown}
+        return {listing.collection: [listing.show(record, False) for record in matches]}
+    size = min(1000, max(1, _whole_number(call, "pagesize", 100)))  # Xero's maximum and default
+    page = max(1, _whole_number(call, "page", 1))
+    elements = [listing.show(record, True) for record in matches[(page - 1) * size : page * size]]
+    pages = -(-len(matches) // size)
+    pagination = {"page": page, "pageSize": size, "pageCount": pages, "itemCount": len(matches)}
+    return {"pagination": pagination, listing.collection: elements}
 
 
-def _whole(call: Call, parameter: str, default: int) -> int:
+def _whole_number(call: Call, parameter: str, default: int) -> int:
     text = call.query.get(parameter, str(default))
     if not text.lstrip("-").isdigit():
         raise bad_query(f"{parameter} must be a whole number")
     return int(text)
 
 
-def _modified(call: Call, listing: Listing, record: Any) -> bool:
+def _is_modified(call: Call, listing: Listing, record: Any) -> bool:
     text = call.headers.get("if-modified-since")
-    return text is None or bool(listing.getters["UpdatedDateUTC"](record) >= _moment(text))
+    return text is None or bool(listing.getters["UpdatedDateUTC"](record) >= _parse_modified_since(text))
 
 
-def _moment(text: str) -> datetime:
-    """Read If-Modified-Since: UTC, to the second."""
+def _parse_modified_since(text: str) -> datetime:
+    """Parse If-Modified-Since, in UTC and to the second."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -121,23 +127,23 @@ def _moment(text: str) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _among(records: list[Any], text: str | None, getter: Callable[[Any], Any]) -> list[Any]:
+def _filter_values(records: list[Any], text: str | None, getter: Callable[[Any], Any]) -> list[Any]:
     if not text:
         return records
-    wanted = {comparable(one.strip()) for one in text.split(",")}
+    wanted = {comparable(value.strip()) for value in text.split(",")}
     return [record for record in records if comparable(getter(record)) in wanted]
 
 
 def _sort(records: list[Any], order: str, listing: Listing) -> None:
-    """Sort by one field and the id, ascending unless DESC is said."""
+    """Sort by one field and the id, ascending without DESC."""
     name, _, direction = order.strip().partition(" ")
-    getter = {field.lower(): one for field, one in listing.getters.items()}.get(name.lower())
+    getter = {field.lower(): getter for field, getter in listing.getters.items()}.get(name.lower())
     if getter is None or direction.strip().upper() not in ("", "ASC", "DESC"):
         raise bad_query(f"The order '{order}' could not be parsed")
     identity = listing.getters[listing.id_field]
 
     def key(record: Any) -> tuple[Any, ...]:
-        worth = comparable(getter(record))
-        return worth is not None, worth if worth is not None else "", identity(record)
+        value = comparable(getter(record))
+        return value is not None, value if value is not None else "", identity(record)
 
     records.sort(key=key, reverse=direction.strip().upper() == "DESC")

@@ -1,8 +1,8 @@
-"""What the sandbox's Xero keeps about each record, as plain structures that survive a restart as JSON.
+"""The stored records of the sandbox's Xero, as plain structures that are saved as JSON.
 
-Only stored facts belong here: no rule, no index, no wire format. Money is `Decimal`, document dates are calendar
-days, `updated` is an aware UTC instant. Accounts, tax rates and the organisation are kept in Xero's own JSON shape
-instead, so that recorded ones can be loaded as they are.
+This module contains no rules, no index and no wire format. Money is `Decimal`, document dates are calendar days,
+`updated` is an aware UTC instant. Accounts, tax rates and the organisation are stored in Xero's own JSON form, so that
+recorded ones load unchanged.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ ZERO = Decimal("0.00")
 
 
 class Contact(Struct):
-    """A contact; `addresses` and `phones` hold only what was sent, by type."""
+    """A contact; `addresses` and `phones` contain the sent ones only, by type."""
 
     id: str
     updated: dt.datetime
@@ -32,7 +32,7 @@ class Contact(Struct):
 
 
 class Item(Struct):
-    """An item; the two details hold `UnitPrice`, `AccountCode` and `TaxType` where given."""
+    """An item; its two details contain `UnitPrice`, `AccountCode` and `TaxType` if they were sent."""
 
     id: str
     updated: dt.datetime
@@ -50,7 +50,7 @@ class Item(Struct):
 
 
 class Line(Struct):
-    """A document line; one without `quantity` is a description only."""
+    """A document line; a line without `quantity` is a description only."""
 
     id: str
     description: str = ""
@@ -99,12 +99,12 @@ class Document(Struct):
 
     @property
     def outstanding(self) -> Decimal:
-        """AmountDue of an invoice, RemainingCredit of a credit note; nothing once voided or deleted."""
+        """AmountDue of an invoice, RemainingCredit of a credit note; zero once it is voided or deleted."""
         return ZERO if self.status in ("VOIDED", "DELETED") else self.total - self.paid - self.credited
 
     @property
     def is_touched(self) -> bool:
-        """Whether a payment or an allocation stands on it."""
+        """Whether the document has a payment or an allocation."""
         return bool(self.paid or self.credited)
 
 
@@ -123,7 +123,7 @@ class Payment(Struct):
 
 
 class Allocation(Struct):
-    """Credit set against an invoice."""
+    """Credit that a credit note allocates to an invoice."""
 
     id: str
     credit_note_id: str
@@ -133,7 +133,7 @@ class Allocation(Struct):
 
 
 class RefreshToken(Struct):
-    """A refresh token; once used it is good for a grace period only."""
+    """A refresh token; after its use it is valid for a grace period only."""
 
     client_id: str
     scopes: list[str]
@@ -142,7 +142,7 @@ class RefreshToken(Struct):
 
 
 class Contents(Struct):
-    """Everything an organisation holds, in the order it came."""
+    """The content of an organisation, in the order of creation."""
 
     tenant_id: str
     organisation: dict[str, Any]

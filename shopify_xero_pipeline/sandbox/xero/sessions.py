@@ -1,6 +1,6 @@
-"""Who is calling: the identity server's tokens and consent, `/connections`, and the check of every call (B1 to B3).
+"""Authentication: the identity server's tokens and consent, `/connections`, and the check of every call (B1 to B3).
 
-Access tokens are signed and carry their own expiry, so they outlive a restart; refresh tokens are kept in the books.
+Access tokens are signed and contain their expiry, so they survive a restart; refresh tokens are stored in the books.
 """
 
 import base64
@@ -20,6 +20,7 @@ from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.sandbox.xero.records import RefreshToken
 
+# Lifetimes from docs/contracts/xero.md §1; GRACE is that of a used refresh token.
 ACCESS_LIFE = timedelta(minutes=30)
 CODE_LIFE = timedelta(minutes=5)
 REFRESH_LIFE = timedelta(days=60)
@@ -31,14 +32,18 @@ _CHALLENGE_LENGTH = 43  # a SHA-256 in base64 without padding
 
 @dataclass(frozen=True)
 class Session:
-    """An access token that was accepted; `custom` is a custom connection's."""
+    """An accepted access token; `custom` marks a custom connection."""
 
     client_id: str
     scopes: frozenset[str]
     custom: bool
 
     def must_have(self, scopes: tuple[str, ...]) -> None:
-        """Refuse unless one of the scopes was granted (section 1: the header is spelt Xero's way)."""
+        """Check that one of the scopes is granted; the header has Xero's spelling (docs/contracts/xero.md §1).
+
+        Raises:
+            Refused: 401 if none is granted.
+        """
         if self.scopes.isdisjoint(scopes):
             refusal = problem(401, "Unauthorized", "AuthorizationUnsuccessful").reply
             refusal.headers["WWW-Authenticate"] = "insufficent_scope"
@@ -46,7 +51,7 @@ class Session:
 
 
 class Sessions:
-    """The identity server and the gateway's check of tokens."""
+    """The identity server, and the gateway's check of tokens."""
 
     def __init__(self, books: XeroBooks, clock: Clock, options: XeroOptions) -> None:
         self._books = books
@@ -56,24 +61,24 @@ class Sessions:
         self.connected = True
 
     def authorise(self, query: Mapping[str, str]) -> Reply:
-        """Consent at once and send the browser back with a code that is good for 5 minutes."""
-        back, challenge = query.get("redirect_uri", ""), query.get("code_challenge", "")
-        if query.get("client_id") != self._options.client_id or not _may_be_sent_to(back):
+        """Consent at once and redirect the browser with a code that is valid for 5 minutes."""
+        address, challenge = query.get("redirect_uri", ""), query.get("code_challenge", "")
+        if query.get("client_id") != self._options.client_id or not _is_redirect_allowed(address):
             return _oauth_error("invalid_request")
         if query.get("response_type") != "code":
-            return _sent_back(back, query, error="unsupported_response_type")
-        if not self._may_challenge(challenge, query.get("code_challenge_method", "")):
-            return _sent_back(back, query, error="invalid_request")
+            return _redirect(address, query, error="unsupported_response_type")
+        if not self._is_challenge_valid(challenge, query.get("code_challenge_method", "")):
+            return _redirect(address, query, error="invalid_request")
         scopes = self._scopes(query.get("scope", ""))
         if scopes is None:
-            return _sent_back(back, query, error="invalid_scope")
+            return _redirect(address, query, error="invalid_scope")
         self.connected = True
-        bound = {"redirect_uri": back, "challenge": challenge}
-        code = self._signed({"use": "code", "scope": sorted(scopes), "exp": self._expiry(CODE_LIFE), **bound})
-        return _sent_back(back, query, code=code, scope=" ".join(sorted(scopes)))
+        bound = {"redirect_uri": address, "challenge": challenge}
+        code = self._sign({"use": "code", "scope": sorted(scopes), "exp": self._expiry(CODE_LIFE), **bound})
+        return _redirect(address, query, code=code, scope=" ".join(sorted(scopes)))
 
     def token(self, form: Mapping[str, str], authorization: str) -> Reply:
-        """Answer the token endpoint."""
+        """Respond to the token endpoint."""
         if not self._is_client(form, authorization):
             return _oauth_error("invalid_client")
         grant = form.get("grant_type")
@@ -86,14 +91,14 @@ class Sessions:
         return _oauth_error("unsupported_grant_type")
 
     def grant_refresh_token(self, scopes: frozenset[str] | None = None) -> str:
-        """Return a refresh token as a finished consent would have left it."""
+        """Return a refresh token as after a completed consent."""
         token = self._books.new_id().replace("-", "")
         granted = sorted(scopes or self._options.scopes)
         self._books.refresh_tokens[token] = RefreshToken(self._options.client_id, granted, self._clock.now())
         return token
 
     def revoke(self, form: Mapping[str, str], authorization: str) -> Reply:
-        """Forget the user's refresh tokens and connections; 200 and empty in any case."""
+        """Delete the user's refresh tokens and connections; respond with an empty 200 in any case."""
         if not self._is_client(form, authorization):
             return _oauth_error("invalid_client")
         if form.get("token") in self._books.refresh_tokens:
@@ -102,8 +107,8 @@ class Sessions:
         return Reply(200)
 
     def connections(self, authorization: str) -> Reply:
-        """List the organisations the token may speak to; no tenant header is asked for."""
-        self._accepted(authorization)
+        """List the organisations of the token; no tenant header is needed."""
+        self._check_token(authorization)
         created = "2026-09-01T09:00:00.5165400"
         connection = {
             "id": _CONNECTION_ID,
@@ -117,26 +122,30 @@ class Sessions:
         return json_reply([connection] if self.connected else [])
 
     def disconnect(self, authorization: str, connection_id: str) -> Reply:
-        """Remove a connection."""
-        self._accepted(authorization)
+        """Remove a connection.
+
+        Raises:
+            Refused: 404 for an unknown connection.
+        """
+        self._check_token(authorization)
         if connection_id != _CONNECTION_ID or not self.connected:
             raise not_found()
         self.connected = False
         return Reply(204)
 
     def accept(self, authorization: str, tenant: str) -> Session:
-        """Check the token, then the tenant header, which only a custom connection may leave out.
+        """Check the token, then the tenant header, which only a custom connection may omit.
 
         Raises:
             Refused: 401 for the token, 403 for the tenant.
         """
-        session = self._accepted(authorization)
+        session = self._check_token(authorization)
         if not (session.custom and not tenant) and (tenant.lower() != self._books.tenant_id or not self.connected):
             raise problem(403, "Forbidden", "AuthenticationUnsuccessful")
         return session
 
-    def _accepted(self, authorization: str) -> Session:
-        claims = self._verified(authorization.removeprefix("Bearer ")) if authorization.startswith("Bearer ") else None
+    def _check_token(self, authorization: str) -> Session:
+        claims = self._verify(authorization.removeprefix("Bearer ")) if authorization.startswith("Bearer ") else None
         if claims is None or claims["use"] != "access":
             raise problem(401, "Unauthorized", "AuthenticationUnsuccessful")
         expiry = datetime.fromtimestamp(claims["exp"], tz=UTC)
@@ -145,32 +154,32 @@ class Sessions:
         return Session(self._options.client_id, frozenset(claims["scope"]), claims["custom"])
 
     def _is_client(self, form: Mapping[str, str], authorization: str) -> bool:
-        """Accept the secret in the Authorization header or in the form."""
-        given = f"{form.get('client_id', '')}:{form.get('client_secret', '')}"
+        """Return whether the secret in the Authorization header or in the form is the app's."""
+        credentials = f"{form.get('client_id', '')}:{form.get('client_secret', '')}"
         if authorization.startswith("Basic "):
             try:
-                given = base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode()
+                credentials = base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
                 return False
-        return hmac.compare_digest(given, f"{self._options.client_id}:{self._options.client_secret}")
+        return hmac.compare_digest(credentials, f"{self._options.client_id}:{self._options.client_secret}")
 
-    def _may_challenge(self, challenge: str, method: str) -> bool:
-        """An app without a secret has to prove with PKCE that it is the one that asked; S256 is the only method."""
+    def _is_challenge_valid(self, challenge: str, method: str) -> bool:
+        """Return whether a challenge is valid; an app without a secret needs PKCE, and S256 is the only method."""
         if not challenge:
             return bool(self._options.client_secret)
         return method == "S256" and len(challenge) == _CHALLENGE_LENGTH
 
-    def _client_credentials(self, asked: str) -> Reply:
+    def _client_credentials(self, requested: str) -> Reply:
         if not self._options.client_secret:
             return _oauth_error("unauthorized_client")
-        scopes = self._scopes(asked)
-        if scopes is None or _USER_SCOPES & set(asked.split()):
+        scopes = self._scopes(requested)
+        if scopes is None or _USER_SCOPES & set(requested.split()):
             return _oauth_error("invalid_scope")
         return self._issue(scopes - _USER_SCOPES, custom=True)
 
     def _code(self, form: Mapping[str, str]) -> Reply:
         code = form.get("code", "")
-        claims = self._verified(code)
+        claims = self._verify(code)
         fresh = claims is not None and claims["use"] == "code" and self._clock.now().timestamp() < claims["exp"]
         if claims is None or not fresh or code in self._spent_codes or not _is_same_caller(claims, form):
             return _oauth_error("invalid_grant")
@@ -180,7 +189,7 @@ class Sessions:
         return self._issue(scopes, refresh_token=self.grant_refresh_token(scopes) if offline else None)
 
     def _refresh(self, token: str) -> Reply:
-        """Rotate: the old token may be tried again for 30 minutes, for an answer may have been lost."""
+        """Rotate a refresh token; the old one stays valid for 30 minutes, in case the response was lost."""
         known = self._books.refresh_tokens.get(token)
         now = self._clock.now()
         if known is None or now > known.issued + REFRESH_LIFE or (known.used and now > known.used + GRACE):
@@ -189,15 +198,15 @@ class Sessions:
         scopes = frozenset(known.scopes)
         return self._issue(scopes, refresh_token=self.grant_refresh_token(scopes))
 
-    def _scopes(self, asked: str) -> frozenset[str] | None:
-        """Return the scopes asked for, all if none is named, None if one is not the app's."""
-        scopes = frozenset(asked.split()) or self._options.scopes
+    def _scopes(self, requested: str) -> frozenset[str] | None:
+        """Return the requested scopes, all of them for an empty request, or None if the app lacks one."""
+        scopes = frozenset(requested.split()) or self._options.scopes
         return scopes if scopes - {"openid", "profile", "email"} <= self._options.scopes else None
 
     def _issue(self, scopes: frozenset[str], *, custom: bool = False, refresh_token: str | None = None) -> Reply:
         claims = {"use": "access", "scope": sorted(scopes), "custom": custom, "exp": self._expiry(ACCESS_LIFE)}
         answer: dict[str, Any] = {
-            "access_token": self._signed(claims),
+            "access_token": self._sign(claims),
             "expires_in": int(ACCESS_LIFE.total_seconds()),
             "token_type": "Bearer",
             "scope": " ".join(sorted(scopes)),
@@ -207,14 +216,14 @@ class Sessions:
     def _expiry(self, life: timedelta) -> float:
         return (self._clock.now() + life).timestamp()
 
-    def _signed(self, claims: Mapping[str, Any]) -> str:
-        """Return a JSON Web Token; a serial number keeps two of the same instant apart."""
+    def _sign(self, claims: Mapping[str, Any]) -> str:
+        """Return a JSON Web Token; a serial number distinguishes two tokens of one instant."""
         head = _base64(b'{"alg":"HS256","typ":"JWT"}')
         body = _base64(json.dumps({**claims, "jti": self._books.next_number("token")}).encode())
         return f"{head}.{body}.{self._signature(head, body)}"
 
-    def _verified(self, token: str) -> dict[str, Any] | None:
-        """Return the claims of a token of ours, or None."""
+    def _verify(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a token that this server signed, or None."""
         parts = token.split(".")
         if len(parts) != 3 or not hmac.compare_digest(parts[2].encode(), self._signature(*parts[:2]).encode()):
             return None
@@ -226,26 +235,26 @@ class Sessions:
         return _base64(hmac.new(key, f"{head}.{body}".encode(), hashlib.sha256).digest())
 
 
-def _may_be_sent_to(address: str) -> bool:
-    """A browser is sent back over https, or to `http://localhost`; 127.0.0.1 is refused (section 1)."""
+def _is_redirect_allowed(address: str) -> bool:
+    """Return whether an address is https or `http://localhost`; 127.0.0.1 is refused (docs/contracts/xero.md §1)."""
     parts = urlsplit(address)
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme, parts.hostname) == ("http", "localhost"))
 
 
-def _sent_back(address: str, query: Mapping[str, str], **answer: str) -> Reply:
+def _redirect(address: str, query: Mapping[str, str], **answer: str) -> Reply:
     state = {"state": query["state"]} if "state" in query else {}
     return Reply(302, headers={"Location": f"{address}?{urlencode({**answer, **state})}"})
 
 
 def _is_same_caller(claims: Mapping[str, Any], form: Mapping[str, str]) -> bool:
-    """A code is for the address it was sent to, and with PKCE for whoever knows the verifier (43 to 128 characters)."""
+    """Return whether a code's redirect address matches, and with PKCE its verifier (43 to 128 characters)."""
     if form.get("redirect_uri") != claims["redirect_uri"]:
         return False
     verifier = form.get("code_verifier", "")
     if not claims["challenge"]:
         return not verifier
-    made = _base64(hashlib.sha256(verifier.encode()).digest())
-    return 43 <= len(verifier) <= 128 and hmac.compare_digest(made, claims["challenge"])
+    expected = _base64(hashlib.sha256(verifier.encode()).digest())
+    return 43 <= len(verifier) <= 128 and hmac.compare_digest(expected, claims["challenge"])
 
 
 def _base64(content: bytes) -> str:

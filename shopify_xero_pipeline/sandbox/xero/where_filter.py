@@ -1,6 +1,6 @@
-"""The small part of Xero's `where` language that is worth using: comparisons, AND, OR, brackets, three text methods.
+"""The supported part of Xero's `where` language: comparisons, AND, OR, brackets, three text methods.
 
-Anything else is refused loudly (B27), and so is a method on a null text: the real API asks for a null guard too.
+Everything else is refused (B27), also a method on a null text, for which the real API requires a null guard too.
 """
 
 import operator
@@ -37,28 +37,28 @@ _METHODS: dict[str, Callable[[str, str], bool]] = {
 
 
 def parse(text: str, getters: Getters) -> Test:
-    """Return a test for records.
+    """Return the test on records for a filter.
 
     Args:
-        text: the filter, already decoded from the URL.
-        getters: what a record answers for each field that may be named; names are matched without regard to case.
+        text: the filter, decoded from the URL.
+        getters: the functions from a record to its fields, by name; names are case-insensitive.
 
     Raises:
-        Refused: 400 QueryParseException for anything that is not understood.
+        Refused: 400 QueryParseException for an unsupported filter.
     """
     parser = _Parser(_tokens(text), {name.lower(): getter for name, getter in getters.items()})
-    test = parser.either()
+    test = parser.alternatives()
     parser.end()
     return test
 
 
-def comparable(worth: object) -> Any:
-    """Return a value as it is compared: texts without regard to case, days as midnight in UTC."""
-    if isinstance(worth, str):
-        return worth.casefold()
-    if isinstance(worth, date) and not isinstance(worth, datetime):
-        return datetime(worth.year, worth.month, worth.day, tzinfo=UTC)
-    return worth
+def comparable(value: object) -> Any:
+    """Return a value in the form that is compared: texts without case, days as midnight in UTC."""
+    if isinstance(value, str):
+        return value.casefold()
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -74,32 +74,32 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 class _Parser:
-    """Recursive descent over the tokens."""
+    """A recursive-descent parser over the tokens."""
 
     def __init__(self, tokens: list[tuple[str, str]], getters: Getters) -> None:
         self._tokens = tokens
         self._getters = getters
 
-    def either(self) -> Test:
-        tests = [self._both()]
+    def alternatives(self) -> Test:
+        tests = [self._conjunction()]
         while self._take("||", "or"):
-            tests.append(self._both())
+            tests.append(self._conjunction())
         return lambda record: any(test(record) for test in tests)
 
     def end(self) -> None:
         if self._tokens:
             raise bad_query(f"Unexpected '{self._tokens[0][1]}' in the query")
 
-    def _both(self) -> Test:
-        tests = [self._one()]
+    def _conjunction(self) -> Test:
+        tests = [self._term()]
         while self._take("&&", "and"):
-            tests.append(self._one())
+            tests.append(self._term())
         return lambda record: all(test(record) for test in tests)
 
-    def _one(self) -> Test:
+    def _term(self) -> Test:
         if self._take("("):
-            test = self.either()
-            self._must(")")
+            test = self.alternatives()
+            self._expect(")")
             return test
         name = self._next("name")
         head, _, method = name.rpartition(".")
@@ -113,7 +113,7 @@ class _Parser:
 
     def _text_test(self, name: str, method: str) -> Test:
         getter, part = self._getter(name), self._next("text").strip('"')
-        self._must(")")
+        self._expect(")")
 
         def test(record: Any) -> bool:
             text = getter(record)
@@ -138,20 +138,20 @@ class _Parser:
         if word.lower() in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[word.lower()]
         if word.lower() in ("guid", "datetime"):
-            return self._constructed(word.lower())
+            return self._constructor(word.lower())
         raise bad_query(f"'{word}' is not a value")
 
-    def _constructed(self, kind: str) -> Any:
-        self._must("(")
+    def _constructor(self, kind: str) -> Any:
+        self._expect("(")
         if kind == "guid":
-            worth: Any = self._next("text").strip('"')
+            value: Any = self._next("text").strip('"')
         else:
             parts = [int(self._next("number"))]
             while self._take(","):
                 parts.append(int(self._next("number")))
-            worth = _moment(parts)
-        self._must(")")
-        return worth
+            value = _moment(parts)
+        self._expect(")")
+        return value
 
     def _pop(self) -> tuple[str, str]:
         if not self._tokens:
@@ -159,8 +159,8 @@ class _Parser:
         return self._tokens.pop(0)
 
     def _next(self, kind: str) -> str:
-        found, word = self._pop()
-        if found != kind:
+        token_kind, word = self._pop()
+        if token_kind != kind:
             raise bad_query(f"Unexpected '{word}' in the query")
         return word
 
@@ -170,7 +170,7 @@ class _Parser:
             return True
         return False
 
-    def _must(self, word: str) -> None:
+    def _expect(self, word: str) -> None:
         if not self._take(word):
             raise bad_query(f"'{word}' was expected in the query")
 
@@ -179,13 +179,13 @@ def _comparison(name: str, getter: Callable[[Any], Any], sign: str, literal: Any
     wanted = comparable(literal)
 
     def test(record: Any) -> bool:
-        worth = comparable(getter(record))
-        if sign not in ("==", "=", "!=", "<>") and (worth is None or wanted is None):
+        value = comparable(getter(record))
+        if sign not in ("==", "=", "!=", "<>") and (value is None or wanted is None):
             return False
         try:
-            return _COMPARE[sign](worth, wanted)
+            return _COMPARE[sign](value, wanted)
         except TypeError:
-            raise bad_query(f"Operator '{sign}' cannot compare {name} with what was given") from None
+            raise bad_query(f"Operator '{sign}' cannot compare {name} with this value") from None
 
     return test
 

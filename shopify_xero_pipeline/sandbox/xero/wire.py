@@ -1,6 +1,6 @@
-"""Xero's wire format: its two kinds of dates, exact JSON numbers (B9), and reading what a client sent (B10).
+"""Xero's wire format: its two kinds of dates, exact JSON numbers (B9), and parsing of requests (B10).
 
-Formats only: which fields a record has is for the module of that record.
+This module only contains formats; the fields of a record are in that record's module.
 """
 
 import json
@@ -19,15 +19,15 @@ _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 
 
 def encode(answer: object) -> bytes:
-    """Write JSON with every `Decimal` as an exact number."""
+    """Return JSON with every `Decimal` as an exact number."""
     return _ENCODER.encode(answer)
 
 
 def decode(body: bytes) -> Any:
-    """Read JSON with every number exact.
+    """Parse JSON with exact numbers.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: the body is not JSON.
     """
     return json.loads(body, parse_float=Decimal, parse_int=Decimal)
 
@@ -40,17 +40,17 @@ def ms_date(moment: datetime | date, offset: str = "+0000") -> str:
 
 
 def day_fields(name: str, day: date | None) -> Json:
-    """Return a date and its twin `...String`, or nothing."""
+    """Return a date and its `...String` form, or nothing."""
     return {f"{name}String": f"{day.isoformat()}T00:00:00", name: ms_date(day)} if day else {}
 
 
 def updated_string(moment: datetime) -> str:
-    """Return the twin of UpdatedDateUTC that documents and payments have."""
+    """Return the `...String` form of UpdatedDateUTC in documents and payments."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_day(text: object) -> date | None:
-    """Read `2026-09-21`, also with a time behind it, or `/Date(ms)/`; None if it is neither."""
+    """Parse `2026-09-21`, also with a time after it, or `/Date(ms)/`; None for any other text."""
     match = _MS_DATE.fullmatch(str(text))
     if match:
         return datetime.fromtimestamp(int(match[1]) / 1000, tz=UTC).date()
@@ -61,13 +61,13 @@ def read_day(text: object) -> date | None:
 
 
 def read_moment(text: object) -> datetime:
-    """Read the instant in `/Date(ms)/`; the beginning of time if it is not one."""
+    """Parse the instant in `/Date(ms)/`; 1 January 1970 for any other text."""
     match = _MS_DATE.fullmatch(str(text))
     return datetime.fromtimestamp(int(match[1]) / 1000 if match else 0, tz=UTC)
 
 
 def read_number(sent: object) -> Decimal | None:
-    """Read a number or a text that holds one; None if it is neither."""
+    """Parse a number or a text with a number; None for anything else."""
     if isinstance(sent, bool) or sent is None:
         return None
     try:
@@ -82,11 +82,17 @@ def text_of(sent: Mapping[str, Any], name: str) -> str | None:
     return None if sent.get(name) is None else str(sent[name])
 
 
-def flag_of(sent: Mapping[str, Any], name: str, kept: bool) -> bool:
-    """Return a yes or no, or what was kept if it was not sent."""
-    return kept if sent.get(name) is None else bool(sent[name])
+def flag_of(sent: Mapping[str, Any], name: str, default: bool) -> bool:
+    """Return a Boolean field, or the default if it was not sent.
+
+    Args:
+        sent: the sent fields.
+        name: the name of the field.
+        default: the value of a missing field.
+    """
+    return default if sent.get(name) is None else bool(sent[name])
 
 
 def present(fields: Json) -> Json:
-    """Leave out what is empty: Xero sends no key for a text that was never set."""
-    return {name: worth for name, worth in fields.items() if worth not in (None, "")}
+    """Return the fields without empty ones, since Xero omits the key of a text that was never set."""
+    return {name: value for name, value in fields.items() if value not in (None, "")}

@@ -1,4 +1,4 @@
-"""`python -m …campaigns.browser`: every step of the browser story; `--publish` keeps its pictures for the README."""
+"""The command `python -m …campaigns.browser`: all steps in the UI; `--publish` stores the screenshots of the README."""
 
 import sys
 import tempfile
@@ -12,14 +12,14 @@ ALBUM = ROOT / "docs" / "screenshots"
 
 
 def main(words: list[str]) -> int:
-    """Tell the story; return an exit code."""
+    """Play all steps; return an exit code."""
     if chromium() is None:
         print("Chromium is not installed: there is no chromium on the path", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         album = ALBUM if "--publish" in words else Path(folder) / "album"
         with story.opened(Path(folder), album) as (house, look):
-            story.tell(house, look)
+            story.play(house, look)
         for picture in sorted(album.iterdir()):
             print(f"{picture.name}: {picture.stat().st_size:,} bytes")
     return 0

@@ -1,4 +1,4 @@
-"""The house of the Dagster tests with a webserver and automation on, at a given minute of a given day."""
+"""The system of the Dagster tests with a webserver and automation, at a given minute of a given day."""
 
 import socket
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ PROGRAMS = "shopify_xero_pipeline_tests.campaigns.browser"
 
 
 class OpenHouse(House):
-    """A house that people look into.
+    """A system with a UI.
 
     Attributes:
         page: the address of the UI.
@@ -27,18 +27,18 @@ class OpenHouse(House):
         self.page = f"http://127.0.0.1:{_free_port()}"
 
     def start_all(self) -> None:
-        """Start everything there is, and wait until the UI answers."""
+        """Start all processes, and wait until the UI responds."""
         super().start_all()
         _, _, port = self.page.rpartition(":")
         self._start("webserver", "-m", f"{PROGRAMS}.webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port)
         self.until(self._answers, "the webserver to answer")
 
-    def moved(self) -> float:
-        """Return by how many seconds the shared clock is ahead of the machine's."""
+    def clock_offset(self) -> float:
+        """Return the seconds by which the shared clock is ahead of the machine's."""
         return (self.now() - datetime.now(UTC)).total_seconds()
 
     def ask(self, query: str) -> str:
-        """Return what the UI's GraphQL answers to a program."""
+        """Return the response of the UI's GraphQL to a program."""
         return httpx.post(f"{self.page}/graphql", json={"query": query}, trust_env=False).raise_for_status().text
 
     def _answers(self) -> bool:

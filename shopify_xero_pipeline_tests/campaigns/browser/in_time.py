@@ -1,6 +1,6 @@
-"""Dagster on the clock that a house shares, in whichever of its processes imports this: days, ticks and events.
+"""Dagster on the shared clock, in each process that imports this module: days, ticks and events.
 
-Without it the UI would show the days of a shop that trades in October up to the day on which the test runs.
+Without it the UI would show the days of a shop that trades in October up to the day of the test run.
 """
 
 import logging
@@ -18,12 +18,12 @@ def _now() -> datetime:
 
 
 def timestamp() -> float:
-    """Return the time of the house in seconds since 1970."""
+    """Return the shared time in seconds since 1970."""
     return _now().timestamp()
 
 
 class _InTime(log_manager.DagsterLogManager):
-    """What writes a run's events; a record of the standard library bears the machine's time."""
+    """The writer of a run's events, which sets the shared time in records of the standard library."""
 
     def makeRecord(self, *args: Any, **named: Any) -> logging.LogRecord:  # noqa: N802
         record = super().makeRecord(*args, **named)

@@ -1,4 +1,4 @@
-"""The product's code location, with all of Dagster on the shared clock."""
+"""The product's code location with all of Dagster on the shared clock."""
 
 from types import SimpleNamespace
 

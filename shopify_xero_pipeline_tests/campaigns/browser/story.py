@@ -1,9 +1,8 @@
-"""What a person does who has only the Dagster UI: looks, syncs days, plans one, meets a refusal, mends it, looks again.
+"""The steps of a person with only the Dagster UI: sync days, plan one, meet a refusal, fix it, and check the result.
 
-The refused day is not the last one that runs: what it left open must stay red where a person looks first.
-
-The shop and the refused Invoice are those of the README. Each step waits for what the page has to say; each picture of
-the README is taken on the way.
+The refused day is not the last one that runs: its open failure must stay red where a person looks first. The shop and
+the refused Invoice are those of the README. Each step waits for the texts of the page and takes the screenshots of the
+README.
 """
 
 import re
@@ -49,20 +48,20 @@ ATTACK = """
   socket.onerror = () => document.body.append('refused');
 </script>
 """
-"""What any site may have a browser send to this machine: an image, a form, two scripts and a WebSocket."""
+"""Requests that any site may have a browser send to this machine: an image, a form, two scripts and a WebSocket."""
 
 PICTURES = {"lineage", "plan", "red_check", "reconciliation", "plots", "automation"}
 
 
 def backfills(look: Window) -> None:
-    """The days before are synced as one backfill."""
+    """Sync the previous days as one backfill."""
     look.materialise("sync", BEFORE)
     look.sees("22 partitions", "100% completed")
     expect(look.text("Status").locator("..")).to_contain_text("Succeeded")
 
 
 def plans(look: Window) -> None:
-    """A day is planned and nothing is written: the plan stands there as a table and as a diff."""
+    """Plan a day without a write; the plan is shown as a table and as a diff."""
     look.materialise("plan", DAY)
     look.sees("Success")
     look.open_day("changes/invoices", DAY)
@@ -73,7 +72,7 @@ def plans(look: Window) -> None:
 
 
 def meets_a_refusal(look: Window, house: OpenHouse) -> None:
-    """Xero refuses an Invoice: the day's check is red and says which and why. Then another day runs."""
+    """Have Xero refuse an Invoice: the day's check is red with record and reason. Then run another day."""
     house.spoil("/Invoices", kind="refused", method=None, body="SH-1227", times=None, answer=LIMIT)
     look.materialise("sync", DAY)
     look.sees("Success")
@@ -86,7 +85,7 @@ def meets_a_refusal(look: Window, house: OpenHouse) -> None:
 
 
 def sees_red(look: Window) -> None:
-    """The assets are red in the Catalog, in the lineage and on their own pages, although the last day is green."""
+    """Check that the assets are red in the Catalog, in the lineage and on their pages, although the last day passed."""
     look.open("/assets")
     expect(look.row("books / open_failures").get_by_label("check_failed")).to_be_visible()
     look.open(LINEAGE)
@@ -99,7 +98,7 @@ def sees_red(look: Window) -> None:
 
 
 def finds_the_reason_in_two_clicks(look: Window) -> None:
-    """From the Catalog, from the lineage and from the asset's page; nothing has to be unfolded."""
+    """Check that Catalog, lineage and asset page lead to the reason in two clicks, without a dialogue."""
     look.open("/assets")
     look.page.get_by_role("link", name="books / open_failures").click()
     look.reads_in_place("xero/invoices", f"1 record is not in Xero, on {DAY}. invoice SH-1227: {REFUSED}")
@@ -107,7 +106,7 @@ def finds_the_reason_in_two_clicks(look: Window) -> None:
     look.open(LINEAGE)
     look.node("xero/invoices").click()
     look.sees("Metadata plots", "Checks")
-    expect(look.page.locator("canvas")).to_have_count(0)  # no plot stands before the checks
+    expect(look.page.locator("canvas")).to_have_count(0)  # no plot precedes the checks
     look.page.get_by_role("link", name="all_days_loaded").click()
     look.reads_in_place(DAY, "#1227", "invoice SH-1227", REFUSED)
 
@@ -125,7 +124,7 @@ def finds_the_reason_in_two_clicks(look: Window) -> None:
 
 
 def mends_it(look: Window, house: OpenHouse) -> None:
-    """The cause is mended and the day synced again: all of it is green."""
+    """Remove the cause and sync the day again: everything is green."""
     house.mend()
     look.materialise("sync", DAY)
     look.sees("Success")
@@ -143,7 +142,7 @@ def mends_it(look: Window, house: OpenHouse) -> None:
 
 
 def sees_the_books(look: Window) -> None:
-    """Shopify, mapping and Xero agree on the day, and the fortnight is drawn beside it."""
+    """Check that Shopify, mapping and Xero agree on the day, with a chart of the fortnight."""
     look.open_day("books/reconciliation", DAY)
     expect(look.page.get_by_role("row", name="NZD sales 2,179.00 2,179.00 2,179.00", exact=True)).to_be_visible()
     look.open_day("books/reconciliation", PICTURED)
@@ -157,12 +156,12 @@ def sees_the_books(look: Window) -> None:
 
 
 def sees_the_plots(look: Window) -> None:
-    """The day's numbers are drawn beside those of the days before: orders, money, failures, calls."""
-    drawn = {
+    """Check the plots of a day beside the previous days: orders, money, failures, calls."""
+    plots = {
         "shopify/orders": ("dagster/row_count", "sales now in NZD", "calls to Shopify"),
         "books/trends": ("calls to Xero", "documents in NZD, Xero", "invoices written", "records failed"),
     }
-    for asset, names in drawn.items():
+    for asset, names in plots.items():
         look.open(f"/assets/{asset}?view=overview")
         look.text("Plots").click()
         look.sees(*names)
@@ -170,13 +169,13 @@ def sees_the_plots(look: Window) -> None:
 
 
 def sees_the_lineage(look: Window) -> None:
-    """Every group is there, each with its assets."""
+    """Check that the lineage has every group with its assets."""
     look.open(LINEAGE)
     look.sees(*GROUPS, "orders", "credit_notes", "payments", "reconciliation", "open_failures", "entity_mapping")
 
 
 def sees_the_sensors(look: Window) -> None:
-    """Sensors and schedules are switched on, and the sensors tick."""
+    """Check that sensors and schedules are switched on, and that the sensors tick."""
     for sensor in SENSORS:
         look.open(f"{LOCATION}/sensors/{sensor}")
         look.sees("Running", re.compile(r"^\d+ runs? requested$"))
@@ -186,7 +185,7 @@ def sees_the_sensors(look: Window) -> None:
 
 
 def sees_a_schedule(look: Window, house: OpenHouse) -> None:
-    """At ten past the hour the hourly schedule asks for a run of today."""
+    """Check that the hourly schedule requests a run of today at ten past the hour."""
     now = house.now()
     tick = now.replace(minute=10, second=0) + timedelta(hours=now.minute >= 10)
     house.pass_time((tick - now).total_seconds())
@@ -201,29 +200,29 @@ def sees_a_schedule(look: Window, house: OpenHouse) -> None:
 
 
 def withstands_a_foreign_page(look: Window, house: OpenHouse) -> None:
-    """A page of another site, open in the same browser, has Dagster carry out nothing and hears nothing."""
-    given = {"page": house.page, "mutation": MUTATION, "escaped": MUTATION.replace('"', '\\"')}
-    answers = look.visit(FOREIGN, ATTACK % given, house.page)
+    """Check that Dagster executes nothing for a page of another site in the same browser, and returns nothing to it."""
+    values = {"page": house.page, "mutation": MUTATION, "escaped": MUTATION.replace('"', '\\"')}
+    answers = look.visit(FOREIGN, ATTACK % values, house.page)
     expect(look.text("refused")).to_be_visible()
     look.page.wait_for_load_state("networkidle")
-    # the form, the script that asks for no permission, the image; the other script asks for one and gets none
+    # 403 for the form and the script without preflight, 405 for the image; the other script fails at its preflight.
     assert sorted(answers) == [403, 403, 405]
     assert "evil" not in house.ask("{instance{concurrencyLimits{concurrencyKey}}}")
 
 
 def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
-    """What people wrote is shown as they wrote it, by the UI's own Markdown and in its tables, and links nowhere."""
+    """Check that the UI shows texts of people unchanged, in Markdown and in tables, without links."""
     lines = "\n".join(f"- {escape_markdown(text)}" for text in TEXTS)
     rows = "\n".join(f"| [{escape_markdown(text)}](https://own.example) | x |" for text in TEXTS)
     key = dg.AssetKey(["xero", "items"])
-    shown = {
+    metadata = {
         "cells": record_table({"text": text} for text in TEXTS),
         "md": dg.MetadataValue.md(f"| a | b |\n|---|---|\n{rows}"),
     }
     with house.dagster() as dagster:
         dagster.instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(
-                asset_key=key, check_name="all_days_loaded", passed=False, description=lines, metadata=shown
+                asset_key=key, check_name="all_days_loaded", passed=False, description=lines, metadata=metadata
             )
         )
     look.open("/assets/xero/items?view=checks")
@@ -242,8 +241,8 @@ def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
     expect(look.page.locator("b#evil, img[src='x'], del, li h1, li code")).to_have_count(0)
 
 
-def tell(house: OpenHouse, look: Window) -> None:
-    """Tell all of it, in its order."""
+def play(house: OpenHouse, look: Window) -> None:
+    """Play all steps in order."""
     backfills(look)
     plans(look)
     meets_a_refusal(look, house)
@@ -259,7 +258,7 @@ def tell(house: OpenHouse, look: Window) -> None:
 
 @contextmanager
 def opened(folder: Path, album: Path) -> Iterator[tuple[OpenHouse, Window]]:
-    """Give the house in which nothing has happened yet, and a window onto it."""
+    """Yield a new system and a browser window of its UI."""
     house = OpenHouse(folder, NOW)
     try:
         house.start_all()

@@ -1,4 +1,4 @@
-"""What the README says of the Dagster UI, done in it by a browser: all of it, and in short that the UI is there."""
+"""Tests of the README's statements about the Dagster UI in a browser, and a short test that the UI is complete."""
 
 from pathlib import Path
 
@@ -27,5 +27,5 @@ def test_the_ui_is_whole_shows_texts_as_they_are_and_does_nothing_for_a_foreign_
 def test_with_nothing_but_the_ui_days_are_synced_planned_refused_mended_and_watched(tmp_path: Path) -> None:
     album = tmp_path / "album"
     with story.opened(tmp_path, album) as (house, look):
-        story.tell(house, look)
+        story.play(house, look)
     assert {picture.stem for picture in album.iterdir()} == story.PICTURES

@@ -1,4 +1,4 @@
-"""The product's webserver, Dagster's behind the guard, on the shared clock."""
+"""The product's webserver, which is Dagster's behind the guard, on the shared clock."""
 
 import os
 import sys

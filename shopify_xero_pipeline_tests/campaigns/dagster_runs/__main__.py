@@ -1,6 +1,6 @@
-"""`python -m …campaigns.dagster_runs`: every interruption at every kind of write, with real processes.
+"""The command `python -m …campaigns.dagster_runs`: every interruption at every kind of write, with real processes.
 
-Only the rounds, the counting and what is published of it belong here.
+This module only contains the rounds, the counts and the published section.
 """
 
 import sys
@@ -30,11 +30,11 @@ ALL: Sequence[tuple[str, Scenario, int]] = (
     ("command killed and the Dagster instance lost", scenarios.instance_lost, 1),
 )
 POINTS = (("/Contacts", "slow"), ("/Invoices", "late"), ("/Payments", "slow"))
-"""Where a write hangs, and whether it was booked by then (slow) or never arrived (late)."""
+"""Paths of writes that hang, and whether Xero has posted the write by then (slow) or has not received it (late)."""
 
 
 @contextmanager
-def furnished() -> Iterator[tuple[House, Judge]]:
+def running_house() -> Iterator[tuple[House, Judge]]:
     folder = Path(tempfile.mkdtemp(prefix="dagster-runs-"))
     house = House(folder)
     try:
@@ -46,40 +46,40 @@ def furnished() -> Iterator[tuple[House, Judge]]:
 
 
 def play(path: str, kind: str) -> tuple[Counter[str], int]:
-    """Let everything happen once at one point; return how often each scenario held, and how many records there are."""
-    held: Counter[str] = Counter()
-    with furnished() as (house, judge):
+    """Run each scenario once at one kind of write; return how often each passed, and the number of records."""
+    passed: Counter[str] = Counter()
+    with running_house() as (house, judge):
         day, records = OPENED, 0
         for name, scenario, length in ALL:
             days = [day + timedelta(days=number) for number in range(length)]
-            began = time.monotonic()
+            started = time.monotonic()
             scenario(house, day, path, kind)
             records = judge.sees_each_record_once(*days)
-            held[name] += 1
-            click.echo(f"{path} {kind}: {name}: {records} records, each once; {time.monotonic() - began:.0f} s")
+            passed[name] += 1
+            click.echo(f"{path} {kind}: {name}: {records} records, each once; {time.monotonic() - started:.0f} s")
             day += timedelta(days=length)
-    return held, records
+    return passed, records
 
 
 @click.command()
 @click.option("--rounds", default=1, show_default=True)
 @click.option("--publish", is_flag=True, help="Write the section of docs/reliability.md.")
 def main(rounds: int, publish: bool) -> None:
-    held: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
     total, began = 0, time.monotonic()
     for path, kind in POINTS * rounds:
         more, records = play(path, kind)
-        held.update(more)
+        passed.update(more)
         total += records
     minutes = (time.monotonic() - began) / 60
-    rows = [(name, held[name], 0, 0) for name, _, _ in ALL]
+    rows = [(name, passed[name], 0, 0) for name, _, _ in ALL]
     text = f"""## Dagster, end to end
 
-Real code server, daemon, runs and command lines on one DAGSTER_HOME, the sandbox over HTTP in a process of its own; the
-product's `dagster.yaml`, only looked at more often. Each interruption falls into a write that hangs: to Contacts,
-Invoices or Payments, after Xero had booked it or before it arrived. Afterwards the next run is made, and everything in
-Xero is compared, field by field, with what an undisturbed sync of the same days leaves there: {total:,} documents and
-payments, in {minutes:.0f} minutes. A duplicate or a loss ends the campaign; none did.
+Real code server, daemon, runs and commands on one DAGSTER_HOME, with the sandbox over HTTP in a process of its own and
+the product's `dagster.yaml` with shorter intervals. Each interruption hits a write that hangs: to Contacts, Invoices or
+Payments, after Xero posted it or before it arrived. Then the next run starts, and everything in Xero is compared, field
+by field, with the result of an undisturbed sync of the same days: {total:,} documents and payments, in {minutes:.0f}
+minutes. A duplicate or a loss ends the campaign; there was none.
 
 {table(("interruption", "times", "duplicates", "lost"), rows)}
 

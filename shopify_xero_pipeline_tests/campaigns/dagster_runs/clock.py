@@ -1,7 +1,7 @@
-"""The time that all processes of a house share: the machine's, moved on by as many seconds as a small file says.
+"""The time shared by all processes of a system: the machine's time plus the seconds in a small file.
 
-Nothing is ever waited for that the write protocol only measures by its clock (a lease, the quiet time of a batch): the
-test writes the file, and an hour is over for everybody.
+The write protocol measures leases and the quiet time of a batch by this clock only, so a test writes the file instead
+of waiting an hour.
 """
 
 import os
@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 MOVED = "SHARED_CLOCK"
-START = datetime(2026, 10, 6, 12, tzinfo=UTC)  # an hour after midnight in the shop: nobody buys anything
+START = datetime(2026, 10, 6, 12, tzinfo=UTC)  # an hour after midnight in the shop, without a sale
 
 
 class SharedClock:
-    """What `SystemClock` is to the product, in processes that are told by the environment where the file is."""
+    """The replacement of `SystemClock`, in processes whose environment names the file."""
 
     def __init__(self) -> None:
         self._file = Path(os.environ[MOVED])
@@ -33,7 +33,7 @@ class SharedClock:
 
 
 def move(file: Path, seconds: float) -> None:
-    """Move everybody's clock on; it starts at `START`."""
+    """Move the shared clock on by seconds; it starts at `START`."""
     before = float(file.read_text()) if file.exists() else (START - datetime.now(UTC)).total_seconds()
     draft = file.with_suffix(".new")
     draft.write_text(str(before + seconds))

@@ -1,4 +1,4 @@
-"""The product's command line, on the shared clock and otherwise as it is."""
+"""The product's command line on the shared clock."""
 
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.clock import SharedClock

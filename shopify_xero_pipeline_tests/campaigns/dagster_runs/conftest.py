@@ -1,4 +1,4 @@
-"""One house for all tests of this folder: starting it takes longer than most of them."""
+"""One system for all tests of this folder, since its start takes longer than most of them."""
 
 from collections.abc import Iterator
 

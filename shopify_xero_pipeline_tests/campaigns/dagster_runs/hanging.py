@@ -1,4 +1,4 @@
-"""The product's code location, but a run that finds the file HANG hangs in the way that the file says, once."""
+"""The product's code location with a run that hangs once, in the way that the file HANG names."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def hanging(self: SyncService, days: Sequence[date]) -> Any:
         file.unlink()
         if way == "waits":
             time.sleep(3_600)
-        re.match("(a+)+$", "a" * 60 + "b")  # for years, and the interpreter is given to no other thread
+        re.match("(a+)+$", "a" * 60 + "b")  # takes years and never releases the interpreter to another thread
     return read_customers(self, days)
 
 

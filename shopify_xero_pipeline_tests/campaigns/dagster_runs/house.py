@@ -1,6 +1,6 @@
-"""A house of real processes around one folder: sandbox, code server, daemon, command lines, and what kills them.
+"""A system of real processes around one folder: sandbox, code server, daemon and commands, and their kills.
 
-What is done to them, and what must be true afterwards, stands in the tests and in `campaign.py`.
+The interruptions are in `scenarios.py`, the expected results in `judge.py` and the tests.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ from shopify_xero_pipeline_tests.support.stage import BOOKS
 
 ROOT = Path(__file__).parents[3]
 MODULES = "shopify_xero_pipeline_tests.campaigns.dagster_runs"
-PATIENCE = 180.0
+PATIENCE = 180.0  # seconds
 SOON: Mapping[str, Any] = {
     "run_monitoring": {"poll_interval_seconds": 1, "cancel_timeout_seconds": 3, "free_slots_after_run_end_seconds": 1},
 }
-"""What differs from the product's `dagster.yaml`: only how often the daemon looks, and for how long it waits."""
+"""The differences from the product's `dagster.yaml`: only intervals and timeouts of the daemon."""
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -66,11 +66,11 @@ mutation Terminate($id: String!) {
 
 
 class House:
-    """One shop, one Xero, one state store, one Dagster instance.
+    """One shop, one Xero organisation, one state store, one Dagster instance.
 
     Attributes:
-        code: the module that is the code location.
-        daemon: the module that is Dagster's daemon.
+        code: the module of the code location.
+        daemon: the module of Dagster's daemon.
     """
 
     code, daemon = f"{MODULES}.location", "dagster._daemon"
@@ -88,7 +88,7 @@ class House:
         clock.move(self._moved, 0)
 
     def furnish(self) -> None:
-        """Give Dagster a new home with the product's settings; what it knew is lost."""
+        """Create a new Dagster home with the product's settings; the previous one is lost."""
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
@@ -103,16 +103,16 @@ class House:
     # -- processes -----------------------------------------------------------------------------------------------------
 
     def start_all(self) -> None:
-        """Start everything there is."""
+        """Start all processes."""
         self.start_sandbox()
         self.start_daemon()
         self.start_code()
 
     def start_sandbox(self) -> None:
         self._start("sandbox", "-m", f"{MODULES}.sandbox", str(self.folder / "xero.json"))
-        said = self.folder / "sandbox.log"
-        self.until(lambda: "\n" in said.read_text(), "the sandbox to start")
-        self.address = said.read_text().strip()
+        log = self.folder / "sandbox.log"
+        self.until(lambda: "\n" in log.read_text(), "the sandbox to start")
+        self.address = log.read_text().strip()
 
     def start_code(self) -> None:
         self._start("code", "-m", "dagster", "api", "grpc", "-m", self.code, "-s", str(self._socket))
@@ -122,7 +122,7 @@ class House:
         self._start("daemon", "-m", self.daemon, "run", "-w", "workspace.yaml")
 
     def kill(self, *names: str) -> None:
-        """Kill processes with all their children, as a host that loses power would."""
+        """Kill processes with all their children, like a power loss of the host."""
         for name in names:
             process = self._processes.pop(name)
             with suppress(ProcessLookupError):
@@ -132,13 +132,13 @@ class House:
             self._socket.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """Kill what is left."""
+        """Kill the remaining processes."""
         self.kill(*self._processes)
         self._client.close()
         shutil.rmtree(self._socket.parent)
 
     def command(self, *words: str, **environ: str) -> "Command":
-        """Start `shopify-xero` with these words."""
+        """Start `shopify-xero` with these arguments."""
         log = self.folder / f"command-{next(self._numbers)}.log"
         return Command(self._spawn(log, "-m", f"{MODULES}.command", *words, **environ), log)
 
@@ -154,8 +154,8 @@ class House:
 
     @property
     def environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return kept | {
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return inherited | {
             "PYTHONPATH": str(ROOT),
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1",
@@ -170,7 +170,7 @@ class House:
     # -- time, faults, Xero --------------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass for everybody at once."""
+        """Move the clock of all processes on."""
         clock.move(self._moved, seconds)
 
     def now(self) -> datetime:
@@ -178,7 +178,7 @@ class House:
         return clock.SharedClock().now()
 
     def spoil(self, path: str, *, kind: str = "slow", **rule: object) -> None:
-        """Let the next write to a path of Xero hang, once booked (slow) or before (late), or go wrong otherwise."""
+        """Let the next write to a path of Xero hang after its posting (slow) or before it (late), or fail otherwise."""
         self.mend()
         rules = {"kind": kind, "method": "PUT", "path": path, **rule}
         self._client.post(f"{self.address}/_sandbox/faults/", json=rules).raise_for_status()
@@ -188,28 +188,28 @@ class House:
         self.until(lambda: any(rule["fired"] for rule in self._faults()), "a write to hang")
 
     def _faults(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._client.get(f"{self.address}/_sandbox/faults/").json()
-        return found
+        rules: list[dict[str, Any]] = self._client.get(f"{self.address}/_sandbox/faults/").json()
+        return rules
 
     def mend(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._client.delete(f"{self.address}/_sandbox/faults/").raise_for_status()
 
     def books(self) -> XeroBooks:
-        """Return what stands in Xero."""
+        """Return Xero's books."""
         self._client.post(f"{self.address}/_sandbox/save").raise_for_status()
-        kept = json.loads((self.folder / "xero.json").read_text(), parse_float=str)["xero"]
-        return XeroBooks.from_json(msgspec.json.encode(kept).decode())
+        state = json.loads((self.folder / "xero.json").read_text(), parse_float=str)["xero"]
+        return XeroBooks.from_json(msgspec.json.encode(state).decode())
 
     def content(self) -> Content:
-        """Return what stands in Xero by identity; the same identity twice fails."""
+        """Return the content of Xero by identity; a duplicate identity raises."""
         return content_of(self.books())
 
     # -- Dagster -------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def dagster(self) -> Iterator["Dagster"]:
-        """Talk to Dagster as its UI does."""
+        """Yield an interface to Dagster like that of its UI."""
         os.environ["DAGSTER_HOME"] = str(self.home)
         with ExitStack() as stack:
             instance = stack.enter_context(dg.DagsterInstance.from_config(str(self.home)))
@@ -218,28 +218,28 @@ class House:
             yield Dagster(instance, context, self)
 
     def until(self, true: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-        """Wait until something is true."""
+        """Wait until a condition is true; raise after `patience` seconds."""
         end = time.monotonic() + patience
         while not true():
             if time.monotonic() > end:
-                raise AssertionError(f"waited {patience:.0f} s in vain for {what}")
+                raise AssertionError(f"{what} did not happen within {patience:.0f} s")
             time.sleep(0.05)
 
 
 @dataclass
 class Command:
-    """A command line at work."""
+    """A running command."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     def kill(self) -> None:
-        """Kill it where it is."""
+        """Kill the command."""
         self.process.kill()
         self.process.wait()
 
     def ended(self) -> tuple[int, str]:
-        """Wait for its end; return its exit code and what it said."""
+        """Wait for its end; return its exit code and its output."""
         return self.process.wait(PATIENCE), self.log.read_text()
 
 
@@ -249,7 +249,7 @@ def _schema() -> Any:
 
 
 class Dagster:
-    """The Dagster instance, by GraphQL."""
+    """The Dagster instance over GraphQL."""
 
     def __init__(self, instance: dg.DagsterInstance, context: WorkspaceProcessContext, house: House) -> None:
         self.instance = instance
@@ -271,12 +271,12 @@ class Dagster:
         return str(self._ask(LAUNCH, params=params)["launchRun"]["run"]["runId"])
 
     def retry(self, run_id: str, strategy: str = "FROM_FAILURE") -> str:
-        """Launch a failed run again, as the UI's button does: from its failed steps on, or all of it."""
-        found = self._ask(AGAIN, params={"parentRunId": run_id, "strategy": strategy})
-        return str(found["launchRunReexecution"]["run"]["runId"])
+        """Re-execute a run as the UI's button does: from its failed steps on, or all of it."""
+        result = self._ask(AGAIN, params={"parentRunId": run_id, "strategy": strategy})
+        return str(result["launchRunReexecution"]["run"]["runId"])
 
     def terminate(self, run_id: str) -> str:
-        """Ask for the end of a run and return what Dagster says."""
+        """Request the termination of a run and return the type of Dagster's response."""
         return str(self._ask(TERMINATE, id=run_id)["terminateRun"]["__typename"])
 
     def status(self, run_id: str) -> str:
@@ -292,20 +292,20 @@ class Dagster:
         return self.status(run_id)
 
     def pid(self, run_id: str) -> int:
-        """Return the process of a run."""
+        """Return the process id of a run."""
         records = self.instance.all_logs(run_id)
-        event = next(one for one in records if "Started process for run" in (one.message or ""))
+        event = next(record for record in records if "Started process for run" in (record.message or ""))
         return int(event.message.rpartition("pid: ")[2].rstrip(")."))
 
     def children(self, run_id: str) -> list[str]:
-        """Return the runs that retry this one."""
+        """Return the runs that retry this run."""
         filters = dg.RunsFilter(tags={"dagster/parent_run_id": run_id})
         return [run.run_id for run in self.instance.get_runs(filters)]
 
     def _ask(self, query: str, **variables: object) -> Any:
-        asked = _schema().execute_async(
+        execution = _schema().execute_async(
             query, context_value=self._context.create_request_context(), variable_values=variables
         )
-        result = asyncio.run(asked)
+        result = asyncio.run(execution)
         assert not result.errors, result.errors
         return result.data

@@ -1,4 +1,4 @@
-"""What Xero must hold: what an undisturbed sync of the same days leaves there; and what the product says of it."""
+"""The comparison of a system with an undisturbed sync of the same days, and with the product's own reconciliation."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from shopify_xero_pipeline_tests.support.sync_round import carry
 
 
 class Judge:
-    """Compares a house with one to which nothing happens."""
+    """The comparison of a system with one without interruptions."""
 
     def __init__(self, house: House, undisturbed: Stage) -> None:
         self._house = house
@@ -24,19 +24,19 @@ class Judge:
         self._days: set[date] = set()
 
     def sees_each_record_once(self, *days: date) -> int:
-        """Compare all days synced so far, these among them; return how many documents and payments there are."""
+        """Compare all days synced so far, with these; return the number of documents and payments."""
         self._undisturbed.clock.move_to(self._house.now())
         new = [day for day in days if day not in self._days]
         self._days |= set(new)
         if new:
             carry(self._undisturbed.sync_service, new)
-        found, wanted = self._house.content(), content_of(self._undisturbed.sandbox.books)
+        actual, expected = self._house.content(), content_of(self._undisturbed.sandbox.books)
         for name in ("contacts", "items", "documents", "payments", "allocations"):
-            assert getattr(found, name) == getattr(wanted, name), name
-        self._says_so(days)
-        return len(found.documents) + len(found.payments)
+            assert getattr(actual, name) == getattr(expected, name), name
+        self._check_reconciliation(days)
+        return len(actual.documents) + len(actual.payments)
 
-    def _says_so(self, days: Sequence[date]) -> None:
+    def _check_reconciliation(self, days: Sequence[date]) -> None:
         settings = Settings.from_environment(self._house.environ, dotenv=None)
         sync_service = SyncService(settings, SharedClock())
         try:

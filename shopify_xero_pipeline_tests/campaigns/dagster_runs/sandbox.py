@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own, on the shared clock. Several runs share a minute of Xero's: it has no limits."""
+"""The sandbox in its own process, on the shared clock, without limits, since several runs share a minute of Xero."""
 
 import sys
 from datetime import date

@@ -1,6 +1,6 @@
-"""What happens to a run in the middle of a load, and how the next run comes about. Each is done with days of its own.
+"""Interruptions of a run in the middle of a load, and the start of the next run. Each uses its own days.
 
-Every scenario ends when Dagster has nothing more to do; whether the books are right is for `judge.py`.
+Each scenario ends when Dagster has nothing more to do; `judge.py` compares the books.
 """
 
 import os
@@ -10,11 +10,11 @@ from datetime import date, timedelta
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.house import House
 
 QUIET_TIME = 20 * 60
-"""Longer than anything waits: for what was sent and not answered, and after the connection was refused."""
+"""Seconds; longer than the quiet time of a batch, and than the pause after a refused connection."""
 
 
 def cancel(house: House, day: date, path: str, kind: str) -> None:
-    """A run is terminated in the UI while a write of its hangs."""
+    """Terminate a run in the UI while one of its writes hangs."""
     with house.dagster() as dagster:
         house.spoil(path, kind=kind)
         run = dagster.launch([day])
@@ -25,14 +25,14 @@ def cancel(house: House, day: date, path: str, kind: str) -> None:
 
 
 def cancelled(house: House, day: date, path: str, kind: str) -> None:
-    """A run is cancelled; the day is run again."""
+    """Cancel a run and run its day again."""
     cancel(house, day, path, kind)
     with house.dagster() as dagster:
         assert dagster.ended(dagster.launch([day])) == "SUCCESS"
 
 
 def killed(house: House, day: date, path: str, kind: str) -> set[str]:
-    """The process of a run is killed; the daemon retries the run. Returns the steps that were run again."""
+    """Kill the process of a run, which the daemon retries; return the steps of the retry."""
     with house.dagster() as dagster:
         house.spoil(path, kind=kind)
         run = dagster.launch([day])
@@ -47,7 +47,7 @@ def killed(house: House, day: date, path: str, kind: str) -> set[str]:
 
 
 def host_lost(house: House, day: date, path: str, kind: str) -> None:
-    """Code server, daemon and the run die at once while another run waits for the pool; both are started again."""
+    """Kill code server, daemon and the run while another run waits for the pool; start both again."""
     with house.dagster() as dagster:
         house.spoil(path, kind=kind)
         run = dagster.launch([day])
@@ -68,7 +68,7 @@ def host_lost(house: House, day: date, path: str, kind: str) -> None:
 
 
 def daemon_killed(house: House, day: date, path: str, kind: str) -> None:
-    """The daemon dies while one run hangs and one waits; the first goes on without it, the second when it is back."""
+    """Kill the daemon while one run hangs and one waits; the first continues, the second after the daemon's restart."""
     with house.dagster() as dagster:
         house.spoil(path, kind=kind)
         run = dagster.launch([day])
@@ -84,7 +84,7 @@ def daemon_killed(house: House, day: date, path: str, kind: str) -> None:
 
 
 def step_failed(house: House, day: date, path: str, _kind: str) -> None:
-    """Xero refuses the connection in the middle of a run; the failed step and what follows it is run again by hand."""
+    """Refuse the connection in the middle of a run; re-execute the run from its failed step."""
     with house.dagster() as dagster:
         house.spoil(path, kind="answer", status=403)
         run = dagster.launch([day])
@@ -95,7 +95,7 @@ def step_failed(house: House, day: date, path: str, _kind: str) -> None:
 
 
 def instance_lost(house: House, day: date, path: str, kind: str) -> None:
-    """A command is killed, and everything that Dagster knew is lost with it; it is given again. The last act."""
+    """Kill a command and delete Dagster's home; run the command again. This scenario must be the last one."""
     house.kill("daemon", "code")
     house.spoil(path, kind=kind)
     command = house.command("sync", "--day", str(day))
@@ -103,5 +103,5 @@ def instance_lost(house: House, day: date, path: str, kind: str) -> None:
     command.kill()
     house.furnish()
     house.pass_time(QUIET_TIME)
-    code, said = house.command("sync", "--day", str(day)).ended()
-    assert code == 0, said
+    code, output = house.command("sync", "--day", str(day)).ended()
+    assert code == 0, output

@@ -1,4 +1,4 @@
-"""Several processes sync the same days at once; they know of each other only through the state store."""
+"""Several processes that sync the same days at once and coordinate only through the state store."""
 
 import shutil
 from datetime import timedelta
@@ -21,19 +21,19 @@ def test_two_commands_and_a_run_of_the_daemon_on_the_same_days_write_each_record
     with house.dagster() as dagster:
         run = dagster.launch([FIRST, LAST])
         commands = [house.command(*days, DAGSTER_HOME=home_of_its_own(house, name)) for name in ("one", "two")]
-        for code, said in [command.ended() for command in commands]:
-            assert "Traceback" not in said
-            assert "database is locked" not in said
-            assert code == 0 or "not in Xero yet" in said or "Another load" in said
+        for code, output in [command.ended() for command in commands]:
+            assert "Traceback" not in output
+            assert "database is locked" not in output
+            assert code == 0 or "not in Xero yet" in output or "Another load" in output
         assert dagster.ended(run) in ("SUCCESS", "FAILURE")
     house.pass_time(QUIET_TIME)
-    code, said = house.command(*days).ended()
-    assert code == 0, said
+    code, output = house.command(*days).ended()
+    assert code == 0, output
     assert judge.sees_each_record_once(FIRST, LAST)
 
 
 def home_of_its_own(house: House, name: str) -> str:
-    """Return a DAGSTER_HOME in which nobody else's runs are seen, as on another host."""
+    """Return a DAGSTER_HOME without the runs of others, as on another host."""
     home = house.folder / name
     home.mkdir()
     shutil.copy(house.home / "dagster.yaml", home)

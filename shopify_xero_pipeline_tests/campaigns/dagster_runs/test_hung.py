@@ -1,4 +1,4 @@
-"""A run that hangs is ended, and the one that waits for the pool comes on, whether the daemon lives or not."""
+"""Tests that a hanging run ends and the next one starts, with the daemon running or not."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,11 +11,11 @@ from shopify_xero_pipeline_tests.campaigns.dagster_runs.sandbox import OPENED
 
 pytestmark = [pytest.mark.campaign, pytest.mark.long]
 LONGEST_RUN = 40
-"""Seconds; the process interrupts its run after half of them, and ends with it after three quarters."""
+"""Seconds; the process interrupts its run after half of them, and exits after three quarters."""
 
 
 class HangingHouse(House):
-    """A house whose runs hang when told so, and take less time than the product's."""
+    """A system whose runs hang on request and have a shorter timeout than the product's."""
 
     code = f"{MODULES}.hanging"
 
@@ -46,13 +46,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingHouse]:
 
 
 @pytest.mark.parametrize(
-    ("way", "said"),
+    ("way", "message"),
     [
         ("waits", "Execution was interrupted unexpectedly. No user initiated termination request was found"),
         ("computes", ""),
     ],
 )
-def test_a_run_that_hangs_fails_and_the_waiting_one_comes_on(house: HangingHouse, way: str, said: str) -> None:
+def test_a_run_that_hangs_fails_and_the_waiting_one_comes_on(house: HangingHouse, way: str, message: str) -> None:
     with house.dagster() as dagster:
         house.hang(way)
         run = dagster.launch([OPENED])
@@ -61,7 +61,7 @@ def test_a_run_that_hangs_fails_and_the_waiting_one_comes_on(house: HangingHouse
         house.until(lambda: dagster.status(waiting) == "QUEUED", "the second run to wait")
         assert dagster.ended(run) == "FAILURE"
         assert dagster.ended(waiting) == "SUCCESS"
-        assert any(said in (record.message or "") for record in dagster.instance.all_logs(run))
+        assert any(message in (record.message or "") for record in dagster.instance.all_logs(run))
         house.until(lambda: bool(dagster.children(run)), "the daemon to retry the run")
         (again,) = dagster.children(run)
         assert dagster.ended(again) == "SUCCESS"

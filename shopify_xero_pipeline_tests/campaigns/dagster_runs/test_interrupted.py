@@ -1,4 +1,4 @@
-"""A run dies in the middle of a load, and the next one finishes the work, exactly once."""
+"""Runs that crash in the middle of a load, and the next ones, which finish the work exactly once."""
 
 from datetime import timedelta
 

@@ -1,1 +1,1 @@
-"""The state store damaged in every way there is, and whether that is noticed before anything is sent."""
+"""Damage of every kind to the state store, which must be detected before anything is sent."""

@@ -1,4 +1,4 @@
-"""`python -m …campaigns.damage`: many cases of damage, counted; `--publish` writes them on the page."""
+"""The command `python -m …campaigns.damage`: many cases of damage, counted; `--publish` writes them to the page."""
 
 import logging
 import multiprocessing
@@ -29,24 +29,24 @@ RESTORED = ("old copy restored", "store deleted", "store and witness deleted", "
 
 @click.command()
 @click.option("--cases", default=200, show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of the first case; `--seed 25 --cases 1` plays one again.")
+@click.option("--seed", default=0, show_default=True, help="Of the first case; `--seed 25 --cases 1` repeats one.")
 @click.option("--publish", is_flag=True, help="Write the section of docs/reliability.md.")
 def main(cases: int, seed: int, publish: bool) -> None:
-    """Damage a state store in the middle of its life, and load."""
+    """Damage a state store in use, and load."""
     logging.disable(logging.CRITICAL)
-    began = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         life = lived(Path(folder) / "life")
         outcomes = _all(life, range(seed, seed + cases), Path(folder), control=False)
-        controls = [one for one in range(seed, seed + cases) if harm_of(one) in RESTORED]
+        controls = [number for number in range(seed, seed + cases) if harm_of(number) in RESTORED]
         without = _all(life, controls, Path(folder) / "control", control=True)
-    for one in (one for one in outcomes if one.problems):
-        click.echo(f"seed {one.seed}, {one.harm}: {'; '.join(one.problems)}")
-    text = _section(outcomes, without, time.monotonic() - began)
+    for outcome in (outcome for outcome in outcomes if outcome.problems):
+        click.echo(f"seed {outcome.seed}, {outcome.harm}: {'; '.join(outcome.problems)}")
+    text = _section(outcomes, without, time.monotonic() - started)
     click.echo(text)
     if publish:
         reliability.write_section("state-damage", text)
-    sys.exit(1 if any(one.problems for one in outcomes) else 0)
+    sys.exit(1 if any(outcome.problems for outcome in outcomes) else 0)
 
 
 def _all(life: Life, seeds: Sequence[int], folder: Path, *, control: bool) -> list[Outcome]:
@@ -67,19 +67,21 @@ def _play(life: Life, folder: Path, control: bool, seed: int) -> Outcome:
 
 
 def _section(outcomes: Sequence[Outcome], without: Sequence[Outcome], seconds: float) -> str:
-    cases, bad = len(outcomes), sum(bool(one.problems) for one in outcomes)
+    cases, bad = len(outcomes), sum(bool(outcome.problems) for outcome in outcomes)
     return f"""## Damage to the state store
 
-A store in the middle of its life (requests unanswered, answers lost, a process dead in mid-request) is damaged in
-{cases:,} ways; then records are loaded again, 150 to 3,600 s later. Nothing may be written before the damage is told or
-safe mode has read all of Xero back; after `rebuild` or safe mode each record must stand in Xero once. A flipped bit
-that falls on free space, or is set right by what lies beside it, changes nothing. A whole page that a disk gives back
-as it was some time ago bears right hashes: it is missed where it contradicts no other, and the books are exact still.
+A state store in use (requests without a response, lost responses, a process that crashed during a request) is damaged
+in {cases:,} ways. Then records are loaded again, 150 to 3,600 s later. Nothing may be written before the damage is
+reported or safe mode has read all of Xero back. After `rebuild` or safe mode each record must be in Xero once. A
+flipped bit in free space, or one that redundant data corrects, changes nothing. A whole page that a disk returns in an
+earlier version has valid checksums: it is missed if it contradicts no other page, and the books are still exact.
+
+The columns: *told* means that the damage was reported, *missed* that it was not.
 
 {reliability.table(HEAD, table_of(outcomes))}
 
 Cases in which one of the promises was broken: {bad}. Without safe mode the same {len(without):,} lost, emptied or
-restored stores make {sum(one.duplicates for one in without):,} duplicates. The run took {seconds:.0f} s.
+restored stores make {sum(outcome.duplicates for outcome in without):,} duplicates. The run took {seconds:.0f} s.
 {reliability.measured()}
 """
 

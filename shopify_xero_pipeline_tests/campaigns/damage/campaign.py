@@ -1,7 +1,7 @@
-"""One case of damage from the first load after it to exact books, and what is counted over many.
+"""One case of damage, from the first load after it to exact books, and the counts over many cases.
 
-A case is told by its seed, which picks the harm, its place and the time that passes. Nothing may be written to Xero
-before the damage is told, or before safe mode has read everything back; in the end Xero holds each record once.
+The seed of a case determines the damage, its place and the elapsed time. Nothing may be written to Xero before the
+damage is reported, or before safe mode has read everything back; at the end each record is in Xero once.
 """
 
 import random
@@ -28,18 +28,18 @@ from shopify_xero_pipeline_tests.campaigns.damage.life import STORE, Files, Life
 from shopify_xero_pipeline_tests.support.world import Tapped, World
 
 DELAYS = (150, 400, 700, 3_600)
-"""None lies within R: the sandbox begins each case with its books, and not with the keys it has answered."""
+"""Seconds, none within the replay horizon: the sandbox starts each case with its books, but without its cached keys."""
 
 UNKNOWABLE = ("page as it was before",)
-"""A whole page of earlier bears right hashes: it need not be noticed, but the books must be exact all the same."""
+"""Damage that may go undetected, since a whole earlier page has valid checksums; the books must still be exact."""
 
 SWEPT = {"Contacts", "Items", "Invoices", "CreditNotes", "Payments"}
-TOLD = (StoreDamagedError, StoreTooNewError, StoreUrlError)
+REPORTED = (StoreDamagedError, StoreTooNewError, StoreUrlError)
 
 
 @dataclass
 class Outcome:
-    """What became of one case. `detected`: told, safe mode, or neither; `changed`: what says something else now."""
+    """The outcome of a case. `detected`: told (reported), safe mode, or empty; `changed`: the changed content."""
 
     seed: int
     harm: str
@@ -51,7 +51,7 @@ class Outcome:
 
 
 class Watch:
-    """Sees every request to Xero: what was written, and whether all kinds had been read in whole before."""
+    """An observer of requests to Xero: writes, and whether all kinds had been read in full before."""
 
     def __init__(self, world: World) -> None:
         self.writes: list[datetime] = []
@@ -72,13 +72,13 @@ class Watch:
 
 
 def harm_of(seed: int) -> str:
-    """Return the harm of a case: each in turn, some more often."""
+    """Return the damage of a case: each kind in turn, some kinds more often."""
     names = [name for name in HARMS for _ in range(SHARES.get(name, 1))]
     return names[seed % len(names)]
 
 
 def suffer(life: Life, seed: int, folder: Path) -> Outcome:
-    """Play one case."""
+    """Play one case in an empty folder."""
     rng = random.Random(seed)
     outcome = Outcome(seed, harm_of(seed))
     files = HARMS[outcome.harm](life, rng)
@@ -98,9 +98,9 @@ def _first_load(world: World, life: Life, watch: Watch) -> str:
         world.restart()
         doubted = world.store.witness.find_issue() is not None
         world.load(*life.records)
-    except TOLD:
+    except REPORTED:
         return "told"
-    except Exception as problem:  # whatever else it is, nobody could say what it means
+    except Exception as problem:  # any other error does not explain the damage
         return f"crash {type(problem).__name__}: {problem}"[:300]
     return "safe mode" if doubted else ""
 
@@ -119,7 +119,7 @@ def _judge_first(outcome: Outcome, world: World, life: Life, watch: Watch) -> No
 
 
 def _finish(world: World, life: Life, outcome: Outcome) -> None:
-    """Rebuild where damage was told, load until nothing is left, and compare Xero with what was wanted."""
+    """Rebuild after reported damage, load until nothing is left, and compare Xero with the records."""
     if outcome.detected == "told" or outcome.detected.startswith("crash"):
         quarantine_store(world.url, world.clock.now())
     for _ in range(8):
@@ -129,25 +129,25 @@ def _finish(world: World, life: Life, outcome: Outcome) -> None:
             break
         world.wait(700)
     for kind in Kind:
-        wanted, live = [one for one in life.records if one.kind is kind], len(world.live(kind))
+        wanted, live = [record for record in life.records if record.kind is kind], len(world.live(kind))
         outcome.duplicates += max(0, live - len(wanted))
         outcome.lost += max(0, len(wanted) - live)
         if len(world.store.mapped(kind)) != len(wanted):
             outcome.problems.append(f"{len(world.store.mapped(kind))} of {len(wanted)} {kind} mapped")
     if outcome.duplicates or outcome.lost or report.count(LoadOutcome.FAILED):
-        failed = [one.reason for one in report.results if one.outcome is LoadOutcome.FAILED]
+        failed = [result.reason for result in report.results if result.outcome is LoadOutcome.FAILED]
         outcome.problems.append(f"{outcome.duplicates} duplicates, {outcome.lost} lost, failed: {failed}")
 
 
 def _changed(before: Files, after: Files, folder: Path) -> str:
-    """Say what of the store says something else now: rows with a hash, others, or nothing."""
+    """Return the changed content of the store: rows with a checksum, other rows, the witness, or nothing."""
     if after.get(STORE) == before[STORE]:
         return "nothing" if after == before else "the witness"
     folder.mkdir(parents=True)
-    sealed = {table.name for table in CHECKSUMMED_TABLES}
+    checksummed = {table.name for table in CHECKSUMMED_TABLES}
     was, now = _content(before, folder / "was"), _content(after, folder / "now")
     different = {name for name in metadata.tables if was.get(name) != now.get(name)}
-    if different & sealed:
+    if different & checksummed:
         return "sealed rows"
     return f"other rows: {', '.join(sorted(different))}" if different else "nothing"
 
@@ -156,24 +156,26 @@ def _content(files: Files, path: Path) -> dict[str, object]:
     if STORE not in files:
         return {}
     path.write_bytes(files[STORE])
-    found: dict[str, object] = {}
+    rows: dict[str, object] = {}
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
         for name in metadata.tables:
             try:
-                found[name] = sorted(map(repr, connection.execute(f"SELECT * FROM {name} NOT INDEXED")))
+                rows[name] = sorted(map(repr, connection.execute(f"SELECT * FROM {name} NOT INDEXED")))
             except sqlite3.Error as problem:
-                found[name] = f"{type(problem).__name__}"
-    return found
+                rows[name] = f"{type(problem).__name__}"
+    return rows
 
 
 def table_of(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int, int, int, int, int, int, int, int]]:
-    """Yield a row for each harm: how many cases; told; in safe mode; not noticed, as nothing or no sealed row changed;
-    not noticed although one did; duplicates and lost records in the end.
+    """Yield a row for each kind of damage.
+
+    The counts are: cases; reported; in safe mode; undetected without a change of rows; undetected with changes of rows
+    without a checksum only; missed; duplicates and lost records at the end.
     """
     for name in HARMS:
-        mine = [one for one in outcomes if one.harm == name]
-        by = Counter(one.detected.partition(" ")[0] or one.changed.partition(" ")[0] for one in mine)
-        shown = (by["told"], by["safe"], by["nothing"], by["other"], by["sealed"] + by["the"] + by["crash"])
-        if mine:
-            yield name, len(mine), *shown, sum(one.duplicates for one in mine), sum(one.lost for one in mine)
+        cases = [outcome for outcome in outcomes if outcome.harm == name]
+        by = Counter(case.detected.partition(" ")[0] or case.changed.partition(" ")[0] for case in cases)
+        counts = (by["told"], by["safe"], by["nothing"], by["other"], by["sealed"] + by["the"] + by["crash"])
+        if cases:
+            yield name, len(cases), *counts, sum(case.duplicates for case in cases), sum(case.lost for case in cases)

@@ -1,11 +1,11 @@
-"""What can happen to the files of a state store."""
+"""Kinds of damage to the files of a state store."""
 
 import random
 from collections.abc import Callable, Mapping
 
 from shopify_xero_pipeline_tests.campaigns.damage.life import JOURNAL, STORE, WITNESS, Files, Life
 
-PAGE = 4096
+PAGE = 4096  # bytes, SQLite's page size
 Harm = Callable[[Life, random.Random], Files]
 
 
@@ -29,8 +29,8 @@ def _zeroed(life: Life, rng: random.Random) -> Files:
 
 
 def _exchanged(life: Life, rng: random.Random) -> Files:
-    """A page holds what it held some time ago: a write that the disk lost."""
-    copy = rng.choice([one[STORE] for one in life.copies.values()])
+    """Return the files with a page of an earlier copy, as after a write that the disk lost."""
+    copy = rng.choice([files[STORE] for files in life.copies.values()])
     page = rng.randrange(len(copy) // PAGE)
     store = life.files[STORE]
     old = copy[page * PAGE : (page + 1) * PAGE]
@@ -55,7 +55,7 @@ def _restored(life: Life, rng: random.Random) -> Files:
 
 
 def _restored_elsewhere(life: Life, rng: random.Random) -> Files:
-    """A copy on a new machine, where there is no witness."""
+    """Return an earlier copy alone, as on a new machine without the witness."""
     return {STORE: rng.choice(list(life.copies.values()))[STORE]}
 
 
@@ -83,4 +83,4 @@ HARMS: Mapping[str, Harm] = {
     "one bit of the witness flipped": _witness_flipped,
 }
 SHARES = {"one bit flipped": 8, "truncated": 2, "old copy restored": 2, "page as it was before": 2}
-"""How many cases of each kind there are beside one of the others."""
+"""The number of cases of a kind for one case of each other kind."""

@@ -1,6 +1,6 @@
-"""A state store in the middle of its life, and Xero beside it: what was sent, what was lost, what was never answered.
+"""A state store in use, and Xero beside it: records sent, requests lost, requests without a response.
 
-A life is lived once; each case of damage begins with copies of its files and of Xero's books.
+A life is played once; each case of damage starts with copies of its files and of Xero's books.
 """
 
 import shutil
@@ -24,15 +24,15 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Life:
-    """What a case begins with.
+    """The start of a case.
 
     Attributes:
-        files: the store and its witness as they are at the end.
-        copies: the same at earlier moments, by their names: what a backup would hold.
-        torn: the store and its rollback journal as a process left them that died in a transaction.
-        books: Xero's books, as JSON.
+        files: the store and its witness at the end.
+        copies: the same at earlier moments, by name, as a backup would contain them.
+        torn: the store and its rollback journal after a crash in a transaction.
+        books: Xero's books as JSON.
         now: the instant of the end.
-        records: what was and is to be written.
+        records: all records to write.
     """
 
     files: Files
@@ -44,7 +44,7 @@ class Life:
 
 
 def lived(folder: Path) -> Life:
-    """Live a life: orders posted, a refusal, an answer lost for good, a process that dies in mid-request."""
+    """Play a life: posted orders, a refusal, a response lost for good, a crash during a request."""
     folder.mkdir(parents=True)
     world, records = World(folder), everything(ORDERS)
     copies: dict[str, Files] = {"before anything was sent": _files(folder)}
@@ -63,7 +63,13 @@ def lived(folder: Path) -> Life:
 
 
 def begin(life: Life, folder: Path, files: Files) -> World:
-    """Return a world with these files instead of its own; nobody has opened the store yet."""
+    """Return a world with these files instead of its own, and with the store closed.
+
+    Args:
+        life: the life, for Xero's books and the time.
+        folder: an empty folder.
+        files: the files by name.
+    """
     folder.mkdir(parents=True)
     world = World(folder, books=XeroBooks.from_json(life.books), now=life.now)
     world.store.close()
@@ -79,7 +85,7 @@ def _files(folder: Path) -> Files:
 
 
 def _during(world: World, path: str, act: Callable[[], object]) -> None:
-    """Do something when the first request to a path is about to leave."""
+    """Act when the first request to a path is about to leave."""
     inner, done = world.transport, list[object]()
 
     def tap(request: httpx.Request) -> None:
@@ -91,7 +97,7 @@ def _during(world: World, path: str, act: Callable[[], object]) -> None:
 
 
 def _die(world: World, records: list[AnyRecord]) -> None:
-    """Have the process die when the Payments of the last order are booked and not answered yet."""
+    """Crash the process after Xero posted the Payments of the last order, before the response."""
     inner = world.transport
 
     class Dying(httpx.BaseTransport):
@@ -107,11 +113,11 @@ def _die(world: World, records: list[AnyRecord]) -> None:
         world.load(*records)
     except SimulatedCrash:
         return
-    raise AssertionError("it was to die")
+    raise AssertionError("the process did not crash")
 
 
 def _torn(folder: Path) -> Files:
-    """Return the files as they are while a transaction has spilled some of its pages and is not committed."""
+    """Return the files of a transaction that has spilled some of its pages and is not committed."""
     copy = folder / "torn"
     copy.mkdir()
     shutil.copy(folder / STORE, copy / STORE)

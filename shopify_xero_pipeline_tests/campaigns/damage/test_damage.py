@@ -1,4 +1,4 @@
-"""Damage to the state store is noticed before anything is sent, and the books are exact in the end."""
+"""Tests that damage to the state store is detected before anything is sent, and that the books are exact at the end."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 def test_every_kind_of_damage_is_noticed_before_anything_is_sent_and_mended(life: Life, tmp_path: Path) -> None:
     outcomes = [suffer(life, seed, tmp_path / str(seed)) for seed in ONE_OF_EACH]
-    assert {one.harm for one in outcomes} == {*HARMS}
-    assert [one for one in outcomes if one.problems] == []
-    assert {one.detected for one in outcomes} >= {"told", "safe mode"}
+    assert {outcome.harm for outcome in outcomes} == {*HARMS}
+    assert [outcome for outcome in outcomes if outcome.problems] == []
+    assert {outcome.detected for outcome in outcomes} >= {"told", "safe mode"}
 
 
 def test_without_safe_mode_a_restored_copy_would_post_again(

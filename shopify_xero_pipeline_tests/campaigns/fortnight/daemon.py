@@ -1,7 +1,7 @@
-"""Dagster's daemon without its threads: its own evaluation of schedules and sensors, at instants of the stage's clock.
+"""Dagster's daemon without its threads: its evaluation of schedules and sensors at instants of the stage's clock.
 
-Runs are executed where they are launched, one after the other, and take as long as the stage's clock says. In one
-respect it is spared what a real one does: a tick is given the instance that is open instead of opening it anew.
+Runs execute where they are launched, one after the other, and take as long as the stage's clock shows. Unlike a real
+daemon, a tick receives the open instance instead of opening it again.
 """
 
 import logging
@@ -28,10 +28,10 @@ SETTINGS = {"python_logs": {"python_log_level": "CRITICAL"}, "telemetry": {"enab
 
 
 class Daemon:
-    """A daemon at work on a stage.
+    """A daemon on a stage.
 
     Attributes:
-        instance: where it records its ticks and runs.
+        instance: the instance of its ticks and runs.
     """
 
     def __init__(self, stage: Stage, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
@@ -42,13 +42,13 @@ class Daemon:
         self._times: dict[str, ScheduleIterationTimes] = {}
 
     def work(self, until: datetime, every: timedelta) -> None:
-        """Look at all schedules and sensors at intervals, until an instant."""
-        while (began := self._clock.now()) < until:
+        """Evaluate all schedules and sensors at intervals, until an instant."""
+        while (started := self._clock.now()) < until:
             self.look()
-            self._clock.move_to(max(self._clock.now(), min(until, began + every)))
+            self._clock.move_to(max(self._clock.now(), min(until, started + every)))
 
     def look(self) -> None:
-        """Look at all schedules and sensors once, as of now."""
+        """Evaluate all schedules and sensors once."""
         now = self._clock.now().astimezone(UTC)
         with freeze_time(now):
             for _ in launch_scheduled_runs(self._workspace, self._logger, now, self._times):
@@ -60,7 +60,7 @@ class Daemon:
 
 @contextmanager
 def at_work(stage: Stage, channels: Sequence[Channel], home: Path) -> Iterator[Daemon]:
-    """Give a daemon with a code location and an instance of its own."""
+    """Yield a daemon with its own code location and instance."""
     origin = InProcessCodeLocationOrigin(
         LoadableTargetOrigin(module_name=location.__name__, attribute="defs"), location_name="the product"
     )

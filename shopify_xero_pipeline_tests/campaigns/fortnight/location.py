@@ -1,6 +1,6 @@
-"""The code location that the simulated daemon loads, as Dagster loads any: by the name of a module.
+"""The code location of the simulated daemon, loaded by the name of this module like any other.
 
-Its resources are those of the stage that is being played; Dagster loads it in this very process.
+Its resources are those of the current stage; Dagster loads it in the same process.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ PLAYED: list[tuple[Stage, Sequence[Channel]]] = []
 
 
 def defs() -> dg.Definitions:
-    """Return the product's definitions over the stage that is played, with automation on."""
+    """Return the product's definitions over the current stage, with automation on."""
     stage, channels = PLAYED[-1]
     storage = JsonIOManager(UPath(stage.folder / "assets"))
     resources = {"sync_service": stage.sync_service, "io_manager": storage, "channels": channels}

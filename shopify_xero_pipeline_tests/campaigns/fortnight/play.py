@@ -1,8 +1,8 @@
-"""The fortnight: what happens when, and who was told of what. What has to be true in the end stands in the test.
+"""The events of a fortnight, and the alerts sent meanwhile; the expected result is in the test.
 
-A shop trades for two weeks; automation is on. Its orders are edited, refunded, cancelled and paid later as the
-generated shop has it. On the way both APIs are out for some hours, the machine is off for a night, a token expires, an
-answer is lost after it was booked, and a record is refused until somebody mends the cause a day later.
+A shop trades for two weeks with automation on. Its orders are edited, refunded, cancelled and paid later, as generated.
+Both APIs are unreachable for some hours, the machine is off for a night, a token expires, a response is lost after its
+posting, and a record is refused until a person removes the cause a day later.
 """
 
 from collections.abc import Iterator
@@ -25,35 +25,35 @@ LIMIT = "You have reached the limit of invoices you can approve"
 
 
 class ClosingShop(GeneratedShop):
-    """A shop that stands still after its last day."""
+    """A shop without changes after its last day."""
 
     closes = at(LAST + timedelta(days=1), 0)
 
     def versions(self, kind: Any, until: datetime) -> Any:
-        """Every version up to an instant, and none after the shop has closed."""
+        """Return all versions up to an instant, and none after the shop's closing."""
         return super().versions(kind, min(until, self.closes))
 
     def orders(self) -> dict[str, Node]:
-        """Return all orders as they are in the end, by the digits of their ids."""
-        found = self.versions("orders", self.closes)
-        return {gid.rpartition("/")[2]: some[-1].node for gid, some in found.items()}
+        """Return all orders at the end, by the digits of their ids."""
+        histories = self.versions("orders", self.closes)
+        return {gid.rpartition("/")[2]: history[-1].node for gid, history in histories.items()}
 
 
 @dataclass
 class Recorder:
-    """A channel that keeps what it is told, in its order: `+` and a cause that rises, `-` and one that is over."""
+    """A channel that records its messages in order: `+` and the key of a new alert, `-` and that of a resolved one."""
 
     name: str = "recorder"
-    told: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     def send(self, message: Message) -> None:
-        """Take a message."""
-        self.told.append(f"{'-' if message.is_resolved else '+'} {message.alert.key}")
+        """Record a message."""
+        self.sent.append(f"{'-' if message.is_resolved else '+'} {message.alert.key}")
 
 
 @dataclass
 class Play:
-    """The stage, the daemon, and who is told."""
+    """The stage, the daemon and the recorder of alerts."""
 
     stage: Stage
     daemon: Daemon
@@ -67,7 +67,7 @@ class Play:
         return source
 
     def until(self, day: date, hour: int) -> None:
-        """Let the daemon work until then."""
+        """Let the daemon work until an hour of a day."""
         self.daemon.work(at(day, hour), EVERY)
 
     def off_until(self, day: date, hour: int) -> None:
@@ -75,51 +75,52 @@ class Play:
         self.stage.clock.move_to(at(day, hour))
 
     def fault(self, kind: FaultKind, **rule: Any) -> None:
-        """Let something go wrong from now on."""
+        """Add a fault."""
         self.stage.sandbox.faults.add(Fault(kind=kind, **rule))
 
-    def mended(self) -> None:
-        """Let nothing go wrong any more."""
+    def remove_faults(self) -> None:
+        """Remove all faults."""
         self.stage.sandbox.faults.clear()
 
 
-def play(one: Play) -> None:
-    """Play the fortnight, and some hours after it in which everything comes to rest."""
-    one.until(date(2026, 9, 24), 10)
-    one.fault(FaultKind.UNREACHABLE, path="/admin/", times=None)
-    one.until(date(2026, 9, 24), 13)
-    one.mended()
+def play(fortnight: Play) -> None:
+    """Play the fortnight, and some hours after it."""
+    fortnight.until(date(2026, 9, 24), 10)
+    fortnight.fault(FaultKind.UNREACHABLE, path="/admin/", times=None)
+    fortnight.until(date(2026, 9, 24), 13)
+    fortnight.remove_faults()
 
-    one.until(date(2026, 9, 26), 14)
-    one.fault(FaultKind.UNREACHABLE, path="/api.xro/", times=None)
-    one.until(date(2026, 9, 26), 17)
-    one.mended()
+    fortnight.until(date(2026, 9, 26), 14)
+    fortnight.fault(FaultKind.UNREACHABLE, path="/api.xro/", times=None)
+    fortnight.until(date(2026, 9, 26), 17)
+    fortnight.remove_faults()
 
-    one.until(date(2026, 9, 28), 22)  # clocks were put forward on the 27th
-    one.off_until(date(2026, 9, 29), 9)
+    fortnight.until(date(2026, 9, 28), 22)  # daylight saving began on the 27th
+    fortnight.off_until(date(2026, 9, 29), 9)
 
-    one.until(date(2026, 9, 30), 12)
-    one.fault(FaultKind.TOKEN_EXPIRED, path="/api.xro/")
-    one.fault(FaultKind.DROP_AFTER, method="PUT", path="/Invoices")
+    fortnight.until(date(2026, 9, 30), 12)
+    fortnight.fault(FaultKind.TOKEN_EXPIRED, path="/api.xro/")
+    fortnight.fault(FaultKind.DROP_AFTER, method="PUT", path="/Invoices")
 
-    one.until(date(2026, 10, 1), 9)
-    refused = next(node for node in one.shop.orders().values() if placed_on(node, date(2026, 10, 1)))
-    one.fault(FaultKind.REFUSED, path="/Invoices", body=f"SH-{refused['name'].lstrip('#')}", times=None, answer=LIMIT)
-    one.until(date(2026, 10, 2), 10)
-    one.mended()
+    fortnight.until(date(2026, 10, 1), 9)
+    refused = next(node for node in fortnight.shop.orders().values() if placed_on(node, date(2026, 10, 1)))
+    number = f"SH-{refused['name'].lstrip('#')}"
+    fortnight.fault(FaultKind.REFUSED, path="/Invoices", body=number, times=None, answer=LIMIT)
+    fortnight.until(date(2026, 10, 2), 10)
+    fortnight.remove_faults()
 
-    one.until(LAST + timedelta(days=1), 7)
+    fortnight.until(LAST + timedelta(days=1), 7)
 
 
 def placed_on(node: Node, day: date) -> bool:
-    """Tell whether an order was placed on a day, in the afternoon."""
+    """Return whether an order was placed on a day, in the afternoon."""
     placed = datetime.fromisoformat(node["processedAt"])
     return at(day, 12) <= placed < at(day + timedelta(days=1), 0)
 
 
 @contextmanager
 def playing(folder: Path) -> Iterator[Play]:
-    """Give a stage on which nothing has happened yet."""
+    """Yield a stage before the first event."""
     recorder = Recorder()
     (folder / "house").mkdir()
     with (

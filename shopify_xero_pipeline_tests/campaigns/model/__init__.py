@@ -1,5 +1,5 @@
-"""A small model of what Shopify documents about orders, written without a look at the sandbox or the books.
+"""A small model of Shopify's documented order behaviour, written independently of the sandbox and the books.
 
-`histories.py` tells random histories, `nodes.py` shows each moment as the Admin GraphQL API would, `facts.py` states in
-whole minor units what Shopify says of it. `source.py` lets the sandbox trade such histories as a shop.
+`histories.py` generates random histories, `nodes.py` renders each moment in the form of the Admin GraphQL API, and
+`facts.py` computes Shopify's figures in whole minor units. `source.py` lets the sandbox trade such histories as a shop.
 """

@@ -1,8 +1,8 @@
-"""Whole minor units: rounding, splitting and writing them as Shopify does.
+"""Whole minor units, and their rounding, splitting and format in Shopify.
 
 Source: docs/contracts/shopify_orders.md §4.1, §4.10.
 
-Only arithmetic on integers belongs here. A `grain` is the smallest step amounts take: 1 nearly always, 10 fils for a
+This module only contains integer arithmetic. A `grain` is the smallest step of amounts: 1 almost always, 10 fils for a
 Kuwaiti merchant whose prices have two decimals.
 """
 
@@ -13,7 +13,7 @@ RATES = {"NZD": 10_000, "EUR": 5_470, "USD": 6_010, "JPY": 905_000, "KWD": 1_840
 
 
 def text(minor: int, currency: str) -> str:
-    """Return an amount with trailing zeros stripped to one decimal: 4300 NZD is `43.0`."""
+    """Return an amount without trailing zeros, with at least one decimal: 4300 NZD is `43.0`."""
     digits = EXPONENTS[currency]
     whole, fraction = divmod(abs(minor), 10**digits)
     decimals = f"{fraction:0{digits}d}".rstrip("0") if digits else ""
@@ -27,18 +27,18 @@ def half_up(numerator: int, denominator: int, grain: int = 1) -> int:
 
 
 def spread(total: int, weights: Sequence[int], grain: int = 1) -> list[int]:
-    """Split an amount in proportion: floored, what is left one grain at a time from the first on (4.10.4)."""
+    """Split an amount in proportion, floored; the remainder goes one grain at a time from the first on (4.10.4)."""
     everything = sum(weights)
     if not everything:
         return [0 for _ in weights]
     shares = [total * weight // everything // grain * grain for weight in weights]
-    left = total - sum(shares)
+    remainder = total - sum(shares)
     for index, weight in enumerate(weights):
-        step = min(grain, left)
+        step = min(grain, remainder)
         if weight and step:
             shares[index] += step
-            left -= step
-    shares[0] += left
+            remainder -= step
+    shares[0] += remainder
     return shares
 
 

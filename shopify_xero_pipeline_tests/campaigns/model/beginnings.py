@@ -1,7 +1,7 @@
-"""How an order begins: lines, discounts, shipping, duties and fees, and the agreement they make.
+"""The start of an order: lines, discounts, shipping, duties and fees, and their agreement.
 
-Only the beginning belongs here. Discounts follow the docs/contracts/shopify_orders.md §4.10.4: those of a line first,
-then the order's own over its goods in proportion, floored, what is left one smallest unit each from the first line on.
+Discounts follow docs/contracts/shopify_orders.md §4.10.4: first those of a line, then the order's own over its goods in
+proportion, floored; the remainder goes one smallest unit each from the first line on. Later events are in `changes.py`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ SHIPPING = ("Courier", "Pick-up", "Post")
 
 
 def begin(choices: Choices, number: int, currency: str | None) -> Order:
-    """Return an order as it was placed, with its first agreement and no money."""
+    """Return an order at its placement, with its first agreement and no money."""
     order = _header(choices, number, currency or pick(choices, CURRENCIES))
     for _ in range(_line_count(choices)):
         _line(choices, order)
@@ -41,9 +41,9 @@ def begin(choices: Choices, number: int, currency: str | None) -> Order:
         for _ in range(1 + chance(choices, 5)):
             _shipping(choices, order)
     if chance(choices, 6):
-        charge(order, "DUTY", "Duty", amount(choices, order), names=_some(choices, order))
+        charge(order, "DUTY", "Duty", amount(choices, order), names=_taxes_of_goods(choices, order))
     if chance(choices, 6):
-        charge(order, "ADDITIONAL_FEE", "Import fee", amount(choices, order), names=_some(choices, order))
+        charge(order, "ADDITIONAL_FEE", "Import fee", amount(choices, order), names=_taxes_of_goods(choices, order))
     rows = tuple(_first_row(order, each) for each in order.charges)
     order.entries.append(Entry(order.next_id(), "ORDER", order.placed, rows))
     if EXPONENTS[order.currency] == 2 and order.current > 100 and chance(choices, 3):
@@ -52,18 +52,18 @@ def begin(choices: Choices, number: int, currency: str | None) -> Order:
 
 
 def amount(choices: Choices, order: Order) -> int:
-    """Return a price: round or not, seldom nothing, seldom small."""
+    """Return a price: round or not, rarely zero, rarely small."""
     step = order.grain if chance(choices, 50) else 10 * order.grain
     return choices.whole(0, pick(choices, (1000, 1000, 200, 10))) * step
 
 
 def a_line(choices: Choices, order: Order) -> tuple[Charge, int]:
-    """Put a line of goods on the order; return it and its discount."""
+    """Add a line of goods to the order; return it and its discount."""
     unit, quantity = amount(choices, order), pick(choices, (1, 1, 2, 3, 7))
     discounts = [_line_discount(choices, order, unit * quantity)] if chance(choices, 20) else []
-    found = charge(order, "PRODUCT", pick(choices, TITLES), unit, quantity, _some(choices, order), discounts)
-    found.has_product = not chance(choices, 15)
-    return found, sum(discounts)
+    item = charge(order, "PRODUCT", pick(choices, TITLES), unit, quantity, _taxes_of_goods(choices, order), discounts)
+    item.has_product = not chance(choices, 15)
+    return item, sum(discounts)
 
 
 def _header(choices: Choices, number: int, currency: str) -> Order:
@@ -72,7 +72,7 @@ def _header(choices: Choices, number: int, currency: str) -> Order:
     return Order(
         number=number,
         currency=currency,
-        shown=pick(choices, ("EUR", "JPY", "KWD", "USD")) if chance(choices, 10) else currency,
+        presentment_currency=pick(choices, ("EUR", "JPY", "KWD", "USD")) if chance(choices, 10) else currency,
         grain=10 if clean else 1,
         included=chance(choices, 50),
         scheme=pick(choices, SCHEMES),
@@ -99,8 +99,8 @@ def _line(choices: Choices, order: Order) -> None:
         charge(order, kind, "Tip", amount(choices, order))
 
 
-def _some(choices: Choices, order: Order) -> tuple[Tax, ...]:
-    """Return the order's taxes, or what other goods in it bear: the zero rate, or none."""
+def _taxes_of_goods(choices: Choices, order: Order) -> tuple[Tax, ...]:
+    """Return the order's taxes, or those of other goods in it: the zero rate, or none."""
     if not order.scheme:
         return ()
     return pick(choices, (order.scheme,) * 6 + ((), (FREE,)))
@@ -122,19 +122,19 @@ def _order_discount(choices: Choices, order: Order) -> None:
         _discounted(order, each, part)
 
 
-def _discounted(order: Order, found: Charge, part: int) -> None:
-    share = order.taxed(found.net - part, found.names)
-    found.discounts.append(part)
-    found.net, found.taxes, found.left = share.net, share.taxes, share
+def _discounted(order: Order, item: Charge, part: int) -> None:
+    share = order.taxed(item.net - part, item.names)
+    item.discounts.append(part)
+    item.net, item.taxes, item.remaining = share.net, share.taxes, share
 
 
 def _shipping(choices: Choices, order: Order) -> None:
     price = amount(choices, order)
     off = price if chance(choices, 15) else 0
-    found = charge(order, "SHIPPING", pick(choices, SHIPPING), price, names=_some(choices, order))
+    item = charge(order, "SHIPPING", pick(choices, SHIPPING), price, names=_taxes_of_goods(choices, order))
     if off:
-        _discounted(order, found, off)
+        _discounted(order, item, off)
 
 
-def _first_row(order: Order, found: Charge) -> Row:
-    return sold(order, found, found.left, found.quantity, sum(found.discounts))
+def _first_row(order: Order, item: Charge) -> Row:
+    return sold(order, item, item.remaining, item.quantity, sum(item.discounts))

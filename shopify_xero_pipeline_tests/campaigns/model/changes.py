@@ -1,8 +1,8 @@
-"""What happens to an order after it was placed: edits, returns, exchanges, refunds, cancellation.
+"""Events after the placement of an order: edits, returns, exchanges, refunds, cancellation.
 
-Only agreements after the first and the money they give back belong here (docs/contracts/shopify_orders.md §4.7, §4.9).
-A discrepancy between what a refund comes to and what was given back is an ADJUSTMENT row, so that the ledger ends where
-the money does; without such a row the difference stays owed.
+This module contains agreements after the first, and the money that they refund (docs/contracts/shopify_orders.md §4.7,
+§4.9). A difference between a refund and its money is an ADJUSTMENT row, so that the ledger agrees with the money;
+without such a row the difference stays owed.
 """
 
 from datetime import datetime
@@ -42,17 +42,19 @@ REASONS = ("REFUND_DISCREPANCY", "CUSTOMER", "DAMAGE", "RESTOCK", "FULL_RETURN_B
 
 
 def left_lines(order: Order) -> list[Charge]:
-    """Return lines of which units are left."""
+    """Return lines with remaining units."""
     return [each for each in order.charges if each.left_quantity and each.kind in {"PRODUCT", "GIFT_CARD", "TIP"}]
 
 
 def left_shipping(order: Order) -> list[Charge]:
-    """Return other charges of which something is left."""
-    return [each for each in order.charges if each.kind not in {"PRODUCT", "GIFT_CARD", "TIP"} and each.left.net > 0]
+    """Return other charges with a remaining amount."""
+    return [
+        each for each in order.charges if each.kind not in {"PRODUCT", "GIFT_CARD", "TIP"} and each.remaining.net > 0
+    ]
 
 
 def edit(choices: Choices, order: Order, at: datetime) -> None:
-    """Lines are added, grown, shrunk, removed or made cheaper, several in one edit."""
+    """Add, increase, reduce, remove or reprice lines, several in one edit."""
     rows = [row for _ in range(pick(choices, (1, 1, 2, 3))) for row in [_edited(choices, order)] if row is not None]
     if rows:
         order.entries.append(Entry(order.next_id(), pick(choices, EDITS), at, tuple(rows)))
@@ -67,8 +69,8 @@ def _edited(choices: Choices, order: Order) -> Row | None:
     if how == "add" or (not lines and how != "shipping"):
         return _added(choices, order)
     if how == "shipping":
-        found = charge(order, "SHIPPING", "Extra parcel", amount(choices, order), names=order.scheme)
-        return sold(order, found, found.left, 1)
+        item = charge(order, "SHIPPING", "Extra parcel", amount(choices, order), names=order.scheme)
+        return sold(order, item, item.remaining, 1)
     line = pick(choices, lines)
     if how == "more":
         return more_of(order, line, pick(choices, (1, 2)))
@@ -82,8 +84,8 @@ def _edited(choices: Choices, order: Order) -> Row | None:
 
 
 def _added(choices: Choices, order: Order) -> Row:
-    found, discount = a_line(choices, order)
-    return sold(order, found, found.left, found.quantity, discount)
+    item, discount = a_line(choices, order)
+    return sold(order, item, item.remaining, item.quantity, discount)
 
 
 def _units_back(choices: Choices, order: Order, line: Charge, *, everything: bool) -> Row:
@@ -92,11 +94,11 @@ def _units_back(choices: Choices, order: Order, line: Charge, *, everything: boo
 
 
 def come_back(choices: Choices, order: Order, at: datetime) -> None:
-    """A return: goods come back, perhaps less a fee, perhaps for other goods; money follows later or never."""
+    """Return goods, perhaps less a fee, perhaps for other goods; money follows later or never."""
     rows = _returned(choices, order)
     if chance(choices, 25):
         fee = charge(order, "FEE", "Restocking fee", amount(choices, order), names=_fee_taxes(choices, order))
-        rows.append(sold(order, fee, fee.left, 1))
+        rows.append(sold(order, fee, fee.remaining, 1))
     if chance(choices, 40):
         rows.append(_added(choices, order))
     order.entries.append(Entry(order.next_id(), "RETURN", at, tuple(rows)))
@@ -114,14 +116,14 @@ def _returned(choices: Choices, order: Order) -> list[Row]:
 
 def _shipping_back(choices: Choices, order: Order) -> list[Row]:
     rows = []
-    for found in left_shipping(order):
-        if found.kind == "SHIPPING" and chance(choices, 40):
-            rows.append(taken_back(order, found, 1, pick(choices, (1, 2, 3))))
+    for item in left_shipping(order):
+        if item.kind == "SHIPPING" and chance(choices, 40):
+            rows.append(taken_back(order, item, 1, pick(choices, (1, 2, 3))))
     return rows
 
 
 def refund(choices: Choices, order: Order, at: datetime) -> None:
-    """Lines and shipping are refunded, for what they came to, for more, for less, or for nothing."""
+    """Refund lines and shipping for their price, for more, for less, or for nothing."""
     rows = _returned(choices, order) if left_lines(order) and not chance(choices, 15) else []
     shipping = _shipping_back(choices, order)
     if not rows and not shipping:
@@ -148,10 +150,10 @@ def _give(choices: Choices, order: Order, at: datetime, rows: list[Row], shippin
 
 
 def _cash(choices: Choices, order: Order, how: str, owed: int, most: int) -> tuple[int, int]:
-    """Return the money given back and the adjustment row's amount: positive if less was given than came back."""
+    """Return the refunded money and the adjustment row's amount, positive if the money is less than the return."""
     if how == "less" and owed:
-        kept = part(choices, order, owed)
-        return owed - kept, kept
+        withheld = part(choices, order, owed)
+        return owed - withheld, withheld
     if how == "more" and most > owed:
         extra = part(choices, order, most - owed)
         return owed + extra, -extra
@@ -195,7 +197,7 @@ def _refunded(choices: Choices, order: Order, amount: int, at: datetime) -> int:
 
 
 def amount_only(choices: Choices, order: Order, at: datetime) -> None:
-    """Money is given back for nothing returned, as a kindness."""
+    """Refund money without a return, as goodwill."""
     if order.held <= 0 or order.kept_back:
         return
     cash = part(choices, order, order.held)
@@ -209,7 +211,7 @@ def amount_only(choices: Choices, order: Order, at: datetime) -> None:
 
 
 def restock(choices: Choices, order: Order, at: datetime) -> None:
-    """Goods go back on the shelf without any money: no rows, or rows that an adjustment cancels."""
+    """Restock goods without money: without rows, or with rows that an adjustment cancels."""
     number, rows = order.next_id(), []
     if left_lines(order) and chance(choices, 50):
         rows = _returned(choices, order)
@@ -221,7 +223,7 @@ def restock(choices: Choices, order: Order, at: datetime) -> None:
 
 
 def pay_back(choices: Choices, order: Order, at: datetime) -> None:
-    """Credit that was left standing is paid out: a refund with money and nothing else."""
+    """Pay out remaining credit: a refund of money only."""
     cash = min(-order.due, order.held)
     number = order.next_id()
     money = _pay_out(choices, order, part(choices, order, cash) if chance(choices, 25) else cash, at)
@@ -237,11 +239,11 @@ def pay_back(choices: Choices, order: Order, at: datetime) -> None:
 
 
 def cancel(choices: Choices, order: Order, at: datetime) -> None:
-    """Everything that is left is taken off the order, and what was paid goes back, at once or later."""
+    """Remove everything from the order, and refund the payments, at once or later."""
     if open_authorisation(order) is not None:
         void(choices, order, at)
     order.cancelled = at
     rows = [taken_back(order, line, line.left_quantity, line.left_quantity) for line in left_lines(order)]
-    others = [taken_back(order, found, 1, 1) for found in left_shipping(order)]
+    others = [taken_back(order, item, 1, 1) for item in left_shipping(order)]
     if rows or others:
         _give(choices, order, at, rows, others, "CANCEL")

@@ -1,7 +1,7 @@
-"""Where a history's choices come from: a seed, or hypothesis, which can then make a failing history smaller.
+"""The source of a history's choices: a seed, or hypothesis, which can shrink a failing history.
 
-Only the drawing of single choices belongs here. The smallest number is always the plainest choice, as hypothesis
-shrinks towards it.
+This module only draws single choices. The smallest number is always the plainest choice, since hypothesis shrinks
+towards it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Choices(Protocol):
-    """Whoever decides."""
+    """A source of choices."""
 
     def whole(self, low: int, high: int) -> int:
         """Return a whole number from `low` to `high`, both included."""
@@ -22,7 +22,7 @@ class Choices(Protocol):
 
 
 class Dice:
-    """Choices that follow from a seed."""
+    """Choices determined by a seed."""
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)
@@ -44,10 +44,10 @@ class Drawn:
 
 
 def pick(choices: Choices, among: Sequence[T]) -> T:
-    """Return one of several; the first is the plainest."""
+    """Return one of several values; the first is the plainest."""
     return among[choices.whole(0, len(among) - 1)]
 
 
 def chance(choices: Choices, percent: int) -> bool:
-    """Return True so often in a hundred."""
+    """Return True with a probability in per cent."""
     return choices.whole(0, 99) >= 100 - percent

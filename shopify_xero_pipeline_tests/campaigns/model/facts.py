@@ -1,7 +1,7 @@
-"""What Shopify states of an order at a moment, in whole minor units, with what the model knows beside it.
+"""Shopify's figures of an order at a moment, in whole minor units, and further facts of the model.
 
-Only sums over the model's own rows belong here: the measure that books are held against, and the totals `nodes.py`
-writes. Nothing of the product is read.
+This module only contains sums over the model's own rows: the expected values for the books, and the totals of
+`nodes.py`. It reads nothing of the product.
 """
 
 from collections import defaultdict
@@ -25,19 +25,19 @@ from shopify_xero_pipeline_tests.campaigns.model.order import (
 REFUND = frozenset({"REFUND"})
 ZONE = ZoneInfo("Pacific/Auckland")
 TERMS = timedelta(days=30)
-XERO_GRAIN = 10  # fils: Xero keeps two decimals
+XERO_GRAIN = 10  # fils: Xero stores two decimals
 
 
 @dataclass(frozen=True)
 class Facts:
-    """An order's figures. Money is in minor units of `currency`; signs are the customer's: sold and paid are positive.
+    """An order's figures in minor units of `currency`, with the customer's sign: sold and paid are positive.
 
-    `nets` are the agreements by number, the header's gap in the first, `days` when they happened, `money_days` when
-    transactions did; `due_day` is the last day of the payment terms. `taxes` are sums by the taxes of a row that the
-    merchant remits, `tax_lines` by each tax; both leave what a sales channel remits to `channel_taxes`. `paid` and
-    `repaid` are at the order's own rate, `drifts` how much more came in by transaction; `net_payment` is what moved.
-    `shown_due` is in the customer's currency. `weird` holds why the books may refuse the order; empty means that they
-    must keep it.
+    `nets` are the agreements by number, with the header's gap in the first; `days` are their days, `money_days` those
+    of the transactions; `due_day` is the last day of the payment terms. `taxes` are sums by the taxes of a row that the
+    merchant remits, `tax_lines` by each tax; `channel_taxes` is what a sales channel remits. `paid` and `repaid` are at
+    the order's rate, `drifts` is the additional money by transaction; `net_payment` is what moved. `shown_due` is in
+    the customer's currency. `weird` has the reasons for which the books may refuse the order; if it is empty, they must
+    post it.
     """
 
     currency: str
@@ -77,12 +77,12 @@ class Facts:
 
 
 def day_of(at: datetime) -> date:
-    """Return the calendar day of an instant in the shop's zone (docs/contracts/shopify.md §9)."""
+    """Return the calendar day of an instant in the shop's time zone (docs/contracts/shopify.md §9)."""
     return at.astimezone(ZONE).date()
 
 
 def facts_of(order: Order) -> Facts:
-    """Return what holds of an order now."""
+    """Return the current facts of an order."""
     nets = {entry.number: entry.net + (order.gap if index == 0 else 0) for index, entry in enumerate(order.entries)}
     rows = [row for entry in order.entries for row in entry.rows]
     current = sum(nets.values())
@@ -152,7 +152,7 @@ def status_of(order: Order, paid: int, repaid: int) -> str:
 
 
 def _worthless(order: Order) -> bool:
-    """Every agreement nets to nothing and no money moved."""
+    """Return whether every agreement nets to zero and no money moved."""
     moved = any(
         entry.amount and entry.status == "SUCCESS" and entry.kind in MONEY_IN | MONEY_OUT for entry in order.money
     )
@@ -176,31 +176,31 @@ def _by_tax(rows: list[Row]) -> dict[Tax, int]:
 
 
 def _rounding(order: Order) -> int:
-    """How much more cash came in, less what more went out, than the amounts say."""
+    """Return the additional cash received, less additional cash paid out, beyond the amounts."""
     moved = [entry for entry in order.money if entry.status == "SUCCESS"]
     return sum(entry.rounding * (1 if entry.kind in MONEY_IN else -1) for entry in moved)
 
 
 def _drifts(order: Order) -> dict[int, int]:
-    """How much more came in, less what more went out, because rates moved."""
+    """Return by transaction the additional money received, less that paid out, due to changed rates."""
     moved = [entry for entry in order.money if entry.drift and entry.status == "SUCCESS"]
     return {entry.number: entry.drift * (1 if entry.kind in MONEY_IN else -1) for entry in moved}
 
 
 def _too_much(order: Order, paid: int, invoiced: int, repaid: int, credited: int) -> set[str]:
-    """More money than documents (docs/books.md §5): P > I or R > C, as far as one did not give back the other."""
+    """Return reasons of more money than documents (docs/books.md §5): P > I or R > C, beyond mutual refunds."""
     surplus, uncovered = paid - invoiced, repaid - credited
     given_back = min(surplus, uncovered) > 0
-    found = {"surplus given back"} if given_back else set()
+    reasons = {"surplus given back"} if given_back else set()
     if surplus > (uncovered if given_back else 0):
-        found.add("overpaid")
+        reasons.add("overpaid")
     if uncovered > (surplus if given_back else 0):
-        found.add("uncovered")
-    return found
+        reasons.add("uncovered")
+    return reasons
 
 
 def _third_decimal(order: Order) -> bool:
-    """An amount to be booked that Xero, with its two decimals, could not keep; attempts that failed are not booked."""
+    """Return whether an amount has a third decimal, which Xero cannot store; failed attempts are not posted."""
     if EXPONENTS[order.currency] < 3:
         return False
     amounts = [amount for entry in order.entries for row in entry.rows for amount in (row.total, *row.taxes)]
@@ -211,5 +211,5 @@ def _third_decimal(order: Order) -> bool:
 
 
 def _channel_gap(order: Order, gap: int, channel: int, status: str) -> set[str]:
-    """Shopify calls an order paid that is not, and its sales channel's tax does not explain it (docs/books.md §4)."""
+    """Return whether Shopify calls an unpaid order paid without its channel's tax as the reason (docs/books.md §4)."""
     return {"channel gap"} if channel and gap and status == "PAID" and gap != channel else set()

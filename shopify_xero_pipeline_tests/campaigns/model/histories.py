@@ -1,7 +1,6 @@
-"""Whole histories of orders: what happens next, chosen by dice or by hypothesis, one moment after the other.
+"""Random histories of orders, event by event, chosen by dice or by hypothesis.
 
-Only the telling belongs here: which event may follow, when it happens, and the moments that come of it. A history is
-replayed from its seed alone.
+This module chooses the possible events, their times and the resulting moments. A seed alone replays a history.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ FIRST_NUMBER = 1001
 
 @dataclass(frozen=True)
 class Moment:
-    """An order from an instant on: the event that led to it, the node Shopify shows, the figures that hold."""
+    """An order from an instant on: the event that led to it, Shopify's node, and the facts."""
 
     at: datetime
     event: str
@@ -52,7 +51,7 @@ class Moment:
 
 @dataclass(frozen=True, repr=False)
 class History:
-    """An order's life. `seed` tells it again: `history_of(seed)`; hypothesis' own histories have none."""
+    """An order's history. `history_of(seed)` generates it again; hypothesis' own histories have no seed."""
 
     number: int
     currency: str
@@ -60,33 +59,33 @@ class History:
     seed: int | None = None
 
     def __repr__(self) -> str:
-        """Tell the history in short, for failing tests."""
-        told = "; ".join(_told(moment) for moment in self.moments)
-        return f"<{self.currency} {'with' if self.last.facts.included else 'without'} tax in prices: {told}>"
+        """Return a summary for failing tests."""
+        events = "; ".join(_describe(moment) for moment in self.moments)
+        return f"<{self.currency} {'with' if self.last.facts.included else 'without'} tax in prices: {events}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Let hypothesis print it likewise."""
+        """Print the summary in hypothesis."""
         printer.text(repr(self))
 
     @property
     def last(self) -> Moment:
-        """The order as it stands in the end."""
+        """The order at the end."""
         return self.moments[-1]
 
     @property
     def plain(self) -> bool:
-        """The books have no reason to refuse this order at any moment."""
+        """Whether the books have no reason to refuse this order at any moment."""
         return not any(moment.facts.weird for moment in self.moments)
 
     @property
     def events(self) -> tuple[str, ...]:
-        """What happened, in order."""
+        """The events in order."""
         return tuple(moment.event for moment in self.moments)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that may happen to an order."""
+    """A possible event of an order."""
 
     name: str
     weight: int
@@ -99,7 +98,7 @@ def _open(order: Order) -> bool:
 
 
 def _free(order: Order) -> bool:
-    """Marketplaces that keep tax back sell, are paid, and refund: nothing else is documented of them."""
+    """Return whether any event may follow: only sale, payment and refund are documented if a channel withholds tax."""
     return _open(order) and not order.kept_back
 
 
@@ -123,13 +122,13 @@ EVENTS = (
 def history(
     choices: Choices, number: int = FIRST_NUMBER, currency: str | None = None, seed: int | None = None
 ) -> History:
-    """Return an order's history, as the choices make it.
+    """Return an order's history.
 
     Args:
         choices: dice, or hypothesis.
-        number: the order's number; ids of everything in it begin with it.
-        currency: the shop's currency, one of `amounts.EXPONENTS`; None lets the choices decide.
-        seed: what to tell the history again by, for the record only.
+        number: the order's number, with which all its ids begin.
+        currency: the shop's currency, one of `amounts.EXPONENTS`; None for a random one.
+        seed: the seed, for the summary only.
     """
     order = begin(choices, number, currency)
     order.kept_back = chance(choices, 50) and _channel_keeps(order)
@@ -146,22 +145,22 @@ def history(
 
 
 def history_of(seed: int, currency: str | None = None, number: int = FIRST_NUMBER) -> History:
-    """Return the history a seed tells; the same arguments, the same history."""
+    """Return the history of a seed; the same arguments return the same history."""
     return history(Dice(f"history/{seed}"), number, currency, seed)
 
 
 def histories(seed: int, count: int, currency: str | None = "NZD") -> list[History]:
-    """Return `count` histories of one shop, their orders numbered from #1001 on.
+    """Return histories of one shop, with orders numbered from #1001 on.
 
     Args:
         seed: the first history's seed; the next ones follow it.
-        count: how many.
-        currency: the shop's currency; None gives every order its own, which no real shop does.
+        count: the number of histories.
+        currency: the shop's currency; None for a random one by order, unlike a real shop.
     """
     return [history_of(seed + index, currency, FIRST_NUMBER + index) for index in range(count)]
 
 
-def _told(moment: Moment) -> str:
+def _describe(moment: Moment) -> str:
     facts = moment.facts
     return (
         f"{moment.event}: ledger {list(facts.nets.values())}, paid {facts.paid}, given back {facts.repaid},"
@@ -170,7 +169,7 @@ def _told(moment: Moment) -> str:
 
 
 def _channel_keeps(order: Order) -> bool:
-    """A marketplace remits tax of this order, and its total is the sum of its rows."""
+    """Return whether a marketplace remits tax of this order, and its total is the sum of its rows."""
     return order.channel_tax > 0 and not order.gap
 
 

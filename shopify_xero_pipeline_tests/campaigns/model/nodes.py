@@ -1,7 +1,7 @@
-"""A moment of an order as the Admin GraphQL API shows it: camelCase, gids, money as texts, connections whole.
+"""A moment of an order as a node of the Admin GraphQL API: camelCase, gids, money as texts, complete connections.
 
-Only the writing of nodes belongs here (docs/contracts/shopify_orders.md §4; fields of `shopify/queries/*.graphql`). The
-customer's currency is converted amount by amount, and sums in it are sums of what was converted, so each column adds up
+This module only renders nodes (docs/contracts/shopify_orders.md §4; fields of `shopify/queries/*.graphql`). Amounts are
+converted to the customer's currency one by one, and its sums are sums of converted amounts, so each column adds up
 (E20).
 """
 
@@ -61,12 +61,18 @@ def gid(kind: str, number: int) -> str:
 
 
 def instant(at: datetime) -> str:
-    """Return an instant as Shopify writes it: UTC, whole seconds."""
+    """Return an instant in Shopify's format: UTC, whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
-    """Return the whole order. Connections are whole: for `convert.order_of` as for a `ShopSource`."""
+    """Return the whole order with complete connections, for `parse_order` as for a `ShopSource`.
+
+    Args:
+        order: the order.
+        facts: its current facts.
+        updated: the instant of its last change.
+    """
     write = _Writer(order)
     rows = [row for entry in order.entries for row in entry.rows]
     placed = [row for row in order.entries[0].rows]
@@ -89,7 +95,7 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
         "taxesIncluded": order.included,
         "taxExempt": not order.scheme,
         "currencyCode": order.currency,
-        "presentmentCurrencyCode": order.shown,
+        "presentmentCurrencyCode": order.presentment_currency,
         "displayFinancialStatus": facts.status,
         "sourceName": "web",
         "tags": [],
@@ -97,9 +103,9 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
         "totalPriceSet": write.bag(facts.sold_ever),
         "currentTotalPriceSet": write.bag(*(row.total for row in rows), order.gap, order.stray),
         "currentTotalTaxSet": write.bag(*(tax for row in rows for tax in row.taxes)),
-        "netPaymentSet": write.money([(_sign(one), one) for one in done], order.stray_payment),
-        "totalReceivedSet": write.money([(_sign(one), one) for one in done if one.kind != "REFUND"]),
-        "totalRefundedSet": write.money([(1, one) for one in done if one.kind == "REFUND"]),
+        "netPaymentSet": write.money([(_sign(entry), entry) for entry in done], order.stray_payment),
+        "totalReceivedSet": write.money([(_sign(entry), entry) for entry in done if entry.kind != "REFUND"]),
+        "totalRefundedSet": write.money([(1, entry) for entry in done if entry.kind == "REFUND"]),
         "totalOutstandingSet": write.owed(due, done),
         "customer": customer_node(order.customer) if order.customer else None,
         "purchasingEntity": None,
@@ -138,7 +144,7 @@ def customer_node(number: int) -> Node:
 
 
 def product_node() -> Node:
-    """Return the one product all lines with a variant are of."""
+    """Return the product of all lines with a variant."""
     variant = {**variant_ref(), "displayName": "Mug - Blue", "createdAt": "2026-09-01T00:00:00Z"}
     return {
         **product_ref(),
@@ -151,18 +157,18 @@ def product_node() -> Node:
 
 
 def product_ref() -> Node:
-    """Return the product as a line shows it."""
+    """Return the product as a part of a line."""
     return {"id": gid("Product", 3), "title": "Mug", "productType": "Cups", "vendor": "Potter", "tags": ["blue"]}
 
 
 def variant_ref() -> Node:
-    """Return the variant as a line shows it."""
+    """Return the variant as a part of a line."""
     at = "2026-09-01T00:00:00Z"
     return {"id": gid("ProductVariant", 31), "title": "Blue", "sku": "MUG-BLUE", "price": "23.00", "updatedAt": at}
 
 
 def whole(nodes: list[Node]) -> Node:
-    """Return a connection of which nothing is left to read."""
+    """Return a complete connection."""
     return {"nodes": nodes, "pageInfo": {"hasNextPage": False, "endCursor": None}}
 
 
@@ -174,84 +180,87 @@ def _terms(order: Order) -> Node | None:
 
 
 class _Writer:
-    """Writes the parts of one order."""
+    """A renderer of the parts of one order."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
 
     def bag(self, *amounts: int) -> Node:
         """Return a sum in both currencies."""
-        currency, shown = self._order.currency, self._order.shown
+        currency, other = self._order.currency, self._order.presentment_currency
         shop = {"amount": text(sum(amounts), currency), "currencyCode": currency}
-        if shown == currency:
+        if other == currency:
             return {"shopMoney": shop, "presentmentMoney": shop}
-        return self.pair(sum(amounts), sum(converted(amount, currency, shown) for amount in amounts))
+        return self.pair(sum(amounts), sum(converted(amount, currency, other) for amount in amounts))
 
-    def pair(self, shop: int, shown: int) -> Node:
-        """Return an amount of which both columns are known."""
+    def pair(self, shop: int, presentment: int) -> Node:
+        """Return an amount in both currencies."""
         order = self._order
         return {
             "shopMoney": {"amount": text(shop, order.currency), "currencyCode": order.currency},
-            "presentmentMoney": {"amount": text(shown, order.shown), "currencyCode": order.shown},
+            "presentmentMoney": {
+                "amount": text(presentment, order.presentment_currency),
+                "currencyCode": order.presentment_currency,
+            },
         }
 
     def money(self, entries: Iterable[tuple[int, Money]], beside: int = 0) -> Node:
-        """Return what moved in transactions, each with its sign; `beside` is in the shop's currency."""
-        found = list(entries)
-        shop = sum(sign * entry.moved for sign, entry in found) + beside
-        return self.pair(shop, sum(sign * entry.shown for sign, entry in found) + self._order.show(beside))
+        """Return the sum of signed transactions; `beside` is in the shop's currency."""
+        signed = list(entries)
+        shop = sum(sign * entry.moved for sign, entry in signed) + beside
+        return self.pair(shop, sum(sign * entry.presentment for sign, entry in signed) + self._order.show(beside))
 
     def owed(self, due: Iterable[int], done: Iterable[Money]) -> Node:
-        """Return what is still due: rates that moved make no difference to it."""
+        """Return the amount due; changes of rate do not affect it."""
         rows, paid = list(due), [(_sign(entry), entry) for entry in done]
         order = self._order
         shop = sum(rows) - order.channel_tax_kept - sum(sign * entry.amount for sign, entry in paid)
-        shown = sum(map(order.show, rows)) - order.shown_tax_kept - sum(sign * entry.shown for sign, entry in paid)
-        return self.pair(shop, shown)
+        presentment = sum(map(order.show, rows)) - order.shown_tax_kept
+        return self.pair(shop, presentment - sum(sign * entry.presentment for sign, entry in paid))
 
     def rate(self, entry: Money) -> Node | None:
-        """Return what Shopify states of a rate that moved; money out is negative (REST Transaction)."""
+        """Return Shopify's adjustment for a changed rate; outgoing money is negative (REST Transaction)."""
         if entry.before is None:
             return None
         amounts = {"originalAmountSet": entry.before, "finalAmountSet": entry.moved}
         amounts["adjustment"] = entry.moved - entry.before
         sign, currency = _sign(entry), self._order.currency
-        found = {name: {"amount": text(sign * of, currency), "currencyCode": currency} for name, of in amounts.items()}
-        return {"id": gid("CurrencyExchangeAdjustment", entry.number), **found}
+        sets = {name: {"amount": text(sign * of, currency), "currencyCode": currency} for name, of in amounts.items()}
+        return {"id": gid("CurrencyExchangeAdjustment", entry.number), **sets}
 
-    def line(self, found: Charge) -> Node:
-        """Return a LineItem; its discounts and taxes are of the whole quantity ever ordered.
+    def line(self, item: Charge) -> Node:
+        """Return a LineItem, with discounts and taxes of the whole quantity ever ordered.
 
         Source: docs/contracts/shopify_orders.md §4.3.
         """
-        with_product = found.kind == "PRODUCT" and found.has_product
+        with_product = item.kind == "PRODUCT" and item.has_product
         return {
-            "id": gid("LineItem", found.number),
-            "title": found.title,
+            "id": gid("LineItem", item.number),
+            "title": item.title,
             "variantTitle": "Blue" if with_product else None,
             "sku": "MUG-BLUE" if with_product else None,
             "vendor": "Potter" if with_product else None,
-            "quantity": found.quantity,
-            "currentQuantity": found.left_quantity,
-            "isGiftCard": found.kind == "GIFT_CARD",
-            "taxable": bool(found.names),
-            "originalUnitPriceSet": self.bag(found.unit),
-            "discountAllocations": [{"allocatedAmountSet": self.bag(amount)} for amount in found.discounts],
-            "taxLines": self.tax_lines(found.names, found.taxes),
+            "quantity": item.quantity,
+            "currentQuantity": item.left_quantity,
+            "isGiftCard": item.kind == "GIFT_CARD",
+            "taxable": bool(item.names),
+            "originalUnitPriceSet": self.bag(item.unit),
+            "discountAllocations": [{"allocatedAmountSet": self.bag(amount)} for amount in item.discounts],
+            "taxLines": self.tax_lines(item.names, item.taxes),
             "product": product_ref() if with_product else None,
             "variant": variant_ref() if with_product else None,
         }
 
-    def shipping(self, found: Charge) -> Node:
+    def shipping(self, item: Charge) -> Node:
         """Return a ShippingLine."""
         return {
-            "id": gid("ShippingLine", found.number),
-            "title": found.title,
-            "code": found.title.lower(),
-            "originalPriceSet": self.bag(found.unit),
-            "discountedPriceSet": self.bag(found.net),
+            "id": gid("ShippingLine", item.number),
+            "title": item.title,
+            "code": item.title.lower(),
+            "originalPriceSet": self.bag(item.unit),
+            "discountedPriceSet": self.bag(item.net),
             "isRemoved": False,
-            "taxLines": self.tax_lines(found.names, found.taxes),
+            "taxLines": self.tax_lines(item.names, item.taxes),
         }
 
     def tax_lines(self, names: Iterable[Tax], amounts: Iterable[int]) -> list[Node]:
@@ -259,7 +268,7 @@ class _Writer:
         return [self.tax_line(name, amount) for name, amount in zip(names, amounts, strict=True)]
 
     def tax_line(self, name: Tax, amount: int) -> Node:
-        """Return a TaxLine; its rate is a fraction."""
+        """Return a TaxLine, whose rate is a fraction."""
         rate = f"0.{name.points:04d}".rstrip("0").rstrip(".")
         return {
             "title": name.title,
@@ -302,19 +311,19 @@ class _Writer:
         }
 
     def what(self, row: Row) -> Node:
-        """Return what a sale is of."""
-        found = row.charge
-        if found is None:
+        """Return the charge of a sale, under the field of the sale's type."""
+        item = row.charge
+        if item is None:
             return {}
         if row.kind in WITH_LINE:
-            return {"lineItem": {"id": gid("LineItem", found.number)}}
+            return {"lineItem": {"id": gid("LineItem", item.number)}}
         if row.kind == "SHIPPING":
-            return {"shippingLine": {"id": gid("ShippingLine", found.number), "title": found.title}}
+            return {"shippingLine": {"id": gid("ShippingLine", item.number), "title": item.title}}
         if row.kind == "DUTY":
-            return {"duty": {"id": gid("Duty", found.number), "harmonizedSystemCode": "6912.00"}}
+            return {"duty": {"id": gid("Duty", item.number), "harmonizedSystemCode": "6912.00"}}
         if row.kind == "ADDITIONAL_FEE":
-            return {"additionalFee": {"id": gid("AdditionalFee", found.number), "name": found.title}}
-        fee = {"__typename": "RestockingFee", "id": gid("RestockingFee", found.number), "percentage": 10}
+            return {"additionalFee": {"id": gid("AdditionalFee", item.number), "name": item.title}}
+        fee = {"__typename": "RestockingFee", "id": gid("RestockingFee", item.number), "percentage": 10}
         return {"fee": fee}
 
     def transaction(self, entry: Money) -> Node:
@@ -324,7 +333,7 @@ class _Writer:
             "kind": entry.kind,
             "status": entry.status,
             "gateway": entry.gateway,
-            "amountSet": self.pair(entry.moved, entry.shown),
+            "amountSet": self.pair(entry.moved, entry.presentment),
             "currencyExchangeAdjustment": self.rate(entry),
             "amountRoundingSet": self.bag(entry.rounding) if entry.rounding else None,
             "createdAt": instant(entry.created),
@@ -335,7 +344,7 @@ class _Writer:
         }
 
     def refund(self, back: Back) -> Node:
-        """Return a Refund; line subtotals hold tax if the order's prices do (docs/contracts/shopify_orders.md §4.7)."""
+        """Return a Refund; line subtotals contain tax if prices do (docs/contracts/shopify_orders.md §4.7)."""
         money = [entry for entry in self._order.money if entry.number in back.transactions]
         return {
             "id": gid("Refund", back.number),

@@ -1,7 +1,7 @@
-"""What no shop's ordinary day brings, and the books have to refuse: each oddity under the name `facts.py` uses.
+"""Deviations that the books must refuse, each under its name in `facts.py`.
 
-Only deviations belong here. Each changes an order so that it contradicts itself, or uses a word these books have no
-rule for; books.md says that such an order is blocked.
+Each deviation makes an order contradict itself, or uses a value without a rule in the books; docs/books.md lists these
+as reasons to block an order.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ LUXURY = Tax("Luxury", 3300)
 
 
 def make_odd(choices: Choices, order: Order, at: datetime) -> str:
-    """Let one odd thing happen to an order; return its name."""
+    """Apply a random deviation to an order; return its name."""
     name = pick(choices, tuple(ODDITIES))
     ODDITIES[name](order, at)
     return name
@@ -63,14 +63,14 @@ def _unknown_reason(order: Order, at: datetime) -> None:
 
 
 def _unmapped_tax(order: Order, at: datetime) -> None:
-    found = charge(order, "PRODUCT", "Caviar", 1000 * order.grain, names=(LUXURY,))
-    order.entries.append(Entry(order.next_id(), "ORDER_EDIT", at, (sold(order, found, found.left, 1),)))
+    item = charge(order, "PRODUCT", "Caviar", 1000 * order.grain, names=(LUXURY,))
+    order.entries.append(Entry(order.next_id(), "ORDER_EDIT", at, (sold(order, item, item.remaining, 1),)))
     order.weird.add("unmapped tax")
 
 
 def _taxed_gift_card(order: Order, at: datetime) -> None:
-    found = charge(order, "GIFT_CARD", "Gift card", 1000 * order.grain, names=(Tax("GST", 1500),))
-    order.entries.append(Entry(order.next_id(), "ORDER_EDIT", at, (sold(order, found, found.left, 1),)))
+    item = charge(order, "GIFT_CARD", "Gift card", 1000 * order.grain, names=(Tax("GST", 1500),))
+    order.entries.append(Entry(order.next_id(), "ORDER_EDIT", at, (sold(order, item, item.remaining, 1),)))
     order.weird.add("taxed gift card")
 
 

@@ -1,10 +1,9 @@
-"""An order in the making: what was charged, the sales ledger, the money, the refunds.
+"""An order during its history: charges, sales ledger, money and refunds.
 
 Source: docs/contracts/shopify_orders.md §4.
 
-Only what an order is made of belongs here, and the few operations that keep its sums exact; which of them happen, and
-when, is told in `beginnings.py`, `changes.py` and `payments.py`. All amounts are whole minor units of the shop's
-currency.
+This module contains the parts of an order and the operations that keep its sums exact; `beginnings.py`, `changes.py`
+and `payments.py` choose the operations. All amounts are whole minor units of the shop's currency.
 """
 
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ class Tax:
 
 @dataclass(frozen=True)
 class Share:
-    """An amount after discounts and the taxes on it. `net` contains them if the order's prices do."""
+    """An amount after discounts, and its taxes. `net` contains them if the order's prices do."""
 
     net: int
     taxes: tuple[int, ...]
@@ -39,9 +38,9 @@ class Share:
 
 @dataclass
 class Charge:
-    """A line, a shipping charge, a duty or a fee, with what of it has not been taken back yet.
+    """A line, a shipping charge, a duty or a fee, with its remaining part.
 
-    `net`, `taxes` and `discounts` are of everything ever charged, as Shopify's lines say them; `left` is what remains.
+    `net`, `taxes` and `discounts` cover everything ever charged, as in Shopify's lines; `remaining` is the rest.
     """
 
     number: int
@@ -53,7 +52,7 @@ class Charge:
     discounts: list[int]
     net: int
     taxes: tuple[int, ...]
-    left: Share
+    remaining: Share
     left_quantity: int
     has_product: bool = True
     removed: bool = False
@@ -87,17 +86,17 @@ class Entry:
 
     @property
     def net(self) -> int:
-        """What it adds to the order."""
+        """The amount that it adds to the order."""
         return sum(row.total for row in self.rows)
 
 
 @dataclass
 class Money:
-    """A transaction. `rounding` is how much more cash moved than `amount`.
+    """A transaction. `rounding` is the cash moved beyond `amount`.
 
-    `amount` is what it settles at the order's own rate, `shown` that in the customer's currency, to the last unit what
-    was agreed. `drift` is how much more moved in the shop's currency, because the rate did; `before` is what would have
-    moved at the rate of its parent, where Shopify states so.
+    `amount` is what it settles at the order's rate, `presentment` the same in the customer's currency, exact to the
+    last unit. `drift` is the additional money in the shop's currency due to a changed rate; `before` is the amount at
+    its parent's rate, if Shopify has it.
     """
 
     number: int
@@ -110,24 +109,24 @@ class Money:
     rounding: int = 0
     parent: int | None = None
     settled_late: bool = False
-    shown: int = 0
+    presentment: int = 0
     drift: int = 0
     before: int | None = None
 
     @property
     def moved(self) -> int:
-        """What moved in the shop's currency."""
+        """The amount that moved, in the shop's currency."""
         return self.amount + self.drift
 
     @property
     def signed(self) -> int:
-        """What it adds to the net payment if it succeeds."""
+        """The amount that it adds to the net payment if it succeeds."""
         return self.amount if self.kind in MONEY_IN else -self.amount if self.kind in MONEY_OUT else 0
 
 
 @dataclass(frozen=True)
 class Back:
-    """A refund record: lines and shipping taken back, discrepancies, and the numbers of its transactions."""
+    """A refund: returned lines and shipping, discrepancies, and the numbers of its transactions."""
 
     number: int
     at: datetime
@@ -140,11 +139,11 @@ class Back:
 
 @dataclass
 class Order:
-    """An order with its history so far. `weird` names what no shop's ordinary day brings, in words of `facts.py`."""
+    """An order with its history so far. `weird` names its deviations in the words of `facts.py`."""
 
     number: int
     currency: str
-    shown: str
+    presentment_currency: str
     grain: int
     included: bool
     scheme: tuple[Tax, ...]
@@ -167,69 +166,69 @@ class Order:
     _ids: int = 0
 
     def next_id(self) -> int:
-        """Return digits for one more global id, unique over all orders of a shop."""
+        """Return the digits of a new global id, unique over all orders of a shop."""
         self._ids += 1
         return self.number * 10_000 + self._ids
 
     @property
     def current(self) -> int:
-        """What the order comes to now: the sum of the sales ledger, and the gap its header has to its rows."""
+        """The current total: the sum of the sales ledger, and the header's gap to its rows."""
         return self.gap + sum(entry.net for entry in self.entries)
 
     def moved(self, kinds: frozenset[str], statuses: Sequence[str] = ("SUCCESS",)) -> int:
-        """Return the sum of transactions of some kinds and statuses."""
+        """Return the sum of the transactions of the kinds and statuses."""
         return sum(entry.amount for entry in self.money if entry.kind in kinds and entry.status in statuses)
 
     @property
     def held(self) -> int:
-        """Money received and not given back, refunds under way counted as given back."""
+        """Money received and not refunded; pending refunds count as refunded."""
         out = self.moved(MONEY_OUT) + self.moved(frozenset({"REFUND"}), UNDER_WAY)
         return self.moved(MONEY_IN) - out
 
     @property
     def due(self) -> int:
-        """What the customer still owes, payments under way counted as paid; negative if the shop owes."""
+        """The amount that the customer owes, negative if the shop owes; pending payments count as paid."""
         return self.current - self.channel_tax_kept - self.held - self.moved(MONEY_IN, UNDER_WAY)
 
     @property
     def is_foreign(self) -> bool:
-        """The customer pays in another currency than the shop's."""
-        return self.shown != self.currency
+        """Whether the customer pays in another currency than the shop's."""
+        return self.presentment_currency != self.currency
 
     @property
     def shown_due(self) -> int:
-        """What the customer still owes in the customer's currency; counted as `due` is."""
+        """The same as `due` in the customer's currency."""
         waiting = ("SUCCESS", *UNDER_WAY)
-        paid = sum(entry.shown for entry in self.money if entry.kind in MONEY_IN and entry.status in waiting)
-        paid -= sum(entry.shown for entry in self.money if entry.kind == "REFUND" and entry.status in waiting)
+        paid = sum(entry.presentment for entry in self.money if entry.kind in MONEY_IN and entry.status in waiting)
+        paid -= sum(entry.presentment for entry in self.money if entry.kind == "REFUND" and entry.status in waiting)
         owed = [row.total for entry in self.entries for row in entry.rows]
         return sum(self.show(amount) for amount in (*owed, self.gap)) - self.shown_tax_kept - paid
 
     def show(self, amount: int) -> int:
         """Return an amount in the customer's currency, at the order's own rate."""
-        return converted(amount, self.currency, self.shown) if self.is_foreign else amount
+        return converted(amount, self.currency, self.presentment_currency) if self.is_foreign else amount
 
     @property
     def channel_tax_kept(self) -> int:
-        """Tax a marketplace has kept back from the payment it made."""
+        """The tax that a marketplace withheld from its payment."""
         if not self.kept_back or not self.money:
             return 0
         return self.channel_tax
 
     @property
     def shown_tax_kept(self) -> int:
-        """That tax in the customer's currency, tax by tax."""
+        """The same tax in the customer's currency, converted tax by tax."""
         return self.shown_channel_tax if self.kept_back and self.money else 0
 
     @property
     def shown_channel_tax(self) -> int:
-        """Tax a sales channel remits, in the customer's currency."""
+        """The tax that a sales channel remits, in the customer's currency."""
         taxes = [tax for entry in self.entries for row in entry.rows for tax in channel_taxes(row)]
         return sum(self.show(tax) for tax in taxes)
 
     @property
     def channel_tax(self) -> int:
-        """Tax a sales channel remits."""
+        """The tax that a sales channel remits."""
         return sum(channel_tax(row) for entry in self.entries for row in entry.rows)
 
     def taxed(self, net: int, names: Sequence[Tax]) -> Share:
@@ -238,7 +237,7 @@ class Order:
         return Share(net, tuple(half_up(net * name.points, whole, self.grain) for name in names))
 
     def total(self, share: Share) -> int:
-        """Return an amount with tax, whatever the order's tax mode."""
+        """Return an amount with tax, in both tax modes of the order."""
         return share.net + (0 if self.included else sum(share.taxes))
 
 
@@ -261,10 +260,20 @@ def charge(
     names: tuple[Tax, ...] = (),
     discounts: Sequence[int] = (),
 ) -> Charge:
-    """Put one more charge on the order; its row is written by whoever makes the agreement."""
+    """Add a charge to the order and return it; the caller writes its row.
+
+    Args:
+        order: the order.
+        kind: the ledger's type, such as PRODUCT.
+        title: the title of the charge.
+        unit: the unit price.
+        quantity: the units.
+        names: the taxes.
+        discounts: the discounts on the whole quantity.
+    """
     net = unit * quantity - sum(discounts)
     share = order.taxed(net, names)
-    found = Charge(
+    item = Charge(
         number=order.next_id(),
         kind=kind,
         title=title,
@@ -274,80 +283,96 @@ def charge(
         discounts=list(discounts),
         net=net,
         taxes=share.taxes,
-        left=share,
+        remaining=share,
         left_quantity=quantity,
     )
-    order.charges.append(found)
-    return found
+    order.charges.append(item)
+    return item
 
 
-def sold(order: Order, found: Charge, share: Share, quantity: int, discount: int = 0) -> Row:
-    """Return the row of something charged."""
-    units = quantity if found.kind in WITH_LINE else None
+def sold(order: Order, item: Charge, share: Share, quantity: int, discount: int = 0) -> Row:
+    """Return the row of a sale.
+
+    Args:
+        order: the order.
+        item: the charge.
+        share: its amount and taxes.
+        quantity: the units.
+        discount: the discount of the row.
+    """
+    units = quantity if item.kind in WITH_LINE else None
     return Row(
         number=order.next_id(),
-        kind=found.kind,
+        kind=item.kind,
         action="ORDER",
         quantity=units,
         total=order.total(share),
-        names=found.names,
+        names=item.names,
         taxes=share.taxes,
-        charge=found,
+        charge=item,
         discount=discount,
     )
 
 
-def taken_back(order: Order, found: Charge, parts: int, of: int, action: str = "RETURN") -> Row:
-    """Take `parts` of `of` equal parts of what is left of a charge back; the last part takes the remainders along."""
+def taken_back(order: Order, item: Charge, parts: int, of: int, action: str = "RETURN") -> Row:
+    """Take a fraction of the remaining part of a charge back; the last part includes the remainders.
+
+    Args:
+        order: the order.
+        item: the charge.
+        parts: the number of parts to take back.
+        of: the number of equal parts that remain.
+        action: the action of the row.
+    """
     share = Share(
-        half_up(found.left.net * parts, of, order.grain) if parts < of else found.left.net,
-        tuple(half_up(tax * parts, of, order.grain) if parts < of else tax for tax in found.left.taxes),
+        half_up(item.remaining.net * parts, of, order.grain) if parts < of else item.remaining.net,
+        tuple(half_up(tax * parts, of, order.grain) if parts < of else tax for tax in item.remaining.taxes),
     )
-    found.left = Share(
-        found.left.net - share.net, tuple(a - b for a, b in zip(found.left.taxes, share.taxes, strict=True))
+    item.remaining = Share(
+        item.remaining.net - share.net, tuple(a - b for a, b in zip(item.remaining.taxes, share.taxes, strict=True))
     )
     units = None
-    if found.kind in WITH_LINE and action == "RETURN":
+    if item.kind in WITH_LINE and action == "RETURN":
         units = parts
-        found.left_quantity -= parts
+        item.left_quantity -= parts
     return Row(
         number=order.next_id(),
-        kind=found.kind,
+        kind=item.kind,
         action=action,
         quantity=None if units is None else -units if order.returns_negative else units,
         total=-order.total(share),
-        names=found.names,
+        names=item.names,
         taxes=tuple(-tax for tax in share.taxes),
-        charge=found,
+        charge=item,
     )
 
 
-def repriced(order: Order, found: Charge, net: int) -> Row:
-    """Make what is left of a line dearer by an amount, as an edit does."""
-    share = order.taxed(net, found.names)
-    found.net += share.net
-    found.taxes = _sum(found.taxes, share.taxes)
-    found.left = Share(found.left.net + share.net, _sum(found.left.taxes, share.taxes))
-    return replace(sold(order, found, share, 1), action="UPDATE", quantity=None)
+def repriced(order: Order, item: Charge, net: int) -> Row:
+    """Raise the price of the remaining part of a line by an amount, as an edit does."""
+    share = order.taxed(net, item.names)
+    item.net += share.net
+    item.taxes = _sum(item.taxes, share.taxes)
+    item.remaining = Share(item.remaining.net + share.net, _sum(item.remaining.taxes, share.taxes))
+    return replace(sold(order, item, share, 1), action="UPDATE", quantity=None)
 
 
-def untaxed(order: Order, found: Charge) -> Row:
-    """Take the taxes off what is left of a line, as for a customer found exempt later: the price falls by them."""
-    taxes = tuple(-tax for tax in found.left.taxes)
-    found.left = Share(found.left.net + (sum(taxes) if order.included else 0), tuple(0 for _ in taxes))
-    return Row(order.next_id(), found.kind, "UPDATE", None, sum(taxes), found.names, taxes, found)
+def untaxed(order: Order, item: Charge) -> Row:
+    """Remove the taxes of the remaining part of a line, as for an exempt customer; the price falls by them."""
+    taxes = tuple(-tax for tax in item.remaining.taxes)
+    item.remaining = Share(item.remaining.net + (sum(taxes) if order.included else 0), tuple(0 for _ in taxes))
+    return Row(order.next_id(), item.kind, "UPDATE", None, sum(taxes), item.names, taxes, item)
 
 
-def more_of(order: Order, found: Charge, quantity: int) -> Row:
+def more_of(order: Order, item: Charge, quantity: int) -> Row:
     """Add units to a line at its full unit price, as an edit does."""
-    share = order.taxed(found.unit * quantity, found.names)
-    found.quantity += quantity
-    found.left_quantity += quantity
-    found.net += share.net
-    found.taxes = _sum(found.taxes, share.taxes)
-    found.left = Share(found.left.net + share.net, _sum(found.left.taxes, share.taxes))
-    return sold(order, found, share, quantity)
+    share = order.taxed(item.unit * quantity, item.names)
+    item.quantity += quantity
+    item.left_quantity += quantity
+    item.net += share.net
+    item.taxes = _sum(item.taxes, share.taxes)
+    item.remaining = Share(item.remaining.net + share.net, _sum(item.remaining.taxes, share.taxes))
+    return sold(order, item, share, quantity)
 
 
-def _sum(some: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip(some, more, strict=True))
+def _sum(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(first, second, strict=True))

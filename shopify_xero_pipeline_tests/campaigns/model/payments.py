@@ -1,7 +1,7 @@
-"""Money of an order: paid at once or in parts, authorised and captured, pending, failed, voided, in cash with change.
+"""Money of an order: payments in full or in part, authorisations, pending, failed and voided payments, and cash.
 
-Only transactions that bring money in belong here, and the later fate of any that were under way; money given back is
-told in `changes.py`, beside what it is given back for (docs/contracts/shopify_orders.md §4.6).
+This module contains incoming transactions, and the outcome of pending ones; refunds are in `changes.py`
+(docs/contracts/shopify_orders.md §4.6).
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from shopify_xero_pipeline_tests.campaigns.model.order import PROMISES, UNDER_WA
 GATEWAYS = ("shopify_payments", "shopify_payments", "paypal", "manual", "Bank Deposit", "gift_card", "shop_cash")
 OUTCOMES = ("SUCCESS",) * 12 + ("PENDING", "PENDING", "AWAITING_RESPONSE", "FAILURE", "ERROR")
 FACTORS = (10_000, 10_000, 9_870, 10_240, 9_310, 10_905)
-"""What the customer's currency costs when money moves, in 10,000ths of what it cost when the order was placed."""
+"""The price of the customer's currency when money moves, in 10,000ths of its price at the order's placement."""
 CASH_STEPS = {"NZD": 10, "EUR": 5, "USD": 5, "JPY": 1, "KWD": 10}
 
 
 def may_pay(order: Order) -> bool:
-    """Something is still due that no payment under way will cover."""
+    """Return whether an amount is due that no pending payment covers."""
     return (
         order.due > (order.channel_tax if order.kept_back else 0)
         and order.cancelled is None
@@ -28,10 +28,10 @@ def may_pay(order: Order) -> bool:
 
 
 def pay(choices: Choices, order: Order, at: datetime) -> None:
-    """The customer pays what is due, or a part of it, or tries to."""
+    """Pay the amount due or a part of it, successfully or not."""
     if order.kept_back:
-        shown = order.shown_due - order.shown_channel_tax
-        add_money(order, "SALE", order.due - order.channel_tax, at, pick(choices, GATEWAYS)).shown = shown
+        presentment = order.shown_due - order.shown_channel_tax
+        add_money(order, "SALE", order.due - order.channel_tax, at, pick(choices, GATEWAYS)).presentment = presentment
         return
     amount = part(choices, order, order.due) if chance(choices, 25) else order.due
     status = pick(choices, OUTCOMES)
@@ -40,12 +40,12 @@ def pay(choices: Choices, order: Order, at: datetime) -> None:
         return
     settles = amount == order.due and not under_way(order)
     entry = add_money(order, "SALE", amount, at, pick(choices, GATEWAYS), status)
-    if settles:  # a part of it at another rate, which nothing states, would be no exchange difference
+    if settles:  # a part payment at another rate has no stated exchange difference
         drift(choices, order, entry)
 
 
 def pay_in_cash(choices: Choices, order: Order, amount: int, at: datetime) -> None:
-    """Cash: rounded to what coins there are, sometimes with change."""
+    """Pay in cash, rounded to the coins of the currency, sometimes with change."""
     step = CASH_STEPS[order.currency]
     rounding = half_up(amount, 1, step) - amount if chance(choices, 60) else 0
     tendered = part(choices, order, 500 * order.grain) if chance(choices, 40) else 0
@@ -57,7 +57,7 @@ def pay_in_cash(choices: Choices, order: Order, amount: int, at: datetime) -> No
 
 
 def authorise(choices: Choices, order: Order, at: datetime) -> None:
-    """The customer's bank promises what is due."""
+    """Authorise the amount due."""
     add_money(
         order,
         pick(choices, ("AUTHORIZATION", "AUTHORIZATION", "EMV_AUTHORIZATION")),
@@ -68,44 +68,44 @@ def authorise(choices: Choices, order: Order, at: datetime) -> None:
 
 
 def open_authorisation(order: Order) -> Money | None:
-    """Return the authorisation that is neither voided nor used up."""
+    """Return the authorisation that is neither voided nor fully captured."""
     return next((entry for entry in order.money if entry.kind in PROMISES and capturable(order, entry) > 0), None)
 
 
-def capturable(order: Order, found: Money) -> int:
-    """Return how much of an authorisation may still be captured."""
-    later = [entry for entry in order.money if entry.parent == found.number]
+def capturable(order: Order, authorisation: Money) -> int:
+    """Return the amount of an authorisation that may still be captured."""
+    later = [entry for entry in order.money if entry.parent == authorisation.number]
     if any(entry.kind == "VOID" for entry in later) or order.due <= 0:
         return 0
-    return min(found.amount - sum(entry.amount for entry in later if entry.kind == "CAPTURE"), order.due)
+    return min(authorisation.amount - sum(entry.amount for entry in later if entry.kind == "CAPTURE"), order.due)
 
 
 def capture(choices: Choices, order: Order, at: datetime) -> None:
-    """The shop takes what was authorised, or a part."""
-    found = open_authorisation(order)
-    assert found is not None
-    most = capturable(order, found)
+    """Capture an authorised amount, or a part of it."""
+    authorisation = open_authorisation(order)
+    assert authorisation is not None
+    most = capturable(order, authorisation)
     amount = part(choices, order, most) if chance(choices, 35) else most
-    entry = add_money(order, "CAPTURE", amount, at, found.gateway)
-    entry.parent = found.number
+    entry = add_money(order, "CAPTURE", amount, at, authorisation.gateway)
+    entry.parent = authorisation.number
     drift(choices, order, entry)
 
 
 def void(choices: Choices, order: Order, at: datetime) -> None:
-    """The shop lets the authorisation go."""
-    found = open_authorisation(order)
-    assert found is not None
-    entry = add_money(order, "VOID", found.amount, at, found.gateway)
-    entry.parent = found.number
+    """Void the authorisation."""
+    authorisation = open_authorisation(order)
+    assert authorisation is not None
+    entry = add_money(order, "VOID", authorisation.amount, at, authorisation.gateway)
+    entry.parent = authorisation.number
 
 
 def under_way(order: Order) -> list[Money]:
-    """Return the transactions that are pending."""
+    """Return the pending transactions."""
     return [entry for entry in order.money if entry.status in UNDER_WAY]
 
 
 def settle(choices: Choices, order: Order, at: datetime) -> None:
-    """A pending transaction succeeds, or fails; its time may or may not move along."""
+    """Let a pending transaction succeed or fail, with or without a new processing time."""
     entry = pick(choices, under_way(order))
     entry.status = pick(choices, ("SUCCESS", "SUCCESS", "SUCCESS", "FAILURE"))
     entry.settled_late = True
@@ -124,20 +124,30 @@ def part(choices: Choices, order: Order, of: int) -> int:
 def add_money(
     order: Order, kind: str, amount: int, at: datetime, gateway: str | None, status: str = "SUCCESS"
 ) -> Money:
-    """Write a transaction; what settles the order does so to the last unit of the customer's currency."""
-    shown = order.show(amount)
+    """Add a transaction; one that settles the order does so to the last unit of the customer's currency.
+
+    Args:
+        order: the order.
+        kind: the kind of transaction.
+        amount: the amount at the order's rate.
+        at: the instant.
+        gateway: the payment gateway; None for none.
+        status: the status.
+    """
+    presentment = order.show(amount)
     if kind in {"SALE", "CAPTURE", *PROMISES} and amount == order.due:
-        shown = order.shown_due
+        presentment = order.shown_due
     if kind == "REFUND" and amount == -order.due:
-        shown = -order.shown_due
-    entry = Money(order.next_id(), kind, status, gateway, amount, at, None if status in UNDER_WAY else at, shown=shown)
+        presentment = -order.shown_due
+    processed = None if status in UNDER_WAY else at
+    entry = Money(order.next_id(), kind, status, gateway, amount, at, processed, presentment=presentment)
     order.money.append(entry)
     return entry
 
 
 def drift(choices: Choices, order: Order, entry: Money) -> None:
-    """The customer's currency costs more or less when money moves than when the order was placed, or the same."""
-    if not order.is_foreign or entry.shown <= 0:
+    """Change the rate of a transaction, or keep that of the order's placement."""
+    if not order.is_foreign or entry.presentment <= 0:
         return
     factor = pick(choices, FACTORS)
     entry.drift = half_up(entry.amount * factor, 10_000, order.grain) - entry.amount
@@ -145,11 +155,11 @@ def drift(choices: Choices, order: Order, entry: Money) -> None:
 
 
 def state_rate(order: Order, entry: Money) -> None:
-    """Shopify states what a transaction would have come to at its parent's rate, if one of the two has moved."""
+    """Set the amount at the parent's rate, which Shopify states if the rate of one of the two has changed."""
     parents = {other.number: other for other in order.money}
     parent = parents.get(entry.parent or 0)
-    if parent is not None and parent.shown > 0 and (entry.drift or _drifted(parent, parents)):
-        before = half_up(parent.moved * entry.shown, parent.shown, order.grain)
+    if parent is not None and parent.presentment > 0 and (entry.drift or _drifted(parent, parents)):
+        before = half_up(parent.moved * entry.presentment, parent.presentment, order.grain)
         entry.before = before if before != entry.moved else None
 
 

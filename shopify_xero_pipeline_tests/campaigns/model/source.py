@@ -1,7 +1,4 @@
-"""Model histories as a shop the sandbox can trade: a `ShopSource` over many orders.
-
-Only the source belongs here. It is the one module of the model that knows a type of the sandbox.
-"""
+"""Model histories as a shop that the sandbox can trade, a `ShopSource` over many orders."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,15 +12,15 @@ OPENED = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 class ModelShop:
-    """A shop whose orders are these histories (`ShopSource`).
+    """A shop with the orders of histories (a `ShopSource`).
 
-    Customers and the one product are there from 1 September 2026 on; an order from its first moment on.
+    Customers and the one product exist from 1 September 2026 on, an order from its first moment on.
 
     Args:
         histories: orders of one currency, each with its own number.
 
     Raises:
-        ValueError: the histories are of several currencies, or two have the same number.
+        ValueError: the histories have several currencies, or two have the same number.
     """
 
     def __init__(self, histories: Sequence[History]) -> None:
@@ -43,7 +40,7 @@ class ModelShop:
 
     @property
     def ends(self) -> datetime:
-        """The instant of the last event of all: from then on nothing changes any more."""
+        """The instant of the last event; nothing changes after it."""
         return max((history.last.at for history in self.histories), default=OPENED)
 
     def shop(self) -> Node:
@@ -60,7 +57,7 @@ class ModelShop:
         }
 
     def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        """Return every version with `at <= until`, by gid; see `ShopSource`."""
+        """Return all versions with `at <= until`, by gid; see `ShopSource`."""
         upto = {
             gid: tuple(version for version in versions if version.at <= until)
             for gid, versions in self._records[kind].items()

@@ -1,4 +1,4 @@
-"""The model keeps Shopify's documented arithmetic, and its histories reach what an order can go through."""
+"""Tests that the model follows Shopify's documented arithmetic, and that its histories reach all events of an order."""
 
 import ast
 from collections import Counter
@@ -24,13 +24,13 @@ MANY = 600
 
 
 @pytest.fixture(scope="module")
-def told() -> list[History]:
+def sample() -> list[History]:
     return [history_of(seed) for seed in range(MANY)]
 
 
 @pytest.fixture
 def empty() -> Order:
-    """An order of 2026 in New Zealand dollars, nothing on it yet, taxes on top of prices."""
+    """Return an empty order of 2026 in New Zealand dollars, with taxes on top of prices."""
     plain = history_of(1, "NZD").last.at
     return Order(1, "NZD", "NZD", 1, False, (), plain, plain, None)
 
@@ -69,15 +69,15 @@ def test_units_taken_back_one_by_one_leave_nothing(empty: Order) -> None:
         (-1200, (-200,), -1),
         (-1199, (-200,), -1),
     ]
-    assert (line.left, line.left_quantity) == (Share(0, (0,)), 0)
+    assert (line.remaining, line.left_quantity) == (Share(0, (0,)), 0)
 
 
 def test_a_customer_found_exempt_pays_the_taxes_less(empty: Order) -> None:
     line = charge(empty, "PRODUCT", "Mug", 1000, 1, (Tax("VAT", 2000),))
-    assert (untaxed(empty, line).total, line.left) == (-200, Share(1000, (0,)))
+    assert (untaxed(empty, line).total, line.remaining) == (-200, Share(1000, (0,)))
     included = replace(empty, included=True)
     line = charge(included, "PRODUCT", "Mug", 1200, 1, (Tax("VAT", 2000),))
-    assert (untaxed(included, line).total, line.left) == (-200, Share(1000, (0,)))
+    assert (untaxed(included, line).total, line.remaining) == (-200, Share(1000, (0,)))
 
 
 def test_a_seed_tells_the_same_history_again() -> None:
@@ -92,9 +92,9 @@ def test_histories_of_a_shop_have_one_currency_and_their_own_numbers() -> None:
 
 
 def test_money_of_another_day_moves_at_another_rate_and_shopify_states_what_its_parents_rate_had_made(
-    told: list[History],
+    sample: list[History],
 ) -> None:
-    moved = [entry for history in told for entry in history.last.node["transactions"]]
+    moved = [entry for history in sample for entry in history.last.node["transactions"]]
     stated = [(entry, entry["currencyExchangeAdjustment"]) for entry in moved if entry["currencyExchangeAdjustment"]]
     assert len(stated) > 10
     for entry, adjustment in stated:
@@ -107,17 +107,17 @@ def test_money_of_another_day_moves_at_another_rate_and_shopify_states_what_its_
         assert entry["parentTransaction"]
 
 
-def test_what_an_order_comes_to_is_what_was_placed_and_every_change_since(told: list[History]) -> None:
-    for history in told:
+def test_what_an_order_comes_to_is_what_was_placed_and_every_change_since(sample: list[History]) -> None:
+    for history in sample:
         for before, after in zip(history.moments, history.moments[1:], strict=False):
-            kept = {number: after.facts.nets[number] for number in before.facts.nets}
+            nets = {number: after.facts.nets[number] for number in before.facts.nets}
             if not after.facts.weird:
-                assert kept == before.facts.nets
+                assert nets == before.facts.nets
                 assert after.facts.original == before.facts.original
 
 
-def test_most_orders_are_plain_and_some_are_refused(told: list[History]) -> None:
-    plain = sum(history.plain for history in told)
+def test_most_orders_are_plain_and_some_are_refused(sample: list[History]) -> None:
+    plain = sum(history.plain for history in sample)
     assert 0.88 * MANY < plain < 0.98 * MANY
 
 
@@ -130,11 +130,11 @@ def test_an_oddity_is_a_reason_to_refuse_an_order(name: str) -> None:
     assert name in facts_of(order).weird
 
 
-def test_everything_an_order_can_go_through_is_reached(told: list[History]) -> None:
-    events = Counter(event for history in told for event in history.events)
+def test_everything_an_order_can_go_through_is_reached(sample: list[History]) -> None:
+    events = Counter(event for history in sample for event in history.events)
     assert all(events[event.name] > 2 for event in EVENTS), events
-    last = [history.last for history in told]
-    assert {history.currency for history in told} == set(EXPONENTS)
+    last = [history.last for history in sample]
+    assert {history.currency for history in sample} == set(EXPONENTS)
     assert {moment.facts.status for moment in last} >= {
         *("PAID", "PENDING", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "REFUNDED", "AUTHORIZED", "VOIDED"),
     }
@@ -167,7 +167,7 @@ def test_everything_an_order_can_go_through_is_reached(told: list[History]) -> N
 
 
 def words(value: object) -> list[str]:
-    """Return every text in a node."""
+    """Return all texts of a node."""
     if isinstance(value, dict):
         return [word for inner in value.values() for word in words(inner)]
     if isinstance(value, list):
@@ -181,7 +181,7 @@ def sales(node: Node) -> list[Node]:
 
 
 def stated_rates(node: Node, kind: str) -> list[Node]:
-    """Return what is stated of rates that moved before transactions of a kind."""
+    """Return the stated adjustments of transactions of a kind whose rate has changed."""
     moved = [entry for entry in node["transactions"] if entry["kind"] == kind]
     return [entry["currencyExchangeAdjustment"] for entry in moved if entry["currencyExchangeAdjustment"]]
 

@@ -1,4 +1,4 @@
-"""The model's shop in the sandbox: what the reader reads through GraphQL is what the model's nodes say."""
+"""Tests that the reader reads the model's orders from the sandbox through GraphQL."""
 
 from datetime import timedelta
 

@@ -1,7 +1,7 @@
-"""What the campaign and its workers tell each other, in memory they share: no lock that a killed one could take along.
+"""The shared memory of the campaign and its workers, without a lock that a killed process could hold.
 
-The campaign writes how many days there are, whether all is over, and what it aims at; each worker writes at its own
-place what it is doing.
+The campaign writes the number of days, the end of the round and its aims; each worker writes its state at its own
+place.
 """
 
 import ctypes
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 from multiprocessing.sharedctypes import RawArray, RawValue
 
-PLACES = 4_096
+PLACES = 4_096  # more than the workers of a round
 
 
 class Aim(IntEnum):
-    """What a worker is to do to itself at its next write, or at its next one of Payments, which nothing guards."""
+    """The action of a worker on itself at its next write, or at its next write of Payments, which nothing guards."""
 
     NOTHING = 0
     STOP_WHEN_SENDING = 1
@@ -23,7 +23,7 @@ class Aim(IntEnum):
 
 
 class Phase(IntEnum):
-    """What a worker is doing."""
+    """The current phase of a worker."""
 
     ELSEWHERE = 0
     SENDING = 1
@@ -31,7 +31,7 @@ class Phase(IntEnum):
 
 
 class Place(ctypes.Structure):
-    """One worker's place: `aim` is written by the campaign and taken by the worker, the rest by the worker alone."""
+    """One worker's place: the campaign writes `aim` and the worker resets it, the worker writes the rest."""
 
     _fields_: Sequence[tuple[str, type]] = (  # type: ignore[misc]
         ("aim", ctypes.c_int),
@@ -61,7 +61,7 @@ class Board:
 
     @property
     def days(self) -> int:
-        """How many days have orders so far; the next ones come as the round goes on."""
+        """The number of days with orders; it grows during the round."""
         return int(self._days.value)
 
     @days.setter
@@ -70,13 +70,13 @@ class Board:
 
     @property
     def over(self) -> bool:
-        """Whether all days are there and nothing goes wrong any more: whoever finds all done may go."""
+        """Whether all days exist and the faults have ended, so that a worker without work may exit."""
         return bool(self._over.value)
 
     def end(self) -> None:
-        """Say that it is over."""
+        """Set the end of the round."""
         self._over.value = 1
 
     def total(self, name: str) -> int:
-        """Return the sum over all places."""
+        """Return the sum of a field over all places."""
         return sum(int(getattr(place, name)) for place in self.places)

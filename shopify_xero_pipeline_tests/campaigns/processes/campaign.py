@@ -1,7 +1,7 @@
-"""Rounds: in each, workers load from a store of its own into an organisation of its own, and are killed and stopped.
+"""Rounds, in each of which workers load from one store into one organisation and are killed and stopped.
 
-A round ends when all was done to them that was asked for, the faults have ended and the workers have found everything
-settled; then the books are compared. Only the course of rounds and their figures belong here.
+A round ends after all kills and pauses, when the faults have ended and the workers have settled everything; then the
+books are compared. This module only contains the course of rounds and their figures.
 """
 
 import multiprocessing
@@ -29,12 +29,12 @@ from shopify_xero_pipeline_tests.campaigns.processes.worker import Orders
 from shopify_xero_pipeline_tests.campaigns.processes.workload import wanted
 
 STANDSTILL = 7_200.0
-"""Scaled seconds without a write or a finished load, after the last fault, that show that something is stuck."""
+"""Scaled seconds after the last fault without a write or a finished load, after which the round counts as stuck."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One round. `scale` is how fast its clock runs; `guarded` is off in the negative control."""
+    """One round. `scale` is the speed of its clock; `guarded` is False in the negative control."""
 
     workers: int
     kills: int
@@ -46,7 +46,7 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of a round: figures of what was done, and what is wrong with the books."""
+    """The result of a round: its figures, and the errors in the books."""
 
     task: Task
     verdict: Verdict
@@ -56,7 +56,7 @@ class Outcome:
 
 
 def forks() -> ForkServerContext:
-    """Return the context in which a worker is forked, in milliseconds, from a process that has read the modules."""
+    """Return the context that forks a worker within milliseconds from a process with the modules loaded."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [worker.__name__, server.__name__, "psycopg", "sqlalchemy.dialects.postgresql.psycopg"]
@@ -65,20 +65,28 @@ def forks() -> ForkServerContext:
 
 
 def tasks(kills: int, pauses: int, sizes: Sequence[int], seed: int, scale: float) -> Iterator[Task]:
-    """Share kills and pauses out over rounds with so many workers each."""
+    """Yield rounds with the given numbers of workers, among which kills and pauses are distributed.
+
+    Args:
+        kills: the number of kills in all rounds.
+        pauses: the number of pauses in all rounds.
+        sizes: the number of workers of each round.
+        seed: the seed of the first worker count.
+        scale: the speed of the clock.
+    """
     for number, size in enumerate(sizes):
         share = [whole * (number + 1) // len(sizes) - whole * number // len(sizes) for whole in (kills, pauses)]
         yield Task(size, share[0], share[1], seed + size, scale)
 
 
-def run(task: Task, url: str, context: ForkServerContext, tell: Callable[[Crew], None]) -> Outcome:
+def run(task: Task, url: str, context: ForkServerContext, on_progress: Callable[[Crew], None]) -> Outcome:
     """Run one round on an empty store.
 
     Args:
-        task: what is done to whom.
-        url: of the store.
-        context: where processes are forked.
-        tell: told of the crew as it goes on.
+        task: the round.
+        url: the URL of the store.
+        context: the context of its processes.
+        on_progress: called with the crew during the round.
     """
     began, clock, board = time.monotonic(), ScaledClock(task.scale), Board()
     rng = random.Random(task.seed)
@@ -89,7 +97,7 @@ def run(task: Task, url: str, context: ForkServerContext, tell: Callable[[Crew],
         with closing(StateStore(url, clock)) as store:
             board.days = 2
             try:
-                torment(crew, store, task.kills, task.pauses, rng, tell)
+                torment(crew, store, task.kills, task.pauses, rng, on_progress)
                 httpx.post(f"{address}/_round/calm")
                 board.end()
                 stuck = _finish(crew, clock)
@@ -99,27 +107,27 @@ def run(task: Task, url: str, context: ForkServerContext, tell: Callable[[Crew],
         verdict.wrong += stuck + ([unexpected.read_text()] if unexpected.exists() else [])
         crew.tally |= {name: board.total(name) for name in ("loads", "writes", "put_off", "broken", "timeouts")}
         crew.tally["records"] = len(wanted(board.days))
-        seen = httpx.get(f"{address}/_round/figures").json()
-    return Outcome(task, verdict, crew.tally, seen, time.monotonic() - began)
+        figures = httpx.get(f"{address}/_round/figures").json()
+    return Outcome(task, verdict, crew.tally, figures, time.monotonic() - began)
 
 
 def _finish(crew: Crew, clock: ScaledClock) -> list[str]:
-    """Wait until every worker has gone because all is done; say who has not, when nothing moves any more."""
+    """Wait until each worker has exited; return the ones that have not after a standstill."""
     crew.replenish()
     moved, since = -1, clock.elapsed()
     while clock.elapsed() < since + STANDSTILL:
-        left = [number for number, process in crew.running.items() if process.exitcode != 0]
-        if not left:
+        running = [number for number, process in crew.running.items() if process.exitcode != 0]
+        if not running:
             return []
         present = crew.board.total("writes") + crew.board.total("loads")
         moved, since = (present, clock.elapsed()) if present != moved else (moved, since)
-        crew.running[left[0]].join(0.5)
-    return [f"worker {number} has not come to an end" for number in left]
+        crew.running[running[0]].join(0.5)
+    return [f"worker {number} has not come to an end" for number in running]
 
 
 @contextmanager
 def _served(context: ForkServerContext, clock: ScaledClock, seed: int) -> Iterator[str]:
-    """Serve an empty organisation from another process; gives its address."""
+    """Serve an empty organisation from another process; yield its address."""
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=server.serve, args=(clock, seed, there), daemon=True)
     process.start()

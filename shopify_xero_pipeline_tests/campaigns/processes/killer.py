@@ -1,7 +1,7 @@
-"""What is done to the workers of a round: killed, stopped for longer than Q, and replaced at once.
+"""The kills and pauses of a round's workers: killed, stopped for longer than Q, and replaced at once.
 
-Some of it comes at any moment, most is aimed: the worker does it to itself between the commit of SENT and the first
-byte, or between the answer and its settling. It is the kernel's SIGKILL or SIGSTOP in either case.
+Some happen at any moment, most are aimed: the worker signals itself between the commit of SENT and the first byte, or
+between the response and its settlement. The signal is the kernel's SIGKILL or SIGSTOP in both cases.
 """
 
 import os
@@ -24,16 +24,16 @@ from shopify_xero_pipeline_tests.campaigns.processes.board import Aim, Board, Ph
 from shopify_xero_pipeline_tests.campaigns.processes.worker import Orders, work
 
 PATIENCE, LONG_PATIENCE = 5.0, 20.0
-"""Real seconds in which a worker is expected to write something, else it is hit where it is; the long ones to stop."""
+"""Real seconds within which a worker should write, before it is hit anyway; the longer one is for pauses."""
 
-BETWEEN = (0.02, 0.4)
+BETWEEN = (0.02, 0.4)  # real seconds between two hits
 KILLS = (Aim.NOTHING, Aim.DIE_WHEN_SENDING, Aim.DIE_WHEN_ANSWERED)
 STOPS = (Aim.NOTHING, Aim.STOP_WHEN_SENDING, Aim.STOP_WHEN_PAYING)
-AT_ONCE = 2
+AT_ONCE = 2  # stopped workers
 
 
 class Crew:
-    """The workers of a round, running and stopped ones."""
+    """The running and stopped workers of a round."""
 
     def __init__(self, context: ForkServerContext, orders: Orders, board: Board, size: int, rng: random.Random) -> None:
         self._context = context
@@ -47,7 +47,7 @@ class Crew:
         self.tally: Counter[str] = Counter()
 
     def replenish(self) -> None:
-        """Start workers until there are as many as there should be, stopped ones not counted."""
+        """Start workers up to the crew's size, without counting stopped ones."""
         for number, process in list(self.running.items()):
             if process.exitcode is not None:
                 self.tally["ended by themselves"] += not self.board.over
@@ -59,11 +59,11 @@ class Crew:
             self.started += 1
 
     def kill(self) -> None:
-        """Kill one: at any moment, or, by its own hand, before a write leaves or after its answer has come."""
-        number = self._anyone()
+        """Kill a worker: at any moment, before a write leaves, or after its response arrived."""
+        number = self._pick_worker()
         aim = self._rng.choice(KILLS)
         process = self.running.pop(number)
-        if aim is Aim.NOTHING or not self._aimed(number, aim, lambda: process.exitcode is not None):
+        if aim is Aim.NOTHING or not self._aim_at(number, aim, lambda: process.exitcode is not None):
             process.kill()
         process.join()
         if process.exitcode != -signal.SIGKILL:
@@ -73,12 +73,12 @@ class Crew:
         self.tally[f"kills while {Phase(self.board.places[number].phase).name.lower()}"] += 1
 
     def stop(self, store: StateStore) -> None:
-        """Stop one for longer than Q: at any moment or, by its own hand, between SENT and the first byte."""
-        number = self._anyone()
+        """Stop a worker for longer than Q: at any moment, or between SENT and the first byte."""
+        number = self._pick_worker()
         aim = self._rng.choice(STOPS if self._orders.guarded else [Aim.STOP_WHEN_PAYING])
         process = self.running.pop(number)
         pid = process.pid or 0
-        if aim is Aim.NOTHING or not self._aimed(number, aim, lambda: _is_stopped(pid)):
+        if aim is Aim.NOTHING or not self._aim_at(number, aim, lambda: _is_stopped(pid)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
         length = QUIESCENCE.total_seconds() * self._rng.uniform(1.05, 1.6) / self._orders.clock.scale
@@ -88,7 +88,7 @@ class Crew:
             self.tally["pauses between SENT and the first byte"] += 1
 
     def resume(self, *, all_of_them: bool = False) -> None:
-        """Let those go on whose time is over; if there are too many then, the next kill is not replaced."""
+        """Continue the workers whose pause is over; surplus workers are not replaced after their kill."""
         now = time.monotonic()
         for due, number, process in list(self.stopped):
             if due <= now or all_of_them:
@@ -98,16 +98,16 @@ class Crew:
                 self.running[number] = process
 
     def end(self) -> None:
-        """Kill whoever is left."""
-        for process in [*self.running.values(), *(one for _, _, one in self.stopped)]:
+        """Kill the remaining workers."""
+        for process in [*self.running.values(), *(process for _, _, process in self.stopped)]:
             process.kill()
             process.join()
 
-    def _anyone(self) -> int:
+    def _pick_worker(self) -> int:
         return self._rng.choice(list(self.running))
 
-    def _aimed(self, number: int, aim: Aim, hit: Callable[[], bool]) -> bool:
-        """Ask a worker to do it to itself at its next write; tell whether it did in time."""
+    def _aim_at(self, number: int, aim: Aim, hit: Callable[[], bool]) -> bool:
+        """Have a worker signal itself at its next write; return whether it did in time."""
         place, until = (
             self.board.places[number],
             time.monotonic() + (LONG_PATIENCE if aim in STOPS else PATIENCE),
@@ -121,24 +121,33 @@ class Crew:
         return hit()
 
     def _waits_for_first_byte(self, store: StateStore) -> bool:
-        """Tell whether the store shows a batch as sent of which Xero has not seen anything."""
+        """Return whether the store has a batch marked as sent of which Xero has received nothing."""
         try:
-            sent = [batch for batch in store.journal.unsettled() if batch.state is BatchState.SENT]
+            batches = [batch for batch in store.journal.unsettled() if batch.state is BatchState.SENT]
         except OperationalError:
             return False
-        keys = [batch.idempotency_key for batch in sent]
-        asked = [httpx.get(f"{self._orders.address}/_round/arrived", params={"key": key}) for key in keys]
-        return any(answer.json() is False for answer in asked)
+        keys = [batch.idempotency_key for batch in batches]
+        answers = [httpx.get(f"{self._orders.address}/_round/arrived", params={"key": key}) for key in keys]
+        return any(answer.json() is False for answer in answers)
 
 
 def torment(
-    crew: Crew, store: StateStore, kills: int, pauses: int, rng: random.Random, tell: Callable[[Crew], None]
+    crew: Crew, store: StateStore, kills: int, pauses: int, rng: random.Random, on_progress: Callable[[Crew], None]
 ) -> None:
-    """Kill and stop workers until each was done as often as asked; each time another day's orders come in."""
+    """Kill and stop workers the given number of times; each hit adds the orders of another day.
+
+    Args:
+        crew: the workers.
+        store: their store.
+        kills: the number of kills.
+        pauses: the number of pauses.
+        rng: the source of moments and victims.
+        on_progress: called with the crew after each hit.
+    """
     while crew.tally["kills"] < kills or crew.tally["pauses"] < pauses or crew.stopped:
         crew.resume()
         crew.replenish()
-        tell(crew)
+        on_progress(crew)
         time.sleep(rng.uniform(*BETWEEN))
         kills_left, pauses_left = kills - crew.tally["kills"], pauses - crew.tally["pauses"]
         may_stop = pauses_left > 0 and len(crew.stopped) < AT_ONCE

@@ -1,8 +1,8 @@
-"""Time that runs faster, the same for every process of a round, and a transport whose timeouts are scaled like it.
+"""Accelerated time, the same for every process of a round, and a transport whose timeouts are scaled likewise.
 
-The protocol waits ten minutes before it reads back; a campaign of real processes cannot. So the product's constants
-stay as they are and the clock handed to it runs faster than the machine's. What httpx itself times out by, in real
-seconds, is divided by the same number.
+The protocol waits ten minutes before it reads back, too long for a campaign of real processes. So the product's
+constants are unchanged, and its clock runs faster than the machine's. httpx's own timeouts, in real seconds, are
+divided by the same factor.
 """
 
 import multiprocessing
@@ -20,17 +20,17 @@ START = datetime(2026, 9, 22, tzinfo=UTC)
 
 
 def machine_seconds() -> float:
-    """Return the seconds since the machine started: one figure for all its processes, stopped ones too."""
+    """Return the seconds since the machine's start, the same for all its processes."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True)
 class ScaledClock:
-    """A clock that runs `scale` times as fast as the machine's. Processes that are given the same one agree.
+    """A clock that runs `scale` times as fast as the machine's. Processes with the same values agree.
 
     Attributes:
         scale: seconds of this clock in one real second.
-        epoch: the machine's second at which this clock showed its start.
+        epoch: the machine's second at the clock's start.
     """
 
     scale: float
@@ -45,14 +45,14 @@ class ScaledClock:
         return (machine_seconds() - self.epoch) * self.scale
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many scaled seconds."""
+        """Wait for scaled seconds."""
         time.sleep(max(0.0, seconds) / self.scale)
 
 
 class ScaledTransport(httpx.HTTPTransport):
-    """The network with timeouts in scaled seconds. It tells a watcher of each write before and after it travels.
+    """A transport with timeouts in scaled seconds, which reports each write to a watcher before and after it travels.
 
-    Connections are kept as long as a stopped process may be stopped, so that it finds its connection alive.
+    Connections stay open for as long as a process may be stopped.
     """
 
     def __init__(self, scale: float, watch: Callable[[str, str], None] = lambda _moment, _path: None) -> None:
@@ -61,7 +61,7 @@ class ScaledTransport(httpx.HTTPTransport):
         self._watch = watch
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry a request; a write is `sending` before the guard is asked, and `answered` with or without an answer."""
+        """Send a request; a write is `sending` before its guard runs, and `answered` with or without a response."""
         waits = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {name: real and real / self._scale for name, real in waits.items()}
         path = request.url.path
@@ -79,7 +79,7 @@ class ScaledTransport(httpx.HTTPTransport):
 
 
 def end_with_parent() -> None:
-    """Let this process end when the campaign's own does, however that came about."""
+    """Let this process end with the campaign's process, also after a crash."""
 
     def wait() -> None:
         parent = multiprocessing.parent_process()
@@ -91,10 +91,10 @@ def end_with_parent() -> None:
 
 
 def stop_myself() -> None:
-    """Stand still until somebody says SIGCONT."""
+    """Stop this process until it receives SIGCONT."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def kill_myself() -> None:
-    """Die as by anybody's SIGKILL."""
+    """Kill this process with SIGKILL."""
     os.kill(os.getpid(), signal.SIGKILL)

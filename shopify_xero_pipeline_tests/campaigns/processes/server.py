@@ -1,7 +1,7 @@
-"""The sandbox's Xero in a process of its own, on a real port: faults at random, connections kept, calls counted.
+"""The sandbox's Xero in its own process on a real port: random faults, persistent connections, counted calls.
 
-The faults themselves are the sandbox's; here is only how often they come, what was seen of the limits, and the routes
-by which a round ends the faults and reads the books.
+The faults themselves are the sandbox's; this module contains their frequency, the observed use of limits, and the
+routes by which a round ends the faults and reads the books.
 """
 
 import random
@@ -35,17 +35,17 @@ FAULTS: Sequence[tuple[FaultKind, float]] = (
     (FaultKind.TRUNCATED, 0.01),
     (FaultKind.SHUFFLED, 0.05),
 )
-"""How likely each is to meet a call."""
+"""The probability of each fault for a call."""
 
 CALLS_A_MINUTE = 8
-"""Few, so that workers whose clock runs fast come up against the limit at all; each answer tells how many are left."""
+"""Few, so that workers with a fast clock reach the limit; each response has the remaining calls."""
 
 CALLS_A_DAY = 1_000_000
-LONGER_THAN_ANY_PAUSE = 3_600
+LONGER_THAN_ANY_PAUSE = 3_600  # real seconds
 
 
 class Watched:
-    """Xero's app with faults, and what was seen of the calls to it."""
+    """Xero's app with faults, and the observed calls."""
 
     def __init__(self, clock: ScaledClock, seed: int) -> None:
         options = XeroOptions(minute_limit=CALLS_A_MINUTE, day_limit=CALLS_A_DAY, shuffle_responses=True)
@@ -86,7 +86,7 @@ class Watched:
         self._maybe_spoil()
 
     def _maybe_spoil(self) -> None:
-        """Let a fault lie in wait for the next call, which is as good as always this one."""
+        """Add a fault for the next call, which is almost always this one."""
         drawn = 1.0 if self.calm else self._rng.random()
         for kind, share in FAULTS:
             drawn -= share
@@ -103,12 +103,12 @@ class Watched:
         return note
 
     def end_faults(self) -> None:
-        """Let every call from now on pass."""
+        """End the faults for good."""
         self.calm = True
         self.faults.clear()
 
     def figures(self) -> dict[str, Any]:
-        """Return what was seen so far."""
+        """Return the figures so far."""
         return {
             "calls": self.calls,
             "replayed": self.xero.idempotency.replays,
@@ -138,7 +138,13 @@ def _control(watched: Watched) -> Starlette:
 
 
 def serve(clock: ScaledClock, seed: int, ready: Connection) -> None:
-    """Serve one organisation until the process is ended; its address goes to `ready`."""
+    """Serve one organisation until the process ends.
+
+    Args:
+        clock: the clock of the round.
+        seed: the seed of the faults.
+        ready: the pipe that receives the address.
+    """
     end_with_parent()
     app: ASGIApp = Watched(clock, seed)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)

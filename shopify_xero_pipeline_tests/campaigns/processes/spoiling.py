@@ -1,6 +1,6 @@
-"""A server on a real socket before the sandbox's Xero that answers in its own way what was booked.
+"""A server on a real socket before the sandbox's Xero, which posts requests and spoils the responses.
 
-What the sandbox's faults cannot say stands here: answers too long, too slow or no answers at all, byte by byte.
+It contains what the sandbox's faults cannot do: responses too long, too slow or invalid, byte by byte.
 """
 
 import threading
@@ -17,11 +17,11 @@ from shopify_xero_pipeline.http.transport import BoundedTransport
 
 MEGABYTE = 1_000_000
 Spoil = Callable[[Callable[[bytes], Any]], None]
-"""Writes an answer of its own; an OSError says that the client has gone."""
+"""Writes a spoilt response; an OSError means that the client has disconnected."""
 
 
 class Spoiler:
-    """What spoils the answers to which path, and how many clients went away before such an answer ended."""
+    """The rule for spoilt responses: the path, and the number of clients that disconnected before their end."""
 
     def __init__(self) -> None:
         self.path = ""
@@ -29,7 +29,7 @@ class Spoiler:
         self.spoilt = self.broken_off = 0
 
     def answers(self, method: str, path: str, write: Callable[[bytes], Any]) -> bool:
-        """Answer in its own way, if this call is one of those."""
+        """Write the spoilt response if the rule matches the call; return whether it does."""
         if self.spoil is None or method == "GET" or self.path not in path:
             return False
         self.spoilt += 1
@@ -42,7 +42,7 @@ class Spoiler:
 
 @contextmanager
 def spoiling(inner: httpx.BaseTransport) -> Iterator[tuple[Spoiler, httpx.BaseTransport]]:
-    """Serve what answers on a port of this machine; gives what spoils answers, and a transport that goes there."""
+    """Serve a transport on a port of this machine; yield the spoiler, and a transport to that port."""
     spoiler = Spoiler()
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,10 +62,10 @@ def spoiling(inner: httpx.BaseTransport) -> Iterator[tuple[Spoiler, httpx.BaseTr
             self.end_headers()
             self.wfile.write(answer.read())
 
-        do_GET = do_PUT = do_POST = do_DELETE = carry  # noqa: N815 - so the standard library calls them
+        do_GET = do_PUT = do_POST = do_DELETE = carry  # noqa: N815 - names of the standard library
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -81,7 +81,7 @@ def spoiling(inner: httpx.BaseTransport) -> Iterator[tuple[Spoiler, httpx.BaseTr
 
 
 class _ToPort(BoundedTransport):
-    """The product's network, but every host is a port of this machine."""
+    """The product's transport with every host replaced by a port of this machine."""
 
     def __init__(self, port: int) -> None:
         super().__init__(SystemClock())
@@ -93,12 +93,18 @@ class _ToPort(BoundedTransport):
 
 
 def head(length: int, kind: str = "application/json", *more: str) -> bytes:
-    """Return the head of an answer 200."""
+    """Return the head of a 200 response.
+
+    Args:
+        length: the Content-Length.
+        kind: the Content-Type.
+        *more: further header lines.
+    """
     lines = ["HTTP/1.1 200 OK", f"Content-Type: {kind}", f"Content-Length: {length}", *more]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 def gzipped(*parts: bytes) -> bytes:
-    """Return parts as one gzip stream."""
+    """Return the parts as one gzip stream."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join([*(packer.compress(part) for part in parts), packer.flush()])

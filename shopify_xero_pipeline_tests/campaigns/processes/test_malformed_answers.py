@@ -1,4 +1,4 @@
-"""Answers that are no answers, over a real socket: bounded in memory and time, and never taken for a confirmation."""
+"""Malformed responses over a real socket: bounded in memory and time, and never a confirmation."""
 
 import gc
 import tracemalloc
@@ -24,7 +24,7 @@ MOST_MEMORY = 200 * MEGABYTE
 
 
 class Restless(ManualClock):
-    """A clock that moves by a second whenever it is looked at."""
+    """A clock that moves on by a second at each reading."""
 
     def now(self) -> datetime:
         self.sleep(1)
@@ -36,7 +36,7 @@ class Restless(ManualClock):
 
 
 class OverASocket(World):
-    """A loader that reaches the sandbox's Xero over a real socket."""
+    """A loader with the sandbox's Xero over a real socket."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -69,7 +69,7 @@ def a_hundred_megabytes(write: Any) -> None:
 
 @cache
 def bomb(layers: int) -> bytes:
-    """Hundreds of megabytes in kilobytes; wrapped twice it arrives in one piece."""
+    """Return hundreds of megabytes in kilobytes; with two layers they arrive in one piece."""
     whole = gzipped(*[ZEROS] * 300)
     return whole if layers == 1 else gzipped(whole)
 
@@ -101,7 +101,7 @@ def not_http(write: Any) -> None:
 
 
 def nothing(_write: Any) -> None:
-    """The connection is closed without a word."""
+    """Close the connection without a response."""
 
 
 HUGE = (a_hundred_megabytes, a_gzip_bomb, a_gzip_bomb_in_a_gzip_bomb, endless_headers)
@@ -109,27 +109,29 @@ WRONG = (a_page, a_broken_gzip, half_an_answer, not_http, nothing)
 
 
 def load_with_spoilt_answers(world: OverASocket, kind: Kind, spoil: Spoil) -> list[AnyRecord]:
-    """Load one kind while every answer to it is spoilt after it was booked; return all that is wanted."""
+    """Load one kind with every response spoilt after its posting; return all records."""
     records = everything()
     earlier = list(Kind)[: list(Kind).index(kind)]
-    world.load(*[one for one in records if one.kind in earlier])
+    world.load(*[record for record in records if record.kind in earlier])
 
     def spoil_slowly(write: Any) -> None:
-        world.wait(25)  # so that the same bytes are sent a few times at most
+        world.wait(25)  # limits the replays of the same bytes
         spoil(write)
 
     world.spoiler.path, world.spoiler.spoil = PATHS.get(kind, "/Payments"), spoil_slowly
-    world.loader.load([change_set(*[one for one in records if one.kind is kind])], "run")
+    world.loader.load([change_set(*[record for record in records if record.kind is kind])], "run")
     return records
 
 
 def assert_in_doubt(world: OverASocket, kind: Kind, spoiler: Spoiler) -> None:
-    """Everything was booked, and the journal knows of nothing."""
+    """Assert that Xero posted everything, and that the journal has no outcome."""
     assert spoiler.spoilt > 0
     batches = world.store.journal.unsettled()
     assert batches
-    assert {one.state for one in batches} == {BatchState.AMBIGUOUS}
-    waiting = [one for one in world.store.journal.in_state(OperationState.IN_BATCH) if one.kind == kind]
+    assert {batch.state for batch in batches} == {BatchState.AMBIGUOUS}
+    waiting = [
+        operation for operation in world.store.journal.in_state(OperationState.IN_BATCH) if operation.kind == kind
+    ]
     assert len(waiting) == len(world.live(kind)) > 0
     assert world.store.mapped(kind) == {}
 
@@ -139,7 +141,7 @@ def assert_exactly_once_in_the_end(world: OverASocket, records: list[AnyRecord])
     world.wait(700)
     world.load(*records)
     for kind in Kind:
-        wanted = {one.shopify_id for one in records if one.kind is kind}
+        wanted = {record.shopify_id for record in records if record.kind is kind}
         assert len(world.live(kind)) == len(wanted), kind
         assert set(world.store.mapped(kind)) == wanted, kind
     assert world.store.unfinished_days() == set()

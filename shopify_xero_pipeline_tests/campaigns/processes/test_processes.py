@@ -1,6 +1,6 @@
-"""The campaign of real processes in a few seconds: as its command runs it, on both kinds of store.
+"""The campaign of real processes in a few seconds, run by its command on both kinds of store.
 
-The negative control takes longer and belongs to the command (`--without-guard`); what it rests on is tested here.
+The negative control takes longer and is part of the command (`--without-guard`); its comparison is tested here.
 """
 
 import json
@@ -37,11 +37,11 @@ def campaign(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
 def test_workers_that_are_killed_and_stopped_while_they_load_write_everything_once(tmp_path: Path, store: str) -> None:
     if store == "postgres" and programs() is None:
         pytest.skip("Postgres is not installed: there is no initdb on the path or below /usr/lib/postgresql")
-    code, found = campaign(tmp_path, "--store", store, "--kills", "10", "--pauses", "2", "--rounds", "1")
+    code, round_ = campaign(tmp_path, "--store", store, "--kills", "10", "--pauses", "2", "--rounds", "1")
     assert code == 0
-    assert (found["figures"]["kills"], found["figures"]["pauses"]) == (10, 2)
-    assert (found["duplicates"], found["lost"], found["wrong"]) == ([], [], [])
-    assert found["xero"]["calls"] > 10
+    assert (round_["figures"]["kills"], round_["figures"]["pauses"]) == (10, 2)
+    assert (round_["duplicates"], round_["lost"], round_["wrong"]) == ([], [], [])
+    assert round_["xero"]["calls"] > 10
 
 
 def test_the_scaled_clock_is_one_for_all_that_are_given_it() -> None:
@@ -55,8 +55,8 @@ def test_the_scaled_clock_is_one_for_all_that_are_given_it() -> None:
 def loaded(tmp_path: Path) -> World:
     world = World(tmp_path)
     records = records_of(0)
-    for kinds in dict.fromkeys(one.kind for one in records):
-        world.loader.load([change_set(*[one for one in records if one.kind is kinds])], "run")
+    for kind in dict.fromkeys(record.kind for record in records):
+        world.loader.load([change_set(*[record for record in records if record.kind is kind])], "run")
     return world
 
 
@@ -67,7 +67,7 @@ def test_the_verdict_is_good_when_every_record_stands_there_once(loaded: World) 
 
 def test_the_verdict_names_what_stands_there_twice_what_is_missing_and_what_is_mapped_to_another(loaded: World) -> None:
     books = XeroBooks.from_json(loaded.books.to_json())
-    twice = next(one for one in books.payments.values() if one.reference.endswith("/10012"))
+    twice = next(payment for payment in books.payments.values() if payment.reference.endswith("/10012"))
     twice_again = type(twice)(**{name: getattr(twice, name) for name in twice.__struct_fields__} | {"id": "another"})
     books.keep_payment(twice_again)
     (contact,) = books.contacts.values()

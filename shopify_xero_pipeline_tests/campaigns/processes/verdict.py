@@ -1,4 +1,4 @@
-"""The books at the end of a round beside what was wanted: each record once, and mapped to the one that stands there."""
+"""The comparison of the books with the records of a round: each exactly once, and mapped to the right id."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ GONE = ("VOIDED", "DELETED")
 
 @dataclass
 class Verdict:
-    """What is wrong; nothing is, if all are empty.
+    """The errors in the books; all empty if there are none.
 
     Attributes:
-        duplicates: records that stand there more often than once, or that nobody wanted.
-        lost: wanted records that do not stand there.
-        wrong: everything else, in words.
+        duplicates: records that are in Xero more than once, or without being loaded.
+        lost: records that are missing in Xero.
+        wrong: messages for all other errors.
     """
 
     duplicates: list[Row] = field(default_factory=list)
@@ -29,12 +29,18 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether every record is there exactly once and nothing is left to do."""
+        """Whether each record exists exactly once and no work is left."""
         return not (self.duplicates or self.lost or self.wrong)
 
 
 def judge(books: XeroBooks, store: StateStore, days: int) -> Verdict:
-    """Compare the books and the store with what the days of a round want."""
+    """Compare the books and the store with the records of the days.
+
+    Args:
+        books: Xero's books.
+        store: the state store.
+        days: the number of days in the round.
+    """
     standing = list(_standing(books))
     have, want = Counter(row for row, _ in standing), Counter(wanted(days))
     return Verdict(
@@ -45,7 +51,7 @@ def judge(books: XeroBooks, store: StateStore, days: int) -> Verdict:
 
 
 def _standing(books: XeroBooks) -> Iterator[tuple[Row, str]]:
-    """Yield every live record and its Xero id."""
+    """Yield each live record with its Xero id."""
     for contact in books.contacts.values():
         yield ("contact", contact.number, "0", "", ""), contact.id
     for item in books.items.values():
@@ -72,7 +78,7 @@ def _amount(amount: Decimal | None) -> str:
 
 def _mismapped(standing: list[tuple[Row, str]], store: StateStore) -> Iterator[str]:
     ids = {(row[0], row[1]): xero_id for row, xero_id in reversed(standing)}
-    mapped = {(kind, one.natural_key): one.xero_id for kind in kinds() for one in store.mapped(kind).values()}
+    mapped = {(kind, record.natural_key): record.xero_id for kind in kinds() for record in store.mapped(kind).values()}
     for key in sorted(ids.keys() | mapped.keys()):
         if ids.get(key) != mapped.get(key):
             yield f"{' '.join(key)}: Xero has {ids.get(key)}, the mapping {mapped.get(key)}"
@@ -80,8 +86,8 @@ def _mismapped(standing: list[tuple[Row, str]], store: StateStore) -> Iterator[s
 
 def _left_over(store: StateStore) -> Iterator[str]:
     for state in OPEN:
-        for one in store.journal.in_state(state):
-            yield f"{one.kind} {one.natural_key} is still {state}: {one.reason}"
+        for operation in store.journal.in_state(state):
+            yield f"{operation.kind} {operation.natural_key} is still {state}: {operation.reason}"
     for batch in store.journal.unsettled():
         yield f"batch {batch.id} is still {batch.state}"
     for error in store.failed_records():

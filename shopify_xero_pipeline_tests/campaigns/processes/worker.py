@@ -1,7 +1,7 @@
-"""A worker: one process that loads, again and again, days that others are loading too, until all of them are done.
+"""A worker, a process that repeatedly loads days that others load too, until all of them are done.
 
-It is the product as it is, with a faster clock and a transport that may stop or kill the process at a chosen moment.
-An error ends a run and another one is begun; one by which no run may end is written down for the campaign.
+It runs the unchanged product with a faster clock and a transport that may stop or kill the process at a chosen moment.
+An error ends a run, and another one starts; an unexpected error is recorded for the campaign.
 """
 
 import logging
@@ -32,16 +32,16 @@ from shopify_xero_pipeline_tests.campaigns.processes.workload import plans
 from shopify_xero_pipeline_tests.support.world import CREDENTIALS
 
 PUT_OFF = (StoreBusyError, XeroUnavailableError)
-"""The store was held by a stopped process for longer than its time-out, or Xero gave no answer. Another run goes on."""
+"""Errors that postpone a run: a stopped process locked the store beyond the timeout, or Xero is unreachable."""
 
-MOST_DAYS = 6
-NEWEST = 10
-LONGEST_REST = 10.0
+MOST_DAYS = 6  # in one load
+NEWEST = 10  # days from which most loads are chosen
+LONGEST_REST = 10.0  # scaled seconds
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What every worker of a round is told. `unexpected` is the file for errors that must not be."""
+    """The parameters of a round's workers. `unexpected` is the file for unexpected errors."""
 
     url: str
     address: str
@@ -72,21 +72,21 @@ def work(orders: Orders, board: Board, number: int) -> None:
 
 
 def _load_all(store: StateStore, orders: Orders, board: Board, place: Place, rng: random.Random) -> None:
-    """Load until all is done; an error ends it as it ends a run."""
+    """Load until all is done; an error ends it like a run."""
     with closing(_client(store, orders, place, rng)) as client:
         loader = Loader(client, store, orders.clock, rng)
         while True:
             over, days = board.over, _days(board, rng)
-            left = [loader.load(plan, f"run {days}").count(LoadOutcome.POSTPONED) for plan in plans(days)]
+            postponed = [loader.load(plan, f"run {days}").count(LoadOutcome.POSTPONED) for plan in plans(days)]
             place.phase = Phase.ELSEWHERE
             place.loads += 1
-            if over and not any(left) and not store.unfinished_days():
+            if over and not any(postponed) and not store.unfinished_days():
                 return
             orders.clock.sleep(rng.uniform(0, LONGEST_REST))
 
 
 def _days(board: Board, rng: random.Random) -> Sequence[int]:
-    """Return which days to load now: some, rather the newest, in the end all."""
+    """Return the days to load now: a few, mostly new ones, and all of them at the end."""
     if board.over:
         return range(board.days)
     first = max(0, board.days - rng.randint(1, NEWEST)) if rng.random() < 0.6 else rng.randrange(board.days)
@@ -115,7 +115,7 @@ def _client(store: StateStore, orders: Orders, place: Place, rng: random.Random)
 
 
 def _obey(place: Place, moment: str, path: str) -> None:
-    """Do what the campaign asks for at this moment."""
+    """Execute the campaign's aim at this moment."""
     aim, sending = Aim(place.aim), moment == "sending"
     if (aim is Aim.DIE_WHEN_SENDING and sending) or (aim is Aim.DIE_WHEN_ANSWERED and not sending):
         kill_myself()
@@ -126,8 +126,8 @@ def _obey(place: Place, moment: str, path: str) -> None:
 
 
 class Unguarded(XeroClient):
-    """The planted bug of the negative control: nobody asks, just before the bytes leave, whether it is too late."""
+    """The planted bug of the negative control: no guard checks the deadline just before the bytes leave."""
 
-    def write(self, method: str, path: str, body: bytes, **given: Any) -> Any:
-        """Send whatever the guard says."""
-        return super().write(method, path, body, **{**given, "guard": lambda: None})
+    def write(self, method: str, path: str, body: bytes, **options: Any) -> Any:
+        """Send without the guard."""
+        return super().write(method, path, body, **{**options, "guard": lambda: None})

@@ -1,7 +1,7 @@
-"""What a round loads: days of orders with part payments, refunds and allocations, told by their number alone.
+"""The records of a round: days of orders with part payments, refunds and allocations, determined by their number.
 
-Only what is wanted stands here. Every amount leaves room for the same one once more, so that Xero's own rules about
-what is outstanding hide no duplicate.
+This module only contains the records to load. Each amount leaves room for its duplicate, so that Xero's own limits of
+the outstanding amount hide no duplicate.
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ Row = tuple[str, str, str, str, str]
 
 
 def day_of(number: int) -> date:
-    """Return the shop-local day with that number, from 0."""
+    """Return the calendar day of a number, from 0, in the shop's time zone."""
     return DAY - timedelta(days=60) + timedelta(days=number)
 
 
 def records_of(day: int) -> list[AnyRecord]:
-    """Return the records of a day: a Contact of its own, an Item all days share, and its orders."""
+    """Return the records of a day: a Contact of its own, an Item that all days share, and its orders."""
     records: list[AnyRecord] = [contact(day + 1), item()]
     for order in range(ORDERS_A_DAY):
         records += _order(FIRST_ORDER + day * ORDERS_A_DAY + order, str(day + 1))
@@ -43,7 +43,7 @@ def records_of(day: int) -> list[AnyRecord]:
 
 
 def _order(number: int, contact_id: str) -> list[AnyRecord]:
-    """Two equal part payments, a credit note that is refunded in part and in part allocated."""
+    """Return two equal part payments, and a credit note that is partly refunded and partly allocated."""
     bill = invoice(number, "515.00", contact_id=contact_id)
     note = credit_note(number, "123.00", contact_id=contact_id)
     return [
@@ -57,17 +57,17 @@ def _order(number: int, contact_id: str) -> list[AnyRecord]:
 
 
 def plans(days: Sequence[int]) -> list[list[ChangeSet]]:
-    """Return the plan of some days for one family of kinds after the other, as a run loads them."""
+    """Return the plans of the days by family of kinds, in the order of a run."""
     records = {day: records_of(day) for day in days}
     families = []
     for kinds in FAMILIES:
-        of_kind = {day: [one for one in some if one.kind in kinds] for day, some in records.items()}
-        families.append([change_set(*some, day=day_of(day)) for day, some in of_kind.items()])
+        of_kind = {day: [record for record in every if record.kind in kinds] for day, every in records.items()}
+        families.append([change_set(*family, day=day_of(day)) for day, family in of_kind.items()])
     return families
 
 
 def wanted(days: int) -> list[Row]:
-    """Return what Xero shall hold in the end, each record once."""
+    """Return the records that Xero must have at the end, each once."""
     rows = {_row(record) for day in range(days) for record in records_of(day)}
     return sorted(rows)
 
@@ -86,5 +86,5 @@ def _row(record: AnyRecord) -> Row:
 
 
 def kinds() -> list[str]:
-    """Return the kinds in the order they are written."""
+    """Return the kinds in the order of writing."""
     return [kind.value for kind in Kind]

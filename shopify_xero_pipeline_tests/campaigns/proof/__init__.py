@@ -1,1 +1,1 @@
-"""Proof of the books through the whole house: what Xero holds in the end, against Shopify's own figures."""
+"""The proof of the books through the whole system: Xero's records at the end against Shopify's own figures."""

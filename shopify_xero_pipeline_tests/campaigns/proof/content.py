@@ -1,9 +1,9 @@
-"""What an organisation of Xero holds, told by identity: no GUIDs, no instants of change, nothing in the order it came.
+"""The content of a Xero organisation by identity, without GUIDs, instants of change and order of creation.
 
-FullyPaidOnDate is left out too: it is the day of whatever money or credit happened to be written last.
+FullyPaidOnDate is left out too, since it is the day of the money or credit written last.
 
-Two organisations hold the same books if their contents are equal. What may differ between two ways of syncing the
-same history is decided in `histories.py`, not here.
+Two organisations have the same books if their contents are equal. Permitted differences between two ways to sync the
+same history are in `histories.py`.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Content:
-    """Everything in Xero by identity.
+    """All records in Xero by identity.
 
     Attributes:
         contacts: by ContactNumber.
-        items: by what they are called, which a code is not part of; see `item_code` for that.
+        items: by Code; the facts are name, description and price.
         documents: by type and identity of their reference (`<order>/<agreement>`).
         payments: by reference and document; with amount, day and account.
         allocations: by credit note and invoice; with amount and day.
@@ -35,7 +35,7 @@ class Content:
 
 
 def content_of(books: XeroBooks) -> Content:
-    """Return what an organisation holds."""
+    """Return the content of an organisation."""
     accounts = {account["AccountID"]: account["Code"] for account in books.accounts}
     names = {document.id: _identity(document) for document in books.documents.values()}
     contacts = {contact.id: contact.number for contact in books.contacts.values()}
@@ -60,21 +60,21 @@ def content_of(books: XeroBooks) -> Content:
         ),
         allocations=_once(
             (
-                f"{names[one.credit_note_id]} to {names[one.invoice_id]}",
-                {"amount": one.amount, "date": one.date},
+                f"{names[allocation.credit_note_id]} to {names[allocation.invoice_id]}",
+                {"amount": allocation.amount, "date": allocation.date},
             )
-            for one in books.allocations.values()
+            for allocation in books.allocations.values()
         ),
     )
 
 
 def _once(pairs: Any) -> dict[str, Facts]:
-    """Collect by identity; the same identity twice is the one thing that may never be."""
-    found: dict[str, Facts] = {}
+    """Collect records by identity; a duplicate identity raises."""
+    records: dict[str, Facts] = {}
     for identity, facts in pairs:
-        assert identity not in found, f"twice in Xero: {identity}"
-        found[identity] = facts
-    return dict(sorted(found.items()))
+        assert identity not in records, f"twice in Xero: {identity}"
+        records[identity] = facts
+    return dict(sorted(records.items()))
 
 
 def _identity(document: Document) -> str:

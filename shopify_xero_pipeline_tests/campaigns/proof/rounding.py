@@ -1,6 +1,6 @@
-"""The proof that Xero's figures are Shopify's, whichever way Xero rounds half a cent and however tax is booked.
+"""The proof that Xero's figures are Shopify's, for both rounding modes of Xero and both tax modes.
 
-`prove` serves the tests and longer runs alike: it raises nothing, it says what does not hold.
+`prove` serves tests and longer runs; it raises nothing and returns the problems.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ Rounding = Literal["half_up", "half_even"]
 
 @dataclass(frozen=True)
 class Proof:
-    """What one sync of a trade came to.
+    """The result of one sync of a trade.
 
     Attributes:
-        orders: how many there were.
-        documents: how many Xero holds of them.
-        left_alone: orders that are not posted, by name, with what was said of them.
-        problems: whatever does not agree, in words; empty is the proof.
+        orders: the number of orders.
+        documents: the number of their documents in Xero.
+        left_alone: orders that are not posted, by name, with action and reason.
+        problems: sentences for all differences; empty is the proof.
     """
 
     orders: int
@@ -52,12 +52,12 @@ def prove(
     """Sync a whole trade at its end into an empty Xero and compare every document and every order.
 
     Args:
-        folder: for the state store and `books.yaml`.
+        folder: the folder of the state store and `books.yaml`.
         source: the shop, for its settings.
-        trade: what happened in it.
-        rounding: what this Xero does with half a cent.
-        tax_in_lines: book with `tax.mode: lines`, else `rates`.
-        changed: further changes of `books.yaml`.
+        trade: its history.
+        rounding: this Xero's rounding of half a cent.
+        tax_in_lines: whether to use `tax.mode: lines` instead of `rates`.
+        changed: further replacements in `books.yaml`.
     """
     taxes = AS_LINES if tax_in_lines else ()
     with house(folder, source, trade.until, rounding=rounding, changed=[*taxes, *changed]) as stage:
@@ -67,7 +67,7 @@ def prove(
         documents = xero_documents(stage.sync_service)
     problems = [*done.failures, *(f"{line.natural_key}: {line.reason}" for line in done.conflicts)]
     problems += disagreements(trade.nodes.values(), documents, TAX_ACCOUNTS)
-    problems += [f"{day.day}: reconciliation is {day.difference} off" for day in days if day.difference]
+    problems += [f"{day.day}: the reconciliation differs by {day.difference}" for day in days if day.difference]
     names = {gid.rpartition("/")[2]: node["name"] for gid, node in trade.nodes.items()}
-    left_alone = {names[order_id]: told for order_id, told in done.left_alone.items()}
+    left_alone = {names[order_id]: reason for order_id, reason in done.left_alone.items()}
     return Proof(len(trade.nodes), len(documents), left_alone, problems)

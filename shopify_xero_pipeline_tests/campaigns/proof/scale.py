@@ -1,7 +1,7 @@
-"""How much the proofs take on: little in `make test`, as much as asked for elsewhere.
+"""The length of the proofs, short in `make test` and longer on request.
 
-`PROOF_SCALE=20` in the environment makes every proof twenty times as long; seeds follow one another from 1 on, so a
-longer run contains the shorter one.
+`PROOF_SCALE=20` in the environment makes every proof twenty times as long. Seeds count from 1, so a longer run contains
+the shorter one.
 """
 
 import os
@@ -18,13 +18,19 @@ OPENED = date(2026, 9, 21)
 
 
 def generated(days: int, horizon: int, seed: int = 1) -> tuple[GeneratedShop, Trade]:
-    """Return a generated shop and the orders of its first days as they stand so many days later."""
+    """Return a generated shop, and the orders of its first days as they are `horizon` days later.
+
+    Args:
+        days: the number of days with orders.
+        horizon: the days after the last of them.
+        seed: the seed of the shop.
+    """
     shop = GeneratedShop(seed)
     placed = [OPENED + timedelta(days=number) for number in range(days)]
     return shop, Trade(shop, at(placed[-1] + timedelta(days=horizon)), placed)
 
 
 def modelled(orders: int, seed: int = 1) -> tuple[ModelShop, Trade]:
-    """Return a shop of the independent model's orders, and all that ever happens to them."""
+    """Return a shop of the independent model's orders with their whole histories."""
     shop = ModelShop(histories(seed, orders))
     return shop, Trade(shop, shop.ends + timedelta(days=1))

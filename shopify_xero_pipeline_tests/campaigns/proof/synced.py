@@ -1,6 +1,6 @@
-"""A trade carried to a sandbox's Xero by the sync service, and what Xero answers about it afterwards.
+"""A sync of a trade to a sandbox's Xero, and Xero's documents afterwards.
 
-How a sync goes and how Xero is read belong here; what is expected of the outcome stands in the proofs.
+The expected results are in the proofs.
 """
 
 import uuid
@@ -27,13 +27,13 @@ from shopify_xero_pipeline_tests.support.sync_round import OF_ORDERS, books_file
 
 TaxMode = Literal["rates", "lines"]
 Changed = tuple[str, str]
-"""A text of the shipped `books.yaml` and what it becomes."""
+"""A text of the shipped `books.yaml` and its replacement."""
 
 TAXES = {"GST": "821", "VAT": "822", "State": "823", "County": "824", "City": "825", "PST": "826", "Zero rated": "827"}
-"""The liability account of each tax by its title, for tax.mode: lines."""
+"""The liability account of each tax by its title, for `tax.mode: lines`."""
 
 TAX_ACCOUNTS = (*TAXES.values(), "835")
-"""Where taxes stand as lines: the shop's own in tax.mode: lines, and in any mode those that sales channels remit."""
+"""The accounts of tax lines: the shop's own for `tax.mode: lines`, and in any mode those that sales channels remit."""
 
 _TAX_LINES = ", ".join(f"{{title: {tax}, account: '{code}'}}" for tax, code in TAXES.items())
 AS_LINES: Sequence[Changed] = (("mode: rates ", "mode: lines "), ("lines: [] ", f"lines: [{_TAX_LINES}] "))
@@ -49,20 +49,20 @@ MODEL_BOOKS: Sequence[Changed] = (
     - {combination: [{title: GST, rate: 0.05}, {title: PST, rate: 0.07}], tax_type: T12}""",
     ),
 )
-"""What `books.yaml` has to say of the gateways and taxes of the model's shop."""
+"""The settings of `books.yaml` for the gateways and taxes of the model's shop."""
 
 _MODEL_RATES = {"T20": "20", "T25": "2.5", "T775": "7.75", "T12": "12"}
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one sync planned and did.
+    """The plan and result of one sync.
 
     Attributes:
-        left_alone: orders of which nothing is written, by id: what they are (waiting, skipped, blocked) and why.
-        conflicts: what is listed for a person.
-        failures: what Xero or the loader refused, in words.
-        wrote: the kinds of record of which anything was to be written.
+        left_alone: orders without a write, by id, with action (waiting, skipped, blocked) and reason.
+        conflicts: changes that need a person.
+        failures: sentences for refused and postponed records.
+        wrote: the kinds of records with writes.
     """
 
     left_alone: Mapping[str, tuple[str, str]]
@@ -80,7 +80,15 @@ def house(
     rounding: Literal["half_up", "half_even"] = "half_up",
     changed: Sequence[Changed] = (),
 ) -> Iterator[Stage]:
-    """Open a house with its own Xero, whose books round as asked, and a `books.yaml` with something changed."""
+    """Open a system with its own Xero, rounding mode and `books.yaml`.
+
+    Args:
+        folder: the folder of its files.
+        source: the shop.
+        now: the start of its clock.
+        rounding: Xero's rounding of half a cent.
+        changed: replacements in `books.yaml`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     options = XeroOptions(rounding=rounding, minute_limit=100_000, day_limit=1_000_000)
     file = books_file(folder, *changed)
@@ -89,13 +97,13 @@ def house(
 
 
 def sync(sync_service: SyncService, day: Day) -> Round:
-    """Plan and load some days, kind by kind as Dagster does."""
+    """Plan and load days, kind by kind like Dagster."""
     plans = [sync_service.plan_contacts(day.customers, day.orders), sync_service.plan_items(day.products, day.orders)]
     plans += [sync_service.plan_orders(day.orders, (kind,)) for kind in OF_ORDERS]
     failures: list[str] = []
-    for change_sets in filter(has_writes, plans):  # carrying out nothing costs a hundred commits and changes nothing
+    for change_sets in filter(has_writes, plans):  # a load without writes costs a hundred commits
         results = sync_service.load(change_sets, "a run")
-        failures += [f"{one.kind} {one.natural_key}: {one.reason}" for one in _failed(results)]
+        failures += [f"{result.kind} {result.natural_key}: {result.reason}" for result in _failed(results)]
     lines = [line for change_sets in plans for change_set in change_sets for line in change_set.changes]
     return Round(
         left_alone={
@@ -110,12 +118,12 @@ def sync(sync_service: SyncService, day: Day) -> Round:
 
 
 def _failed(results: Mapping[date, Sequence[LoadResult]]) -> Iterator[LoadResult]:
-    done = (LoadOutcome.FAILED, LoadOutcome.POSTPONED)
-    return (one for found in results.values() for one in found if one.outcome in done)
+    failed = (LoadOutcome.FAILED, LoadOutcome.POSTPONED)
+    return (result for day_results in results.values() for result in day_results if result.outcome in failed)
 
 
 def xero_documents(sync_service: SyncService) -> list[dict[str, Any]]:
-    """Return every invoice and credit note as Xero's API answers it, with its lines."""
+    """Return all invoices and credit notes of Xero's API, with their lines."""
     client = sync_service.xero_client
     return [
         document
@@ -126,7 +134,7 @@ def xero_documents(sync_service: SyncService) -> list[dict[str, Any]]:
 
 
 def _organisation() -> XeroBooks:
-    """Return the Demo Company with liability accounts for taxes as lines of their own, and the model's tax rates."""
+    """Return the Demo Company with liability accounts for tax lines, and the model's tax rates."""
     accounts, rates = demo_company.accounts(), demo_company.tax_rates()
     liability = next(account for account in accounts if account["Code"] == "209")
     for tax, code in TAXES.items():

@@ -1,4 +1,4 @@
-"""However a history is carried to Xero, at once or as it happens, forwards or backwards, Xero holds the same."""
+"""Tests that Xero has the same content however a history is synced: at once or gradually, forwards or backwards."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.campaign
 WAYS = [histories.version_by_version, histories.backwards, histories.twice]
 
 
-class Telling:
-    """A trade and what one sync at its end came to, worked out once for all ways."""
+class SyncedTrade:
+    """A trade and the outcome of one sync at its end, computed once for all ways."""
 
     def __init__(self, folder: Path, source: ShopSource, trade: Trade, changed: tuple[Changed, ...] = ()) -> None:
         self._source, self.trade, self._changed = source, trade, changed
@@ -33,17 +33,17 @@ class Telling:
 
 
 @pytest.fixture(scope="module")
-def some_days(tmp_path_factory: pytest.TempPathFactory) -> Telling:
-    return Telling(tmp_path_factory.mktemp("some days"), *generated(4 * SCALE, horizon=20))
+def some_days(tmp_path_factory: pytest.TempPathFactory) -> SyncedTrade:
+    return SyncedTrade(tmp_path_factory.mktemp("some days"), *generated(4 * SCALE, horizon=20))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Telling:
-    return Telling(tmp_path_factory.mktemp("model"), *modelled(40 * SCALE), changed=(*MODEL_BOOKS,))
+def model(tmp_path_factory: pytest.TempPathFactory) -> SyncedTrade:
+    return SyncedTrade(tmp_path_factory.mktemp("model"), *modelled(40 * SCALE), changed=(*MODEL_BOOKS,))
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_the_orders_of_some_days_come_to_the_same(tmp_path: Path, some_days: Telling, way: Way) -> None:
+def test_the_orders_of_some_days_come_to_the_same(tmp_path: Path, some_days: SyncedTrade, way: Way) -> None:
     other = some_days.carried(tmp_path, way)
     assert (some_days.at_once.problems, other.problems) == ([], [])
     assert some_days.differences(other) == []
@@ -61,13 +61,13 @@ def test_the_orders_of_some_days_come_to_the_same(tmp_path: Path, some_days: Tel
 def test_days_told_as_they_happen_come_to_the_same(
     tmp_path: Path, way: Way, days: int, horizon: int, syncs: int
 ) -> None:
-    told = Telling(tmp_path / "at once", *generated(days * SCALE, horizon))
-    other = told.carried(tmp_path / "as it happens", way)
-    assert (other.problems, told.differences(other)) == ([], [])
+    trade = SyncedTrade(tmp_path / "at once", *generated(days * SCALE, horizon))
+    other = trade.carried(tmp_path / "as it happens", way)
+    assert (other.problems, trade.differences(other)) == ([], [])
     assert other.syncs >= syncs
 
 
-def test_any_history_of_the_model_comes_to_the_same_change_by_change(tmp_path: Path, model: Telling) -> None:
+def test_any_history_of_the_model_comes_to_the_same_change_by_change(tmp_path: Path, model: SyncedTrade) -> None:
     other = model.carried(tmp_path, histories.version_by_version)
     assert (model.at_once.problems, other.problems) == ([], [])
     assert model.differences(other) == []
@@ -75,14 +75,14 @@ def test_any_history_of_the_model_comes_to_the_same_change_by_change(tmp_path: P
 
 
 def changed(outcome: Outcome, part: str, **facts: object) -> Outcome:
-    """Return an outcome with something changed in the first record of a part."""
-    found = getattr(outcome.content, part)
-    first = next(iter(found))
-    content = replace(outcome.content, **{part: {**found, first: {**found[first], **facts}}})
+    """Return an outcome with changed facts in the first record of a part."""
+    records = getattr(outcome.content, part)
+    first = next(iter(records))
+    content = replace(outcome.content, **{part: {**records, first: {**records[first], **facts}}})
     return replace(outcome, content=content)
 
 
-def test_a_record_that_differs_or_is_missing_would_be_noticed(some_days: Telling) -> None:
+def test_a_record_that_differs_or_is_missing_would_be_noticed(some_days: SyncedTrade) -> None:
     assert some_days.differences(some_days.at_once) == []
     for part, facts in (
         ("documents", {"total": Decimal("0.01")}),
@@ -92,11 +92,11 @@ def test_a_record_that_differs_or_is_missing_would_be_noticed(some_days: Telling
     ):
         assert some_days.differences(changed(some_days.at_once, part, **facts)) != []
     for part in ("documents", "payments", "allocations"):
-        found = dict(getattr(some_days.at_once.content, part))
-        found.popitem()
+        records = dict(getattr(some_days.at_once.content, part))
+        records.popitem()
         assert (
             some_days.differences(
-                replace(some_days.at_once, content=replace(some_days.at_once.content, **{part: found}))
+                replace(some_days.at_once, content=replace(some_days.at_once.content, **{part: records}))
             )
             != []
         )

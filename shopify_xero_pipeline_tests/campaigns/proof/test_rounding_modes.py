@@ -1,4 +1,4 @@
-"""Whichever way Xero rounds half a cent and however tax is booked, its figures are Shopify's."""
+"""Tests that Xero's figures are Shopify's for both rounding modes of Xero and both tax modes."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ SKIPPED = {"fully_discounted", "cancelled_unpaid", "terms_cancelled", "test_orde
 
 @pytest.fixture(scope="module")
 def fortnight() -> tuple[GeneratedShop, Trade]:
-    """A fortnight of every kind of order, a month later."""
+    """Return a fortnight of all kinds of orders, a month later."""
     return generated(14 * SCALE, horizon=25)
 
 
@@ -50,10 +50,10 @@ def test_every_kind_of_order_is_in_xero_to_the_cent(
     proof = prove(tmp_path, shop, trade, rounding=rounding, tax_in_lines=tax_in_lines)
     assert proof.problems == []
     kinds = {node["name"]: shop.kind_of(gid) for gid, node in trade.nodes.items()}
-    for name, (told, reason) in proof.left_alone.items():
+    for name, (action, reason) in proof.left_alone.items():
         assert reason
-        expected = {"blocked": BLOCKED, "skipped": SKIPPED, "waiting": {"unpaid_waiting"}}[told]
-        assert kinds[name] in expected, f"{name} ({kinds[name]}) is {told}: {reason}"
+        expected = {"blocked": BLOCKED, "skipped": SKIPPED, "waiting": {"unpaid_waiting"}}[action]
+        assert kinds[name] in expected, f"{name} ({kinds[name]}) is {action}: {reason}"
     assert proof.orders - len(proof.left_alone) > 130 * SCALE
 
 
@@ -65,17 +65,17 @@ def test_every_kind_of_order_is_in_xero_to_the_cent(
 def test_any_history_of_the_model_is_in_xero_to_the_cent(
     tmp_path: Path, seed: int, rounding: Rounding, tax_in_lines: bool
 ) -> None:
-    """The two pairs that the kinds of orders above are not put to in `make test`."""
+    """Test the two pairs of modes that the test of all kinds of orders leaves out in `make test`."""
     shop, trade = modelled(80 * SCALE, seed)
     proof = prove(tmp_path, shop, trade, rounding=rounding, tax_in_lines=tax_in_lines, changed=MODEL_BOOKS)
     assert proof.problems == []
     odd = {f"#{history.number}" for history in shop.histories if history.last.facts.weird}
-    assert {name for name, (told, _) in proof.left_alone.items() if told == "blocked"} <= odd
+    assert {name for name, (action, _) in proof.left_alone.items() if action == "blocked"} <= odd
     assert proof.orders - len(proof.left_alone) > 40 * SCALE
 
 
 class TaxLeftToXero(InProcessTransport):
-    """What integrations do that send no TaxAmount: Xero then works every tax out by itself."""
+    """A transport without TaxAmount, like some integrations; Xero then computes each tax itself."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
@@ -100,7 +100,7 @@ def test_tax_left_to_xero_would_not_be_shopifys(
     assert any(" has tax " in problem for problem in proof.problems)
 
 
-def test_orders_read_at_once_are_the_orders_the_bookkeeper_reads(tmp_path: Path) -> None:
+def test_orders_read_at_once_are_the_orders_the_sync_service_reads(tmp_path: Path) -> None:
     shop, trade = generated(1, horizon=10)
     with staged(tmp_path, trade.until, shop) as house:
         sync_service, seen = house.sync_service, trade.seen(trade.days, trade.until)
@@ -110,13 +110,13 @@ def test_orders_read_at_once_are_the_orders_the_bookkeeper_reads(tmp_path: Path)
             (sync_service.read_customers(trade.days), seen.customers),
             (sync_service.read_products(trade.days), seen.products),
         ):
-            assert {day: sorted(one.id for one in found) for day, found in read.items()} == {
-                day: sorted(one.id for one in found) for day, found in at_once.items()
+            assert {day: sorted(record.id for record in records) for day, records in read.items()} == {
+                day: sorted(record.id for record in records) for day, records in at_once.items()
             }
 
 
 def _as_read(order: Order) -> Order:
-    """Return an order with what is read of its addresses: country and province of its own, not its customer's."""
+    """Return an order with the parts of its addresses that are read: its own country and province."""
     customer = order.customer
     if customer is not None and customer.default_address is not None:
         address = customer.default_address.model_copy(update={"province_code": None})
@@ -129,7 +129,7 @@ def _place(address: Address | None) -> Address | None:
     return address and Address(country_code_v2=address.country_code_v2, province_code=address.province_code)
 
 
-# The measure itself: each figure off by a cent is named ------------------------------------------------------------
+# The comparison itself: each figure that differs by a cent is named --------------------------------------------------
 
 ORDER = {
     "id": "gid://shopify/Order/7",
@@ -168,25 +168,25 @@ INVOICE = {
 }
 
 
-def told(change: Callable[[dict[str, Any]], Any]) -> list[str]:
+def compare(change: Callable[[dict[str, Any]], Any]) -> list[str]:
     invoice = deepcopy(INVOICE)
     change(invoice)
     return list(disagreements([ORDER], [invoice], TAX_ACCOUNTS))
 
 
 def test_an_invoice_like_its_order_is_agreed_with() -> None:
-    assert told(lambda invoice: None) == []
+    assert compare(lambda invoice: None) == []
 
 
 @pytest.mark.parametrize(
-    ("field", "worth", "words"),
+    ("field", "value", "words"),
     [
-        ("Total", "70.01", "#7: SH-7 is of 70.01, Shopify says 70.0"),
-        ("TotalTax", "6.37", "#7: SH-7 has tax 6.37 + 0 on lines, Shopify says 6.36"),
-        ("AmountDue", "0.01", "#7: 0.01 is due in Xero, Shopify says 0.0"),
+        ("Total", "70.01", "#7: SH-7 is of 70.01, in Shopify 70.0"),
+        ("TotalTax", "6.37", "#7: SH-7 has tax 6.37 + 0 on lines, in Shopify 6.36"),
+        ("AmountDue", "0.01", "#7: 0.01 is due in Xero, in Shopify 0.0"),
         ("Status", "AUTHORISED", "#7: invoices are not PAID, Shopify calls the order paid"),
         ("Reference", "#7 shopify:7/2", "#7: agreement 1 of 70.0 has no document"),
     ],
 )
-def test_a_figure_that_is_off_is_named(field: str, worth: str, words: str) -> None:
-    assert words in told(lambda invoice: invoice.update({field: worth}))
+def test_a_figure_that_is_off_is_named(field: str, value: str, words: str) -> None:
+    assert words in compare(lambda invoice: invoice.update({field: value}))

@@ -1,7 +1,7 @@
-"""A shop's records as models, as they stood at any instant, by the shop's day: what the sync service reads, read at once.
+"""A shop's records as models at any instant, by the shop's day, read at once instead of by the sync service.
 
-Takes the sandbox's records without its GraphQL, which costs most of a sync's time; `test_rounding_modes.py` compares
-both ways of reading once. Nothing of the books belongs here.
+The module reads the sandbox's records without GraphQL, which takes most of a sync's time; `test_rounding_modes.py`
+compares both readings. It knows nothing of the books.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class Day:
-    """The records of some shop-local days as they stood at an instant."""
+    """The records of days in the shop's time zone, at an instant."""
 
     customers: Mapping[date, Sequence[Customer]]
     products: Mapping[date, Sequence[Product]]
@@ -29,39 +29,38 @@ class Day:
 
 
 class Timeline(Generic[M]):
-    """Every version of the records of one kind; None from the instant on at which a record is gone."""
+    """All versions of the records of one kind; None from the instant on at which a record no longer exists."""
 
     def __init__(self, histories: Mapping[str, Sequence[tuple[datetime, M | None]]]) -> None:
         self._histories = histories
 
     def at(self, instant: datetime) -> list[M]:
-        """Return the records that are there at an instant, as they stand."""
+        """Return the records that exist at an instant, in their state then."""
         reached = ([model for at, model in history if at <= instant] for history in self._histories.values())
         return [models[-1] for models in reached if models and models[-1] is not None]
 
     def step(self, number: int) -> list[M]:
-        """Return every record as its change of that number, from 0, left it; the last one where there were fewer."""
+        """Return each record after its change of a number, from 0, or after its last one."""
         stages = ([model for _, model in history] for history in self._histories.values())
-        return [found for models in stages if (found := models[min(number, len(models) - 1)]) is not None]
+        return [model for models in stages if (model := models[min(number, len(models) - 1)]) is not None]
 
     @property
     def longest(self) -> int:
-        """How often the record that changed most did so, its beginning included."""
+        """The largest number of versions of a record."""
         return max((len(history) for history in self._histories.values()), default=0)
 
     def changes(self) -> list[tuple[datetime, M]]:
-        """Return every instant at which a record became what it is from then on."""
+        """Return each version of a record with its instant."""
         return [(at, model) for history in self._histories.values() for at, model in history if model is not None]
 
 
 class Trade:
-    """All that happens in a shop until an instant.
+    """The history of a shop until an instant.
 
     Args:
-        source: the shop.
-        zone: its time zone, which cuts the days.
-        until: the last instant of interest.
-        placed: days whose orders belong to the trade; those of other days are left out. All of them if not given.
+        source: the shop, whose time zone determines the days.
+        until: the last instant.
+        placed: the days whose orders belong to the trade; by default all.
     """
 
     def __init__(self, source: ShopSource, until: datetime, placed: Iterable[date] | None = None) -> None:
@@ -76,11 +75,11 @@ class Trade:
         self.products = _timeline(source, "products", until, parse_product)
 
     def day_of(self, instant: datetime) -> date:
-        """Return the shop's calendar day of an instant."""
+        """Return the calendar day of an instant in the shop's time zone."""
         return instant.astimezone(self._zone).date()
 
     def seen(self, days: Iterable[date], instant: datetime) -> Day:
-        """Return what a sync of some days finds at an instant."""
+        """Return what a sync of the days reads at an instant."""
         wanted = set(days)
         return Day(
             self._split(wanted, self.customers.at(instant), lambda customer: customer.updated_at),
@@ -89,47 +88,47 @@ class Trade:
         )
 
     def at_step(self, number: int) -> Day:
-        """Return every order as its change of that number left it, from 0, whenever that was."""
+        """Return each order after its change of a number, from 0, whenever that was."""
         return Day({}, {}, self._split(set(self.days), self.orders.step(number), lambda order: order.processed_at))
 
     def days_of_change(self) -> dict[datetime, set[date]]:
-        """Return every instant at which anything changed, with the days whose records did."""
-        found: dict[datetime, set[date]] = defaultdict(set)
+        """Return each instant with a change, with the days of the changed records."""
+        changes: dict[datetime, set[date]] = defaultdict(set)
         for order_at, order in self.orders.changes():
-            found[order_at].add(self.day_of(order.processed_at))
+            changes[order_at].add(self.day_of(order.processed_at))
         for customer_at, customer in self.customers.changes():
-            found[customer_at].add(self.day_of(customer.updated_at))
+            changes[customer_at].add(self.day_of(customer.updated_at))
         for product_at, product in self.products.changes():
-            found[product_at].add(self.day_of(product.updated_at))
-        return dict(sorted(found.items()))
+            changes[product_at].add(self.day_of(product.updated_at))
+        return dict(sorted(changes.items()))
 
     def night_after(self, instant: datetime) -> datetime:
-        """Return one o'clock, shop time, of the night after an instant."""
+        """Return 01:00 in the shop's time zone of the night after an instant."""
         return datetime.combine(self.day_of(instant) + timedelta(days=1), time(1), self._zone)
 
     def buyers(self) -> dict[str, set[str]]:
-        """Return who bought each order, under every id it ever showed: a merged customer's order shows two."""
-        found: dict[str, set[str]] = defaultdict(set)
+        """Return the buyers of each order under all of their ids; an order of a merged customer has two."""
+        buyers: dict[str, set[str]] = defaultdict(set)
         for _, order in self.orders.changes():
             buyer = f"company:{order.company.legacy_id}" if order.company else None
             buyer = buyer or (order.customer.legacy_id if order.customer else None)
-            found[order.legacy_id] |= {buyer} if buyer else set()
-        return found
+            buyers[order.legacy_id] |= {buyer} if buyer else set()
+        return buyers
 
     def blanked(self) -> set[str]:
-        """Return the customers of whom Shopify once said something that it no longer says."""
-        said: dict[str, set[str]] = {}
+        """Return the customers with a field that Shopify has blanked."""
+        known: dict[str, set[str]] = {}
         blanked = set()
         seen = [*self.customers.changes(), *((at, o.customer) for at, o in self.orders.changes() if o.customer)]
         for _, customer in sorted(seen, key=lambda change: change[0]):
-            told = {name for name, value in customer.model_dump(exclude={"display_name"}).items() if value}
-            if said.get(customer.legacy_id, set()) - told:
+            fields = {name for name, value in customer.model_dump(exclude={"display_name"}).items() if value}
+            if known.get(customer.legacy_id, set()) - fields:
                 blanked.add(customer.legacy_id)
-            said[customer.legacy_id] = told
+            known[customer.legacy_id] = fields
         return blanked
 
     def sold(self) -> set[str]:
-        """Return what the variants on orders are called in the end; deleted ones are on orders no more."""
+        """Return the titles of the variants on orders at the end; deleted variants are not on orders."""
         lines = [line for order in self.orders.at(self.until) for line in order.line_items]
         named = [(line.product.title, line.variant.title) for line in lines if line.product and line.variant]
         return {title if option == "Default Title" else f"{title} - {option}" for title, option in named}
@@ -137,15 +136,15 @@ class Trade:
     def _placed(self, node: Node) -> date:
         return self.day_of(datetime.fromisoformat(node["processedAt"]))
 
-    def _split(self, days: set[date], found: Iterable[M], when: Callable[[M], datetime]) -> dict[date, list[M]]:
+    def _split(self, days: set[date], models: Iterable[M], when: Callable[[M], datetime]) -> dict[date, list[M]]:
         by_day: dict[date, list[M]] = defaultdict(list)
-        for model in found:
+        for model in models:
             by_day[self.day_of(when(model))].append(model)
         return {day: by_day[day] for day in sorted(days)}
 
 
 def _timeline(source: ShopSource, kind: Any, until: datetime, convert: Callable[[Node], M]) -> Timeline[M]:
-    return Timeline({gid: _history(found, convert) for gid, found in source.versions(kind, until).items()})
+    return Timeline({gid: _history(history, convert) for gid, history in source.versions(kind, until).items()})
 
 
 def _history(versions: Sequence[Any], convert: Callable[[Node], M]) -> list[tuple[datetime, M | None]]:
@@ -153,7 +152,7 @@ def _history(versions: Sequence[Any], convert: Callable[[Node], M]) -> list[tupl
 
 
 def _paged(value: Any) -> Any:
-    """Return a node as the API answers it: every connection with its page info."""
+    """Return a node in the API's form, each connection with its page info."""
     if isinstance(value, dict):
         inner = {key: _paged(part) for key, part in value.items()}
         return {"pageInfo": {"hasNextPage": False}, **inner} if set(value) == {"nodes"} else inner

@@ -1,4 +1,4 @@
-"""What the simulator's campaigns write into `docs/reliability.md`, and the tables they print: only wording."""
+"""The texts of the simulator's campaigns for `docs/reliability.md`, and their printed tables."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,29 +16,29 @@ GROUPS = (
 )
 SIMULATOR = """## The protocol in simulated time
 
-The real loader, store (SQLite) and client with injected time, network and deaths, before the sandbox's Xero. For each
-seed: one run without a death, one that dies at each point at which something durable changes, {repeated} that die two
-to six times, {together} with two or three processes at once, some of them suspended for up to 25 minutes. The clock of
-each host is its own: wrong by up to three days, drifting, and set at any point. A request is delivered up to 230 s
-late, also after its sender died; lists lag up to 300 s behind. Part payments, refunds and
-Allocations, which nothing in Xero guards, are in every workload; seeds below 100 are about up to three orders in up to
-three plans, the others about one. Every run ends with trouble over and time to settle, the clocks still wrong; then
-Xero's live records, the wanted ones and the mapping are compared one by one, every part that is meant to be posted
-(Item code, tax type, account, dates, reference), and their totals.
+The campaign runs the real loader, state store (SQLite) and client against the sandbox's Xero, with simulated time,
+network and crashes. For each seed it plays one run without a crash, one with a crash at each point at which durable
+state changes, two with two to six crashes, and two with two or three processes at once, some of them suspended for up
+to 25 minutes. Each host has its own clock: wrong by up to three days, drifting, and set at any moment. A request
+arrives up to 230 s late, even after its sender has crashed; lists lag up to 300 s behind. Part payments, refunds and
+Allocations, for which Xero has no duplicate check, are in every workload. Seeds below 100 use up to three orders in up
+to three plans, the others one order. Each run ends without further faults and with time to settle, the clocks still
+wrong. Then the campaign compares Xero's live records, the desired records and the mapping one by one, with every posted
+part (Item code, tax type, account, dates, reference), and their totals.
 
 {figures}
 
-{measured} Played again by `make simulate`; one run by the command that a failing one prints.
+{measured} `make simulate` repeats the campaign; a failing run prints the command that repeats it.
 
 {faults}
 
 {ends}"""
 BUGS = """## Rules taken away
 
-The simulator must see what each rule is for. Each line is the protocol without one of its rules, hunted until a run
-ends badly: with a record twice in Xero, or with a store or a request that is not as promised. What no ordinary seed
-meets by chance is hunted further among runs with little but the trouble that its rule is for; races too narrow for
-that are played step by step.
+The simulator must detect the absence of each rule. Each line is the protocol without one of its rules, run until a run
+ends badly: with a duplicate in Xero, or with a store or a request that violates an invariant. Bugs that ordinary seeds
+do not meet are hunted among runs with little but the fault that the rule covers. Races that are too narrow for that are
+played step by step.
 
 {bugs}
 
@@ -46,7 +46,7 @@ that are played step by step.
 
 
 def tables(tally: Tally) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """Yield title and rows of what a campaign counted."""
+    """Yield the title and rows of each table of a campaign's counts."""
     for prefix, title in GROUPS:
         rows = [
             (name.removeprefix(prefix), times) for name, times in tally.counts.most_common() if name.startswith(prefix)
@@ -77,15 +77,15 @@ def write_simulator(tally: Tally, stride: int, seconds: float) -> None:
     ]
     if stride > 1:
         rows.insert(2, ("only every so many points", stride))
-    found = dict(tables(tally))
+    counted = dict(tables(tally))
     rate = tally.runs / max(tally.cpu, 1)
     text = SIMULATOR.format(
-        repeated="two",
-        together="two",
         figures=table(("", "figure"), rows),
         measured=f"{measured()[:-1]}, in {seconds / 60:,.0f} min, {rate:.1f} runs a second of one core.",
-        faults=table(("fault", "times"), [*found.get("Faults met", []), *found.get("What people did meanwhile", [])]),
-        ends=table(("died", "times"), found.get("Where processes died", [])),
+        faults=table(
+            ("fault", "times"), [*counted.get("Faults met", []), *counted.get("What people did meanwhile", [])]
+        ),
+        ends=table(("died", "times"), counted.get("Where processes died", [])),
     )
     write_section("protocol", text)
 
@@ -93,5 +93,5 @@ def write_simulator(tally: Tally, stride: int, seconds: float) -> None:
 def write_bugs(hunts: Sequence[Hunt]) -> None:
     """Write the section of the planted bugs."""
     head = ("planted bug", "met", "seeds", "runs", "caught", "duplicates", "other bad states")
-    rows = [(one.bug, one.met, one.seeds, one.runs, one.caught, one.duplicates, one.states) for one in hunts]
+    rows = [(hunt.bug, hunt.met, hunt.seeds, hunt.runs, hunt.caught, hunt.duplicates, hunt.states) for hunt in hunts]
     write_section("planted-bugs", BUGS.format(bugs=table(head, rows), measured=measured()))

@@ -1,1 +1,1 @@
-"""What the pipeline makes of five generated days, recorded: the safety net of changes that must not change anything."""
+"""The recorded results of five generated days, a safety net for refactoring."""

@@ -1,4 +1,4 @@
-"""`python -m …campaigns.recording`: write the digests of the recording anew, or its texts."""
+"""The command `python -m …campaigns.recording`, which writes the digests or the texts of the recording again."""
 
 import json
 import tempfile
@@ -13,18 +13,18 @@ RECORDED = Path(__file__).with_name("recorded.json")
 
 @click.command()
 @click.option("--texts", type=click.Path(path_type=Path, file_okay=False), help="Write the texts into this folder.")
-@click.option("--write", is_flag=True, help="Write their digests into the repository, as what is right from now on.")
+@click.option("--write", is_flag=True, help="Write their digests into the repository as the expected ones.")
 def main(texts: Path | None, write: bool) -> None:
     """Record five generated days."""
     with tempfile.TemporaryDirectory() as folder:
-        found = record(Path(folder))
+        recorded = record(Path(folder))
     if texts is not None:
         texts.mkdir(parents=True, exist_ok=True)
-        for name, text in found.items():
+        for name, text in recorded.items():
             (texts / f"{name.replace(' ', '_')}.txt").write_text(text + "\n")
     if write:
-        RECORDED.write_text(json.dumps(hashes(found), indent=1) + "\n")
-    click.echo(f"{len(found)} texts recorded")
+        RECORDED.write_text(json.dumps(hashes(recorded), indent=1) + "\n")
+    click.echo(f"{len(recorded)} texts recorded")
 
 
 if __name__ == "__main__":

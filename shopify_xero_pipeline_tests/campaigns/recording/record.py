@@ -1,8 +1,8 @@
-"""The recording: five generated days synced one by one, and every text that comes of them by name.
+"""The recording: five generated days synced one by one, and their results as texts by name.
 
-Recorded are change-sets, request bodies in the order in which they are sent, the tables of the state store after each
-day, the comparison of each day and the statements of the months. Left out is what differs by chance: random ids are
-numbered as they appear in a text, and seals are not recorded.
+The recording contains change-sets, request bodies in the order of their sending, the tables of the state store after
+each day, the comparison of each day and the statements of the months. Random ids are numbered in the order of their
+appearance in a text; checksums are left out.
 """
 
 import json
@@ -26,13 +26,13 @@ from shopify_xero_pipeline_tests.support.sync_round import FIRST, plans
 DAYS = tuple(FIRST + timedelta(days=number) for number in range(5))
 RANDOM_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 BY_CHANCE = frozenset({"meta", "owner", CHECKSUM_COLUMN})
-"""A table and columns in which only random names, processes and seals stand."""
+"""The table and columns that contain only random names, processes and checksums."""
 
 
 def record(folder: Path) -> dict[str, str]:
-    """Sync five days one by one in a folder, and return every text by its name."""
+    """Sync five days one by one in a folder, and return all texts by name."""
     texts: dict[str, str] = {}
-    with _sent() as requests, staged(folder, at(DAYS[0] + timedelta(days=1), 3)) as stage:
+    with _record_requests() as requests, staged(folder, at(DAYS[0] + timedelta(days=1), 3)) as stage:
         for day in DAYS:
             stage.clock.move_to(at(day + timedelta(days=1), 3))
             texts |= dict(_day(stage, day))
@@ -50,8 +50,8 @@ def hashes(texts: Mapping[str, str]) -> dict[str, str]:
 def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
     sync_service = stage.sync_service
     for change_sets in plans(sync_service, [day]):
-        for one in change_sets:
-            yield f"{day} change-set {one.kind}", one.model_dump_json(indent=1)
+        for change_set in change_sets:
+            yield f"{day} change-set {change_set.kind}", change_set.model_dump_json(indent=1)
         sync_service.load(change_sets, "a run")
     (compared,) = sync_service.reconcile(sync_service.read_orders([day]))
     yield f"{day} comparison", compared.model_dump_json(indent=1)
@@ -64,16 +64,16 @@ def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _sent() -> Iterator[dict[str, str]]:
-    """Collect requests as they are sent, as the store empties their bodies once they are settled."""
+def _record_requests() -> Iterator[dict[str, str]]:
+    """Collect requests when they are sent, since the store clears their bodies once they are settled."""
     texts: dict[str, str] = {}
     write = XeroClient.write
 
-    def writing(client: XeroClient, method: str, path: str, body: bytes, **given: Any) -> XeroResponse:
+    def record_write(client: XeroClient, method: str, path: str, body: bytes, **options: Any) -> XeroResponse:
         texts[f"request {len(texts) + 1:04d}"] = f"{method} {path}\n{body.decode()}"
-        return write(client, method, path, body, **given)
+        return write(client, method, path, body, **options)
 
-    with patch.object(XeroClient, "write", writing):
+    with patch.object(XeroClient, "write", record_write):
         yield texts
 
 
@@ -89,14 +89,16 @@ def _text(value: object) -> str | None:
 
 
 def _in_order(value: object) -> object:
-    """Return the settings of an organisation with its sets of codes in order, as a set has none."""
+    """Return an organisation's settings with sorted sets of codes."""
     if isinstance(value, dict):
         return {name: _in_order(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return sorted(value) if all(isinstance(inner, str) for inner in value) else [_in_order(one) for one in value]
+        return (
+            sorted(value) if all(isinstance(inner, str) for inner in value) else [_in_order(inner) for inner in value]
+        )
     return value
 
 
 def _without_random_ids(text: str) -> str:
     numbers: dict[str, str] = {}
-    return RANDOM_ID.sub(lambda found: numbers.setdefault(found[0], f"id-{len(numbers) + 1}"), text)
+    return RANDOM_ID.sub(lambda match: numbers.setdefault(match[0], f"id-{len(numbers) + 1}"), text)

@@ -1,4 +1,4 @@
-"""What comes of five generated days is what was recorded; whoever means to change it writes the recording anew."""
+"""The results of five generated days equal the recording; an intended change writes the recording again."""
 
 import json
 
@@ -17,8 +17,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_five_days_come_to_the_recorded_change_sets_requests_tables_and_statements(texts: dict[str, str]) -> None:
-    recorded, found = json.loads(RECORDED.read_text()), hashes(texts)
-    assert [name for name in {**recorded, **found} if recorded.get(name) != found.get(name)] == [], AGAIN
+    recorded, current = json.loads(RECORDED.read_text()), hashes(texts)
+    assert [name for name in {**recorded, **current} if recorded.get(name) != current.get(name)] == [], AGAIN
 
 
 def test_a_recording_holds_every_request_and_another_amount_in_one_makes_another_recording(

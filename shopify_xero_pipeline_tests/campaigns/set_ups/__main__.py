@@ -1,4 +1,4 @@
-"""`python -m …campaigns.set_ups`: play every broken set-up and publish how many were named in time."""
+"""The command `python -m …campaigns.set_ups`, which plays every broken set-up and publishes how many are reported."""
 
 import sys
 import tempfile
@@ -8,49 +8,55 @@ from pathlib import Path
 
 from shopify_xero_pipeline_tests.campaigns.reliability import measured, table, write_section
 from shopify_xero_pipeline_tests.campaigns.set_ups.cases import GROUPS
-from shopify_xero_pipeline_tests.campaigns.set_ups.play import Played, SetUp, is_named, is_stopped_or_said, play
+from shopify_xero_pipeline_tests.campaigns.set_ups.play import Outcome, SetUp, is_named, is_stopped_or_warned, play
 from shopify_xero_pipeline_tests.support.scratch import in_memory
 
 HEAD = """## Broken set-ups
 
-One thing each is set up wrong, as people do; then `doctor`, `plan` and `sync` are run against the sandbox. `doctor` has
-to name it as a failure, or as a warning where it is unusual and possible. `plan` and `sync` have to refuse it, or to
-warn of it, while nothing is written to Xero yet, no Contact and no Item either. A sound set-up beside them is found to
-be sound."""
+Each set-up has one typical mistake. `doctor`, `plan` and `sync` then run against the sandbox. `doctor` must report the
+mistake as a failure, or as a warning if it is unusual and possible. `plan` and `sync` must refuse it, or warn of it,
+before anything is written to Xero, Contacts and Items included. A correct set-up must pass."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A set-up and what became of it."""
+    """A set-up and its outcome."""
 
-    one: SetUp
-    played: Played
+    set_up: SetUp
+    outcome: Outcome
+
+    @property
+    def is_named(self) -> bool:
+        return is_named(self.set_up, self.outcome)
+
+    @property
+    def is_stopped(self) -> bool:
+        return is_stopped_or_warned(self.set_up, self.outcome)
 
     @property
     def is_right(self) -> bool:
-        played = self.played
-        return is_named(self.one, played) and is_stopped_or_said(self.one, played) and not played.crashed
+        return self.is_named and self.is_stopped and not self.outcome.crashed
 
 
 def main() -> int:
-    results = {group: [Result(one, played(one)) for one in cases] for group, cases in GROUPS.items()}
-    wrong = [one for group in results.values() for one in group if not one.is_right]
-    for one in wrong:
-        print(f"not as it should be: {one.one.name}: {one.played}")
+    results = {group: [Result(case, play_case(case)) for case in cases] for group, cases in GROUPS.items()}
+    wrong = [result for group in results.values() for result in group if not result.is_right]
+    for result in wrong:
+        print(f"not as it should be: {result.set_up.name}: {result.outcome}")
     if not wrong:
         write_section("set-ups", section(results))
     return int(bool(wrong))
 
 
-def played(one: SetUp) -> Played:
-    print(one.name, flush=True)
+def play_case(set_up: SetUp) -> Outcome:
+    print(set_up.name, flush=True)
     with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
-        return play(one, Path(folder))
+        return play(set_up, Path(folder))
 
 
 def section(results: Mapping[str, Sequence[Result]]) -> str:
-    rows = [(group, *figures(found)) for group, found in results.items()]
-    total = figures([one for group in results.values() for one in group])
+    rows = [(group, *figures(group_results)) for group, group_results in results.items()]
+    total = figures([result for group in results.values() for result in group])
     head = (
         "what is wrong",
         "set-ups",
@@ -62,14 +68,14 @@ def section(results: Mapping[str, Sequence[Result]]) -> str:
     return f"{HEAD}\n\n{table(head, [*rows, ('**all**', *total)])}\n\n{measured()}"
 
 
-def figures(found: Sequence[Result]) -> tuple[int, ...]:
-    said = [one for one in found if one.one.warned or one.one.blocks]
+def figures(results: Sequence[Result]) -> tuple[int, ...]:
+    warned = [result for result in results if result.set_up.warned or result.set_up.blocks]
     return (
-        len(found),
-        sum(is_named(one.one, one.played) for one in found),
-        sum(is_stopped_or_said(one.one, one.played) for one in found if one not in said),
-        sum(is_stopped_or_said(one.one, one.played) for one in said),
-        sum(one.played.crashed for one in found),
+        len(results),
+        sum(result.is_named for result in results),
+        sum(result.is_stopped for result in results if result not in warned),
+        sum(result.is_stopped for result in warned),
+        sum(result.outcome.crashed for result in results),
     )
 
 

@@ -1,4 +1,4 @@
-"""Broken set-ups, written by hand: what a user gets wrong, one thing each, and what must be said of it."""
+"""Hand-written broken set-ups, each with one typical mistake and the message that must name it."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,17 +17,17 @@ def account(code: str, **changes: Any) -> Organisation:
     """Change an account of the chart."""
 
     def change(books: XeroBooks) -> None:
-        found = books.account(code)
-        assert found is not None
-        found |= changes
+        changed = books.account(code)
+        assert changed is not None
+        changed |= changes
 
     return change
 
 
 def several(*changes: Organisation) -> Organisation:
     def change(books: XeroBooks) -> None:
-        for one in changes:
-            one(books)
+        for each in changes:
+            each(books)
 
     return change
 
@@ -37,25 +37,25 @@ def organisation(**changes: Any) -> Organisation:
 
 
 def base_currency(code: str, *others: str) -> Organisation:
-    """Keep the organisation in another currency, its bank accounts without one of their own."""
+    """Set another base currency, with bank accounts without a currency of their own."""
 
     def change(books: XeroBooks) -> None:
         books.organisation["BaseCurrency"] = code
-        books.currencies[:] = [{"Code": one, "Description": ""} for one in (code, *others)]
-        for found in books.accounts:
-            found.pop("CurrencyCode", None)
+        books.currencies[:] = [{"Code": currency, "Description": ""} for currency in (code, *others)]
+        for changed in books.accounts:
+            changed.pop("CurrencyCode", None)
 
     return change
 
 
 def tax_rate(tax_type: str, rate: str, *parts: tuple[str, str, bool]) -> Organisation:
-    """Add a tax rate made of parts: name, per cent, compound."""
+    """Add a tax rate with components, each a name, a percentage and whether it is compound."""
     components = [
         {"Name": name, "Rate": Decimal(per_cent), "IsCompound": compound} for name, per_cent, compound in parts
     ]
 
     def change(books: XeroBooks) -> None:
-        known = next(one for one in books.tax_rates if one["TaxType"] == "OUTPUT2")
+        known = next(known for known in books.tax_rates if known["TaxType"] == "OUTPUT2")
         figures = {"DisplayTaxRate": Decimal(rate), "EffectiveRate": Decimal(rate), "TaxComponents": components}
         books.tax_rates.append({**known, "TaxType": tax_type, "Name": tax_type, **figures})
 
@@ -73,7 +73,7 @@ def somebody_elses_invoice(books: XeroBooks) -> None:
 
 
 def named(setting: str, default: str, code: str) -> tuple[tuple[str, str], ...]:
-    """Name another account in `books.yaml`."""
+    """Replace an account in `books.yaml`."""
     return ((f'{setting}: "{default}"', f'{setting}: "{code}"'),)
 
 
@@ -613,4 +613,4 @@ GROUPS = {
     "`books.yaml` itself": BOOKS_FILE,
     "credentials, scopes, `.env`, state store": SURROUNDINGS,
 }
-CASES = [one for group in GROUPS.values() for one in group]
+CASES = [case for group in GROUPS.values() for case in group]

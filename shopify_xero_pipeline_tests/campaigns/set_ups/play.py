@@ -1,7 +1,7 @@
-"""One set-up played through the commands a user has, against a sandbox: what doctor, plan and sync make of it.
+"""One set-up played through `doctor`, `plan` and `sync` against a sandbox.
 
-Only the playing belongs here; the set-ups stand in `cases.py`. The commands run in this process with the environment,
-the `.env` and the `books.yaml` of the set-up; the network is a real socket.
+The set-ups are in `cases.py`. The commands run in this process with the environment, the `.env` and the `books.yaml` of
+the set-up; the network is a real socket.
 """
 
 import json
@@ -38,21 +38,21 @@ Change = tuple[str, str]
 
 @dataclass(frozen=True)
 class SetUp:
-    """A way to set the project up.
+    """A set-up of the project.
 
     Attributes:
-        name: what is wrong, in a few words.
-        says: what doctor, and plan or sync, must say of it; a part of the message.
+        name: the mistake in a few words.
+        says: a part of the message that doctor, and plan or sync, must print.
         books: replacements in the shipped `books.yaml`.
-        file: the whole `books.yaml` instead; None for none at all where `books` is None.
-        environ: the environment, besides the addresses of the sandbox; '' takes one away.
+        file: the whole `books.yaml` instead; None for no file if `books` is None.
+        environ: the environment, besides the addresses of the sandbox; '' removes a variable.
         dotenv: the content of `.env`.
-        xero: changes the organisation before anything is asked.
-        shopify_options: of the sandbox's Shopify.
-        xero_options: of the sandbox's Xero.
-        before: replacements in `books.yaml` and changes of the environment for a sync that goes before.
-        warned: it is unusual and possible, so runs say so and go on.
-        blocks: most orders are blocked by it, so doctor calls it a failure, and runs say so and go on.
+        xero: changes the organisation before the first command.
+        shopify_options: options of the sandbox's Shopify.
+        xero_options: options of the sandbox's Xero.
+        before: changes of the environment for a sync before the others; None for no such sync.
+        warned: the mistake is unusual and possible, so runs warn of it and continue.
+        blocks: the mistake blocks most orders, so doctor reports a failure, and runs warn of it and continue.
     """
 
     name: str
@@ -70,85 +70,90 @@ class SetUp:
 
 
 @dataclass(frozen=True)
-class Played:
-    """What became of a set-up.
+class Outcome:
+    """The outcome of a set-up.
 
     Attributes:
-        checks: doctor's list, those that passed left out.
+        checks: doctor's checks without the passed ones.
         doctor: doctor's exit code.
         plan: plan's exit code.
         sync: sync's exit code.
-        said: what plan and sync printed while nothing was written.
-        written: records in Xero afterwards.
-        crashed: a command ended with a traceback.
+        messages: what plan and sync printed before anything was written.
+        written: the number of records in Xero afterwards.
+        crashed: whether a command ended with a traceback.
     """
 
     checks: list[dict[str, str]]
     doctor: int
     plan: int
     sync: int
-    said: str
+    messages: str
     written: int
     crashed: bool
 
 
-def play(one: SetUp, folder: Path) -> Played:
-    """Play doctor, plan and sync of a set-up, in this order."""
+def play(set_up: SetUp, folder: Path) -> Outcome:
+    """Run doctor, plan and sync on a set-up, in this order.
+
+    Args:
+        set_up: the set-up.
+        folder: an empty folder, the working directory of the commands.
+    """
     clock = ManualClock(NOW)
     books = XeroBooks()
-    one.xero(books)
+    set_up.xero(books)
     sandbox = build_sandbox(
         clock=clock,
         source=SHOP,
         xero_books=books,
-        shopify_options=ShopifyOptions(**one.shopify_options),
-        xero_options=XeroOptions(**one.xero_options),
+        shopify_options=ShopifyOptions(**set_up.shopify_options),
+        xero_options=XeroOptions(**set_up.xero_options),
     )
     with serving(sandbox) as address, house(folder, address, clock):
-        if one.before is not None:
+        if set_up.before is not None:
             books_file(folder, ())
-            invoke(one.before, *SYNC)
+            invoke(set_up.before, *SYNC)
         written_before = size(sandbox)
-        prepared(one, folder)
-        doctor = invoke(one.environ, *DOCTOR)
-        said: list[str] = []
+        write_files(set_up, folder)
+        doctor = invoke(set_up.environ, *DOCTOR)
+        warnings: list[str] = []
 
-        def tell(sentence: str) -> None:
-            said.extend([sentence] if size(sandbox) == written_before else [])
+        def record_warning(sentence: str) -> None:
+            warnings.extend([sentence] if size(sandbox) == written_before else [])
 
-        with patch.object(output, "print_warning", tell):
-            planned, synced = invoke(one.environ, *PLAN), invoke(one.environ, *SYNC)
+        with patch.object(output, "print_warning", record_warning):
+            planned, synced = invoke(set_up.environ, *PLAN), invoke(set_up.environ, *SYNC)
     refused = [result.stderr for result in (planned, synced) if result.exit_code and size(sandbox) == written_before]
-    return Played(
+    return Outcome(
         checks=checks_of(doctor),
         doctor=doctor.exit_code,
         plan=planned.exit_code,
         sync=synced.exit_code,
-        said="\n".join([*said, *refused]),
+        messages="\n".join([*warnings, *refused]),
         written=size(sandbox) - written_before,
         crashed=any(not isinstance(result.exception, SystemExit | None) for result in (doctor, planned, synced)),
     )
 
 
-def is_named(one: SetUp, played: Played) -> bool:
-    """Return whether doctor names what is wrong as a failure, or as a warning where that is all it is."""
-    statuses = ("warn", "fail") if one.blocks else ("warn",) if one.warned else ("fail",)
+def is_named(set_up: SetUp, outcome: Outcome) -> bool:
+    """Return whether doctor reports the mistake as a failure, or as a warning if runs continue."""
+    statuses = ("warn", "fail") if set_up.blocks else ("warn",) if set_up.warned else ("fail",)
     return any(
-        check["status"] in statuses and one.says in f"{check['name']}: {check['says']}: {check['remedy']}"
-        for check in played.checks
+        check["status"] in statuses and set_up.says in f"{check['name']}: {check['says']}: {check['remedy']}"
+        for check in outcome.checks
     )
 
 
-def is_stopped_or_said(one: SetUp, played: Played) -> bool:
-    """Return whether plan or sync says so before anything is written; beside what stops them nothing is written."""
-    if one.says not in played.said:
+def is_stopped_or_warned(set_up: SetUp, outcome: Outcome) -> bool:
+    """Return whether plan or sync reports the mistake before it writes; a mistake that stops them leaves no record."""
+    if set_up.says not in outcome.messages:
         return False
-    return True if one.warned or one.blocks else bool(played.sync and not played.written)
+    return True if set_up.warned or set_up.blocks else bool(outcome.sync and not outcome.written)
 
 
 @contextmanager
 def house(folder: Path, address: str, clock: ManualClock) -> Iterator[None]:
-    """Run commands in a folder of their own, on this sandbox, by this clock, with Dagster's runs in memory."""
+    """Run commands in their own folder, on this sandbox and clock, with Dagster's runs in memory."""
 
     @contextmanager
     def instance() -> Iterator[dg.DagsterInstance]:
@@ -171,14 +176,14 @@ def invoke(environ: Mapping[str, str], *arguments: str) -> Result:
     return CliRunner(env={"LOG_LEVEL": "CRITICAL", **environ}).invoke(cli.main, list(arguments))
 
 
-def prepared(one: SetUp, folder: Path) -> None:
+def write_files(set_up: SetUp, folder: Path) -> None:
     """Write the files of a set-up."""
-    if one.dotenv is not None:
-        (folder / ".env").write_bytes(one.dotenv)
-    if one.books is not None:
-        books_file(folder, one.books)
-    elif one.file is not None:
-        (folder / "books.yaml").write_bytes(one.file)
+    if set_up.dotenv is not None:
+        (folder / ".env").write_bytes(set_up.dotenv)
+    if set_up.books is not None:
+        books_file(folder, set_up.books)
+    elif set_up.file is not None:
+        (folder / "books.yaml").write_bytes(set_up.file)
 
 
 def books_file(folder: Path, changes: tuple[Change, ...]) -> None:
@@ -192,17 +197,17 @@ def books_file(folder: Path, changes: tuple[Change, ...]) -> None:
 def checks_of(doctor: Result) -> list[dict[str, str]]:
     """Return doctor's checks that did not pass, from its JSON."""
     try:
-        found = json.loads(doctor.stdout)
+        report = json.loads(doctor.stdout)
     except ValueError:
         return []
-    return [check for check in found["set_up"] if check["status"] != "pass"]
+    return [check for check in report["set_up"] if check["status"] != "pass"]
 
 
 def size(sandbox: Sandbox) -> int:
-    """How many records stand in Xero."""
+    """Return the number of records in Xero."""
     books = sandbox.books
-    kept = (books.contacts, books.items, books.documents, books.payments, books.allocations)
-    return sum(len(one) for one in kept)
+    collections = (books.contacts, books.items, books.documents, books.payments, books.allocations)
+    return sum(map(len, collections))
 
 
 def day(text: str) -> date:

@@ -1,1 +1,1 @@
-"""Webhook deliveries by the thousand to a service that is killed again and again."""
+"""Thousands of webhook deliveries to a service over real sockets."""

@@ -1,6 +1,7 @@
-"""`python -m shopify_xero_pipeline_tests.service`: 10,000 deliveries to a server of its own, figures, and the truth.
+"""The command `python -m …campaigns.webhooks`: 10,000 deliveries to a server, their figures, and an exit code.
 
-The server is a process of its own, so that its memory and its time are its own. Only options and telling belong here.
+The server runs in its own process, so that its memory and CPU time are its own. This module only contains options,
+output and publishing.
 """
 
 import asyncio
@@ -19,20 +20,21 @@ from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.server import serve
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.campaigns.reliability import measured, table, write_section
 from shopify_xero_pipeline_tests.campaigns.webhooks import campaign
 from shopify_xero_pipeline_tests.service.sending import house, sqlite
 
 WARM_UP, WARM_FROM = 500, 1_000_000
 GROWTH = 1.25
-"""The server may end with so many times the memory it had when it was warm."""
+"""The factor by which the server's memory may grow after the warm-up."""
 
 SECTION = """## Webhooks before real sockets
 
-Deliveries of both senders over {clients} connections at once to `shopify-xero serve` with an SQLite store on a disk, in
-an order of their own: what is repeated may come before what it repeats. Then what the store kept is compared with what
-was sent. Times are those of this machine, which had other work: from the first byte sent to the answer, bodies of 10 MB
-aside.
+Both senders deliver over {clients} connections at once to `shopify-xero serve` with an SQLite store on a disk, in
+random order: a repeated delivery may arrive before the one it repeats. Then the stored hints are compared with the
+deliveries. Times were measured on this machine beside other work, from the first byte sent to the response, without
+bodies of 10 MB.
 
 {figures}
 
@@ -41,7 +43,7 @@ aside.
 {kinds}"""
 
 
-@click.command(help="Send deliveries of every kind; exit code 0 only if none was lost, forged or kept twice.")
+@click.command(help="Send deliveries of every kind; exit code 0 only if none was lost, forged or stored twice.")
 @click.option("--count", default=10_000, show_default=True, type=click.IntRange(min=100))
 @click.option("--seed", default=1, show_default=True, help="Of what is sent, and in which order.")
 @click.option("--clients", default=campaign.CLIENTS, show_default=True, type=click.IntRange(1, 64), help="At once.")
@@ -49,7 +51,7 @@ aside.
 @click.option("--publish", is_flag=True, help="Write the section of docs/reliability.md.")
 @click.option("--serve", "folder", type=click.Path(path_type=Path), hidden=True, help="Be the server.")
 def main(count: int, seed: int, clients: int, file: Path | None, publish: bool, folder: Path | None) -> None:
-    """Send, judge, show; the exit code tells the truth."""
+    """Send, compare and print; the exit code is 0 only without problems."""
     if folder is not None:
         _serve(folder)
         return
@@ -61,13 +63,13 @@ def main(count: int, seed: int, clients: int, file: Path | None, publish: bool, 
             before = _memory(process)
             outcome = asyncio.run(campaign.send_all(address, sent, clients))
             after = _memory(process)
-        kept = _kept(Path(name))
-    problems = campaign.judge(outcome, [*warm, *sent], kept)
+        hints = _stored_hints(Path(name))
+    problems = campaign.judge(outcome, [*warm, *sent], hints)
     if after > GROWTH * before:
         problems.append(f"the server's memory grew from {before:.0f} to {after:.0f} MB")
-    figures = _figures(outcome, len(sent), len(kept), before, after, problems)
-    for what, figure in figures.items():
-        click.echo(f"{what:<60} {figure}")
+    figures = _figures(outcome, len(sent), len(hints), before, after, problems)
+    for label, figure in figures.items():
+        click.echo(f"{label:<60} {figure}")
     for problem in problems[:20]:
         click.echo(f"problem: {problem}", err=True)
     if file is not None:
@@ -79,13 +81,13 @@ def main(count: int, seed: int, clients: int, file: Path | None, publish: bool, 
 
 def _serve(folder: Path) -> None:
     limits = Limits()
-    with house(sqlite(folder), SystemClock(), limits) as made:
-        serve(made.app, "127.0.0.1", 0, limits, lambda address: print(address, flush=True))
+    with house(sqlite(folder), SystemClock(), limits) as service:
+        serve(service.app, "127.0.0.1", 0, limits, lambda address: print(address, flush=True))
 
 
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "shopify_xero_pipeline_tests.service", "--serve", str(folder)]
+    command = [sys.executable, "-m", "shopify_xero_pipeline_tests.campaigns.webhooks", "--serve", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -96,22 +98,22 @@ def _server(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _memory(process: int) -> float:
-    """The resident memory of a process, in MB."""
+    """Return the resident memory of a process in MB."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _kept(folder: Path) -> list[campaign.WebhookHint]:
-    found = []
+def _stored_hints(folder: Path) -> list[WebhookHint]:
+    hints = []
     with closing(StateStore(sqlite(folder), SystemClock())) as store:
-        while some := store.hints.open():
-            store.hints.mark_processed(some)
-            found += some
-    return found
+        while batch := store.hints.open():
+            store.hints.mark_processed(batch)
+            hints += batch
+    return hints
 
 
 def _figures(
-    outcome: campaign.Outcome, sent: int, kept: int, before: float, after: float, problems: list[str]
+    outcome: campaign.Outcome, sent: int, hints: int, before: float, after: float, problems: list[str]
 ) -> dict[str, object]:
     def count(word: str) -> int:
         return sum(problem.startswith(word) for problem in problems)
@@ -119,7 +121,7 @@ def _figures(
     forged = sum(count for (kind, status), count in outcome.wrong().items() if kind == "forged" and status == 200)
     return {
         "deliveries": sent,
-        "hints kept, with those of the warm-up": kept,
+        "hints kept, with those of the warm-up": hints,
         "asked to come again (503)": outcome.later,
         "accepted and lost": count("lost"),
         "kept and never sent": count("never sent"),

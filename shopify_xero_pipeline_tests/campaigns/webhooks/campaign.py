@@ -1,6 +1,6 @@
-"""Thousands of deliveries over real sockets, in any order: what is genuine, repeated, replayed, forged, huge or broken.
+"""Thousands of deliveries over real sockets in random order: genuine, repeated, replayed, forged, huge or malformed.
 
-What is sent and whether it went as it should belong here; the server, in a process of its own or not, is the caller's.
+This module contains the deliveries and the comparison of the result; the caller provides the server.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from shopify_xero_pipeline.service.command import XERO
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.service.sending import Delivery, event, from_shopify, from_xero
 
-HUGE = 10_000_000
+HUGE = 10_000_000  # bytes
 CLIENTS = 4
-CHUNK = 65_536
+CHUNK = 65_536  # bytes
 ATTEMPTS = 5
 SHARES = {
     "genuine": 60,
@@ -38,7 +38,7 @@ Named = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Sent:
-    """A delivery to be sent: of which kind, and which hints it brings if it is genuine."""
+    """A delivery to send, with its kind and the hints that it brings if it is genuine."""
 
     kind: str
     delivery: Delivery
@@ -48,7 +48,7 @@ class Sent:
 
 @dataclass
 class Outcome:
-    """What came of it. `took`: seconds from the first byte sent to the answer, without bodies of 10 MB."""
+    """The result. `took` has seconds from the first byte sent to the response, without bodies of 10 MB."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
@@ -56,24 +56,28 @@ class Outcome:
     later: int = 0
 
     def wrong(self) -> dict[tuple[str, int], int]:
-        """Answers that no delivery of their kind may get."""
-        return {found: count for found, count in self.statuses.items() if found[1] not in EXPECTED[found[0]]}
+        """Return the responses that no delivery of their kind may get, with their counts."""
+        return {key: count for key, count in self.statuses.items() if key[1] not in EXPECTED[key[0]]}
 
     def quantile(self, share: float) -> float:
-        """Milliseconds, by nearest rank."""
+        """Return a quantile in milliseconds, by nearest rank."""
         ranked = sorted(self.took)
         return 1_000 * ranked[min(len(ranked) - 1, int(share * len(ranked)))]
 
 
 def deliveries(count: int, now: datetime, seed: int, first: int = 0) -> list[Sent]:
-    """Return so many deliveries in an order of their own; what is repeated may come before what it repeats.
+    """Return deliveries in random order; a repeated delivery may precede the one it repeats.
 
-    Records are numbered from `first` on.
+    Args:
+        count: the approximate number of deliveries.
+        now: the instant of the deliveries.
+        seed: the seed of content and order.
+        first: the first number of a record.
     """
     rng = random.Random(seed)
     sizes = {kind: max(1, count * share // 100) for kind, share in SHARES.items()}
     genuine = [_genuine(number, now, rng) for number in range(first, first + sizes["genuine"])]
-    of_shopify = [one for one in genuine if one.delivery.path != XERO]
+    of_shopify = [delivery for delivery in genuine if delivery.delivery.path != XERO]
     made = [*genuine]
     made += [replace(rng.choice(genuine), kind="sent again") for _ in range(sizes["sent again"])]
     made += [_renamed(rng.choice(of_shopify), number) for number in range(sizes["replayed under another name"])]
@@ -86,48 +90,54 @@ def deliveries(count: int, now: datetime, seed: int, first: int = 0) -> list[Sen
     return made
 
 
-def judge(outcome: Outcome, sent: Iterable[Sent], kept: Sequence[WebhookHint]) -> list[str]:
-    """Return what is not as it should be: a delivery that was accepted and lost, or kept and not genuine, or twice."""
-    stored = Counter((one.source, one.record, one.record_id) for one in kept)
-    genuine = frozenset[Named]().union(*(one.brings for one in sent))
+def judge(outcome: Outcome, sent: Iterable[Sent], hints: Sequence[WebhookHint]) -> list[str]:
+    """Return the problems: deliveries accepted and lost, and hints stored without a genuine delivery or twice."""
+    stored = Counter((hint.source, hint.record, hint.record_id) for hint in hints)
+    genuine = frozenset[Named]().union(*(delivery.brings for delivery in sent))
     problems = [f"{count} {kind} answered with {status}" for (kind, status), count in outcome.wrong().items()]
-    problems += [f"lost: {one}" for one in sorted(outcome.accepted - stored.keys())]
-    problems += [f"never sent: {one}" for one in sorted(stored.keys() - genuine)]
-    return problems + [f"kept {times} times: {one}" for one, times in stored.items() if times > 1]
+    problems += [f"lost: {name}" for name in sorted(outcome.accepted - stored.keys())]
+    problems += [f"never sent: {name}" for name in sorted(stored.keys() - genuine)]
+    return problems + [f"kept {times} times: {name}" for name, times in stored.items() if times > 1]
 
 
 async def send_all(address: str, sent: Sequence[Sent], clients: int = CLIENTS) -> Outcome:
-    """Send everything by several clients at once; what is asked to come again comes again."""
-    outcome, left = Outcome(), iter(sent)
+    """Send all deliveries over several connections at once; a 503 is retried up to `ATTEMPTS` times.
+
+    Args:
+        address: the address of the server.
+        sent: the deliveries.
+        clients: the number of connections.
+    """
+    outcome, queue = Outcome(), iter(sent)
 
     async def client() -> None:
         connection = _Connection(address)
-        for one in left:
-            if one.kind == "10 MB":
-                outcome.statuses[one.kind, await asyncio.to_thread(_push, address, one)] += 1
+        for delivery in queue:
+            if delivery.kind == "10 MB":
+                outcome.statuses[delivery.kind, await asyncio.to_thread(_push, address, delivery)] += 1
             else:
-                await _send(connection, one, outcome)
+                await _send(connection, delivery, outcome)
         await connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return outcome
 
 
-async def _send(connection: "_Connection", one: Sent, outcome: Outcome) -> None:
+async def _send(connection: "_Connection", sent: Sent, outcome: Outcome) -> None:
     for _ in range(ATTEMPTS):
         began = time.perf_counter()
-        status = await connection.post(one)
+        status = await connection.post(sent)
         outcome.took.append(time.perf_counter() - began)
         if status != 503:
             break
         outcome.later += 1
-    outcome.statuses[one.kind, status] += 1
+    outcome.statuses[sent.kind, status] += 1
     if status == 200:
-        outcome.accepted |= one.brings
+        outcome.accepted |= sent.brings
 
 
 class _Connection:
-    """A client's connection, made again when the other side has ended it. Writes and reads as plainly as can be."""
+    """A client's connection, opened again after the server closed it, with minimal reads and writes."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
@@ -139,26 +149,26 @@ class _Connection:
             self._open[1].close()
             self._open = None
 
-    async def post(self, one: Sent) -> int:
-        """Return the status of the answer, 0 if the connection was ended instead; an idle one may have been before."""
+    async def post(self, sent: Sent) -> int:
+        """Return the status of the response, 0 for a closed connection; an idle connection may be closed already."""
         fresh = self._open is None
         try:
-            return await self._exchange(one)
+            return await self._exchange(sent)
         except (OSError, asyncio.IncompleteReadError):
             await self.close()
             if fresh:
                 return 0
         try:
-            return await self._exchange(one)
+            return await self._exchange(sent)
         except (OSError, asyncio.IncompleteReadError):
             await self.close()
             return 0
 
-    async def _exchange(self, one: Sent) -> int:
+    async def _exchange(self, sent: Sent) -> int:
         if self._open is None:
             self._open = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._open
-        writer.write(_bytes(one))
+        writer.write(_bytes(sent))
         await writer.drain()
         answer = await reader.readuntil(b"\r\n\r\n")
         if b"connection: close" in answer.lower():
@@ -166,38 +176,38 @@ class _Connection:
         return int(answer.split(b" ", 2)[1])
 
 
-def _bytes(one: Sent) -> bytes:
-    body = one.delivery.body
-    framing = "transfer-encoding: chunked" if one.chunked else f"content-length: {len(body)}"
-    lines = [f"POST {one.delivery.path} HTTP/1.1", "host: here", framing]
-    lines += [f"{name}: {value}" for name, value in one.delivery.headers.items()]
-    parts = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] if one.chunked else []
+def _bytes(sent: Sent) -> bytes:
+    body = sent.delivery.body
+    framing = "transfer-encoding: chunked" if sent.chunked else f"content-length: {len(body)}"
+    lines = [f"POST {sent.delivery.path} HTTP/1.1", "host: here", framing]
+    lines += [f"{name}: {value}" for name, value in sent.delivery.headers.items()]
+    parts = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] if sent.chunked else []
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-    return "\r\n".join([*lines, "", ""]).encode() + (chunks if one.chunked else body)
+    return "\r\n".join([*lines, "", ""]).encode() + (chunks if sent.chunked else body)
 
 
-def _push(address: str, one: Sent) -> int:
-    """Send a huge body from a thread of its own, so that it costs the others nothing; return what is answered."""
+def _push(address: str, sent: Sent) -> int:
+    """Send a huge body from its own thread, so that it does not delay the others; return the status."""
     parts = urlsplit(address)
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)) as connection:
-        with suppress(OSError):  # it is not read to its end
-            connection.sendall(_bytes(one))
+        with suppress(OSError):  # the server does not read the whole body
+            connection.sendall(_bytes(sent))
         try:
             return int(connection.recv(65_536).split(b" ", 2)[1])
         except (OSError, IndexError):
             return 0
 
 
-# -- what is sent ------------------------------------------------------------------------------------------------------
+# -- deliveries --------------------------------------------------------------------------------------------------------
 
 
 def _genuine(number: int, now: datetime, rng: random.Random) -> Sent:
-    """Every genuine delivery names records of its own, so that what was kept tells which ones were taken in."""
+    """Return a genuine delivery with records of its own, so that a stored hint identifies its delivery."""
     at, name = now - timedelta(seconds=rng.randrange(3_600)), str(number)
     if number % 4 == 3:
-        several = range(number * 10, number * 10 + rng.randint(1, 5))
-        events = [event(one, at=at) for one in several]
-        brings = frozenset(("xero", "invoice", one["resourceId"]) for one in events)
+        resources = range(number * 10, number * 10 + rng.randint(1, 5))
+        events = [event(resource, at=at) for resource in resources]
+        brings = frozenset(("xero", "invoice", entry["resourceId"]) for entry in events)
         return Sent("genuine", from_xero(*events), brings)
     padding = "x" * rng.choice((100, 2_000, 20_000))
     topic, record, content = (
@@ -209,31 +219,31 @@ def _genuine(number: int, now: datetime, rng: random.Random) -> Sent:
     return Sent("genuine", from_shopify(topic, content, name, at=at), brings)
 
 
-def _renamed(one: Sent, number: int) -> Sent:
-    """What was seen on its way, under another name; it brings what it brought, and nothing twice."""
-    other = one.delivery.bearing(x_shopify_webhook_id=f"w-{number}", x_shopify_event_id=f"e-{number}")
-    return Sent("replayed under another name", other, one.brings)
+def _renamed(sent: Sent, number: int) -> Sent:
+    """Return a replayed delivery under another name; it brings the same hints, and none twice."""
+    other = sent.delivery.bearing(x_shopify_webhook_id=f"w-{number}", x_shopify_event_id=f"e-{number}")
+    return Sent("replayed under another name", other, sent.brings)
 
 
 def _old(number: int, now: datetime) -> Sent:
-    """By a clock that is not ours: how old a delivery seems says nothing."""
+    """Return a delivery dated by another clock; the age of a delivery must not matter."""
     content, at = {"id": 10_000_000 + number}, now - timedelta(days=3)
     brings = frozenset({("shopify", "order", str(content["id"]))})
     return Sent("dated days ago", from_shopify("orders/paid", content, f"{number}", at=at), brings)
 
 
-def _forged(one: Sent, rng: random.Random, number: int, now: datetime) -> Sent:
-    name, other = one.delivery.headers, f"{20_000_000 + number}"
-    signed = "x-xero-signature" if one.delivery.path == XERO else "x-shopify-hmac-sha256"
+def _forged(sent: Sent, rng: random.Random, number: int, now: datetime) -> Sent:
+    name, other = sent.delivery.headers, f"{20_000_000 + number}"
+    signed = "x-xero-signature" if sent.delivery.path == XERO else "x-shopify-hmac-sha256"
     return Sent(
         "forged",
         rng.choice(
             (
-                replace(one.delivery, body=one.delivery.body.replace(b"1", b"2", 1) + b" "),
+                replace(sent.delivery, body=sent.delivery.body.replace(b"1", b"2", 1) + b" "),
                 from_shopify("orders/paid", {"id": int(other)}, other, at=now, secret="guess"),
                 from_xero(event(int(other), at=now), key="guess"),
-                one.delivery.bearing(**{signed: None}),
-                one.delivery.bearing(**{signed: name[signed].swapcase()}),
+                sent.delivery.bearing(**{signed: None}),
+                sent.delivery.bearing(**{signed: name[signed].swapcase()}),
             )
         ),
     )

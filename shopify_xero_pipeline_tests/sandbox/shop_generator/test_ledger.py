@@ -87,7 +87,7 @@ def test_no_more_goes_back_than_was_paid() -> None:
     paid(ledger, 500)
     refund, _ = ledger.take_back(NOON, [])
 
-    with pytest.raises(ValueError, match="more than was paid"):
+    with pytest.raises(ValueError, match="exceeds the payments"):
         ledger.pay_back(refund, home(501))
 
 

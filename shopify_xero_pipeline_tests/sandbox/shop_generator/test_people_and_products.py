@@ -286,6 +286,6 @@ def test_the_fixed_range_never_changes(traded: Traded) -> None:
     found = traded(1).versions("products", SIXTY_DAYS_ON)
     catalogue = Catalogue(OPENED, AUCKLAND)
     assert all(len(found[product.gid]) == 1 for product in (*catalogue.range, catalogue.gift_card))
-    assert len(catalogue.wares) == sum(len(product.life[0].variants) for product in catalogue.range)
+    assert len(catalogue.items) == sum(len(product.life[0].variants) for product in catalogue.range)
     assert [ware.product.is_gift_card for ware in catalogue.gift_cards()] == [True] * 3
     assert all(list(product.changes()) == [] for product in catalogue.range)

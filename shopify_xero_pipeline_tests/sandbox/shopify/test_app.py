@@ -152,7 +152,7 @@ def test_reading_leaves_nothing_to_save_and_without_a_file_nothing_is_written() 
 def test_a_broken_state_file_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
     file = tmp_path / "state.json"
     file.write_text(text)
-    with pytest.raises(StateFileError, match=r"state\.json is no state of the sandbox .* delete it"):
+    with pytest.raises(StateFileError, match=r"state\.json is not a state file of the sandbox .* delete it"):
         built(file)
 
 
@@ -166,7 +166,7 @@ def test_it_is_served_over_http_and_saved_when_it_ends(tmp_path: Path) -> None:
 
 
 def test_it_is_saved_soon_after_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_app, "_SAVE_EVERY", 0.001)
+    monkeypatch.setattr(sandbox_app, "_SAVE_INTERVAL_SECONDS", 0.001)
     file = tmp_path / "state.json"
     sandbox = built(file)
     saved = threading.Event()
@@ -197,5 +197,5 @@ def test_a_taken_port_is_named() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 cannot be taken"), serving(built(), port):
+        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 cannot be bound"), serving(built(), port):
             pass

@@ -117,9 +117,12 @@ CUT = order(2, lineItems={"nodes": [], "pageInfo": {"hasNextPage": True}})
         ("[1]", "expected one node"),
         ("{}", "id None is no gid://shopify/Order/<number>"),
         (json.dumps(customer()), "is no gid://shopify/Order/<number>"),
-        (json.dumps({"id": gid("Order", 2)}), "none of updatedAt, processedAt, createdAt"),
+        (
+            json.dumps({"id": gid("Order", 2)}),
+            "updatedAt, processedAt, createdAt are missing, so",
+        ),
         (json.dumps(order(2, "yesterday")), "'yesterday' is no timestamp"),
-        (json.dumps(order(2, "2026-09-20T01:00:00")), "names no time zone"),
+        (json.dumps(order(2, "2026-09-20T01:00:00")), "has no time zone"),
         (json.dumps(CUT), "lineItems has a next page"),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_parameter_that_no_endpoint_has_is_ignored_as_no_source_says_otherwise
 def test_a_parameter_that_no_endpoint_has_is_refused_if_wanted() -> None:
     strict = Caller(refuse_unknown_parameters=True)
     answer = strict.send("GET", "CreditNotes", IDs="x")
-    assert (answer.status_code, answer.json()["Message"]) == (400, "This endpoint knows no parameter ids")
+    assert (answer.status_code, answer.json()["Message"]) == (400, "This endpoint has no parameter ids")
     assert strict.send("GET", "Invoices", page="1", summaryOnly="true").status_code == 200
 
 

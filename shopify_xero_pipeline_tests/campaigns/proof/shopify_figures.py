@@ -1,6 +1,6 @@
-"""What Shopify says of an order, read from its node alone: its ledger entry by entry, what is due, whether it is paid.
+"""Shopify's figures of an order from its node: its ledger by entry, the amount due, and whether it is paid.
 
-Its own arithmetic on the API's own texts, so that nothing of `books/` can agree with itself here.
+The module does its own arithmetic on the API's texts, independent of `books/`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ UNDER_WAY = ("PENDING", "AWAITING_RESPONSE")
 
 @dataclass(frozen=True)
 class Entry:
-    """One agreement: what it adds to the order, tax included, and the taxes in it, by who remits them."""
+    """The amounts of one agreement: total with tax, the taxes in it, and those that a sales channel remits."""
 
     net: Decimal
     tax: Decimal
@@ -23,16 +23,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Said:
-    """One order as Shopify has it.
+class OrderFigures:
+    """Shopify's figures of one order.
 
     Attributes:
         entries: agreements by the digits of their id.
-        outstanding: still to be paid; negative is owed to the customer.
+        outstanding: the amount still to be paid; negative is owed to the customer.
         paid: whether Shopify calls the order fully paid.
-        refunds_under_way: a refund is neither through nor refused yet.
-        cash_rounding: cash handed over beyond what the order says, either way.
-        moved_abroad: transactions that moved money of an order in another currency than the shop's, by their digits.
+        refunds_under_way: whether a refund is pending.
+        cash_rounding: cash moved beyond the order's amounts, of either sign.
+        moved_abroad: transactions with money of an order in another currency than the shop's, by their digits.
     """
 
     name: str
@@ -44,18 +44,18 @@ class Said:
     moved_abroad: frozenset[str]
 
 
-def said(node: Node) -> Said:
-    """Return what Shopify says of an order."""
+def order_figures(node: Node) -> OrderFigures:
+    """Return Shopify's figures of an order."""
     transactions = node["transactions"]
     outstanding = money(node["totalOutstandingSet"])
-    return Said(
+    return OrderFigures(
         name=node["name"],
         entries={digits(entry["id"]): _entry(node, entry) for entry in node["agreements"]["nodes"]},
         outstanding=outstanding,
         paid=bool(node["fullyPaid"]) if "fullyPaid" in node else outstanding <= 0,
-        refunds_under_way=any(one["kind"] == "REFUND" and one["status"] in UNDER_WAY for one in transactions),
-        cash_rounding=sum((_rounding(one) for one in transactions if one["status"] == "SUCCESS"), ZERO),
-        moved_abroad=frozenset(digits(one["id"]) for one in transactions if _moved_abroad(node, one)),
+        refunds_under_way=any(t["kind"] == "REFUND" and t["status"] in UNDER_WAY for t in transactions),
+        cash_rounding=sum((_rounding(t) for t in transactions if t["status"] == "SUCCESS"), ZERO),
+        moved_abroad=frozenset(digits(t["id"]) for t in transactions if _moved_abroad(node, t)),
     )
 
 
@@ -70,7 +70,7 @@ def digits(gid: str) -> str:
 
 
 def _entry(node: Node, agreement: Node) -> Entry:
-    """Read an agreement; the first stands for all the order was placed for, a cent its rows do not show included."""
+    """Return the amounts of an agreement; the first has the order's original total, which may differ by a cent."""
     rows, is_first = agreement["sales"]["nodes"], agreement is node["agreements"]["nodes"][0]
     channel = [tax["amount"] for row in rows for tax in row["taxes"] if tax["taxLine"]["channelLiable"]]
     return Entry(

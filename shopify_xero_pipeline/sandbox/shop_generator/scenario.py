@@ -1,8 +1,8 @@
-"""The telling of one order: who buys, what goes into the basket, what is paid, and what happens later.
+"""The scenario of one order: buyer, basket, payments and later events.
 
-A scenario calls these verbs one after another; moving on in time publishes the order as it stood, so each version shows
-what the API would have shown at that instant. Draws from its own random source, so an order depends on nothing but its
-seed, day and place in the day. The arithmetic is the ledger's, the node's shape is the renderer's.
+A kind of order calls these methods in turn. Each advance in time publishes the order, so each version is what the API
+would have returned at that instant. The scenario has its own random source, so an order depends only on seed, day and
+position in the day. Arithmetic is in `ledger.py`, the node's shape in `render.py`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shopify_xero_pipeline.sandbox.nodes import Version
-from shopify_xero_pipeline.sandbox.shop_generator.catalogue import Catalogue, Product, Ware
+from shopify_xero_pipeline.sandbox.shop_generator.catalogue import Catalogue, CatalogueItem, Product
 from shopify_xero_pipeline.sandbox.shop_generator.charges import Charge, Discount, Tax
 from shopify_xero_pipeline.sandbox.shop_generator.header import Header, Terms
 from shopify_xero_pipeline.sandbox.shop_generator.ledger import Ledger, Refund, Transaction
@@ -27,8 +27,8 @@ CARD = "shopify_payments"
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
-    """What every order of a shop shares."""
+class ShopContext:
+    """The state that all orders of a shop share."""
 
     catalogue: Catalogue
     people: People
@@ -37,20 +37,22 @@ class Stall:
 
 
 @dataclass(slots=True)
-class Story:
-    """One order being told.
+class OrderScenario:
+    """One order in the course of its events.
 
     Attributes:
-        stall: The shop it happens in.
-        rng: The order's own random source.
-        day: The local day the order is placed on.
-        now: The instant the telling has reached.
-        header: What the order shows besides charges and money.
-        ledger: Charges, sales ledger and money.
-        hurried: Whether what follows happens within days; otherwise it may take up to three weeks.
+        shop: the shop's shared state.
+        rng: the order's own random source.
+        day: the local day of the order's placement.
+        now: the current instant of the scenario, in UTC.
+        header: the order's fields besides charges and money.
+        ledger: charges, sales ledger and payments.
+        hurried: whether later events follow within days; otherwise they may take up to three weeks.
+        taxes: the taxes on new charges.
+        versions: the published versions.
     """
 
-    stall: Stall
+    shop: ShopContext
     rng: Random
     day: date
     now: datetime
@@ -60,81 +62,95 @@ class Story:
     taxes: tuple[Tax, ...] = (GST,)
     versions: list[Version] = field(default_factory=list)
 
-    # Who -------------------------------------------------------------------------------------------------------------
+    # Buyer -----------------------------------------------------------------------------------------------------------
 
-    def buyer(self, person: Person) -> None:
-        """The order is this customer's; delivered to and billed at the customer's own address."""
+    def set_buyer(self, person: Person) -> None:
+        """Set the customer, with the customer's own address for delivery and billing."""
         self.header.person = person.current(self.now)
         self.header.address = self.header.person.state(self.now).address
 
-    def nobody(self, address: bool = True) -> None:
-        """The shop keeps no record of the buyer; online there is an address all the same."""
+    def set_guest(self, address: bool = True) -> None:
+        """Set a buyer without a customer record, online with an address."""
         self.header.person = None
         self.header.address = guest_address(self.ledger.serial, self.now, self.rng) if address else None
 
-    def company(self) -> Company:
-        """A company buys, by its buyer, at prices without tax."""
-        company = self.rng.choice(self.stall.people.companies)
-        self.buyer(company.buyer)
+    def set_company(self) -> Company:
+        """Set a company and its buyer, at prices without tax."""
+        company = self.rng.choice(self.shop.people.companies)
+        self.set_buyer(company.buyer)
         self.header.company = company
         self.ledger.taxes_included = False
         return company
 
-    def at_the_counter(self) -> None:
-        """Sold in person: nothing is delivered."""
+    def sell_in_person(self) -> None:
+        """Set the source to the point of sale, without delivery."""
         self.header.source, self.header.address = "pos", None
 
-    def as_draft(self) -> None:
-        """Made by staff as a draft order."""
+    def mark_as_draft(self) -> None:
+        """Set the source to a draft order by staff."""
         self.header.source = "shopify_draft_order"
 
     def pay_in(self, currency: str, rate: int) -> None:
-        """The customer pays in another currency; `rate` is its price in 1/10,000 of the shop's. Call first."""
-        self.ledger.currencies = Currencies(self.stall.currency, currency, rate)
+        """Set the customer's currency, at a price in 1/10,000 of the shop's; call first."""
+        self.ledger.currencies = Currencies(self.shop.currency, currency, rate)
 
-    def rate_moves(self, hundredths: int) -> None:
-        """From now on the customer's currency costs so many hundredths of what it cost when the order was placed."""
+    def change_rate(self, hundredths: int) -> None:
+        """Set the rate to a number of hundredths of the rate at the order's placement."""
         self.ledger.rate = self.ledger.currencies.rate * hundredths // 100
 
-    # What ------------------------------------------------------------------------------------------------------------
+    # Charges ---------------------------------------------------------------------------------------------------------
 
     def money(self, cents: int) -> Amount:
-        """A price in the shop's cents, as this order's customer is asked for it."""
+        """Return a price in the shop's cents as this order's customer sees it."""
         return self.ledger.currencies.amount(cents)
 
     def charge(
         self, line_type: str, title: str, cents: int, quantity: int = 1, taxes: tuple[Tax, ...] | None = None
     ) -> Charge:
-        """Price something without putting it on the order yet."""
+        """Return a charge that is not on the order yet.
+
+        Args:
+            line_type: the ledger's type, such as PRODUCT or TIP.
+            title: the title of the line.
+            cents: the unit price in the shop's cents.
+            quantity: the units.
+            taxes: the taxes; by default those of the scenario.
+        """
         rates = self.taxes if taxes is None else taxes
         serial, unit = self.ledger.next_id(), self.money(cents)
         return Charge(serial, line_type, title, quantity, unit, self.ledger.taxes_included, rates)
 
-    def line(self, ware: Ware, quantity: int = 1, cents: int | None = None) -> Charge:
-        """Price a variant; gift cards carry no tax."""
-        card, price = ware.product.is_gift_card, ware.variant.price if cents is None else cents
-        title = ware.product.state(self.now).title
+    def line(self, item: CatalogueItem, quantity: int = 1, cents: int | None = None) -> Charge:
+        """Return a charge for a variant, without tax for a gift card.
+
+        Args:
+            item: the variant with its product.
+            quantity: the units.
+            cents: the unit price in the shop's cents; by default the variant's.
+        """
+        card, price = item.product.is_gift_card, item.variant.price if cents is None else cents
+        title = item.product.state(self.now).title
         charge = self.charge("GIFT_CARD" if card else "PRODUCT", title, price, quantity, () if card else None)
-        charge.ware, charge.detail = ware, ware.variant.title
+        charge.item, charge.detail = item, item.variant.title
         return charge
 
     def add(self, charge: Charge) -> Charge:
-        """Put a priced charge on the order before it is placed."""
+        """Add a charge to the order before its placement."""
         self.ledger.charges.append(charge)
         return charge
 
-    def some_ware(self, cheapest: int = 500, dearest: int = 30_000) -> Ware:
-        """A variant of the fixed range within a span of prices in cents."""
-        return self.rng.choice([w for w in self.stall.catalogue.wares if cheapest <= w.variant.price <= dearest])
+    def pick_item(self, cheapest: int = 500, dearest: int = 30_000) -> CatalogueItem:
+        """Return a random variant of the fixed range within a range of prices in cents."""
+        return self.rng.choice([i for i in self.shop.catalogue.items if cheapest <= i.variant.price <= dearest])
 
     def basket(self, least: int = 1, most: int = 4) -> list[Charge]:
-        """Put some different variants on the order, mostly one of each."""
-        wares = self.rng.sample(self.stall.catalogue.wares, self.rng.randint(least, most))
-        return [self.add(self.line(ware, self.rng.choice((1, 1, 1, 2, 3)))) for ware in wares]
+        """Add different variants to the order, mostly one unit of each."""
+        items = self.rng.sample(self.shop.catalogue.items, self.rng.randint(least, most))
+        return [self.add(self.line(item, self.rng.choice((1, 1, 1, 2, 3)))) for item in items]
 
-    def of_product(self, product: Product, quantity: int = 1) -> Charge:
-        """Put the first variant of a product on the order."""
-        return self.add(self.line(Ware(product, product.state(self.now).variants[0]), quantity))
+    def add_product(self, product: Product, quantity: int = 1) -> Charge:
+        """Add the first variant of a product to the order."""
+        return self.add(self.line(CatalogueItem(product, product.state(self.now).variants[0]), quantity))
 
     def ship(self, cents: int | None = None) -> Charge:
         """Add a shipping line."""
@@ -146,23 +162,30 @@ class Story:
         return charge
 
     def discount(self, kind: str, title: str, charges: Sequence[Charge] | None = None, **terms: Any) -> None:
-        """Take a discount off charges, by default every product line; terms as `Discount` names them."""
+        """Apply a discount to charges.
+
+        Args:
+            kind: the type of the discount application.
+            title: its title or code.
+            charges: the charges; by default all product lines.
+            **terms: further fields of `Discount`.
+        """
         discount = Discount(len(self.ledger.discounts), kind, title, **terms)
         self.ledger.discounts.append(discount)
         discount.on(self.ledger.charged("PRODUCT") if charges is None else charges)
 
-    def on_account(self, days: int) -> None:
-        """The order is payable so many days after it is placed."""
+    def set_terms(self, days: int) -> None:
+        """Make the order payable a number of days after its placement."""
         self.header.terms = Terms(f"Net {days}", days, self.now, self.now + timedelta(days=days))
 
     def place(self) -> None:
-        """The order is placed: taxes are worked out and the ledger opened."""
+        """Place the order: compute the taxes and open the ledger."""
         for charge in self.ledger.charges:
             charge.settle_taxes()
         self.ledger.place(self.now)
 
     def checkout(self, least: int = 1, most: int = 4) -> list[Charge]:
-        """An ordinary online order, placed: some lines and shipping."""
+        """Place an ordinary online order with some lines and shipping; return the lines."""
         lines = self.basket(least, most)
         self.ship()
         self.place()
@@ -178,22 +201,30 @@ class Story:
         status: str = "SUCCESS",
         parent: Transaction | None = None,
     ) -> Transaction:
-        """Record a payment of an amount, by default of all that is outstanding."""
+        """Record a payment.
+
+        Args:
+            gateway: the payment gateway.
+            amount: the amount; by default the outstanding one.
+            kind: SALE, AUTHORIZATION, CAPTURE or VOID.
+            status: the transaction's status.
+            parent: the transaction that it belongs to.
+        """
         due = self.ledger.outstanding if amount is None else amount
         return self.ledger.move(Transaction(self.ledger.next_id(), kind, status, gateway, due, self.now, parent))
 
     def pay_without_channel_tax(self) -> None:
-        """A marketplace pays out all but the tax it remits itself; with that the order is paid."""
+        """Pay all but the tax that a marketplace remits; the order then counts as paid."""
         liable = (zip(charge.taxes, charge.tax_amounts, strict=True) for charge in self.ledger.charges)
-        kept = total(amount for taxes in liable for tax, amount in taxes if tax.channel_liable)
-        self.pay(amount=self.ledger.outstanding - kept)
-        self.ledger.kept_back = kept
+        withheld = total(amount for taxes in liable for tax, amount in taxes if tax.channel_liable)
+        self.pay(amount=self.ledger.outstanding - withheld)
+        self.ledger.withheld = withheld
 
     def part_of_due(self, hundredths: int) -> Amount:
-        """A share of what is outstanding, in whole cents."""
+        """Return a share of the outstanding amount, in whole cents."""
         return both(lambda cents: cents * hundredths // 100, self.ledger.outstanding)
 
-    # Afterwards ------------------------------------------------------------------------------------------------------
+    # Later events ----------------------------------------------------------------------------------------------------
 
     def refund(
         self,
@@ -203,7 +234,15 @@ class Story:
         restock_type: str = "RETURN",
         reason: str = "REFUND_DISCREPANCY",
     ) -> Refund:
-        """Take units back and pay money, by default just their worth; what differs is a discrepancy."""
+        """Take units back and refund money; a difference from their price is a discrepancy.
+
+        Args:
+            units: charges with the number of units to take back.
+            money: the refunded amount; by default the price of the units.
+            status: the status of the refund's transactions.
+            restock_type: Shopify's restock type.
+            reason: the reason of the discrepancy.
+        """
         refund, rows = self.ledger.take_back(self.now, units, restock_type)
         worth = -total(row.total for row in rows)
         paid = worth if money is None else money
@@ -216,40 +255,40 @@ class Story:
         return refund
 
     def give_back(self, charge: Charge, hundredths: int) -> None:
-        """Pay a share of a charge back, such as of the shipping; no unit of it comes back."""
+        """Refund a share of a charge, such as of the shipping, without a returned unit."""
         part = both(lambda cents: cents * hundredths // 100, charge.net)
         refund, rows = self.ledger.give_back(self.now, charge, part)
         self.ledger.agree(self.now, "REFUND", rows, refund=refund)
         self.ledger.pay_back(refund, -total(row.total for row in rows))
 
     def credit(self, units: Sequence[tuple[Charge, int]]) -> None:
-        """Take units of an unpaid order back: less is due, no money moves."""
+        """Take units of an unpaid order back; less is due, and no money moves."""
         refund, rows = self.ledger.take_back(self.now, units)
         self.ledger.agree(self.now, "REFUND", rows, refund=refund)
 
-    def pay_back_what_is_owed(self) -> None:
-        """Pay back what is paid beyond the order as it stands: a refund of money alone."""
+    def refund_overpayment(self) -> None:
+        """Refund the money paid beyond the order's current total: a refund of money only."""
         refund = Refund(self.ledger.next_id(), self.now)
         owed = -self.ledger.outstanding
         self.ledger.refunds.append(refund)
         self.ledger.agree(self.now, "REFUND", [], refund=refund)
         self.ledger.pay_back(refund, owed)
 
-    def exchange(self, units: Sequence[tuple[Charge, int]], wares: Sequence[Charge]) -> None:
-        """Units come back and others go out in one agreement; a difference in the customer's favour is paid back."""
-        for charge in wares:
+    def exchange(self, units: Sequence[tuple[Charge, int]], items: Sequence[Charge]) -> None:
+        """Exchange units for new charges in one agreement, and refund a difference in the customer's favour."""
+        for charge in items:
             charge.settle_taxes()
         refund, rows = self.ledger.take_back(self.now, units)
-        owed = -(total(row.total for row in rows) + total(charge.total for charge in wares))
+        owed = -(total(row.total for row in rows) + total(charge.total for charge in items))
         if owed.shop > 0:
-            self.ledger.agree(self.now, "REFUND", rows, wares, refund)
+            self.ledger.agree(self.now, "REFUND", rows, items, refund)
             self.ledger.pay_back(refund, owed)
         else:
-            self.ledger.agree(self.now, "RETURN", rows, wares)
+            self.ledger.agree(self.now, "RETURN", rows, items)
         self.header.returned = True
 
     def edit(self, added: Sequence[Charge] = (), removed: Sequence[tuple[Charge, int]] = ()) -> None:
-        """Staff edit the order; what they take off leaves a refund record of lines without money."""
+        """Edit the order; removed units leave a refund of lines without money."""
         for charge in added:
             charge.settle_taxes()
         rows = self.ledger.take_back(self.now, removed, "NO_RESTOCK")[1] if removed else []
@@ -257,54 +296,60 @@ class Story:
         self.header.edited = True
 
     def charge_less(self, charge: Charge, cents: int = 0, *, only_tax: bool = False) -> None:
-        """Staff change what was charged, after the sale: some cents less, or no tax any more."""
+        """Reduce a charge after the sale by an amount in the shop's cents, or by its tax.
+
+        Args:
+            charge: the charge.
+            cents: the amount taken off, in the shop's cents.
+            only_tax: whether to take off its taxes instead.
+        """
         row = self.ledger.change(charge, self.money(cents), only_tax=only_tax)
         self.ledger.agree(self.now, "ORDER_EDIT", [row])
         self.header.edited = True
 
     def take_off(self, charge: Charge) -> None:
-        """Staff take shipping off the order."""
+        """Remove shipping from the order."""
         self.ledger.agree(self.now, "ORDER_EDIT", [self.ledger.remove(charge)])
         self.header.edited = True
 
-    def everything(self) -> list[tuple[Charge, int]]:
-        """All units that are still on the order, as `refund` wants them."""
+    def remaining_units(self) -> list[tuple[Charge, int]]:
+        """Return all units that are still on the order, in the form that `refund` takes."""
         return [
             (charge, charge.quantity - charge.gone) for charge in self.ledger.charges if charge.gone < charge.quantity
         ]
 
     def cancel(self, reason: str = "CUSTOMER", money: Amount | None = None) -> None:
-        """Cancel the order: everything unsent is taken off, and paid back as far as `money` says."""
+        """Cancel the order: remove everything unsent and refund `money`, if any."""
         self.header.cancelled_at, self.header.cancel_reason = self.now, reason
-        refund, rows = self.ledger.take_back(self.now, self.everything(), "CANCEL")
+        refund, rows = self.ledger.take_back(self.now, self.remaining_units(), "CANCEL")
         self.ledger.agree(self.now, "REFUND", rows, refund=refund)
         if money:
             self.ledger.pay_back(refund, money)
 
     # Time ------------------------------------------------------------------------------------------------------------
 
-    def later(self, least_hours: float = 1, most_hours: float = 60) -> None:
-        """Publish the order as it stands and go on some time later."""
+    def advance(self, least_hours: float = 1, most_hours: float = 60) -> None:
+        """Publish the order and advance by a random time."""
         minutes = self.rng.randint(int(least_hours * 60), int(most_hours * 60))
         if not self.hurried and self.rng.random() < 0.25:
             minutes += self.rng.randint(1, 17) * 24 * 60
-        self.at(self.now + timedelta(minutes=minutes, seconds=self.rng.randrange(60)))
+        self.advance_to(self.now + timedelta(minutes=minutes, seconds=self.rng.randrange(60)))
 
-    def at(self, instant: datetime) -> None:
-        """Publish the order as it stands and go on at an instant, or a minute on if that is past."""
+    def advance_to(self, instant: datetime) -> None:
+        """Publish the order and advance to an instant, or by a minute if it is past."""
         self._publish(self.now)
-        reached = max(instant, self.now + timedelta(minutes=1))
-        self._ripple(reached)
-        self.now = reached
+        target = max(instant, self.now + timedelta(minutes=1))
+        self._publish_outside_changes(target)
+        self.now = target
 
     def finish(self) -> list[Version]:
-        """Publish the order as it ended, and again when its customer or a product changes afterwards."""
+        """Publish the order at its end and after later changes of its customer or products; return all versions."""
         self._publish(self.now)
-        self._ripple(None)
+        self._publish_outside_changes(None)
         return self.versions
 
-    def _ripple(self, until: datetime | None) -> None:
-        """Publish what changes without the order's doing: a customer merged or forgotten, a product deleted."""
+    def _publish_outside_changes(self, until: datetime | None) -> None:
+        """Publish changes from outside the order: a customer merged or erased, a product deleted."""
         changes: dict[datetime, bool] = dict.fromkeys(self._product_changes(), False)
         if self.header.person is not None:
             changes.update(self.header.person.changes())
@@ -313,8 +358,8 @@ class Story:
                 self._publish(at, changes[at])
 
     def _product_changes(self) -> list[datetime]:
-        wares = (charge.ware for charge in self.ledger.charges if charge.ware is not None)
-        return [at for ware in wares for at in ware.product.changes()]
+        items = (charge.item for charge in self.ledger.charges if charge.item is not None)
+        return [at for item in items for at in item.product.changes()]
 
     def _publish(self, at: datetime, touched: bool = True) -> None:
         if touched:

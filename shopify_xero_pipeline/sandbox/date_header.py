@@ -1,6 +1,6 @@
-"""The header `Date` of every answer, by the sandbox's own clock, as a server states its time (RFC 9110 §6.6.1).
+"""The `Date` header of each response, taken from the sandbox's clock (RFC 9110 §6.6.1).
 
-Clients compare what a server stamped with that server's time, so it must be the clock that stamps the records too.
+Clients compare a record's timestamps with the server's time, so both must come from one clock.
 """
 
 from datetime import UTC
@@ -10,11 +10,11 @@ from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.transport import ASGIApp, Message, Receive, Scope, Send
 
 
-class Dated:
-    """An ASGI app whose answers bear the time; one that bears a `Date` already keeps it.
+class DateHeader:
+    """ASGI middleware that adds a `Date` header to each response without one.
 
     Args:
-        app: what answers.
+        app: the wrapped app.
         clock: the server's time.
     """
 
@@ -23,9 +23,9 @@ class Dated:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the header."""
+        """Forward the call and add the header to its response."""
 
-        async def dated(message: Message) -> None:
+        async def send_with_date(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == b"date" for name, _ in headers):
@@ -33,4 +33,4 @@ class Dated:
                     message = {**message, "headers": [*headers, (b"date", now.encode())]}
             await send(message)
 
-        await self._app(scope, receive, dated)
+        await self._app(scope, receive, send_with_date)
