@@ -87,7 +87,7 @@ class BatchSender:
         sent_at = self._client.time.latest
         quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
         batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
-        self._journal.witness.record_send(batch)
+        self._journal.send_watermark.record_send(batch)
         while True:
             reply = self._attempt(batch, began)
             if reply.status is DeliveryStatus.ANSWERED:

@@ -125,7 +125,7 @@ class Loader:
         writes = {(write.kind, write.shopify_id): write for some in planned.values() for write in some}
         unchanged = {(one.kind.value, one.shopify_id) for one in work.unchanged if one.xero_id}
         self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
-        resting = self._store.retry_queue.deferred(writes.values(), patient=respect_retry_schedule)
+        resting = self._store.retry_queue.deferred(writes.values(), respect_retry_schedule=respect_retry_schedule)
         wanted = writes.keys() - resting.keys()
         unwanted = [one for one in before if (one.kind, one.shopify_id) not in wanted]
         self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)

@@ -56,7 +56,7 @@ class SafeMode:
         for kind in Kind:
             if kind is not Kind.ALLOCATION:
                 self._mirror.sweep(kind, anew=True)
-        self._store.witness.trust(doubt)
+        self._store.send_watermark.trust(doubt)
         return self.reason()
 
     def _rest(self, doubt: TrustIssue) -> timedelta:
@@ -65,19 +65,19 @@ class SafeMode:
         quiet_at = doubt.quiet_at
         if quiet_at is None:
             quiet_at = max(now, self._client.time.latest or now) + QUIESCENCE
-            self._store.witness.record_wait(doubt, quiet_at)
+            self._store.send_watermark.record_wait(doubt, quiet_at)
         return max(timedelta(), quiet_at - now)
 
     def _doubt(self) -> TrustIssue | None:
         """Return why the store is not to be trusted; a new one is, where nothing was ever written."""
         self._store.verify()
-        doubt = self._store.witness.find_issue()
+        doubt = self._store.send_watermark.find_issue()
         if doubt is None or not doubt.new:
             return doubt
         if self._nothing_in_xero():
-            self._store.witness.trust(doubt)
+            self._store.send_watermark.trust(doubt)
         # Another process may have trusted it, and written, while this one asked Xero.
-        return self._store.witness.find_issue()
+        return self._store.send_watermark.find_issue()
 
     def _nothing_in_xero(self) -> bool:
         """Tell whether this organisation was never written to: then nothing can be on its way to it either."""

@@ -152,7 +152,7 @@ def test_bytes_left_in_a_request_that_is_over_are_emptied(store: StateStore, clo
 def test_more_than_one_portion_is_emptied(
     store: StateStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shopify_xero_pipeline.state.privacy.AT_ONCE", 2)
+    monkeypatch.setattr("shopify_xero_pipeline.state.privacy.MAX_ROWS", 2)
     for number in range(5):
         confirmed(store, str(number))
     clock.sleep(60)

@@ -83,5 +83,7 @@ def test_a_postgres_user_who_may_not_make_schemas_is_told_what_to_do(postgres: S
     StateStore(url, clock).close()
     schema = url.rpartition("%3D")[2]
     postgres.run(f"CREATE ROLE mover LOGIN; GRANT ALL ON SCHEMA {schema} TO mover", postgres.shared)
-    with pytest.raises(StoreUrlError, match=r"cannot be moved to a schema damaged_20260922t083000z: .*GRANT CREATE ON"):
+    with pytest.raises(
+        StoreUrlError, match=r"cannot be moved to the schema damaged_20260922t083000z: .*GRANT CREATE ON"
+    ):
         quarantine_store(url.replace("postgres@", "mover@", 1), NOW)

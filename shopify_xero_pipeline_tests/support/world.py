@@ -73,9 +73,9 @@ class World:
 
     def trust(self) -> None:
         """Have the store known to be the first one of this organisation, so that no call is needed to find that out."""
-        doubt = self.store.witness.find_issue()
+        doubt = self.store.send_watermark.find_issue()
         if doubt is not None:
-            self.store.witness.trust(doubt)
+            self.store.send_watermark.trust(doubt)
 
     def load(self, *records: AnyRecord, **plan: Any) -> LoadReport:
         """Load all families at once, which is quicker; production loads one family after the other."""

@@ -29,7 +29,7 @@ def test_without_safe_mode_a_restored_copy_would_post_again(
     life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SafeMode, "reason", lambda _: "")
-    monkeypatch.setattr("shopify_xero_pipeline.state.send_watermark.Witness.record_send", lambda *_: None)
+    monkeypatch.setattr("shopify_xero_pipeline.state.send_watermark.SendWatermark.record_send", lambda *_: None)
     monkeypatch.setattr("shopify_xero_pipeline.loading.loader.Loader._adopt_existing", lambda *_: set())
     outcome: Outcome = suffer(life, 16, tmp_path / "control")
     assert outcome.harm == "old copy restored"
