@@ -1,7 +1,7 @@
-"""The clock every room is given, so that time can be injected, and the time of the servers that rooms speak to.
+"""The clock, which is passed to every room so that time can be injected, and the clocks of servers.
 
-Only the protocol, the clocks and how a server's time is learned belong here; what is compared with which clock is
-decided in `docs/architecture.md`. No other module of the product reads the time of day or sleeps.
+This module has the protocol, its implementations and the derivation of a server's time. `docs/architecture.md` decides
+which times are compared. No other module of the product reads the time of day or sleeps.
 """
 
 import time
@@ -12,62 +12,62 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the product may ask of time."""
+    """A source of time."""
 
     def now(self) -> datetime:
         """Return the present instant, timezone-aware, in UTC."""
         ...
 
     def elapsed(self) -> float:
-        """Return seconds since some moment of this process's life; they never go back, and go on in suspension."""
+        """Return monotonic seconds since an arbitrary start; they include suspension of the machine if it counts it."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait; an injected clock may simply move on."""
+        """Wait; an injected clock may only advance."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def now(self) -> datetime:
         """Return the machine's time in UTC."""
         return datetime.now(UTC)
 
     def elapsed(self) -> float:
-        """Return the seconds since the machine started, those of its sleep included where it counts them."""
+        """Return the seconds since the machine booted, including suspension where the system counts it."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def sleep(self, seconds: float) -> None:
-        """Wait for real."""
+        """Wait in real time."""
         time.sleep(seconds)
 
 
 class ManualClock:
-    """A clock that stands still until someone moves it; sleeping moves it. For tests, the sandbox and the demo."""
+    """A clock that only `sleep` and `move_to` advance; for tests, the sandbox and the demo."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start.astimezone(UTC)
         self._elapsed = 0.0
 
     def now(self) -> datetime:
-        """Return the instant the clock was last moved to, in UTC."""
+        """Return the present instant of this clock, in UTC."""
         return self._now
 
     def elapsed(self) -> float:
-        """Return by how many seconds the clock was moved in all."""
+        """Return the total of seconds by which the clock has advanced."""
         return self._elapsed
 
     def sleep(self, seconds: float) -> None:
-        """Move on by so many seconds without waiting."""
+        """Advance by a number of seconds without waiting."""
         self._now += timedelta(seconds=seconds)
         self._elapsed += seconds
 
     def move_to(self, instant: datetime) -> None:
-        """Move forward to an instant; moving back is refused, as a real clock of this protocol never does.
+        """Advance to an instant.
 
         Raises:
-            ValueError: the instant lies before the present one.
+            ValueError: the instant is before the present one; a clock never goes back.
         """
         if instant < self._now:
             raise ValueError(f"a clock does not go back: {self._now} to {instant}")
@@ -76,27 +76,37 @@ class ManualClock:
 
 
 def is_recent(at: datetime | None, now: datetime, max_age: timedelta) -> bool:
-    """Tell whether something happened less than so long ago; both instants are by our clock.
+    """Return whether an event is more recent than a maximum age; False for an instant in the future.
 
-    What lies in the future happened before our clock was put back, and how long ago is not known: it is not recent.
+    An event in the future happened before the clock was set back, so that its age is unknown.
+
+    Args:
+        at: the instant of the event by the clock of this machine; None if there was none.
+        now: the present instant by the same clock.
+        max_age: the age from which the event is no longer recent.
     """
     return at is not None and timedelta() <= now - at < max_age
 
 
 def is_due(at: datetime | None, now: datetime, longest: timedelta) -> bool:
-    """Tell whether an instant that was to come has come; both instants are by our clock.
+    """Return whether a planned instant has arrived; True for one that is too far in the future.
 
-    One further ahead than the longest pause was set before our clock was put back: it counts as come.
+    An instant further ahead than the longest pause was set before the clock was set back.
+
+    Args:
+        at: the planned instant by the clock of this machine; None for now.
+        now: the present instant by the same clock.
+        longest: the longest pause that is ever planned.
     """
     return at is None or not now < at <= now + longest
 
 
 CLOCK_OFFSET_WARNING = timedelta(seconds=60)
-"""A clock that differs from a server's by more than this is worth telling: answers take up to half of it."""
+"""A larger offset from a server's clock raises a warning; a response alone may take up to half of this."""
 
 
 def describe_offset(ahead: timedelta) -> str:
-    """Return how far our clock is from a server's, in words, such as "2 days 3 h ahead of"."""
+    """Return the offset of this machine's clock from a server's in words, such as "2 days 3 h ahead of"."""
     seconds = round(abs(ahead.total_seconds()))
     days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
     parts = [f"{days} days" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
@@ -104,73 +114,73 @@ def describe_offset(ahead: timedelta) -> str:
     return f"{length} {'ahead of' if ahead > timedelta() else 'behind'}"
 
 
-TICK = timedelta(seconds=1)
-"""The resolution of an answer's `Date` (RFC 9110 §5.6.7): the server's time lies less than this behind it."""
+DATE_RESOLUTION = timedelta(seconds=1)
+"""The resolution of the header `Date` (RFC 9110 §5.6.7): the server's time is later by less than this."""
 
-STEP = timedelta(seconds=5)
-"""Since an answer the time of day and the elapsed seconds may drift apart by so much; more is a clock that was set."""
+MAX_DRIFT = timedelta(seconds=5)
+"""Between the time of day and the elapsed seconds since a response; a larger difference means a clock that was set."""
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One stated time: the server's `at`, and our own clock and elapsed seconds when it was asked and answered."""
+    """A server's time `at`; `sent` and `received` are `Clock.elapsed`, `local_time` is this machine's time."""
 
     at: datetime
-    asked: float
-    answered: float
-    our_time: datetime
+    sent: float
+    received: float
+    local_time: datetime
 
 
 class ServerClock:
-    """A server's own time, as its answers state it; in between it runs on by the elapsed seconds of this process.
+    """The time of a server, from its responses and the elapsed seconds of this process since the last one.
 
-    What a server stamped is compared with this time alone, never with ours, which may be wrong by days. Once our clock
-    was set, or this machine slept uncounted, the last reading is worth nothing: the time is unknown until the next
-    answer.
+    Timestamps of a server are compared only with this time, because this machine's clock may be wrong by days. If the
+    clock was set, or the machine was suspended without counting it, the time is unknown until the next response.
 
     Args:
-        clock: counts the seconds between answers.
+        clock: measures the seconds between responses.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: _Reading | None = None
 
-    def record_response(self, date_header: str | None, asked: float) -> None:
-        """Take the time of an answer; one without a readable `Date` says nothing.
+    def record_response(self, date_header: str | None, sent: float) -> None:
+        """Record the time of a response; a response without a valid `Date` is ignored.
 
         Args:
-            date_header: the answer's `Date`.
-            asked: `Clock.elapsed` when the request was about to leave.
+            date_header: the response's header `Date`.
+            sent: `Clock.elapsed` just before the request was sent.
         """
         try:
             at = parsedate_to_datetime(date_header or "")
         except ValueError:
             return
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        self._last = _Reading(at.astimezone(UTC), asked, self._clock.elapsed(), self._clock.now())
+        self._last = _Reading(at.astimezone(UTC), sent, self._clock.elapsed(), self._clock.now())
 
     @property
     def earliest(self) -> datetime | None:
-        """The earliest that the server's time can be now; None if it is not known."""
+        """The earliest possible present time of the server, in UTC; None if unknown."""
         last = self._last
-        if last is None or not self._runs_on(last):
+        if last is None or not self._is_valid(last):
             return None
-        return last.at + timedelta(seconds=self._clock.elapsed() - last.answered)
+        return last.at + timedelta(seconds=self._clock.elapsed() - last.received)
 
     @property
     def latest(self) -> datetime | None:
-        """The latest that the server's time can be now; None if it is not known."""
+        """The latest possible present time of the server, in UTC; None if unknown."""
         last = self._last
-        if last is None or not self._runs_on(last):
+        if last is None or not self._is_valid(last):
             return None
-        return last.at + TICK + timedelta(seconds=self._clock.elapsed() - last.asked)
+        return last.at + DATE_RESOLUTION + timedelta(seconds=self._clock.elapsed() - last.sent)
 
     @property
     def ahead(self) -> timedelta | None:
-        """By how much our clock was ahead of the server's at the last answer, negative behind; None without one."""
-        return self._last.our_time - self._last.at if self._last is not None else None
+        """The offset of this machine's clock at the last response, positive if ahead; None without a response."""
+        return self._last.local_time - self._last.at if self._last is not None else None
 
-    def _runs_on(self, last: _Reading) -> bool:
-        elapsed = timedelta(seconds=self._clock.elapsed() - last.answered)
-        return abs(self._clock.now() - last.our_time - elapsed) <= STEP
+    def _is_valid(self, last: _Reading) -> bool:
+        """Return whether the clock was not set since a reading."""
+        elapsed = timedelta(seconds=self._clock.elapsed() - last.received)
+        return abs(self._clock.now() - last.local_time - elapsed) <= MAX_DRIFT

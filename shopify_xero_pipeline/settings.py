@@ -1,8 +1,7 @@
-"""Settings from the environment and from `.env`: where the two sides are, who we are to them, where our own files lie.
+"""Settings from the environment and from `.env`: addresses, credentials, and the places of this project's files.
 
-Only reading and checking settings belongs here; what a merchant decides about the books stands in `books.yaml`.
-Secrets are kept out of `repr` and are handed to nobody but the two clients. A side that has a sandbox's address and no
-credentials is given the sandbox's own.
+This module only reads and checks settings; accounting policies are in `books.yaml`. Secrets do not appear in `repr`,
+and logs mask them. A side with the address of a sandbox and without credentials gets the sandbox's own.
 """
 
 import ipaddress
@@ -22,19 +21,19 @@ SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
 LOCAL_FOLDER = Path(".local")
 MAX_RETENTION_DAYS = 3_650
 LOCAL_PROTOCOLS = ("", "file", "local")
-"""Of universal-pathlib: what is a folder of this machine."""
+"""Protocols of universal-pathlib that stand for a local folder."""
 
 LOG_FORMATS, LOG_LEVELS = ("text", "json"), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 REGIONS = ("us", "eu")
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; the message names it and says what to do."""
+    """A setting is missing or wrong; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the environment says. Paths are as given, relative ones to the working directory."""
+    """The settings of a process. Relative paths refer to the working directory."""
 
     shopify_shop: str
     shopify_client_id: str = field(repr=False)
@@ -72,23 +71,23 @@ class Settings:
     def from_environment(
         cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env"), *, automation: str = "off"
     ) -> "Settings":
-        """Read the settings; the environment wins over `.env`.
+        """Return the settings; the environment takes precedence over `.env`.
 
         Args:
-            environ: the environment.
-            dotenv: the file with what the environment does not say; None for none.
-            automation: what AUTOMATION is where neither says.
+            environ: the environment variables.
+            dotenv: a file with defaults for them; None for none.
+            automation: the default of AUTOMATION.
 
         Raises:
-            SettingsError: `.env` cannot be read, an address is not a loopback one, AUTOMATION is neither `on` nor
-                `off`, KEEP_PAYLOADS_DAYS is no number of days, SERVE_PORT is no port, or a word or an address for logs
-                or alerts is none.
+            SettingsError: `.env` cannot be read; an address of a sandbox is not a loopback address; AUTOMATION is
+                neither `on` nor `off`; KEEP_PAYLOADS_DAYS is not a number of days; SERVE_PORT is not a port; or a value
+                or an address for logs or alerts is invalid.
         """
-        file = _values(dotenv) if dotenv is not None and dotenv.is_file() else {}
-        found = {**{name: value for name, value in file.items() if value}, **environ}
+        defaults = _read_dotenv(dotenv) if dotenv is not None and dotenv.is_file() else {}
+        values = {**{name: value for name, value in defaults.items() if value}, **environ}
 
         def text(name: str, default: str = "") -> str:
-            return found.get(name, "").strip() or default
+            return values.get(name, "").strip() or default
 
         shopify_url = _loopback("SHOPIFY_BASE_URL", text("SHOPIFY_BASE_URL"))
         xero_url = _loopback("XERO_BASE_URL", text("XERO_BASE_URL"))
@@ -110,7 +109,7 @@ class Settings:
             shopify_base_url=shopify_url,
             xero_base_url=xero_url,
             state_url=text("STATE_URL", f"sqlite:///{local / 'state.db'}"),
-            state_witness=_folder(text("STATE_WITNESS"), text("STATE_URL"), local),
+            state_witness=_watermark_folder(text("STATE_WITNESS"), text("STATE_URL"), local),
             asset_storage=text("ASSET_STORAGE", str(local / "assets")),
             books_file=Path(text("BOOKS_FILE", "books.yaml")),
             automation=_switch("AUTOMATION", text("AUTOMATION", automation)),
@@ -136,22 +135,22 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """What the state store is kept in, as people call it: `sqlite` or `postgres`."""
+        """The kind of database of the state store: `sqlite` or `postgres`."""
         return "sqlite" if self.state_url.startswith("sqlite") else "postgres"
 
     @property
-    def any_given(self) -> bool:
-        """Whether anything at all says who we are to either side."""
+    def has_any_credential(self) -> bool:
+        """Whether a shop or any credential is set for either side."""
         shopify = self.shopify_shop, self.shopify_client_id, self.shopify_client_secret, self.shopify_access_token
         return any((*shopify, self.xero_client_id, self.xero_client_secret))
 
     def secrets(self) -> list[str]:
-        """Return what must stand in no log; the sandbox's published credential is none."""
+        """Return the values that must not appear in a log; the sandbox's published credential is not one of them."""
         passwords = [password for url in (self.state_url, self.alert_smtp_url) for password in _passwords(url)]
         webhook = [self.alert_slack_url, urlsplit(self.alert_slack_url).path.strip("/"), self.alert_pagerduty_key]
         keys = [key.strip() for key in self.token_key.split(",")]
         keys += [key.strip() for key in f"{self.shopify_webhook_secret},{self.xero_webhook_key}".split(",")]
-        given = [
+        secrets = [
             self.shopify_client_secret,
             self.shopify_access_token,
             self.xero_client_secret,
@@ -159,37 +158,37 @@ class Settings:
             *webhook,
             *keys,
         ]
-        return [secret for secret in given if secret and secret != SANDBOX_SECRET]
+        return [secret for secret in secrets if secret and secret != SANDBOX_SECRET]
 
     def missing(self) -> list[str]:
-        """Return a sentence for each setting without which nothing can be synced."""
+        """Return a sentence for each missing setting without which no day can be synced."""
         sentences = []
         if not self.shopify_shop:
-            sentences.append("SHOPIFY_SHOP is not set: give the shop's own domain, for example name.myshopify.com.")
+            sentences.append("SHOPIFY_SHOP is not set: give the shop's own domain, such as name.myshopify.com.")
         if not self.shopify_access_token and not (self.shopify_client_id and self.shopify_client_secret):
             sentences.append(
                 "Shopify credentials are not set: give SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET of your app, "
                 "or SHOPIFY_ACCESS_TOKEN of an older custom app."
             )
-        # An app that people sign in to with PKCE has no secret.
+        # An app with PKCE has no secret; people sign in to it.
         if not (self.xero_client_id and (self.xero_client_secret or self.token_key)):
             sentences.append(
                 "Xero credentials are not set: give XERO_CLIENT_ID and XERO_CLIENT_SECRET of your custom connection, "
-                "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`."
+                "or of your app together with TOKEN_KEY, and run `shopify-xero login`."
             )
         return sentences
 
 
 def check_yaml(file: Path) -> None:
-    """Check that one of Dagster's own files, such as `dagster.yaml`, can be read at all; what it says is Dagster's.
+    """Check that a configuration file of Dagster, such as `dagster.yaml`, is readable YAML; Dagster checks its content.
 
     Raises:
-        SettingsError: it is not a text in UTF-8, or no YAML.
+        SettingsError: it is not UTF-8 text or not YAML.
     """
     try:
         yaml.safe_load(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8.") from None
+        raise SettingsError(f"{file} is not UTF-8 text: save it as UTF-8.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark is not None else ""
@@ -197,14 +196,14 @@ def check_yaml(file: Path) -> None:
 
 
 def check_folder(name: str, folder: Path) -> Path:
-    """Return a folder of our own files that is there, or can be made, and can be written to.
+    """Return a folder after checking that it exists or can be created, and is writable.
 
     Args:
-        name: the setting that names it.
-        folder: the folder; it is made for its owner alone.
+        name: the setting that names the folder.
+        folder: the folder; it is created with permissions for its owner only.
 
     Raises:
-        SettingsError: it cannot be used.
+        SettingsError: the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -212,14 +211,14 @@ def check_folder(name: str, folder: Path) -> Path:
             return folder
     except OSError as error:
         raise SettingsError(
-            f"{name} names {folder}, which cannot be used as a folder ({error.strerror}): name one that this user may "
-            "write to."
+            f"{name} names {folder}, which cannot be used as a folder ({error.strerror}): name a folder that this user "
+            "may write to."
         ) from None
 
 
-def _values(file: Path) -> Mapping[str, str | None]:
-    """Return what a `.env` file says; the byte order mark that some editors put first is no part of a name."""
-    text = _text(file)
+def _read_dotenv(file: Path) -> Mapping[str, str | None]:
+    """Return the values in a `.env` file; a byte order mark, which some editors write, is skipped."""
+    text = _read_text(file)
     for binding in parse_stream(StringIO(text)):
         if binding.error:
             line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
@@ -227,18 +226,18 @@ def _values(file: Path) -> Mapping[str, str | None]:
     return dotenv_values(stream=StringIO(text))
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = file.read_bytes()[: error.start].count(b"\n") + 1
-        raise SettingsError(f"{file} is not a text in UTF-8: save it as UTF-8 (look at line {line}).") from None
+        raise SettingsError(f"{file} is not UTF-8 text: save it as UTF-8 (see line {line}).") from None
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable for this user.") from None
 
 
 def _loopback(name: str, url: str) -> str:
-    """Accept only addresses on this machine, so that credentials never travel to an unknown host."""
+    """Return a local address; others are refused, so that credentials never reach an unknown host."""
     if not url:
         return ""
     try:
@@ -250,16 +249,16 @@ def _loopback(name: str, url: str) -> str:
         usable = False
     if not usable:
         raise SettingsError(
-            f"{name} is for a sandbox on this machine, and what it says is not a loopback address such as "
-            "http://127.0.0.1:8765. Leave it unset otherwise."
+            f"{name} is for a sandbox on this machine and must be a loopback address such as http://127.0.0.1:8765. "
+            "Leave it unset otherwise."
         )
     return url.rstrip("/")
 
 
-def _folder(given: str, state_url: str, local: Path) -> Path | None:
-    """Return where witnesses of what was sent lie: as said, else beside an SQLite file, else among our own files."""
-    if given:
-        return Path(given)
+def _watermark_folder(setting: str, state_url: str, local: Path) -> Path | None:
+    """Return the folder of the send watermark: STATE_WITNESS, else None beside an SQLite file, else a local folder."""
+    if setting:
+        return Path(setting)
     return local / "witness" if state_url and not state_url.startswith("sqlite:") else None
 
 
@@ -271,18 +270,18 @@ def _days(name: str, value: str) -> int:
 
 def _port(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= 65_535):
-        raise SettingsError(f"{name} must be the number of a port, from 1 to 65535.")
+        raise SettingsError(f"{name} must be a port number from 1 to 65535.")
     return int(value)
 
 
 def _word(name: str, value: str, words: Sequence[str]) -> str:
     if value and value not in words:
-        raise SettingsError(f"{name} must be one of {', '.join(words)}, or left out.")
+        raise SettingsError(f"{name} must be one of {', '.join(words)}, or unset.")
     return value
 
 
 def _address(name: str, url: str, schemes: Sequence[str]) -> str:
-    """Accept an address with a host; it is not repeated, as it may hold a password."""
+    """Return an address that has a host; an error does not quote it, because it may contain a password."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -294,7 +293,7 @@ def _address(name: str, url: str, schemes: Sequence[str]) -> str:
 
 
 def _hosts(name: str, value: str) -> tuple[str, ...]:
-    """Accept names of hosts, each with a port or without, divided by commas; none stands for several."""
+    """Return host names, each with or without a port, from a list separated by commas; wildcards are refused."""
     hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
     try:
         usable = all(_is_host(host) for host in hosts)
@@ -302,8 +301,8 @@ def _hosts(name: str, value: str) -> tuple[str, ...]:
         usable = False
     if not usable:
         raise SettingsError(
-            f"{name} must be names of hosts divided by commas, such as books.example or books.example:8443: no scheme, "
-            "no path, no *."
+            f"{name} must be host names separated by commas, such as books.example or books.example:8443, without "
+            "scheme, path or *."
         )
     return hosts
 
@@ -314,12 +313,12 @@ def _is_host(host: str) -> bool:
 
 
 def _webhook(name: str, url: str) -> str:
-    """Accept only addresses that nobody on the way can read, or on this machine."""
+    """Return an address with HTTPS, so that its secret is encrypted on the way, or a local one."""
     return url if url.startswith("http://") and _loopback(name, url) else _address(name, url, ("https",))
 
 
 def _passwords(url: str) -> list[str]:
-    """Return an address's password as it stands there and as it is meant."""
+    """Return the password in an address, as written and decoded; an empty list if it has none."""
     password = urlsplit(url).password
     return [] if password is None else [password, unquote(password)]
 

@@ -32,8 +32,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"A=1\nOWNERS_PAGE=caf\xe9\n", r"\.env is not a text in UTF-8: save it as UTF-8 \(look at line 2\)\."),
-        ("A=1\n".encode("utf-16"), r"\.env is not a text in UTF-8"),
+        (b"A=1\nOWNERS_PAGE=caf\xe9\n", r"\.env is not UTF-8 text: save it as UTF-8 \(see line 2\)\."),
+        ("A=1\n".encode("utf-16"), r"\.env is not UTF-8 text"),
         (b'A=1\n\nTOKEN_KEY="secret\n', r"\.env line 3 cannot be read: write NAME=value, with both quotes or none\."),
         (b"A B=secret\n", r"\.env line 1 cannot be read"),
     ],
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_its_setting(tmp_path: 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"telemetry: \xe9", r"dagster\.yaml is not a text in UTF-8: save it as UTF-8\."),
+        (b"telemetry: \xe9", r"dagster\.yaml is not UTF-8 text: save it as UTF-8\."),
         (b"telemetry: {enabled: [\n", r"dagster\.yaml line \d is not YAML: check the indentation"),
     ],
 )
@@ -88,7 +88,7 @@ def test_without_any_setting_the_files_lie_below_local_and_nothing_runs_by_itsel
     assert found.asset_storage == ".local/assets"
     assert found.books_file == Path("books.yaml")
     assert not found.automation
-    assert not found.any_given
+    assert not found.has_any_credential
 
 
 def test_the_database_is_called_what_people_call_it_and_the_owners_page_is_the_one_given() -> None:
@@ -108,7 +108,7 @@ def test_the_hosts_of_the_ui_are_names_with_a_port_or_without() -> None:
     ["*", "*.example", "https://books.example", "books.example/ui", "a@b.example", "a b", "x:0", "x:y", ":3000"],
 )
 def test_hosts_of_the_ui_that_are_none_are_refused(wrong: str) -> None:
-    with pytest.raises(SettingsError, match=r"^DAGSTER_HOSTS must be names of hosts divided by commas, such as books"):
+    with pytest.raises(SettingsError, match=r"^DAGSTER_HOSTS must be host names separated by commas, such as books"):
         settings(DAGSTER_HOSTS=f"books.example,{wrong}")
 
 
@@ -163,7 +163,7 @@ def test_an_app_that_people_sign_in_to_needs_a_key_and_no_secret() -> None:
     given = {name: value for name, value in REAL.items() if name != "XERO_CLIENT_SECRET"}
     assert settings(**given, TOKEN_KEY="key").missing() == []
     (sentence,) = settings(**{**given, "XERO_CLIENT_ID": ""}, TOKEN_KEY="key").missing()
-    assert "or of an app of yours and a TOKEN_KEY, and run `shopify-xero login`" in sentence
+    assert "or of your app together with TOKEN_KEY, and run `shopify-xero login`" in sentence
 
 
 @pytest.mark.parametrize("name", ["SHOPIFY_BASE_URL", "XERO_BASE_URL"])
@@ -233,5 +233,5 @@ def test_shopify_signs_webhooks_with_the_client_secret_unless_another_one_is_set
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "8e3", "http", "٣"])
 def test_the_port_is_a_port(port: str) -> None:
-    with pytest.raises(SettingsError, match=r"^SERVE_PORT must be the number of a port, from 1 to 65535\.$"):
+    with pytest.raises(SettingsError, match=r"^SERVE_PORT must be a port number from 1 to 65535\.$"):
         settings(SERVE_PORT=port)

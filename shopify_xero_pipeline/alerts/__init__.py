@@ -1,1 +1,1 @@
-"""Alerts: what calls for a person, by which channel it is told, and what has been told to whom."""
+"""Alerts: rules over facts, notification of each channel, and delivery by Slack, e-mail and PagerDuty."""

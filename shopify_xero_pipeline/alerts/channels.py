@@ -1,8 +1,7 @@
-"""The channels by which alerts reach people: a Slack-compatible webhook, e-mail, and PagerDuty's Events API v2.
+"""Alert channels: a Slack-compatible webhook, e-mail, and PagerDuty's Events API v2.
 
-Only sending one message belongs here, within a few seconds and without trying again: who is to be told what, and when
-it is tried again, is reckoned in `notifier.py`. Whatever goes wrong is one error, which names neither addresses nor
-keys.
+This module only sends one message, within a few seconds and without a retry; `notifier.py` decides on messages and
+retries. Every failure is a `DeliveryFailedError` that contains no address and no key.
 """
 
 import logging
@@ -27,22 +26,22 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.observability.escaping import break_links, escape_slack
 
 TIMEOUT_SECONDS = 4.0
-"""For a whole message by HTTP, its answer included."""
+"""Time limit of one HTTP message, response included."""
 
 PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 MAX_DEDUP_KEY_LENGTH, MAX_SUMMARY_LENGTH = 255, 1024
 EMOJI = {Severity.CRITICAL: ":red_circle:", Severity.ERROR: ":red_circle:", Severity.WARNING: ":large_yellow_circle:"}
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
-AGREEING = ("", "ok", "1", "true")
+SUCCESS_TEXTS = ("", "ok", "1", "true")
 
 
 class DeliveryFailedError(Exception):
-    """A channel did not take a message, as far as is known; the words say why."""
+    """A channel did not accept a message, as far as is known; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A cause that has risen, or one that is over, and when that was (UTC)."""
+    """An alert that was raised or resolved at `sent_at` (UTC)."""
 
     alert: Alert
     sent_at: datetime
@@ -50,13 +49,13 @@ class Message:
 
     @property
     def headline(self) -> str:
-        """The message in a line."""
-        what = break_links(self.alert.summary)
-        return f"{'Over' if self.is_resolved else self.alert.severity.value.capitalize()}: {what}"
+        """The message in one line."""
+        prefix = "Resolved" if self.is_resolved else self.alert.severity.value.capitalize()
+        return f"{prefix}: {break_links(self.alert.summary)}"
 
 
 class Channel(Protocol):
-    """One way to reach people."""
+    """A means to notify people."""
 
     name: str
 
@@ -64,65 +63,65 @@ class Channel(Protocol):
         """Send a message.
 
         Raises:
-            NotDelivered: it was not taken, as far as is known.
+            DeliveryFailedError: the channel did not accept it, as far as is known.
         """
         ...
 
 
 @dataclass(frozen=True)
 class AlertSource:
-    """Who speaks: the shop, by which several of them are told apart, and the Dagster UI's address, if it has one."""
+    """The source of an alert: the shop's name and the address of the Dagster UI, empty if it has none."""
 
     shop: str
     dagster_url: str = ""
 
-    def link(self, cause: Alert) -> str:
-        """Return where to look, empty if nowhere is known."""
-        return f"{self.dagster_url}{cause.page}" if self.dagster_url and cause.page else ""
+    def link(self, alert: Alert) -> str:
+        """Return the address of the alert's page in the Dagster UI; empty if there is none."""
+        return f"{self.dagster_url}{alert.page}" if self.dagster_url and alert.page else ""
 
 
 class Slack:
-    """A webhook that takes Slack's JSON: Slack itself, Mattermost, Rocket.Chat and others."""
+    """A webhook that accepts Slack's JSON: Slack itself, Mattermost, Rocket.Chat and others."""
 
     name = "slack"
 
     def __init__(
-        self, url: str, sender: AlertSource, clock: Clock, transport: httpx.BaseTransport | None = None
+        self, url: str, source: AlertSource, clock: Clock, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._url, self._sender, self._clock, self._transport = url, sender, clock, transport
+        self._url, self._source, self._clock, self._transport = url, source, clock, transport
 
     def send(self, message: Message) -> None:
-        """Send a message; a webhook that answers 200 and means an error has not taken it.
+        """Send a message; a response 200 whose body is an error counts as a failure.
 
         Raises:
-            NotDelivered: it was not taken, as far as is known.
+            DeliveryFailedError: the webhook did not accept it, as far as is known.
         """
-        answer = _posted(self._url, {"text": self._text(message)}, self._clock, self._transport)
-        if not answer.is_success:
-            raise DeliveryFailedError(f"the webhook answered {answer.status_code}")
-        if not _agrees(answer):
-            raise DeliveryFailedError(f"the webhook answered {answer.status_code}, and with an error")
+        response = _post_json(self._url, {"text": self._text(message)}, self._clock, self._transport)
+        if not response.is_success:
+            raise DeliveryFailedError(f"the webhook answered {response.status_code}")
+        if not _is_accepted(response):
+            raise DeliveryFailedError(f"the webhook answered {response.status_code}, and with an error")
 
     def _text(self, message: Message) -> str:
-        cause, link = message.alert, self._sender.link(message.alert)
-        sign = ":white_check_mark:" if message.is_resolved else EMOJI[cause.severity]
+        alert, link = message.alert, self._source.link(message.alert)
+        emoji = ":white_check_mark:" if message.is_resolved else EMOJI[alert.severity]
         lines = [
-            f"{sign} *{self._sender.shop}*: {escape_slack(message.headline)}",
-            f"Where: {escape_slack(cause.location)}",
+            f"{emoji} *{self._source.shop}*: {escape_slack(message.headline)}",
+            f"Where: {escape_slack(alert.location)}",
         ]
-        lines += [] if message.is_resolved else [f"What to do: {_entities(cause.action)}"]
+        lines += [] if message.is_resolved else [f"What to do: {_escape_entities(alert.action)}"]
         return "\n".join(lines + ([f"<{link}|Dagster UI>"] if link else []))
 
 
 class Mail:
-    """E-mail by an SMTP server, encrypted wherever a password is sent.
+    """E-mail through an SMTP server; a password is only sent over an encrypted connection.
 
     Args:
-        url: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`; user and password may be left out.
-        to: addresses, divided by commas.
-        sender: who speaks.
-        mail_from: the address it comes from; by default the user, if that is an address, else the first addressee.
-        connect: replaces the connection, for tests.
+        url: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`; user and password are optional.
+        to: addresses, separated by commas.
+        source: the shop and its Dagster UI.
+        mail_from: the sender's address; by default the user if it is an address, else the first recipient.
+        connect: replaces the connection in tests.
     """
 
     name = "mail"
@@ -131,22 +130,22 @@ class Mail:
         self,
         url: str,
         to: str,
-        sender: AlertSource,
+        source: AlertSource,
         mail_from: str = "",
         connect: Callable[[], smtplib.SMTP] | None = None,
     ) -> None:
         self._parts = urlsplit(url)
         self._to = [address.strip() for address in to.split(",") if address.strip()]
-        self._sender = sender
+        self._source = source
         self._user, self._password = unquote(self._parts.username or ""), unquote(self._parts.password or "")
         self._from = mail_from or (self._user if "@" in self._user else self._to[0])
-        self._connect = connect or self._connected
+        self._connect = connect or self._open_connection
 
     def send(self, message: Message) -> None:
-        """Send a message to all addressees; if the server takes it for some of them only, that is told in the log.
+        """Send a message to all recipients; if the server accepts it only for a part of them, log a warning.
 
         Raises:
-            NotDelivered: the server did not take it, as far as is known.
+            DeliveryFailedError: the server did not accept it, as far as is known.
         """
         try:
             with self._connect() as server:
@@ -161,10 +160,10 @@ class Mail:
                     "alert_addressees_refused", level=logging.WARNING, refused=len(refused), of=len(self._to)
                 )
             return
-        # Raised outside the handler: what smtplib raises quotes addresses.
-        raise DeliveryFailedError(f"the mail server did not take it ({failure})")
+        # Raised outside the handler, because the messages of smtplib contain addresses.
+        raise DeliveryFailedError(f"the mail server did not accept the message ({failure})")
 
-    def _connected(self) -> smtplib.SMTP:
+    def _open_connection(self) -> smtplib.SMTP:
         scheme, host = self._parts.scheme, self._parts.hostname or ""
         port = self._parts.port or MAIL_PORTS[scheme]
         if scheme == "smtps":
@@ -183,93 +182,95 @@ class Mail:
             server.login(self._user, self._password)
 
     def _mail(self, message: Message) -> EmailMessage:
-        cause, link = message.alert, self._sender.link(message.alert)
+        alert, link = message.alert, self._source.link(message.alert)
         mail = EmailMessage()
-        mail["Subject"] = f"[{self._sender.shop}] {message.headline}"[:200]
+        mail["Subject"] = f"[{self._source.shop}] {message.headline}"[:200]  # mail programs show less
         mail["From"], mail["To"] = self._from, ", ".join(self._to)
         mail["Date"], mail["Message-ID"] = format_datetime(message.sent_at), make_msgid(domain="shopify-xero.invalid")
         lines = [
             message.headline,
             "",
-            f"Where: {break_links(cause.location)}",
+            f"Where: {break_links(alert.location)}",
             f"When:  {message.sent_at:%Y-%m-%d %H:%M} UTC",
         ]
-        lines += [] if message.is_resolved else ["", cause.action]
+        lines += [] if message.is_resolved else ["", alert.action]
         mail.set_content("\n".join(lines + (["", link] if link else [])) + "\n")
         return mail
 
 
 class PagerDuty:
-    """PagerDuty's Events API v2: an incident is told apart by its `dedup_key`, and resolved by the same."""
+    """PagerDuty's Events API v2; `dedup_key` identifies the incident that a message triggers or resolves."""
 
     name = "pagerduty"
 
     def __init__(
         self,
         key: str,
-        sender: AlertSource,
+        source: AlertSource,
         clock: Clock,
         region: str = "us",
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._key, self._sender, self._clock, self._transport = key, sender, clock, transport
+        self._key, self._source, self._clock, self._transport = key, source, clock, transport
         self._url = f"{PAGERDUTY[region]}/v2/enqueue"
 
     def send(self, message: Message) -> None:
-        """Send a message; only 202 means that it was taken.
+        """Send a message; only status 202 with `success` means that PagerDuty accepted it.
 
         Raises:
-            NotDelivered: it was not taken, as far as is known.
+            DeliveryFailedError: PagerDuty did not accept it, as far as is known.
         """
-        answer = _posted(self._url, self._event(message), self._clock, self._transport)
-        if answer.status_code != 202 or _object(answer).get("status") != "success":
-            raise DeliveryFailedError(f"PagerDuty answered {answer.status_code}")
+        response = _post_json(self._url, self._event(message), self._clock, self._transport)
+        if response.status_code != 202 or _json_object(response).get("status") != "success":
+            raise DeliveryFailedError(f"PagerDuty answered {response.status_code}")
 
     def _event(self, message: Message) -> dict[str, Any]:
-        cause, link = message.alert, self._sender.link(message.alert)
-        dedup_key = f"shopify-xero/{self._sender.shop}/{cause.key}"[:MAX_DEDUP_KEY_LENGTH]
+        alert, link = message.alert, self._source.link(message.alert)
+        dedup_key = f"shopify-xero/{self._source.shop}/{alert.key}"[:MAX_DEDUP_KEY_LENGTH]
         event = {"routing_key": self._key, "dedup_key": dedup_key}
         if message.is_resolved:
             return {**event, "event_action": "resolve"}
         payload = {
-            "summary": f"{self._sender.shop}: {break_links(cause.summary)}"[:MAX_SUMMARY_LENGTH],
-            "source": self._sender.shop,
-            "severity": cause.severity.value,
+            "summary": f"{self._source.shop}: {break_links(alert.summary)}"[:MAX_SUMMARY_LENGTH],
+            "source": self._source.shop,
+            "severity": alert.severity.value,
             "timestamp": message.sent_at.isoformat(),
-            "class": cause.key.partition(":")[0],
-            "custom_details": {"where": break_links(cause.location), "what to do": cause.action},
+            "class": alert.key.partition(":")[0],
+            "custom_details": {"where": break_links(alert.location), "what to do": alert.action},
         }
         links = [{"href": link, "text": "Dagster UI"}] if link else []
         return {**event, "event_action": "trigger", "payload": payload, "links": links, "client": "shopify-xero"}
 
 
-def _posted(url: str, content: dict[str, Any], clock: Clock, transport: httpx.BaseTransport | None) -> httpx.Response:
-    """Post JSON within a few seconds; raise `NotDelivered` if no answer comes."""
+def _post_json(
+    url: str, content: dict[str, Any], clock: Clock, transport: httpx.BaseTransport | None
+) -> httpx.Response:
+    """Post JSON within the time limit; raise `DeliveryFailedError` if no response arrives."""
     try:
         with http_client(clock, TIMEOUT_SECONDS, transport=transport) as http:
             return http.post(url, json=content)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         failure = type(error).__name__
-    # Raised outside the handler: what httpx raises holds the address, which is a secret.
+    # Raised outside the handler, because the messages of httpx contain the address, which is a secret.
     raise DeliveryFailedError(f"no answer ({failure})")
 
 
-def _agrees(answer: httpx.Response) -> bool:
-    """Tell whether a webhook took a message: Slack answers `ok`, others nothing, 1, or JSON that says so."""
-    said = _object(answer)
-    if said:
-        return said.get("ok", said.get("success", True)) is True and not said.get("error")
-    return answer.text.strip().lower() in AGREEING
+def _is_accepted(response: httpx.Response) -> bool:
+    """Return whether a webhook accepted a message: the body is `ok`, empty, 1, true, or JSON with this meaning."""
+    body = _json_object(response)
+    if body:
+        return body.get("ok", body.get("success", True)) is True and not body.get("error")
+    return response.text.strip().lower() in SUCCESS_TEXTS
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _json_object(response: httpx.Response) -> dict[str, Any]:
     with suppress(ValueError):
-        found = answer.json()
-        if isinstance(found, dict):
-            return found
+        body = response.json()
+        if isinstance(body, dict):
+            return body
     return {}
 
 
-def _entities(text: str) -> str:
-    """Return words of ours for Slack, whose commands in backticks stay."""
+def _escape_entities(text: str) -> str:
+    """Escape a text of this project for Slack; its commands in backticks stay."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,6 +1,6 @@
-"""What the state store knows that may call for a person: conflicts, blocked orders, limits, the sign-in, latencies.
+"""Facts from the state store: conflicts, blocked orders, limits, the sign-in, latencies.
 
-Only gathering belongs here; what of it is an alert stands in `rules.py`.
+This module only collects; the rules that turn facts into alerts are in `rules.py`.
 """
 
 from collections import Counter
@@ -29,7 +29,12 @@ WRITING_OUTCOMES = ("created", "updated", "adopted", "deleted")
 
 
 def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
-    """Return what the state store says now, as fields of `Facts`."""
+    """Return the facts that the state store holds, as fields of `Facts`.
+
+    Args:
+        sync_service: the service whose store is read; nothing is requested from Shopify or Xero.
+        now: the present instant in UTC.
+    """
     store = sync_service.store
     figures, budget, sign_in = store.metrics(), sync_service.daily_quota(), sync_service.sign_in
     failed = sum(error.last_failed_at > now - ONE_DAY for error in store.failed_records())
@@ -51,37 +56,41 @@ def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
 
 
 def _last_synced(sync_service: SyncService) -> datetime | None:
-    """Return when the newest day that ever was compared, or the one before it, was compared last."""
-    compared = (at for day in reversed(sync_service.days()) for at in sync_service.last_reconciled_at([day]).values())
-    return max(islice(compared, 2), default=None)
+    """Return when the newest reconciled day, or the one before it, was last reconciled."""
+    instants = (at for day in reversed(sync_service.days()) for at in sync_service.last_reconciled_at([day]).values())
+    return max(islice(instants, 2), default=None)  # the newest two days: today's may not have run yet
 
 
 def _undecided(orphans: Iterable[OrphanedOrder]) -> list[UndecidedOrders]:
-    """Return how many orders a person has to decide about, by day."""
-    counts = Counter((one.day, one.cause is OrphanCause.BEFORE_START) for one in orphans if one.is_open)
+    """Return the number of orders that await a decision, by day."""
+    counts = Counter((orphan.day, orphan.cause is OrphanCause.BEFORE_START) for orphan in orphans if orphan.is_open)
     return [UndecidedOrders(day, count, before_start) for (day, before_start), count in sorted(counts.items())]
 
 
 def _blocked(store: StateStore) -> Iterator[UnpostedOrders]:
-    for day, found in day_issues.days_in_disagreement(store).items():
-        if (orders := found.agreement.of("blocked")).count:
+    for day, issues in day_issues.days_in_disagreement(store).items():
+        if (orders := issues.agreement.of("blocked")).count:
             yield UnpostedOrders(day, f"{orders.sentence} {orders.are}", orders.named)
 
 
 def _in_conflict(store: StateStore) -> Iterator[UnpostedOrders]:
-    """Yield the days with conflicts. Records are named by their order or kind, as a key may be a person's words."""
+    """Yield the days with conflicts; a record is named by its order or kind, because its key may be a personal name."""
     for day, pairs in groupby(conflict_lines(day_issues.held_lines(store)), key=itemgetter(0)):
-        found = [line.order_name or f"a {line.kind.value}" for _, line in pairs]
+        names = [line.order_name or f"a {line.kind.value}" for _, line in pairs]
         yield UnpostedOrders(
-            day, f"{count_of(len(found), 'record')} in conflict", [*dict.fromkeys(found)][:MAX_NAMES_LISTED]
+            day, f"{count_of(len(names), 'record')} in conflict", [*dict.fromkeys(names)][:MAX_NAMES_LISTED]
         )
 
 
 def exclude_unfinished_days(checks: Iterable[FailedCheck], store: StateStore) -> list[FailedCheck]:
-    """Return failed checks without those of days of which writes are only unfinished: a later run goes on by itself.
+    """Return the failed checks without those of days whose writes are only unfinished: a later run continues them.
 
-    A write that stays in doubt is a cause of its own.
+    A write whose outcome stays unknown has an alert of its own.
+
+    Args:
+        checks: failed checks, by day or over all days.
+        store: holds the reconciliation of each day.
     """
     days = day_issues.days_in_disagreement(store).items()
-    waiting = {day for day, one in days if one.agreement.standing is Standing.UNFINISHED}
-    return [check for check in checks if check.day not in waiting]
+    unfinished = {day for day, issues in days if issues.agreement.standing is Standing.UNFINISHED}
+    return [check for check in checks if check.day not in unfinished]

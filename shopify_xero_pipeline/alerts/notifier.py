@@ -1,9 +1,9 @@
-"""What has been told to whom: each channel is told of a cause once, and once that it is over.
+"""Notification state: each channel gets an alert once when it is raised and once when it is resolved.
 
-Only the reckoning belongs here; it is kept as one text, and who keeps it and who sends is handed in. Channels do not
-know of each other: a channel that was down when a cause rose learns of it when it is back, if it still lasts, and hears
-of an end only if it heard of the beginning. A cause is over when it has been gone for a while, so that one that comes
-and goes is one cause.
+This module only decides on messages; its caller stores the state as one text and passes in the channels. Channels are
+independent: a channel that was down gets the alerts that are still present when it is back, and it gets a resolution
+only of an alert that it got. An alert is resolved after it has been absent for `RESOLVED_AFTER`, so that a cause that
+comes and goes raises one alert.
 """
 
 import json
@@ -25,7 +25,7 @@ RESOLVED_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class SentNotification:
-    """A cause that a channel was told of: when, and since when it is gone, if it is. Instants in UTC."""
+    """An alert that a channel got at `notified_at` and that is absent since `gone_at`, if it is; instants in UTC."""
 
     alert: Alert
     notified_at: datetime
@@ -33,71 +33,79 @@ class SentNotification:
 
 
 class NotificationState:
-    """What each channel knows, by the name of the channel and the key of the cause."""
+    """The notifications that each channel got, by the channel's name and the alert's key."""
 
-    def __init__(self, known: Mapping[str, Mapping[str, SentNotification]] | None = None) -> None:
-        self._known = {channel: dict(entries) for channel, entries in (known or {}).items()}
+    def __init__(self, sent: Mapping[str, Mapping[str, SentNotification]] | None = None) -> None:
+        self._sent = {channel: dict(entries) for channel, entries in (sent or {}).items()}
 
     @classmethod
     def load(cls, text: str | None) -> "NotificationState":
-        """Read what was kept; of a text that cannot be read nothing is known, and present causes are told again."""
+        """Parse a stored state; an unreadable one counts as empty, so that present alerts are sent again."""
         try:
-            kept: dict[str, dict[str, Any]] = json.loads(text or "{}")
-            return cls({channel: {key: _entry(one) for key, one in kept[channel].items()} for channel in kept})
+            content: dict[str, dict[str, Any]] = json.loads(text or "{}")
+            return cls(
+                {
+                    channel: {key: _parse_entry(entry) for key, entry in entries.items()}
+                    for channel, entries in content.items()
+                }
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
 
     def dump(self) -> str:
-        """Return what is to be kept."""
-        kept = {channel: {key: asdict(one) for key, one in known.items()} for channel, known in self._known.items()}
-        return json.dumps(kept, default=str, sort_keys=True)
+        """Return the state as the text that `load` parses."""
+        content = {
+            channel: {key: asdict(entry) for key, entry in entries.items()} for channel, entries in self._sent.items()
+        }
+        return json.dumps(content, default=str, sort_keys=True)
 
     def notify(
         self,
-        causes: Sequence[Alert],
+        alerts: Sequence[Alert],
         channels: Iterable[Channel],
         now: datetime,
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> "NotificationState":
-        """Tell each channel what it does not know yet; return what is known afterwards.
+        """Send each channel the alerts and resolutions that it lacks; return the state afterwards.
 
         Args:
-            causes: the present ones.
-            channels: where to tell; what others were told is forgotten.
+            alerts: the present alerts.
+            channels: the channels to notify; the state of other channels is dropped.
             now: the present instant in UTC.
-            may_go_on: asked before each message; what is not sent now is sent by the next call.
+            may_go_on: called before each message; after a False, the next call of `notify` sends the rest.
         """
-        known = {}
+        sent = {}
         for channel in channels:
-            entries = _looked_at(self._known.get(channel.name, {}), causes, now)
-            known[channel.name] = _brought_up_to_date(channel, entries, causes, now, may_go_on)
-        return NotificationState(known)
+            entries = _mark_absent(self._sent.get(channel.name, {}), alerts, now)
+            sent[channel.name] = _update_channel(channel, entries, alerts, now, may_go_on)
+        return NotificationState(sent)
 
 
-def _looked_at(
-    entries: Mapping[str, SentNotification], causes: Sequence[Alert], now: datetime
+def _mark_absent(
+    entries: Mapping[str, SentNotification], alerts: Sequence[Alert], now: datetime
 ) -> dict[str, SentNotification]:
-    """Note of each cause a channel was told of since when it is gone, or that it is not."""
-    present = {cause.key for cause in causes}
+    """Return the notifications of a channel with the instant since which each alert is absent, if it is."""
+    present = {alert.key for alert in alerts}
     return {
         key: replace(entry, gone_at=None if key in present else entry.gone_at or now) for key, entry in entries.items()
     }
 
 
-def _brought_up_to_date(
+def _update_channel(
     channel: Channel,
     entries: dict[str, SentNotification],
-    causes: Sequence[Alert],
+    alerts: Sequence[Alert],
     now: datetime,
     may_go_on: Callable[[], bool],
 ) -> dict[str, SentNotification]:
-    """Send what a channel does not know; a channel that fails is left alone until the next time."""
-    rising = [cause for cause in causes if cause.key not in entries]
-    over = [entry for entry in entries.values() if entry.gone_at is not None and now - entry.gone_at >= RESOLVED_AFTER]
-    messages = [Message(cause, now) for cause in rising]
-    messages += [Message(entry.alert, entry.gone_at or now, is_resolved=True) for entry in over]
+    """Send a channel what it lacks; after a failure it gets no further message until the next call."""
+    resolved = [
+        entry for entry in entries.values() if entry.gone_at is not None and now - entry.gone_at >= RESOLVED_AFTER
+    ]
+    messages = [Message(alert, now) for alert in alerts if alert.key not in entries]
+    messages += [Message(entry.alert, entry.gone_at or now, is_resolved=True) for entry in resolved]
     for message in messages:
-        if not may_go_on() or not _sent(channel, message):
+        if not may_go_on() or not _send(channel, message):
             break
         if message.is_resolved:
             del entries[message.alert.key]
@@ -106,7 +114,7 @@ def _brought_up_to_date(
     return entries
 
 
-def _sent(channel: Channel, message: Message) -> bool:
+def _send(channel: Channel, message: Message) -> bool:
     key, name = message.alert.key, channel.name
     try:
         channel.send(message)
@@ -122,12 +130,12 @@ def _sent(channel: Channel, message: Message) -> bool:
     return True
 
 
-def _entry(kept: Mapping[str, Any]) -> SentNotification:
-    entry = {FORMER_NAMES.get(name, name): value for name, value in kept.items()}
+def _parse_entry(content: Mapping[str, Any]) -> SentNotification:
+    entry = {FORMER_NAMES.get(name, name): value for name, value in content.items()}
     alert = {FORMER_NAMES.get(name, name): value for name, value in entry["alert"].items()}
-    resolved = entry["gone_at"]
+    gone_at = entry["gone_at"]
     return SentNotification(
         Alert(**{**alert, "severity": Severity(alert["severity"])}),
         datetime.fromisoformat(entry["notified_at"]),
-        resolved and datetime.fromisoformat(resolved),
+        gone_at and datetime.fromisoformat(gone_at),
     )

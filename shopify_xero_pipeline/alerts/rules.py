@@ -1,7 +1,7 @@
-"""What calls for a person: from facts to causes, each with a key, how grave it is, and words for people.
+"""Alert rules: pure functions from facts to alerts, each with a key, a severity, a sentence and an action.
 
-Pure: nothing is asked, read or sent here. A cause bears the same key for as long as it lasts, so that it is told once.
-Words name days, settings, runs and checks, and never a customer.
+This module reads and sends nothing. The key of an alert stays the same while its cause lasts, so that each channel
+gets it once. Texts name days, settings, runs and checks, and no customer.
 """
 
 import math
@@ -14,19 +14,19 @@ from urllib.parse import quote
 
 from shopify_xero_pipeline.clock import CLOCK_OFFSET_WARNING, describe_offset
 
-UNSETTLED_ALERT_AGE = timedelta(minutes=15)
+UNSETTLED_ALERT_AGE = timedelta(minutes=15)  # longer than the replay horizon and the quiet time of a write
 NO_SYNC_ALERT_AGE = timedelta(days=1)
-LOW_QUOTA_SHARE = 10
+LOW_QUOTA_SHARE = 10  # warn below one tenth of the daily quota
 FAILURE_RATE_PERCENT, MIN_RECORDS_FOR_RATE = 5, 20
 SLOW_CALL_DURATION, MIN_CALLS_FOR_LATENCY = timedelta(seconds=5), 20
-"""Shares and percentiles of a handful say nothing: below these numbers they are left alone."""
+"""Rates and percentiles of fewer records or calls mean nothing and are not evaluated."""
 
 VERSION_WARNING_PERIOD = timedelta(days=60)
 MAX_NAMES_LISTED = 5
 
 
 class Severity(StrEnum):
-    """How grave a cause is, in the words PagerDuty knows."""
+    """The severity of an alert, in PagerDuty's words."""
 
     WARNING = "warning"
     ERROR = "error"
@@ -35,16 +35,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """Something a person has to know.
+    """A state that needs a person.
 
     Attributes:
-        key: the same for as long as it lasts.
-        severity: how grave it is.
-        what: what happened, in one sentence.
-        where: to which day, setting or record.
-        do: what to do.
-        page: where to look in the Dagster UI, a path; empty if nowhere. The checks of an asset open at the one that
-            looks at all days; a check by day would be shown with the day that ran last.
+        key: identifies the cause; stays the same while it lasts.
+        severity: the severity.
+        summary: the event, in one sentence.
+        location: the day, setting or record.
+        action: the remedy, for people.
+        page: the path of a page in the Dagster UI; empty if there is none. For a check by day it opens the asset's
+            check over all days, because the UI shows a check by day with the day that ran last.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed and that no later run of its days has made good; `days` is empty for a job without days."""
+    """A failed run that no later run of its days has replaced; `days` is empty for a job without days."""
 
     job: str
     run_id: str
@@ -67,7 +67,7 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check whose latest result, for a day or as a whole, is that it failed."""
+    """A check whose latest result, for a day or over all days (`day` None), is a failure."""
 
     asset: str
     check: str
@@ -76,7 +76,7 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class UndecidedOrders:
-    """Orders listed under a day of which records stand in Xero without an order; `before_start`: for that reason."""
+    """A day's orders of which Xero has records without an order; `before_start`: placed before the start date."""
 
     day: date
     count: int
@@ -85,7 +85,7 @@ class UndecidedOrders:
 
 @dataclass(frozen=True)
 class UnpostedOrders:
-    """Orders of a day that are not in the books as they should be; `says` how many of how much, `named` the first."""
+    """A day's orders that are not correctly in the books; `summary` has count and amount, `names` the first of them."""
 
     day: date
     summary: str
@@ -94,7 +94,7 @@ class UnpostedOrders:
 
 @dataclass(frozen=True)
 class RemainingCalls:
-    """Calls to Xero left today of how many, as its last answer said."""
+    """The rest of Xero's daily quota and its limit, in calls, as of Xero's last response."""
 
     remaining: int
     limit: int
@@ -102,24 +102,26 @@ class RemainingCalls:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known at one moment. Instants are in UTC; what is not known is None or empty.
+    """The facts at one moment. Instants are in UTC; an unknown fact is None or empty.
 
     Attributes:
         now: the moment.
         failed_runs: newest first.
         failed_checks: in any order.
-        undecided: what stands in Xero without an order until a person decides, by day.
-        blocked: days with orders for which a rule is missing.
-        in_conflict: days with records in conflict with what a person did in Xero.
-        unsettled_since: since when the outcome of the oldest write of which it is not known is in doubt.
-        sign_in: what a person should know of the sign-in to Xero, and `sign_in_lapsed`, whether it works no more.
-        calls_left: of Xero's day.
-        api_version: of Shopify that is pinned, such as 2026-10.
-        last_synced: when a day was last compared, from plan to read-back.
-        tried: records written or refused within a day, and `failed`, how many of them were refused.
+        undecided: records in Xero without an order that await a decision, by day.
+        blocked: days with blocked orders.
+        in_conflict: days with records in conflict with a change that a person made in Xero.
+        unsettled_since: when the oldest write with an unknown outcome was sent.
+        sign_in: a warning about the sign-in to Xero, for people.
+        sign_in_lapsed: whether the sign-in has expired or was revoked.
+        remaining_calls: the rest of Xero's daily quota.
+        api_version: the pinned version of Shopify's API, such as 2026-10.
+        last_synced: when a day was last reconciled.
+        attempted: number of records written or refused within a day.
+        failed: number of these that Xero refused.
         durations: of the calls to Xero of the last minutes.
-        clocks: by how much the clock of each host is ahead of Xero's, negative behind, by the host's name.
-        store_unreadable: why the state store cannot be read, if it cannot: then the rest of it is not known.
+        clocks: offset of each host's clock from Xero's by the host's name; positive if the host is ahead.
+        store_unreadable: why the state store cannot be read; if set, facts from the store are unknown.
     """
 
     now: datetime
@@ -142,13 +144,13 @@ class Facts:
 
 
 def find_alerts(facts: Facts) -> list[Alert]:
-    """Return what calls for a person, the gravest first."""
-    found = [cause for rule in RULES for cause in rule(facts)]
-    return sorted(found, key=lambda cause: (-list(Severity).index(cause.severity), cause.key))
+    """Return the alerts that the facts call for, the most severe first."""
+    alerts = [alert for rule in RULES for alert in rule(facts)]
+    return sorted(alerts, key=lambda alert: (-list(Severity).index(alert.severity), alert.key))
 
 
 def api_version_expiry(api_version: str) -> datetime:
-    """Return until when Shopify supports a version: a year from its first day, 17:00 UTC.
+    """Return the end of Shopify's support for an API version: one year after its first day, 17:00 UTC.
 
     Source: docs/contracts/shopify.md §3.8.
     """
@@ -157,7 +159,11 @@ def api_version_expiry(api_version: str) -> datetime:
 
 
 def p95(durations: Sequence[timedelta]) -> timedelta:
-    """Return the duration that 95 of 100 do not exceed (nearest rank)."""
+    """Return the 95th percentile of durations, by nearest rank; there must be at least one.
+
+    Args:
+        durations: one or more durations, in any order.
+    """
     return sorted(durations)[math.ceil(len(durations) * 0.95) - 1]
 
 
@@ -168,14 +174,15 @@ def _runs(facts: Facts) -> Iterator[Alert]:
     for job, runs in by_job.items():
         days = sorted({day for run in runs for day in run.days})
         newest = runs[0]
-        many = f"{len(runs)} runs of {job} failed" if len(runs) > 1 else f"A run of {job} failed"
-        why = f" {newest.reason}" if newest.reason else ""
+        subject = f"{len(runs)} runs of {job} failed" if len(runs) > 1 else f"A run of {job} failed"
+        reason = f" {newest.reason}" if newest.reason else ""
         yield Alert(
             f"run:{job}",
             Severity.ERROR,
-            f"{many}, and no later run has made good for it.{why}",
+            f"{subject}, and no later run succeeded for the same days.{reason}",
             _days(days) or f"run {newest.run_id[:8]}",
-            "Mend what the run names, then run its days again; what had been sent is settled first, and nothing twice.",
+            "Fix the cause that the run names, then run its days again. Sent batches are read back first; nothing is "
+            "written twice.",
             f"/runs/{newest.run_id}",
         )
 
@@ -185,50 +192,53 @@ def _checks(facts: Facts) -> Iterator[Alert]:
     for check in facts.failed_checks:
         by_day[check.day].append(check)
     for day, checks in by_day.items():
-        names = sorted(f"{one.check} of {one.asset}" for one in checks)
-        many = f"{len(names)} checks failed" if len(names) > 1 else "A check failed"
-        first = min(checks, key=lambda one: (one.asset, one.check))
-        do = "Run `shopify-xero status` for the records and reasons, mend them, and sync the day again."
+        names = sorted(f"{check.check} of {check.asset}" for check in checks)
+        subject = f"{len(names)} checks failed" if len(names) > 1 else "A check failed"
+        first = min(checks, key=lambda check: (check.asset, check.check))
+        action = "Run `shopify-xero status` for records and reasons, fix them, and sync the day again."
         yield Alert(
             f"checks:{day or 'mapping'}",
             Severity.ERROR,
-            f"{many}: {', '.join(names)}.",
+            f"{subject}: {', '.join(names)}.",
             str(day) if day else "the mapping",
-            do if day else "Run `shopify-xero doctor --state`, and do what it says.",
+            action if day else "Run `shopify-xero doctor --state` and follow its remedies.",
             f"/assets/{first.asset}?view=checks" + ("" if day else f"&checkDetail={quote(first.check)}"),
         )
 
 
 def _orphans(facts: Facts) -> Iterator[Alert]:
-    for one in facts.undecided:
-        many = f"Records of {one.count} orders stand" if one.count > 1 else "Records of an order stand"
-        why = "were placed before the start date" if one.before_start else "no order of these books wants"
-        what = f"{many} in Xero that {why}."
-        do = "Run `shopify-xero status`, which names them: void them in Xero, or keep them with `shopify-xero dismiss`."
+    for orders in facts.undecided:
+        subject = f"{orders.count} orders" if orders.count > 1 else "an order"
+        relation = "placed before the start date" if orders.before_start else "that these books do not contain"
         yield Alert(
-            f"orphans:{'before-start' if one.before_start else one.day}", Severity.ERROR, what, str(one.day), do
+            f"orphans:{'before-start' if orders.before_start else orders.day}",
+            Severity.ERROR,
+            f"Xero has records of {subject} {relation}.",
+            str(orders.day),
+            "Run `shopify-xero status` for the list. Void the records in Xero, or keep them with "
+            "`shopify-xero dismiss`.",
         )
 
 
 def _blocked(facts: Facts) -> Iterator[Alert]:
-    for one in facts.blocked:
+    for orders in facts.blocked:
         yield Alert(
-            f"blocked:{one.day}",
+            f"blocked:{orders.day}",
             Severity.WARNING,
-            f"{one.summary} not in the books, as each needs something that is not there yet: {', '.join(one.names)}.",
-            str(one.day),
-            "Run `shopify-xero status`: it says for each reason what to do. Then sync the day again.",
+            f"{orders.summary} not in the books because a setting or a rule is missing: {', '.join(orders.names)}.",
+            str(orders.day),
+            "Run `shopify-xero status` and follow the remedy of each reason. Then sync the day again.",
         )
 
 
 def _in_conflict(facts: Facts) -> Iterator[Alert]:
-    for one in facts.in_conflict:
+    for orders in facts.in_conflict:
         yield Alert(
-            f"conflict:{one.day}",
+            f"conflict:{orders.day}",
             Severity.WARNING,
-            f"{one.summary} with what a person did in Xero: {', '.join(one.names)}.",
-            str(one.day),
-            "Run `shopify-xero status`: it shows both sides and what to do. Then sync the day again.",
+            f"{orders.summary} with a change that a person made in Xero: {', '.join(orders.names)}.",
+            str(orders.day),
+            "Run `shopify-xero status` for both sides and the remedy. Then sync the day again.",
         )
 
 
@@ -238,20 +248,19 @@ def _unsettled(facts: Facts) -> Iterator[Alert]:
         yield Alert(
             "unsettled",
             Severity.ERROR,
-            f"It is not known whether all that was sent to Xero was booked; the oldest of it is of "
-            f"{since:%Y-%m-%d %H:%M} UTC.",
+            f"The outcome of writes to Xero is unknown; the oldest was sent at {since:%Y-%m-%d %H:%M} UTC.",
             "writes to Xero",
-            "Run a sync, which reads them back before anything is sent; if Xero cannot be reached, wait until it can.",
+            "Run a sync: it reads the writes back before it sends anything. If Xero is down, wait.",
         )
 
 
 def _sign_in(facts: Facts) -> Iterator[Alert]:
     if facts.sign_in and facts.sign_in_lapsed:
-        do = "Run `shopify-xero login`. Nothing is written to Xero before."
-        yield Alert("consent:lapsed", Severity.CRITICAL, facts.sign_in, "the sign-in to Xero", do)
+        action = "Run `shopify-xero login`. Nothing is written to Xero before."
+        yield Alert("consent:lapsed", Severity.CRITICAL, facts.sign_in, "the sign-in to Xero", action)
     elif facts.sign_in:
-        do = "Let a sync run, or run `shopify-xero login`."
-        yield Alert("consent:lapsing", Severity.WARNING, facts.sign_in, "the sign-in to Xero", do)
+        action = "Let a sync run, or run `shopify-xero login`."
+        yield Alert("consent:lapsing", Severity.WARNING, facts.sign_in, "the sign-in to Xero", action)
 
 
 def _budget(facts: Facts) -> Iterator[Alert]:
@@ -261,49 +270,50 @@ def _budget(facts: Facts) -> Iterator[Alert]:
             "budget",
             Severity.WARNING,
             f"Xero allows {calls.remaining} more calls today, less than a tenth of {calls.limit}.",
-            "Xero's day",
-            "Nothing has to be done: what is left stays planned and is written once Xero's day has turned. If it "
-            "happens often, load fewer days at once or ask Xero for a larger plan.",
+            "Xero's daily quota",
+            "No action is needed: the rest is written when the quota resets. If it recurs, sync fewer days at once or "
+            "ask Xero for a larger plan.",
         )
 
 
 def _version(facts: Facts) -> Iterator[Alert]:
-    until = api_version_expiry(facts.api_version)
-    if facts.now >= until:
-        what = f"Shopify's API version {facts.api_version} has not been supported since {until:%Y-%m-%d}."
-        do = "Install a newer version of this project: days can no longer be read reliably."
-        yield Alert("api-version:expired", Severity.CRITICAL, what, "Shopify's Admin API", do)
-    elif facts.now >= until - VERSION_WARNING_PERIOD:
-        what = f"Shopify's API version {facts.api_version} is supported until {until:%Y-%m-%d} only."
-        do = "Install a newer version of this project before then."
-        yield Alert("api-version:expiring", Severity.WARNING, what, "Shopify's Admin API", do)
+    expiry = api_version_expiry(facts.api_version)
+    if facts.now >= expiry:
+        summary = f"Shopify's API version {facts.api_version} has not been supported since {expiry:%Y-%m-%d}."
+        action = "Install a newer version of this project now: reads are no longer reliable."
+        yield Alert("api-version:expired", Severity.CRITICAL, summary, "Shopify's Admin API", action)
+    elif facts.now >= expiry - VERSION_WARNING_PERIOD:
+        summary = f"Shopify's API version {facts.api_version} is supported only until {expiry:%Y-%m-%d}."
+        action = "Install a newer version of this project before then."
+        yield Alert("api-version:expiring", Severity.WARNING, summary, "Shopify's Admin API", action)
 
 
-def _nothing(facts: Facts) -> Iterator[Alert]:
+def _no_sync(facts: Facts) -> Iterator[Alert]:
     last = facts.last_synced
     if last is not None and facts.now - last > NO_SYNC_ALERT_AGE:
         yield Alert(
             "nothing-synced",
             Severity.ERROR,
-            f"Nothing has been synced since {last:%Y-%m-%d %H:%M} UTC.",
+            f"No day has been synced since {last:%Y-%m-%d %H:%M} UTC.",
             "the schedules",
-            "See whether the daemon runs, the schedules are switched on and runs wait in the queue.",
+            "Check that the daemon runs, the schedules are on and no run waits in the queue.",
             "/automation",
         )
 
 
-def _failing(facts: Facts) -> Iterator[Alert]:
+def _failure_rate(facts: Facts) -> Iterator[Alert]:
     if facts.attempted >= MIN_RECORDS_FOR_RATE and facts.failed * 100 > facts.attempted * FAILURE_RATE_PERCENT:
         yield Alert(
             "failure-rate",
             Severity.ERROR,
-            f"Xero refused {facts.failed} of {facts.attempted} records within a day, more than {FAILURE_RATE_PERCENT} %.",
+            f"Xero refused {facts.failed} of {facts.attempted} records within a day, more than "
+            f"{FAILURE_RATE_PERCENT} %.",
             "records of the last day",
-            "Run `shopify-xero status`: so many failures mostly have one reason, such as an account or a tax rate.",
+            "Run `shopify-xero status`: many failures usually have one cause, such as an account or a tax rate.",
         )
 
 
-def _slow(facts: Facts) -> Iterator[Alert]:
+def _slow_calls(facts: Facts) -> Iterator[Alert]:
     if len(facts.durations) < MIN_CALLS_FOR_LATENCY:
         return
     slow = p95(facts.durations)
@@ -313,7 +323,7 @@ def _slow(facts: Facts) -> Iterator[Alert]:
             Severity.WARNING,
             f"One in 20 of the last {len(facts.durations)} calls to Xero took {slow.total_seconds():.1f} s or more.",
             "calls to Xero",
-            "See Xero's status page; runs go on, more slowly.",
+            "Check Xero's status page. Runs continue more slowly.",
         )
 
 
@@ -325,23 +335,25 @@ def _clocks(facts: Facts) -> Iterator[Alert]:
                 Severity.WARNING,
                 f"The clock of {host} is {describe_offset(ahead)} Xero's.",
                 f"the clock of {host}",
-                "Set it by a time server (chrony, systemd-timesyncd). Nothing is posted twice or lost meanwhile; days "
-                "begin and end by this clock, so the newest one comes late or early.",
+                "Set it with a time server (chrony, systemd-timesyncd). Nothing is posted twice or lost. Days begin "
+                "and end by this clock, so the newest day may be synced early or late.",
             )
 
 
 def _store(facts: Facts) -> Iterator[Alert]:
     if facts.store_unreadable:
-        do = "Do what it says. Nothing is written to Xero meanwhile; `shopify-xero rebuild` makes a lost store anew."
-        yield Alert("store", Severity.CRITICAL, facts.store_unreadable, "the state store (STATE_URL)", do)
+        action = (
+            "Follow the message; `shopify-xero rebuild` recreates a lost store. Nothing is written to Xero meanwhile."
+        )
+        yield Alert("store", Severity.CRITICAL, facts.store_unreadable, "the state store (STATE_URL)", action)
 
 
 RULES: tuple[Callable[[Facts], Iterable[Alert]], ...] = (
-    _runs, _checks, _orphans, _blocked, _in_conflict, _unsettled, _sign_in, _budget, _version, _nothing, _failing,
-    _slow, _clocks, _store,
+    _runs, _checks, _orphans, _blocked, _in_conflict, _unsettled, _sign_in, _budget, _version, _no_sync, _failure_rate,
+    _slow_calls, _clocks, _store,
 )  # fmt: skip
 
 
 def _days(days: Sequence[date]) -> str:
-    named = ", ".join(map(str, days[:MAX_NAMES_LISTED]))
-    return named + (f" and {len(days) - MAX_NAMES_LISTED} more days" if len(days) > MAX_NAMES_LISTED else "")
+    names = ", ".join(map(str, days[:MAX_NAMES_LISTED]))
+    return names + (f" and {len(days) - MAX_NAMES_LISTED} more days" if len(days) > MAX_NAMES_LISTED else "")

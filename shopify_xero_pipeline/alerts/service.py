@@ -1,7 +1,7 @@
-"""Alerts of one shop: the facts gathered, the rules applied, and each channel told what it does not know yet.
+"""Alerts of one shop: collects the facts, applies the rules and notifies the channels.
 
-What is an alert stands in `rules.py`, where the facts come from in `facts.py`, who knows of what in `notifier.py`.
-Nothing is asked of Shopify or of Xero, and what Dagster knows is handed in.
+The rules are in `rules.py`, the sources of facts in `facts.py`, the notification state in `notifier.py`. This module
+sends no request to Shopify or Xero; facts of Dagster are passed in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,76 +35,76 @@ from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
 ALERT_STATE_KEY = "alerts.state"
 FAILED_RUN_WINDOW = timedelta(days=7)
-"""A failed run is remembered for so long; every night all days that were never synced, or are unfinished, are."""
+"""Older failed runs raise no alert: every night all days that were never synced or are unfinished are synced."""
 
 NOTIFY_BUDGET_SECONDS = 6.0
-"""Seconds after which no further message is begun: a tick ends within ten, after a slow mail within sixteen."""
+"""Seconds after which no further message is started: a tick ends within ten, or sixteen after a slow e-mail."""
 
 UNREADABLE_STORE_ERRORS = (StoreDamagedError, StoreReplacedError, StoreTooNewError, StoreUnwritableError, StoreUrlError)
 
 
 class RunHistory(Protocol):
-    """What failed lately in Dagster, as its instance knows it."""
+    """Recent failures in Dagster, as its instance records them."""
 
     def failed_runs(self, since: datetime) -> Sequence[FailedRun]:
-        """Return failed runs since an instant that no later run of their days made good, newest first."""
+        """Return the failed runs since an instant that no later run of their days replaced, newest first."""
 
     def failed_checks(self) -> Sequence[FailedCheck]:
-        """Return the asset checks that are red now."""
+        """Return the asset checks that fail now."""
 
 
 @dataclass(frozen=True)
 class TestDelivery:
-    """What became of a test message; `failure` is empty if it was taken."""
+    """The result of a test message; `failure` is empty if the channel accepted it."""
 
     channel: str
     failure: str
 
 
 class AlertService:
-    """Looks after one shop's books.
+    """The alerts of one shop.
 
     Args:
-        sync_service: its store and its clock.
-        runs: what failed lately in Dagster.
+        sync_service: provides the store and the clock.
+        runs: provides the failures in Dagster.
     """
 
     def __init__(self, sync_service: SyncService, runs: RunHistory) -> None:
         self._sync_service = sync_service
         self._runs = runs
-        self._mask = Redactor(sync_service.secrets)
+        self._redactor = Redactor(sync_service.secrets)
 
     def current_alerts(self) -> list[Alert]:
-        """Return what calls for a person now, the gravest first.
+        """Return the present alerts, the most severe first.
 
         Raises:
-            StoreBusyError: another process keeps the store; look again later.
+            StoreBusyError: the store is locked by another process; try again later.
         """
-        return [self._masked(cause) for cause in find_alerts(self.gather_facts())]
+        return [self._redact(alert) for alert in find_alerts(self.gather_facts())]
 
     def notify(self, channels: Iterable[Channel], known_state: str | None = None) -> tuple[list[Alert], str]:
-        """Tell each channel what it does not know yet; return the present causes, and what is known afterwards.
+        """Notify each channel; return the present alerts and the notification state afterwards.
 
         Args:
-            channels: where to tell.
-            known_state: what is known, for the case that the store cannot be read.
+            channels: the channels to notify.
+            known_state: the state to start from if the store cannot be read.
 
         Raises:
-            StoreBusyError: another process keeps the store; nothing was told.
+            StoreBusyError: the store is locked by another process; no message was sent.
         """
-        clock, found = self._sync_service.clock, self.current_alerts()
-        began, known = clock.elapsed(), self._recalled(known_state)
-        told = NotificationState.load(known).notify(
-            found, channels, clock.now(), lambda: clock.elapsed() - began < NOTIFY_BUDGET_SECONDS
+        clock, alerts = self._sync_service.clock, self.current_alerts()
+        began, stored = clock.elapsed(), self._stored_state(known_state)
+        state = NotificationState.load(stored).notify(
+            alerts, channels, clock.now(), lambda: clock.elapsed() - began < NOTIFY_BUDGET_SECONDS
         )
-        text = told.dump()
-        if text != known:
+        text = state.dump()
+        if text != stored:
             with suppress(*UNREADABLE_STORE_ERRORS):
                 self._sync_service.store.put_value(ALERT_STATE_KEY, text)
-        return found, text
+        return alerts, text
 
     def gather_facts(self) -> Facts:
-        """Return what is known now; of a store that cannot be read, only that."""
+        """Return the present facts; if the store cannot be read, those of Dagster and the reason."""
         now = self._sync_service.clock.now()
         known: dict[str, Any] = {
             "now": now,
@@ -118,47 +118,51 @@ class AlertService:
         except UNREADABLE_STORE_ERRORS as error:
             return Facts(**known, store_unreadable=str(error))
 
-    def _recalled(self, kept: str | None) -> str | None:
+    def _stored_state(self, default: str | None) -> str | None:
         with suppress(*UNREADABLE_STORE_ERRORS):
-            known = self._sync_service.store.get_value(ALERT_STATE_KEY)
-            return known[0] if known is not None else kept
-        return kept
+            entry = self._sync_service.store.get_value(ALERT_STATE_KEY)
+            return entry[0] if entry is not None else default
+        return default
 
-    def _masked(self, cause: Alert) -> Alert:
-        return replace(
-            cause, summary=self._mask.redact_text(cause.summary), location=self._mask.redact_text(cause.location)
-        )
+    def _redact(self, alert: Alert) -> Alert:
+        redact = self._redactor.redact_text
+        return replace(alert, summary=redact(alert.summary), location=redact(alert.location))
 
 
 def build_channels(settings: Settings, clock: Clock, transport: httpx.BaseTransport | None = None) -> list[Channel]:
-    """Return the channels that the settings name.
+    """Return the channels that are set.
 
     Args:
         settings: `ALERT_…` and `DAGSTER_URL`.
-        clock: bounds what a message may take.
-        transport: replaces the network, for tests.
+        clock: limits the duration of a message.
+        transport: replaces the network in tests.
     """
-    sender, found = AlertSource(settings.shopify_shop or "shopify-xero", settings.dagster_url), list[Channel]()
+    source, channels = AlertSource(settings.shopify_shop or "shopify-xero", settings.dagster_url), list[Channel]()
     if settings.alert_slack_url:
-        found.append(Slack(settings.alert_slack_url, sender, clock, transport))
+        channels.append(Slack(settings.alert_slack_url, source, clock, transport))
     if settings.alert_smtp_url:
-        found.append(Mail(settings.alert_smtp_url, settings.alert_mail_to, sender, settings.alert_mail_from))
+        channels.append(Mail(settings.alert_smtp_url, settings.alert_mail_to, source, settings.alert_mail_from))
     if settings.alert_pagerduty_key:
         region = settings.alert_pagerduty_region
-        found.append(PagerDuty(settings.alert_pagerduty_key, sender, clock, region, transport))
-    return found
+        channels.append(PagerDuty(settings.alert_pagerduty_key, source, clock, region, transport))
+    return channels
 
 
 def send_test(channels: Iterable[Channel], now: datetime) -> list[TestDelivery]:
-    """Send one message to each channel, and that it is over; return what became of it."""
-    cause = Alert("test", Severity.WARNING, "This is a test.", "nowhere", "Nothing has to be done.", "/overview")
-    return [TestDelivery(channel.name, _failure(channel, cause, now)) for channel in channels]
+    """Send each channel a test alert and its resolution; return the result of each channel.
+
+    Args:
+        channels: the channels to test.
+        now: the present instant in UTC.
+    """
+    alert = Alert("test", Severity.WARNING, "This is a test.", "nowhere", "No action is needed.", "/overview")
+    return [TestDelivery(channel.name, _failure(channel, alert, now)) for channel in channels]
 
 
-def _failure(channel: Channel, cause: Alert, now: datetime) -> str:
+def _failure(channel: Channel, alert: Alert, now: datetime) -> str:
     try:
-        channel.send(Message(cause, now))
-        channel.send(Message(cause, now, is_resolved=True))
+        channel.send(Message(alert, now))
+        channel.send(Message(alert, now, is_resolved=True))
     except DeliveryFailedError as error:
         return str(error)
     return ""

@@ -1,7 +1,7 @@
-"""Connections to a mail server that last for a limited time in all.
+"""SMTP connections with a limit on their total duration.
 
-smtplib's time-out is for one operation on a socket: a server that says a byte now and then is never late for it, and
-nine answers are waited for in turn. What is sent is in `channels.py`.
+The time-out of smtplib limits one operation on a socket, and a message takes about nine of them: a slow server that
+sends single bytes never reaches it. Messages are written in `channels.py`.
 """
 
 import smtplib
@@ -11,20 +11,26 @@ from contextlib import suppress
 from typing import Any
 
 MAIL_BUDGET_SECONDS = 10.0
-"""For a whole message. The resolution of the server's name is the resolver's to bound."""
+"""Limit for a whole message, without the resolution of the server's name, which the resolver limits."""
 
-AGAIN_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 
 
 class TimedSMTP(smtplib.SMTP):
-    """A connection that is cut off when its time is over; smtplib then raises `SMTPServerDisconnected`."""
+    """A connection that is closed when its time is over; smtplib then raises `SMTPServerDisconnected`."""
 
     _ended: threading.Event
 
     def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """Connect, and let the time begin; raises what smtplib raises."""
+        """Connect and start the timer; raises what smtplib raises.
+
+        Args:
+            host: the mail server.
+            port: its port.
+            source_address: see `smtplib.SMTP.connect`.
+        """
         self._ended = threading.Event()
-        threading.Thread(target=self._cut_off, name="mail", daemon=True).start()
+        threading.Thread(target=self._shut_down_late_connection, name="mail", daemon=True).start()
         try:
             return super().connect(host, port, source_address)
         except BaseException:
@@ -36,14 +42,14 @@ class TimedSMTP(smtplib.SMTP):
         self._ended.set()
         super().close()
 
-    def _cut_off(self) -> None:
+    def _shut_down_late_connection(self) -> None:
         if self._ended.wait(MAIL_BUDGET_SECONDS):
             return
-        while not self._ended.wait(AGAIN_SECONDS):  # again, because STARTTLS puts another socket in place
+        while not self._ended.wait(RETRY_SECONDS):  # repeated, because STARTTLS replaces the socket
             connection: Any = self.sock
             with suppress(OSError, AttributeError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):
-    """The same, encrypted from the first byte on."""
+    """A connection with a time limit that is encrypted from the first byte."""

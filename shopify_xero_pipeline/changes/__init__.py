@@ -1,1 +1,1 @@
-"""Pure comparison: what must exist, what we did and what Xero holds become a change-set. No I/O, no clock."""
+"""The planner, which compares the desired state with the mapping and Xero and returns change-sets. No I/O, no clock."""

@@ -1,7 +1,6 @@
-"""One record against the mapping and against what Xero shows: create, update, adopt, unchanged or conflict, and why.
+"""The plan of a single record, with an action and a reason.
 
-Only the verdict on a single record belongs here; which records there are and in which order they come stands in
-`plan.py`.
+This module only compares one record with the mapping and with Xero. The records and their order are in `plan.py`.
 """
 
 from collections.abc import Mapping
@@ -25,26 +24,32 @@ def plan_record(
     mirror: MirrorRecord | None,
     *,
     restore: bool = False,
-    bearer: str | None = None,
+    contact_xero_id: str | None = None,
 ) -> Change:
-    """Return what is to happen to a record.
+    """Return the planned change of a record.
 
     Args:
-        record: what Xero shall hold.
-        mapped: what we posted of it, if we did.
-        mirror: what Xero shows under its Xero id (when mapped) or under its natural key (when not).
-        restore: whether a person's change of a Contact or Item is undone instead of kept and listed.
-        bearer: the Xero id of a document's Contact, if it is known.
+        record: the desired state of the record.
+        mapped: its row in the mapping, if it was posted.
+        mirror: its row in the mirror, by Xero id if it is mapped, otherwise by natural key.
+        restore: whether the plan overwrites a person's change of a Contact or Item instead of listing it as a conflict.
+        contact_xero_id: the Xero id of a document's Contact, if it is known.
     """
     if mapped is not None:
-        return _against_mapping(record, mapped, mirror, restore, bearer)
+        return _against_mapping(record, mapped, mirror, restore, contact_xero_id)
     if mirror is not None:
         return _against_unmapped(record, mirror)
-    return build_change(Action.CREATE, record, fields=differences({}, _shown(record)))
+    return build_change(Action.CREATE, record, fields=differences({}, _created_content(record)))
 
 
 def build_change(action: Action, record: AnyRecord, **details: object) -> Change:
-    """Return a line of the plan for a record, with its order, amount and currency."""
+    """Return a line of the plan with the record's order, amount and currency.
+
+    Args:
+        action: the action of the line.
+        record: the record to write or compare.
+        **details: further fields of `Change`.
+    """
     amount, currency = _amount(record)
     line = Change(
         action=action,
@@ -61,20 +66,20 @@ def build_change(action: Action, record: AnyRecord, **details: object) -> Change
 
 
 def _against_mapping(
-    record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, bearer: str | None
+    record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, contact_xero_id: str | None
 ) -> Change:
     posted = parse_payload(mapped.payload)
     before = _without_item_codes(posted)
-    after = _kept_where_blank(before, record)
+    after = _with_blanks_filled(before, record)
     fields = differences(before, after)
     if mirror is not None and mirror.status in REMOVED_STATUSES:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
         return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edited = find_edits(record, posted, mirror, bearer) if mirror is not None else ()
+    edits = find_edits(record, posted, mirror, contact_xero_id) if mirror is not None else ()
     if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
         return _archived(record, mapped, mirror, fields)
-    if edited:
-        return _edited(record, mapped, edited, restore=restore)
+    if edits:
+        return _edited(record, mapped, edits, restore=restore)
     if not fields:
         return build_change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
     if isinstance(record, Contact | Item):
@@ -83,47 +88,50 @@ def _against_mapping(
     return _posted_document(record, mapped, fields)
 
 
-def _edited(record: AnyRecord, mapped: MappedRecord, edited: tuple[FieldDiff, ...], *, restore: bool) -> Change:
-    """Both sides are listed: what a person made of it in Xero, and what we would have; no document is rewritten."""
-    names = ", ".join(field.field for field in edited)
-    undone = restore and isinstance(record, Contact | Item)
-    action = Action.UPDATE if undone else Action.CONFLICT
-    kept = "it is restored" if undone else "Xero's copy is kept"
-    reason = f"a person changed {names} in Xero; {kept}"
-    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edited)
+def _edited(record: AnyRecord, mapped: MappedRecord, edits: tuple[FieldDiff, ...], *, restore: bool) -> Change:
+    """Return the line of a record that a person changed in Xero. Documents are never overwritten."""
+    names = ", ".join(field.field for field in edits)
+    is_restored = restore and isinstance(record, Contact | Item)
+    action = Action.UPDATE if is_restored else Action.CONFLICT
+    consequence = "it is restored" if is_restored else "Xero's values stay"
+    reason = f"a person changed {names} in Xero; {consequence}"
+    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edits)
 
 
 def _archived(record: Contact, mapped: MappedRecord, mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> Change:
-    """An archived Contact cannot be written to; one that was merged into another lives on in that one."""
+    """Return the line of an archived Contact, which Xero refuses to update.
+
+    Documents of a merged Contact use the Contact into which it was merged.
+    """
     if parse_payload(mirror.payload).get(MERGED):
         reason = "a person merged it into another Contact in Xero, which its documents use"
         return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id)
     if not fields:
         return build_change(Action.UNCHANGED, record, reason="archived in Xero", xero_id=mapped.xero_id)
-    reason = "archived in Xero by a person; restore it there to let Shopify's changes in"
+    reason = "archived in Xero by a person; restore it there to apply Shopify's changes"
     return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
 def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
-    """What is posted is never rewritten: other money is a conflict, other words are kept."""
+    """Return the line of a changed document. Other amounts are a conflict; other texts and codes stay as posted."""
     if any(field.field in MONEY_FIELDS for field in fields):
-        reason = "posted with other amounts than Shopify's history gives now; documents are never rewritten"
+        reason = "posted with other amounts than Shopify's history has now; documents are never rewritten"
         return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    reason = "kept as posted; it would be worded or coded differently today"
+    reason = "stays as posted; a text or a code would be different today"
     return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
 def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
-    """A record that Xero has under our key and we have no row of: ours from before, or somebody else's."""
+    """Return the line of a record whose natural key is in Xero and not in the mapping."""
     element = parse_payload(mirror.payload)
     if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
-        reason = f"Xero's Item {record.code} is tracked or not sold; it is left alone and its code is not sent"
+        reason = f"Xero's Item {record.code} is tracked or not sold; it stays unchanged and its code is not sent"
         return build_change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
-    if isinstance(record, Invoice) and record.url and element.get("Url") == record.url and _is_reworded(record, mirror):
+    if isinstance(record, Invoice) and _has_edited_reference(record, mirror, element):
         fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
-        reason = "Xero shows another reference on it; it is ours by its link, and left as it is"
+        reason = "Xero shows another reference on it; its link names this order, and it stays as it is"
         return build_change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
-    problem = _not_ours(record, mirror, element)
+    problem = _ownership_problem(record, mirror, element)
     if problem:
         return build_change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
     return build_change(
@@ -131,42 +139,43 @@ def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     )
 
 
-def _is_reworded(record: Invoice, mirror: MirrorRecord) -> bool:
-    return mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
+def _has_edited_reference(record: Invoice, mirror: MirrorRecord, element: Mapping[str, object]) -> bool:
+    is_ours = bool(record.url) and element.get("Url") == record.url
+    return is_ours and mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
 
 
-def _not_ours(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
+def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
     if isinstance(record, Contact | Item):
         return ""
     if mirror.status in REMOVED_STATUSES:
         return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
     amount, _ = _amount(record)
-    shown = Decimal(str(element.get("Total", element.get("Amount", "0"))))
+    xero_amount = Decimal(str(element.get("Total", element.get("Amount", "0"))))
     if isinstance(record, Invoice | CreditNote) and mirror.reference != record.reference:
         return (
             f"the number {record.number} belongs to another document in Xero (reference {mirror.reference or 'empty'})"
         )
-    if amount != shown:
-        return f"Xero has {record.natural_key} with {shown} where Shopify gives {amount}"
+    if amount != xero_amount:
+        return f"Xero has {record.natural_key} with {xero_amount} where Shopify has {amount}"
     return ""
 
 
 def _without_item_codes(posted: Mapping[str, object]) -> dict[str, object]:
-    """Return what was posted without the codes of its lines' Items, which no plan knows."""
+    """Return the posted content without the Item codes of its lines, which no plan contains."""
     lines = posted.get("lines")
     if not isinstance(lines, list):
         return dict(posted)
-    named = [{name: value for name, value in line.items() if name != "item_code"} for line in lines]
-    return {**posted, "lines": named}
+    trimmed = [{name: value for name, value in line.items() if name != "item_code"} for line in lines]
+    return {**posted, "lines": trimmed}
 
 
-def _kept_where_blank(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:
-    """Blanks never overwrite: what a Contact or Item no longer says stays as it was posted."""
+def _with_blanks_filled(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:
+    """Return the content of a record. Blank fields of a Contact or Item keep the posted value."""
     after = record.content()
     return {**before, **after} if isinstance(record, Contact | Item) else after
 
 
-def _shown(record: AnyRecord) -> dict[str, object]:
+def _created_content(record: AnyRecord) -> dict[str, object]:
     return {key: value for key, value in record.content().items() if key not in {"kind", "shopify_id"}}
 
 

@@ -1,7 +1,6 @@
-"""What a person decides about a conflict: their side stays in Xero as it is, for a reason, until either side changes.
+"""A person's decision about a conflict, which holds until one of its two sides changes.
 
-Pure: decisions are handed in. Only what a decision covers is decided here; where it is kept stands in
-`pipeline/day_issues.py`.
+This module only matches decisions with the lines of a plan. Storage is in `pipeline/day_issues.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,9 +17,9 @@ class Decision(BaseModel):
     """A decision about one line of a plan.
 
     Attributes:
-        line: the conflict as it was; of a Contact only which fields differ.
+        line: the conflict at the time of the decision; for a Contact only the names of the changed fields.
         because: the person's reason.
-        decided_at: when that was, UTC.
+        decided_at: the instant of the decision, UTC.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,42 +30,48 @@ class Decision(BaseModel):
 
     @property
     def sentence(self) -> str:
-        """When and why."""
+        """The instant and the reason of the decision."""
         return f"left as it is in Xero since {self.decided_at:%Y-%m-%d %H:%M} UTC: {self.because}"
 
     def covers(self, line: Change) -> bool:
-        """Return whether a conflict is the one that was decided about: nothing of it changed on either side."""
-        return line.action is Action.CONFLICT and _essence(line) == _essence(self.line)
+        """Return whether a line is the same conflict, unchanged on both sides."""
+        return line.action is Action.CONFLICT and _both_sides(line) == _both_sides(self.line)
 
 
 Decisions = Mapping[str, Decision]
-"""By what they are about; see `about`."""
+"""Decisions by the key of their record; see `decision_key`."""
 
 
 def decision_key(line: Change) -> str:
-    """Return what names the record of a line: `invoice 5001/1`."""
+    """Return the key of a line's record, such as `invoice 5001/1`."""
     return f"{line.kind.value} {line.shopify_id}"
 
 
 def is_decided(line: Change, decisions: Decisions) -> bool:
-    """Return whether a person decided about a conflict as it is now."""
-    found = decisions.get(decision_key(line))
-    return found is not None and found.covers(line)
+    """Return whether a decision covers a line."""
+    decision = decisions.get(decision_key(line))
+    return decision is not None and decision.covers(line)
 
 
 def with_decisions(plans: Iterable[ChangeSet], decisions: Decisions) -> list[ChangeSet]:
-    """Return plans in which conflicts that a person decided about are left out, each with the decision."""
+    """Return plans in which each decided conflict is skipped and carries its decision.
+
+    Args:
+        plans: change-sets of any kinds and days.
+        decisions: decisions by `decision_key`.
+    """
     return [
-        plan.model_copy(update={"changes": tuple(_settled(line, decisions) for line in plan.changes)}) for plan in plans
+        plan.model_copy(update={"changes": tuple(_with_decision(line, decisions) for line in plan.changes)})
+        for plan in plans
     ]
 
 
 def is_named(name: str, line: Change) -> bool:
-    """Return whether a name stands for a line.
+    """Return whether a name identifies a line.
 
     Args:
-        name: the order's name or id, the number of a document, a record's Xero id, or its natural key.
-        line: of a plan.
+        name: the name or id of an order, the number of a document, a Xero id, or a natural key.
+        line: a line of a plan.
     """
     return name in {
         line.natural_key,
@@ -78,14 +83,14 @@ def is_named(name: str, line: Change) -> bool:
 
 
 def without_personal_data(line: Change) -> Change:
-    """Return a line without its record, and of a Contact only which fields differ, as their values are a customer's."""
+    """Return a line without its record and, for a Contact, without the values of its changed fields."""
     fields = line.fields
     if line.kind is Kind.CONTACT:
         fields = tuple(field.model_copy(update={"before": None, "after": None}) for field in fields)
     return line.model_copy(update={"record": None, "fields": fields})
 
 
-def _settled(line: Change, decisions: Decisions) -> Change:
+def _with_decision(line: Change, decisions: Decisions) -> Change:
     if not is_decided(line, decisions):
         return line
     return line.model_copy(
@@ -93,7 +98,7 @@ def _settled(line: Change, decisions: Decisions) -> Change:
     )
 
 
-def _essence(line: Change) -> tuple[object, ...]:
-    """Return both sides; the reason is left out, as a rebuilt store gives another one for the same."""
-    plain = without_personal_data(line)
-    return plain.fields, plain.amount, plain.currency, plain.xero_id
+def _both_sides(line: Change) -> tuple[object, ...]:
+    """Return both sides of a conflict, without the reason: a rebuilt store words the reason differently."""
+    anonymous = without_personal_data(line)
+    return anonymous.fields, anonymous.amount, anonymous.currency, anonymous.xero_id

@@ -1,8 +1,7 @@
-"""What ought to be in Xero, day by day: the Contacts, Items and order books that the extracted records call for.
+"""The desired state of Xero, as the Contacts, Items and order books of each day.
 
-This module asks `books/` and settles what only a look at the mapping and at Xero can settle: Item codes already taken,
-document numbers that belong to somebody else. Whether a wanted record is new, changed or there already is decided in
-`plan.py`.
+The rules are in `books/`. This module adds only the decisions that need the mapping and Xero: Item codes in use, and
+document numbers of other owners. The comparison is in `plan.py`.
 """
 
 import re
@@ -15,6 +14,7 @@ from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
 from shopify_xero_pipeline.changes.known_records import KnownRecords
+from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
@@ -26,13 +26,19 @@ ORDER_LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders
 def desired_contacts(
     customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]], policy: BooksPolicy
 ) -> dict[date, list[Contact]]:
-    """Return each day's Contacts: of its customers and of its orders' buyers, each once a day."""
-    wanted = {}
+    """Return each day's Contacts, of its customers and of its orders' buyers, each Contact once a day.
+
+    Args:
+        customers: customers by day, in the shop's time zone.
+        orders: orders by day, in the shop's time zone.
+        policy: the merchant's choices.
+    """
+    contacts_by_day = {}
     for day in sorted({*customers, *orders}):
-        found = [build_contact(customer, policy) for customer in customers.get(day, ())]
-        found += [build_order_contact(order, policy) for order in orders.get(day, ())]
-        wanted[day] = list({contact.shopify_id: contact for contact in found}.values())
-    return wanted
+        contacts = [build_contact(customer, policy) for customer in customers.get(day, ())]
+        contacts += [build_order_contact(order, policy) for order in orders.get(day, ())]
+        contacts_by_day[day] = list({contact.shopify_id: contact for contact in contacts}.values())
+    return contacts_by_day
 
 
 def desired_items(
@@ -43,20 +49,27 @@ def desired_items(
     base_currency: str,
     known: KnownRecords,
 ) -> dict[date, list[Item]]:
-    """Return each day's Items: of its products' variants and of the variants its orders name, each once a day.
+    """Return each day's Items, of its products' variants and of its orders' variants, each Item once a day.
 
-    A code once given stays, whether the mapping says so or Xero shows one that only we give; a SKU goes to the first
-    variant that asks for it, every other one gets a code of its own.
+    A variant keeps its Item code. The code comes from the mapping, or from Xero if it is a derived code. The first
+    variant with a SKU gets the SKU as its code; every other variant gets a derived code.
+
+    Args:
+        products: products by day, in the shop's time zone.
+        orders: orders by day, in the shop's time zone.
+        shop_currency: the currency of Shopify's prices.
+        base_currency: Xero's base currency.
+        known: the mapping and mirror of Items.
     """
     codes = {row.natural_key[1:]: row.natural_key for row in known.mirror if DERIVED_CODE.fullmatch(row.natural_key)}
     codes |= {key: row.natural_key for key, row in known.mapped.items()}
     taken = {code.casefold(): key for key, code in codes.items()}
-    wanted: dict[date, list[Item]] = {}
+    items_by_day: dict[date, list[Item]] = {}
     for day in sorted({*products, *orders}):
-        found: dict[str, Item] = {}
+        items: dict[str, Item] = {}
         for title, variant in _variants(products.get(day, ()), orders.get(day, ())):
             key = variant.legacy_id
-            found[key] = build_item(
+            items[key] = build_item(
                 variant,
                 title,
                 shop_currency=shop_currency,
@@ -64,10 +77,10 @@ def desired_items(
                 taken=taken,
                 code=codes.get(key),
             )
-            codes[key] = found[key].code
+            codes[key] = items[key].code
             taken[codes[key].casefold()] = key
-        wanted[day] = list(found.values())
-    return wanted
+        items_by_day[day] = list(items.values())
+    return items_by_day
 
 
 def desired_order_books(
@@ -77,36 +90,47 @@ def desired_order_books(
     ledgers: Mapping[str, PostedRecords],
     documents: Iterable[MirrorRecord],
     shop_handle: str | None,
+    cache: OrderBooksCache,
 ) -> dict[date, list[OrderBooks]]:
-    """Return the books of each day's orders; a number that another order or somebody else uses is given up.
+    """Return the books of each day's orders. A number that is in use elsewhere is replaced.
 
     Args:
-        orders: by day.
+        orders: orders by day, in the shop's time zone.
         policy: the merchant's choices.
         organisation: Xero's settings.
-        ledgers: what is posted, by order id.
-        documents: the Invoices and Credit Notes that Xero shows.
-        shop_handle: for links to the orders.
+        ledgers: posted records by order id.
+        documents: the Invoices and Credit Notes in the mirror.
+        shop_handle: the shop's handle, for links to orders.
+        cache: the books of this run, for the same policy and shop.
     """
-    owners = {row.natural_key.casefold(): _order_of(row) for row in documents}
+    owners = {row.natural_key.casefold(): _order_id_of(row) for row in documents}
 
-    def keep(order: Order) -> OrderBooks:
+    def build_books(order: Order) -> OrderBooks:
         ledger = ledgers.get(order.legacy_id, PostedRecords())
-        kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle)
-        clashes = {one.number for one in kept.documents if _is_taken(one, order.legacy_id, owners)}
-        if clashes:
-            kept = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle, taken=clashes)
-        owners.update({document.number.casefold(): order.legacy_id for document in kept.documents})
-        return kept
+        books = cache.books(order, organisation, ledger)
+        taken_numbers = {
+            document.number for document in books.documents if _is_taken(document, order.legacy_id, owners)
+        }
+        if taken_numbers:
+            books = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle, taken=taken_numbers)
+        owners.update({document.number.casefold(): order.legacy_id for document in books.documents})
+        return books
 
-    return {day: [keep(order) for order in found] for day, found in orders.items()}
+    return {day: [build_books(order) for order in day_orders] for day, day_orders in orders.items()}
 
 
 def foreign_document_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
-    """Return the numbers of documents in Xero that are not of these books and begin as ours do: prefix and a digit."""
+    """Return the numbers in Xero that begin with a prefix and a digit, but belong to no order of these books.
+
+    Args:
+        documents: the Invoices and Credit Notes in the mirror.
+        prefix: the prefix of our document numbers.
+    """
     begins = prefix.casefold()
-    numbers = (row.natural_key for row in documents if not _order_of(row))
-    return sorted(one for one in numbers if one.casefold().startswith(begins) and one[len(begins) :][:1].isdigit())
+    numbers = (row.natural_key for row in documents if not _order_id_of(row))
+    return sorted(
+        number for number in numbers if number.casefold().startswith(begins) and number[len(begins) :][:1].isdigit()
+    )
 
 
 def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[tuple[str, Variant | VariantRef]]:
@@ -120,15 +144,18 @@ def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[
 
 
 def _is_taken(document: Document, order_id: str, owners: Mapping[str, str]) -> bool:
-    """Tell whether a number belongs to another order, or to somebody else; a Credit Note's holds an id of Shopify's."""
+    """Return whether another order or a foreign document uses a number.
+
+    A foreign document does not block a Credit Note, whose number contains an id of Shopify.
+    """
     owner = owners.get(document.number.casefold(), order_id)
     return owner != order_id and not (owner == "" and isinstance(document, CreditNote))
 
 
-def _order_of(row: MirrorRecord) -> str:
-    """Return the order a document of Xero belongs to, or '' for somebody else's.
+def _order_id_of(row: MirrorRecord) -> str:
+    """Return the id of a document's order, or '' for a foreign document.
 
-    Its reference says so, and where a person changed that, an Invoice's link to the order.
+    The id comes from the reference or, if a person changed it, from an Invoice's link to the order.
     """
-    found = references.order_ids(row.reference) or ORDER_LINK.findall(row.payload)
-    return found[0] if found else ""
+    order_ids = references.order_ids(row.reference) or ORDER_LINK.findall(row.payload)
+    return order_ids[0] if order_ids else ""

@@ -1,6 +1,6 @@
-"""Field by field: two contents of a record, flattened to paths, and what differs between them.
+"""The fields of a record's content, flattened to paths, and the differences of two contents.
 
-Nothing here knows a kind of record; what a difference means is decided in `compare.py`.
+This module knows no kind of record. The meaning of a difference is decided in `compare.py`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from shopify_xero_pipeline.state.canonical import parse_exact_json
 
 
 def flatten(content: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, text) for every leaf: `lines.0.tax_amount`, `address.city`."""
+    """Yield the path and the text of every leaf, such as `lines.0.tax_amount` or `address.city`."""
     if isinstance(content, Mapping):
         for name, value in content.items():
             yield from flatten(value, f"{path}.{name}" if path else str(name))
@@ -23,13 +23,18 @@ def flatten(content: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def parse_payload(payload: str) -> dict[str, object]:
-    """Return a stored payload as a dictionary, numbers as `Decimal`."""
+    """Return a stored payload as a dictionary, with numbers as `Decimal`."""
     content: dict[str, object] = parse_exact_json(payload)
     return content
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[FieldDiff, ...]:
-    """Return the fields that differ, in the order of `after`, then those that are gone."""
+    """Return the fields that differ, in the order of `after`, followed by the fields that only `before` has.
+
+    Args:
+        before: one content of a record.
+        after: another content of the same record.
+    """
     old, new = dict(flatten(before)), dict(flatten(after))
     paths = list(new) + [path for path in old if path not in new]
     return tuple(
@@ -40,9 +45,9 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tu
 
 
 def payload_amount(payload: str) -> Decimal | None:
-    """Return a document's total or a Payment's or Allocation's amount, of our own payload or of Xero's element.
+    """Return the total of a document or the amount of a Payment or Allocation, in the record's currency.
 
-    In the record's currency; None for what has none, such as a Contact.
+    The payload is our own or Xero's element. A record without an amount, such as a Contact, returns None.
     """
     content = parse_payload(payload)
     for name in ("total", "Total", "amount", "Amount"):

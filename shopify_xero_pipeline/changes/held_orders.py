@@ -1,7 +1,8 @@
-"""Orders of which nothing more is written, because a person changed or voided a document of theirs in Xero.
+"""Orders that are held because a person changed or voided one of their documents in Xero.
 
-A Credit Note beside a voided Invoice, or money on one whose amounts a person changed, would make the books worse. Only
-finding these orders belongs here; `plan.py` holds their lines back until both sides agree again or a person decides.
+Nothing more is written for such an order: a Credit Note beside a voided Invoice, or a payment on an edited Invoice,
+makes the books worse. This module only finds these orders. `plan.py` holds their lines until both sides agree again or
+a person decides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,38 +13,39 @@ from shopify_xero_pipeline.changes.decisions import Decisions, is_decided
 from shopify_xero_pipeline.changes.models import Action, Change
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 
+HELD_REASON = "held back because of {number}: {reason}. Compare both sides in Xero and correct them"
 COSMETIC_FIELDS = frozenset({"due_date", "url"})
-"""Parts of a document that a person may change without any effect on what is still to be placed on it."""
+"""Parts of a document that a person may change without an effect on its later payments and credits."""
 
 
 def held_orders(
     orders: Iterable[OrderBooks],
     mapped: Mapping[str, MappedRecord],
-    shown: Mapping[str, MirrorRecord],
+    mirror: Mapping[str, MirrorRecord],
     contacts: Mapping[str, str],
     decisions: Decisions,
 ) -> dict[str, str]:
-    """Return why orders are held, by order id, in words for people.
+    """Return the reasons why orders are held, by order id.
 
     Args:
-        orders: what ought to be in Xero of each.
-        mapped: the documents we posted, by Shopify id.
-        shown: what Xero shows of them, by Xero id.
-        contacts: Xero ids of Contacts by Shopify id, merges followed.
-        decisions: about documents that a person changed; one that is voided holds its order all the same, as nothing
-            can be placed on it.
+        orders: the books of the orders.
+        mapped: posted documents by Shopify id.
+        mirror: their rows in the mirror, by Xero id.
+        contacts: Xero ids of Contacts after merges, by Shopify id.
+        decisions: decisions about changed documents. A decision does not release an order with a voided document, on
+            which nothing can be entered.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for books in orders:
         for document in books.documents:
             row = mapped.get(document.shopify_id)
             if row is None:
                 continue
-            line = plan_record(document, row, shown.get(row.xero_id), bearer=contacts.get(document.contact_id))
+            contact = contacts.get(document.contact_id)
+            line = plan_record(document, row, mirror.get(row.xero_id), contact_xero_id=contact)
             if _holds(line) and not (line.fields and is_decided(line, decisions)):
-                reason = f"held back: of {document.number}, {line.reason}. Compare both sides in Xero and correct them"
-                found.setdefault(books.order_id, reason)
-    return found
+                reasons.setdefault(books.order_id, HELD_REASON.format(number=document.number, reason=line.reason))
+    return reasons
 
 
 def _holds(line: Change) -> bool:

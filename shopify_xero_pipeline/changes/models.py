@@ -1,7 +1,7 @@
-"""A change-set: what must change in Xero for one kind and one day, and why, readable before anything is written.
+"""Change-sets, the plan of one kind of record for one day.
 
-Only shapes belong here; the comparison stands in `plan.py`. A change-set is a plan, not the truth: the loader looks at
-the mapping again before it sends anything.
+This module only has the models. The comparison is in `plan.py`. A change-set may be outdated: the loader reads the
+mapping again before it sends a request.
 """
 
 from datetime import date
@@ -14,7 +14,7 @@ from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 
 
 class Action(StrEnum):
-    """What is to happen to a record."""
+    """The planned action for a record."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 
 class FieldDiff(BaseModel):
-    """One field that differs, both sides as text."""
+    """A field that differs, with both sides as text."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -38,9 +38,16 @@ class FieldDiff(BaseModel):
 
 
 class Change(BaseModel):
-    """One line of the plan. `record` is what Xero shall hold; None for an order that is not posted.
+    """A line of the plan.
 
-    `decided` says when and why a person left a conflict as it is in Xero.
+    Attributes:
+        natural_key: the number or code of the record in Xero.
+        reason: the reason for the action.
+        record: the desired state of the record; None for an order that is not posted.
+        xero_id: the id of the record in Xero, if there is one.
+        fields: the fields that differ.
+        amount: the total of a document or the amount of a payment, in `currency`.
+        decided: the date and reason of a person's decision to leave a conflict in Xero; empty without a decision.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -61,7 +68,7 @@ class Change(BaseModel):
 
 
 class ChangeSet(BaseModel):
-    """All changes of one kind on one shop-local day; `payment` change-sets hold Allocations too."""
+    """All changes of one kind on one day in the shop's time zone. Allocations are in the change-sets of Payments."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 

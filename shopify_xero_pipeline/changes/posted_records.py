@@ -1,7 +1,7 @@
-"""What the mapping knows of an order, as the books ask for it: documents, placements, allocations already posted.
+"""The posted records of each order, in the form that `books/` needs.
 
-Only the translation of stored rows belongs here. A document planned in the journal but not yet settled counts as
-posted for its number and date, which are frozen from the first plan on (books: numbering).
+This module only parses stored rows. A document in the journal counts as posted before its outcome is known, because the
+first plan fixes its number and date (docs/books.md §9).
 """
 
 from collections import defaultdict
@@ -10,14 +10,20 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
+from shopify_xero_pipeline.books.records import (
+    OrderBooks,
+    PostedAllocation,
+    PostedDocument,
+    PostedPayment,
+    PostedRecords,
+)
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, CreditNote, Invoice, Payment
 
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 class StoredRecord(Protocol):
-    """A row that carries a record's content: of the mapping or of the journal."""
+    """A row of the mapping or the journal with the content of a record."""
 
     @property
     def payload(self) -> str:
@@ -26,33 +32,47 @@ class StoredRecord(Protocol):
 
     @property
     def order_id(self) -> str | None:
-        """Digits of the order, for records that belong to one."""
+        """Digits of the order's id; None for a record without an order."""
         ...
 
 
 def posted_records_by_order(
     mapped: Iterable[StoredRecord], planned: Iterable[StoredRecord] = ()
 ) -> Mapping[str, PostedRecords]:
-    """Return each order's ledger by order id; an order without rows gets an empty one."""
+    """Return the posted records of each order by order id; an order without rows has empty ones.
+
+    Args:
+        mapped: rows of the mapping.
+        planned: rows of the journal; a row of the mapping replaces the row of the same document.
+    """
     documents: dict[str, dict[str, PostedDocument]] = defaultdict(dict)
-    placements: dict[str, list[PostedPayment]] = defaultdict(list)
+    payments: dict[str, list[PostedPayment]] = defaultdict(list)
     allocations: dict[str, list[PostedAllocation]] = defaultdict(list)
-    for row in [*planned, *mapped]:
+    for row in [*planned, *mapped]:  # the mapping comes last and wins
         record = RECORD.validate_json(row.payload)
         if isinstance(record, Invoice | CreditNote):
             documents[record.order_id][record.shopify_id] = _document(record)
         elif isinstance(record, Payment):
-            placements[record.order_id].append(_placement(record))
+            payments[record.order_id].append(_payment(record))
         elif isinstance(record, Allocation):
             allocations[record.order_id].append(_allocation(record))
-    ledgers: dict[str, PostedRecords] = defaultdict(PostedRecords)
-    for order_id in {*documents, *placements, *allocations}:
-        ledgers[order_id] = PostedRecords(
+    posted_by_order: dict[str, PostedRecords] = defaultdict(PostedRecords)
+    for order_id in {*documents, *payments, *allocations}:
+        posted_by_order[order_id] = PostedRecords(
             documents=tuple(documents[order_id].values()),
-            payments=tuple(placements[order_id]),
+            payments=tuple(payments[order_id]),
             allocations=tuple(allocations[order_id]),
         )
-    return ledgers
+    return posted_by_order
+
+
+def posted_as_wanted(books: OrderBooks, posted: PostedRecords) -> bool:
+    """Return whether just the records that an order's books want are posted, each as it is wanted."""
+    return (
+        {*posted.documents} == {*map(_document, books.documents)}
+        and {*posted.payments} == {*map(_placement, books.payments)}
+        and {*posted.allocations} == {*map(_allocation, books.allocations)}
+    )
 
 
 def _document(record: Invoice | CreditNote) -> PostedDocument:
@@ -66,7 +86,7 @@ def _document(record: Invoice | CreditNote) -> PostedDocument:
     )
 
 
-def _placement(record: Payment) -> PostedPayment:
+def _payment(record: Payment) -> PostedPayment:
     return PostedPayment(
         transaction_id=record.shopify_id.split("/", 1)[0],
         document_id=record.document_id,

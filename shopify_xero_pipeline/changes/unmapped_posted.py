@@ -1,8 +1,7 @@
-"""Records of ours that Xero shows and the mapping does not know, read for what only they still say.
+"""Posted records that are in Xero and not in the mapping, read after the loss of a state store.
 
-After a store was lost, numbers, days and bearers that were fixed when a document was posted stand in Xero alone: an
-order is then kept as if they were in the mapping. Only reading belongs here; that such a record is adopted is decided
-in `compare.py`.
+The number, date and Contact of a document are fixed when it is posted, and then only Xero has them. This module only
+reads them, so that the books of an order are the same as with a mapping. The adoption is planned in `compare.py`.
 """
 
 from collections import defaultdict
@@ -22,45 +21,55 @@ from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind, PostalAd
 
 
 def include_unmapped_posted(
-    ledgers: Mapping[str, PostedRecords],
-    orders: Collection[str],
-    shown: Iterable[MirrorRecord],
+    posted_by_order: Mapping[str, PostedRecords],
+    order_ids: Collection[str],
+    rows: Iterable[MirrorRecord],
     contacts: Mapping[str, str],
 ) -> dict[str, PostedRecords]:
-    """Return ledgers with what only Xero shows of these orders.
+    """Return the posted records of each order, with those that only Xero has.
 
     Args:
-        ledgers: what the mapping and the journal know, by order id.
-        orders: their ids.
-        shown: documents and money that Xero shows and the mapping does not know.
-        contacts: ContactNumbers by Xero id.
+        posted_by_order: posted records of the mapping and the journal, by order id.
+        order_ids: ids of the orders to complete.
+        rows: unmapped documents, Payments and Allocations of the mirror.
+        contacts: ContactNumbers by the Xero id of the Contact.
     """
-    found, documents, money = dict(ledgers), defaultdict[str, list[MirrorRecord]](list), list[MirrorRecord]()
-    for row in shown:
-        mark = references.parse(row.reference)
+    complete, documents, money = dict(posted_by_order), defaultdict[str, list[MirrorRecord]](list), list[MirrorRecord]()
+    for row in rows:
+        reference = references.parse(row.reference)
         if row.status in NOT_LIVE:
             continue
         if row.kind == Kind.ALLOCATION or row.kind == Kind.PAYMENT:
             money.append(row)
-        elif mark is not None and mark.order_id in orders:
-            documents[mark.order_id].append(row)
-    for order, rows in documents.items():
-        known, posted = ledgers.get(order, PostedRecords()), [_document(row, contacts) for row in rows]
-        together = {one.shopify_id: one for one in (*posted, *known.documents)}
-        found[order] = known.model_copy(update={"documents": tuple(together.values())})
-    homes = {
-        one.number: (order, one.shopify_id) for order in orders if order in found for one in found[order].documents
+        elif reference is not None and reference.order_id in order_ids:
+            documents[reference.order_id].append(row)
+    for order_id, document_rows in documents.items():
+        known = posted_by_order.get(order_id, PostedRecords())
+        unmapped = [_document(row, contacts) for row in document_rows]
+        merged = {document.shopify_id: document for document in (*unmapped, *known.documents)}
+        complete[order_id] = known.model_copy(update={"documents": tuple(merged.values())})
+    owners = {
+        document.number: (order_id, document.shopify_id)
+        for order_id in order_ids
+        if order_id in complete
+        for document in complete[order_id].documents
     }
+    # In the order of their changes in Xero, so that every run builds the same records.
     for row in sorted(money, key=lambda row: (row.updated_at, row.natural_key)):
         numbers = documents_of(Kind(row.kind), row.natural_key)
-        if numbers and all(number in homes for number in numbers):
-            order = homes[numbers[0]][0]
-            found[order] = _with_money(found[order], row, [homes[number][1] for number in numbers])
-    return found
+        if numbers and all(number in owners for number in numbers):
+            order_id = owners[numbers[0]][0]
+            complete[order_id] = _with_posted_money(complete[order_id], row, [owners[number][1] for number in numbers])
+    return complete
 
 
 def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
-    """Return a Contact with what Xero shows wherever Shopify says nothing any more; other records as they are."""
+    """Return a Contact with its blank fields filled from Xero, and any other record unchanged.
+
+    Args:
+        record: the desired state of a record.
+        element: the record's element in Xero.
+    """
     if not isinstance(record, Contact):
         return record
     theirs = contact_from_element(record.shopify_id, element)
@@ -69,39 +78,48 @@ def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
 
 
 def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact:
-    """Return the Contact of a Shopify id as Xero shows it."""
-    shown = {name: str(value) for name, value in parse_contact(element).items() if value}
-    place = {name.removeprefix("address."): value for name, value in shown.items() if name.startswith("address.")}
-    rest = {name: value for name, value in shown.items() if not name.startswith("address.")}
-    address = PostalAddress.model_validate(place) if place else None
-    return Contact(shopify_id=shopify_id, contact_number=references.contact_number(shopify_id), address=address, **rest)
+    """Return a Contact with the values of its element in Xero.
+
+    Args:
+        shopify_id: digits of the customer's id.
+        element: the Contact's element in Xero.
+    """
+    texts = {name: str(value) for name, value in parse_contact(element).items() if value}
+    address_fields = {
+        name.removeprefix("address."): value for name, value in texts.items() if name.startswith("address.")
+    }
+    contact_fields = {name: value for name, value in texts.items() if not name.startswith("address.")}
+    address = PostalAddress.model_validate(address_fields) if address_fields else None
+    return Contact(
+        shopify_id=shopify_id, contact_number=references.contact_number(shopify_id), address=address, **contact_fields
+    )
 
 
 def _document(row: MirrorRecord, contacts: Mapping[str, str]) -> PostedDocument:
-    element, mark = parse_payload(row.payload), references.parse(row.reference)
-    assert mark is not None
+    element, reference = parse_payload(row.payload), references.parse(row.reference)
+    assert reference is not None
     contact: Any = element.get("Contact") or {}
-    bearer = contacts.get(str(contact.get("ContactID")), "")
+    contact_number = contacts.get(str(contact.get("ContactID")), "")
     return PostedDocument(
         kind=Kind(row.kind),
-        shopify_id=f"{mark.order_id}/{mark.part}",
+        shopify_id=f"{reference.order_id}/{reference.part}",
         number=row.natural_key,
         date=date.fromisoformat(element_date(element) or f"{row.updated_at:%F}"),
-        contact_id=references.of_contact_number(bearer),
+        contact_id=references.of_contact_number(contact_number),
         total=Decimal(str(element.get("Total") or 0)),
     )
 
 
-def _with_money(ledger: PostedRecords, row: MirrorRecord, documents: Sequence[str]) -> PostedRecords:
-    element, mark = parse_payload(row.payload), references.parse(row.reference)
+def _with_posted_money(posted: PostedRecords, row: MirrorRecord, document_ids: Sequence[str]) -> PostedRecords:
+    element, reference = parse_payload(row.payload), references.parse(row.reference)
     day = date.fromisoformat(element_date(element) or f"{row.updated_at:%F}")
-    shared = {"amount": Decimal(str(element.get("Amount") or 0)), "date": day}
+    amount_and_date = {"amount": Decimal(str(element.get("Amount") or 0)), "date": day}
     if row.kind == Kind.ALLOCATION:
-        credit = PostedAllocation(credit_note_id=documents[0], invoice_id=documents[1], **shared)
-        return ledger.model_copy(update={"allocations": (*ledger.allocations, credit)})
-    if mark is None:
-        return ledger
-    placement = PostedPayment(transaction_id=mark.part, document_id=documents[0], **shared)
-    if placement in [known.model_copy(update={"account": ""}) for known in ledger.payments]:
-        return ledger
-    return ledger.model_copy(update={"payments": (*ledger.payments, placement)})
+        credit = PostedAllocation(credit_note_id=document_ids[0], invoice_id=document_ids[1], **amount_and_date)
+        return posted.model_copy(update={"allocations": (*posted.allocations, credit)})
+    if reference is None:
+        return posted
+    payment = PostedPayment(transaction_id=reference.part, document_id=document_ids[0], **amount_and_date)
+    if payment in [other.model_copy(update={"account": ""}) for other in posted.payments]:
+        return posted
+    return posted.model_copy(update={"payments": (*posted.payments, payment)})

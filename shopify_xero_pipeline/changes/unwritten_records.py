@@ -1,7 +1,7 @@
-"""Why records of an order that is to be posted are not in Xero: refused, held back by the plan, or not written yet.
+"""The reasons why records of an order are not in Xero: rejected, held by the plan, or not written yet.
 
-Only that decision belongs here. `held` lines are kept with each plan, because the comparison comes after the load and
-no longer sees the plan.
+This module only decides the reason. Held lines are stored with each plan, because reconciliation runs after the load
+and does not read the plan.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,25 +12,25 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.state.records import Operation, OperationState, SyncError
 
 Key = tuple[str, str]
-"""Kind and Shopify id."""
+"""The kind and the Shopify id of a record."""
 
 HeldLines = Mapping[date, Sequence[Change]]
-"""Lines that are held back, by day."""
+"""Held lines by day, in the shop's time zone."""
 
 POSTPONED_REASON = {
     OperationState.PLANNED: "planned, and not written yet",
-    OperationState.IN_BATCH: "sent, and read back by a later run, as no answer said what became of it",
-    OperationState.NEEDS_CHECK: "looked up in Xero by a later run, as no answer said what became of it",
+    OperationState.IN_BATCH: "sent without a known outcome; a later run reads it back from Xero",
+    OperationState.NEEDS_CHECK: "sent without a known outcome; a later run looks it up in Xero",
 }
 
 
 def lines_held_back(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
-    """Return the lines of a plan that are or were in conflict, and those of orders to be posted that it blocks.
+    """Return the held lines of a plan: conflicts, decided conflicts, and blocked lines of orders to be posted.
 
-    Without the records, and without both sides of what is a customer's: a line is kept for people to read.
+    People read these lines, so they have no record and, for a Contact, no personal values.
 
     Args:
-        plan: of one kind and day.
+        plan: the change-set of one kind and day.
         posted: ids of the orders that the books want posted.
     """
     lines = [
@@ -41,14 +41,22 @@ def lines_held_back(plan: ChangeSet, posted: Collection[str]) -> list[Change]:
     return [without_personal_data(line) for line in lines]
 
 
-def conflict_lines(found: HeldLines) -> list[tuple[date, Change]]:
-    """Return the lines in conflict that nobody decided about, with their days, oldest first."""
-    return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.action is Action.CONFLICT]
+def conflict_lines(held: HeldLines) -> list[tuple[date, Change]]:
+    """Return the conflicts without a decision, with their days, oldest first.
+
+    Args:
+        held: held lines by day.
+    """
+    return [(day, line) for day, lines in sorted(held.items()) for line in lines if line.action is Action.CONFLICT]
 
 
-def decided_lines(found: HeldLines) -> list[tuple[date, Change]]:
-    """Return the lines that a person decided about, with their days, oldest first."""
-    return [(day, line) for day, lines in sorted(found.items()) for line in lines if line.decided]
+def decided_lines(held: HeldLines) -> list[tuple[date, Change]]:
+    """Return the conflicts with a decision, with their days, oldest first.
+
+    Args:
+        held: held lines by day.
+    """
+    return [(day, line) for day, lines in sorted(held.items()) for line in lines if line.decided]
 
 
 def missing_reason(
@@ -57,40 +65,40 @@ def missing_reason(
     held_back: Sequence[Change],
     unwritten: Mapping[Key, Operation],
 ) -> tuple[str, str]:
-    """Return the outcome of an order of which records are missing in Xero, and the reason.
+    """Return the outcome of an order with missing records, and the reason.
 
     Args:
-        missing: their natural keys.
-        refused: failed records of the order, dismissed ones among them.
-        held_back: lines of its plans that write nothing, those among them that a person decided about.
-        unwritten: open writes.
+        missing: natural keys of the missing records, by kind and Shopify id.
+        refused: failed records of the order, including dismissed ones.
+        held_back: held lines of the order's plans, including decided ones.
+        unwritten: operations without a confirmed outcome, by kind and Shopify id.
     """
-    refused, settled = list(refused), _decisions(refused, held_back)
-    still = {key: name for key, name in missing.items() if key not in settled}
-    left = f"not in Xero yet: {', '.join(still.values())}"
+    refused, decisions = list(refused), _decisions_by_key(refused, held_back)
+    undecided = {key: name for key, name in missing.items() if key not in decisions}
+    not_written = f"not in Xero yet: {', '.join(undecided.values())}"
     if reasons := sorted({error.reason for error in refused if error.dismissed_at is None}):
-        return "failed", f"{'; '.join(reasons)} ({left})"
+        return "failed", f"{'; '.join(reasons)} ({not_written})"
     held_back = [line for line in held_back if not line.decided]
-    if not still and not held_back:
-        return "skipped", "; ".join(dict.fromkeys(settled[key] for key in missing))
-    own = [line for line in held_back if (line.kind, line.shopify_id) in missing]
-    waiting = [unwritten[key] for key in still if key in unwritten]
-    if waiting and not own:
-        reasons = list(dict.fromkeys(one.reason or POSTPONED_REASON[one.state] for one in waiting))
+    if not undecided and not held_back:
+        return "skipped", "; ".join(dict.fromkeys(decisions[key] for key in missing))
+    own_lines = [line for line in held_back if (line.kind, line.shopify_id) in missing]
+    open_writes = [unwritten[key] for key in undecided if key in unwritten]
+    if open_writes and not own_lines:
+        reasons = list(dict.fromkeys(write.reason or POSTPONED_REASON[write.state] for write in open_writes))
         return "postponed", "; ".join(reasons)
-    if lines := own or held_back:
+    if lines := own_lines or held_back:
         outcome = "conflict" if any(line.action is Action.CONFLICT for line in lines) else "blocked"
         return outcome, "; ".join(dict.fromkeys(line.reason for line in lines))
-    return "failed", left
+    return "failed", not_written
 
 
-def _decisions(refused: Iterable[SyncError], held_back: Iterable[Change]) -> dict[Key, str]:
-    """Return what a person decided about records of an order."""
-    found: dict[Key, str] = {
+def _decisions_by_key(refused: Iterable[SyncError], held_back: Iterable[Change]) -> dict[Key, str]:
+    """Return the decisions about records of an order, as text by record."""
+    decisions: dict[Key, str] = {
         (line.kind, line.shopify_id): f"{line.reason}; {line.decided}" for line in held_back if line.decided
     }
     for error in refused:
         if error.dismissed_at is not None:
-            since = f"dismissed {error.dismissed_at:%Y-%m-%d %H:%M} UTC: {error.dismissal_reason}"
-            found[error.kind, error.shopify_id] = f"{error.reason}; {since}"
-    return found
+            dismissal = f"dismissed {error.dismissed_at:%Y-%m-%d %H:%M} UTC: {error.dismissal_reason}"
+            decisions[error.kind, error.shopify_id] = f"{error.reason}; {dismissal}"
+    return decisions

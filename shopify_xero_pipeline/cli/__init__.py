@@ -1,7 +1,7 @@
-"""The `shopify-xero` command. Every command reads its options, calls a room and prints; none holds logic.
+"""The `shopify-xero` command. Each command reads its options, calls a room and prints; none has logic.
 
-What a command needs is imported when it runs: most of the time of a short command would go into importing Dagster.
-What the exit codes mean stands in `exit_codes.py`.
+A command imports its rooms when it runs, because the import of Dagster takes longer than a short command. The exit
+codes are in `exit_codes.py`.
 """
 
 import os
@@ -29,27 +29,27 @@ ANSWERS = (
     *(recovery_commands.login, recovery_commands.rebuild),
     process_commands.demo,
 )
-"""Commands that print an answer and end: their log goes to a file."""
+"""Commands that print a result and end; their log goes to a file."""
 
 SERVERS = (process_commands.sandbox, process_commands.up, process_commands.webserver, process_commands.serve)
-"""Commands that go on until they are ended: their log goes to standard error."""
+"""Commands that run until a signal ends them; their log goes to standard error."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="shopify-xero-pipeline")
-@click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Of the log; by default LOG_FORMAT.")
-@click.option(*options.VERBOSE, is_flag=True, help="Write the log to standard error, and not to a file.")
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Format of the log; default: LOG_FORMAT.")
+@click.option(*options.VERBOSE, is_flag=True, help=options.VERBOSE_HELP)
 @click.pass_context
 def main(context: click.Context, log_format: str | None, verbose: bool) -> None:
-    """Keeps a Shopify store's books in Xero."""
-    os.umask(0o077)  # whatever is written here, or by a process started here, is for its owner alone
+    """Keep a Shopify store's books in Xero."""
+    os.umask(0o077)  # files of this process and of the processes it starts are readable by their owner only
     if log_format:
-        os.environ["LOG_FORMAT"] = log_format  # for the processes started here as well
-    with suppress(SettingsError):  # the command itself says what is wrong
-        _begin_log(context, Settings.from_environment(os.environ), verbose=verbose)
+        os.environ["LOG_FORMAT"] = log_format  # also for the processes that are started here
+    with suppress(SettingsError):  # the command itself reports the error
+        _start_log(context, Settings.from_environment(os.environ), verbose=verbose)
 
 
-def _begin_log(context: click.Context, settings: Settings, *, verbose: bool) -> None:
+def _start_log(context: click.Context, settings: Settings, *, verbose: bool) -> None:
     name = context.invoked_subcommand or ""
     if name in {command.name for command in SERVERS}:
         context.call_on_close(logs.configure_logging(settings))

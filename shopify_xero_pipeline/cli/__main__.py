@@ -1,4 +1,4 @@
-"""`python -m shopify_xero_pipeline.cli`, as processes of ours start one another."""
+"""`python -m shopify_xero_pipeline.cli`, which processes of this project start."""
 
 from shopify_xero_pipeline.cli import main
 

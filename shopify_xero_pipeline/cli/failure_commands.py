@@ -1,7 +1,6 @@
-"""The commands that are about records for a person: trying failed ones again, and deciding for a reason.
+"""Commands for records that need a person: `retry` retries failed records, `dismiss` records a decision.
 
-A decision takes a failed record off the list, lets records without an order stand in Xero, or leaves a conflict as a
-person made it.
+A decision takes a failed record off the list, or leaves a record without an order or a conflict as it is in Xero.
 """
 
 import sys
@@ -27,45 +26,48 @@ if TYPE_CHECKING:
 def retry(
     kind: str | None, shopify_id: str | None, natural_key: str | None, everything: bool, json_file: Path | None
 ) -> None:
-    """Try failed records again now; dismissed ones only if they are named.
+    """Retry failed records now; dismissed records only if you name them.
 
-    A decision about records without an order, or about a conflict, is taken back if they are named with --key.
+    With --key, also revoke a decision about records without an order or about a conflict.
     """
     from shopify_xero_pipeline.cli import job_runner, output
     from shopify_xero_pipeline.pipeline import conflicts, day_issues
     from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 
     if everything == any((kind, shopify_id, natural_key)):
-        raise click.UsageError("Name records with --kind, --id or --key, or say --all.")
+        raise click.UsageError("Name records with --kind, --id or --key, or use --all.")
     with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
         failed, ownership = sync_service.store.retry_queue, sync_service.record_ownership
-        chosen = failed.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
-        orphans = [one for one in ownership.select_orphans(natural_key or shopify_id) if not one.is_open]
+        errors = failed.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        orphans = [orphan for orphan in ownership.select_orphans(natural_key or shopify_id) if not orphan.is_open]
         ownership.reopen(orphans)
         decided = named_conflicts(sync_service, natural_key or shopify_id, decided=True)
         day_issues.withdraw_decisions(sync_service.store, [line for _, line in decided])
         if not (shopify_id or natural_key):
-            chosen = [error for error in chosen if error.dismissed_at is None]
-        failed.retry_now(chosen)
+            errors = [error for error in errors if error.dismissed_at is None]
+        failed.retry_now(errors)
         days = sorted(
-            {error.partition for error in chosen} | {one.day for one in orphans} | {day for day, _ in decided}
+            {error.partition for error in errors} | {orphan.day for orphan in orphans} | {day for day, _ in decided}
         )
         runner = job_runner.JobRunner(sync_service, instance, storage)
-        with output.show_progress("trying again", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
+        with output.show_progress("retrying", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
             failures = runner.run("sync", days, bar.end_range, respect_retry_schedule=True)
-        tried = {(error.kind, error.shopify_id) for error in chosen}
-        left = [error for error in sync_service.store.failed_records() if (error.kind, error.shopify_id) in tried]
+        tried = {(error.kind, error.shopify_id) for error in errors}
+        still_failed = [
+            error for error in sync_service.store.failed_records() if (error.kind, error.shopify_id) in tried
+        ]
         output.print_failures(failures)
-        output.print_failed_records(left)
-        output.print_pairs({"tried again": len(tried), "still failed": len(left)})
-        open_again = [one for one in ownership.orphans() if one.order_id in {one.order_id for one in orphans}]
+        output.print_failed_records(still_failed)
+        output.print_pairs({"retried": len(tried), "still failed": len(still_failed)})
+        order_ids = {orphan.order_id for orphan in orphans}
+        open_again = [orphan for orphan in ownership.orphans() if orphan.order_id in order_ids]
         output.print_orphans(open_again)
         held = day_issues.held_lines(sync_service.store, days)
         output.print_conflicts(held)
     content = {
         "tried": len(tried),
-        "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in left],
-        "open_again": [orphan_summary(one) for one in open_again],
+        "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in still_failed],
+        "open_again": [orphan_summary(orphan) for orphan in open_again],
         "conflicts": conflicts.conflict_entries(held),
         "failures": failures,
     }
@@ -73,14 +75,16 @@ def retry(
     if failures and (runner.is_transient or runner.needs_setting):
         sys.exit(exit_codes.RETRY_LATER if runner.is_transient else exit_codes.FIX_SETTING)
     if not (everything or days):
-        raise click.ClickException("Nothing that failed, or that a person decided about, is called that.")
-    sys.exit(exit_codes.FAILURE if failures or left or open_again or content["conflicts"] else exit_codes.SUCCESS)
+        raise click.ClickException("No failed record and no decision has that name.")
+    sys.exit(
+        exit_codes.FAILURE if failures or still_failed or open_again or content["conflicts"] else exit_codes.SUCCESS
+    )
 
 
 @click.command()
 @options.record_options
-@click.option("--before-start", is_flag=True, help="Keep all that is in Xero of orders from before start_date.")
-@click.option("--because", required=True, help="The reason; it is kept.")
+@click.option("--before-start", is_flag=True, help="Keep all records in Xero of orders from before start_date.")
+@click.option("--because", required=True, help="The reason, which is stored.")
 @options.JSON
 @options.report_errors
 def dismiss(
@@ -91,48 +95,54 @@ def dismiss(
     because: str,
     json_file: Path | None,
 ) -> None:
-    """Decide about records for a reason, which is kept.
+    """Record a decision and its reason.
 
-    Failed records leave the list; they are tried again only if their content changes. What stands in Xero without an
-    order is kept there as it is, and a conflict is left as the person made it, until either side changes: both as
-    `status` lists them. --key takes the number of a document, the order's name or the order's id.
+    A dismissed failed record leaves the list; it is retried only if its content changes. Records in Xero without an
+    order stay there, and a conflict stays as the person made it, until either side changes. `status` lists them. --key
+    takes the number of a document, the name of an order or its id.
     """
     from shopify_xero_pipeline.cli import output
     from shopify_xero_pipeline.pipeline import day_issues
     from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 
     if before_start == any((kind, shopify_id, natural_key)):
-        raise click.UsageError("Name records with --kind, --id or --key, or say --before-start.")
+        raise click.UsageError("Name records with --kind, --id or --key, or use --before-start.")
     if not because.strip():
-        raise click.UsageError("Give the reason with --because; it is kept.")
+        raise click.UsageError("Give a reason with --because; it is stored.")
     with options.open_service() as (sync_service, _):
         failed, ownership = sync_service.store.retry_queue, sync_service.record_ownership
-        named = {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
-        chosen = [] if before_start else failed.find(**named)
-        failed.dismiss(chosen, because)
-        kept = ownership.dismiss(
+        selection = {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
+        errors = [] if before_start else failed.find(**selection)
+        failed.dismiss(errors, because)
+        orphans = ownership.dismiss(
             ownership.select_orphans(natural_key or shopify_id, before_start=before_start), because
         )
-        left = [] if before_start else named_conflicts(sync_service, natural_key or shopify_id)
-        day_issues.decide(sync_service.store, [line for _, line in left], because, options.clock().now())
-        ownership.invalidate_days([*(error.partition for error in chosen), *(day for day, _ in left)])
-        if chosen or not (kept or left):
-            output.print_pairs({"dismissed": ", ".join(error.natural_key for error in chosen) or "none"})
-        output.print_dismissed_orphans(kept)
-        output.print_decisions(left)
+        conflicts = [] if before_start else named_conflicts(sync_service, natural_key or shopify_id)
+        day_issues.decide(sync_service.store, [line for _, line in conflicts], because, options.clock().now())
+        ownership.invalidate_days([*(error.partition for error in errors), *(day for day, _ in conflicts)])
+        if errors or not (orphans or conflicts):
+            output.print_pairs({"dismissed": ", ".join(error.natural_key for error in errors) or "none"})
+        output.print_dismissed_orphans(orphans)
+        output.print_decisions(conflicts)
     content = {
-        "dismissed": [[error.kind, error.shopify_id] for error in chosen],
-        "kept": [orphan_summary(one) for one in kept],
-        "left": [[line.kind.value, line.shopify_id] for _, line in left],
+        "dismissed": [[error.kind, error.shopify_id] for error in errors],
+        "kept": [orphan_summary(orphan) for orphan in orphans],
+        "left": [[line.kind.value, line.shopify_id] for _, line in conflicts],
     }
     output.write_json(json_file, content)
-    sys.exit(exit_codes.SUCCESS if chosen or kept or left else exit_codes.FAILURE)
+    sys.exit(exit_codes.SUCCESS if errors or orphans or conflicts else exit_codes.FAILURE)
 
 
 def named_conflicts(
     sync_service: "SyncService", name: str | None, *, decided: bool = False
 ) -> "list[tuple[date, Change]]":
-    """Return the conflicts that a name stands for, with their days: open ones, or those decided about."""
+    """Return the conflicts with a name, each with its day.
+
+    Args:
+        sync_service: the service with the state store.
+        name: a document's number, an order's name or its id; None selects nothing.
+        decided: select the conflicts that a person has decided about instead of the open ones.
+    """
     from shopify_xero_pipeline.changes import unwritten_records
     from shopify_xero_pipeline.changes.decisions import is_named
     from shopify_xero_pipeline.pipeline import day_issues
@@ -140,5 +150,5 @@ def named_conflicts(
     if name is None:
         return []
     held = day_issues.held_lines(sync_service.store)
-    some = unwritten_records.decided_lines(held) if decided else unwritten_records.conflict_lines(held)
-    return [(day, line) for day, line in some if is_named(name, line)]
+    lines = unwritten_records.decided_lines(held) if decided else unwritten_records.conflict_lines(held)
+    return [(day, line) for day, line in lines if is_named(name, line)]

@@ -49,12 +49,12 @@ ACTIVE_STATUSES = [
 ]
 OnChunk = Callable[[date, date], None]
 PLAN_ASSETS = ("contacts", "items", *ASSET_OF_KIND.values())
-READ, COMPARED, NOTED = 3, 1, 1
+READS, PLANS, RECONCILIATIONS, RECORDS = 3, 3, 1, 1  # the three kinds of an order are planned in one step
 STEPS_PER_RANGE = {
-    "plan": READ + len(PLAN_ASSETS) + NOTED,
-    "sync": READ + len(PLAN_ASSETS) + len(UPSTREAM_LOADS) + COMPARED + NOTED,
+    "plan": READS + PLANS + RECORDS,
+    "sync": READS + PLANS + len(UPSTREAM_LOADS) + RECONCILIATIONS + RECORDS,
 }
-"""Pieces of work of a job for each range of days; each but the last tells when it begins and ends."""
+"""Steps of a job for each range of days; each but the last logs an event when it begins and ends."""
 
 
 TIME_LIMIT_MESSAGE = (

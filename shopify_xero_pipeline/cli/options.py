@@ -1,6 +1,6 @@
-"""What commands share: the options they take, the connections they open, and how they say what is wrong.
+"""Shared parts of commands: options, connections and the reporting of errors.
 
-No command belongs here, and nothing that only one of them needs.
+This module has no command, and nothing that only one command needs.
 """
 
 import functools
@@ -36,19 +36,19 @@ def _json_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path
     return path
 
 
-def _show_log(context: click.Context, _: click.Parameter, asked: bool) -> None:
+def _show_log(context: click.Context, _: click.Parameter, is_set: bool) -> None:
     log = context.find_root().obj
-    if asked and log is not None:
+    if is_set and log is not None:
         log.show()
 
 
-VERBOSE = ("-v", "--verbose")
+VERBOSE, VERBOSE_HELP = ("-v", "--verbose"), "Write the log to standard error, not to a file."
 
 
 def add_verbose_option(command: click.Command) -> click.Command:
-    """Let a command that prints an answer show its log beside it."""
-    says = "Write the log to standard error, and not to a file."
-    command.params.append(click.Option(VERBOSE, is_flag=True, expose_value=False, callback=_show_log, help=says))
+    """Add --verbose to a command that prints a result."""
+    option = click.Option(VERBOSE, is_flag=True, expose_value=False, callback=_show_log, help=VERBOSE_HELP)
+    command.params.append(option)
     return command
 
 
@@ -57,14 +57,14 @@ JSON = click.option(
     "json_file",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, writable=True),
     callback=_json_file,
-    help="Also write JSON there; - for standard output.",
+    help="Also write the result as JSON to this file; - for standard output.",
 )
 
 
 def report_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn whatever a command meets into one sentence and an exit code (`exit_codes.py`), and name the log of it.
+    """Report any exception of a command as one sentence with an exit code (`exit_codes.py`) and the place of the log.
 
-    What an exception holds beyond its sentence goes to the log; only what nobody foresaw has its traceback there.
+    Details of an exception go to the log, with a traceback only if the exception is unexpected.
     """
 
     @functools.wraps(command)
@@ -75,26 +75,26 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
             raise
         except SystemExit as ended:
             if ended.code not in (exit_codes.SUCCESS, exit_codes.BLOCKED):
-                _name_log()
+                _print_log_location()
             raise
         except Exception as problem:
-            code, sentence = _sentence(problem)
+            code, sentence = _describe_error(problem)
         click.echo(f"shopify-xero: {sentence}", err=True)
-        _name_log()
+        _print_log_location()
         sys.exit(code)
 
     return wrapped
 
 
-def _name_log() -> None:
-    """Say where the log of this command is, if it has one."""
+def _print_log_location() -> None:
+    """Print the place of the log if it was written."""
     log = click.get_current_context().find_root().obj
-    if log is not None and log.named:
-        click.echo(log.named, err=True)
+    if log is not None and log.location_sentence:
+        click.echo(log.location_sentence, err=True)
 
 
-def _sentence(problem: Exception) -> tuple[int, str]:
-    """Return the exit code of an exception and what to say of it."""
+def _describe_error(problem: Exception) -> tuple[int, str]:
+    """Return the exit code of an exception and a sentence about it."""
     from shopify_xero_pipeline.pipeline import storage_errors
     from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
 
@@ -107,40 +107,40 @@ def _sentence(problem: Exception) -> tuple[int, str]:
     name = type(problem).__name__
     return (
         exit_codes.INTERNAL_ERROR,
-        f"Something unforeseen ended this command ({name}): that is a fault of this program.",
+        f"An unexpected error ended this command ({name}). This is a fault of the program.",
     )
 
 
 def day_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add --day, --from and --to."""
-    for name, parameter, says in (
-        ("--to", "last", "Last day, default today."),
+    for name, parameter, text in (
+        ("--to", "last", "Last day; default: today."),
         ("--from", "first", "First day of a range."),
-        ("--day", "day", "One day, YYYY-MM-DD in the shop's zone."),
+        ("--day", "day", "One day, YYYY-MM-DD in the shop's time zone."),
     ):
-        command = click.option(name, parameter, type=DAY, help=says)(command)
+        command = click.option(name, parameter, type=DAY, help=text)(command)
     return command
 
 
 def record_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Let a command be told which failed records."""
-    for name, parameter, says in (
-        ("--key", "natural_key", "The one with this number or code, as `status` shows it."),
-        ("--id", "shopify_id", "The one with this id of Shopify's."),
-        ("--kind", "kind", "All of this kind: contact, item, invoice, credit_note, payment or allocation."),
+    """Add --kind, --id and --key, which select failed records."""
+    for name, parameter, text in (
+        ("--key", "natural_key", "The record with this number or code, as `status` shows it."),
+        ("--id", "shopify_id", "The record with this Shopify id."),
+        ("--kind", "kind", "All records of this kind: contact, item, invoice, credit_note, payment or allocation."),
     ):
-        command = click.option(name, parameter, help=says)(command)
+        command = click.option(name, parameter, help=text)(command)
     return command
 
 
 def clock() -> Clock:
-    """Return the time that commands go by."""
+    """Return the clock of all commands."""
     return SystemClock()
 
 
 @contextmanager
 def open_service() -> "Iterator[tuple[SyncService, UPath]]":
-    """Yield a sync service on the environment's settings, and where assets are stored."""
+    """Yield a sync service with the environment's settings, and the storage of assets."""
     from shopify_xero_pipeline.pipeline.sync import SyncService
 
     settings = Settings.from_environment(os.environ)
@@ -154,10 +154,16 @@ def open_service() -> "Iterator[tuple[SyncService, UPath]]":
 def resolve_days(
     sync_service: "SyncService", day: datetime | None, first: datetime | None, last: datetime | None
 ) -> list[date]:
-    """Return the days a command was asked for.
+    """Return the days that the options select.
+
+    Args:
+        sync_service: provides the start date and today, both in the shop's time zone.
+        day: --day.
+        first: --from.
+        last: --to.
 
     Raises:
-        click.UsageError: the options do not name days, or name days outside the books.
+        click.UsageError: the options select no days, or days outside the books.
     """
     from shopify_xero_pipeline.pipeline.calendar import days_between
 
@@ -167,8 +173,10 @@ def resolve_days(
     assert begin is not None
     end = last.date() if last is not None else (begin.date() if day is not None else today)
     if last is not None and end < begin.date():
-        raise click.UsageError(f"--to {end} lies before --from {begin.date()}.")
+        raise click.UsageError(f"--to {end} is before --from {begin.date()}.")
     start = sync_service.policy.start_date
     if not start <= begin.date() <= end <= today:
-        raise click.UsageError(f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's zone.")
+        raise click.UsageError(
+            f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's time zone."
+        )
     return days_between(begin.date(), end)

@@ -1,7 +1,7 @@
-"""Where a run stands: how much of it is done, and which days, which kind and how many records it is at.
+"""Progress of a run: the share that is done, and the current days, kind and number of records.
 
-Counted is what happens, as events tell it (`observability/events.py`); nothing is estimated. A run over a range of days
-consists of pieces of work, and within a load of the records it is to write. How it is drawn is decided in `output.py`.
+Progress is counted from events (`observability/events.py`), not estimated. A run over a range of days consists of
+steps; within a load, its records count. `output.py` draws the bar.
 """
 
 from collections.abc import Mapping
@@ -13,60 +13,70 @@ VERBS = {"read": "reading", "plan": "planning", "sync": "writing", "reconciliati
 
 
 class RunProgress:
-    """What is done of a run.
+    """The progress of a run.
 
     Args:
-        days: how many days it covers.
-        pieces: of work for each range of days; 0 where that is not known, so that only whole ranges count.
+        days: number of days that the run covers.
+        steps: number of steps for each range of days; 0 if unknown, so that only whole ranges count.
 
     Attributes:
-        now: what it is at, in words; empty before the first piece of work.
+        now: the current step, in words; empty before the first one.
     """
 
-    def __init__(self, days: int, pieces: int = 0) -> None:
+    def __init__(self, days: int, steps: int = 0) -> None:
         self.now = ""
-        self._days, self._pieces = days, pieces
+        self._days, self._steps = days, steps
         self._done, self._range, self._ended = 0, 0, 0
-        self._piece = ""
+        self._step = ""
         self._records, self._settled, self._calls = 0, 0, 0
 
     @property
     def completed_share(self) -> float:
-        """How much is done, from 0 to 1: ranges of days, pieces of the present one, records of the present load."""
-        piece = min(self._settled / self._records, 1.0) if self._records else 0.0
-        inside = min((self._ended + piece) / self._pieces, 1.0) * self._range if self._pieces else 0.0
+        """The share that is done, from 0 to 1, by ranges of days, steps of a range, and records of a load."""
+        step = min(self._settled / self._records, 1.0) if self._records else 0.0
+        inside = min((self._ended + step) / self._steps, 1.0) * self._range if self._steps else 0.0
         return min((self._done + inside) / self._days, 1.0) if self._days else 1.0
 
     def end_range(self, first: date, last: date) -> None:
-        """Note that a range of days is done."""
+        """Count a range of days as done.
+
+        Args:
+            first: its first day.
+            last: its last day.
+        """
         self._done += (last - first).days + 1
         self._range, self._ended = 0, 0
 
     def watch(self, event: str, fields: Mapping[str, object]) -> None:
-        """Take in an event."""
-        name, _, what = event.rpartition("_")
+        """Count an event; a `Watcher` of `observability/events.py`.
+
+        Args:
+            event: its name.
+            fields: its fields.
+        """
+        name, _, phase = event.rpartition("_")
         if name in VERBS:
-            self._begin(VERBS[name], fields) if what == "began" else self._end()
+            self._begin(VERBS[name], fields) if phase == "began" else self._end()
         elif event == "load_planned":
             self._records = int(str(fields["records"]))
         elif event == "batch_settled":
             self._settled += int(str(fields["settled"]))
         elif event == "api_call":
             self._calls += 1
-        self.now = f"{self._piece}{self._count()}" if self._piece else ""
+        self.now = f"{self._step}{self._count()}" if self._step else ""
 
     def _begin(self, verb: str, fields: Mapping[str, object]) -> None:
         span = str(fields["partition"])
-        self._piece = f"{span}: {verb} {_plural(str(fields['entity_type']))}"
-        self._range = _days(span)
+        self._step = f"{span}: {verb} {_plural(str(fields['entity_type']))}"
+        self._range = _count_days(span)
         self._records, self._settled, self._calls = 0, 0, 0
 
     def _end(self) -> None:
-        """End a piece; after the last one of a range Dagster notes what came of its days, which takes a while."""
+        """End a step; after the last one of a range Dagster records the results of its days, which takes a while."""
         self._ended += 1
         self._records, self._settled, self._calls = 0, 0, 0
-        if self._ended == self._pieces - 1:
-            self._piece = f"{self._piece.partition(':')[0]}: noting what came of it"
+        if self._ended == self._steps - 1:
+            self._step = f"{self._step.partition(':')[0]}: recording the results"
 
     def _count(self) -> str:
         if self._records:
@@ -75,12 +85,12 @@ class RunProgress:
 
 
 def _plural(kinds: str) -> str:
-    """Return kinds of records as people call them: `credit_note` is `credit notes`."""
+    """Return the plural of kinds of records: `credit_note` becomes `credit notes`."""
     return " and ".join(f"{kind.replace('_', ' ')}s" for kind in kinds.split(" and "))
 
 
-def _days(span: str) -> int:
-    """Return how many days a span of them covers, as `events.span` writes it."""
+def _count_days(span: str) -> int:
+    """Return the number of days in a range in the format of `events.format_day_range`."""
     if not span:
         return 0
     first, _, last = span.partition("..")

@@ -1,8 +1,7 @@
-"""Tables of orders and records that are not simply posted: each reason once, long lists capped.
+"""Tables of orders and records that need attention: each reason once, long lists capped.
 
-Orders that share outcome, reason and remedy stand in one row; a conflict stands with both sides. Which orders these are
-and in which words is decided in `reconciliation/unposted_orders.py`; the whole lists go into `--json`. `output.py`
-prints them.
+Orders with the same outcome, reason and remedy share one row; a conflict has both sides. `unposted_orders.py` in
+`reconciliation/` selects the orders and their words, `--json` has the full lists, and `output.py` prints the tables.
 """
 
 from collections import defaultdict
@@ -25,60 +24,68 @@ from shopify_xero_pipeline.xero.models import Kind
 
 MAX_ROWS, MAX_NAMES = 25, 8
 HEADING_FORMAT = "[italic]{}[/]"
-FULL_LIST_HINT = "all of them are in the command's `--json`"
-HIDDEN = "(a customer's; see both pages)"
+FULL_LIST_HINT = "--json has all of them"
+HIDDEN = "(personal data; see both pages)"
 WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
 LISTED_ELSEWHERE = ("conflict", "failed")
 Renderables = Iterator[Table | str | Text]
-"""What is to be printed, one after the other."""
+"""Parts to print, in order."""
 
 
-def order_rows(found: Iterable[ListedOrder], but: Collection[str] = ()) -> Renderables:
-    """Yield orders that are not simply posted, those with the same reason together, the worst first.
+def order_rows(orders: Iterable[ListedOrder], but: Collection[str] = ()) -> Renderables:
+    """Yield the orders that are not posted or differ, grouped by reason, the worst first.
 
     Args:
-        found: the orders.
-        but: ids of those whose conflict or failed record is printed beside them, with the same reason.
+        orders: orders with outcome and reason.
+        but: ids of orders whose conflict or failed record is printed beside them, with the same reason.
     """
     groups: dict[tuple[str, str, str], list[ListedOrder]] = defaultdict(list)
-    for one in found:
-        elsewhere = one.order_id in but and one.outcome in LISTED_ELSEWHERE and not one.difference
+    for order in orders:
+        elsewhere = order.order_id in but and order.outcome in LISTED_ELSEWHERE and not order.difference
         if not elsewhere:
-            groups[one.outcome, one.reason, one.remedy].append(one)
+            groups[order.outcome, order.reason, order.remedy].append(order)
     ranked = sorted(groups.items(), key=lambda group: WORST_FIRST.index(group[0][0]))
     if ranked:
-        yield HEADING_FORMAT.format("orders that are not simply posted")
-    for (outcome, reason, remedy), some in ranked[:MAX_ROWS]:
-        worth = format_amounts((one.currency, one.sales) for one in some)
-        said = {"reason": reason, "what to do": remedy}
-        yield from _block(_outcome(outcome, some), f"{_named(some)}  {worth}", said)
+        yield HEADING_FORMAT.format("orders that are not posted or differ")
+    for (outcome, reason, remedy), group in ranked[:MAX_ROWS]:
+        worth = format_amounts((order.currency, order.sales) for order in group)
+        texts = {"reason": reason, "what to do": remedy}
+        yield from _block(_outcome(outcome, group), f"{_order_names(group)}  {worth}", texts)
     yield from _more(ranked[MAX_ROWS:], "reasons")
 
 
-def warning_rows(found: Sequence[OrderWarning]) -> Renderables:
-    """Yield what is worth a look about orders that are in the books, the same warning once."""
+def warning_rows(warnings: Sequence[OrderWarning]) -> Renderables:
+    """Yield the warnings about orders that are in the books, each warning once.
+
+    Args:
+        warnings: warnings by order.
+    """
     groups: dict[str, list[OrderWarning]] = defaultdict(list)
-    for one in found:
-        groups[one.warning].append(one)
+    for warning in warnings:
+        groups[warning.warning].append(warning)
     if groups:
         yield HEADING_FORMAT.format("warnings about orders")
     ranked = list(groups.items())
-    for warning, some in ranked[:MAX_ROWS]:
-        yield escape(f"{_named(some)}: {warning}")
+    for text, group in ranked[:MAX_ROWS]:
+        yield escape(f"{_order_names(group)}: {text}")
     yield from _more(ranked[MAX_ROWS:], "warnings")
 
 
-def conflict_blocks(found: HeldLines) -> Renderables:
-    """Yield conflicts with what people did in Xero: both sides, the reason, what to do."""
-    lines = conflict_lines(found)
+def conflict_blocks(held: HeldLines) -> Renderables:
+    """Yield conflicts with changes that people made in Xero: both sides, the reason, the remedy.
+
+    Args:
+        held: lines that were not written, by day.
+    """
+    lines = conflict_lines(held)
     if lines:
-        yield HEADING_FORMAT.format("conflicts with what people did in Xero")
+        yield HEADING_FORMAT.format("conflicts with changes that people made in Xero")
     for day, line in lines[:MAX_ROWS]:
         reason, remedy = next_steps.conflict_next_step(line)
         order = f" of {line.order_name}" if line.order_name else ""
         sides = {
-            "in Xero": _theirs(line),
-            "by Shopify": _ours(line),
+            "in Xero": _xero_side(line),
+            "by Shopify": _shopify_side(line),
             "page": record_links.xero_page(line.kind, line.xero_id),
         }
         name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}{order}"
@@ -86,25 +93,34 @@ def conflict_blocks(found: HeldLines) -> Renderables:
     yield from _more(lines[MAX_ROWS:], "conflicts")
 
 
-def decided_blocks(found: HeldLines) -> Renderables:
-    """Yield Contacts and Items that a person left as they are in Xero; what is left of orders stands with the order."""
-    lines = [(day, line) for day, line in decided_lines(found) if not line.order_id]
+def decided_blocks(held: HeldLines) -> Renderables:
+    """Yield Contacts and Items that a person left as they are in Xero; documents are listed with their order.
+
+    Args:
+        held: lines that were not written, by day.
+    """
+    lines = [(day, line) for day, line in decided_lines(held) if not line.order_id]
     if lines:
         yield HEADING_FORMAT.format("left as they are in Xero")
     for day, line in lines[:MAX_ROWS]:
         name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}"
-        yield from _block("left", name, {"in Xero": _theirs(line), "reason": f"{line.reason}; {line.decided}"})
+        yield from _block("left", name, {"in Xero": _xero_side(line), "reason": f"{line.reason}; {line.decided}"})
     yield from _more(lines[MAX_ROWS:], "records")
 
 
-def failed_record_table(found: Sequence[SyncError]) -> Renderables:
-    """Yield a table of records that could not be written, those with the same reason under one."""
-    if not found:
+def failed_record_table(errors: Sequence[SyncError]) -> Renderables:
+    """Yield a table of the records that could not be written; a repeated reason is a ditto mark.
+
+    Args:
+        errors: failed records.
+    """
+    if not errors:
         yield "no failed records"
         return
-    table = Table("day", "record", "reason", "retry helps", "attempts", "next try", "request", title="failed records")
+    names = ("day", "record", "reason", "retry helps", "attempts", "next attempt", "request")
+    table = Table(*names, title="failed records")
     known = ""
-    for error in sorted(found[:MAX_ROWS], key=lambda error: error.reason):
+    for error in sorted(errors[:MAX_ROWS], key=lambda error: error.reason):
         name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
         due = f"{error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else ""
         reason = '"' if error.reason == known else escape(error.reason)
@@ -112,45 +128,45 @@ def failed_record_table(found: Sequence[SyncError]) -> Renderables:
         table.add_row(str(error.partition), escape(name), *cells)
         known = error.reason
     yield table
-    yield from _more(found[MAX_ROWS:], "records")
+    yield from _more(errors[MAX_ROWS:], "records")
 
 
-def _block(outcome: str, name: str, said: Mapping[str, str]) -> Renderables:
-    """Yield a block of lines; a line of `books.yaml` stands alone and as it is, so that it can be copied whole."""
+def _block(outcome: str, name: str, texts: Mapping[str, str]) -> Renderables:
+    """Yield lines under a heading; a line of `books.yaml` stands alone and unwrapped, so that it can be copied."""
     yield f"[bold]{outcome}[/]  {escape(name)}"
-    for what, text in said.items():
+    for label, text in texts.items():
         remedy = remedies.remedy_in(text)
         words = text if remedy is None else text.removesuffix(remedy.line).rstrip()
         if text:
-            yield f"  [dim]{what:<10}[/] {escape(words)}"
+            yield f"  [dim]{label:<10}[/] {escape(words)}"
         if remedy is not None:
             yield Text(remedy.indented)
 
 
-def _outcome(outcome: str, some: Sequence[ListedOrder]) -> str:
+def _outcome(outcome: str, orders: Sequence[ListedOrder]) -> str:
     if outcome != "posted":
         return outcome
-    return "posted, and left different" if some[0].remedy == next_steps.NO_ACTION else "posted, but unequal"
+    return "posted, difference accepted" if orders[0].remedy == next_steps.NO_ACTION else "posted, but unequal"
 
 
-def _named(some: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
-    """Name orders under their days, the first few of them."""
+def _order_names(orders: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
+    """Return the names of the first orders, by day."""
     days: dict[date, list[str]] = defaultdict(list)
-    for one in some[:MAX_NAMES]:
-        days[one.day].append(one.order_name)
-    more = f" and {len(some) - MAX_NAMES} more" if len(some) > MAX_NAMES else ""
-    count = f"{len(some)}: " if len(some) > 1 else ""
+    for order in orders[:MAX_NAMES]:
+        days[order.day].append(order.order_name)
+    more = f" and {len(orders) - MAX_NAMES} more" if len(orders) > MAX_NAMES else ""
+    count = f"{len(orders)}: " if len(orders) > 1 else ""
     return count + "; ".join(f"{day} {', '.join(names)}" for day, names in days.items()) + more
 
 
-def _theirs(line: Change) -> str:
+def _xero_side(line: Change) -> str:
     return _side(line, [(field, field.before) for field in line.fields])
 
 
-def _ours(line: Change) -> str:
-    said = _side(line, [(field, field.after) for field in line.fields])
+def _shopify_side(line: Change) -> str:
+    fields = _side(line, [(field, field.after) for field in line.fields])
     amount = "" if line.amount is None or line.fields else f"{line.amount:,.2f} {line.currency}"
-    return said or amount or "nothing"
+    return fields or amount or "nothing"
 
 
 def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
@@ -159,6 +175,6 @@ def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
     return ", ".join(f"{field.field} {text}" for field, text in fields if text is not None)
 
 
-def _more(left: Sequence[object], what: str) -> Renderables:
-    if left:
-        yield f"… and {len(left)} more {what}: {FULL_LIST_HINT}"
+def _more(rest: Sequence[object], noun: str) -> Renderables:
+    if rest:
+        yield f"… and {len(rest)} more {noun}; {FULL_LIST_HINT}"

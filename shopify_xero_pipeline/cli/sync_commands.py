@@ -1,4 +1,4 @@
-"""The commands that are about days: what a day would write to Xero, and writing it."""
+"""Commands for days: `plan` shows what a day would write to Xero, `sync` writes it."""
 
 import sys
 from collections.abc import Collection
@@ -23,7 +23,7 @@ NOT_COMPARED = {"mapped_sales", "xero_sales", "difference"}
 @options.JSON
 @options.report_errors
 def plan(day: datetime | None, first: datetime | None, last: datetime | None, json_file: Path | None) -> None:
-    """Show what would be written to Xero, and write nothing."""
+    """Show what would be written to Xero; write nothing."""
     from shopify_xero_pipeline.changes import cost
     from shopify_xero_pipeline.cli import job_runner, output
     from shopify_xero_pipeline.pipeline import conflicts
@@ -51,22 +51,22 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
         "xero_write_calls": calls,
         "failures": failures,
         "warnings": sync_service.settings_review.warnings,
-        "changes": [{"day": str(p.day), **output.plan_entry(line)} for p in plans for line in p.changes],
-        "listed_orders": [one.model_dump(mode="json", exclude=NOT_COMPARED) for one in listed],
+        "changes": [{"day": str(plan.day), **output.plan_entry(line)} for plan in plans for line in plan.changes],
+        "listed_orders": [order.model_dump(mode="json", exclude=NOT_COMPARED) for order in listed],
     }
     output.write_json(json_file, content)
-    sys.exit(_of_failures(runner) if failures else _of_plans({one.outcome for one in listed}))
+    sys.exit(_failure_code(runner) if failures else _plan_code({order.outcome for order in listed}))
 
 
-def _of_failures(failed: "JobRunner | SyncReport") -> int:
-    """Return the exit code of steps that failed."""
+def _failure_code(failed: "JobRunner | SyncReport") -> int:
+    """Return the exit code of failed steps."""
     if failed.needs_setting:
         return exit_codes.FIX_SETTING
     return exit_codes.RETRY_LATER if failed.is_transient else exit_codes.FAILURE
 
 
-def _of_plans(outcomes: Collection[str]) -> int:
-    """Return a plan's exit code: what it holds back."""
+def _plan_code(outcomes: Collection[str]) -> int:
+    """Return the exit code of a plan with these outcomes of orders."""
     if "conflict" in outcomes:
         return exit_codes.FAILURE
     return exit_codes.BLOCKED if "blocked" in outcomes else exit_codes.SUCCESS
@@ -74,7 +74,7 @@ def _of_plans(outcomes: Collection[str]) -> int:
 
 @click.command()
 @options.day_options
-@click.option("--at-once", is_flag=True, help="Start without planning first what a range of days will take.")
+@click.option("--at-once", is_flag=True, help="Start without the forecast for a range of days.")
 @options.JSON
 @options.report_errors
 def sync(
@@ -82,7 +82,7 @@ def sync(
 ) -> None:
     """Bring Xero up to date for a day or a range of days.
 
-    A range is planned first, and what it will take of Xero's calls is shown before anything is written.
+    A range is planned first, and its cost in calls to Xero is printed before anything is written.
     """
     from shopify_xero_pipeline.cli import job_runner, output
     from shopify_xero_pipeline.pipeline import conflicts, day_issues
@@ -106,7 +106,7 @@ def sync(
                 )
                 content = {**report.summary(), "conflicts": [], "warnings": sync_service.settings_review.warnings}
                 output.write_json(json_file, content)
-                sys.exit(_of_failures(report))
+                sys.exit(_failure_code(report))
             budget = sync_service.daily_quota()
             output.print_forecast(forecast, budget)
             planned = {"planned": forecast.summary(budget)}
@@ -127,4 +127,4 @@ def sync(
             output.print_report_verdict(report)
     more = {"conflicts": conflicts.conflict_entries(held), "warnings": sync_service.settings_review.warnings}
     output.write_json(json_file, {**report.summary(), **more, **planned})
-    sys.exit(_of_failures(report) if report.failures else exit_codes.from_standing(report.standing))
+    sys.exit(_failure_code(report) if report.failures else exit_codes.from_standing(report.standing))

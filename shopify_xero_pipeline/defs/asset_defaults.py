@@ -36,3 +36,17 @@ def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kind
         "kinds": {*kinds},
         "freshness_policy": FRESHNESS_POLICY,
     }
+
+
+def daily_asset_spec(key: dg.AssetKey, group: str, *kinds: str, description: str) -> dg.AssetSpec:
+    """Return the spec of one asset of a step that has several; the step itself names the partitions.
+
+    Args:
+        key: of the asset.
+        group: of the lineage.
+        kinds: shown as icons.
+        description: shown in the Dagster UI.
+    """
+    return dg.AssetSpec(
+        key, group_name=group, kinds={*kinds}, freshness_policy=FRESHNESS_POLICY, description=description
+    )

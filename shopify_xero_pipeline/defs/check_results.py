@@ -5,15 +5,13 @@ in a run of several days; this is the one recipe that is right for one day and f
 "Checks of a day").
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
 import dagster as dg
-
-# The only private import of the project: dagster is pinned exactly and test_report.py guards it.
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from shopify_xero_pipeline.observability.escaping import escape_markdown
 
@@ -35,12 +33,18 @@ OutcomesByDay = Mapping[str, Mapping[date, CheckOutcome]]
 
 
 def add_partition_metadata(
-    context: dg.AssetExecutionContext, metadata: Mapping[date, Metadata], calls: Metadata
+    context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Mapping[date, Metadata], calls: Metadata
 ) -> None:
-    """Give each day of the run its own metadata, and each the calls that the step made for all of them."""
+    """Give each day of the run its own metadata, and each the calls that the step made for all of them.
+
+    Args:
+        context: the step's.
+        key: the asset that gets the metadata.
+        metadata: by day.
+        calls: by the name under which they are displayed.
+    """
     for day, entries in metadata.items():
-        shown = {**entries, **calls}
-        context.add_asset_metadata(shown, asset_key=context.asset_key, partition_key=day.isoformat())
+        context.add_asset_metadata({**entries, **calls}, asset_key=key, partition_key=day.isoformat())
 
 
 def report_partitions(
@@ -58,15 +62,13 @@ def report_partitions(
         calls: of the step; shown as text, because the UI would draw numbers above the checks.
     """
     key = context.asset_key
-    add_partition_metadata(context, metadata, {name: str(count) for name, count in calls.items()})
+    add_partition_metadata(context, key, metadata, {name: str(count) for name, count in calls.items()})
     yield dg.MaterializeResult(asset_key=key)
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
     for name, days in checks.items():
         for day, found in days.items():
-            target = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=ids[day.isoformat()], run_id=context.run.run_id, timestamp=time.time()
-            )
+            target = _target(ids[day.isoformat()], context.run.run_id, time.time())
             yield _evaluation(key, name, found, target, day.isoformat())
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
 
@@ -78,17 +80,32 @@ def log_evaluation(context: dg.AssetExecutionContext, key: dg.AssetKey, check: s
     result of the check as it is.
     """
     newest = context.instance.fetch_materializations(key, limit=1).records
-    target = AssetCheckEvaluationTargetMaterializationData(
-        storage_id=newest[0].storage_id, run_id=newest[0].run_id, timestamp=newest[0].timestamp
-    )
+    target = _target(newest[0].storage_id, newest[0].run_id, newest[0].timestamp)
     context.log_event(_evaluation(key, check, found, target))
+
+
+def _target(storage_id: int, run_id: str, timestamp: float) -> Any:
+    """Return the materialisation that a check result is about.
+
+    The class is private to Dagster. The form in which Dagster stores it is not: each later version has to read it.
+    """
+    return dg.deserialize_value(
+        json.dumps(
+            {
+                "__class__": "AssetCheckEvaluationTargetMaterializationData",
+                "storage_id": storage_id,
+                "run_id": run_id,
+                "timestamp": timestamp,
+            }
+        )
+    )
 
 
 def _evaluation(
     key: dg.AssetKey,
     check: str,
     found: CheckOutcome,
-    target: AssetCheckEvaluationTargetMaterializationData,
+    target: Any,
     partition: str | None = None,
 ) -> dg.AssetCheckEvaluation:
     """Return a check's result; what fails is an error that does not stop the run."""

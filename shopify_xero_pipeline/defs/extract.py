@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
@@ -14,38 +13,54 @@ from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 
-StoredDays = dict[date, list[Any]]
-
 
 def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the three assets that read Shopify."""
     common = daily_asset_args(partitions, "shopify", "shopify", "json")
 
     @dg.asset(key=["shopify", "customers"], **common)
-    def customers(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
+    def customers(
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
+    ) -> dict[date, list[Customer]]:
         """Customers last changed on the day. An order's own customer is read with the order."""
         with count_api_calls(sync_service) as calls:
-            found: dict[date, list[Customer]] = sync_service.read_customers(run_days(context))
-        add_partition_metadata(context, {day: tables.row_count_metadata(rows) for day, rows in found.items()}, calls)
-        return dict(found)
+            customers_by_day = sync_service.read_customers(run_days(context))
+        add_partition_metadata(
+            context,
+            context.asset_key,
+            {day: tables.row_count_metadata(rows) for day, rows in customers_by_day.items()},
+            calls,
+        )
+        return customers_by_day
 
     @dg.asset(key=["shopify", "products"], **common)
-    def products(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
+    def products(
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
+    ) -> dict[date, list[Product]]:
         """Products last changed on the day, each with all its variants."""
         with count_api_calls(sync_service) as calls:
-            found: dict[date, list[Product]] = sync_service.read_products(run_days(context))
-        add_partition_metadata(context, {day: tables.row_count_metadata(rows) for day, rows in found.items()}, calls)
-        return dict(found)
+            products_by_day = sync_service.read_products(run_days(context))
+        add_partition_metadata(
+            context,
+            context.asset_key,
+            {day: tables.row_count_metadata(rows) for day, rows in products_by_day.items()},
+            calls,
+        )
+        return products_by_day
 
     @dg.asset(key=["shopify", "orders"], **common)
-    def orders(context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]) -> StoredDays:
+    def orders(
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
+    ) -> dict[date, list[Order]]:
         """Orders placed on the day, each with its whole history: sales agreements, transactions, refunds.
 
         An edit or refund of weeks later is read with the day of its order: run that day again.
         """
         with count_api_calls(sync_service) as calls:
-            found: dict[date, list[Order]] = sync_service.read_orders(run_days(context))
-        add_partition_metadata(context, {day: tables.order_metadata(rows) for day, rows in found.items()}, calls)
-        return dict(found)
+            orders_by_day = sync_service.read_orders(run_days(context))
+        add_partition_metadata(
+            context, context.asset_key, {day: tables.order_metadata(rows) for day, rows in orders_by_day.items()}, calls
+        )
+        return orders_by_day
 
     return [customers, products, orders]

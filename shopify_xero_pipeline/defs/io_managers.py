@@ -1,9 +1,8 @@
-"""Stores what an asset returns as JSON, one file a day, exact decimals as text, on a disk or in a bucket.
+"""The IO manager: one JSON file a day for each asset, with exact decimals as text, on a disk or in a bucket.
 
-An asset returns `{day: value}` and its readers get `{day: value}`, in a run of one day as in a run of a range. Nothing
-here knows what is stored, but for which assets hold personal data: models come in as pydantic and go out as plain JSON,
-which the asset that reads it types again. Files are readable by their owner alone, in folders that nobody else may
-enter, as orders carry customers' names and addresses.
+An asset returns `{day: value}` and its readers get `{day: value}`, in a run of one day as in a run of a range. The
+value's type is the asset's, listed here; a step of the same run gets the very objects that an earlier step returned.
+Files are readable by their owner alone, in folders that nobody else may enter: orders carry names and addresses.
 """
 
 import json
@@ -17,11 +16,24 @@ from typing import Any
 
 import dagster as dg
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from upath import UPath
 
+from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock, SystemClock
 from shopify_xero_pipeline.pipeline import storage_errors
+from shopify_xero_pipeline.shopify.models import Customer, Order, Product
+
+STORED_TYPES: Mapping[str, TypeAdapter[Any]] = {
+    "shopify/customers": TypeAdapter(list[Customer]),
+    "shopify/products": TypeAdapter(list[Product]),
+    "shopify/orders": TypeAdapter(list[Order]),
+    **dict.fromkeys(
+        ("changes/contacts", "changes/items", "changes/invoices", "changes/credit_notes", "changes/payments"),
+        TypeAdapter(ChangeSet),
+    ),
+}
+"""The type of a day's value, by asset."""
 
 PERSONAL_DATA_KEYS = (
     dg.AssetKey(["shopify", "customers"]),
@@ -38,12 +50,22 @@ class JsonIOManager(dg.IOManager):
         base_path: the folder or bucket.
         keep: how long days with personal data are kept after they were last written; None for ever.
         clock: of the machine that dates the files.
+        types: of a day's value, by asset; the value of an asset without one is plain JSON.
     """
 
-    def __init__(self, base_path: UPath, keep: timedelta | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        base_path: UPath,
+        keep: timedelta | None = None,
+        clock: Clock | None = None,
+        types: Mapping[str, TypeAdapter[Any]] = STORED_TYPES,
+    ) -> None:
+        self._types = types
         self._base_path = base_path
         self._keep = keep
         self._clock = clock or SystemClock()
+        self._run_id = ""
+        self._values: dict[tuple[dg.AssetKey, str], Any] = {}
 
     def purge_before(self, before: datetime) -> int:
         """Delete the days with personal data that were last written before an instant; return how many there were."""
@@ -88,25 +110,38 @@ class JsonIOManager(dg.IOManager):
         with self._disk_faults():
             if self._keep is not None and context.asset_key in PERSONAL_DATA_KEYS:
                 self.purge_before(self._clock.now() - self._keep)
+            values = self._values_of(context.run_id)
             for key, value in by_key.items():
                 _write(self._path(context.asset_key, key), _json(_plain(value)))
+                values[context.asset_key, key] = value
 
     def load_input(self, context: dg.InputContext) -> dict[date, Any]:
-        """Return the plain JSON of each day of the run.
+        """Return the value of each day of the run.
 
         Raises:
             dg.Failure: a day was never materialised, or cannot be read; the message says which asset to run first.
         """
+        asset, stored = context.asset_key, self._values_of(_run_id(context))
         with self._disk_faults():
-            return {date.fromisoformat(key): self._read(context.asset_key, key) for key in context.asset_partition_keys}
+            return {
+                date.fromisoformat(key): stored[asset, key] if (asset, key) in stored else self._read(asset, key)
+                for key in context.asset_partition_keys
+            }
+
+    def _values_of(self, run_id: str) -> dict[tuple[dg.AssetKey, str], Any]:
+        """Return the values that this run has stored; those of earlier runs are dropped, as files may have changed."""
+        if run_id != self._run_id:
+            self._run_id, self._values = run_id, {}
+        return self._values
 
     def _read(self, asset: dg.AssetKey, day: str) -> Any:
         path, name = self._path(asset, day), asset.to_user_string()
         if not path.exists():
             raise dg.Failure(f"{name} has no {day} yet: materialise it for that day first.", allow_retries=False)
+        content = path.read_bytes()
         try:
-            return json.loads(path.read_bytes())
-        except ValueError:
+            return self._types[name].validate_json(content) if name in self._types else json.loads(content)
+        except ValueError:  # also pydantic's ValidationError
             said = f"{path} is damaged: materialise {name} for {day} again, and what follows from it."
             raise dg.Failure(said, allow_retries=False) from None
 
@@ -121,6 +156,14 @@ class JsonIOManager(dg.IOManager):
 
     def _path(self, key: dg.AssetKey, day: str) -> UPath:
         return self._base_path.joinpath(*key.path, f"{day}.json")
+
+
+def _run_id(context: dg.InputContext) -> str:
+    """Return the run that reads, or '' outside of a run."""
+    try:
+        return str(context.step_context.run_id)
+    except dg.DagsterInvariantViolationError:
+        return ""
 
 
 def _write(path: UPath, content: bytes) -> None:

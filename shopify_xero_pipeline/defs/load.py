@@ -10,7 +10,7 @@ from shopify_xero_pipeline.defs.check_results import log_evaluation, report_part
 from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG
 from shopify_xero_pipeline.defs.metadata import tables
 from shopify_xero_pipeline.defs.open_failures import CHECKS, all_days_loaded_outcome
-from shopify_xero_pipeline.defs.plan import MAPPING, parse_plans
+from shopify_xero_pipeline.defs.plan import MAPPING, Plans
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -61,11 +61,13 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         **daily_asset_args(partitions, "xero", "xero"),
     )
     def load(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: dict[Any, Any]
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: Plans
     ) -> Iterator[Any]:
         with count_api_calls(sync_service) as calls:
             patient = RESPECT_RETRY_SCHEDULE_TAG in context.run.tags
-            done = sync_service.load(parse_plans(plans), run_id=context.run.run_id, respect_retry_schedule=patient)
+            done = sync_service.load(
+                [plans[day] for day in sorted(plans)], run_id=context.run.run_id, respect_retry_schedule=patient
+            )
         links = tables.Links(sync_service.shop_domain)
         written = sum(result.outcome in WRITING_OUTCOMES for results in done.values() for result in results)
         if written:

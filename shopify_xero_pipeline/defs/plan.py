@@ -1,24 +1,28 @@
-"""The plan: for each kind of record and each day, what would be written to Xero and why. Nothing is written."""
+"""The plan: for each kind of record and each day, what would be written to Xero and why. Nothing is written.
 
-from collections.abc import Mapping, Sequence
+Invoices, Credit Notes and Payments of an order are planned in one pass, by one step with three assets; any of them can
+be materialised alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
-from pydantic import BaseModel
 
 from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
+from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args, daily_asset_spec
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
-from shopify_xero_pipeline.defs.extract import StoredDays
 from shopify_xero_pipeline.defs.metadata import tables
 from shopify_xero_pipeline.defs.resources import count_api_calls
+from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.xero.models import Kind
 
 MAPPING = dg.AssetKey("entity_mapping")
 ORDERS = dg.AssetIn(["shopify", "orders"])
+PLAN_ORDERS_STEP = "plan_orders"
 ASSET_OF_KIND = {Kind.INVOICE: "invoices", Kind.CREDIT_NOTE: "credit_notes", Kind.PAYMENT: "payments"}
 DESCRIPTIONS = {
     Kind.INVOICE: "Invoices the day's orders need, and every order that waits, is skipped or blocked, with its reason.",
@@ -27,11 +31,14 @@ DESCRIPTIONS = {
 }
 
 Plans = dict[date, ChangeSet]
-M = TypeVar("M", bound=BaseModel)
 
 
 def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
-    """Return the five change-sets."""
+    """Return the assets of the five change-sets.
+
+    Args:
+        partitions: the days.
+    """
     common = daily_asset_args(partitions, "changes", "python", "json") | {"deps": [MAPPING]}
 
     @dg.asset(
@@ -40,13 +47,13 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
     def contacts(
         context: dg.AssetExecutionContext,
         sync_service: dg.ResourceParam[SyncService],
-        customers: StoredDays,
-        orders: StoredDays,
+        customers: dict[date, list[Customer]],
+        orders: dict[date, list[Order]],
     ) -> Plans:
         """Contacts of the day's customers and of its orders' customers."""
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_contacts(parse_models(Customer, customers), parse_models(Order, orders))
-        return publish_plan(context, sync_service, plans, calls)
+            plans = sync_service.plan_contacts(customers, orders)
+        return _publish(context, context.asset_key, sync_service, plans, calls)
 
     @dg.asset(
         key=["changes", "items"], ins={"products": dg.AssetIn(["shopify", "products"]), "orders": ORDERS}, **common
@@ -54,44 +61,61 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
     def items(
         context: dg.AssetExecutionContext,
         sync_service: dg.ResourceParam[SyncService],
-        products: StoredDays,
-        orders: StoredDays,
+        products: dict[date, list[Product]],
+        orders: dict[date, list[Order]],
     ) -> Plans:
         """Items of the day's product variants and of the variants its orders name."""
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_items(parse_models(Product, products), parse_models(Order, orders))
-        return publish_plan(context, sync_service, plans, calls)
+            plans = sync_service.plan_items(products, orders)
+        return _publish(context, context.asset_key, sync_service, plans, calls)
 
-    return [contacts, items, *(_of_orders(kind, common) for kind in ASSET_OF_KIND)]
+    return [contacts, items, _order_change_assets(partitions)]
 
 
-def _of_orders(kind: Kind, common: dict[str, Any]) -> dg.AssetsDefinition:
-    @dg.asset(key=["changes", ASSET_OF_KIND[kind]], ins={"orders": ORDERS}, description=DESCRIPTIONS[kind], **common)
-    def planned(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], orders: StoredDays
-    ) -> Plans:
+def _order_change_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    keys = {dg.AssetKey(["changes", name]): kind for kind, name in ASSET_OF_KIND.items()}
+    outs = {
+        key.to_python_identifier(): dg.AssetOut.from_spec(
+            daily_asset_spec(key, "changes", "python", "json", description=DESCRIPTIONS[kind]), is_required=False
+        )
+        for key, kind in keys.items()
+    }
+
+    @dg.multi_asset(
+        name=PLAN_ORDERS_STEP,
+        outs=outs,
+        ins={"orders": ORDERS},
+        deps=[MAPPING],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(MAX_DAYS_PER_RUN),
+        can_subset=True,
+    )
+    def order_plans(
+        context: dg.AssetExecutionContext,
+        sync_service: dg.ResourceParam[SyncService],
+        orders: dict[date, list[Order]],
+    ) -> Iterator[dg.Output[Plans]]:
+        selected = {key: kind for key, kind in keys.items() if key in context.selected_asset_keys}
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_orders(kind, parse_models(Order, orders))
-        return publish_plan(context, sync_service, plans, calls)
+            plans = sync_service.plan_orders(orders, tuple(selected.values()))
+        for number, (key, kind) in enumerate(selected.items()):
+            plans_of_kind = [plan for plan in plans if plan.kind == kind]
+            share = calls if number == 0 else dict.fromkeys(calls, 0)  # the step's calls are counted once
+            plans_by_day = _publish(context, key, sync_service, plans_of_kind, share)
+            yield dg.Output(plans_by_day, output_name=key.to_python_identifier())
 
-    made: dg.AssetsDefinition = planned
-    return made
+    assets: dg.AssetsDefinition = order_plans
+    return assets
 
 
-def parse_models(model: type[M], stored: StoredDays) -> dict[date, list[M]]:
-    """Return stored rows as models again."""
-    return {day: [model.model_validate(row) for row in rows] for day, rows in stored.items()}
-
-
-def publish_plan(
-    context: dg.AssetExecutionContext, sync_service: SyncService, plans: Sequence[ChangeSet], calls: Mapping[str, int]
+def _publish(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    sync_service: SyncService,
+    plans: Sequence[ChangeSet],
+    calls: Mapping[str, Any],
 ) -> Plans:
-    """Show each day's plan and return the plans by day."""
+    """Attach each day's plan to its materialisation as metadata; return the plans by day."""
     links = tables.Links(sync_service.shop_domain)
-    add_partition_metadata(context, {plan.day: tables.plan_metadata(plan, links) for plan in plans}, calls)
+    add_partition_metadata(context, key, {plan.day: tables.plan_metadata(plan, links) for plan in plans}, calls)
     return {plan.day: plan for plan in plans}
-
-
-def parse_plans(stored: dict[date, object]) -> list[ChangeSet]:
-    """Return stored plans as models again, in the order of days."""
-    return [ChangeSet.model_validate(stored[day]) for day in sorted(stored)]

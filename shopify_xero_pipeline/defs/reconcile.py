@@ -8,12 +8,11 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import report_partitions
-from shopify_xero_pipeline.defs.extract import StoredDays
 from shopify_xero_pipeline.defs.load import POOL, UPSTREAM_LOADS
 from shopify_xero_pipeline.defs.metadata import tables
 from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
 from shopify_xero_pipeline.defs.open_failures import ALL_DAYS_AGREE, log_all_days_checks
-from shopify_xero_pipeline.defs.plan import ORDERS, parse_models
+from shopify_xero_pipeline.defs.plan import ORDERS
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.defs.trends import TRENDS_KEY, trend_metadata
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -47,7 +46,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         **daily_asset_args(partitions, "books", "python", "pandas"),
     )
     def reconciliation(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], orders: StoredDays
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], orders: dict[date, list[Order]]
     ) -> Iterator[Any]:
         """Shopify's ledger, our mapping and what Xero reads back, order by order and to the cent.
 
@@ -55,7 +54,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         day's own checks hold the arithmetic; `shopify-xero status "#1001"` shows an order whole.
         """
         with count_api_calls(sync_service) as calls:
-            days = sync_service.reconcile(parse_models(Order, orders))
+            days = sync_service.reconcile(orders)
             recent = sync_service.stored_reconciliations(_recent([day.day for day in days]))
             chart = sync_service.account_names
         links = tables.Links(sync_service.shop_domain)

@@ -9,7 +9,9 @@ from datetime import date
 import dagster as dg
 
 from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG, SYNC
+from shopify_xero_pipeline.defs.load import UPSTREAM_LOADS
 from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, partition_keys, range_tags
+from shopify_xero_pipeline.defs.plan import ASSET_OF_KIND, PLAN_ORDERS_STEP
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
 from shopify_xero_pipeline.pipeline.calendar import as_ranges, days_between
 
@@ -17,6 +19,24 @@ HIGH_PRIORITY_TAGS: Mapping[str, str] = {"dagster/priority": "10"}
 """Tags of requests that wait for one range of a backfill at most."""
 
 PARTITION_TAG = "dagster/partition"
+SYNC_ASSETS = frozenset(
+    dg.AssetKey(path)
+    for path in (
+        *(["shopify", name] for name in ("customers", "products", "orders")),
+        *(["changes", name] for name in UPSTREAM_LOADS),
+        *(["xero", name] for name in UPSTREAM_LOADS),
+        RECONCILIATION_KEY.path,
+    )
+)
+SYNC_STEPS = frozenset(
+    {
+        key.to_python_identifier()
+        for key in SYNC_ASSETS
+        if key.path[-1] not in ASSET_OF_KIND.values() or key.path[0] == "xero"
+    }
+    | {PLAN_ORDERS_STEP}
+)
+"""The assets and the steps of the job `sync`."""
 WAITING_STATUSES = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
 ACTIVE_STATUSES = (*WAITING_STATUSES, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
@@ -68,5 +88,10 @@ def failed_days(
 
 
 def _is_whole(run: dg.DagsterRun) -> bool:
-    """Tell whether a run does all of a sync: retried from its failed steps on, it reads nothing anew."""
-    return run.step_keys_to_execute is None and not run.asset_selection
+    """Tell whether a run executes every step of a sync: retried from its failed steps on, it reads nothing anew.
+
+    Dagster names no steps in a run of a schedule, a sensor or a backfill, and all of them in a run that a command or
+    *Materialize* in the UI starts; the latter also names all assets.
+    """
+    steps, assets = run.step_keys_to_execute, run.asset_selection
+    return (steps is None or {*steps} >= SYNC_STEPS) and (not assets or {*assets} >= SYNC_ASSETS)

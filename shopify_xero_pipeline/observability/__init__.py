@@ -1,1 +1,1 @@
-"""Events, the log with secrets masked, and text made safe for where people read it. Any room may use it."""
+"""Events, logs with secrets masked, and escaping of text for the places that display it. Any room may use it."""

@@ -1,8 +1,7 @@
-"""What happens, told to the log and to whoever watches as events: a name in snake case and fields, from any room.
+"""Events of the product: a name in snake case and fields, sent to the log and to watchers from any room.
 
-Only telling belongs here, and what a stretch of work (a run, a day) says of everything that happens in it. How a line
-looks, where it goes and what is masked in it stands in `logs.py`. Fields are ids, counts and names of ours; nothing
-secret and nothing of a customer's.
+This module only emits events and adds the fields of the enclosing work (a run, a day); `logs.py` formats, routes and
+masks them. Fields are ids, counts and names of this project, never secrets or personal data.
 """
 
 import logging
@@ -15,32 +14,32 @@ from typing import Any
 from shopify_xero_pipeline.clock import Clock
 
 EVENTS = logging.getLogger("shopify_xero_pipeline")
-"""Dagster copies what this logger says into its event log, where people read a run."""
+"""Dagster copies the records of this logger into its event log, which people read beside a run."""
 
 CALLS = logging.getLogger("shopify_xero_calls")
-"""API calls stand beside it: there are too many of them for an event log that commits every line."""
+"""API calls have their own logger: there are too many for Dagster's event log, which commits every record."""
 
 Watcher = Callable[[str, Mapping[str, object]], None]
-"""Gets the name of each event and its fields; it must not raise."""
+"""Receives the name and the fields of each event; must not raise."""
 
 _watchers: list[Watcher] = []
-_around: ContextVar[Mapping[str, object] | None] = ContextVar("around", default=None)
+_context: ContextVar[Mapping[str, object] | None] = ContextVar("context", default=None)
 
 
 def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Tell that something happened.
+    """Log an event.
 
     Args:
         event: its name, in snake case.
-        level: of the standard library's.
-        fields: what can be said of it; those of the work around it (`about`) are added.
+        level: a level of the standard library.
+        fields: its fields; those of `bind_context` are added.
     """
-    _tell(EVENTS, level, event, fields)
+    _emit(EVENTS, level, event, fields)
 
 
 @contextmanager
 def watch_events(watcher: Watcher) -> Iterator[None]:
-    """Show a watcher everything that happens within, and when work begins, whatever the log leaves out."""
+    """Pass all events inside the block, and the start of each operation, to a watcher, whatever the log level."""
     _watchers.append(watcher)
     try:
         yield
@@ -50,86 +49,94 @@ def watch_events(watcher: Watcher) -> Iterator[None]:
 
 @contextmanager
 def bind_context(**fields: object) -> Iterator[None]:
-    """Say of everything that happens within what it is about, such as `sync_id`."""
-    token = _around.set({**context(), **fields})
+    """Add fields, such as `sync_id`, to all events inside the block."""
+    token = _context.set({**context(), **fields})
     try:
         yield
     finally:
-        _around.reset(token)
+        _context.reset(token)
 
 
 @contextmanager
 def log_operation(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
-    """Tell how a piece of work ended and how long it took, as `<name>_completed` or `<name>_failed`.
+    """Log the end and duration of an operation, as `<name>_completed` or `<name>_failed`.
 
-    Yields fields to which what came of it is added; `fields` are also said of everything that happens within. That it
-    begins is shown to watchers as `<name>_began`, and not logged.
+    Watchers also get the start as `<name>_began`; it is not logged.
+
+    Args:
+        clock: measures the duration.
+        name: the name of the operation, in snake case.
+        fields: fields of all events inside the block.
+
+    Yields:
+        A dict for the result; its items become fields of `<name>_completed`.
     """
-    began, found = clock.elapsed(), dict[str, Any]()
-    _show(f"{name}_began", fields)
+    began, result = clock.elapsed(), dict[str, Any]()
+    _notify_watchers(f"{name}_began", fields)
     with bind_context(**fields):
         try:
-            yield found
+            yield result
         except Exception as error:
-            took = _milliseconds(clock, began)
-            said = {"duration_ms": took, "error": type(error).__name__, "reason": str(error)}
-            log_event(f"{name}_failed", level=logging.ERROR, **said)
+            duration = _milliseconds(clock, began)
+            failure = {"duration_ms": duration, "error": type(error).__name__, "reason": str(error)}
+            log_event(f"{name}_failed", level=logging.ERROR, **failure)
             raise
-        log_event(f"{name}_completed", duration_ms=_milliseconds(clock, began), **found)
+        log_event(f"{name}_completed", duration_ms=_milliseconds(clock, began), **result)
 
 
 @contextmanager
 def log_api_call(clock: Clock, api: str, method: str, route: str, **fields: object) -> Iterator[dict[str, Any]]:
-    """Tell of one call to an API, answered or not.
+    """Log one call to an API, with or without a response.
 
     Args:
-        clock: tells how long it took.
+        clock: measures the duration.
         api: `shopify`, `xero` or `xero_sign_in`.
-        method: HTTP's.
-        route: the path without ids and without its query.
-        fields: what else is known before; yields those to which the answer's are added.
+        method: the HTTP method.
+        route: the path without ids and query.
+        fields: further fields of the event.
+
+    Yields:
+        A dict with `status` and `fields`; the caller adds the fields of the response.
     """
-    began, found = clock.elapsed(), {"status": None, **fields}
+    began, result = clock.elapsed(), {"status": None, **fields}
     try:
-        yield found
+        yield result
     except BaseException as error:
-        found["error"] = type(error).__name__
+        result["error"] = type(error).__name__
         raise
     finally:
-        took = _milliseconds(clock, began)
-        _tell(
-            CALLS,
-            logging.INFO,
-            "api_call",
-            {"api": api, "method": method, "route": route, **found, "duration_ms": took},
-        )
+        call = {"api": api, "method": method, "route": route, **result, "duration_ms": _milliseconds(clock, began)}
+        _emit(CALLS, logging.INFO, "api_call", call)
 
 
 def context() -> Mapping[str, object]:
-    """Return what is said of everything that happens now."""
-    return _around.get() or {}
+    """Return the fields that are added to each event now."""
+    return _context.get() or {}
 
 
 def format_day_range(days: Collection[date]) -> str:
-    """Return days as the log names them: one day, or the first and the last."""
+    """Return days as logs write them: one day as `2026-09-21`, several as `first..last`, none as an empty text.
+
+    Args:
+        days: in any order.
+    """
     if not days:
         return ""
     first, last = min(days), max(days)
     return str(first) if first == last else f"{first}..{last}"
 
 
-def _show(event: str, fields: Mapping[str, object]) -> None:
+def _notify_watchers(event: str, fields: Mapping[str, object]) -> None:
     for watcher in _watchers:
         watcher(event, fields)
 
 
-def _tell(logger: logging.Logger, level: int, event: str, fields: Mapping[str, object]) -> None:
-    found = {**context(), **fields}
-    _show(event, found)
+def _emit(logger: logging.Logger, level: int, event: str, fields: Mapping[str, object]) -> None:
+    all_fields = {**context(), **fields}
+    _notify_watchers(event, all_fields)
     if logger.isEnabledFor(level):
-        shown = (f"{name}={value}" for name, value in found.items() if value is not None and name != "sync_id")
-        words = " ".join([event, *shown])
-        logger.log(level, "%s", words, extra={"event": event, "fields": found})
+        texts = (f"{name}={value}" for name, value in all_fields.items() if value is not None and name != "sync_id")
+        logger.log(level, "%s", " ".join([event, *texts]), extra={"event": event, "fields": all_fields})
 
 
 def _milliseconds(clock: Clock, began: float) -> int:

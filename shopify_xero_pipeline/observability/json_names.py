@@ -1,6 +1,6 @@
-"""Former names of JSON keys, written beside the present ones for one release so that readers can move over.
+"""Former names of JSON keys, written beside the present names for one release so that readers can migrate.
 
-Only names that version 0.1 published belong here. Version 0.3 drops this module.
+This module only has names that version 0.1 published. Version 0.3 removes it.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ FORMER_NAMES: Mapping[str, str] = {
 
 
 def with_former_names(content: object) -> object:
-    """Return JSON content in which each renamed key also stands under its former name.
+    """Return JSON content in which each renamed key also occurs under its former name.
 
     Args:
-        content: mappings, lists and scalars; a mapping that has the former name already keeps its value.
+        content: mappings, lists and scalars. A mapping that already has the former name retains its value.
     """
     if isinstance(content, Mapping):
         present = {str(key): with_former_names(value) for key, value in content.items()}

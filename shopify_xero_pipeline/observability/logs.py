@@ -1,11 +1,10 @@
-"""The log of every process: one JSON object a line, or a line for people, secrets masked.
+"""Logs of every process: JSON lines or lines for people, with secrets masked.
 
-Processes that go on until they are ended write it to standard error. A command prints an answer; its log goes to a file
-of its own, unless `-v` asks for it beside the answer.
+Long-running processes log to standard error. A command prints its result, and its log goes to a file of its own, or to
+standard error with `-v`.
 
-How a line looks, where it goes and what must never stand in it belongs here. What happens is told through `events.py`;
-what Dagster itself says of a run becomes lines of the same shape (`defs/dagster_logging.py`). Rooms do not import this
-module.
+This module formats, routes and masks records. Rooms do not import it; they log events with `events.py`. Records of
+Dagster get the same format in `defs/dagster_logging.py`.
 """
 
 import json
@@ -23,13 +22,13 @@ from typing import Any, TextIO
 from shopify_xero_pipeline.observability.events import CALLS, EVENTS, context
 from shopify_xero_pipeline.settings import Settings
 
-PACKAGE_LOGGER = (EVENTS, CALLS)
-"""The loggers through which the product speaks; nothing speaks through a child of theirs, which no filter would see."""
+PACKAGE_LOGGERS = (EVENTS, CALLS)
+"""The only loggers of the product. Child loggers are not used, because a filter does not apply to their records."""
 
 REQUIRED_FIELDS = ("sync_id", "entity_type", "partition", "duration_ms")
 REDACTED = "…"
 LOG_FILES_RETAINED = 50
-"""Logs of commands that stay; older ones are deleted."""
+"""Number of log files of commands; older ones are deleted."""
 _SECRET = re.compile(
     r"\b(?:sh[a-z]{2,4}_\w{8,}"  # Shopify's tokens and app secrets
     r"|eyJ[\w-]{8,}(?:\.[\w-]+){1,2}"  # JSON web tokens
@@ -45,21 +44,22 @@ _EMAIL = re.compile(r"[^\s@<>\"'=:,;()\[\]]+@[^\s@<>\"'=:,;()\[\]]+")
 
 
 class Redactor:
-    """The last defence: what looks like a secret or an e-mail address, or is one of the secrets given, is left out."""
+    """The last line of defence: masks given secrets and everything that looks like a secret or an e-mail address."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Longest first, so that no rest remains of a secret that contains another. Up to 3 characters occur by chance.
         self._secrets = sorted({secret for secret in secrets if len(secret) > 3}, key=len, reverse=True)
 
     def redact_text(self, text: str) -> str:
-        """Return a text without what must not be told."""
+        """Return a text with secrets masked."""
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        for looks_secret in (_WEBHOOK, _ACCOUNT, _SECRET, _EMAIL):
-            text = looks_secret.sub(REDACTED, text)
+        for pattern in (_WEBHOOK, _ACCOUNT, _SECRET, _EMAIL):
+            text = pattern.sub(REDACTED, text)
         return text
 
     def redact_value(self, value: object) -> object:
-        """Return a field's value without what must not be told; numbers stay numbers."""
+        """Return the value of a field with secrets masked; numbers stay numbers."""
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, Mapping):
@@ -70,58 +70,58 @@ class Redactor:
 
 
 class RedactingFilter(logging.Filter):
-    """Masks a record before any handler sees it, Dagster's event log among them."""
+    """Masks a record before any handler gets it, including Dagster's event log."""
 
-    def __init__(self, mask: Redactor) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._mask = mask
+        self._redactor = redactor
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the record in place and let it through; a plain message is told with what is around it."""
-        record.msg, record.args = self._mask.redact_text(record.getMessage()), ()
-        fields = self._mask.redact_value(getattr(record, "fields", None) or context())
-        said = None if hasattr(record, "event") else record.msg
-        record.__dict__ |= {"fields": fields, "said": said}
+        """Mask a record in place and accept it; a plain message gets the fields of the present context."""
+        record.msg, record.args = self._redactor.redact_text(record.getMessage()), ()
+        fields = self._redactor.redact_value(getattr(record, "fields", None) or context())
+        plain_text = None if hasattr(record, "event") else record.msg
+        record.__dict__ |= {"fields": fields, "plain_text": plain_text}
         if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = self._mask.redact_text("".join(traceback.format_exception(*record.exc_info)).rstrip())
+            record.exc_text = self._redactor.redact_text("".join(traceback.format_exception(*record.exc_info)).rstrip())
             record.exc_info = None
         return True
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """Formatter with one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; `timestamp` in UTC, ISO 8601 with milliseconds."""
-        words = getattr(record, "said", None)
-        said = {"message": words} if words else {}
-        failed = {"exception": record.exc_text} if record.exc_text else {}
+        """Return the line; `timestamp` is in UTC, ISO 8601 with milliseconds."""
+        text = getattr(record, "plain_text", None)
+        message = {"message": text} if text else {}
+        exception = {"exception": record.exc_text} if record.exc_text else {}
         line: dict[str, Any] = {
             "timestamp": _instant(record),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "message"),
             **dict.fromkeys(REQUIRED_FIELDS),
             **getattr(record, "fields", {}),
-            **said,
-            **failed,
+            **message,
+            **exception,
         }
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class TextLines(logging.Formatter):
-    """A line for people: when, how grave, what, and what of it."""
+    """Formatter with one line per record for people: time in UTC, level, event, fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; what stands in a field never begins another one."""
+        """Return the line; line breaks in a field are escaped."""
         fields: Mapping[str, object] = getattr(record, "fields", {})
-        told = [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
-        what = getattr(record, "said", None) or getattr(record, "event", "")
-        line = " ".join([_instant(record)[11:19], f"{record.levelname.lower():<8}", _one_line(str(what)), *told])
+        pairs = [f"{name}={_field_text(value)}" for name, value in fields.items() if value is not None]
+        text = getattr(record, "plain_text", None) or getattr(record, "event", "")
+        line = " ".join([_instant(record)[11:19], f"{record.levelname.lower():<8}", _one_line(str(text)), *pairs])
         return f"{line}\n{record.exc_text}" if record.exc_text else line
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is at the moment."""
+    """Handler of the present `sys.stderr`, which may be replaced at any time."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -133,44 +133,44 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 class _File(logging.FileHandler):
-    """Writes to a file that is made with the first line; a disk that does not take it never disturbs the command."""
+    """Handler of a log file that the first record creates; a failing disk never disturbs the command."""
 
     def __init__(self, path: Path) -> None:
-        # Dagster configures logging anew for each run, which closes every handler; only one that appends opens again.
+        # Dagster reconfigures logging for each run and thereby closes every handler; one in append mode opens again.
         super().__init__(path, mode="a", encoding="utf-8", delay=True)
         self.path = path
-        self.begun = False
-        self.lost = ""
+        self.has_begun = False
+        self.failure = ""
 
     def _open(self) -> TextIOWrapper:
-        if not self.begun:
+        if not self.has_begun:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             for old in sorted(self.path.parent.glob("*.log"))[: 1 - LOG_FILES_RETAINED]:
                 old.unlink(missing_ok=True)
-        self.begun = True
+        self.has_begun = True
         return super()._open()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, unless one could not be written before."""
-        if not self.lost:
+        """Write a record, unless an earlier one failed."""
+        if not self.failure:
             try:
                 super().emit(record)
             except OSError as problem:
-                self.lost = _why(problem)
+                self.failure = _describe(problem)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the standard library's name
-        """Remember that the log is not whole."""
-        self.lost = _why(sys.exc_info()[1])
+        """Record that the log is incomplete."""
+        self.failure = _describe(sys.exc_info()[1])
 
     def close(self) -> None:
-        """Close the file, to which what a full disk did not take is written once more in vain."""
+        """Close the file; on a full disk this tries in vain to write the buffered rest."""
         try:
             super().close()
         except OSError as problem:
-            self.lost = self.lost or _why(problem)
+            self.failure = self.failure or _describe(problem)
 
 
-def _why(problem: BaseException | None) -> str:
+def _describe(problem: BaseException | None) -> str:
     return getattr(problem, "strerror", None) or str(problem or "it cannot be written")
 
 
@@ -179,78 +179,86 @@ class CommandLog:
 
     Args:
         settings: `LOG_FOLDER`, `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
-        command: its name.
-        now: the present instant, which names the file.
+        command: the name of the command.
+        now: the present instant in UTC, for the name of the file.
     """
 
     def __init__(self, settings: Settings, command: str, now: datetime) -> None:
         self._settings = settings
         self._level = settings.log_level or "INFO"
         self._file = _File(settings.log_folder / f"{now:%Y%m%dT%H%M%S}-{command}-{os.getpid()}.log")
-        self._end = _begin(self._settings, _formatted(self._file, settings, self._level, for_people=False))
+        handler = _with_format(self._file, settings, self._level, for_people=False)
+        self._stop = _start(self._settings, handler)
 
     def show(self) -> None:
-        """Write the log to standard error from now on."""
-        self._end()
-        self._end = _begin(self._settings, line_handler(self._settings, self._level))
+        """Log to standard error from now on."""
+        self._stop()
+        self._stop = _start(self._settings, line_handler(self._settings, self._level))
 
     def end(self) -> None:
-        """Write no more."""
-        self._end()
+        """Stop logging and close the file."""
+        self._stop()
         self._file.close()
 
     @property
-    def named(self) -> str:
-        """Where the log is, in a sentence; empty if nothing was logged to a file."""
-        if self._file.lost:
-            return f"Its log could not be written to {self._file.path} ({self._file.lost}): run it with -v to see it."
-        return f"Its log is {self._file.path}" if self._file.begun else ""
+    def location_sentence(self) -> str:
+        """The location of the log, as a sentence; empty if no file was written."""
+        if self._file.failure:
+            return f"The log could not be written to {self._file.path} ({self._file.failure}): rerun with -v to see it."
+        return f"The log is {self._file.path}" if self._file.has_begun else ""
 
 
 def configure_logging(settings: Settings) -> Callable[[], None]:
-    """Let this process write its log to standard error; return what ends that.
+    """Log to standard error; return a callable that stops it.
 
     Args:
         settings: `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
     """
-    return _begin(settings, line_handler(settings, settings.log_level or "INFO"))
+    return _start(settings, line_handler(settings, settings.log_level or "INFO"))
 
 
-def _begin(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
-    masking = RedactingFilter(Redactor(settings.secrets()))
-    before = [(logger, logger.level) for logger in PACKAGE_LOGGER]
-    for logger in PACKAGE_LOGGER:
-        logger.addFilter(masking)
+def _start(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
+    redacting_filter = RedactingFilter(Redactor(settings.secrets()))
+    levels = [(logger, logger.level) for logger in PACKAGE_LOGGERS]
+    for logger in PACKAGE_LOGGERS:
+        logger.addFilter(redacting_filter)
         logger.setLevel(handler.level)
         logger.addHandler(handler)
 
-    def end() -> None:
-        for logger, known in before:
-            logger.removeFilter(masking)
-            logger.setLevel(known)
+    def stop() -> None:
+        for logger, level in levels:
+            logger.removeFilter(redacting_filter)
+            logger.setLevel(level)
             logger.removeHandler(handler)
 
-    return end
+    return stop
 
 
-_for_good: Callable[[], None] | None = None
+_stop_process_logging: Callable[[], None] | None = None
 
 
 def configure_process_logging(settings: Settings) -> None:
-    """Let a process of Dagster's write the log for as long as it lives; said again, the last settings count."""
-    global _for_good
-    if _for_good is not None:
-        _for_good()
-    _for_good = configure_logging(settings)
+    """Log to standard error for the life of a Dagster process; a further call replaces the settings."""
+    global _stop_process_logging
+    if _stop_process_logging is not None:
+        _stop_process_logging()
+    _stop_process_logging = configure_logging(settings)
 
 
 def line_handler(settings: Settings, level: str | int) -> logging.Handler:
-    """Return a handler that writes lines as the settings say: by default for people on a terminal, else JSON."""
-    return _formatted(_StandardError(), settings, level, for_people=sys.stderr.isatty())
+    """Return a handler that writes to standard error, by default text on a terminal and JSON elsewhere.
+
+    Args:
+        settings: `LOG_FORMAT`.
+        level: the lowest level to write.
+    """
+    return _with_format(_StandardError(), settings, level, for_people=sys.stderr.isatty())
 
 
-def _formatted(handler: logging.Handler, settings: Settings, level: str | int, *, for_people: bool) -> logging.Handler:
-    """Set a handler's level and its format: as LOG_FORMAT says, else for people or JSON."""
+def _with_format(
+    handler: logging.Handler, settings: Settings, level: str | int, *, for_people: bool
+) -> logging.Handler:
+    """Set level and format of a handler: LOG_FORMAT, or by default text for people and JSON for programs."""
     handler.setLevel(level)
     text = settings.log_format == "text" or (not settings.log_format and for_people)
     handler.setFormatter(TextLines() if text else JsonLines())
@@ -261,7 +269,7 @@ def _instant(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _shown(value: object) -> str:
+def _field_text(value: object) -> str:
     text = _one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     return json.dumps(text, ensure_ascii=False) if " " in text else text
 

@@ -111,6 +111,8 @@ class Connections:
         self._xero_transport = xero_transport
         self._rng = rng or random.SystemRandom()
         self._opened: list[ShopifyClient | XeroClient | StateStore] = []
+        self._organisations: dict[str, tuple[Organisation, datetime]] = {}
+        self._shop_currency: str | None = None
 
     def close(self) -> None:
         """Close whatever was opened."""
@@ -335,27 +337,40 @@ class Connections:
 
     def shop_currency(self) -> str:
         """Return the shop's currency, asked of Shopify only the first time."""
-        known = self.store.get_value("shop.currency")
-        return known[0] if known else self.reader.shop().currency_code
+        if self._shop_currency is None:
+            known = self.store.get_value("shop.currency")
+            self._shop_currency = known[0] if known else self.reader.shop().currency_code
+        return self._shop_currency
 
     def cached_organisation(self) -> Organisation | None:
         """Return the organisation's settings as they were last read, however long ago."""
-        known = self.store.get_value(self._settings_name)
-        return Organisation.model_validate_json(known[0]) if known is not None else None
+        known = self._stored_organisation()
+        return None if known is None else known[0]
 
     def organisation(self, max_age: timedelta | None = None) -> Organisation:
         """Return the organisation's settings, read again if older than asked for, or read with other credentials.
 
         Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
         """
-        known = self.store.get_value(self._settings_name)
+        known = self._stored_organisation()
         if known is not None and (max_age is None or is_recent(known[1], self._clock.now(), max_age)):
-            return Organisation.model_validate_json(known[0])
+            return known[0]
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name
         _bind(self.store, ORGANISATION_KEY, identity)
         self.store.put_value(self._settings_name, organisation.model_dump_json())
+        self._organisations[self._settings_name] = organisation, self._clock.now()
         return organisation
+
+    def _stored_organisation(self) -> tuple[Organisation, datetime] | None:
+        """Return the settings last read and when; the store is read once a run."""
+        name = self._settings_name
+        if name not in self._organisations:
+            known = self.store.get_value(name)
+            if known is None:
+                return None
+            self._organisations[name] = Organisation.model_validate_json(known[0]), known[1]
+        return self._organisations[name]
 
     @property
     def _settings_name(self) -> str:

@@ -164,7 +164,7 @@ class Rebuild:
         yield lambda: sync_service.plan_contacts(customers, orders)
         yield lambda: sync_service.plan_items(products, orders)
         for kind in OF_ORDERS:
-            yield partial(sync_service.plan_orders, kind, orders)
+            yield partial(sync_service.plan_orders, orders, (kind,))
 
     def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
         """Map Contacts whose customers Shopify no longer has, as documents of theirs may still be to come."""

@@ -55,6 +55,7 @@ class SettingsReview:
         self._connections = connections
         self.warnings: list[str] = []
         self.tell: Callable[[str], None] | None = None
+        self._accepted: Organisation | None = None
 
     def check_settings(self) -> None:
         """Examine `books.yaml` and Xero's settings, read again if either changed since, and warn of what is unusual.
@@ -63,8 +64,10 @@ class SettingsReview:
             BooksProblem: something would book money wrongly, or Xero would refuse it.
             XeroError: they changed, and Xero does not answer.
         """
-        organisation, known = self._connections.cached_organisation(), self._known()
-        policy = self._connections.policy
+        organisation = self._connections.cached_organisation()
+        if organisation is not None and organisation is self._accepted:
+            return
+        known, policy = self._known(), self._connections.policy
         is_new = organisation is None or known is None or known.digest != settings_digest(policy, organisation)
         if organisation is None or is_new:
             organisation, known = self._review_again()
@@ -74,6 +77,7 @@ class SettingsReview:
         if known is not None and known.numbers:
             sentences.append(numbers_problem(policy, known.numbers).sentence)
         self._warn(sentences, noted=is_new)
+        self._accepted = organisation
 
     def check_orders(self, books: Iterable[OrderBooks], days: str) -> None:
         """Warn, before anything of these days is written, if most of their orders cannot be."""

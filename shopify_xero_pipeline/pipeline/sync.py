@@ -20,6 +20,7 @@ from shopify_xero_pipeline.changes.decisions import with_decisions
 from shopify_xero_pipeline.changes.held_orders import held_orders
 from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.changes.plan import has_conflicts, has_writes, plan_contacts, plan_orders, plan_records
 from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
 from shopify_xero_pipeline.changes.unmapped_posted import include_unmapped_posted
@@ -62,6 +63,7 @@ READ_UP_TO_KEY, RECONCILED_UP_TO_KEY = "orders_read_up_to", "reconciled_up_to"
 DISAGREEMENTS_STORED_KEY = "disagreements.stored"
 LAST_WRITE_KEY, LAST_READBACK_KEY = "write.last_batch", "write.last_readback"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
+ORDER_KINDS = (*DOCUMENTS, Kind.PAYMENT)
 COMPANION_KINDS = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
 LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
 N = TypeVar("N", bound=Node)
@@ -70,13 +72,21 @@ N = TypeVar("N", bound=Node)
 class SyncService(Connections):
     """What one run does with its connections; see `Connections` for how it is made."""
 
-    _order_books: tuple[object, dict[date, list[OrderBooks]]] | None = None
     _unmapped: Sequence[MirrorRecord] = ()
 
     @cached_property
     def _looked_at(self) -> dict[Kind, float]:
         """When this sync looked at each kind in Xero, by `Clock.elapsed`; its end forgets it."""
         return {}
+
+    @cached_property
+    def _books_cache(self) -> OrderBooksCache:
+        return OrderBooksCache(self.policy, self.shop_handle)
+
+    @cached_property
+    def _reviewed_days(self) -> set[date]:
+        """Days whose orders were reviewed in this run."""
+        return set()
 
     @cached_property
     def settings_review(self) -> SettingsReview:
@@ -197,21 +207,31 @@ class SyncService(Connections):
             self._review_settings(orders)
             return self._planned(self._plan_then_refresh_if_needed((Kind.ITEM,), plan))
 
-    def plan_orders(self, kind: Kind, orders: Mapping[date, Sequence[Order]]) -> list[ChangeSet]:
-        """Return the change-sets of Invoices, Credit Notes or Payments (with Allocations)."""
+    def plan_orders(
+        self, orders: Mapping[date, Sequence[Order]], kinds: Sequence[Kind] = ORDER_KINDS
+    ) -> list[ChangeSet]:
+        """Return the change-sets of Invoices, Credit Notes and Payments (with Allocations), planned in one pass.
+
+        Args:
+            orders: by day.
+            kinds: those that are wanted.
+        """
         posted: set[str] = set()
 
         def plan() -> list[ChangeSet]:
-            kept = self.build_order_books(orders)
-            posted.update(one.order_id for books in kept.values() for one in books if one.outcome is Outcome.POST)
-            held = self._held_orders([books for some in kept.values() for books in some])
-            return plan_orders(kind, kept, self._known_records(kind), self._known_records(Kind.CONTACT), held)
+            books_by_day = self.build_order_books(orders)
+            books = [order for day in books_by_day.values() for order in day]
+            posted.update(order.order_id for order in books if order.outcome is Outcome.POST)
+            contacts, held = self._known_records(Kind.CONTACT), self._held_orders(books)
+            return [
+                change_set
+                for kind in kinds
+                for change_set in plan_orders(kind, books_by_day, self._known_records(kind), contacts, held)
+            ]
 
-        with self._log_work("plan", kind, [*orders]):
+        with self._log_work("plan", " and ".join(kinds), [*orders]):
             self._review_settings(orders)
-            return self._planned(
-                self._plan_then_refresh_if_needed((Kind.CONTACT, *DOCUMENTS, Kind.PAYMENT), plan), posted
-            )
+            return self._planned(self._plan_then_refresh_if_needed((Kind.CONTACT, *ORDER_KINDS), plan), posted)
 
     def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
         """Keep what plans hold back, for those who look later; return them."""
@@ -223,7 +243,7 @@ class SyncService(Connections):
         return with_decisions(plans, day_issues.decisions(self.store)) if has_conflicts(plans) else plans
 
     def build_order_books(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
-        """Return the books of each day's orders, given what is posted of them; asked the same again, it remembers."""
+        """Return the books of each day's orders, given what is posted of them; cached for the run."""
         ids = [order.legacy_id for found in orders.values() for order in found]
         ledgers = posted_records_by_order(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
         documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
@@ -231,14 +251,10 @@ class SyncService(Connections):
         if unmapped:
             contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
             ledgers = include_unmapped_posted(ledgers, set(ids), unmapped, contacts)
-        organisation = self.organisation()
-        given = ({day: [*found] for day, found in orders.items()}, dict(ledgers), documents, organisation)
-        if self._order_books is None or self._order_books[0] != given:
-            books = desired_state.desired_order_books(
-                orders, self.policy, organisation, ledgers, documents, self.shop_handle
-            )
-            self._order_books = (given, books)
-        return self._order_books[1]
+        self._books_cache.keep_only(ids)
+        return desired_state.desired_order_books(
+            orders, self.policy, self.organisation(), ledgers, documents, self.shop_handle, self._books_cache
+        )
 
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
@@ -467,6 +483,9 @@ class SyncService(Connections):
             BooksProblem: the settings would book money wrongly.
         """
         self.settings_review.check_settings()
+        if self._reviewed_days >= {*orders}:
+            return
+        self._reviewed_days.update(orders)
         kept = self.build_order_books(orders)
         self.settings_review.check_orders(
             (books for day in kept.values() for books in day), events.format_day_range(orders)

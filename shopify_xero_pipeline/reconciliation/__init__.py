@@ -1,1 +1,1 @@
-"""The proof: Shopify's ledger, our mapping and Xero's read-back, compared to the cent. No I/O, no clock."""
+"""Reconciliation of Shopify's ledger, the mapping and Xero's read-back, exact to the cent. No I/O, no clock."""

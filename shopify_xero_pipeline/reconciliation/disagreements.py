@@ -1,7 +1,6 @@
-"""What is kept beside a compared day that does not simply agree, short enough to be listed without reading the day.
+"""A summary of a compared day that does not agree, stored beside the day so that a list need not read the day.
 
-Only the note is decided here: which orders break a check of their day, and what the day comes to. The verdict stands in
-`verdict.py`, the comparison in `comparison.py`.
+This module only builds the summary. The verdict is in `verdict.py`, the comparison in `comparison.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,12 +13,12 @@ from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, O
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Agreement, Standing, agreement_of_orders
 
-MAX_NAMES = 20
-WRONG = ("failed", "conflict")
+MAX_NAMES = 20  # orders in a summary, so that it stays small in the store
+WRONG_OUTCOMES = ("failed", "conflict")
 
 
 class NamedOrder(BaseModel):
-    """An order that breaks a check of its day, and why, in plain words."""
+    """An order that breaks a check of its day, with the reason as a sentence."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,13 +28,13 @@ class NamedOrder(BaseModel):
 
 
 class Disagreement(BaseModel):
-    """How a day's books stand that do not simply agree.
+    """The state of a day's books that do not agree.
 
     Attributes:
-        day: the orders' own day.
-        agreement: what the day comes to; `incomplete` and `unfinished` are kept, too.
-        orders: how many of its orders break a check.
-        difference: as `DayReconciliation.difference`.
+        day: the orders' day, in the shop's time zone.
+        agreement: the figures of the day; incomplete and unfinished days have a summary, too.
+        orders: the number of orders that break a check.
+        difference: the day's difference, as in `DayReconciliation.difference`.
         named: the first 20 of those orders.
     """
 
@@ -49,29 +48,37 @@ class Disagreement(BaseModel):
 
 
 def disagreement_of_day(day: DayReconciliation) -> Disagreement | None:
-    """Return how a day stands; None if it simply agrees. Orphans are left out: they stand by themselves."""
-    found = agreement_of_orders([day])
-    if found.standing is Standing.AGREE:
+    """Return the summary of a day, or None if the day agrees. Orphans are not included."""
+    agreement = agreement_of_orders([day])
+    if agreement.standing is Standing.AGREE:
         return None
-    broken = [row for row in day.rows if _breaks_a_check(row)]
+    rows = [row for row in day.rows if _breaks_a_check(row)]
     named = (
         NamedOrder(order_id=row.order_id, order_name=row.order_name, reason="; ".join(row.problems) or row.reason)
-        for row in broken[:MAX_NAMES]
+        for row in rows[:MAX_NAMES]
     )
-    return Disagreement(day=day.day, agreement=found, orders=len(broken), difference=day.difference, named=tuple(named))
+    return Disagreement(
+        day=day.day, agreement=agreement, orders=len(rows), difference=day.difference, named=tuple(named)
+    )
 
 
-def with_undecided(found: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
-    """Return the days of which orders break a check, oldest first, those included that a person has to decide about."""
-    days = {day: one for day, one in found.items() if one.orders}
-    for one in orphans:
-        if one.is_open:
-            known = days.get(one.day) or Disagreement(day=one.day, orders=0, difference=Decimal(0), named=())
-            named = NamedOrder(order_id=one.order_id, order_name=one.order_name or one.name, reason=one.reason)
-            all_named = (*known.named, named)[:MAX_NAMES]
-            days[one.day] = known.model_copy(update={"orders": known.orders + 1, "named": all_named})
+def with_undecided(summaries: Mapping[date, Disagreement], orphans: Iterable[OrphanedOrder]) -> list[Disagreement]:
+    """Return the days with orders that break a check or need a person's decision, oldest first.
+
+    Args:
+        summaries: summaries of days that do not agree, by day.
+        orphans: orphaned orders of all days.
+    """
+    days = {day: summary for day, summary in summaries.items() if summary.orders}
+    for orphan in orphans:
+        if orphan.is_open:
+            name = orphan.order_name or orphan.name
+            order = NamedOrder(order_id=orphan.order_id, order_name=name, reason=orphan.reason)
+            summary = days.get(orphan.day) or Disagreement(day=orphan.day, orders=0, difference=Decimal(0), named=())
+            named = (*summary.named, order)[:MAX_NAMES]
+            days[orphan.day] = summary.model_copy(update={"orders": summary.orders + 1, "named": named})
     return [days[day] for day in sorted(days)]
 
 
 def _breaks_a_check(row: OrderRow) -> bool:
-    return row.is_unaccounted or row.outcome in WRONG or bool(row.problems or row.extra or row.lost)
+    return row.is_unaccounted or row.outcome in WRONG_OUTCOMES or bool(row.problems or row.extra or row.lost)

@@ -1,9 +1,9 @@
-"""The gift-card liability of a month: opening + sold - redeemed + refunded to cards = closing = the account in Xero.
+"""The gift-card liability of a month, as a roll-forward from the opening to the closing balance of the account in Xero.
 
-Shopify's side is taken from the movements of posted orders, Xero's from every invoice, credit note and payment that the
-mirror shows on the account, whoever made it. What no posted order stands for is named instead of being called a
-difference. Manual journals and bank transactions are not read, and cards issued by hand or sold before the start date
-are in neither side: a use of them is seen once it takes more from the account than was ever added to it, and is named.
+Shopify's side comes from the movements of posted orders. Xero's side comes from every Invoice, Credit Note and Payment
+on the account in the mirror. A posting without a posted order is listed separately and is no difference. Manual
+journals and bank transactions are not read. Cards issued by hand or sold before the start date are on neither side:
+their use is listed when it takes more from the account than was added before.
 """
 
 from collections import defaultdict
@@ -23,11 +23,11 @@ from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 
 OPENING, CLOSING = "opening", "closing"
-NO_ORDER = "not in these books any more"
+NO_ORDER_OUTCOME = "not in these books any more"
 SOLD, REDEEMED, REFUNDED = "sold, less taken back", "redeemed", "refunded to cards"
-ORDER_OF_A_DAY = (SOLD, REFUNDED, REDEEMED)
-UNSOLD = "paid with a gift card that no order in these books sold"
-KINDS = {
+LINE_ORDER = (SOLD, REFUNDED, REDEEMED)
+UNSOLD_REASON = "paid with a gift card that no order in these books sold"
+LINE_OF_SECTION = {
     StatementSection.SALES: (SOLD, 1),
     StatementSection.TAX: (SOLD, 1),
     StatementSection.PAYMENTS: (REDEEMED, -1),
@@ -36,7 +36,7 @@ KINDS = {
 
 
 class RollLine(BaseModel):
-    """A line of the roll-forward; Shopify's side is None where it cannot know."""
+    """A line of the roll-forward. Shopify's side is None if Shopify does not have the figure."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class RollLine(BaseModel):
 
 
 class OtherPosting(BaseModel):
-    """Something on the account to be named by itself. `amount` is positive where it adds to the liability."""
+    """A posting that is listed separately. A positive `amount` adds to the liability."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,10 +57,16 @@ class OtherPosting(BaseModel):
 
 
 class RollForward(BaseModel):
-    """A month's gift-card liability in one currency. `moved`: whether anything stands on the account at all.
+    """A month's gift-card liability in one currency.
 
-    `others` are postings that no posted order stands for, `unsold` uses of cards that no order sold, both of the month;
-    `unsold_so_far` is what such uses come to by its end, `began` the first day of the books.
+    Attributes:
+        currency: the currency of all amounts.
+        account: the code and name of the liability account.
+        lines: the lines of the roll-forward.
+        others: postings of the month without a posted order.
+        unsold: uses of cards in the month that no order sold.
+        unsold_so_far: the sum of all such uses up to the end of the month.
+        began: the first day of the books, in the shop's time zone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,36 +81,36 @@ class RollForward(BaseModel):
 
     @property
     def agrees(self) -> bool:
-        """Whether every line that both sides know is equal."""
+        """Whether every line with both sides is equal."""
         return all(line.shopify == line.xero for line in self.lines if line.shopify is not None)
 
     @property
     def difference(self) -> Decimal:
-        """The largest difference of a line that both sides know."""
-        known = (abs(line.shopify - line.xero) for line in self.lines if line.shopify is not None)
-        return max(known, default=NOTHING)
+        """The largest difference of a line with both sides."""
+        distances = (abs(line.shopify - line.xero) for line in self.lines if line.shopify is not None)
+        return max(distances, default=NOTHING)
 
     @property
     def note(self) -> str:
-        """What to know about cards that no order sold, and what to do about them; '' if none was used."""
+        """The explanation and remedy for cards that no order sold; empty if none was used."""
         if not self.unsold_so_far:
             return ""
         since = f" since {self.began}" if self.began is not None else ""
         return (
             f"{self.unsold_so_far:,.2f} was paid with gift cards that no order{since} sold: they were issued by hand in"
-            f" Shopify, or sold before. Enter in Xero what they were issued for, as a journal that credits"
-            f" {self.account}; until then the account shows that much less than holders can spend"
+            f" Shopify, or sold before. Enter their issue value in Xero as a journal that credits {self.account};"
+            " until then the account shows less than holders can spend, by that amount"
         )
 
     @property
     def has_activity(self) -> bool:
-        """Whether anything ever stood on the account."""
+        """Whether the account ever had a posting."""
         return any(line.shopify or line.xero for line in self.lines)
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A change of the liability. `what` names its order or record; `other` is set if no posted order stands for it."""
+    """A change of the liability. `what` names its order or record; `other` is set if it has no posted order."""
 
     posted: date
     currency: str
@@ -116,24 +122,24 @@ class _Change:
 
 @dataclass(frozen=True)
 class LiabilityAccount:
-    """The liability account and what Xero shows on it.
+    """The liability account with its rows in the mirror.
 
     Args:
-        code: `accounts.gift_cards`.
-        shown: mirror rows, at least all that touch the account.
-        mapped: Xero ids of the records that are ours.
-        base_currency: of records that name no currency.
+        code: `accounts.gift_cards` of `books.yaml`.
+        mirror: rows of the mirror, at least all that use the account.
+        mapped: Xero ids of the records in the mapping.
+        base_currency: the currency of records without a currency.
     """
 
     code: str
-    shown: Sequence[MirrorRecord]
+    mirror: Sequence[MirrorRecord]
     mapped: Collection[str]
     base_currency: str
 
 
 @dataclass(frozen=True)
 class _Month:
-    """From `first` to the day before `after`, in books that began on a day."""
+    """The days from `first` to the day before `after`, and the first day of the books."""
 
     first: date
     after: date
@@ -145,105 +151,107 @@ def roll_forward(
     after: date,
     days: Sequence[DayReconciliation],
     account: LiabilityAccount,
-    chart: AccountNames,
+    account_names: AccountNames,
     began: date,
 ) -> list[RollForward]:
-    """Return the liability of a month (from `first` to the day before `after`) for each currency it moved in.
+    """Return a month's gift-card liability for each currency, up to the day before `after`.
 
     Args:
-        first: the first day of the month.
-        after: the first day of the next one.
-        days: every day compared so far.
-        account: the account and what Xero shows on it.
-        chart: names of accounts.
+        first: the first day of the month, in the shop's time zone.
+        after: the first day of the next month.
+        days: all compared days.
+        account: the account with its rows in the mirror.
+        account_names: account names, and the accounts that hold tax.
         began: the first day of the books.
     """
-    month = _Month(first, after, began)
-    outcomes = {one.order_id: (one.order_name, NO_ORDER) for day in days for one in day.orphans}
+    month, label = _Month(first, after, began), account_names.label(account.code)
+    outcomes = {orphan.order_id: (orphan.order_name, NO_ORDER_OUTCOME) for day in days for orphan in day.orphans}
     outcomes |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
-    shopify = [change for day in days for one in day.movements if (change := _in_shopify(one, account.code))]
-    xero = [change for row in account.shown for change in _in_xero(row, account, chart, outcomes)]
+    shopify = [
+        change for day in days for movement in day.movements if (change := _shopify_change(movement, account.code))
+    ]
+    xero = [change for row in account.mirror for change in _xero_changes(row, account, account_names, outcomes)]
     return [
-        _of_currency(currency, month, _only(shopify, currency), _only(xero, currency), chart.label(account.code))
+        _roll_forward_in(currency, month, _in_currency(shopify, currency), _in_currency(xero, currency), label)
         for currency in sorted({change.currency for change in [*shopify, *xero] if change.posted < after})
     ]
 
 
-def _in_shopify(one: Movement, code: str) -> _Change | None:
-    if one.key != code or one.side not in KINDS or not one.category:
+def _shopify_change(movement: Movement, code: str) -> _Change | None:
+    if movement.key != code or movement.side not in LINE_OF_SECTION or not movement.category:
         return None
-    line, sign = KINDS[one.side]
-    return _Change(one.posted, one.currency, line, sign * one.shopify)
+    line, sign = LINE_OF_SECTION[movement.side]
+    return _Change(movement.posted, movement.currency, line, sign * movement.shopify)
 
 
-def _in_xero(
-    row: MirrorRecord, account: LiabilityAccount, chart: AccountNames, outcomes: Mapping[str, tuple[str, str]]
+def _xero_changes(
+    row: MirrorRecord, account: LiabilityAccount, account_names: AccountNames, outcomes: Mapping[str, tuple[str, str]]
 ) -> Iterable[_Change]:
     if row.status in REMOVED_STATUSES:
         return
-    why = _stranger(row, account, outcomes)
-    marks = references.order_ids(row.reference)
-    order = outcomes[marks[0]][0] if marks and not why else ""
-    for posting in mirrored_postings(row, chart):
-        if posting.key == account.code and posting.side in KINDS:
-            yield _change(posting, row, why, order, posting.currency or account.base_currency)
+    reason = _unposted_reason(row, account, outcomes)
+    order_ids = references.order_ids(row.reference)
+    order = outcomes[order_ids[0]][0] if order_ids and not reason else ""
+    for posting in mirrored_postings(row, account_names):
+        if posting.key == account.code and posting.side in LINE_OF_SECTION:
+            yield _xero_change(posting, row, reason, order, posting.currency or account.base_currency)
 
 
-def _change(posting: Posting, row: MirrorRecord, why: str, order: str, currency: str) -> _Change:
-    line, sign = KINDS[posting.side]
+def _xero_change(posting: Posting, row: MirrorRecord, reason: str, order: str, currency: str) -> _Change:
+    line, sign = LINE_OF_SECTION[posting.side]
     amount = sign * posting.amount
-    what = order or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
-    other = OtherPosting(posted=posting.posted, what=what, amount=amount, why=why) if why else None
-    return _Change(posting.posted, currency, line, amount, what, other)
+    name = order or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+    other = OtherPosting(posted=posting.posted, what=name, amount=amount, why=reason) if reason else None
+    return _Change(posting.posted, currency, line, amount, name, other)
 
 
-def _stranger(row: MirrorRecord, account: LiabilityAccount, outcomes: Mapping[str, tuple[str, str]]) -> str:
-    """Return why a record is not one of a posted order, or ''."""
-    marks = references.order_ids(row.reference)
-    name, outcome = outcomes.get(marks[0], ("", "not compared yet")) if marks else ("", "")
+def _unposted_reason(row: MirrorRecord, account: LiabilityAccount, outcomes: Mapping[str, tuple[str, str]]) -> str:
+    """Return the reason why a record belongs to no posted order, or ''."""
+    order_ids = references.order_ids(row.reference)
+    name, outcome = outcomes.get(order_ids[0], ("", "not compared yet")) if order_ids else ("", "")
     if row.xero_id not in account.mapped:
         return "not booked by this pipeline"
-    return "" if outcome == "posted" else f"order {name or marks[:1]} is {outcome}"
+    return "" if outcome == "posted" else f"order {name or order_ids[:1]} is {outcome}"
 
 
-def _of_currency(
+def _roll_forward_in(
     currency: str, month: _Month, shopify: Sequence[_Change], xero: Sequence[_Change], account: str
 ) -> RollForward:
     first, after = month.first, month.after
-    ours = [change for change in xero if change.other is None]
+    own_changes = [change for change in xero if change.other is None]
     others = [change for change in xero if change.other is not None and change.posted < after]
-    columns = [_column(changes, first, after) for changes in (shopify, ours)]
-    lines = [RollLine(what=what, shopify=columns[0][what], xero=columns[1][what]) for what in columns[0]]
+    sides = [_side_amounts(changes, first, after) for changes in (shopify, own_changes)]
+    lines = [RollLine(what=what, shopify=sides[0][what], xero=sides[1][what]) for what in sides[0]]
     total = sum((change.amount for change in others), NOTHING)
     earlier = sum((change.amount for change in others if change.posted < first), NOTHING)
     if others:
         lines.append(RollLine(what="by others, before", shopify=None, xero=earlier))
         lines.append(RollLine(what="by others, this month", shopify=None, xero=total - earlier))
-    lines.append(RollLine(what="the account in Xero", shopify=None, xero=columns[1][CLOSING] + total))
-    unsold = list(_unsold(change for change in xero if change.posted < after))
+    lines.append(RollLine(what="the account in Xero", shopify=None, xero=sides[1][CLOSING] + total))
+    unsold = list(_unsold_uses(change for change in xero if change.posted < after))
     return RollForward(
         currency=currency,
         account=account,
         lines=tuple(lines),
         others=tuple(change.other for change in others if change.other is not None and change.posted >= first),
-        unsold=tuple(one for one in unsold if one.posted >= first),
-        unsold_so_far=-sum((one.amount for one in unsold), NOTHING),
+        unsold=tuple(use for use in unsold if use.posted >= first),
+        unsold_so_far=-sum((use.amount for use in unsold), NOTHING),
         began=month.began,
     )
 
 
-def _unsold(changes: Iterable[_Change]) -> Iterator[OtherPosting]:
-    """Yield what was taken from the account beyond what was added to it by then; of a day, additions come first."""
-    left = NOTHING
-    for change in sorted(changes, key=lambda one: (one.posted, ORDER_OF_A_DAY.index(one.line), one.what)):
-        left += change.amount
-        if left < 0:
-            yield OtherPosting(posted=change.posted, what=change.what, amount=left, why=UNSOLD)
-            left = NOTHING
+def _unsold_uses(changes: Iterable[_Change]) -> Iterator[OtherPosting]:
+    """Yield the amounts taken from the account beyond its balance. On one day, additions come before uses."""
+    balance = NOTHING
+    for change in sorted(changes, key=lambda change: (change.posted, LINE_ORDER.index(change.line), change.what)):
+        balance += change.amount
+        if balance < 0:
+            yield OtherPosting(posted=change.posted, what=change.what, amount=balance, why=UNSOLD_REASON)
+            balance = NOTHING
 
 
-def _column(changes: Iterable[_Change], first: date, after: date) -> dict[str, Decimal]:
-    """Return one side's lines, the closing balance last; it is summed by itself, not from the lines."""
+def _side_amounts(changes: Iterable[_Change], first: date, after: date) -> dict[str, Decimal]:
+    """Return one side's lines. The closing balance comes last and is summed independently of the lines."""
     opening, closing, within = NOTHING, NOTHING, defaultdict[str, Decimal](lambda: NOTHING)
     for change in changes:
         if change.posted >= after:
@@ -256,5 +264,5 @@ def _column(changes: Iterable[_Change], first: date, after: date) -> dict[str, D
     return {OPENING: opening, **{line: within[line] for line in (SOLD, REDEEMED, REFUNDED)}, CLOSING: closing}
 
 
-def _only(changes: Iterable[_Change], currency: str) -> list[_Change]:
+def _in_currency(changes: Iterable[_Change], currency: str) -> list[_Change]:
     return [change for change in changes if change.currency == currency]

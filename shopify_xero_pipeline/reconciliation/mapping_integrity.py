@@ -1,6 +1,6 @@
-"""Whether the mapping is sound in itself: no Xero id twice, no child without its parent, every row as it was written.
+"""The integrity of the mapping: unique Xero ids, a parent for each child, and unchanged checksums.
 
-Only rows of the mapping are looked at; whether Xero agrees is the business of `comparison.py`.
+This module only reads rows of the mapping. The comparison with Xero is in `comparison.py`.
 """
 
 from collections import Counter
@@ -13,14 +13,18 @@ from shopify_xero_pipeline.xero.models import Allocation, CreditNote, Invoice, K
 
 
 def violations(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
-    """Return what is wrong, named by kind and natural key, under the names of the three checks."""
-    found = list(rows)
-    count = Counter((row.kind, row.xero_id) for row in found)
-    known = {(row.kind, row.shopify_id) for row in found}
+    """Return the names of rows that fail, by the name of each of the three checks.
+
+    Args:
+        rows: all rows of the mapping.
+    """
+    mapped = list(rows)
+    count = Counter((row.kind, row.xero_id) for row in mapped)
+    known = {(row.kind, row.shopify_id) for row in mapped}
     return {
-        "no_duplicate_xero_id": [_name(row) for row in found if count[row.kind, row.xero_id] > 1],
-        "no_orphan": [_name(row) for row in found if not _parents(row) <= known],
-        "rows_intact": [_name(row) for row in found if digest(row.payload) != row.checksum],
+        "no_duplicate_xero_id": [_name(row) for row in mapped if count[row.kind, row.xero_id] > 1],
+        "no_orphan": [_name(row) for row in mapped if not _parents(row) <= known],
+        "rows_intact": [_name(row) for row in mapped if digest(row.payload) != row.checksum],
     }
 
 

@@ -1,9 +1,9 @@
-"""A month as an accountant compares it with Xero's own reports: by the days that documents and payments bear.
+"""A month's statements by the dates of documents and payments, comparable with Xero's own reports.
 
-Built from the days as they were last compared and from the mirror; nobody is called. A document belongs to the month
-of its own date, whenever its order was placed; where a locked period moved that date, it is the moved one in all three
-columns. Only what the statement is built from is decided here; its arrangement stands in `statements.py`, the
-gift-card liability in `gift_cards.py`.
+The statements come from the days as last compared and from the mirror, without a call to Shopify or Xero. A document
+belongs to the month of its own date, whenever its order was placed. If a locked period moved that date, all three
+columns use the moved date. This module only selects the movements. The layout is in `statements.py`, the gift-card
+liability in `gift_cards.py`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -36,16 +36,25 @@ from shopify_xero_pipeline.reconciliation.verdict import (
     worst_standing,
 )
 
-SIGNS = {StatementSection.DOCUMENTS: 1, StatementSection.PAYMENTS: -1, StatementSection.REFUNDS: 1}
+SIGN = {StatementSection.DOCUMENTS: 1, StatementSection.PAYMENTS: -1, StatementSection.REFUNDS: 1}
 
 
 class Month(BaseModel):
-    """A month's statements, gift cards, and the orders that are not in them. `not_compared` are days without figures.
+    """A month's statements, its gift cards, and the orders that are not in them.
 
-    `compared` counts days on which orders were placed; an order of an earlier month whose later documents fall into
-    this one is in its statements all the same. `left` are orders that a person left different in Xero; `unexplained`
-    says by how much statements differ without them. `orphans` have their day or a record's date in the month; their
-    records are in Xero's own reports and not in the statements.
+    Attributes:
+        month: the month, such as `2026-09`.
+        compared: the number of compared days. An order of an earlier month is in the statements if it has documents in
+            this month.
+        not_compared: days without figures.
+        statements: one statement per currency.
+        gift_cards: one roll-forward per currency.
+        not_posted: orders of the month that are not posted.
+        not_equal: orders with differences in the month.
+        left: orders that a person left different in Xero.
+        unexplained: differences of the statements without the orders in `left`, as sentences.
+        orphans: orphaned orders whose day or a record's date is in the month. Their records are in Xero's own reports
+            and not in the statements.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,12 +72,12 @@ class Month(BaseModel):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of the month."""
+        """Whether no day of the month was compared and no record belongs to it."""
         return not (self.compared or self.statements or self.orphans)
 
     @property
     def standing(self) -> Standing:
-        """The verdict on the month in one word."""
+        """The verdict on the month."""
         if self._wrong:
             return Standing.DISAGREE
         unfinished = bool(self.not_compared) or self.is_empty
@@ -76,12 +85,12 @@ class Month(BaseModel):
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing speaks against the month; orders may be blocked or waiting, and days not compared."""
+        """Whether the month has no differences. Orders may be blocked or waiting, and days not compared."""
         return not self._wrong
 
     @property
-    def says(self) -> str:
-        """The verdict as a sentence, in which every figure stands that is not as it should be."""
+    def sentence(self) -> str:
+        """The verdict as a sentence with every figure that is wrong or missing."""
         if self.is_empty:
             return f"nothing is known of {self.month}: none of its days has been compared yet"
         missing = [*self._orders.missing("it"), *self._orders.decided]
@@ -91,114 +100,129 @@ class Month(BaseModel):
 
     @property
     def _wrong(self) -> list[str]:
-        """What speaks against the month: orders first, and figures that differ without an order that explains it."""
-        own = self._orders.differences
-        cards = [
-            f"gift cards differ by {one.difference:,.2f} {one.currency}" for one in self.gift_cards if not one.agrees
+        """The differences of the orders; without any, the unexplained differences; then those of gift cards."""
+        order_differences = self._orders.differences
+        card_differences = [
+            f"gift cards differ by {cards.difference:,.2f} {cards.currency}"
+            for cards in self.gift_cards
+            if not cards.agrees
         ]
-        return [*own, *(() if own else self.unexplained), *cards]
+        return [*order_differences, *(() if order_differences else self.unexplained), *card_differences]
 
     @property
     def _orders(self) -> Agreement:
-        """What the orders of the month come to."""
-        names = {one.outcome for one in self.not_posted}
+        """The agreement of the month's orders."""
+        names = {order.outcome for order in self.not_posted}
         return Agreement(
-            outcomes={name: _worth(one for one in self.not_posted if one.outcome == name) for name in names},
-            unequal=orders_of((one.order_name, one.currency, one.difference) for one in self.not_equal),
-            left=_worth(self.left),
+            outcomes={
+                name: _order_count(order for order in self.not_posted if order.outcome == name) for name in names
+            },
+            unequal=orders_of((order.order_name, order.currency, order.difference) for order in self.not_equal),
+            left=_order_count(self.left),
             undecided=undecided_orders(self.orphans),
         )
 
 
 def next_month(month: date) -> date:
-    """Return the first day of the month after the one a day lies in."""
-    return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
+    """Return the first day of the month after a day."""
+    return (month.replace(day=1) + timedelta(days=32)).replace(day=1)  # no month has more than 31 days
 
 
 def build_month(
     first: date,
     days: Sequence[DayReconciliation],
-    kept: tuple[date, date],
+    books_period: tuple[date, date],
     account: LiabilityAccount,
-    chart: AccountNames,
+    account_names: AccountNames,
     orphans: Sequence[OrphanedOrder] = (),
 ) -> Month:
-    """Return a month.
+    """Return a month's statements, gift cards and listed orders.
 
     Args:
-        first: its first day.
-        days: every day compared so far, before and after the month as well.
-        kept: the first and the last day whose orders these books keep: the start date and today.
-        account: the gift-card liability and what Xero shows on it.
-        chart: names of accounts.
-        orphans: of all days.
+        first: the first day of the month, in the shop's time zone.
+        days: all compared days, including those before and after the month.
+        books_period: the first and the last day of these books: the start date and today.
+        account: the gift-card liability account with its rows in the mirror.
+        account_names: account names, and the accounts that hold tax.
+        orphans: orphaned orders of all days.
     """
     after = next_month(first)
-    within = {day.day for day in days if first <= day.day < after}
-    begin, end = max(first, kept[0]), min(after - timedelta(days=1), kept[1])
-    expected = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
-    moved = [one for day in days for one in day.movements]
-    left = [one for day in days for one in day.left]
-    broken = [one for day in days for one in day.broken if first <= one.posted < after]
-    found = _statements(moved, first, after, broken, chart)
-    rest = _statements([*moved, *map(_negated, left)], first, after, broken, chart) if left else found
+    own_days = {day.day for day in days if first <= day.day < after}
+    start, end = max(first, books_period[0]), min(after - timedelta(days=1), books_period[1])
+    expected = (start + timedelta(days=offset) for offset in range((end - start).days + 1))
+    movements = [movement for day in days for movement in day.movements]
+    decided = [movement for day in days for movement in day.left]
+    unbalanced = [order for day in days for order in day.broken if first <= order.posted < after]
+    statements = _statements(movements, first, after, unbalanced, account_names)
+    remaining = [*movements, *map(_negated, decided)]
+    undecided = _statements(remaining, first, after, unbalanced, account_names) if decided else statements
+    gift_cards = roll_forward(first, after, days, account, account_names, books_period[0])
     return Month(
         month=f"{first:%Y-%m}",
-        compared=len(within),
-        not_compared=tuple(day for day in expected if day not in within),
-        statements=tuple(found),
-        gift_cards=tuple(one for one in roll_forward(first, after, days, account, chart, kept[0]) if one.has_activity),
-        not_posted=tuple(_not_posted(day for day in days if day.day in within)),
-        not_equal=tuple(_not_equal(days, within, {one.order_id for one in broken})),
-        left=tuple(listed_order(day.day, row) for day in days if day.day in within for row in day.rows if row.left),
+        compared=len(own_days),
+        not_compared=tuple(day for day in expected if day not in own_days),
+        statements=tuple(statements),
+        gift_cards=tuple(cards for cards in gift_cards if cards.has_activity),
+        not_posted=tuple(_unposted_orders(day for day in days if day.day in own_days)),
+        not_equal=tuple(_unequal_orders(days, own_days, {order.order_id for order in unbalanced})),
+        left=tuple(listed_order(day.day, row) for day in days if day.day in own_days for row in day.rows if row.left),
         unexplained=tuple(
-            f"the statement in {one.currency} differs by {one.largest_difference:,.2f}"
-            for one in rest
-            if not one.agrees
+            f"the statement in {statement.currency} differs by {statement.largest_difference:,.2f}"
+            for statement in undecided
+            if not statement.agrees
         ),
-        orphans=tuple(one for one in orphans if one.falls_into(first, after)),
+        orphans=tuple(orphan for orphan in orphans if orphan.falls_into(first, after)),
     )
 
 
-def _worth(orders: Iterable[ListedOrder]) -> OrderCount:
-    return orders_of((one.order_name, one.currency, one.sales) for one in orders)
+def _order_count(orders: Iterable[ListedOrder]) -> OrderCount:
+    return orders_of((order.order_name, order.currency, order.sales) for order in orders)
 
 
 def _statements(
-    moved: Sequence[Movement], first: date, after: date, broken: Sequence[UnbalancedOrder], chart: AccountNames
+    movements: Sequence[Movement],
+    first: date,
+    after: date,
+    unbalanced: Sequence[UnbalancedOrder],
+    account_names: AccountNames,
 ) -> list[Statement]:
-    own = [one for one in moved if first <= one.posted < after and one.side is not StatementSection.OUTSTANDING]
-    return build_statements([*own, *_owed(moved, first, after)] if own else [], broken, chart)
+    in_month = [movement for movement in movements if first <= movement.posted < after]
+    own = [movement for movement in in_month if movement.side is not StatementSection.OUTSTANDING]
+    return build_statements([*own, *_receivables(movements, first, after)] if own else [], unbalanced, account_names)
 
 
-def _negated(one: Movement) -> Movement:
-    return one.model_copy(update={"shopify": -one.shopify, "mapping": -one.mapping, "xero": -one.xero})
+def _negated(movement: Movement) -> Movement:
+    return movement.model_copy(
+        update={"shopify": -movement.shopify, "mapping": -movement.mapping, "xero": -movement.xero}
+    )
 
 
-def _owed(moved: Sequence[Movement], first: date, after: date) -> list[Movement]:
-    """Return what customers owed before and after the month, by currency.
+def _receivables(movements: Sequence[Movement], first: date, after: date) -> list[Movement]:
+    """Return the opening and closing receivables of the month, by currency.
 
-    After the last month in which anything moved it is what the orders say is outstanding, in Xero their AmountDue;
-    after an earlier one it can only be what moved until then.
+    After the last month with movements, the closing balance is the orders' outstanding amount, in Xero their AmountDue.
+    In an earlier month it is the sum of the movements up to the end of the month.
     """
-    is_last = all(one.posted < after for one in moved if one.side in SIGNS)
-    found = []
-    for currency in sorted({one.currency for one in moved}):
-        own = [one for one in moved if one.currency == currency]
-        before, until = (_change([one for one in own if one.posted < day]) for day in (first, after))
-        still = section_amounts(one for one in own if one.side is StatementSection.OUTSTANDING)
-        found += [
-            _balance(first, currency, OPENING, before),
-            _balance(first, currency, CLOSING, still if is_last else until),
+    is_last = all(movement.posted < after for movement in movements if movement.side in SIGN)
+    balances = []
+    for currency in sorted({movement.currency for movement in movements}):
+        own = [movement for movement in movements if movement.currency == currency]
+        opening, change_until = (
+            _receivables_change([movement for movement in own if movement.posted < day]) for day in (first, after)
+        )
+        outstanding = section_amounts(entry for entry in own if entry.side is StatementSection.OUTSTANDING)
+        balances += [
+            _balance(first, currency, OPENING, opening),
+            _balance(first, currency, CLOSING, outstanding if is_last else change_until),
         ]
-    return found
+    return balances
 
 
-def _change(moved: Iterable[Movement]) -> Columns:
-    """Return by how much movements change what customers owe: documents less payments, plus refunds."""
-    found = [(SIGNS[one.side], one.amounts) for one in moved if one.side in SIGNS]
-    first, second, third = (sum((sign * each[place] for sign, each in found), Decimal(0)) for place in range(3))
-    return first, second, third
+def _receivables_change(movements: Iterable[Movement]) -> Columns:
+    """Return the change of receivables in the three columns: documents less payments plus refunds."""
+    changes = [(SIGN[movement.side], movement.amounts) for movement in movements if movement.side in SIGN]
+    shopify, mapping, xero = (sum((sign * amounts[n] for sign, amounts in changes), Decimal(0)) for n in range(3))
+    return shopify, mapping, xero
 
 
 def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
@@ -209,15 +233,17 @@ def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
     )  # fmt: skip
 
 
-def _not_posted(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
+def _unposted_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
     return [listed_order(day.day, row) for day in days for row in day.rows if row.outcome != "posted"]
 
 
-def _not_equal(days: Iterable[DayReconciliation], own: Collection[date], broken: Collection[str]) -> list[ListedOrder]:
-    """Return orders of the month whose columns differ, and those of other months that differ in this one."""
+def _unequal_orders(
+    days: Iterable[DayReconciliation], days_of_month: Collection[date], unbalanced_ids: Collection[str]
+) -> list[ListedOrder]:
+    """Return orders of the month with differences, and orders of other months with differences in this month."""
     return [
         listed_order(day.day, row)
         for day in days
         for row in day.rows
-        if row.problems and (day.day in own or row.order_id in broken)
+        if row.problems and (day.day in days_of_month or row.order_id in unbalanced_ids)
     ]

@@ -1,7 +1,7 @@
-"""What moved in an order's books, in three columns: what Shopify says, what we posted, what Xero reads back.
+"""Movements, amounts of an order's books in three columns: Shopify's ledger, the mapping and Xero's read-back.
 
-Only the shape, the sums and the comparison belong here. Where the columns come from stands in `shopify_movements.py`
-and `xero_movements.py`; what an accountant is shown of them in `statements.py` and `months.py`.
+This module only has the model, the sums and the comparison. The columns are read in `shopify_movements.py` and
+`xero_movements.py`. The statements are in `statements.py` and `months.py`.
 """
 
 from collections import defaultdict
@@ -19,16 +19,16 @@ from shopify_xero_pipeline.xero.models import Organisation
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
-KEYS = ("posted", "currency", "side", "key", "category")
-COLUMNS = ("shopify", "mapping", "xero")
+KEY_COLUMNS = ("posted", "currency", "side", "key", "category")
+AMOUNT_COLUMNS = ("shopify", "mapping", "xero")
 
 
 class StatementSection(StrEnum):
-    """What is compared with what, in the order in which it is shown.
+    """The sections of a statement, in their order on the page.
 
-    SALES: lines without their tax, by account. TAX: tax, by Xero's tax type or by its own account. DOCUMENTS: totals,
-    invoices and credit notes apart. PAYMENTS and REFUNDS: money by account. OUTSTANDING: what is still owed on the
-    orders, as of now; it has no posting day of its own and bears that of its orders.
+    SALES: lines without their tax, by account. TAX: tax, by Xero's tax type or by its own account. DOCUMENTS: totals of
+    Invoices and of Credit Notes. PAYMENTS and REFUNDS: money by account. OUTSTANDING: the outstanding amount of the
+    orders at the time of the comparison, on the day of the order.
     """
 
     SALES = "sales"
@@ -40,11 +40,13 @@ class StatementSection(StrEnum):
 
 
 class Movement(BaseModel):
-    """Amounts under one key on one posting day, in `currency`.
+    """Amounts under one key on one posting date, in `currency`.
 
-    `key` is what all columns share: an account code, a tax type, a kind of document. `category` is Shopify's own
-    finer word (`goods sold`, `GST 15 %`, a gateway), empty for the other two columns. Credit notes count negative;
-    payments and refunds are each positive.
+    Credit Notes count negative. Payments and refunds are both positive.
+
+    Attributes:
+        key: the key that all columns share: an account code, a tax type, or a kind of document.
+        category: Shopify's finer term, such as `goods sold`, `GST 15 %` or a gateway; empty for the other two columns.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,12 +62,12 @@ class Movement(BaseModel):
 
     @property
     def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
-        """Shopify, mapping, Xero."""
+        """The amounts of Shopify, the mapping and Xero, in this order."""
         return self.shopify, self.mapping, self.xero
 
 
 class UnbalancedOrder(BaseModel):
-    """Where one order's columns differ. `text` holds the arithmetic, without the order's name."""
+    """A difference between the columns of an order. `text` is the arithmetic without the order's name."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,72 +80,99 @@ class UnbalancedOrder(BaseModel):
 
 @dataclass(frozen=True)
 class AccountNames:
-    """Names of accounts, and the accounts that hold tax lines: what stands on those is tax, not sales."""
+    """The names of accounts, and the accounts for tax lines: a line on one of these is tax, not sales."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     taxes: frozenset[str] = frozenset()
 
     def side(self, account: str) -> StatementSection:
-        """Return whether a line on an account is tax or sales."""
+        """Return the section of a line on an account: tax or sales."""
         return StatementSection.TAX if account in self.taxes else StatementSection.SALES
 
     def label(self, key: str) -> str:
-        """Return a key as people know it: `200 Sales`."""
+        """Return an account's code and name, such as `200 Sales`."""
         name = self.names.get(key, "")
         return f"{key} {name}" if name and name != key else key
 
 
 def account_names(policy: BooksPolicy, organisation: Organisation | None) -> AccountNames:
-    """Return the chart of accounts as far as movements need it; names only where Xero's settings are known."""
+    """Return the account names of an organisation. Without Xero's settings there are codes only."""
     accounts = organisation.accounts if organisation is not None else ()
     taxes = {policy.accounts.channel_tax, *(entry.account for entry in policy.tax.lines)}
     return AccountNames({account.code: account.name for account in accounts if account.code}, frozenset(taxes))
 
 
 def sum_movements(movements: Iterable[Movement]) -> list[Movement]:
-    """Return movements with everything of the same day, currency, side, key and category in one; zeros are left out."""
-    rows = [{name: getattr(one, name) for name in (*KEYS, *COLUMNS)} for one in movements]
+    """Return one movement per date, currency, section, key and category, rounded to cents, without zero rows.
+
+    Args:
+        movements: movements of any orders and days.
+    """
+    rows = [{name: getattr(movement, name) for name in (*KEY_COLUMNS, *AMOUNT_COLUMNS)} for movement in movements]
     if not rows:
         return []
-    sums = sum_by(rows, KEYS, COLUMNS).to_dict("records")
-    cents = [{**row, **{name: row[name].quantize(CENT) for name in COLUMNS}} for row in sums]
-    return [Movement.model_validate(row) for row in cents if any(row[name] for name in COLUMNS)]
+    sums = sum_by(rows, KEY_COLUMNS, AMOUNT_COLUMNS).to_dict("records")
+    rounded = [{**row, **{name: row[name].quantize(CENT) for name in AMOUNT_COLUMNS}} for row in sums]
+    return [Movement.model_validate(row) for row in rounded if any(row[name] for name in AMOUNT_COLUMNS)]
 
 
-def differences(movements: Iterable[Movement], chart: AccountNames) -> list[tuple[date, str]]:
-    """Return where one order's columns differ: posting day and arithmetic, in the order of the statement."""
-    sides = list(StatementSection)
-    found = sorted(_sums(movements).items(), key=lambda entry: (entry[0][0], sides.index(entry[0][1]), entry[0][2]))
+def differences(movements: Iterable[Movement], names: AccountNames) -> list[tuple[date, str]]:
+    """Return the differences between the columns of one order, as date and arithmetic, in the order of the statement.
+
+    Args:
+        movements: the movements of one order.
+        names: account names for the sentences.
+    """
+    sections = list(StatementSection)
+    sums = sorted(_sums(movements).items(), key=lambda entry: (entry[0][0], sections.index(entry[0][1]), entry[0][2]))
     return [
-        (posted, f"{describe_key(side, key, chart)} on {posted}: {describe_amounts(*amounts)}")
-        for (posted, side, key), amounts in found
+        (posted, f"{describe_key(side, key, names)} on {posted}: {describe_amounts(*amounts)}")
+        for (posted, side, key), amounts in sums
         if len(set(amounts)) > 1
     ]
 
 
 def largest_difference(movements: Iterable[Movement]) -> Decimal:
-    """Return how far apart two columns of one order are at most, on any day and under any key."""
+    """Return the largest distance of two columns of one order over all dates and keys.
+
+    Args:
+        movements: the movements of one order, in one currency.
+    """
     return max((max(amounts) - min(amounts) for amounts in _sums(movements).values()), default=ZERO)
 
 
 def _sums(movements: Iterable[Movement]) -> dict[tuple[date, StatementSection, str], list[Decimal]]:
-    """Return the three columns by posting day, side and key."""
+    """Return the three columns by posting date, section and key."""
     sums: dict[tuple[date, StatementSection, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
-    for one in movements:
-        for place, amount in enumerate(one.amounts):
-            sums[one.posted, one.side, one.key][place] += amount
+    for movement in movements:
+        for column, amount in enumerate(movement.amounts):
+            sums[movement.posted, movement.side, movement.key][column] += amount
     return sums
 
 
-def describe_key(side: StatementSection, key: str, chart: AccountNames) -> str:
-    """Return what a sum is about, for people: `200 Sales`, `tax OUTPUT2`, `payments on 601 Shopify Payments`."""
-    label = chart.label(key)
+def describe_key(side: StatementSection, key: str, names: AccountNames) -> str:
+    """Return the label of a sum, such as `200 Sales`, `tax OUTPUT2` or `payments on 601 Shopify Payments`.
+
+    Args:
+        side: the section of the sum.
+        key: the account code, tax type or kind of document.
+        names: account names.
+    """
+    label = names.label(key)
     if side in {StatementSection.PAYMENTS, StatementSection.REFUNDS}:
         return f"{side} on {label}"
     return f"tax {label}" if side is StatementSection.TAX else label
 
 
 def describe_amounts(shopify: Decimal, mapping: Decimal, xero: Decimal) -> str:
-    """Spell three amounts and how far Xero is from Shopify; the mapping only where it is not Shopify's figure too."""
+    """Return three amounts and Xero's difference from Shopify as text.
+
+    The mapping is omitted if it equals Shopify's amount.
+
+    Args:
+        shopify: the amount in Shopify's ledger.
+        mapping: the amount in the mapping.
+        xero: the amount in Xero, in the same currency.
+    """
     ours = "" if mapping == shopify else f"mapping {mapping:,.2f}, "
     return f"Shopify {shopify:,.2f}, {ours}Xero {xero:,.2f}, difference {xero - shopify:,.2f}"

@@ -1,7 +1,7 @@
-"""Sums for people: amounts by currency, by day, by account, in exact decimal columns.
+"""Sums of money by currency, day or account, in exact decimal columns.
 
-pandas with Arrow decimals does the grouping; a float cannot slip in, as Arrow refuses to make it a decimal. What is
-summed, and where the sums are shown, is decided elsewhere.
+pandas groups the rows, with Arrow decimals as the type of the amounts. Arrow refuses to convert a float to a decimal,
+so no float enters a sum. The selection and the presentation of the rows are elsewhere.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,26 +16,30 @@ def sum_by(rows: Iterable[Mapping[str, object]], by: Sequence[str], columns: Seq
     """Return the exact sums of money columns by group, sorted by group.
 
     Args:
-        rows: records with the grouping keys as text and the money columns as `Decimal`.
-        by: names of the grouping keys.
-        columns: names of the money columns.
+        rows: records with text keys and `Decimal` amounts.
+        by: names of the keys.
+        columns: names of the amounts.
     """
-    # Imported late: every tick of a schedule loads this module, and few of them sum anything.
+    # Late import: every tick of a schedule loads this module, and few ticks need pandas.
     import pandas as pd
     import pyarrow as pa
 
-    exact = pa.decimal128(38, 4)
-    found = list(rows)
-    keys = {name: [row[name] for row in found] for name in by}
+    money_type = pa.decimal128(38, 4)  # 38 digits are the most of this type; no currency has over 4 decimals
+    records = list(rows)
+    keys = {name: [row[name] for row in records] for name in by}
     money = {
-        name: pd.array(pa.array([row[name] for row in found], type=exact), dtype=pd.ArrowDtype(exact))
+        name: pd.array(pa.array([row[name] for row in records], type=money_type), dtype=pd.ArrowDtype(money_type))
         for name in columns
     }
     return pd.DataFrame({**keys, **money}).groupby(list(by), as_index=False)[list(columns)].sum()
 
 
 def by_currency(amounts: Iterable[tuple[str | None, Decimal | None]]) -> dict[str, Decimal]:
-    """Return the sum of each currency; pairs without an amount or a currency do not count."""
+    """Return the sum by currency, sorted by currency. A pair without a currency or an amount is ignored.
+
+    Args:
+        amounts: pairs of currency and amount.
+    """
     sums: dict[str, Decimal] = {}
     for currency, amount in amounts:
         if currency and amount is not None:
@@ -44,5 +48,10 @@ def by_currency(amounts: Iterable[tuple[str | None, Decimal | None]]) -> dict[st
 
 
 def format_amounts(amounts: Iterable[tuple[str | None, Decimal | None]], between: str = ", ") -> str:
-    """Return the sum of each currency as text: `12.00 EUR, 433.00 USD`."""
+    """Return the sum by currency as text, such as `12.00 EUR, 433.00 USD`.
+
+    Args:
+        amounts: pairs of currency and amount.
+        between: the separator.
+    """
     return between.join(f"{amount:,.2f} {currency}" for currency, amount in by_currency(amounts).items())

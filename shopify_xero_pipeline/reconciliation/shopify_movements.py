@@ -1,10 +1,10 @@
-"""Shopify's column: an order's movements read from its own sales ledger and transactions, not from our documents.
+"""Shopify's column, the movements of an order read from its sales ledger and transactions.
 
-Only reading belongs here. Amounts come from the ledger's rows and from the transactions; of the books come the account
-of each row and the day its document bears, because a day that Xero has locked may have moved it. Three things Shopify
-does not say for each transaction are taken from the books as they are: refunds beyond what was returned, tax paid by a
-sales channel, and how far money moved by another rate than that of the order. The last is held against Shopify's own
-statement where the books are made, and against what is outstanding in `comparison.py`.
+This module only reads. The amounts come from the ledger and the transactions, never from our documents. The books
+provide the account of each row and the date of its document, which a locked period may have moved. Shopify has no
+figure per transaction for three amounts, which the books provide: refunds beyond returns, tax paid by a sales channel,
+and exchange differences. The books check exchange differences against Shopify's totals, and `comparison.py` against the
+outstanding amount.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,114 +40,125 @@ CATEGORIES = {
     "GIFT_CARD": CARDS_SOLD,
     "ADJUSTMENT": "refund adjustments",
 }
-RETURNS = {"SHIPPING": "shipping refunded", "GIFT_CARD": CARDS_RETURNED}
-EXCHANGED = "exchange differences"
+RETURN_CATEGORIES = {"SHIPPING": "shipping refunded", "GIFT_CARD": CARDS_RETURNED}
+EXCHANGE_DIFFERENCES = "exchange differences"
 LEFT_TO_OTHERS = "left to others"
 INVOICES, CREDIT_NOTES = "invoices", "credit notes"
-TOTALS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
+DOCUMENT_KEYS = {Kind.INVOICE: INVOICES, Kind.CREDIT_NOTE: CREDIT_NOTES}
 
 
 def movements_by_order(
     orders: Iterable[Order],
-    kept: Iterable[OrderBooks],
+    all_books: Iterable[OrderBooks],
     policy: BooksPolicy,
     organisation: Organisation,
-    chart: AccountNames,
+    account_names: AccountNames,
 ) -> dict[str, list[Movement]]:
-    """Return what Shopify says moved, by order id, for those of the orders that are to be posted."""
-    books = {one.order_id: one for one in kept if one.outcome is Outcome.POST}
+    """Return Shopify's movements by order id, for the orders that are to be posted.
+
+    Args:
+        orders: the orders with their whole history.
+        all_books: the books of the orders.
+        policy: the merchant's choices.
+        organisation: Xero's settings.
+        account_names: account names, and the accounts that hold tax.
+    """
+    books_by_id = {books.order_id: books for books in all_books if books.outcome is Outcome.POST}
     return {
-        order.legacy_id: shopify_movements(order, books[order.legacy_id], policy, organisation, chart)
+        order.legacy_id: shopify_movements(order, books_by_id[order.legacy_id], policy, organisation, account_names)
         for order in orders
-        if order.legacy_id in books
+        if order.legacy_id in books_by_id
     }
 
 
 def shopify_movements(
-    order: Order, books: OrderBooks, policy: BooksPolicy, organisation: Organisation, chart: AccountNames
+    order: Order, books: OrderBooks, policy: BooksPolicy, organisation: Organisation, account_names: AccountNames
 ) -> list[Movement]:
-    """Return what Shopify says moved on an order that is posted, with the cut-over's earlier part left out.
+    """Return Shopify's movements of a posted order, without those from before the start date.
 
     Args:
         order: the order with its whole history.
-        books: its books, whose outcome is `post`.
+        books: its books, with the outcome `post`.
         policy: the merchant's choices.
         organisation: Xero's settings.
-        chart: which accounts hold tax.
+        account_names: account names, and the accounts that hold tax.
     """
-    reading = _LedgerReader(OrderContext(order, policy, organisation, PostedRecords()), books, chart)
-    return [*reading.sales(), *reading.money(), *reading.beside()]
+    reader = _LedgerReader(OrderContext(order, policy, organisation, PostedRecords()), books, account_names)
+    return [*reader.sales(), *reader.money(), *reader.adjustments()]
 
 
 @dataclass(frozen=True)
 class _LedgerReader:
-    """An order being read."""
+    """A reader of one order's sales ledger and transactions."""
 
-    case: OrderContext
+    context: OrderContext
     books: OrderBooks
-    chart: AccountNames
+    account_names: AccountNames
 
     def sales(self) -> Iterator[Movement]:
-        """Yield the rows of the sales ledger, and what is missing from them to the total the order began with."""
-        for entry in self.case.agreements:
-            if self._is_kept(entry.legacy_id, agreement_date(self.case, entry)):
-                day = self._document_day(entry.legacy_id) or agreement_date(self.case, entry)
+        """Yield the rows of the sales ledger, and the difference between their sum and the order's original total."""
+        for entry in self.context.agreements:
+            if self._is_in_books(entry.legacy_id, agreement_date(self.context, entry)):
+                day = self._document_day(entry.legacy_id) or agreement_date(self.context, entry)
                 yield from self._agreement(entry, day)
 
     def money(self) -> Iterator[Movement]:
-        """Yield the cash that moved by gateway, change given subtracted, and the cash rounding in it."""
-        moved = [entry for entry in self.case.order.transactions if self._moved_here(entry)]
-        cash = [_Cash(entry, *_with_change(entry, moved)) for entry in moved if entry.kind != "CHANGE"]
-        cancelled = self._cancelled(cash)
-        for one in cash:
-            yield from self._transaction(one, cancelled.get(one.entry.legacy_id, ZERO))
+        """Yield cash movements by gateway, net of change given, and their cash rounding."""
+        transactions = [entry for entry in self.context.order.transactions if self._is_booked_transaction(entry)]
+        movements = [
+            _CashMovement(entry, *_with_change(entry, transactions)) for entry in transactions if entry.kind != "CHANGE"
+        ]
+        cancelled = self._cancelled(movements)
+        for movement in movements:
+            yield from self._transaction(movement, cancelled.get(movement.entry.legacy_id, ZERO))
 
-    def beside(self) -> Iterator[Movement]:
-        """Yield what only the books know: documents that money called for, payments of a channel's tax."""
-        accounts = self.case.policy.accounts
+    def adjustments(self) -> Iterator[Movement]:
+        """Yield the movements that only the books have: adjustment documents and payments of a channel's tax."""
+        accounts = self.context.policy.accounts
         for letter, account, category in (
             (UNCOVERED_REFUND, accounts.adjustments, UNCOVERED),
-            (EXCHANGE, accounts.exchange, EXCHANGED),
+            (EXCHANGE, accounts.exchange, EXCHANGE_DIFFERENCES),
         ):
             for document in self.books.documents:
                 if is_of_money(document.shopify_id, letter):
-                    yield from self._of_money(document, account, category)
+                    yield from self._adjustment_movements(document, account, category)
         for payment in self.books.payments:
             if payment.gateway == CHANNEL_GATEWAY:
                 side = StatementSection.PAYMENTS if payment.document_kind == Kind.INVOICE else StatementSection.REFUNDS
                 yield self._movement(payment.date, side, payment.account_code, CHANNEL_PAID, payment.amount)
 
-    def _of_money(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
-        amount, kind = signed_total(document), TOTALS[document.kind]
-        yield self._movement(document.date, self.chart.side(account), account, category, amount)
+    def _adjustment_movements(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
+        amount, kind = signed_total(document), DOCUMENT_KEYS[document.kind]
+        yield self._movement(document.date, self.account_names.side(account), account, category, amount)
         yield self._movement(document.date, StatementSection.DOCUMENTS, kind, category, amount)
 
     def _agreement(self, entry: Agreement, day: date) -> Iterator[Movement]:
         total = sum((_amount(sale.total_amount) for sale in entry.sales), ZERO)
         for sale in entry.sales:
             yield from self._sale(sale, day)
-        if self.case.main is not None and entry.id == self.case.main.id:
-            gap = _amount(self.case.order.original_total_price_set) - total
-            account = self.case.policy.accounts.rounding
-            yield self._movement(day, self.chart.side(account), account, ROUNDED, gap)
+        if self.context.main is not None and entry.id == self.context.main.id:
+            gap = _amount(self.context.order.original_total_price_set) - total
+            account = self.context.policy.accounts.rounding
+            yield self._movement(day, self.account_names.side(account), account, ROUNDED, gap)
             total += gap
         kind = CREDIT_NOTES if total < 0 else INVOICES
         yield self._movement(day, StatementSection.DOCUMENTS, kind, kind, total)
 
     def _sale(self, sale: Sale, day: date) -> Iterator[Movement]:
-        account, discount = account_of(self.case, sale), discount_on_card(self.case, sale)
+        account, discount = account_of(self.context, sale), discount_on_card(self.context, sale)
         for category, amount in _split(sale, discount):
-            yield self._movement(day, self.chart.side(account), account, category, amount)
+            yield self._movement(day, self.account_names.side(account), account, category, amount)
         if discount:
-            lower = self.case.policy.accounts.card_discounts
-            yield self._movement(day, self.chart.side(lower), lower, CARD_DISCOUNTS, -discount)
+            account = self.context.policy.accounts.card_discounts
+            yield self._movement(day, self.account_names.side(account), account, CARD_DISCOUNTS, -discount)
         for key, tax in self._taxes(sale):
             by_channel = " by the sales channel" if tax.channel_liable else ""
             yield self._movement(day, StatementSection.TAX, key, tax.label + by_channel, tax.amount)
 
     def _taxes(self, sale: Sale) -> Iterator[tuple[str, SaleTaxAmount]]:
-        """Yield each tax of a row that is not nothing, with the tax type or the account it belongs to."""
-        taxes, policy = sale_taxes(self.case, sale, 1), self.case.policy
+        """Yield each tax of a row that is not zero, with its tax type or account."""
+        taxes = sale_taxes(self.context, sale, 1)  # 1: in the ledger's own sign
+        policy = self.context.policy
         own = [tax for tax in taxes if not tax.channel_liable]
         for tax in taxes:
             if not tax.amount:
@@ -155,87 +166,94 @@ class _LedgerReader:
             if tax.channel_liable:
                 yield policy.accounts.channel_tax, tax
             elif policy.tax.mode == "lines":
-                yield tax_account_for(self.case, tax), tax
+                yield tax_account_for(self.context, tax), tax
             else:
-                yield tax_type_for(self.case, own, policy.tax.none), tax
+                yield tax_type_for(self.context, own, policy.tax.none), tax
 
-    def _transaction(self, cash: "_Cash", cancelled: Decimal) -> Iterator[Movement]:
+    def _transaction(self, cash: "_CashMovement", cancelled: Decimal) -> Iterator[Movement]:
         gateway = cash.entry.gateway or ""
         side = StatementSection.PAYMENTS if cash.came_in else StatementSection.REFUNDS
-        for day, account, part in self._placed_on(cash.entry, cash.total - cancelled):
-            found = self._movement(day, side, account, gateway, part)
-            is_left = account == LEFT_TO_OTHERS  # nobody looks how they enter it
-            yield found.model_copy(update={"mapping": part, "xero": part}) if is_left else found
+        for day, account, part in self._payment_parts(cash.entry, cash.total - cancelled):
+            movement = self._movement(day, side, account, gateway, part)
+            is_left_to_others = account == LEFT_TO_OTHERS  # entries of others are not compared
+            yield movement.model_copy(update={"mapping": part, "xero": part}) if is_left_to_others else movement
         if cash.rounding:
             yield from self._cash_rounding(cash.entry, cash.rounding if cash.came_in else -cash.rounding)
 
-    def _cancelled(self, cash: Sequence["_Cash"]) -> dict[str, Decimal]:
-        """Return by transaction what came beyond what was sold and went back by the same account: both cancel out."""
-        ours = [one for one in cash if self._account(one.entry) != LEFT_TO_OTHERS]
-        rest = {one.entry.legacy_id: one.total - self._placed(one.entry) for one in ours}
-        cancelled = dict.fromkeys(rest, ZERO)
-        for back in (one for one in ours if not one.came_in):
-            for came in (one for one in reversed(ours) if one.came_in):
-                if self._account(came.entry) == self._account(back.entry):
-                    pair = back.entry.legacy_id, came.entry.legacy_id
-                    amount = max(min(rest[key] - cancelled[key] for key in pair), ZERO)
+    def _cancelled(self, cash: Sequence["_CashMovement"]) -> dict[str, Decimal]:
+        """Return the excess amount by transaction that was paid and refunded on the same account.
+
+        Such a payment and its refund cancel each other out and have no document.
+        """
+        own = [movement for movement in cash if self._account(movement.entry) != LEFT_TO_OTHERS]
+        excess = {movement.entry.legacy_id: movement.total - self._paid_amount(movement.entry) for movement in own}
+        cancelled = dict.fromkeys(excess, ZERO)
+        for refund in (movement for movement in own if not movement.came_in):
+            for payment in (movement for movement in reversed(own) if movement.came_in):
+                if self._account(payment.entry) == self._account(refund.entry):
+                    pair = refund.entry.legacy_id, payment.entry.legacy_id
+                    amount = max(min(excess[key] - cancelled[key] for key in pair), ZERO)
                     cancelled |= {key: cancelled[key] + amount for key in pair}
         return cancelled
 
     def _account(self, entry: Transaction) -> str:
         gateway = entry.gateway or ""
-        is_left = self.case.policy.is_left_to_others(gateway)
-        return LEFT_TO_OTHERS if is_left else self.case.policy.payment_account(gateway) or ""
+        is_left_to_others = self.context.policy.is_left_to_others(gateway)
+        return LEFT_TO_OTHERS if is_left_to_others else self.context.policy.payment_account(gateway) or ""
 
-    def _placed(self, entry: Transaction) -> Decimal:
+    def _paid_amount(self, entry: Transaction) -> Decimal:
         return sum((payment.amount for payment in self._payments_of(entry)), ZERO)
 
     def _cash_rounding(self, entry: Transaction, amount: Decimal) -> Iterator[Movement]:
-        day = self._document_day(ROUNDING + entry.legacy_id) or transaction_date(self.case, entry)
-        account = self.case.policy.accounts.rounding
-        yield self._movement(day, self.chart.side(account), account, CASH_ROUNDED, amount)
-        yield self._movement(
-            day, StatementSection.DOCUMENTS, CREDIT_NOTES if amount < 0 else INVOICES, CASH_ROUNDED, amount
-        )
+        day = self._document_day(ROUNDING + entry.legacy_id) or transaction_date(self.context, entry)
+        account = self.context.policy.accounts.rounding
+        yield self._movement(day, self.account_names.side(account), account, CASH_ROUNDED, amount)
+        kind = CREDIT_NOTES if amount < 0 else INVOICES
+        yield self._movement(day, StatementSection.DOCUMENTS, kind, CASH_ROUNDED, amount)
 
-    def _placed_on(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
-        """Spread a transaction over the days and accounts its payments bear; what they do not cover stays on the last.
+    def _payment_parts(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
+        """Yield a transaction's amount by the date and account of its payments.
 
-        That is the gateway's account, unless a person entered the payment on another one before it was known here.
+        The account is the gateway's, unless a person entered the payment on another account and it was adopted. An
+        amount without a payment is on the last date.
         """
-        placed = [(one.date, one.account_code, one.amount) for one in self._payments_of(entry)]
-        rest = amount - sum((part for *_, part in placed), ZERO)
-        last = max((day for day, *_ in placed), default=transaction_date(self.case, entry))
-        yield from placed
-        if rest:
-            yield last, self._account(entry), rest
+        parts = [(payment.date, payment.account_code, payment.amount) for payment in self._payments_of(entry)]
+        remainder = amount - sum((part for *_, part in parts), ZERO)
+        last_date = max((day for day, *_ in parts), default=transaction_date(self.context, entry))
+        yield from parts
+        if remainder:
+            yield last_date, self._account(entry), remainder
 
     def _payments_of(self, entry: Transaction) -> list[Payment]:
-        return [one for one in self.books.payments if one.shopify_id.split("/", 1)[0] == entry.legacy_id]
+        return [payment for payment in self.books.payments if payment.shopify_id.split("/", 1)[0] == entry.legacy_id]
 
-    def _moved_here(self, entry: Transaction) -> bool:
+    def _is_booked_transaction(self, entry: Transaction) -> bool:
         if entry.status != "SUCCESS" or entry.kind not in MONEY_IN | MONEY_OUT:
             return False
-        return bool(self._payments_of(entry)) or self._is_kept("", transaction_date(self.case, entry))
+        return bool(self._payments_of(entry)) or self._is_in_books("", transaction_date(self.context, entry))
 
-    def _is_kept(self, tail: str, day: date) -> bool:
-        """Cut-over: of an order placed before the start date, only what came later or is posted counts."""
-        start = self.case.policy.start_date
-        began_here = self.case.main is not None and self._document_day(self.case.main.legacy_id) is not None
-        placed = self.case.day(self.case.order.processed_at)
-        return placed >= start or began_here or day >= start or self._document_day(tail) is not None
+    def _is_in_books(self, tail: str, day: date) -> bool:
+        """Return whether an entry belongs to these books.
+
+        Of an order from before the start date, only later entries and posted documents do.
+        """
+        start = self.context.policy.start_date
+        is_posted = self.context.main is not None and self._document_day(self.context.main.legacy_id) is not None
+        order_date = self.context.day(self.context.order.processed_at)
+        return order_date >= start or is_posted or day >= start or self._document_day(tail) is not None
 
     def _document_day(self, tail: str) -> date | None:
-        wanted = self.case.document_id(tail)
-        return next((one.date for one in self.books.documents if one.shopify_id == wanted), None)
+        document_id = self.context.document_id(tail)
+        return next((document.date for document in self.books.documents if document.shopify_id == document_id), None)
 
     def _movement(self, day: date, side: StatementSection, key: str, category: str, amount: Decimal) -> Movement:
-        return Movement(posted=day, currency=self.case.currency, side=side, key=key, category=category, shopify=amount)
+        currency = self.context.currency
+        return Movement(posted=day, currency=currency, side=side, key=key, category=category, shopify=amount)
 
 
 @dataclass(frozen=True)
-class _Cash:
-    """A transaction with the change given on it subtracted: its amount, and how much more cash moved than that."""
+class _CashMovement:
+    """A transaction net of change given, with its amount and its cash rounding."""
 
     entry: Transaction
     amount: Decimal
@@ -250,35 +268,37 @@ class _Cash:
         return self.amount + self.rounding
 
 
-def _with_change(entry: Transaction, moved: Sequence[Transaction]) -> tuple[Decimal, Decimal]:
-    changes = [change for change in moved if change.kind == "CHANGE" and _sale_of(change, moved) is entry]
+def _with_change(entry: Transaction, transactions: Sequence[Transaction]) -> tuple[Decimal, Decimal]:
+    changes = [
+        change for change in transactions if change.kind == "CHANGE" and _sale_of_change(change, transactions) is entry
+    ]
     amount = _amount(entry.amount_set) - sum((_amount(change.amount_set) for change in changes), ZERO)
     return amount, _rounding(entry) - sum((_rounding(change) for change in changes), ZERO)
 
 
-def _split(sale: Sale, on_card: Decimal) -> list[tuple[str, Decimal]]:
-    """Return a row's amount without tax by category; of goods sold the discount stands apart, cards at face value."""
-    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount) + on_card
+def _split(sale: Sale, card_discount: Decimal) -> list[tuple[str, Decimal]]:
+    """Return a row's net amount by category. Goods are before discounts, and cards at face value."""
+    net = _amount(sale.total_amount) - _amount(sale.total_tax_amount) + card_discount
     returned = sale.action_type == "RETURN"
     if sale.line_type != "PRODUCT":
-        plain = CATEGORIES.get(sale.line_type, sale.line_type)
-        return [(RETURNS.get(sale.line_type, plain) if returned else plain, net)]
+        category = CATEGORIES.get(sale.line_type, sale.line_type)
+        return [(RETURN_CATEGORIES.get(sale.line_type, category) if returned else category, net)]
     if returned:
         return [(RETURNED, net)]
     discount = _amount(sale.total_discount_amount_before_taxes)
     return [(SOLD, net + discount), (DISCOUNTS, -discount)]
 
 
-def _sale_of(change: Transaction, moved: Sequence[Transaction]) -> Transaction | None:
-    """Return the sale that change was given on: its parent, else the latest of its gateway."""
-    sales = [entry for entry in moved if entry.kind == "SALE"]
+def _sale_of_change(change: Transaction, transactions: Sequence[Transaction]) -> Transaction | None:
+    """Return the sale for which change was given: its parent, or the latest sale of its gateway."""
+    sales = [entry for entry in transactions if entry.kind == "SALE"]
     parent = legacy_id(change.parent_id) if change.parent_id else ""
-    own = [entry for entry in sales if entry.legacy_id == parent]
-    same = sorted((entry for entry in sales if entry.gateway == change.gateway), key=_moment)
-    return next(reversed(own or same), None)
+    parent_sales = [entry for entry in sales if entry.legacy_id == parent]
+    same_gateway = sorted((entry for entry in sales if entry.gateway == change.gateway), key=_sort_key)
+    return next(reversed(parent_sales or same_gateway), None)
 
 
-def _moment(entry: Transaction) -> tuple[str, int, str]:
+def _sort_key(entry: Transaction) -> tuple[str, int, str]:
     return (entry.processed_at or entry.created_at).isoformat(), len(entry.legacy_id), entry.legacy_id
 
 

@@ -1,7 +1,7 @@
-"""A statement for an accountant: movements by category and account, what ties them together, who breaks it.
+"""A statement of movements for accountants: lines by category and account, control totals, and unbalanced orders.
 
-Only the arrangement belongs here, for a day and for a month alike; how it is drawn is decided by the UI and by the
-terminal. One statement is in one currency.
+This module only has the layout, for a day and for a month. The UI and the terminal render it. A statement is in one
+currency.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.reconciliation import shopify_movements as words
+from shopify_xero_pipeline.reconciliation import shopify_movements as categories
 from shopify_xero_pipeline.reconciliation.movements import (
     ZERO,
     AccountNames,
@@ -19,22 +19,40 @@ from shopify_xero_pipeline.reconciliation.movements import (
     UnbalancedOrder,
 )
 
-ORDER = (
-    *(words.SOLD, words.DISCOUNTS, words.RETURNED, "shipping", "shipping refunded", "fees", "duties", "tips"),
-    *(words.CARDS_SOLD, words.CARDS_RETURNED, words.CARD_DISCOUNTS),
-    *("refund adjustments", words.UNCOVERED, words.ROUNDED, words.CASH_ROUNDED, words.EXCHANGED),
+CATEGORY_ORDER = (
+    *(
+        categories.SOLD,
+        categories.DISCOUNTS,
+        categories.RETURNED,
+        "shipping",
+        "shipping refunded",
+        "fees",
+        "duties",
+        "tips",
+    ),
+    *(categories.CARDS_SOLD, categories.CARDS_RETURNED, categories.CARD_DISCOUNTS),
+    *(
+        "refund adjustments",
+        categories.UNCOVERED,
+        categories.ROUNDED,
+        categories.CASH_ROUNDED,
+        categories.EXCHANGE_DIFFERENCES,
+    ),
 )
-PARTS = (StatementSection.SALES, StatementSection.TAX)
+LINE_SECTIONS = (StatementSection.SALES, StatementSection.TAX)
 NAMES = ("Shopify", "mapping", "Xero")
 NOTHING = Decimal("0.00")
 TOGETHER, TOTAL = "together", "total"
 OPENING, CLOSING = "owed before", "owed after"
-KEY_ORDER = (words.INVOICES, words.CREDIT_NOTES, OPENING, CLOSING)
+KEY_ORDER = (categories.INVOICES, categories.CREDIT_NOTES, OPENING, CLOSING)
 Columns = tuple[Decimal, Decimal, Decimal]
 
 
 class StatementLine(BaseModel):
-    """A line of three columns. Where categories share an account only Shopify knows them apart: the others are None."""
+    """A line of three columns.
+
+    Only Shopify has categories. A category that shares its account with others has None in the other two columns.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,12 +65,12 @@ class StatementLine(BaseModel):
 
     @property
     def difference(self) -> Decimal | None:
-        """How far Xero is from Shopify."""
+        """Xero's difference from Shopify."""
         return None if self.xero is None else self.xero - self.shopify
 
 
 class ControlTotal(BaseModel):
-    """What must add up in one column, spelled with its figures, and by how much it does not."""
+    """Sums that must be equal in a column, as text with their figures, and the difference."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +81,7 @@ class ControlTotal(BaseModel):
 
 
 class Statement(BaseModel):
-    """All movements of a day or a month in one currency. `broken` names orders with their arithmetic."""
+    """All movements of a day or a month in one currency. `broken` has the unbalanced orders with their arithmetic."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,80 +92,92 @@ class Statement(BaseModel):
 
     @property
     def agrees(self) -> bool:
-        """Whether the three columns are equal on every line and every identity holds."""
+        """Whether the three columns are equal on every line and every control total agrees."""
         equal = all(line.shopify == line.mapping == line.xero for line in self.lines if line.xero is not None)
         return equal and all(identity.agrees for identity in self.identities) and not self.broken
 
     @property
     def largest_difference(self) -> Decimal:
-        """The largest distance of two columns on a line, or by which an identity is off."""
+        """The largest distance of two columns on a line, or of the two sides of a control total."""
         compared = [(line.shopify, line.mapping or NOTHING, line.xero) for line in self.lines if line.xero is not None]
-        apart = [max(columns) - min(columns) for columns in compared]
-        return max([*apart, *(abs(identity.off) for identity in self.identities)], default=NOTHING)
+        distances = [max(columns) - min(columns) for columns in compared]
+        return max([*distances, *(abs(identity.off) for identity in self.identities)], default=NOTHING)
 
 
 def build_statements(
-    movements: Iterable[Movement], broken: Iterable[UnbalancedOrder], chart: AccountNames
+    movements: Iterable[Movement], broken: Iterable[UnbalancedOrder], account_names: AccountNames
 ) -> list[Statement]:
-    """Return a statement for each currency, sorted by currency."""
+    """Return a statement for each currency, sorted by currency.
+
+    Args:
+        movements: the movements of a day or a month.
+        broken: the unbalanced orders.
+        account_names: account names, and the accounts that hold tax.
+    """
     by_currency: dict[str, list[Movement]] = defaultdict(list)
-    breaks: dict[str, list[UnbalancedOrder]] = defaultdict(list)
-    for one in movements:
-        by_currency[one.currency].append(one)
-    for entry in broken:
-        breaks[entry.currency].append(entry)
+    broken_by_currency: dict[str, list[UnbalancedOrder]] = defaultdict(list)
+    for movement in movements:
+        by_currency[movement.currency].append(movement)
+    for order in broken:
+        broken_by_currency[order.currency].append(order)
     return [
         Statement(
             currency=currency,
-            lines=tuple(_lines(by_currency[currency], chart)),
-            identities=tuple(_identities(by_currency[currency], chart)),
-            broken=tuple(breaks[currency]),
+            lines=tuple(_lines(by_currency[currency], account_names)),
+            identities=tuple(_control_totals(by_currency[currency], account_names)),
+            broken=tuple(broken_by_currency[currency]),
         )
-        for currency in sorted({*by_currency, *breaks})
+        for currency in sorted({*by_currency, *broken_by_currency})
     ]
 
 
 def section_amounts(movements: Iterable[Movement]) -> Columns:
-    """Return the three columns' sums."""
-    found = [one.amounts for one in movements]
-    first, second, third = (sum((each[place] for each in found), NOTHING) for place in range(3))
+    """Return the sums of Shopify, the mapping and Xero.
+
+    Args:
+        movements: movements in one currency.
+    """
+    rows = [movement.amounts for movement in movements]
+    first, second, third = (sum((amounts[column] for amounts in rows), NOTHING) for column in range(3))
     return first, second, third
 
 
 def format_sum(terms: Sequence[tuple[str, Decimal]]) -> str:
-    """Spell a sum: `goods sold 100.00 - discounts 7.00 + GST 15 % 12.13`."""
+    """Return a sum as text, such as `goods sold 100.00 - discounts 7.00 + GST 15 % 12.13`.
+
+    Args:
+        terms: pairs of name and amount.
+    """
     parts = [f"{name} {abs(amount):,.2f}" for name, amount in terms]
     signs = ["-" if amount < 0 else "+" for _, amount in terms]
-    spelled = " ".join(f"{sign} {part}" for sign, part in zip(signs, parts, strict=True))
-    return spelled.removeprefix("+ ") or "nothing"
+    text = " ".join(f"{sign} {part}" for sign, part in zip(signs, parts, strict=True))
+    return text.removeprefix("+ ") or "nothing"
 
 
-def _lines(movements: Sequence[Movement], chart: AccountNames) -> list[StatementLine]:
-    found: list[StatementLine] = []
+def _lines(movements: Sequence[Movement], account_names: AccountNames) -> list[StatementLine]:
+    lines: list[StatementLine] = []
     for side in StatementSection:
         keys: dict[str, list[Movement]] = defaultdict(list)
-        for one in movements:
-            if one.side is side:
-                keys[one.key].append(one)
-        for key in sorted(keys, key=lambda key: _rank(key, keys[key])):
-            found += _key_lines(side, key, keys[key], chart)
+        for movement in movements:
+            if movement.side is side:
+                keys[movement.key].append(movement)
+        for key in sorted(keys, key=lambda key: _key_rank(key, keys[key])):
+            lines += _key_lines(side, key, keys[key], account_names)
         if len(keys) > 1 and side is not StatementSection.OUTSTANDING:
-            found.append(_line(side, TOTAL, "", [one for several in keys.values() for one in several]))
-    return found
+            lines.append(_line(side, TOTAL, "", [movement for rows in keys.values() for movement in rows]))
+    return lines
 
 
 def _key_lines(
-    side: StatementSection, key: str, movements: Sequence[Movement], chart: AccountNames
+    side: StatementSection, key: str, movements: Sequence[Movement], account_names: AccountNames
 ) -> list[StatementLine]:
-    """Return one line for an account of one category, or a line for each category and one for all together."""
+    """Return one line for an account with one category, otherwise a line for each category and one for their sum."""
     if side in {StatementSection.DOCUMENTS, StatementSection.OUTSTANDING}:
         return [_line(side, key, "", movements)]
-    categories, account = _by_category(movements), chart.label(key)
-    if len(categories) < 2:
-        return [_line(side, next(iter(categories), "not in Shopify's ledger"), account, movements)]
-    parts = [
-        StatementLine(side=side, what=name, account=account, shopify=amount) for name, amount in categories.items()
-    ]
+    sums, account = _sums_by_category(movements), account_names.label(key)
+    if len(sums) < 2:
+        return [_line(side, next(iter(sums), "not in Shopify's ledger"), account, movements)]
+    parts = [StatementLine(side=side, what=name, account=account, shopify=amount) for name, amount in sums.items()]
     return [*parts, _line(side, TOGETHER, account, movements)]
 
 
@@ -156,78 +186,88 @@ def _line(side: StatementSection, what: str, account: str, movements: Iterable[M
     return StatementLine(side=side, what=what, account=account, shopify=shopify, mapping=mapping, xero=xero)
 
 
-def _by_category(movements: Iterable[Movement]) -> dict[str, Decimal]:
+def _sums_by_category(movements: Iterable[Movement]) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
-    for one in sorted(movements, key=lambda one: (_place(one.category), one.category)):
-        if one.category:
-            sums[one.category] = sums.get(one.category, ZERO) + one.shopify
+    for movement in sorted(movements, key=lambda movement: (_category_rank(movement.category), movement.category)):
+        if movement.category:
+            sums[movement.category] = sums.get(movement.category, ZERO) + movement.shopify
     return {name: amount for name, amount in sums.items() if amount}
 
 
-def _rank(key: str, movements: Iterable[Movement]) -> tuple[int, str]:
+def _key_rank(key: str, movements: Iterable[Movement]) -> tuple[int, str]:
     if key in KEY_ORDER:
         return KEY_ORDER.index(key), key
-    return min((_place(one.category) for one in movements if one.category), default=len(ORDER) + 1), key
+    ranks = (_category_rank(movement.category) for movement in movements if movement.category)
+    return min(ranks, default=len(CATEGORY_ORDER) + 1), key  # keys without a category come last
 
 
-def _place(category: str) -> int:
-    return ORDER.index(category) if category in ORDER else len(ORDER)
+def _category_rank(category: str) -> int:
+    return CATEGORY_ORDER.index(category) if category in CATEGORY_ORDER else len(CATEGORY_ORDER)
 
 
-def _identities(movements: Sequence[Movement], chart: AccountNames) -> list[ControlTotal]:
-    """Return, for each column, that lines and tax add up to the documents, and documents to money and what is owed."""
-    documents = section_amounts(one for one in movements if one.side is StatementSection.DOCUMENTS)
-    found = []
-    for place, terms in enumerate(_terms(movements, chart)):
+def _control_totals(movements: Sequence[Movement], account_names: AccountNames) -> list[ControlTotal]:
+    """Return the control totals of each column: lines and tax equal documents; documents equal payments and balance."""
+    documents = section_amounts(movement for movement in movements if movement.side is StatementSection.DOCUMENTS)
+    totals = []
+    for column, terms in enumerate(_terms(movements, account_names)):
         parts = [(name, amount) for name, amount in terms if amount]
-        found.append(_identity(NAMES[place], parts, [("documents", documents[place])]))
-    return [*_joined(found), *_joined(_settled(movements, documents))]
+        totals.append(_control_total(NAMES[column], parts, [("documents", documents[column])]))
+    return [*_merge_columns(totals), *_merge_columns(_payment_totals(movements, documents))]
 
 
-def _joined(identities: Iterable[ControlTotal]) -> list[ControlTotal]:
-    """Say once what holds in the same words for several columns."""
-    columns: dict[str, list[ControlTotal]] = defaultdict(list)
-    for identity in identities:
-        columns[identity.text].append(identity)
+def _merge_columns(control_totals: Iterable[ControlTotal]) -> list[ControlTotal]:
+    """Return control totals with the columns of equal texts merged into one."""
+    totals_by_text: dict[str, list[ControlTotal]] = defaultdict(list)
+    for total in control_totals:
+        totals_by_text[total.text].append(total)
     return [
-        found[0].model_copy(update={"column": " and ".join(one.column for one in found)}) for found in columns.values()
+        totals[0].model_copy(update={"column": " and ".join(total.column for total in totals)})
+        for totals in totals_by_text.values()
     ]
 
 
-def _settled(movements: Sequence[Movement], documents: Columns) -> list[ControlTotal]:
-    """Return, for each column, that documents and what was owed before are either paid or still owed."""
-    paid, refunded = (
-        section_amounts(one for one in movements if one.side is side)
+def _payment_totals(movements: Sequence[Movement], documents: Columns) -> list[ControlTotal]:
+    """Return the control totals of documents and opening balance with payments, refunds and closing balance."""
+    payments, refunds = (
+        section_amounts(movement for movement in movements if movement.side is side)
         for side in (StatementSection.PAYMENTS, StatementSection.REFUNDS)
     )
-    before, after = (
+    opening, closing = (
         section_amounts(
-            one for one in movements if one.side is StatementSection.OUTSTANDING and (one.key == OPENING) == is_opening
+            movement
+            for movement in movements
+            if movement.side is StatementSection.OUTSTANDING and (movement.key == OPENING) == is_opening
         )
         for is_opening in (True, False)
     )
-    later = CLOSING if any(one.key == CLOSING for one in movements) else "outstanding"
-    found = []
-    for place, column in enumerate(NAMES):
-        left = [("documents", documents[place])] + ([(OPENING, before[place])] if any(before) else [])
-        right = [("payments", paid[place]), ("refunds", -refunded[place]), (later, after[place])]
-        found.append(_identity(column, left, right))
-    return found
+    closing_term = CLOSING if any(movement.key == CLOSING for movement in movements) else "outstanding"
+    totals = []
+    for index, column in enumerate(NAMES):
+        sources = [("documents", documents[index])] + ([(OPENING, opening[index])] if any(opening) else [])
+        uses = [("payments", payments[index]), ("refunds", -refunds[index]), (closing_term, closing[index])]
+        totals.append(_control_total(column, sources, uses))
+    return totals
 
 
-def _identity(column: str, left: Sequence[tuple[str, Decimal]], right: Sequence[tuple[str, Decimal]]) -> ControlTotal:
-    off = sum((amount for _, amount in left), ZERO) - sum((amount for _, amount in right), ZERO)
-    gap = f" (off by {off:,.2f})" if off else ""
-    return ControlTotal(column=column, text=f"{format_sum(left)} = {format_sum(right)}{gap}", agrees=not off, off=off)
+def _control_total(
+    column: str, sources: Sequence[tuple[str, Decimal]], uses: Sequence[tuple[str, Decimal]]
+) -> ControlTotal:
+    difference = sum((amount for _, amount in sources), ZERO) - sum((amount for _, amount in uses), ZERO)
+    gap = f" (off by {difference:,.2f})" if difference else ""
+    text = f"{format_sum(sources)} = {format_sum(uses)}{gap}"
+    return ControlTotal(column=column, text=text, agrees=not difference, off=difference)
 
 
-def _terms(movements: Sequence[Movement], chart: AccountNames) -> tuple[list[tuple[str, Decimal]], ...]:
-    """Return what the documents consist of: Shopify's by category, the other two by account and tax type."""
-    parts = [one for one in movements if one.side in PARTS]
-    categories: list[tuple[str, Decimal]] = []
-    for side in PARTS:
-        categories += _by_category(one for one in parts if one.side is side).items()
-    keys = sorted({(PARTS.index(one.side), one.key) for one in parts})
-    sums = {key: section_amounts(one for one in parts if (PARTS.index(one.side), one.key) == key) for key in keys}
-    mapping, xero = ([(chart.label(key[1]), sums[key][place]) for key in keys] for place in (1, 2))
-    return categories, mapping, xero
+def _terms(movements: Sequence[Movement], account_names: AccountNames) -> tuple[list[tuple[str, Decimal]], ...]:
+    """Return the terms of the documents' total by column: Shopify's by category, the others by account and tax type."""
+    parts = [movement for movement in movements if movement.side in LINE_SECTIONS]
+    shopify: list[tuple[str, Decimal]] = []
+    for side in LINE_SECTIONS:
+        shopify += _sums_by_category(part for part in parts if part.side is side).items()
+    keys = sorted({(LINE_SECTIONS.index(part.side), part.key) for part in parts})
+    sums = {
+        key: section_amounts(part for part in parts if (LINE_SECTIONS.index(part.side), part.key) == key)
+        for key in keys
+    }
+    mapping, xero = ([(account_names.label(key[1]), sums[key][column]) for key in keys] for column in (1, 2))
+    return shopify, mapping, xero

@@ -1,6 +1,6 @@
-"""Orders that are not simply posted, each with its outcome, the reason and what to do, and warnings about any order.
+"""The list of orders that are not posted in full, each with outcome, reason and remedy, and the warnings about orders.
 
-Only which orders are listed, and in which words, is decided here; the verdict on all of them stands in `verdict.py`.
+This module only selects the orders and their texts. The verdict is in `verdict.py`.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,17 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.reconciliation import next_steps
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 
-PLAIN = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE, Action.UNCHANGED})
+POSTED_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE, Action.UNCHANGED})
 
 
 class ListedOrder(BaseModel):
-    """An order beside the comparison, because it is not posted in full, or because its columns differ.
+    """An order that is not posted in full, or whose columns differ.
 
-    `remedy` says what to do, also where that is nothing. Amounts are in `currency`; before a comparison Xero's are 0.
+    Attributes:
+        remedy: the next step, which may be that nothing has to be done.
+        sales: Shopify's sales, in `currency`.
+        mapped_sales: posted sales; 0 before a comparison.
+        xero_sales: sales in Xero; 0 before a comparison.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,7 +42,11 @@ class ListedOrder(BaseModel):
 
 
 def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
-    """Return the orders of compared days that are not simply posted."""
+    """Return the orders of compared days that are not posted in full, or whose columns differ.
+
+    Args:
+        days: compared days.
+    """
     return [
         listed_order(day.day, row)
         for day in days
@@ -48,7 +56,7 @@ def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
 
 
 def listed_order(day: date, row: OrderRow) -> ListedOrder:
-    """Return an order with its reason parted from its remedy."""
+    """Return an order with its reason and its remedy."""
     reason, remedy = next_steps.order_next_step(row.outcome, row.reason, row.problems, row.order_name)
     if row.left:
         reason, remedy = "; ".join(filter(None, (reason, row.left))), remedy or next_steps.NO_ACTION
@@ -68,7 +76,7 @@ def listed_order(day: date, row: OrderRow) -> ListedOrder:
 
 
 class OrderWarning(BaseModel):
-    """What is worth a look about an order that the books hold."""
+    """A warning about an order in the books."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,7 +87,11 @@ class OrderWarning(BaseModel):
 
 
 def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
-    """Return the warnings about the orders of compared days; they change no verdict."""
+    """Return the warnings about the orders of compared days. Warnings do not affect the verdict.
+
+    Args:
+        days: compared days.
+    """
     return [
         OrderWarning(day=day.day, order_id=row.order_id, order_name=row.order_name, warning=warning)
         for day in days
@@ -89,13 +101,24 @@ def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
 
 
 def unposted_in_plans(plans: Iterable[ChangeSet]) -> list[ListedOrder]:
-    """Return the orders of plans that would not simply be posted, once for each reason."""
-    lines = [(plan.day, line) for plan in plans for line in plan.changes if line.order_id and line.action not in PLAIN]
-    found = [_of_line(day, line) for day, line in lines]
-    return list({(one.day, one.order_id, one.outcome, one.reason): one for one in reversed(found)}.values())[::-1]
+    """Return the orders in plans that would not be posted in full, once for each reason.
+
+    Args:
+        plans: plans of any kinds and days.
+    """
+    lines = [
+        (plan.day, line)
+        for plan in plans
+        for line in plan.changes
+        if line.order_id and line.action not in POSTED_ACTIONS
+    ]
+    orders = [_order_of_line(day, line) for day, line in lines]
+    return list(
+        {(order.day, order.order_id, order.outcome, order.reason): order for order in reversed(orders)}.values()
+    )[::-1]
 
 
-def _of_line(day: date, line: Change) -> ListedOrder:
+def _order_of_line(day: date, line: Change) -> ListedOrder:
     reason, remedy = next_steps.conflict_next_step(line)
     return ListedOrder(
         day=day,

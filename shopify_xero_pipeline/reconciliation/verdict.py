@@ -1,7 +1,7 @@
-"""The verdict on compared days: whether the books agree, which orders are not in them, and the sentence that says so.
+"""The verdict on compared days: whether the books agree, which orders are not in them, and the sentence for it.
 
-The only place where a verdict is made. Terminal, JSON, doctor, alerts and the Dagster UI say it in these words; the
-exit codes follow it (`cli/exit_codes.py`). What a single order needs stands in `unposted_orders.py`.
+Every verdict is made here. The terminal, JSON, `doctor`, the alerts and the Dagster UI use its words, and the exit
+codes follow it (`cli/exit_codes.py`). The remedy for a single order is in `unposted_orders.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,17 +16,17 @@ from shopify_xero_pipeline.reconciliation.rollup import by_currency, format_amou
 from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-MAX_NAMES = 5
+MAX_NAMES = 5  # names in a sentence
 OUTCOMES = ("posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed")
-"""Of an order, the best first."""
+"""Outcomes of an order, from the best to the worst."""
 
 
 class Standing(StrEnum):
-    """A verdict in one word, the best first: what passes by itself is better than what waits for a person.
+    """The verdict in one word, from the best to the worst: a transient state is better than one that needs a person.
 
-    AGREE: nothing differs, and every order is posted, skipped by a rule or waiting by a rule. UNFINISHED: nothing
-    differs, but writes are planned or under way. INCOMPLETE: nothing differs, but orders are blocked and so not in the
-    books. DISAGREE: something differs, failed, or is in conflict with what a person did.
+    AGREE: nothing differs, and every order is posted, or skipped or waiting by a rule. UNFINISHED: nothing differs, but
+    writes are planned or under way. INCOMPLETE: nothing differs, but blocked orders are not in the books. DISAGREE:
+    something differs, failed, or is in conflict with a person's change.
     """
 
     AGREE = "agree"
@@ -36,7 +36,13 @@ class Standing(StrEnum):
 
 
 class OrderCount(BaseModel):
-    """Some orders: how many, an amount by currency, and the names of the first five."""
+    """A number of orders with their amounts.
+
+    Attributes:
+        count: the number of orders.
+        amounts: the sum of their amounts by currency.
+        named: the names of the first five.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,38 +52,39 @@ class OrderCount(BaseModel):
 
     @property
     def money(self) -> str:
-        """The amounts as text, `12.00 EUR, 433.00 USD`; empty where all are zero."""
+        """The amounts as text, such as `12.00 EUR, 433.00 USD`; empty if all are zero."""
         return format_amounts((currency, amount) for currency, amount in self.amounts.items() if amount)
 
     @property
     def sentence(self) -> str:
-        """How many of how much: `4 orders of 433.00 USD`."""
+        """The count and the amounts, such as `4 orders of 433.00 USD`."""
         return f"{count_of(self.count, 'order')}{f' of {self.money}' if self.money else ''}"
 
     @property
     def differ(self) -> str:
-        """How many differ by how much: `8 orders differ by 1,220.18 NZD`."""
+        """The count and the difference, such as `8 orders differ by 1,220.18 NZD`."""
         verb = "differs" if self.count == 1 else "differ"
-        return f"{count_of(self.count, 'order')} {verb} {f'by {self.money}' if self.money else 'in what is no amount'}"
+        difference = f"by {self.money}" if self.money else "in fields that are not amounts"
+        return f"{count_of(self.count, 'order')} {verb} {difference}"
 
     @property
     def are(self) -> str:
-        """The verb: `is` for one, else `are`."""
+        """The verb: `is` for one order, otherwise `are`."""
         return "is" if self.count == 1 else "are"
 
 
 class Agreement(BaseModel):
-    """What compared days come to.
+    """The figures of compared days.
 
     Attributes:
-        outcomes: orders by outcome, with what Shopify says they are worth.
-        unequal: orders that differ, with the largest difference of each.
-        unexplained: orders that are neither posted nor listed with a reason.
-        duplicates: records in Xero that carry an order's mark and are not ours.
-        lost: records that we posted and that Xero no longer shows.
-        left: orders that a person left different in Xero, for a reason.
-        undecided: orders of which records stand in Xero without an order, until a person decides.
-        refused: failed Contacts and Items, by kind and key: no order's outcome tells of them.
+        outcomes: orders by outcome, with their sales in Shopify.
+        unequal: orders with differences, with the largest difference of each.
+        unexplained: orders that are neither posted nor have a reason.
+        duplicates: the number of records in Xero with an order's reference that are not in the mapping.
+        lost: the number of posted records that Xero no longer has.
+        left: orders that a person left different in Xero, with a reason.
+        undecided: orphaned orders that need a person's decision.
+        refused: failed Contacts and Items by kind and key, which belong to no order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,14 +113,14 @@ class Agreement(BaseModel):
 
     @property
     def sentence(self) -> str:
-        """The verdict as a sentence, in which every figure stands that is not as it should be."""
+        """The verdict as a sentence with every figure that is wrong or missing."""
         return verdict_sentence("the books", self.differences, [*self.missing("them"), *self.decided], plural=True)
 
     @property
     def differences(self) -> list[str]:
-        """What speaks against the books, each with its figure."""
+        """The differences of the books, each with its figure."""
         failed, conflict = self.of("failed"), self.of("conflict")
-        found = (
+        counted_sentences = (
             (self.unequal.count, self.unequal.differ),
             (failed.count, f"{failed.sentence} failed"),
             (conflict.count, f"{conflict.sentence} in conflict with what a person did in Xero"),
@@ -126,88 +133,118 @@ class Agreement(BaseModel):
             ),
             (self.undecided.count, f"{self.undecided.sentence} in Xero without an order in these books"),
         )
-        return [text for count, text in found if count]
+        return [text for count, text in counted_sentences if count]
 
     def missing(self, them: str) -> list[str]:
-        """Return which orders are not in the books, although nothing about them is wrong.
+        """Return the orders that are not in the books without an error, as sentences.
 
         Args:
-            them: the books' pronoun.
+            them: the pronoun for the books.
         """
         blocked, postponed = self.of("blocked"), self.of("postponed")
-        found = [f"{blocked.sentence} {blocked.are} not in {them}"] if blocked.count else []
-        found += [f"{postponed.sentence} {postponed.are} not written yet"] if postponed.count else []
-        return found
+        sentences = [f"{blocked.sentence} {blocked.are} not in {them}"] if blocked.count else []
+        sentences += [f"{postponed.sentence} {postponed.are} not written yet"] if postponed.count else []
+        return sentences
 
     @property
     def decided(self) -> list[str]:
-        """Which orders differ in Xero and are not wrong, because a person decided so."""
-        found = self.left
-        return [f"{found.sentence} {found.are} left different in Xero, as a person decided"] if found.count else []
+        """The orders that differ in Xero by a person's decision, as a sentence."""
+        orders = self.left
+        return [f"{orders.sentence} {orders.are} left different in Xero, as a person decided"] if orders.count else []
 
 
 def count_of(number: int, noun: str) -> str:
-    """Return a number of things: `1 order`, `4 orders`."""
+    """Return a number with its noun, such as `1 order` or `4 orders`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def worst_standing(found: Iterable[Standing]) -> Standing:
-    """Return the worst of some verdicts; of none, that all is well."""
-    return max(found, key=list(Standing).index, default=Standing.AGREE)
+def worst_standing(standings: Iterable[Standing]) -> Standing:
+    """Return the worst of several verdicts, or AGREE without any.
+
+    Args:
+        standings: verdicts of several days or checks.
+    """
+    return max(standings, key=list(Standing).index, default=Standing.AGREE)
 
 
 def verdict_sentence(subject: str, wrong: Sequence[str], missing: Sequence[str], *, plural: bool) -> str:
-    """Return a verdict as a sentence: `the books agree; 4 orders of 433.00 USD are not in them`."""
+    """Return a verdict as a sentence, such as `the books agree; 4 orders of 433.00 USD are not in them`.
+
+    Args:
+        subject: the books or a month.
+        wrong: the differences.
+        missing: further clauses about orders or days that are not in the books.
+        plural: whether the subject is plural.
+    """
     agree, do_not = ("agree", "do not agree") if plural else ("agrees", "does not agree")
     head = f"{subject} {do_not} yet: {', '.join(wrong)}" if wrong else f"{subject} {agree}"
     return "; ".join([head, *missing])
 
 
 def agreement_of_days(days: Iterable[DayReconciliation]) -> Agreement:
-    """Return what compared days come to, with what stands in Xero without an order."""
-    found = list(days)
-    undecided = undecided_orders(one for day in found for one in day.orphans)
-    return agreement_of_orders(found).model_copy(update={"undecided": undecided})
+    """Return the figures of compared days, including their orphans.
+
+    Args:
+        days: compared days.
+    """
+    compared = list(days)
+    undecided = undecided_orders(orphan for day in compared for orphan in day.orphans)
+    return agreement_of_orders(compared).model_copy(update={"undecided": undecided})
 
 
 def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
-    """Return what the orders of compared days come to."""
-    found = list(days)
-    rows = [row for day in found for row in day.rows]
+    """Return the figures of the orders of compared days, without orphans.
+
+    Args:
+        days: compared days.
+    """
+    compared = list(days)
+    rows = [row for day in compared for row in day.rows]
     return Agreement(
-        outcomes={name: _worth([row for row in rows if row.outcome == name]) for name in OUTCOMES},
+        outcomes={name: _sales_count([row for row in rows if row.outcome == name]) for name in OUTCOMES},
         unequal=orders_of((row.order_name, row.currency, row.difference) for row in rows if row.problems),
-        unexplained=_worth([row for day in found for row in day.unaccounted]),
-        duplicates=sum(day.extra for day in found),
-        lost=sum(day.lost for day in found),
-        left=_worth([row for row in rows if row.left]),
+        unexplained=_sales_count([row for day in compared for row in day.unaccounted]),
+        duplicates=sum(day.extra for day in compared),
+        lost=sum(day.lost for day in compared),
+        left=_sales_count([row for row in rows if row.left]),
     )
 
 
 def refused_records(errors: Iterable[SyncError]) -> tuple[str, ...]:
-    """Return the failed records that are no order's, as people call them: `item PC-01`."""
-    return tuple(f"{one.kind} {one.natural_key}" for one in errors if one.order_id is None)
+    """Return the failed records that belong to no order, such as `item PC-01`.
+
+    Args:
+        errors: open failed records.
+    """
+    return tuple(f"{error.kind} {error.natural_key}" for error in errors if error.order_id is None)
 
 
 def undecided_orders(orphans: Iterable[OrphanedOrder]) -> OrderCount:
-    """Return the orders of which records stand in Xero without an order, until a person decides; live documents count.
+    """Return the orphaned orders that need a decision, with the total of their live documents.
 
-    An order of which only payments are left counts with what they come to.
+    The amount of an order without live documents is the total of its payments.
+
+    Args:
+        orphans: orphaned orders, decided or not.
     """
-    return orders_of((one.order_name or one.name, *_live(one)) for one in orphans if one.is_open)
+    return orders_of((orphan.order_name or orphan.name, *_live_amount(orphan)) for orphan in orphans if orphan.is_open)
 
 
-def _live(orphan: OrphanedOrder) -> tuple[str, Decimal]:
-    found = orphan.live(Kind.INVOICE, Kind.CREDIT_NOTE) or orphan.live(*LISTED)
-    return found[0][0], sum((amount for _, amount in found), Decimal(0))
+def _live_amount(orphan: OrphanedOrder) -> tuple[str, Decimal]:
+    amounts = orphan.live(Kind.INVOICE, Kind.CREDIT_NOTE) or orphan.live(*LISTED)
+    return amounts[0][0], sum((amount for _, amount in amounts), Decimal(0))
 
 
-def _worth(rows: Sequence[OrderRow]) -> OrderCount:
+def _sales_count(rows: Sequence[OrderRow]) -> OrderCount:
     return orders_of((row.order_name, row.currency, row.sales) for row in rows)
 
 
-def orders_of(found: Iterable[tuple[str, str, Decimal]]) -> OrderCount:
-    """Return orders given as name, currency and amount."""
-    some = list(found)
-    amounts = by_currency((currency, amount) for _, currency, amount in some)
-    return OrderCount(count=len(some), amounts=amounts, named=tuple(name for name, _, _ in some[:MAX_NAMES]))
+def orders_of(orders: Iterable[tuple[str, str, Decimal]]) -> OrderCount:
+    """Return a count of orders.
+
+    Args:
+        orders: the name, the currency and an amount of each order.
+    """
+    listed = list(orders)
+    amounts = by_currency((currency, amount) for _, currency, amount in listed)
+    return OrderCount(count=len(listed), amounts=amounts, named=tuple(name for name, _, _ in listed[:MAX_NAMES]))

@@ -1,8 +1,8 @@
-"""Our column and Xero's: movements of the records we posted, and of what Xero reads back of them.
+"""The columns of the mapping and of Xero, the movements of posted records and of their read-back.
 
-Only reading belongs here: a record of the mapping as it was posted, an element of the mirror as Xero shows it (its
-lines with LineAmount, TaxAmount, TaxType and AccountCode, docs/contracts/xero.md §6.3). Both are brought to the same
-postings, so that a line which a person moved to another account, tax type or day shows.
+This module only reads: the content of a mapped record, and an element of the mirror (lines with LineAmount, TaxAmount,
+TaxType and AccountCode, docs/contracts/xero.md §6.3). Both become postings of the same form, so that the comparison
+shows a line that a person moved to another account, tax type or date.
 """
 
 import re
@@ -16,21 +16,26 @@ from typing import Any
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
-from shopify_xero_pipeline.reconciliation.shopify_movements import TOTALS
+from shopify_xero_pipeline.reconciliation.shopify_movements import DOCUMENT_KEYS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
 
-SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
-MILLISECONDS = re.compile(r"/Date\((-?\d+)")
+DOCUMENT_SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
+XERO_DATE = re.compile(r"/Date\((-?\d+)")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Element = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Posting:
-    """An amount on an account, at a tax type, or a document's total; credit notes negative, money positive.
+    """An amount on an account or at a tax type, or the total of a document.
 
-    `tax_type` is the line's, for amounts without their tax.
+    Credit notes count negative; payments and refunds are positive.
+
+    Attributes:
+        key: the account code, the tax type, or the kind of document.
+        amount: the amount in `currency`.
+        tax_type: the tax type of the line, for net amounts only.
     """
 
     posted: date
@@ -41,33 +46,56 @@ class Posting:
     tax_type: str = ""
 
 
-def mapping_movements(row: MappedRecord, chart: AccountNames) -> list[Movement]:
-    """Return what we posted with one record; an Allocation moves nothing."""
+def mapping_movements(row: MappedRecord, account_names: AccountNames) -> list[Movement]:
+    """Return the movements of a posted record; an Allocation has none.
+
+    Args:
+        row: the record's row in the mapping.
+        account_names: account names, and the accounts that hold tax.
+    """
     return [
-        Movement(posted=one.posted, currency=one.currency, side=one.side, key=one.key, mapping=one.amount)
-        for one in posted_postings(row, chart)
+        Movement(
+            posted=posting.posted, currency=posting.currency, side=posting.side, key=posting.key, mapping=posting.amount
+        )
+        for posting in posted_postings(row, account_names)
     ]
 
 
-def xero_movements(row: MirrorRecord, chart: AccountNames, currency: str) -> list[Movement]:
-    """Return what Xero shows of one document or payment; `currency` counts where its element names none."""
+def xero_movements(row: MirrorRecord, account_names: AccountNames, currency: str) -> list[Movement]:
+    """Return the movements of a document or payment in Xero.
+
+    Args:
+        row: the record's row in the mirror.
+        account_names: account names, and the accounts that hold tax.
+        currency: the currency of an element without one.
+    """
     return [
-        Movement(posted=one.posted, currency=one.currency or currency, side=one.side, key=one.key, xero=one.amount)
-        for one in mirrored_postings(row, chart)
+        Movement(
+            posted=posting.posted,
+            currency=posting.currency or currency,
+            side=posting.side,
+            key=posting.key,
+            xero=posting.amount,
+        )
+        for posting in mirrored_postings(row, account_names)
     ]
 
 
 def net_by_tax_type(postings: Iterable[Posting]) -> dict[str, Decimal]:
-    """Return amounts without tax by the tax type of their lines, zeros left out."""
+    """Return net amounts by the tax type of their lines, without zero amounts.
+
+    Args:
+        postings: the postings of one record.
+    """
     sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for one in postings:
-        if one.tax_type:
-            sums[one.tax_type] += one.amount
+    for posting in postings:
+        if posting.tax_type:
+            sums[posting.tax_type] += posting.amount
     return {tax_type: amount for tax_type, amount in sorted(sums.items()) if amount}
 
 
-def posted_postings(row: MappedRecord, chart: AccountNames) -> list[Posting]:
-    """Return the postings of a record as it was posted."""
+def posted_postings(row: MappedRecord, account_names: AccountNames) -> list[Posting]:
+    """Return the postings of a posted record."""
     if row.kind == Kind.ALLOCATION:
         return []
     record = RECORD.validate_json(row.payload)
@@ -76,77 +104,80 @@ def posted_postings(row: MappedRecord, chart: AccountNames) -> list[Posting]:
         return [Posting(record.date, record.currency, side, record.account_code, record.amount)]
     if not isinstance(record, Invoice | CreditNote):
         return []
-    reading = _Document(record.kind, record.date, record.currency, record.line_amount_types, chart)
+    reader = _DocumentReader(record.kind, record.date, record.currency, record.line_amount_types, account_names)
     lines = [(line.account_code, line.tax_type, line.amount, line.tax_amount) for line in record.lines]
-    return [*reading.postings(lines), reading.total(record.total)]
+    return [*reader.postings(lines), reader.total(record.total)]
 
 
-def mirrored_postings(row: MirrorRecord, chart: AccountNames) -> list[Posting]:
-    """Return the postings of a document or payment as Xero shows it."""
-    found = parse_payload(row.payload)
+def mirrored_postings(row: MirrorRecord, account_names: AccountNames) -> list[Posting]:
+    """Return the postings of a document or payment in Xero."""
+    element = parse_payload(row.payload)
     if row.kind == Kind.PAYMENT:
-        return [_payment(found, _day(found, row))]
+        return [_payment_posting(element, _element_date(element, row))]
     kind = Kind(row.kind)
-    types = str(found.get("LineAmountTypes") or "Exclusive")
-    reading = _Document(kind, _day(found, row), str(found.get("CurrencyCode") or ""), types, chart)
-    return [*reading.postings(_lines(found)), reading.total(_decimal(found.get("Total")))]
+    line_amount_types = str(element.get("LineAmountTypes") or "Exclusive")
+    currency = str(element.get("CurrencyCode") or "")
+    reader = _DocumentReader(kind, _element_date(element, row), currency, line_amount_types, account_names)
+    return [*reader.postings(_document_lines(element)), reader.total(_decimal(element.get("Total")))]
 
 
 @dataclass(frozen=True)
-class _Document:
-    """A document being taken apart."""
+class _DocumentReader:
+    """A reader of one document's lines and total."""
 
     kind: Kind
     posted: date
     currency: str
     line_amount_types: str
-    chart: AccountNames
+    account_names: AccountNames
 
     def postings(self, lines: Iterable[tuple[str, str, Decimal, Decimal]]) -> Iterator[Posting]:
-        """Yield, for each line (account, tax type, amount, tax), its amount without tax and its tax."""
-        sign = SIGN[self.kind]
+        """Yield the net amount and the tax of each line.
+
+        Args:
+            lines: account, tax type, amount and tax of each line.
+        """
+        sign = DOCUMENT_SIGN[self.kind]
         for account, tax_type, amount, tax in lines:
             net = amount - tax if self.line_amount_types == "Inclusive" else amount
-            side = self.chart.side(account)
+            side = self.account_names.side(account)
             yield Posting(self.posted, self.currency, side, account, sign * net, tax_type)
             if tax:
                 yield Posting(self.posted, self.currency, StatementSection.TAX, tax_type, sign * tax)
 
     def total(self, amount: Decimal) -> Posting:
-        """Return the document's total."""
-        return Posting(
-            self.posted, self.currency, StatementSection.DOCUMENTS, TOTALS[self.kind], SIGN[self.kind] * amount
-        )
+        """Return the posting of the document's total."""
+        key, sign = DOCUMENT_KEYS[self.kind], DOCUMENT_SIGN[self.kind]
+        return Posting(self.posted, self.currency, StatementSection.DOCUMENTS, key, sign * amount)
 
 
-def _lines(found: Element) -> Iterator[tuple[str, str, Decimal, Decimal]]:
-    """Yield an element's lines; one without an amount is only a description."""
-    for line in found.get("LineItems") or []:
+def _document_lines(element: Element) -> Iterator[tuple[str, str, Decimal, Decimal]]:
+    """Yield the lines of an element. A line without an amount is a description and is omitted."""
+    for line in element.get("LineItems") or []:
         if line.get("LineAmount") is not None:
             figures = _decimal(line["LineAmount"]), _decimal(line.get("TaxAmount"))
             yield str(line.get("AccountCode") or ""), str(line.get("TaxType") or ""), *figures
 
 
-def _payment(found: Element, day: date) -> Posting:
-    account, invoice = found.get("Account") or {}, found.get("Invoice") or {}
-    note = found.get("CreditNote") or {}
-    document = note if note.get("CreditNoteID") else invoice
-    refund = document is note or invoice.get("Type") == "ACCRECCREDIT" or found.get("PaymentType") == "ARCREDITPAYMENT"
+def _payment_posting(element: Element, day: date) -> Posting:
+    account, invoice = element.get("Account") or {}, element.get("Invoice") or {}
+    credit_note = element.get("CreditNote") or {}
+    document = credit_note if credit_note.get("CreditNoteID") else invoice
+    is_of_credit = invoice.get("Type") == "ACCRECCREDIT" or element.get("PaymentType") == "ARCREDITPAYMENT"
+    is_refund = document is credit_note or is_of_credit
     key = str(account.get("Code") or account.get("AccountID") or "")
-    side = StatementSection.REFUNDS if refund else StatementSection.PAYMENTS
-    currency = str(document.get("CurrencyCode") or found.get("CurrencyCode") or "")
-    return Posting(day, currency, side, key, _decimal(found.get("Amount")))
+    side = StatementSection.REFUNDS if is_refund else StatementSection.PAYMENTS
+    currency = str(document.get("CurrencyCode") or element.get("CurrencyCode") or "")
+    return Posting(day, currency, side, key, _decimal(element.get("Amount")))
 
 
-def _day(found: Element, row: MirrorRecord) -> date:
-    """Return an element's calendar day, which `/Date(1789344000000+0000)/` gives as midnight UTC.
+def _element_date(element: Element, row: MirrorRecord) -> date:
+    """Return an element's calendar date, which `/Date(1789344000000+0000)/` gives as midnight UTC.
 
-    Source: docs/contracts/xero.md §6.
-
-    One without a day, which Xero does not show, counts on the day it was last changed.
+    Source: docs/contracts/xero.md §6. Xero always returns a date; without one, the date of the last change is used.
     """
-    shown = MILLISECONDS.match(str(found.get("Date") or ""))
-    return (EPOCH + timedelta(milliseconds=int(shown[1]))).date() if shown else row.updated_at.date()
+    match = XERO_DATE.match(str(element.get("Date") or ""))
+    return (EPOCH + timedelta(milliseconds=int(match[1]))).date() if match else row.updated_at.date()
 
 
 def _decimal(amount: object) -> Decimal:

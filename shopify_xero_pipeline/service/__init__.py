@@ -1,1 +1,1 @@
-"""`shopify-xero serve`: how things stand, in words and in figures, and the doors for webhooks. Decides nothing."""
+"""`shopify-xero serve`: health report, metrics and webhook endpoints over HTTP. This room decides nothing."""

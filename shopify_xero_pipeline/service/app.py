@@ -1,4 +1,4 @@
-"""The routes of the service, as an ASGI app. What stands behind each is in the module of its name."""
+"""The routes of the service as an ASGI app. This module only routes; each endpoint is in the module of its name."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,14 +20,14 @@ from shopify_xero_pipeline.service.webhooks import WebhookEndpoint
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes show and do.
+    """The endpoints behind the routes.
 
     Attributes:
-        health: gives the report.
-        metrics: gives the text; raises what is in `connections.PROBLEMS`.
-        doors: takes in webhooks, by path.
-        intake: of all doors.
-        turn: one look at a time, however many ask, so that asking costs one thread.
+        health: returns the report.
+        metrics: returns the text of the metrics; raises `EXPECTED_ERRORS`.
+        webhooks: webhook endpoints by path.
+        hint_writer: stores the hints of all webhooks.
+        answer_turn: serialises reports, so that any number of clients occupies one thread.
     """
 
     health: Callable[[], dict[str, Any]]
@@ -39,8 +39,8 @@ class Service:
     def app(self) -> Starlette:
         """Return the ASGI app."""
         routes = [Route("/health", self._health), Route("/metrics", self._metrics)]
-        routes += [Route(path, door, methods=["POST"]) for path, door in self.webhooks.items()]
-        return Starlette(routes=routes, lifespan=self._life)
+        routes += [Route(path, endpoint, methods=["POST"]) for path, endpoint in self.webhooks.items()]
+        return Starlette(routes=routes, lifespan=self._lifespan)
 
     async def _health(self, _: Request) -> Response:
         async with self.answer_turn:
@@ -56,6 +56,6 @@ class Service:
         return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
     @asynccontextmanager
-    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self.hint_writer.close()

@@ -1,6 +1,6 @@
-"""What strangers send, read with little trust: headers that may stand once, bodies that are short and come soon.
+"""Validation of untrusted requests: single headers, and bodies with limits on size and time.
 
-Refusing belongs here, before anything is believed, kept or computed; who sent a body is `signatures.py`'s to tell.
+This module only refuses requests before anything of them is parsed or stored; `signatures.py` verifies the sender.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
-LENGTH = 16
+MAX_LENGTH_DIGITS = 16  # of a Content-Length; keeps int() cheap
 
 
 class RefusedRequestError(Exception):
-    """A request is not taken in. `status` is told, the words are for people; nothing of the request is repeated."""
+    """A request is refused with the HTTP status `status`; the text is the reason and quotes nothing of the request."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -23,17 +23,17 @@ class RefusedRequestError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of whom: sizes in bytes, times in seconds.
+    """Limits on requests and connections: sizes in bytes, times in seconds.
 
     Attributes:
-        body: the longest body.
-        bodies: what all bodies that are being read may take together.
-        reading: in which a body must have come whole.
-        storing: in which a delivery must be on the disk, so that its sender has an answer within a second.
-        headers: in which a request's headers must have come whole.
-        unread: in which a reader must take of what waits for it, so that less than 64 KB wait.
-        header_bytes: the most that all headers of a request may take.
-        connections: how many there may be at once.
+        body: maximum size of a body.
+        bodies: maximum total size of the bodies that are being read.
+        reading: time limit for a whole body.
+        storing: time limit for storing a delivery; its sender gets a response within a second.
+        headers: time limit for the headers of a request.
+        unread: time limit for a client that does not read its response; at most 64 KB wait for it.
+        header_bytes: maximum total size of a request's headers.
+        connections: maximum number of connections.
     """
 
     body: int = 1_000_000
@@ -47,40 +47,49 @@ class Limits:
 
 
 def single_header(headers: Headers, name: str, default: str | None = None) -> str:
-    """Return the value of a header that may stand only once.
+    """Return the value of a header that may occur only once.
+
+    Args:
+        headers: the headers of a request.
+        name: the header's name.
+        default: the value of an absent header; None if the header is required.
 
     Raises:
-        Refusal: it stands twice, or not at all where there is no default.
+        RefusedRequestError: it occurs more than once, or is absent and required.
     """
-    found = headers.getlist(name)
-    if len(found) == 1:
-        return found[0]
-    if found or default is None:
-        raise RefusedRequestError(400, f"the header {name} must stand in a request once")
+    values = headers.getlist(name)
+    if len(values) == 1:
+        return values[0]
+    if values or default is None:
+        raise RefusedRequestError(400, f"the header {name} must occur once")
     return default
 
 
 def check_headers(headers: Headers, longest: int) -> None:
-    """Look at what is said of a body before any of it is read.
+    """Check the headers that describe a body, before the body is read.
+
+    Args:
+        headers: the headers of a request.
+        longest: maximum size of a body in bytes.
 
     Raises:
-        Refusal: it is no JSON, is too long, or its length is said in two ways.
+        RefusedRequestError: the body is not JSON or too long, or its length is ambiguous.
     """
-    kind = single_header(headers, "content-type").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    media_type = single_header(headers, "content-type").partition(";")[0].strip().lower()
+    if media_type != "application/json":
         raise RefusedRequestError(415, "the body must be application/json")
     length = single_header(headers, "content-length", "")
     if length and "transfer-encoding" in headers:
-        raise RefusedRequestError(400, "the length of the body is said in two ways")
-    if length and not (length.isascii() and length.isdigit() and len(length) <= LENGTH):
-        raise RefusedRequestError(400, "the length of the body is no number")
+        raise RefusedRequestError(400, "the length of the body is given twice")
+    if length and not (length.isascii() and length.isdigit() and len(length) <= MAX_LENGTH_DIGITS):
+        raise RefusedRequestError(400, "the length of the body is not a number")
     if length and int(length) > longest:
         raise RefusedRequestError(413, f"the body is longer than {longest} bytes")
 
 
 @dataclass
 class BodyBuffer:
-    """The bodies that are being read, which share the memory there is for them."""
+    """The memory shared by all bodies that are being read."""
 
     limits: Limits
     held: int = field(default=0, init=False)
@@ -88,24 +97,27 @@ class BodyBuffer:
     async def read(self, stream: AsyncIterator[bytes]) -> bytes:
         """Return a whole body.
 
+        Args:
+            stream: the parts of the body.
+
         Raises:
-            Refusal: it is too long, does not come in time, is broken off, or others take all the room.
+            RefusedRequestError: the body is too long, late or incomplete, or other bodies occupy the memory.
         """
         body = bytearray()
         try:
             async with asyncio.timeout(self.limits.reading):
                 async for part in stream:
-                    self._make_room(len(body) + len(part), len(part))
+                    self._reserve(len(body) + len(part), len(part))
                     body += part
         except TimeoutError:
-            raise RefusedRequestError(408, f"the body did not come within {self.limits.reading:g} seconds") from None
+            raise RefusedRequestError(408, f"the body took longer than {self.limits.reading:g} seconds") from None
         except ClientDisconnect:
-            raise RefusedRequestError(400, "the body was broken off") from None
+            raise RefusedRequestError(400, "the body is incomplete") from None
         finally:
             self.held -= len(body)
         return bytes(body)
 
-    def _make_room(self, length: int, more: int) -> None:
+    def _reserve(self, length: int, more: int) -> None:
         if length > self.limits.body:
             raise RefusedRequestError(413, f"the body is longer than {self.limits.body} bytes")
         if self.held + more > self.limits.bodies:

@@ -1,7 +1,7 @@
-"""How each part is looked at: both APIs, the state store, and writes whose outcome is not known.
+"""Health checks of both APIs, the state store, the clocks and unsettled writes.
 
-Only looking belongs here; when it is done and how it is told is for `health.py`. The connections are made when they are
-first needed, so that the service says what is wrong with them instead of not starting.
+This module only checks; `health.py` decides when. Connections are opened on first use, so that the service starts and
+reports what is wrong with them.
 """
 
 import threading
@@ -21,97 +21,97 @@ T = TypeVar("T")
 
 
 class ServiceConnections:
-    """The connections of a process with several threads, each made by one thread only."""
+    """The connections of a process with several threads; a lock makes each connection open once."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
 
     def store(self) -> StateStore:
-        """Return the state store; what it raises is in `connections.PROBLEMS`."""
-        return self._made(lambda made: made.store)
+        """Return the state store; raises `EXPECTED_ERRORS`."""
+        return self._open(lambda connections: connections.store)
 
     def check_shopify(self) -> HealthStatus:
-        """Ask Shopify whether it lets us in."""
-        self._made(lambda made: made.shopify_client)
+        """Check the access to Shopify with one request."""
+        self._open(lambda connections: connections.shopify_client)
         return HealthStatus(True, self._connections.check_shopify())
 
     def check_xero(self) -> HealthStatus:
-        """Ask Xero whether it lets us in."""
-        self._made(lambda made: made.xero_client)
+        """Check the access to Xero with one request."""
+        self._open(lambda connections: connections.xero_client)
         return HealthStatus(True, self._connections.check_xero())
 
-    def _made(self, make: Callable[[Connections], T]) -> T:
-        with self._one:
-            return make(self._connections)
+    def _open(self, select: Callable[[Connections], T]) -> T:
+        with self._lock:
+            return select(self._connections)
 
 
-def health_checks(doors: ServiceConnections, clock: Clock) -> dict[str, HealthCheck]:
-    """Return how every part but the daemon is looked at."""
+def health_checks(connections: ServiceConnections, clock: Clock) -> dict[str, HealthCheck]:
+    """Return the check of each part except the daemon, by its name in the report."""
     return {
-        "shopify": PolledCheck(doors.check_shopify, clock),
-        "xero": _Xero(doors, clock),
-        "state_store": lambda: _store(doors),
-        "unsettled_writes": lambda: _unsettled(doors.store().metrics(), clock),
-        "clock": lambda: _clock(doors.store().metrics()),
+        "shopify": PolledCheck(connections.check_shopify, clock),
+        "xero": _XeroCheck(connections, clock),
+        "state_store": lambda: _check_store(connections),
+        "unsettled_writes": lambda: _check_unsettled_writes(connections.store().metrics(), clock),
+        "clock": lambda: _check_clock(connections.store().metrics()),
     }
 
 
-class _Xero:
-    """Xero as asked by us, and as it answered loads in between, which cost us no call."""
+class _XeroCheck:
+    """A check of Xero by own requests and by the responses to loads, which cost no additional call."""
 
-    def __init__(self, doors: ServiceConnections, clock: Clock) -> None:
-        self._doors = doors
+    def __init__(self, connections: ServiceConnections, clock: Clock) -> None:
+        self._connections = connections
         self._clock = clock
-        self._asked = PolledCheck(doors.check_xero, clock)
+        self._check = PolledCheck(connections.check_xero, clock)
 
     def __call__(self) -> HealthStatus:
-        """Return how Xero is; it is not asked while the calls to it cannot be written down."""
+        """Return the status of Xero; without the state store, which counts the calls, no request is sent."""
         try:
-            standing = self._doors.store().metrics().standing
+            standing = self._connections.store().metrics().standing
         except EXPECTED_ERRORS:
-            return HealthStatus(False, "Xero is not asked while the state store cannot be used.")
-        asked, until = self._asked(), standing.denied_until
-        if not asked.ok or not standing.denied or until is None or until <= self._clock.now():
-            return asked
+            return HealthStatus(False, "Xero is not checked while the state store is unavailable.")
+        status, until = self._check(), standing.denied_until
+        if not status.ok or not standing.denied or until is None or until <= self._clock.now():
+            return status
         return HealthStatus(
             False,
-            f"Xero did not let a load in (status {standing.denied}): nothing is written before {until:%H:%M} UTC. "
-            "Check XERO_TENANT_ID and the scopes, and connect it again if it was disconnected.",
+            f"Xero denied a load (status {standing.denied}): nothing is written before {until:%H:%M} UTC. "
+            "Check XERO_TENANT_ID and the scopes, and connect the app again if it was disconnected.",
             standing.denied_at,
         )
 
 
-def _store(doors: ServiceConnections) -> HealthStatus:
-    store = doors.store()
+def _check_store(connections: ServiceConnections) -> HealthStatus:
+    store = connections.store()
     store.put_value(PROBE_KEY, "")
     store.get_value(PROBE_KEY)
-    return HealthStatus(True, f"The state store {store.name} is read and written.")
+    return HealthStatus(True, f"The state store {store.name} is readable and writable.")
 
 
-def _clock(figures: StoreMetrics) -> HealthStatus:
-    """Say how far clocks are from Xero's. A wrong one is told by an alert; nothing is unwell because of it."""
-    known = figures.standing.clocks_ahead
-    if not known:
-        return HealthStatus(True, "Xero has not been asked for its time yet.")
-    worst = max(known, key=lambda host: abs(known[host]))
-    if abs(known[worst]) <= CLOCK_OFFSET_WARNING:
-        return HealthStatus(True, "The clock agrees with Xero's to a minute.")
+def _check_clock(metrics: StoreMetrics) -> HealthStatus:
+    """Return the largest offset from Xero's clock; it never makes the service unhealthy, as an alert reports it."""
+    offsets = metrics.standing.clocks_ahead
+    if not offsets:
+        return HealthStatus(True, "No response of Xero has stated its time yet.")
+    worst = max(offsets, key=lambda host: abs(offsets[host]))
+    if abs(offsets[worst]) <= CLOCK_OFFSET_WARNING:
+        return HealthStatus(True, "The clock agrees with Xero's to within a minute.")
     return HealthStatus(
-        True, f"The clock of {worst} is {describe_offset(known[worst])} Xero's: set it by a time server."
+        True, f"The clock of {worst} is {describe_offset(offsets[worst])} Xero's: set it with a time server."
     )
 
 
-def _unsettled(figures: StoreMetrics, clock: Clock) -> HealthStatus:
-    since = figures.unsettled_since
+def _check_unsettled_writes(metrics: StoreMetrics, clock: Clock) -> HealthStatus:
+    since = metrics.unsettled_since
     if since is None:
         return HealthStatus(True, "The outcome of every write is known.")
     minutes = int((clock.now() - since).total_seconds() // 60)
     if clock.now() - since <= UNSETTLED_FOR:
-        return HealthStatus(True, f"Writes are under way, the oldest for {minutes} minutes.", since)
+        return HealthStatus(True, f"Writes are in progress, the oldest for {minutes} minutes.", since)
     return HealthStatus(
         False,
-        f"The outcome of a write is not known for {minutes} minutes. The next sync reads it back from Xero, and "
-        "nothing is sent twice; if none runs, start one: `shopify-xero sync --day`, for today.",
+        f"The outcome of a write has been unknown for {minutes} minutes. The next sync reads it back from Xero; "
+        "nothing is written twice. If no sync runs, start one for today: `shopify-xero sync --day`.",
         since,
     )

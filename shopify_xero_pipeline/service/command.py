@@ -1,4 +1,4 @@
-"""`shopify-xero serve`: puts the service together from the settings and runs it until somebody ends it."""
+"""The service behind `shopify-xero serve`, built from the settings and run until a signal ends it."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -20,63 +20,72 @@ from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 HINT_RETENTION = timedelta(days=7)
-"""A delivery that is sent again within this time counts once."""
+"""A repeated delivery within this time counts once."""
 
 HINT_PURGE_INTERVAL = timedelta(hours=1)
 SHOPIFY, XERO = "/webhooks/shopify", "/webhooks/xero"
 
 
 class HintStore:
-    """Makes hints durable, and forgets old ones now and then."""
+    """A durable store of hints that also deletes old ones, at most once per `HINT_PURGE_INTERVAL`."""
 
-    def __init__(self, doors: ServiceConnections, clock: Clock) -> None:
-        self._doors = doors
+    def __init__(self, connections: ServiceConnections, clock: Clock) -> None:
+        self._connections = connections
         self._clock = clock
-        self._forgot_at: datetime | None = None
+        self._purged_at: datetime | None = None
 
     def __call__(self, hints: Sequence[WebhookHint]) -> None:
-        """Return when all are on the disk; what it raises is in `connections.PROBLEMS`."""
-        kept, now = self._doors.store().hints, self._clock.now()
-        kept.add(hints)
-        if self._forgot_at is None or now - self._forgot_at >= HINT_PURGE_INTERVAL:
-            kept.purge_before(now - HINT_RETENTION)
-            self._forgot_at = now
+        """Store hints; they are on disk when this returns. Raises `EXPECTED_ERRORS`."""
+        stored_hints, now = self._connections.store().hints, self._clock.now()
+        stored_hints.add(hints)
+        if self._purged_at is None or now - self._purged_at >= HINT_PURGE_INTERVAL:
+            stored_hints.purge_before(now - HINT_RETENTION)
+            self._purged_at = now
 
 
 def build(connections: Connections, settings: Settings, daemon: HealthCheck, clock: Clock, limits: Limits) -> Service:
-    """Put a service together; nothing is connected yet.
+    """Build a service; no connection is opened yet.
 
     Args:
-        connections: to both sides and the store; closed by the caller.
-        settings: the webhooks' keys, and whose deliveries they are.
-        daemon: looks at the Dagster daemon.
-        clock: the time.
-        limits: what strangers may send.
+        connections: to both sides and the store; the caller closes them.
+        settings: the webhooks' keys, the shop and the organisation.
+        daemon: checks the Dagster daemon.
+        clock: the clock of the process.
+        limits: limits on requests and connections.
     """
-    made = ServiceConnections(connections)
-    intake, bodies = HintWriter(HintStore(made, clock), limits.storing), BodyBuffer(limits)
-    senders: dict[str, tuple[WebhookProvider, str]] = {
+    service_connections = ServiceConnections(connections)
+    hint_writer = HintWriter(HintStore(service_connections, clock), limits.storing)
+    bodies = BodyBuffer(limits)
+    providers: dict[str, tuple[WebhookProvider, str]] = {
         SHOPIFY: (Shopify(settings.shopify_shop), settings.shopify_webhook_secret),
         XERO: (Xero(settings.xero_tenant_id), settings.xero_webhook_key),
     }
     return Service(
-        health=Health({**health_checks(made, clock), "dagster_daemon": daemon}, clock).report,
-        metrics=partial(render_metrics, lambda: made.store().metrics(), clock),
+        health=Health({**health_checks(service_connections, clock), "dagster_daemon": daemon}, clock).report,
+        metrics=partial(render_metrics, lambda: service_connections.store().metrics(), clock),
         webhooks={
-            path: WebhookEndpoint(sender, parse_keys(key), bodies, intake, clock)
-            for path, (sender, key) in senders.items()
+            path: WebhookEndpoint(provider, parse_keys(key), bodies, hint_writer, clock)
+            for path, (provider, key) in providers.items()
         },
-        hint_writer=intake,
+        hint_writer=hint_writer,
     )
 
 
 def run(
     settings: Settings, daemon: HealthCheck, clock: Clock, host: str, port: int, ready: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT; see `build` and `server.serve`.
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: credentials of both sides and the webhooks' keys.
+        daemon: checks the Dagster daemon.
+        clock: the clock of the process.
+        host: the address to listen on.
+        port: the port to listen on; 0 selects a free one.
+        ready: called with the URL once the port is open.
 
     Raises:
-        SettingsError: credentials are missing, or the port cannot be taken.
+        SettingsError: credentials are missing, or the port cannot be opened.
     """
     connections, limits = Connections(settings, clock), Limits()
     try:

@@ -1,8 +1,7 @@
-"""How things stand, part by part, in words: what `/health` answers.
+"""The health report of `/health`, part by part, in words.
 
-When each part is looked at again, and since when it is as it is, belong here; how a part is looked at is for
-`checks.py` and `defs/daemon_health.py`. Whoever polls causes no calls: an answer is kept for a minute, that of an API
-for ten.
+This module caches the results and records since when each part has its status; the checks are in `checks.py` and
+`defs/daemon_health.py`. Polling causes no calls: the report is cached for one minute, the result of an API for ten.
 """
 
 import threading
@@ -17,13 +16,13 @@ from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
 
 CHECK_INTERVAL = timedelta(minutes=1)
 API_CHECK_MAX_AGE = timedelta(minutes=10)
-LONG_UNHEALTHY = timedelta(seconds=150)
+MAX_PENDING_AGE = timedelta(seconds=150)  # of an unanswered request while the previous result still counts
 CHECK_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class HealthStatus:
-    """Whether a part is well, and in words how it is; `since`, if the part itself knows since when."""
+    """The status of a part: whether it is healthy, a sentence, and since when, if the part itself knows."""
 
     ok: bool
     message: str
@@ -34,84 +33,86 @@ HealthCheck = Callable[[], HealthStatus]
 
 
 class PolledCheck:
-    """An API that is asked in a thread of its own, as it may take long, and at most every ten minutes.
+    """A check of an API that runs in its own thread, because it may take long, and at most every ten minutes.
 
     Args:
-        look: asks.
-        clock: the time.
-        patience: real seconds for which a question that was just put is waited for.
+        check: sends the request.
+        clock: the clock of the process.
+        timeout_seconds: how long a call waits for the result of a running check, in real seconds.
     """
 
-    def __init__(self, look: HealthCheck, clock: Clock, patience: float = CHECK_TIMEOUT_SECONDS) -> None:
-        self._look = look
+    def __init__(self, check: HealthCheck, clock: Clock, timeout_seconds: float = CHECK_TIMEOUT_SECONDS) -> None:
+        self._check = check
         self._clock = clock
-        self._patience = patience
-        self._answered = threading.Event()
-        self._answered.set()
-        self._asked_at: datetime | None = None
-        self._began = 0.0
+        self._timeout_seconds = timeout_seconds
+        self._is_done = threading.Event()
+        self._is_done.set()
+        self._started_at: datetime | None = None
+        self._started = 0.0  # in `Clock.elapsed`
         self._last: HealthStatus | None = None
 
     def __call__(self) -> HealthStatus:
-        """Return the last answer; while there is none for long, that there is none."""
-        began = self._clock.elapsed()
-        if self._answered.is_set() and (
-            self._asked_at is None or began - self._began >= API_CHECK_MAX_AGE.total_seconds()
+        """Return the last result, or a failure if a check has been running for too long."""
+        now = self._clock.elapsed()
+        if self._is_done.is_set() and (
+            self._started_at is None or now - self._started >= API_CHECK_MAX_AGE.total_seconds()
         ):
-            self._asked_at, self._began = self._clock.now(), began
-            self._answered.clear()
-            threading.Thread(target=self._ask, name="health", daemon=True).start()
-        self._answered.wait(self._patience)
-        last, asked_at = self._last, self._asked_at
-        assert asked_at is not None
-        if last is not None and (self._answered.is_set() or began - self._began <= LONG_UNHEALTHY.total_seconds()):
+            self._started_at, self._started = self._clock.now(), now
+            self._is_done.clear()
+            threading.Thread(target=self._run, name="health", daemon=True).start()
+        self._is_done.wait(self._timeout_seconds)
+        last, started_at = self._last, self._started_at
+        assert started_at is not None
+        if last is not None and (self._is_done.is_set() or now - self._started <= MAX_PENDING_AGE.total_seconds()):
             return last
-        return HealthStatus(False, f"Asked at {asked_at:%H:%M:%S} UTC, it has not answered yet.", asked_at)
+        return HealthStatus(False, f"The request of {started_at:%H:%M:%S} UTC has no response yet.", started_at)
 
-    def _ask(self) -> None:
-        self._last = run_check(self._look)
-        self._answered.set()
+    def _run(self) -> None:
+        self._last = run_check(self._check)
+        self._is_done.set()
 
 
 class Health:
-    """All parts. `report` is for one thread at a time.
+    """The health of all parts; only one thread at a time may call `report`.
 
     Args:
-        parts: how each is looked at, by its name in the report.
-        clock: the time.
+        checks: the check of each part, by its name in the report.
+        clock: the clock of the process.
     """
 
-    def __init__(self, parts: Mapping[str, HealthCheck], clock: Clock) -> None:
-        self._parts = parts
+    def __init__(self, checks: Mapping[str, HealthCheck], clock: Clock) -> None:
+        self._checks = checks
         self._clock = clock
         self._since: dict[str, tuple[bool, datetime]] = {}
         self._report: tuple[float, dict[str, Any]] | None = None
 
     def report(self) -> dict[str, Any]:
-        """Return `{"healthy": bool, "checked_at": instant, "parts": {name: {"ok", "message", "since"}}}`, instants in UTC.
+        """Return the report, cached for one minute.
 
-        `since`: when a part became as it is, or when we first saw it so.
+        Returns:
+            `{"healthy": bool, "checked_at": instant, "parts": {name: {"ok", "message", "since"}}}`; instants in UTC.
+            `since` is when the part changed to its status, or when this process first recorded the status.
         """
         began, now = self._clock.elapsed(), self._clock.now()
         if self._report is None or began - self._report[0] >= CHECK_INTERVAL.total_seconds():
-            parts = {name: self._told(name, run_check(look)) for name, look in self._parts.items()}
+            parts = {name: self._report_part(name, run_check(check)) for name, check in self._checks.items()}
             healthy = all(part["ok"] for part in parts.values())
             self._report = began, {"healthy": healthy, "checked_at": now.isoformat(), "parts": parts}
         return self._report[1]
 
-    def _told(self, name: str, verdict: HealthStatus) -> dict[str, Any]:
+    def _report_part(self, name: str, status: HealthStatus) -> dict[str, Any]:
         known = self._since.get(name)
-        if known is None or known[0] is not verdict.ok:
-            known = self._since[name] = verdict.ok, self._clock.now()
-        return {"ok": verdict.ok, "message": verdict.message, "since": (verdict.since or known[1]).isoformat()}
+        if known is None or known[0] is not status.ok:
+            known = self._since[name] = status.ok, self._clock.now()
+        return {"ok": status.ok, "message": status.message, "since": (status.since or known[1]).isoformat()}
 
 
-def run_check(look: HealthCheck) -> HealthStatus:
-    """Look at a part; what is raised is how it is."""
+def run_check(check: HealthCheck) -> HealthStatus:
+    """Run a check; an exception becomes an unhealthy status."""
     try:
-        return look()
+        return check()
     except EXPECTED_ERRORS as problem:
         return HealthStatus(False, str(problem))
     except Exception as problem:
-        events.EVENTS.exception("a part could not be looked at")
-        return HealthStatus(False, f"It could not be looked at ({type(problem).__name__}): the log says more.")
+        events.EVENTS.exception("a health check failed")
+        return HealthStatus(False, f"The check failed ({type(problem).__name__}); see the log for details.")

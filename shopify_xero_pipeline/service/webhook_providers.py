@@ -1,11 +1,11 @@
-"""What the deliveries of both sides look like, and how they become hints.
+"""Webhook deliveries of Shopify and Xero, and their conversion to hints.
 
 Source: docs/contracts/shopify.md §7, docs/contracts/xero.md §8.
 
-Reading what is signed belongs here, and only that. Headers are not signed: whoever once saw a delivery could send it
-again under another name, time or topic. So a delivery is known by its signed content too, and a privacy request must
-have the shape of one. A delivery that says nothing to us gives no hints, and is acknowledged all the same. How old one
-is does not count: it is dated by its sender's clock, and a hint of something long known costs one look.
+This module only parses signed content. Headers are not signed: an attacker who recorded a delivery could replay it
+under another id, time or topic. Therefore a hint also has an id derived from the signed content, and a privacy request
+must have the fields of one. An irrelevant delivery yields no hints and is acknowledged. The age of a delivery does not
+matter: its time is from the sender's clock, and an obsolete hint costs one read.
 """
 
 import re
@@ -23,34 +23,39 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 _TOPIC = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NAME = re.compile(r"[\x21-\x7e]{1,128}")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,128}")  # printable ASCII without blanks
 T = TypeVar("T", bound=msgspec.Struct)
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 MAX_ID_LENGTH = 18
 
 
 class WebhookProvider(Protocol):
-    """One side that sends deliveries.
+    """A sender of webhook deliveries.
 
     Attributes:
-        signature: the header in which it signs.
+        signature: the name of its signature header.
     """
 
     signature: str
 
     def check_headers(self, headers: Headers) -> None:
-        """Look at the headers, before the body is read.
+        """Check the headers, before the body is read.
 
         Raises:
-            Refusal: they are not those of a delivery.
+            RefusedRequestError: they are not the headers of a delivery.
         """
         ...
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
-        """Return what a delivery, whose signature is right, says to us.
+        """Return the hints in a delivery.
+
+        Args:
+            headers: the headers, which `check_headers` has accepted.
+            body: the body, whose signature is verified.
+            now: the present instant in UTC, the hints' `received_at`.
 
         Raises:
-            Refusal: it cannot be read.
+            RefusedRequestError: the body cannot be parsed.
         """
         ...
 
@@ -58,11 +63,11 @@ class WebhookProvider(Protocol):
 # -- Shopify -----------------------------------------------------------------------------------------------------------
 
 
-class _Named(msgspec.Struct):
+class _Reference(msgspec.Struct):
     id: Id
 
 
-class _Itself(msgspec.Struct):
+class _Record(msgspec.Struct):
     id: Id
 
     @property
@@ -70,9 +75,9 @@ class _Itself(msgspec.Struct):
         return self.id
 
 
-class _OfOrder(msgspec.Struct):
+class _OrderPart(msgspec.Struct):
     order_id: Id | None = None
-    order: _Named | None = None
+    order: _Reference | None = None
 
     @property
     def record_id(self) -> int | None:
@@ -88,21 +93,21 @@ class _Merge(msgspec.Struct):
         return int(number) if number.isascii() and number.isdigit() and len(number) <= MAX_ID_LENGTH else None
 
 
-class _OfCustomer(msgspec.Struct):
+class _CustomerRequest(msgspec.Struct):
     shop_domain: str
-    customer: _Named
+    customer: _Reference
 
 
-class _DataRequest(_OfCustomer):
+class _DataRequest(_CustomerRequest):
     orders_requested: list[Id]
-    data_request: _Named
+    data_request: _Reference
 
     @property
     def orders(self) -> list[int]:
         return self.orders_requested
 
 
-class _Redact(_OfCustomer):
+class _Redact(_CustomerRequest):
     orders_to_redact: list[Id]
 
     @property
@@ -116,15 +121,15 @@ class _ShopRedact(msgspec.Struct):
 
 
 ORDER, CUSTOMER, PRODUCT, SHOP = "order", "customer", "product", "shop"
-_Change = type[_Itself] | type[_OfOrder] | type[_Merge]
-TOPICS: Mapping[str, tuple[str, _Change]] = {
-    **{f"orders/{what}": (ORDER, _Itself) for what in ("create", "updated", "paid", "edited", "cancelled", "delete")},
-    **{f"returns/{what}": (ORDER, _OfOrder) for what in ("approve", "process", "close", "update")},
-    **{topic: (ORDER, _OfOrder) for topic in ("refunds/create", "order_transactions/create")},
-    **{topic: (ORDER, _OfOrder) for topic in ("tender_transactions/create", "disputes/create", "disputes/update")},
-    **{f"customers/{what}": (CUSTOMER, _Itself) for what in ("create", "update", "delete")},
+_Payload = type[_Record] | type[_OrderPart] | type[_Merge]
+TOPICS: Mapping[str, tuple[str, _Payload]] = {
+    **{f"orders/{event}": (ORDER, _Record) for event in ("create", "updated", "paid", "edited", "cancelled", "delete")},
+    **{f"returns/{event}": (ORDER, _OrderPart) for event in ("approve", "process", "close", "update")},
+    **{topic: (ORDER, _OrderPart) for topic in ("refunds/create", "order_transactions/create")},
+    **{topic: (ORDER, _OrderPart) for topic in ("tender_transactions/create", "disputes/create", "disputes/update")},
+    **{f"customers/{event}": (CUSTOMER, _Record) for event in ("create", "update", "delete")},
     "customers/merge": (CUSTOMER, _Merge),
-    **{f"products/{what}": (PRODUCT, _Itself) for what in ("create", "update", "delete")},
+    **{f"products/{event}": (PRODUCT, _Record) for event in ("create", "update", "delete")},
 }
 REQUESTS: Mapping[str, type[_DataRequest] | type[_Redact]] = {
     "customers/data_request": _DataRequest,
@@ -134,30 +139,34 @@ REQUESTS: Mapping[str, type[_DataRequest] | type[_Redact]] = {
 
 @dataclass(frozen=True)
 class Shopify:
-    """Deliveries of one shop; those of others, to which the same app may belong, say nothing to us."""
+    """Deliveries of one shop; those of other shops with the same app yield no hints."""
 
     shop: str
     signature = "x-shopify-hmac-sha256"
 
     def check_headers(self, headers: Headers) -> None:
-        """Look at the headers, before the body is read."""
+        """Check the headers, before the body is read.
+
+        Raises:
+            RefusedRequestError: a header is absent, repeated or malformed.
+        """
         if not _TOPIC.fullmatch(single_header(headers, "x-shopify-topic")):
-            raise RefusedRequestError(400, "the header x-shopify-topic names no topic")
+            raise RefusedRequestError(400, "the header x-shopify-topic is not a topic")
         for name in ("x-shopify-webhook-id", "x-shopify-shop-domain"):
-            if not _NAME.fullmatch(single_header(headers, name)):
-                raise RefusedRequestError(400, f"the header {name} holds what it cannot hold")
-        if not _NAME.fullmatch(single_header(headers, "x-shopify-event-id", "-")):
-            raise RefusedRequestError(400, "the header x-shopify-event-id holds what it cannot hold")
+            if not _TOKEN.fullmatch(single_header(headers, name)):
+                raise RefusedRequestError(400, f"the header {name} is malformed")
+        if not _TOKEN.fullmatch(single_header(headers, "x-shopify-event-id", "-")):
+            raise RefusedRequestError(400, "the header x-shopify-event-id is malformed")
         single_header(headers, "x-shopify-triggered-at", "")
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
-        """Return the one hint of a delivery, or none."""
-        happened_at = _instant(headers.get("x-shopify-triggered-at", ""))
+        """Return a list with the hint of a delivery, or an empty list; see `WebhookProvider.hints`."""
+        occurred_at = _parse_instant(headers.get("x-shopify-triggered-at", ""))
         topic = headers["x-shopify-topic"]
         if headers["x-shopify-shop-domain"].lower() != self.shop:
             _check_json(body)
             return []
-        record, record_id, orders = self._named(topic, body)
+        record, record_id, orders = self._parse_record(topic, body)
         if not record_id:
             return []
         event = headers.get("x-shopify-event-id") or headers["x-shopify-webhook-id"]
@@ -169,27 +178,28 @@ class Shopify:
             record_id=record_id,
             delivery=digest(f"shopify {topic} {record_id} {event}"),  # one event may concern several records
             orders=orders,
-            occurred_at=happened_at,
+            occurred_at=occurred_at,
             received_at=now,
         )
         return [hint]
 
-    def _named(self, topic: str, body: bytes) -> tuple[str, str, str]:
-        """Return what a delivery names: kind and id of a record, and a privacy request's orders."""
+    def _parse_record(self, topic: str, body: bytes) -> tuple[str, str, str]:
+        """Return kind and id of the record in a body, and the order ids of a privacy request, separated by blanks."""
         if topic == "shop/redact":
-            shop = _read(body, _ShopRedact)
-            return SHOP, self._if_ours(shop.shop_domain, shop.shop_id), ""
+            shop = _parse_body(body, _ShopRedact)
+            return SHOP, self._id_if_own(shop.shop_domain, shop.shop_id), ""
         if topic in REQUESTS:
-            asked = _read(body, REQUESTS[topic])
-            return CUSTOMER, self._if_ours(asked.shop_domain, asked.customer.id), " ".join(map(str, asked.orders))
+            request = _parse_body(body, REQUESTS[topic])
+            orders = " ".join(map(str, request.orders))
+            return CUSTOMER, self._id_if_own(request.shop_domain, request.customer.id), orders
         if topic in TOPICS:
-            record, shape = TOPICS[topic]
-            named = _read(body, shape).record_id
-            return record, "" if named is None else str(named), ""
+            record, payload = TOPICS[topic]
+            record_id = _parse_body(body, payload).record_id
+            return record, "" if record_id is None else str(record_id), ""
         _check_json(body)
         return "", "", ""
 
-    def _if_ours(self, shop: str, number: int) -> str:
+    def _id_if_own(self, shop: str, number: int) -> str:
         return str(number) if shop.lower() == self.shop else ""
 
 
@@ -213,55 +223,55 @@ CATEGORIES = {"CONTACT": "contact", "INVOICE": "invoice", "CREDITNOTE": "credit_
 
 @dataclass(frozen=True)
 class Xero:
-    """Deliveries of one organisation; where it is not named in the settings, of any that the key was given to."""
+    """Deliveries of one organisation; if the settings name none, of every organisation that signs with the key."""
 
     tenant: str
     signature = "x-xero-signature"
 
     def check_headers(self, headers: Headers) -> None:
-        """There is nothing in the headers but the signature."""
+        """Accept all headers: Xero sends none that matter except the signature."""
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:  # noqa: ARG002
-        """Return the events of a delivery; one that only asks whether we know the key has none."""
-        return list(self._events(_read(body, _Events), now))
+        """Return the hints in a delivery; Xero's "intent to receive" has none. See `WebhookProvider.hints`."""
+        return list(self._parse_events(_parse_body(body, _Events), now))
 
-    def _events(self, found: _Events, now: datetime) -> Iterator[WebhookHint]:
-        for event in found.events:
+    def _parse_events(self, content: _Events, now: datetime) -> Iterator[WebhookHint]:
+        for event in content.events:
             record, record_id = CATEGORIES.get(event.event_category.upper()), event.resource_id.lower()
-            happened_at = _instant(event.event_date_utc)
+            occurred_at = _parse_instant(event.event_date_utc)
             if record is None or not _UUID.fullmatch(record_id) or (self.tenant and event.tenant_id != self.tenant):
                 continue
             topic = f"{record}/{'create' if event.event_type.upper() == 'CREATE' else 'update'}"
-            known = digest(f"xero {topic} {record_id} {event.event_date_utc}")
+            hint_id = digest(f"xero {topic} {record_id} {event.event_date_utc}")
             yield WebhookHint(
-                id=known,
+                id=hint_id,
                 source="xero",
                 topic=topic,
                 record=record,
                 record_id=record_id,
-                delivery=known,
-                occurred_at=happened_at,
+                delivery=hint_id,
+                occurred_at=occurred_at,
                 received_at=now,
             )
 
 
-def _read(body: bytes, shape: type[T]) -> T:
-    """Read what is needed of a body, with no more than a shallow look at the rest."""
+def _parse_body(body: bytes, payload: type[T]) -> T:
+    """Parse the fields of `payload`; the rest of the body is only scanned."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        return msgspec.json.decode(body, type=payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise RefusedRequestError(400, "the body is not what its topic promises") from None
+        raise RefusedRequestError(400, "the body does not match its topic") from None
 
 
 def _check_json(body: bytes) -> None:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise RefusedRequestError(400, "the body is no JSON") from None
+        raise RefusedRequestError(400, "the body is not JSON") from None
 
 
-def _instant(text: str) -> datetime | None:
-    """Read an instant, in UTC where it names no zone; what is none is as if it had not been said."""
+def _parse_instant(text: str) -> datetime | None:
+    """Return an instant in UTC, which is also the default zone; None if the text is not an instant."""
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

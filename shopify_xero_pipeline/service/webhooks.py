@@ -1,8 +1,7 @@
-"""The doors for webhooks: each delivery is refused, acknowledged and ignored, or kept and acknowledged; in this order.
+"""Webhook endpoints: a delivery is refused, acknowledged and ignored, or stored and acknowledged.
 
-Cheap checks come first: nothing is read of a body whose headers are wrong, nothing is parsed or kept of one whose
-signature is wrong. An answer says no more than its status; a refused request ends its connection, so that the rest of
-its body is nobody's concern.
+Cheap checks come first: a body with wrong headers is not read, a body with a wrong signature is neither parsed nor
+stored. A response has only a status. A refusal closes the connection, so that the rest of the body is discarded.
 """
 
 import logging
@@ -24,14 +23,14 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 @dataclass(frozen=True)
 class WebhookEndpoint:
-    """Takes in one sender's deliveries: an ASGI app of one path.
+    """The endpoint of one provider: an ASGI app of one path.
 
     Attributes:
-        sender: reads them.
-        keys: with which they may be signed; without any the door is shut.
+        provider: parses deliveries.
+        keys: the accepted signing keys; without keys the endpoint answers 404.
         bodies: reads bodies.
-        intake: keeps hints.
-        clock: says when they came.
+        hint_writer: stores hints.
+        clock: the clock of the process.
     """
 
     provider: WebhookProvider
@@ -43,23 +42,23 @@ class WebhookEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery."""
         try:
-            await self._take(Request(scope, receive))
-            answer = Response(status_code=200)
+            await self._store_delivery(Request(scope, receive))
+            response = Response(status_code=200)
         except RefusedRequestError as refusal:
-            said = {"route": scope["path"], "status": refusal.status, "reason": str(refusal)}
-            events.log_event("delivery_refused", level=logging.DEBUG, **said)
-            answer = Response(status_code=refusal.status, headers={"connection": "close"})
-        await answer(scope, receive, send)
+            fields = {"route": scope["path"], "status": refusal.status, "reason": str(refusal)}
+            events.log_event("delivery_refused", level=logging.DEBUG, **fields)
+            response = Response(status_code=refusal.status, headers={"connection": "close"})
+        await response(scope, receive, send)
 
-    async def _take(self, request: Request) -> None:
-        hints = await self._read(request)
+    async def _store_delivery(self, request: Request) -> None:
+        hints = await self._read_hints(request)
         if hints:
-            await self.hint_writer.take(hints)
+            await self.hint_writer.submit(hints)
 
-    async def _read(self, request: Request) -> list[WebhookHint]:
-        """Return what a delivery says; its body is let go with this."""
+    async def _read_hints(self, request: Request) -> list[WebhookHint]:
+        """Return the hints in a delivery; the body is released before they are stored."""
         if not self.keys:
-            raise RefusedRequestError(404, "no key is set for this door")
+            raise RefusedRequestError(404, "no key is set for this webhook")
         claimed = signatures.claimed_signature(request.headers, self.provider.signature)
         check_headers(request.headers, self.bodies.limits.body)
         self.provider.check_headers(request.headers)

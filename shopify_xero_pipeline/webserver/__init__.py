@@ -1,6 +1,6 @@
-"""The Dagster UI behind a guard: what a browser of a stranger may ask of it, and how it is started.
+"""The Dagster UI behind a guard against requests that other sites make a browser send.
 
-Dagster's webserver carries out whatever reaches it: a GraphQL mutation in a GET of a foreign page, a request for a
-foreign host, a materialisation reported by a form. This room refuses such requests before Dagster sees them. Who a
-person is, and what a person may do, is for a proxy that signs people in.
+Dagster's webserver executes every request that reaches it: a GraphQL mutation in a GET from another site's page, a
+request for another host, a materialization reported by a form. This room refuses such requests before Dagster gets
+them. Authentication and permissions are the task of a reverse proxy.
 """

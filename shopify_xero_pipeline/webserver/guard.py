@@ -1,16 +1,16 @@
-"""The guard: ASGI middleware that lets only the UI's own pages, and programs that are no browser, change anything.
+"""The guard: ASGI middleware that accepts changes only from the UI's own pages and from programs other than browsers.
 
-Four rules, each against a request that a foreign page can make a browser send:
+Four rules, each against a request that a page of another site can make a browser send:
 
-1. The host is one of the UI's own. Otherwise a foreign name that resolves to this machine reads everything (DNS
+1. The host is a host of the UI. Otherwise a foreign name that resolves to this machine could read everything (DNS
    rebinding).
-2. GraphQL queries come by POST. Dagster carries out `GET /graphql?query=mutation{...}`, which any link or image sends.
-3. What is not a GET has the media type `application/json`. A browser asks before it sends that to another origin, and
-   Dagster gives no permission; forms cannot send it at all.
-4. What is not a GET, and every WebSocket, comes from a page of the UI itself, if a browser sends it: its `Origin` is
-   the host that is asked. Programs send no `Origin` and are let through.
+2. GraphQL queries use POST. Dagster executes `GET /graphql?query=mutation{...}`, which any link or image sends.
+3. A request other than a GET has the media type `application/json`. A browser sends it to another origin only after a
+   preflight request, which Dagster does not permit; forms cannot send it at all.
+4. A request other than a GET, and every WebSocket, comes from a page of the UI if a browser sends it: its `Origin` is
+   the requested host. Programs send no `Origin` and are accepted.
 
-The UI is not shown in frames of other sites either. Nothing is known of Dagster here but the path of its GraphQL.
+The guard also keeps other sites from framing the UI. Of Dagster, this module knows only the path of its GraphQL.
 """
 
 from collections.abc import Collection
@@ -24,118 +24,118 @@ from starlette.websockets import WebSocket
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON = "application/json"
-SAME_SITE = ("same-origin", "none")
+OWN_FETCH_SITES = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request by a page of the same origin, or by a person who typed the address."""
 
 POLICY_VIOLATION = 1008
-"""Code with which a WebSocket is closed (RFC 6455, 7.4.1); before the handshake the client sees 403."""
+"""The close code of a refused WebSocket (RFC 6455 §7.4.1); before the handshake the client gets 403."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Guard:
-    """Refuses what a foreign page could have sent; everything else goes on to the app.
+    """Middleware that refuses what another site's page could have sent and passes everything else on.
 
     Args:
         app: Dagster's webserver.
-        hosts: names, with a port where it matters, under which the UI is reached besides this machine's own; as
-            `books.example` or `books.example:8443`.
-        origin: where people reach the UI, as `https://books.example`. Its pages are its own even where a proxy asks
-            under another host. Empty: not known.
+        hosts: hosts of the UI besides those of this machine, with or without a port, such as `books.example` or
+            `books.example:8443`.
+        origin: the UI's public address, such as `https://books.example`. Its pages are accepted even if a proxy
+            requests another host. Empty if unknown.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = (), origin: str = "") -> None:
         self._app = app
         address = urlsplit(origin)
-        self._origin = _origin(f"{address.scheme}://{address.netloc}")
-        self._hosts = {_host(host) for host in (*LOCAL_HOSTS, *hosts, address.netloc) if host}
+        self._origin = _parse_origin(f"{address.scheme}://{address.netloc}")
+        self._hosts = {_parse_host(host) for host in (*LOCAL_HOSTS, *hosts, address.netloc) if host}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
-            await self._app(scope, receive, _unframed(send))
+            await self._app(scope, receive, _without_framing(send))
         elif scope["type"] == "http":
             await refusal(scope, receive, send)
         else:
             await WebSocket(scope, receive, send).close(POLICY_VIOLATION)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """Return what is answered in place of the app; None if it may answer."""
+        """Return the refusal of a request; None if it is accepted."""
         headers = Headers(scope=scope)
         if not self._is_own_host(headers):
-            return _refused(
+            return _plain_text(
                 400,
-                "The Dagster UI does not answer under this host. If people reach it so, name the host in DAGSTER_HOSTS "
-                "or give its whole address as DAGSTER_URL, and start it again.",
+                "The Dagster UI does not answer under this host. If it is a host of the UI, add it to DAGSTER_HOSTS or "
+                "set its whole address as DAGSTER_URL, and restart the UI.",
             )
         if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             if _is_query(scope):
-                return _refused(405, "GraphQL is asked by POST, as JSON.")
+                return _plain_text(405, "GraphQL requests use POST with JSON.")
             return None
         if not self._is_own_page(headers):
-            return _refused(403, "This request was sent by a page of another site, so nothing was done.")
+            return _plain_text(403, "A page of another site sent this request, so nothing was changed.")
         if scope["type"] == "http" and not _is_json(headers):
-            return _refused(415, f"What changes something is sent with Content-Type: {JSON}.")
+            return _plain_text(415, f"A request that changes something needs Content-Type: {JSON}.")
         return None
 
     def _is_own_host(self, headers: Headers) -> bool:
-        """Tell whether the one `Host` is known, by its name alone or with its port."""
-        given = headers.getlist("host")
-        found = _host(given[0]) if len(given) == 1 else None
-        return found is not None and bool({found, (found[0], None)} & self._hosts)
+        """Return whether the single `Host` is a host of the UI, with or without its port."""
+        values = headers.getlist("host")
+        host = _parse_host(values[0]) if len(values) == 1 else None
+        return host is not None and bool({host, (host[0], None)} & self._hosts)
 
     def _is_own_page(self, headers: Headers) -> bool:
-        """Tell whether a request comes from the UI itself, or from what is no browser."""
-        origins = headers.getlist("origin")
-        if not origins:
-            return headers.get("sec-fetch-site", "none") in SAME_SITE
-        found = _origin(origins[0]) if len(origins) == 1 else None
-        if found is None:
+        """Return whether a request comes from the UI or from a program that is not a browser."""
+        values = headers.getlist("origin")
+        if not values:
+            return headers.get("sec-fetch-site", "none") in OWN_FETCH_SITES
+        origin = _parse_origin(values[0]) if len(values) == 1 else None
+        if origin is None:
             return False
-        return found in (self._origin, _origin(f"{found[0]}://{headers['host']}"))
+        return origin in (self._origin, _parse_origin(f"{origin[0]}://{headers['host']}"))
 
 
 def _is_query(scope: Scope) -> bool:
     path = scope["path"].rstrip("/")
-    asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-    return path.endswith("/graphql") and "query" in asked
+    parameters = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return path.endswith("/graphql") and "query" in parameters
 
 
 def _is_json(headers: Headers) -> bool:
-    given = headers.getlist("content-type")
-    return len(given) == 1 and given[0].partition(";")[0].strip().lower() == JSON
+    values = headers.getlist("content-type")
+    return len(values) == 1 and values[0].partition(";")[0].strip().lower() == JSON
 
 
-def _host(text: str) -> tuple[str, int | None] | None:
-    """Return a host's name and port; None if it is none."""
+def _parse_host(text: str) -> tuple[str, int | None] | None:
+    """Return name and port of a host; None if the text is not a host."""
     try:
         parts = urlsplit(f"//{text if text.count(':') < 2 or '[' in text else f'[{text}]'}")
         name, port = parts.hostname, parts.port
     except ValueError:
         return None
-    plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    return (name, port) if name and plain else None
+    has_more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    return (name, port) if name and not has_more else None
 
 
-def _origin(text: str) -> tuple[str, str, int | None] | None:
-    """Return an origin's scheme, host and port, the port only if it is not the scheme's own; None if it is none."""
+def _parse_origin(text: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port of an origin, a default port as None; None if the text is not an origin."""
     scheme, _, rest = text.partition("://")
-    host = _host(rest) if scheme in DEFAULT_PORTS else None
+    host = _parse_host(rest) if scheme in DEFAULT_PORTS else None
     if host is None:
         return None
     name, port = host
     return scheme, name, None if port == DEFAULT_PORTS[scheme] else port
 
 
-def _unframed(send: Send) -> Send:
-    async def answer(message: Message) -> None:
+def _without_framing(send: Send) -> Send:
+    async def send_with_header(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message)["X-Frame-Options"] = "SAMEORIGIN"
         await send(message)
 
-    return answer
+    return send_with_header
 
 
-def _refused(status: int, words: str) -> Response:
-    return PlainTextResponse(f"{words}\n", status_code=status)
+def _plain_text(status: int, text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", status_code=status)

@@ -72,7 +72,7 @@ def test_slack_is_told_that_it_is_over_without_what_to_do_and_without_a_ui_witho
     web = Web(httpx.Response(200, text="ok"))
     Slack(URL, AlertSource("goods"), CLOCK, web).send(OVER)
     assert web.sent == [
-        {"text": ":white_check_mark: *goods*: Over: A run &lt;failed&gt; &amp; ended.\nWhere: 2026-11-20"}
+        {"text": ":white_check_mark: *goods*: Resolved: A run &lt;failed&gt; &amp; ended.\nWhere: 2026-11-20"}
     ]
 
 
@@ -231,7 +231,7 @@ def test_words_with_line_breaks_do_not_become_headers(server: MailServer) -> Non
     cause = Alert("run:sync", Severity.ERROR, "It failed.\nBcc: all@example.com", "here", "Mend it.")
     Mail(f"smtp://127.0.0.1:{server.port}", "ann@example.com", SENDER).send(Message(cause, AT, is_resolved=True))
     mail = message_from_bytes(server.mails[0], policy=default)
-    assert mail["Subject"] == "[goods.myshopify.com] Over: It failed. Bcc: all\N{WORD JOINER}@example.com"
+    assert mail["Subject"] == "[goods.myshopify.com] Resolved: It failed. Bcc: all\N{WORD JOINER}@example.com"
     assert mail["Bcc"] is None
 
 
@@ -248,7 +248,7 @@ def test_words_with_line_breaks_do_not_become_headers(server: MailServer) -> Non
 def test_a_mail_server_that_refuses_is_believed(says: dict[str, str], why: str, server: MailServer) -> None:
     server.says = says
     said = refusal(Mail(f"smtp://127.0.0.1:{server.port}", "ann@example.com", SENDER).send)
-    assert said.startswith(f"the mail server did not take it ({why}")
+    assert said.startswith(f"the mail server did not accept the message ({why}")
 
 
 def test_a_mail_that_some_addressees_got_is_not_sent_to_them_again(
@@ -291,7 +291,7 @@ def test_a_mail_server_that_drips_is_cut_off(scheme: str, answer: Answer, monkey
     monkeypatch.setattr(smtp, "MAIL_BUDGET_SECONDS", 0.3)
     with peer(answer, reads=False) as server:
         why = refusal(Mail(f"{scheme}://127.0.0.1:{server.port}", "ann@example.com", SENDER).send)
-    assert why.startswith("the mail server did not take it (")
+    assert why.startswith("the mail server did not accept the message (")
     for thread in threading.enumerate():
         if thread.name == "mail":
             thread.join(30)

@@ -36,14 +36,14 @@ def test_a_run_that_failed_is_told_with_its_days_and_its_reason() -> None:
         replace(QUIET, failed_runs=[FailedRun("sync", "abc-1", (date(2026, 11, 20),), "Shop is locked.")])
     )
     assert cause.key == "run:sync"
-    assert cause.summary == "A run of sync failed, and no later run has made good for it. Shop is locked."
+    assert cause.summary == "A run of sync failed, and no later run succeeded for the same days. Shop is locked."
     assert (cause.location, cause.page, cause.severity) == ("2026-11-20", "/runs/abc-1", Severity.ERROR)
 
 
 def test_runs_of_one_job_that_fail_for_hours_are_one_cause() -> None:
     days = [date(2026, 11, day) for day in range(1, 8)]
     (cause,) = find_alerts(replace(QUIET, failed_runs=[FailedRun("sync", f"run-{day}", (day,)) for day in days]))
-    assert cause.summary == "7 runs of sync failed, and no later run has made good for it."
+    assert cause.summary == "7 runs of sync failed, and no later run succeeded for the same days."
     assert cause.location == "2026-11-01, 2026-11-02, 2026-11-03, 2026-11-04, 2026-11-05 and 2 more days"
 
 
@@ -58,14 +58,12 @@ def test_what_stands_in_xero_without_an_order_is_told_by_day_and_before_the_star
     assert set(found) == {"orphans:2026-11-20", "orphans:2026-11-21", "orphans:before-start"}
     one = found["orphans:2026-11-20"]
     assert (one.summary, one.location) == (
-        "Records of an order stand in Xero that no order of these books wants.",
+        "Xero has records of an order that these books do not contain.",
         str(day),
     )
     assert "shopify-xero dismiss" in one.action
-    assert found["orphans:2026-11-21"].summary.startswith("Records of 2 orders stand in Xero")
-    assert found["orphans:before-start"].summary == (
-        "Records of 140 orders stand in Xero that were placed before the start date."
-    )
+    assert found["orphans:2026-11-21"].summary == "Xero has records of 2 orders that these books do not contain."
+    assert found["orphans:before-start"].summary == ("Xero has records of 140 orders placed before the start date.")
 
 
 def test_the_failed_checks_of_a_day_are_one_cause_and_another_day_is_another_one() -> None:
@@ -96,9 +94,11 @@ def test_blocked_orders_and_conflicts_are_a_cause_for_each_day_and_point_to_what
     cause = found["blocked:2026-11-20"]
     assert (cause.severity, cause.location) == (Severity.WARNING, "2026-11-20")
     assert cause.summary == (
-        "4 orders of 433.00 USD are not in the books, as each needs something that is not there yet: #3000, #3001."
+        "4 orders of 433.00 USD are not in the books because a setting or a rule is missing: #3000, #3001."
     )
-    assert found["conflict:2026-11-20"].summary == "2 records in conflict with what a person did in Xero: #2061."
+    assert (
+        found["conflict:2026-11-20"].summary == "2 records in conflict with a change that a person made in Xero: #2061."
+    )
     assert all("`shopify-xero status`" in one.action for one in found.values())
 
 

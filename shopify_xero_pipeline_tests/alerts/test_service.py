@@ -131,7 +131,7 @@ def test_a_day_of_failures_is_told_cause_by_cause_and_each_end_once(house: House
     assert house.sync() != []
     assert house.minutes(3) == "calling for a person: run:sync; channels: slack, pagerduty"
     (slack,) = house.web.slack
-    assert "A run of sync failed, and no later run has made good for it. The shop is locked." in slack
+    assert "A run of sync failed, and no later run succeeded for the same days. The shop is locked." in slack
     assert f"Where: {FIRST}" in slack
     assert "https://dagster.example.com/runs/" in slack
 
@@ -167,7 +167,7 @@ def test_a_write_of_which_nothing_is_known_calls_until_it_is_read_back(house: Ho
     clock.sleep(2 * 60)
     (cause,) = AlertService(sync_service, InstanceHistory(house.instance)).current_alerts()
     assert (cause.key, cause.location) == ("unsettled", "writes to Xero")
-    assert "whether all that was sent to Xero was booked; the oldest of it is of 2026-09-22 00:" in cause.summary
+    assert "The outcome of writes to Xero is unknown; the oldest was sent at 2026-09-22 00:" in cause.summary
     sync_service.load(contacts, "another run")
     assert house.causes() == []
 
@@ -409,7 +409,7 @@ def test_the_command_lists_what_calls_for_a_person_and_tells_nobody(
     monkeypatch.setattr(job_runner, "dagster_instance", instance)
     monkeypatch.setattr(output, "console", Console(highlight=False, width=240))
     quiet = invoke()
-    assert (quiet.exit_code, quiet.stdout) == (0, "nothing calls for a person\n")
+    assert (quiet.exit_code, quiet.stdout) == (0, "no alerts\n")
     failed(house.instance, "sync", DAYS)
     told = invoke()
     assert told.exit_code == 1

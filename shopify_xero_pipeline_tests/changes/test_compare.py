@@ -56,7 +56,7 @@ def test_a_contact_a_person_renamed_in_xero_is_a_conflict_and_kept() -> None:
     theirs = shown(Kind.CONTACT, key="shopify:7", status="ACTIVE", Name="Ann Lee-Smith")
     line = plan_record(contact(phone="222"), mapped(contact(phone="111")), theirs)
     assert line.action is Action.CONFLICT
-    assert line.reason == "a person changed name in Xero; Xero's copy is kept"
+    assert line.reason == "a person changed name in Xero; Xero's values stay"
     assert [(field.field, field.before, field.after) for field in line.fields] == [("name", "Ann Lee-Smith", "Ann Lee")]
 
 
@@ -88,7 +88,7 @@ def test_a_posted_document_that_would_only_be_coded_differently_stays_as_posted(
     recoded = invoice().model_copy(update={"lines": (invoice().lines[0].model_copy(update={"account_code": "205"}),)})
     line = plan_record(recoded, mapped(invoice()), None)
     assert line.action is Action.UNCHANGED
-    assert line.reason == "kept as posted; it would be worded or coded differently today"
+    assert line.reason == "stays as posted; a text or a code would be different today"
 
 
 def test_a_document_a_person_voided_is_reported_and_not_created_again() -> None:
@@ -113,7 +113,7 @@ def test_our_own_document_with_another_total_in_xero_is_a_conflict_with_both_amo
     theirs = shown(Kind.CREDIT_NOTE, key="SH-1001-R12", reference=credit_note().reference, Total=Decimal("31.00"))
     line = plan_record(credit_note(), None, theirs)
     assert line.action is Action.CONFLICT
-    assert line.reason == "Xero has SH-1001-R12 with 31.00 where Shopify gives 30.00"
+    assert line.reason == "Xero has SH-1001-R12 with 31.00 where Shopify has 30.00"
 
 
 def test_a_document_of_ours_that_was_voided_before_we_mapped_it_is_not_created_again() -> None:

@@ -101,7 +101,7 @@ def test_a_contact_archived_in_xero_keeps_what_it_has() -> None:
     assert plan_record(contact(), mapped(contact()), archived).action is Action.UNCHANGED
     line = plan_record(changed, mapped(contact(phone="111")), archived)
     assert (line.action, [field.field for field in line.fields]) == (Action.CONFLICT, ["phone"])
-    assert line.reason == "archived in Xero by a person; restore it there to let Shopify's changes in"
+    assert line.reason == "archived in Xero by a person; restore it there to apply Shopify's changes"
 
 
 def test_a_contact_merged_into_another_is_left_to_that_one() -> None:
@@ -163,7 +163,7 @@ def test_a_persons_money_of_the_same_amount_on_the_same_document_is_taken_for_ou
     assert isinstance(line.record, Payment)
     taken = (line.record.account_code, line.record.date, line.record.reference, line.record.amount)
     assert taken == ("090", date(2026, 9, 24), "cheque", Decimal("100.00"))
-    assert line.reason == "a person entered it in Xero on 2026-09-24, account 090; it is taken for this one"
+    assert line.reason == "a person entered it in Xero on 2026-09-24, account 090; it is adopted as this payment"
 
 
 def test_one_payment_of_a_person_is_taken_for_one_of_ours_and_what_is_left_is_not_placed_beside_another() -> None:
@@ -198,8 +198,8 @@ def held(
 
 def test_of_an_order_whose_document_a_person_voided_or_changed_nothing_more_is_written() -> None:
     assert held(VOIDED) == {
-        "1": "held back: of SH-1001, Xero shows it voided by a person; it is reported and not created again. Compare "
-        "both sides in Xero and correct them"
+        "1": "held back because of SH-1001: Xero shows it voided by a person; it is reported and not created again. "
+        "Compare both sides in Xero and correct them"
     }
     assert held(shown(Kind.INVOICE, key="SH-1001", Total=Decimal("90.00"))).keys() == {"1"}
     assert held(shown(Kind.INVOICE, key="SH-1001", Contact={"ContactID": "c-2"}), {"7": "c-1"}).keys() == {"1"}
@@ -215,7 +215,7 @@ def test_what_is_held_back_is_what_would_be_written_and_nothing_else() -> None:
     books = order(documents=(invoice(), note), payments=(payment(),))
     known = KnownRecords({payment().shopify_id: mapped(payment())}, [shown_record(payment())])
     kinds = (Kind.CREDIT_NOTE, Kind.PAYMENT)
-    found = [plan_orders(kind, {DAY: [books]}, known, held={"1": "held back"})[0].changes for kind in kinds]
+    found = [plan_orders(kind, {DAY: [books]}, known, held_orders={"1": "held back"})[0].changes for kind in kinds]
     assert [(line.action, line.reason) for lines in found for line in lines] == [
         (Action.CONFLICT, "held back"),
         (Action.UNCHANGED, ""),

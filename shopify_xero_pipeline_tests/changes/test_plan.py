@@ -168,7 +168,10 @@ def test_an_allocation_that_stands_in_the_way_of_later_money_is_taken_back_first
         (Kind.ALLOCATION, Action.DELETE),
         (Kind.PAYMENT, Action.CREATE),
     ]
-    assert lines[0].reason == "it stands where later money belongs; it is taken back before that is written"
+    assert (
+        lines[0].reason
+        == "a later payment needs its amount on the document; it is deleted before that payment is written"
+    )
     assert lines[0].xero_id is not None
     assert has_writes([ChangeSet(kind=Kind.PAYMENT, day=DAY, changes=lines[:1])])
 

@@ -117,7 +117,7 @@ def test_what_a_range_will_take_is_told_before_anything_is_written(stage: Stage)
     assert abs(planned["xero_calls"] - told["xero_calls"]) <= 1
     before, after = result.stderr.index("calls to Xero ("), result.stderr.index("the books agree")
     assert before < after
-    assert "all of it fits into today" in result.stderr
+    assert "today is enough" in result.stderr
     again = invoke("sync", "--from", "2026-09-21", "--to", "2026-09-21", "--at-once")
     assert again.exit_code == 0
     assert "calls to Xero (" not in again.stdout
@@ -169,7 +169,7 @@ def test_an_unknown_key_in_books_yaml_ends_a_command_with_its_line(stage: Stage,
         (("--day", "2026-09-21", "--to", "2026-09-22"), "Give --day, or --from with or without --to."),
         (("--day", "2026-09-20"), "Days run from start_date 2026-09-21 (books.yaml) to today, 2026-09-22 in the shop"),
         (("--day", "2026-09-23"), "Days run from start_date 2026-09-21"),
-        (("--from", "2026-09-22", "--to", "2026-09-21"), "--to 2026-09-21 lies before --from 2026-09-22."),
+        (("--from", "2026-09-22", "--to", "2026-09-21"), "--to 2026-09-21 is before --from 2026-09-22."),
         (("--from", "2026-09-23"), "Days run from start_date 2026-09-21"),
         (("--day", "21.9.2026"), "'21.9.2026' does not match the format '%Y-%m-%d'"),
     ],
@@ -185,7 +185,7 @@ def test_days_that_cannot_be_are_refused(stage: Stage, command: str, options: tu
 def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage) -> None:
     empty = invoke("status")
     assert empty.exit_code == 0
-    assert "no day has been compared yet" in empty.stdout
+    assert "no day has been reconciled yet" in empty.stdout
     sync_service = stage.sync_service
     orders = sync_service.read_orders([FIRST])
     plans = sync_service.plan_contacts({}, orders)
@@ -257,10 +257,10 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("retry",), "Name records with --kind, --id or --key, or say --all."),
-        (("retry", "--all", "--kind", "item"), "Name records with --kind, --id or --key, or say --all."),
-        (("dismiss", "--because", "so"), "Name records with --kind, --id or --key, or say --before-start."),
-        (("dismiss", "--because", " ", "--key", "SH-1"), "Give the reason with --because; it is kept."),
+        (("retry",), "Name records with --kind, --id or --key, or use --all."),
+        (("retry", "--all", "--kind", "item"), "Name records with --kind, --id or --key, or use --all."),
+        (("dismiss", "--because", "so"), "Name records with --kind, --id or --key, or use --before-start."),
+        (("dismiss", "--because", " ", "--key", "SH-1"), "Give a reason with --because; it is stored."),
         (("dismiss", "--kind", "item"), "Missing option '--because'"),
     ],
 )
@@ -329,7 +329,7 @@ def test_the_sandboxs_clock_starts_at_any_instant_of_iso_8601(
 def test_what_is_no_instant_is_refused_with_examples(given: str) -> None:
     result = invoke("sandbox", "--now", given)
     assert result.exit_code == 2
-    assert "is no date or time of ISO 8601, such as 2026-11-01" in result.stderr
+    assert "is not an ISO 8601 date or time, such as 2026-11-01" in result.stderr
 
 
 def test_the_webserver_takes_the_options_of_dagsters(monkeypatch: pytest.MonkeyPatch) -> None:

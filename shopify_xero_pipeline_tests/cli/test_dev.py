@@ -115,7 +115,7 @@ def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_
         assert process.env["AUTOMATION"] == "on"
         assert process.env["DAGSTER_HOME"] == str(tmp_path / "home")
     said = capsys.readouterr().out
-    assert f"a sandbox stands in for both sides on {address}" in said
+    assert f"a sandbox replaces both sides on {address}" in said
     assert "Dagster UI on http://127.0.0.1:3001" in said
 
 
@@ -214,6 +214,6 @@ def test_a_child_listens_to_both_signals_even_if_the_shell_ignored_them(
 
 def test_a_workspace_that_cannot_be_read_ends_before_anything_is_started(ran: list[Any], tmp_path: Path) -> None:
     (tmp_path / "workspace.yaml").write_bytes(b"load_from: [\xe9")
-    with pytest.raises(SettingsError, match=r"workspace\.yaml is not a text in UTF-8"):
+    with pytest.raises(SettingsError, match=r"workspace\.yaml is not UTF-8 text"):
         dev.run_processes(3001, 8001)
     assert (Recorded.started, ran) == ([], [])

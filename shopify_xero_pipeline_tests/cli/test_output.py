@@ -69,10 +69,10 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
         "SH-2071 of 2026-09-21, 46.00 NZD, in Xero: https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1",
         "to be decided: void it, or keep it",
         "2026-09-21 SH-1, order #2071: deleted in Shopify",
-        f"kept since 2026-09-21 00:00 UTC: {AWKWARD}; documents 46.00 NZD, payments 0.00",
+        f"left in Xero since 2026-09-21 00:00 UTC: {AWKWARD}; documents 46.00 NZD, payments 0.00",
         "2026-09-21 SH-2, order #2071: deleted in Shopify",
         "done: nothing of it is live in Xero any more",
-        "in Xero's own reports and in no figure above: documents 92.00 NZD, payments 0.00",
+        "in Xero's reports, but in no figure above: documents 92.00 NZD, payments 0.00",
     ]
     output.print_orphans([])
     assert printed.lines() == []
@@ -95,9 +95,9 @@ def test_nothing_crashes_on_nothing(printed: Printed) -> None:
     output.print_report_verdict(SyncReport())
     output.print_pairs({})
     lines = printed.lines()
-    assert lines[0] == "no day has been compared yet"
+    assert lines[0] == "no day has been reconciled yet"
     assert "no failed records" in lines
-    assert "carrying it out takes 0 write calls to Xero" in lines
+    assert "loading the plan takes 0 write calls to Xero" in lines
     assert lines[-1] == "the books agree"
 
 
@@ -133,7 +133,7 @@ def test_a_long_list_of_orders_is_cut_and_says_where_all_of_them_are(printed: Pr
     output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))]))
     lines = printed.lines()
     assert sum(line.startswith("blocked") for line in lines) == 25
-    assert lines[-1] == "… and 6 more reasons: all of them are in the command's `--json`"
+    assert lines[-1] == "… and 6 more reasons; --json has all of them"
     output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))]))
     named = "waiting 20: 2026-09-21 #w0, #w1, #w2, #w3, #w4, #w5, #w6, #w7 and 12 more 200.00 NZD"
     assert printed.lines()[1] == named
@@ -159,12 +159,12 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
         "by Shopify nothing",
         "page https://go.xero.com/Bank/ViewTransaction.aspx?bankTransactionID=abc",
         "reason a person put this there",
-        "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero, then run the day again; "
+        "what to do compare both sides; if Shopify's is right, remove theirs in Xero, then run the day again; "
         "or leave it as it is: shopify-xero dismiss --key '#1' --because TEXT",
         "conflict 2026-09-21 payment 9|SH-1 of #1",
     ]
     assert lines[8] == "by Shopify 10.00 NZD"
-    assert "in Xero name (a customer's; see both pages)" in lines
+    assert "in Xero name (personal data; see both pages)" in lines
     assert sum(line.startswith("conflict 2026") for line in lines) == 3
 
 
@@ -204,7 +204,7 @@ def test_the_verdict_tells_the_figures(printed: Printed) -> None:
     assert lines[1].startswith(
         "unequal 1 difference 0.00 duplicates 0 lost 0 without an order 0 calls: Shopify 0, Xero 7"
     )
-    assert lines[2] == "the books do not agree yet: 1 order differs in what is no amount"
+    assert lines[2] == "the books do not agree yet: 1 order differs in fields that are not amounts"
 
 
 def test_a_verdict_that_says_no_shows_the_figure_that_is_not_zero(printed: Printed) -> None:
@@ -265,8 +265,8 @@ def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed:
     assert lines[lines.index("blocked 2026-09-21 #9 10.00 NZD") + 1] == f"reason {AWKWARD}"
     assert "2026-09-21 #9 posted 10.00 NZD 10.00 a cent" in lines
     assert lines[-2:] == [
-        "days of orders compared: 3; not compared yet: 2026-09-21 to 2026-09-23, 2026-09-25",
-        "2026-09 does not agree yet: 1 order differs in what is no amount; 1 order of 10.00 NZD is not in it; "
+        "days reconciled: 3; not reconciled yet: 2026-09-21 to 2026-09-23, 2026-09-25",
+        "2026-09 does not agree yet: 1 order differs in fields that are not amounts; 1 order of 10.00 NZD is not in it; "
         "4 days are not compared yet",
     ]
 
@@ -292,7 +292,7 @@ def test_on_a_narrow_terminal_accounts_are_shown_by_code_so_that_no_figure_is_cu
 
 def test_a_month_in_which_all_is_well_says_so_and_lists_nothing(printed: Printed) -> None:
     output.print_month(a_month(statements=(), not_posted=(), not_equal=(), not_compared=()))
-    assert printed.lines()[-2:] == ["days of orders compared: 3", "2026-09 agrees"]
+    assert printed.lines()[-2:] == ["days reconciled: 3", "2026-09 agrees"]
 
 
 def test_gift_cards_that_no_order_sold_are_named_and_explained(printed: Printed) -> None:
@@ -344,7 +344,9 @@ def test_a_backfill_of_several_days_of_quota_says_so(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "250000 records to write in 10 runs: 6030 calls to Xero (6000 to write, 30 to read)" in said
     assert "at least 103 minutes" in said
-    assert "5000 calls a day, of which 4900 are left today; 500 are kept for reading back: it takes 2 days" in said
+    assert (
+        "5000 calls a day, of which 4900 are left today; 500 are reserved for read-backs: the load takes 2 days" in said
+    )
 
 
 def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -352,8 +354,8 @@ def test_days_that_were_not_begun_are_named_with_what_becomes_of_them(capsys: py
     assert capsys.readouterr().out == ""
     output.print_postponed_days([date(2026, 9, 21), date(2026, 9, 22), date(2026, 10, 1)])
     said = capsys.readouterr().out
-    assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not begun" in said
-    assert "sync them again once Xero's day has turned" in said
+    assert "3 days, 2026-09-21 to 2026-09-22, 2026-10-01, were not started" in said
+    assert "sync them again after the quota has reset" in said
 
 
 def test_the_lines_to_paste_are_printed_whole_and_as_they_are(

@@ -27,7 +27,7 @@ def ask(stage: Stage, number: int, topic: str) -> None:
 
 def test_without_requests_there_is_nothing_to_do(stage: Stage) -> None:
     done = invoke("requests")
-    assert (done.exit_code, done.stdout) == (0, "no open requests about customers' data\n")
+    assert (done.exit_code, done.stdout) == (0, "no open privacy requests\n")
     assert "requests about" not in invoke("status").stdout
 
 

@@ -34,7 +34,7 @@ def began(name: str, kind: str, span: str = SPAN) -> tuple[str, dict[str, Any]]:
 
 
 def test_it_says_which_days_and_which_kind_a_run_is_at_and_how_many_records_are_written() -> None:
-    progress = RunProgress(days=8, pieces=4)
+    progress = RunProgress(days=8, steps=4)
     assert (progress.now, progress.completed_share) == ("", 0)
     assert seen(progress, began("read", "order")) == f"{SPAN}: reading orders"
     assert seen(progress, ("api_call", {})) == f"{SPAN}: reading orders, 1 call"
@@ -46,7 +46,7 @@ def test_it_says_which_days_and_which_kind_a_run_is_at_and_how_many_records_are_
     assert seen(progress, ("api_call", {}), settled, settled).endswith("100 of 1,200 records")
     assert progress.completed_share == pytest.approx((1 + 100 / 1_200) / 4 / 2)
     ends = (("sync_completed", {}), began("reconciliation", "order"), ("reconciliation_completed", {}))
-    assert seen(progress, *ends) == f"{SPAN}: noting what came of it"
+    assert seen(progress, *ends) == f"{SPAN}: recording the results"
     assert progress.completed_share == 3 / 4 / 2
     progress.end_range(FIRST, LAST)
     assert progress.completed_share == 1 / 2
@@ -54,7 +54,7 @@ def test_it_says_which_days_and_which_kind_a_run_is_at_and_how_many_records_are_
 
 
 def test_a_piece_that_failed_is_over_as_well_and_nothing_is_more_than_all() -> None:
-    progress = RunProgress(days=4, pieces=1)
+    progress = RunProgress(days=4, steps=1)
     seen(progress, began("read", "order"), ("read_failed", {}), began("plan", "item"), ("plan_completed", {}))
     assert progress.completed_share == 1
     assert RunProgress(days=0).completed_share == 1
@@ -114,7 +114,7 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
         with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]):
             elsewhere = os.open(tmp_path / "captured", os.O_WRONLY | os.O_CREAT)
             os.dup2(elsewhere, slave)
-            events._show(*began("plan", "invoice"))
+            events._notify_watchers(*began("plan", "invoice"))
         assert (tmp_path / "captured").stat().st_size == 0
     written = b""
     while select.select([master], [], [], 5)[0] and b"planning invoices" not in written:
@@ -125,6 +125,6 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
 
 def test_nothing_of_a_bar_is_written_where_the_output_is_piped_on(capsys: pytest.CaptureFixture[str]) -> None:
     with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]) as progress:
-        events._show(*began("plan", "invoice"))
+        events._notify_watchers(*began("plan", "invoice"))
         progress.end_range(FIRST, LAST)
     assert capsys.readouterr() == ("", "")

@@ -74,7 +74,7 @@ def disk_full(size: int) -> Iterator[None]:
 
 def one_sentence(result: Result, code: int, *words: str) -> str:
     """Check that a command ended with one sentence that holds these words, and return it."""
-    lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Its log is")]
+    lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("The log is")]
     assert (result.exit_code, len(lines)) == (code, 1), result.output
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit)
@@ -111,7 +111,7 @@ def a_folder_for_runs(home: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (a_file, ("DAGSTER_HOME names", "cannot be used as a folder", "name one that this user may write to")),
+        (a_file, ("DAGSTER_HOME names", "cannot be used as a folder", "name a folder that this user may write to")),
         (no_yaml, ("dagster.yaml line 1 is not YAML",)),
         (unknown_setting, ("dagster.yaml is not accepted by Dagster", "nonsense", "Mend it, or delete it")),
         (unknown_storage, ("dagster.yaml is not accepted by Dagster", "Mend it, or delete it")),
@@ -166,7 +166,7 @@ def test_a_disk_that_fills_at_any_point_of_a_run_is_told_in_one_sentence(house: 
         assert size == 400_000
         return
     assert "Traceback" not in result.output
-    lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Its log")]
+    lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("The log")]
     assert len(lines) == 1, result.stderr
     assert result.exit_code in (exit_codes.FAILURE, exit_codes.FIX_SETTING)
     assert "free some" in lines[0].lower()
@@ -245,7 +245,7 @@ def test_json_that_cannot_be_written_is_named_after_the_answer(house: House, tar
     path = target if target.startswith("/") else str(house.stage.folder / target)
     result = invoke("status", "--json", path)
     one_sentence(result, exit_codes.FIX_SETTING, "cannot be used")
-    assert "no day has been compared yet" in result.stdout
+    assert "no day has been reconciled yet" in result.stdout
 
 
 def test_what_nobody_foresaw_is_a_sentence_with_a_code_of_its_own_and_its_traceback_is_in_the_log(
@@ -259,10 +259,10 @@ def test_what_nobody_foresaw_is_a_sentence_with_a_code_of_its_own_and_its_traceb
     assert result.exit_code == exit_codes.INTERNAL_ERROR
     first, second = result.stderr.splitlines()
     assert first == (
-        "shopify-xero: Something unforeseen ended this command (ZeroDivisionError): that is a fault of this program."
+        "shopify-xero: An unexpected error ended this command (ZeroDivisionError). This is a fault of the program."
     )
     (log,) = (tmp_path / "log").iterdir()
-    assert second == f"Its log is {log}"
+    assert second == f"The log is {log}"
     assert "ZeroDivisionError" in log.read_text()
     assert "jane@example.com" not in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600

@@ -139,7 +139,7 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
     assert (code, found["verdict"], found["conflict"]) == (1, "disagree", 1)
     assert "1 order of" in found["message"]
     assert "in conflict with what a person did in Xero" in found["message"]
-    assert "a person put money on SH-1002 in Xero" in printed
+    assert "a person entered money on SH-1002 in Xero" in printed
 
     code, status, printed = told("status")
     assert (code, status["verdict"], status["failed_records"]) == (1, "disagree", [])
@@ -148,7 +148,7 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
     assert f"{float(theirs['in_xero']['amount']):.2f}" == half
     assert (ours["order"], ours["amount"], ours["in_xero"]) == ("#1002", str(invoice.total), {})
     for one in (theirs, ours):
-        assert one["reason"].startswith("a person put")
+        assert one["reason"].startswith("a person entered")
         assert one["remedy"].endswith("or leave it as it is: shopify-xero dismiss --key '#1002' --because TEXT")
     assert "remove theirs in Xero" in theirs["remedy"]
     for words in (
@@ -162,8 +162,8 @@ def test_every_conflict_stands_in_status_with_both_sides_and_what_to_do(
 
     causes = service.AlertService(stage.sync_service, InstanceHistory(instance)).current_alerts()
     (cause,) = [one for one in causes if one.key.startswith("conflict")]
-    assert cause.summary == "2 records in conflict with what a person did in Xero: #1002."
-    assert "`shopify-xero status`: it shows both sides" in cause.action
+    assert cause.summary == "2 records in conflict with a change that a person made in Xero: #1002."
+    assert "`shopify-xero status` for both sides" in cause.action
     order = invoke("status", "#1002")
     assert (order.exit_code, "by Shopify nothing" in order.stdout) == (1, True)
 
@@ -187,7 +187,7 @@ def test_a_document_that_a_person_voided_stands_in_status_with_what_to_do(stage:
     records = [(one["kind"], one["order"]) for one in status["conflicts"]]
     assert (code, records) == (1, [("invoice", "#1002"), ("payment", "#1002")])
     assert all("by a person" in one["reason"] and one["remedy"] and one["page"] for one in status["conflicts"])
-    assert "Xero cannot bring it back" in printed
+    assert "Xero cannot restore it" in printed
     assert "or leave it as it is: shopify-xero dismiss --key '#1002' --because TEXT" in printed
 
 

@@ -42,7 +42,7 @@ def read(manager: JsonIOManager, days: list[date] = DAYS) -> dict[date, Any]:
 
 @pytest.fixture
 def manager(tmp_path: Path) -> JsonIOManager:
-    return JsonIOManager(UPath(tmp_path / "assets"))
+    return JsonIOManager(UPath(tmp_path / "assets"), types={})
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_what_cannot_be_written_leaves_the_day_as_it_was(manager: JsonIOManager)
 
 
 def test_a_bucket_will_do_as_well() -> None:
-    manager = JsonIOManager(UPath("memory://books/assets"))
+    manager = JsonIOManager(UPath("memory://books/assets"), types={})
     written(manager, {FIRST: ["in a bucket"]}, [FIRST])
     assert read(manager, [FIRST]) == {FIRST: ["in a bucket"]}
 
@@ -157,7 +157,7 @@ def test_every_folder_that_is_made_is_closed_to_others(
 
 def test_days_with_personal_data_go_when_their_time_is_over_and_a_newer_one_stays(tmp_path: Path) -> None:
     clock = ManualClock(datetime.now(UTC) + timedelta(days=29))
-    manager = JsonIOManager(UPath(tmp_path), timedelta(days=30), clock)
+    manager = JsonIOManager(UPath(tmp_path), timedelta(days=30), clock, types={})
     written(manager, {day: ["kept"] for day in DAYS})
     written(manager, {DAYS[0]: ["again"]}, DAYS[:1])
     assert set(read(manager)) == set(DAYS)
@@ -169,7 +169,7 @@ def test_days_with_personal_data_go_when_their_time_is_over_and_a_newer_one_stay
 
 
 def test_assets_without_personal_data_are_kept(tmp_path: Path) -> None:
-    manager = JsonIOManager(UPath(tmp_path))
+    manager = JsonIOManager(UPath(tmp_path), types={})
     for name in ("shopify/products", "shopify/customers", "changes/contacts", "changes/invoices"):
         folder = tmp_path / name
         folder.mkdir(parents=True)

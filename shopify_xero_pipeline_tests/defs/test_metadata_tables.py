@@ -292,7 +292,7 @@ def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_dec
     passed, says, shown = tables.reconciliation_outcome("nothing_extra", decided, LINKS)
     assert (passed, says) == (True, "2 looked at, nothing found")
     (line,) = rows_of(shown["without an order"])
-    assert line["decision"].startswith("kept since 2026-09-21 00:00 UTC: written off")
+    assert line["decision"].startswith("left in Xero since 2026-09-21 00:00 UTC: written off")
 
 
 def test_an_order_that_a_person_left_different_breaks_no_check_and_is_shown_with_the_reason() -> None:

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import create_execution_plan
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.partitions import range_tags
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
+from shopify_xero_pipeline.defs.run_requests import SYNC_ASSETS, SYNC_STEPS
 from shopify_xero_pipeline.defs.schedules import hourly_days, least_recently_reconciled, missed_days, nightly_days
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline_tests.defs.daemon import emptied, ends
@@ -273,6 +275,33 @@ def test_a_run_that_only_plans_or_takes_up_failed_steps_keeps_no_tick_from_askin
     kept.compared, kept.books = {day(22): datetime(2026, 9, 23, 1, tzinfo=ZONE)}, [day(22)]
     books, tick = Timetable(instance, kept, start=day(22)), datetime(2026, 9, 23, 9, 10, tzinfo=ZONE)
     assert books.asks("hourly", tick) == [("2026-09-23", "2026-09-23")]
+
+
+def sync_job() -> dg.JobDefinition:
+    policy = BooksPolicy(time_zone=AUCKLAND, start_date=day(1))
+    return build_definitions(policy=policy, resources={"sync_service": Kept()}).resolve_job_def("sync")
+
+
+def test_the_steps_and_assets_of_a_whole_sync_are_those_of_the_job() -> None:
+    job = sync_job()
+    assert {node.name for node in job.nodes} == SYNC_STEPS
+    assert {*job.asset_layer.executable_asset_keys} & {*job.asset_layer.selected_asset_keys} == SYNC_ASSETS
+
+
+def test_a_sync_that_a_person_materialises_in_the_ui_keeps_ticks_from_asking_again(
+    instance: dg.DagsterInstance, kept: Kept
+) -> None:
+    """The UI lists all steps in the run that it creates (dagster_graphql, `run_lifecycle.py`)."""
+    instance.create_run_for_job(
+        sync_job(),
+        status=dg.DagsterRunStatus.STARTING,
+        tags=range_tags(day(21), day(23)),
+        execution_plan=create_execution_plan(sync_job(), tags=range_tags(day(21), day(23))),
+    )
+    (run,) = instance.get_runs()
+    assert set(run.step_keys_to_execute or ()) >= SYNC_STEPS
+    kept.books = days_between(day(21), day(23))
+    assert Timetable(instance, kept, start=day(21)).asks("hourly", datetime(2026, 9, 23, 9, 10, tzinfo=ZONE)) == []
 
 
 def test_the_night_leaves_a_long_backfill_under_way_alone_and_asks_for_the_other_days(

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from shopify_xero_pipeline.cli.job_runner import RunConflictError
+from shopify_xero_pipeline.defs.run_requests import days_of_runs
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
@@ -229,3 +230,7 @@ def test_the_nightly_checks_find_the_mapping_sound(synced: Synced) -> None:
         "no_orphan": True,
         "rows_intact": True,
     }
+
+
+def test_a_sync_of_the_command_line_is_a_whole_sync_to_schedules_and_sensors(synced: Synced) -> None:
+    assert FIRST in days_of_runs(synced.instance, [dg.DagsterRunStatus.SUCCESS])

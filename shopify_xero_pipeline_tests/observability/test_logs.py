@@ -169,14 +169,14 @@ def test_the_level_is_a_setting_and_nothing_is_written_after_the_end(monkeypatch
     assert [line["event"] for line in written.lines()] == ["loud"]
 
 
-def test_started_for_good_twice_each_line_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_started_stop_process_logging_twice_each_line_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(monkeypatch)
-    monkeypatch.setattr(logs, "_for_good", None)
+    monkeypatch.setattr(logs, "_stop_process_logging", None)
     logs.configure_process_logging(settings())
     logs.configure_process_logging(settings())
     events.log_event("once")
-    assert logs._for_good is not None
-    logs._for_good()
+    assert logs._stop_process_logging is not None
+    logs._stop_process_logging()
     assert len(written.lines()) == 1
 
 
@@ -236,7 +236,7 @@ def test_the_log_is_named_when_something_failed_and_not_when_orders_are_only_blo
     for code in (1, 2, 70, 75):
         result = run("speak", "--code", str(code))
         (named,) = result.stderr.splitlines()
-        assert Path(named.removeprefix("Its log is ")).parent == speak
+        assert Path(named.removeprefix("The log is ")).parent == speak
     assert run("speak", "--code", "3").stderr == ""
 
 
@@ -258,8 +258,8 @@ def test_a_log_that_cannot_be_written_disturbs_nothing_and_is_told_if_something_
     well = run("speak")
     assert (well.exit_code, well.stdout, well.stderr) == (0, "the answer\n", "")
     failed = run("speak", "--code", "1")
-    assert failed.stderr.startswith(f"Its log could not be written to {speak}/")
-    assert failed.stderr.endswith("run it with -v to see it.\n")
+    assert failed.stderr.startswith(f"The log could not be written to {speak}/")
+    assert failed.stderr.endswith("rerun with -v to see it.\n")
 
 
 def test_a_log_on_a_disk_that_is_full_adds_one_sentence_and_no_traceback(speak: Path) -> None:
@@ -268,8 +268,8 @@ def test_a_log_on_a_disk_that_is_full_adds_one_sentence_and_no_traceback(speak: 
         failed = run("speak", "--code", "2")
     assert (failed.exit_code, type(failed.exception)) == (2, SystemExit)
     (said,) = failed.stderr.splitlines()
-    assert said.startswith(f"Its log could not be written to {speak}/")
-    assert said.endswith("(File too large): run it with -v to see it.")
+    assert said.startswith(f"The log could not be written to {speak}/")
+    assert said.endswith("(File too large): rerun with -v to see it.")
 
 
 def test_a_run_of_dagsters_does_not_end_the_log_of_its_command(speak: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_run_of_dagsters_does_not_end_the_log_of_its_command(speak: Path) -> N
         log.end()
     (file,) = speak.iterdir()
     assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["before", "after"]
-    assert log.named == f"Its log is {file}"
+    assert log.location_sentence == f"The log is {file}"
 
 
 # --- a whole day

@@ -64,7 +64,7 @@ def test_money_of_another_amount_may_stay_as_the_person_entered_it(case: Played)
     again = json.loads(case.command("sync", "--day", DAY, "--json", "-").stdout)
     assert (again["verdict"], again["xero_calls"]) == ("agree", 0), "what is decided is not looked for at each sync"
     unknown = case.command("retry", "--key", "SH-9999")
-    assert (unknown.exit_code, "Nothing that failed, or that a person decided about" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "No failed record and no decision has that name" in unknown.output) == (1, True)
     (listed,) = case.status()["listed_orders"]
     assert (listed["outcome"], BECAUSE in listed["reason"]) == ("skipped", True)
     again = case.command("retry", "--key", "#2061", "--json", "-")

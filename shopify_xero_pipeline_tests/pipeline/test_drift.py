@@ -66,7 +66,7 @@ def test_an_invoice_a_person_edited_is_listed_field_by_field(stage: Stage) -> No
         "date": (document.date.isoformat(), was[1]),
         "lines.0.account_code": ("260", was[2]),
     }
-    assert line.reason == "a person changed date, lines.0.account_code, contact in Xero; Xero's copy is kept"
+    assert line.reason == "a person changed date, lines.0.account_code, contact in Xero; Xero's values stay"
 
 
 def test_other_words_of_a_line_are_left_to_people(stage: Stage) -> None:
@@ -83,7 +83,7 @@ def test_another_day_on_which_it_is_due_is_reported_with_both_sides_and_kept(sta
 
     (line,) = a_day_later(stage)
 
-    assert line.reason == "a person changed due_date in Xero; Xero's copy is kept"
+    assert line.reason == "a person changed due_date in Xero; Xero's values stay"
     assert [(one.field, one.before, one.after) for one in line.fields] == [("due_date", str(later), str(due))]
 
 
@@ -164,7 +164,7 @@ def test_an_item_a_person_deleted_or_renamed_is_listed(stage: Stage) -> None:
     found = {line.natural_key: line for line in a_day_later(stage)}
 
     assert found[first.code].reason == "Xero shows it deleted by a person; it is reported and not created again"
-    assert found[second.code].reason == "a person changed name in Xero; Xero's copy is kept"
+    assert found[second.code].reason == "a person changed name in Xero; Xero's values stay"
 
 
 def test_a_contact_a_person_merged_into_another_is_no_conflict_for_its_documents(stage: Stage) -> None:

@@ -86,7 +86,7 @@ def test_a_month_is_printed_for_people(stage: Stage) -> None:
     shown = invoke("status", "--month", "2026-09").stdout
     assert "2026-09 in NZD" in shown
     assert "830 Gift Card Liability in NZD" in shown
-    assert "orders that are not simply posted" in shown
+    assert "orders that are not posted or differ" in shown
     assert shown.rstrip().endswith("2026-09 agrees")
 
 

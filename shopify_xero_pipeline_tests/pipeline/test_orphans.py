@@ -109,7 +109,9 @@ def test_a_deleted_order_is_named_by_every_command_with_amounts_links_and_what_t
     deleted(stage, shop)
     (order,) = run(stage, "status", code=1)["without_order"]
     assert (order["day"], order["order_name"], order["name"]) == ("2026-10-01", "#2071", "SH-2071")
-    assert order["reason"].startswith("deleted in Shopify: asked for by its id on 2026-10-04 23:02 UTC")
+    assert order["reason"].startswith(
+        "deleted in Shopify: Shopify returned no order for its id on 2026-10-04 23:02 UTC"
+    )
     assert order["remedy"] == (
         "remove its payments and void its documents in Xero, then sync the day; or keep them: "
         "shopify-xero dismiss --key SH-2071 --because TEXT"
@@ -171,7 +173,7 @@ def test_an_order_kept_for_a_reason_is_green_everywhere_and_the_reason_stays_in_
     stage: Stage, shop: SmallShop
 ) -> None:
     deleted(stage, shop)
-    decision = "kept since 2026-10-04 23:03 UTC: fraud, written off"
+    decision = "left in Xero since 2026-10-04 23:03 UTC: fraud, written off"
     kept = run(stage, "dismiss", "--key", "SH-2071", "--because", "fraud, written off")
     assert [(one["name"], one["decision"]) for one in kept["kept"]] == [("SH-2071", decision)]
     assert "the checks of 2026-10-01 show it after the next sync" in kept["printed"]
@@ -390,7 +392,7 @@ def test_orders_before_a_start_date_moved_forward_are_named_not_undone_and_kept_
     kept = run(stage, "dismiss", "--before-start", "--because", "in our earlier books")
     assert len(kept["kept"]) == 2
     assert {decision for _, decision, _ in named(run(stage, "status"))} == {
-        "kept since 2026-10-04 23:06 UTC: in our earlier books"
+        "left in Xero since 2026-10-04 23:06 UTC: in our earlier books"
     }
     assert (sync(stage, NEXT)["failures"], stage.size()) == ([], size)
     assert doctor(stage) == []
@@ -451,7 +453,7 @@ def test_a_document_with_our_mark_that_only_xero_knows_is_named_on_the_day_it_be
 
     assert named(sync(stage, code=1)) == [TO_DECIDE]
     run(stage, "dismiss", "--key", "SH-2071", "--because", "as it was")
-    assert [decision for _, decision, _ in named(sync(stage))] == ["kept since 2026-10-05 00:04 UTC: as it was"]
+    assert [decision for _, decision, _ in named(sync(stage))] == ["left in Xero since 2026-10-05 00:04 UTC: as it was"]
 
 
 @pytest.mark.long
@@ -483,7 +485,9 @@ def test_a_decision_outlives_the_store_it_was_made_in(stage: Stage, shop: SmallS
     stage.sync_service.close()
     rebuilt = run(stage, "rebuild")
     assert rebuilt["unclaimed"]["invoice"] == 0
-    assert [decision for _, decision, _ in named(sync(stage))] == ["kept since 2026-10-04 23:03 UTC: written off"]
+    assert [decision for _, decision, _ in named(sync(stage))] == [
+        "left in Xero since 2026-10-04 23:03 UTC: written off"
+    ]
 
 
 def test_a_persons_copy_of_a_deleted_orders_invoice_is_named_with_it(stage: Stage, shop: SmallShop) -> None:

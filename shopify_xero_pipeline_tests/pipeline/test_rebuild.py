@@ -122,6 +122,6 @@ def test_documents_whose_reference_a_person_changed_are_named_after_a_rebuild_an
 
         assert stage.size() == size
         orders = stage.sync_service.read_orders(DAYS[:1])
-        plans_of = (stage.sync_service.plan_orders(kind, orders) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
+        plans_of = (stage.sync_service.plan_orders(orders, (kind,)) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
         lines = [line for some in plans_of for plan in some for line in plan.changes if line.natural_key == number]
         assert [line.action for line in lines] == [Action.CONFLICT]

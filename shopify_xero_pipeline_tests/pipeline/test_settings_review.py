@@ -179,7 +179,7 @@ def test_a_day_synced_with_settings_that_do_not_fit_writes_no_contact_and_no_ite
         for plan in (
             lambda: stage.sync_service.plan_contacts({}, orders),
             lambda: stage.sync_service.plan_items({}, orders),
-            lambda: stage.sync_service.plan_orders(Kind.INVOICE, orders),
+            lambda: stage.sync_service.plan_orders(orders, (Kind.INVOICE,)),
         ):
             with pytest.raises(PipelineError):
                 plan()

@@ -49,7 +49,7 @@ def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_ord
     """One sync_service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
     first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
     for orders in (first, second, first | second):
-        assert [plan.day for plan in stage.sync_service.plan_orders(Kind.PAYMENT, orders)] == [*orders]
+        assert [plan.day for plan in stage.sync_service.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
 
 
 def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_every_ten_minutes(stage: Stage) -> None:
@@ -208,7 +208,7 @@ def test_another_organisation_is_refused_before_its_records_mix_with_ours(stage:
     stage.environ["XERO_TENANT_ID"] = stage.sandbox.books.tenant_id
     fresh(stage)
     with pytest.raises(PipelineError, match=r"belongs to organisation in Xero .*, not to !other: check XERO"):
-        stage.sync_service.plan_orders(Kind.INVOICE, orders)
+        stage.sync_service.plan_orders(orders, (Kind.INVOICE,))
     assert stage.size() == size
     assert len(stage.sync_service.store.mirror(Kind.CONTACT)) == mirrored
 

@@ -43,7 +43,7 @@ def copies(order: Order, count: int) -> Iterator[Order]:
 def carried(sync_service: SyncService, orders: Mapping[date, list[Order]]) -> bool:
     """Plan and load what the orders need, kind by kind as Dagster does, and say whether anything was to be written."""
     families = [lambda: sync_service.plan_contacts({}, orders), lambda: sync_service.plan_items({}, orders)]
-    families += [lambda kind=kind: sync_service.plan_orders(kind, orders) for kind in OF_ORDERS]
+    families += [lambda kind=kind: sync_service.plan_orders(orders, (kind,)) for kind in OF_ORDERS]
     wrote = False
     for plan in families:
         change_sets = plan()

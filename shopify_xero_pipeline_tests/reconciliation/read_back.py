@@ -77,7 +77,7 @@ class House:
     ) -> None:
         self.policy = policy or BooksPolicy()
         self.organisation = organisation(base=currency, currencies=(currency,), locked=locked)
-        self.chart: AccountNames = account_names(self.policy, self.organisation)
+        self.account_names: AccountNames = account_names(self.policy, self.organisation)
         self.orders = orders
         self.books: list[OrderBooks] = [build_order_books(order, self.policy, self.organisation) for order in orders]
         self.mapped: list[MappedRecord] = []
@@ -96,8 +96,10 @@ class House:
 
     def reconcile(self, day: date) -> DayReconciliation:
         """Compare the orders as those of one day."""
-        moved = movements_by_order(self.orders, self.books, self.policy, self.organisation, self.chart)
-        return reconcile_day(day, self.books, ReconciliationInputs(self.mapped, self.mirror, []), moved, self.chart)
+        moved = movements_by_order(self.orders, self.books, self.policy, self.organisation, self.account_names)
+        return reconcile_day(
+            day, self.books, ReconciliationInputs(self.mapped, self.mirror, []), moved, self.account_names
+        )
 
     @property
     def shown(self) -> Sequence[MirrorRecord]:

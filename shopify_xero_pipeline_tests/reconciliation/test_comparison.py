@@ -120,7 +120,7 @@ def test_a_second_live_record_with_the_orders_mark_is_extra() -> None:
     twice = [seen(invoice(), "x-0"), seen(invoice(), "x-77")]
     day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: twice})
     assert day.extra == 1
-    assert day.rows[0].problems == ("invoice SH-1001 in Xero carries this order's mark and is not ours",)
+    assert day.rows[0].problems == ("invoice SH-1001 in Xero carries this order's reference and is not in the mapping",)
 
 
 def test_what_was_sent_and_is_not_settled_yet_is_no_duplicate_but_a_second_one_is() -> None:

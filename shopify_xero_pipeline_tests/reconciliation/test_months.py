@@ -95,7 +95,9 @@ class Shop:
         ]
         mapped = {f"{day}{row.xero_id}" for day, house in self.houses.items() for row in house.mapped}
         account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, "NZD")
-        return build_month(first, days, (START, TODAY), account, next(iter(self.houses.values())).chart, orphans)
+        return build_month(
+            first, days, (START, TODAY), account, next(iter(self.houses.values())).account_names, orphans
+        )
 
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""
@@ -266,8 +268,8 @@ def test_a_liability_below_zero_says_why(shop: Shop) -> None:
     assert cards.lines[-1].xero == Decimal("-23.00")
     assert cards.note == (
         "23.00 was paid with gift cards that no order since 2026-09-21 sold: they were issued by hand in Shopify, or"
-        " sold before. Enter in Xero what they were issued for, as a journal that credits 830; until then the account"
-        " shows that much less than holders can spend"
+        " sold before. Enter their issue value in Xero as a journal that credits 830; until then the account shows less"
+        " than holders can spend, by that amount"
     )
     assert [(str(one.posted), one.what, str(one.amount), one.why) for one in cards.unsold] == [
         ("2026-10-05", "#1003", "-23.00", "paid with a gift card that no order in these books sold")

@@ -58,11 +58,11 @@ def test_every_conflict_has_a_remedy(kind: Kind) -> None:
 def test_a_voided_document_cannot_be_set_back_and_what_is_not_in_xero_cannot_be_removed_there() -> None:
     voided = Change(action=Action.CONFLICT, kind=Kind.INVOICE, shopify_id="1", natural_key="SH-1", xero_id="x")
     assert next_steps.conflict_next_step(voided)[1] == (
-        "Xero cannot bring it back: enter there what is to replace it, if anything is; or leave it as it is: "
+        "Xero cannot restore it: enter its replacement there, if it needs one; or leave it as it is: "
         "shopify-xero dismiss --key SH-1 --because TEXT"
     )
     held = voided.model_copy(update={"xero_id": None, "order_name": "#1"})
     assert next_steps.conflict_next_step(held)[1] == (
-        "nothing of it is in Xero: clear up there what the reason names, then run the day again; or leave it as it is: "
+        "it is not in Xero: fix the cause in the reason there, then run the day again; or leave it as it is: "
         "shopify-xero dismiss --key '#1' --because TEXT"
     )

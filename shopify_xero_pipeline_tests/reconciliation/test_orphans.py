@@ -34,12 +34,12 @@ def decision(xero_id: str, because: str = "written off") -> KeptRecord:
 def orphan(
     *rows: MappedRecord,
     mirror: tuple[MirrorRecord, ...] = (),
-    strangers: tuple[MirrorRecord, ...] = (),
-    kept: tuple[str, ...] = (),
+    unmapped: tuple[MirrorRecord, ...] = (),
+    decided: tuple[str, ...] = (),
     of: OrphanNote | None = None,
 ) -> OrphanedOrder:
     seen = {(row.kind, row.xero_id): row for row in mirror}
-    (found,) = build_orphaned_orders([of or note()], rows, seen, strangers, {one: decision(one) for one in kept})
+    (found,) = build_orphaned_orders([of or note()], rows, seen, unmapped, {one: decision(one) for one in decided})
     return found
 
 
@@ -79,15 +79,15 @@ def test_what_a_person_took_out_of_xero_is_done(status: str) -> None:
 
 def test_a_decision_covers_the_records_it_was_made_about_and_no_later_one() -> None:
     rows = mapped(invoice(), "i"), mapped(payment(), "p")
-    assert orphan(*rows, kept=("i", "p")).decision == "kept since 2026-09-30 08:05 UTC: written off"
-    half = orphan(*rows, kept=("i",))
+    assert orphan(*rows, decided=("i", "p")).decision == "left in Xero since 2026-09-30 08:05 UTC: written off"
+    half = orphan(*rows, decided=("i",))
     assert (half.is_open, half.decision) == (True, "to be decided")
 
 
 def test_a_kept_document_that_is_voided_after_all_leaves_what_is_still_kept() -> None:
     gone = shown_record(payment(), "p", "DELETED")
-    found = orphan(mapped(invoice(), "i"), mapped(payment(), "p"), mirror=(gone,), kept=("i", "p"))
-    assert found.decision == "kept since 2026-09-30 08:05 UTC: written off"
+    found = orphan(mapped(invoice(), "i"), mapped(payment(), "p"), mirror=(gone,), decided=("i", "p"))
+    assert found.decision == "left in Xero since 2026-09-30 08:05 UTC: written off"
     assert found.live(Kind.PAYMENT) == []
 
 
@@ -95,7 +95,7 @@ def test_a_record_that_only_xero_knows_is_the_orders_by_its_mark_and_by_nothing_
     marked = shown(Kind.INVOICE, "x", "SH-1001", reference="#1001 shopify:1/11", Total=Decimal(50), CurrencyCode="NZD")
     like_ours = shown(Kind.INVOICE, "y", "SH-1001-1", reference="by telephone", Total=Decimal(50))
     of_another = shown(Kind.INVOICE, "z", "SH-2", reference="#2 shopify:12/11", Total=Decimal(50))
-    found = orphan(strangers=(marked, like_ours, of_another))
+    found = orphan(unmapped=(marked, like_ours, of_another))
     assert [(one.xero_id, one.amount) for one in found.records] == [("x", Decimal(50))]
     assert found.order_name == "#1001"
 
@@ -110,14 +110,14 @@ def test_an_order_of_which_nothing_was_ever_posted_is_not_named() -> None:
         (
             OrphanCause.DELETED,
             "",
-            "deleted in Shopify: asked for by its id on 2026-09-30 08:05 UTC, Shopify has no such order",
+            "deleted in Shopify: Shopify returned no order for its id on 2026-09-30 08:05 UTC",
             "remove its payments and void its documents in Xero, then sync the day; or keep them: "
             "shopify-xero dismiss --key SH-1001 --because TEXT",
         ),
         (
             OrphanCause.HIDDEN,
             "",
-            "not shown by Shopify: the app lacks the access scope read_all_orders, so it may be deleted or just old",
+            "not returned by Shopify: the app lacks the access scope read_all_orders, so it may be deleted or just old",
             "grant the app read_all_orders, then sync the day; or keep them: "
             "shopify-xero dismiss --key SH-1001 --because TEXT",
         ),
@@ -138,7 +138,7 @@ def test_an_order_of_which_nothing_was_ever_posted_is_not_named() -> None:
         (
             OrphanCause.BEFORE_START,
             "2026-10-01",
-            "placed before the start date 2026-10-01, from which these books are kept",
+            "placed before the start date 2026-10-01 of these books",
             "keep all of them: shopify-xero dismiss --before-start --because TEXT; or this one: "
             "shopify-xero dismiss --key SH-1001 --because TEXT",
         ),

@@ -83,12 +83,12 @@ def test_money_of_another_amount_is_a_conflict_with_both_sides_and_nothing_is_pl
     assert case.sync(DAY).exit_code == 1
 
     assert case.payments() == [("SH-2061", "100.00")]
-    assert "a person put money on SH-2061 in Xero" in planned.stdout
+    assert "a person entered money on SH-2061 in Xero" in planned.stdout
     assert '"before": "100.00"' in planned.stdout
     status = " ".join(case.command("status").stdout.split())
     assert "payment bank feed|SH-2061 of #2061 in Xero amount 100.00, account 606 by Shopify nothing" in status
-    assert "what to do compare both sides; if Shopify's shall stand, remove theirs in Xero" in status
-    assert "2 records in conflict with what a person did in Xero: #2061." in case.command("alerts").stdout
+    assert "what to do compare both sides; if Shopify's is right, remove theirs in Xero" in status
+    assert "2 records in conflict with a change that a person made in Xero: #2061." in case.command("alerts").stdout
 
 
 @pytest.mark.parametrize("minutes", [1, 11])
@@ -105,7 +105,7 @@ def test_nothing_of_an_order_is_placed_once_a_person_voided_its_invoice(play: Pl
     assert synced.exit_code == 1
     assert [one.number for one in case.stage.sandbox.books.documents.values()] == ["SH-2130"]
     assert case.payments() == []
-    assert "held back: of SH-2130, Xero shows it voided by a person" in planned.stdout
+    assert "held back because of SH-2130: Xero shows it voided by a person" in planned.stdout
 
 
 def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_sides_and_is_taken_next_time(
@@ -117,7 +117,7 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
     case.shop.becomes("bank_deposit_recorded")
     sync_service = case.stage.restart()
     orders = sync_service.read_orders([date(2026, 10, 1)])
-    plan = sync_service.plan_orders(Kind.PAYMENT, orders)
+    plan = sync_service.plan_orders(orders, (Kind.PAYMENT,))
     case.stage.person.pay(case.document("SH-2060"), Decimal("115.00"), "606", FOURTH, "bank feed")
 
     sync_service.load(plan, "just too late")

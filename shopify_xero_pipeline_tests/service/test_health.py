@@ -112,9 +112,9 @@ def test_when_all_is_well_every_part_says_so_and_since_when(watched: Watched) ->
     assert {name: part["message"] for name, part in parts.items()} == {
         "shopify": "Shopify lets us in: sandbox.myshopify.com, Pacific/Auckland.",
         "xero": "Xero lets us in: Demo Company (NZ).",
-        "state_store": f"The state store {sqlite(watched.folder)} is read and written.",
+        "state_store": f"The state store {sqlite(watched.folder)} is readable and writable.",
         "unsettled_writes": "The outcome of every write is known.",
-        "clock": "The clock agrees with Xero's to a minute.",
+        "clock": "The clock agrees with Xero's to within a minute.",
         "dagster_daemon": "The Dagster daemon is alive.",
     }
     assert {part["since"] for part in parts.values()} == {NOW.isoformat()}
@@ -200,8 +200,8 @@ def test_that_xero_denies_a_load_is_told_without_asking_it(watched: Watched) -> 
         traffic.status.denied_until = traffic.now + timedelta(minutes=15)
     watched.wait(MINUTE)
     assert watched.broken() == {
-        "xero": "Xero did not let a load in (status 403): nothing is written before 10:15 UTC. Check XERO_TENANT_ID "
-        "and the scopes, and connect it again if it was disconnected."
+        "xero": "Xero denied a load (status 403): nothing is written before 10:15 UTC. Check XERO_TENANT_ID "
+        "and the scopes, and connect the app again if it was disconnected."
     }
     assert watched.calls() == made
 
@@ -224,7 +224,7 @@ def test_a_store_that_cannot_be_read_is_told_and_xero_is_not_asked_meanwhile(wat
     assert broken.keys() == {"state_store", "unsettled_writes", "clock", "xero"}
     assert broken["state_store"].startswith("The state store is damaged: its file is no longer a database.")
     assert "shopify-xero rebuild" in broken["state_store"]
-    assert broken["xero"] == "Xero is not asked while the state store cannot be used."
+    assert broken["xero"] == "Xero is not checked while the state store is unavailable."
     file.write_bytes(kept)
     watched.wait(MINUTE)
     assert watched.broken() == {}
@@ -262,7 +262,7 @@ def test_a_wrong_clock_is_said_and_nothing_is_unwell_because_of_it(watched: Watc
     status, parts = watched.health()
     assert (status, parts["clock"]["ok"]) == (200, True)
     host = platform.node()
-    assert parts["clock"]["message"] == f"The clock of {host} is 3 days 2 h behind Xero's: set it by a time server."
+    assert parts["clock"]["message"] == f"The clock of {host} is 3 days 2 h behind Xero's: set it with a time server."
 
 
 def test_a_write_in_doubt_is_told_after_a_quarter_of_an_hour_until_it_is_settled(watched: Watched) -> None:
@@ -276,13 +276,13 @@ def test_a_write_in_doubt_is_told_after_a_quarter_of_an_hour_until_it_is_settled
     batch = journal.intend(request, journal.in_state(OperationState.PLANNED))
     watched.wait(15 * MINUTE)
     assert watched.broken() == {}
-    assert watched.health()[1]["unsettled_writes"]["says"] == "Writes are under way, the oldest for 15 minutes."
+    assert watched.health()[1]["unsettled_writes"]["says"] == "Writes are in progress, the oldest for 15 minutes."
 
     watched.wait(MINUTE)
     _, parts = watched.health()
     assert watched.broken().keys() == {"unsettled_writes"}
     assert parts["unsettled_writes"]["message"].startswith(
-        "The outcome of a write is not known for 16 minutes. The next"
+        "The outcome of a write has been unknown for 16 minutes. The next"
     )
     assert parts["unsettled_writes"]["since"] == NOW.isoformat()
 
@@ -335,16 +335,16 @@ def test_an_api_that_does_not_come_back_is_not_waited_for_and_not_asked_again() 
         gate.wait(60)
         return HealthStatus(True, "there")
 
-    slow = PolledCheck(look, clock, patience=0)
+    slow = PolledCheck(look, clock, timeout_seconds=0)
     first = slow()
-    assert (first.ok, first.message) == (False, "Asked at 10:00:00 UTC, it has not answered yet.")
+    assert (first.ok, first.message) == (False, "The request of 10:00:00 UTC has no response yet.")
     clock.sleep(3_600)
     assert not slow().ok
     gate.set()
-    slow._answered.wait(60)
+    slow._is_done.wait(60)
     clock.move_to(clock.now())
     assert len(asked) == 1
-    patient = PolledCheck(look, clock, patience=60)
+    patient = PolledCheck(look, clock, timeout_seconds=60)
     assert patient() == HealthStatus(True, "there")
 
 
@@ -356,9 +356,9 @@ def test_the_last_answer_stands_while_the_next_one_is_on_its_way_but_not_for_lon
             gate.wait(60)
         return HealthStatus(True, "there")
 
-    asked = PolledCheck(look, clock, patience=60)
+    asked = PolledCheck(look, clock, timeout_seconds=60)
     assert asked().ok
-    asked._patience = 0
+    asked._timeout_seconds = 0
     clock.sleep(TEN)
     assert asked().ok
     clock.sleep(150)
@@ -366,7 +366,7 @@ def test_the_last_answer_stands_while_the_next_one_is_on_its_way_but_not_for_lon
     clock.sleep(1)
     assert not asked().ok
     gate.set()
-    asked._patience = 60
+    asked._timeout_seconds = 60
     assert asked().ok
 
 
@@ -387,5 +387,5 @@ def test_a_part_that_cannot_even_be_looked_at_is_not_well(caplog: pytest.LogCapt
         raise ZeroDivisionError("a customer's name")
 
     part = Health({"part": look}, ManualClock(NOW)).report()["parts"]["part"]
-    assert (part["ok"], part["message"]) == (False, "It could not be looked at (ZeroDivisionError): the log says more.")
-    assert "a part could not be looked at" in caplog.text
+    assert (part["ok"], part["message"]) == (False, "The check failed (ZeroDivisionError); see the log for details.")
+    assert "a health check failed" in caplog.text

@@ -326,9 +326,9 @@ def test_a_store_that_takes_too_long_is_not_waited_for_and_what_it_was_given_is_
     written: list[WebhookHint] = []
 
     async def impatient() -> int:
-        intake = HintWriter(written.extend, patience=0)
+        intake = HintWriter(written.extend, timeout_seconds=0)
         with pytest.raises(RefusedRequestError) as refused:
-            await intake.take([hint(1)])
+            await intake.submit([hint(1)])
         await intake.close()
         return refused.value.status
 
@@ -340,9 +340,9 @@ def test_more_deliveries_than_can_wait_are_sent_away_and_the_others_written_toge
     batches: list[int] = []
 
     async def crowd() -> list[object]:
-        intake = HintWriter(lambda hints: batches.append(len(hints)), patience=30)
+        intake = HintWriter(lambda hints: batches.append(len(hints)), timeout_seconds=30)
         deliveries = [[hint(number)] for number in range(MAX_WAITING + 3)]
-        found = await asyncio.gather(*(intake.take(one) for one in deliveries), return_exceptions=True)
+        found = await asyncio.gather(*(intake.submit(one) for one in deliveries), return_exceptions=True)
         await intake.close()
         return list(found)
 
@@ -366,7 +366,7 @@ def test_a_look_at_metrics_that_fails_says_why(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with house(sqlite(tmp_path)) as made, listening(tmp_path) as (_, address):
         port = urlsplit(address).port
-        with pytest.raises(SettingsError, match=rf"^Port {port} of 127\.0\.0\.1 cannot be taken \(.*set SERVE_PORT"):
+        with pytest.raises(SettingsError, match=rf"^Port {port} of 127\.0\.0\.1 cannot be opened \(.*set SERVE_PORT"):
             serve(made.app, "127.0.0.1", port or 0, SOON, ready=lambda _: None)
 
 

@@ -23,7 +23,7 @@ def plans(sync_service: SyncService, days: Sequence[date]) -> list[list[ChangeSe
     return [
         sync_service.plan_contacts(customers, orders),
         sync_service.plan_items(products, orders),
-        *(sync_service.plan_orders(kind, orders) for kind in OF_ORDERS),
+        *(sync_service.plan_orders(orders, (kind,)) for kind in OF_ORDERS),
     ]
 
 

@@ -91,7 +91,7 @@ def house(
 def sync(sync_service: SyncService, day: Day) -> Round:
     """Plan and load some days, kind by kind as Dagster does."""
     plans = [sync_service.plan_contacts(day.customers, day.orders), sync_service.plan_items(day.products, day.orders)]
-    plans += [sync_service.plan_orders(kind, day.orders) for kind in OF_ORDERS]
+    plans += [sync_service.plan_orders(day.orders, (kind,)) for kind in OF_ORDERS]
     failures: list[str] = []
     for change_sets in filter(has_writes, plans):  # carrying out nothing costs a hundred commits and changes nothing
         results = sync_service.load(change_sets, "a run")

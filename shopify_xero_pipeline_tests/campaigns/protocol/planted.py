@@ -95,7 +95,7 @@ def sent_not_recorded_first() -> Patches:
 
         return patch.object(Journal, name, act)
 
-    steps = [first(name) for name in ("settle", "mark_ambiguous", "release", "keep")]
+    steps = [first(name) for name in ("settle", "mark_ambiguous", "release", "renew_lease")]
     return [patch.object(Journal, "mark_sent", later), *steps]
 
 

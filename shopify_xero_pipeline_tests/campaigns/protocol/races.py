@@ -107,7 +107,7 @@ def a_batch_is_taken_over_just_before_it_is_sent(race: Race) -> list[Any]:
         scene.rest(20)
         release(journal, *given, **named)
 
-    return [race.rests_before("mark_sent", 50, of_payments), patch.object(Journal, "reopen", released)]
+    return [race.rests_before("mark_sent", 50, of_payments), patch.object(Journal, "release", released)]
 
 
 def load_after_taking_over(race: Race) -> None:

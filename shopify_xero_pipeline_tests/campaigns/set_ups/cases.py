@@ -555,12 +555,10 @@ SURROUNDINGS = [
     ),
     SetUp(
         "a .env in Latin-1",
-        ".env is not a text in UTF-8",
+        ".env is not UTF-8 text",
         dotenv="OWNERS_PAGE=https://b\xfccher.example\n".encode("latin-1"),
     ),
-    SetUp(
-        "a .env in UTF-16", ".env is not a text in UTF-8", dotenv="SHOPIFY_SHOP=goods.myshopify.com\n".encode("utf-16")
-    ),
+    SetUp("a .env in UTF-16", ".env is not UTF-8 text", dotenv="SHOPIFY_SHOP=goods.myshopify.com\n".encode("utf-16")),
     SetUp("a .env with a quote that does not end", ".env line 2 cannot be read", dotenv=b'A=1\nXERO_TENANT_ID="x\n'),
     SetUp(
         "assets where nothing can be written",
