@@ -53,7 +53,7 @@ class StoreUnwritableError(Exception):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
             f"The state store cannot be written ({name}: {reason}), and nothing is sent to Xero that is not recorded "
-            "in it first. Free disk space, or correct the disk or its permissions; then run again."
+            "in it first. Free some disk space, or correct the disk or its permissions; then run again."
         )
 
 
