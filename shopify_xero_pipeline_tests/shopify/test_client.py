@@ -1,4 +1,4 @@
-"""The client: where credentials go, what is tried again and after how long, what each answer means."""
+"""Tests of the client: addresses for credentials, retries with back-off, and the error of each response."""
 
 import json
 import traceback

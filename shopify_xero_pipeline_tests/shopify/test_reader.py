@@ -1,4 +1,4 @@
-"""The reader against a shop on a shelf: windows, proof of completeness, pages inside records, scopes."""
+"""Tests of the reader against a fake shop: windows, completeness, nested pages, access scopes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

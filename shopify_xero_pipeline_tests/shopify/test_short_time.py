@@ -1,4 +1,4 @@
-"""Reading Shopify while time is short, as a sensor's tick does."""
+"""Tests of reads within a time budget, as in a sensor's tick."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The record of calls: what one process enters is what the others reckon with."""
+"""Tests of the log of calls to Xero, which all processes share."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress

@@ -1,4 +1,4 @@
-"""Opening the database: which URLs, how safe a commit is, that a transaction is alone, and the locks outside of one."""
+"""Tests of the database: URLs, durable commits, exclusive transactions and process locks."""
 
 import multiprocessing
 import sqlite3

@@ -1,4 +1,4 @@
-"""The journal of writes: which steps follow which, and what one transaction holds."""
+"""Tests of the journal: the order of steps, and the content of each transaction."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Schema changes: in one transaction, once, and never half done, whatever dies in between; on both databases."""
+"""Tests of migrations: each is atomic and runs once, even if a process dies; on both databases."""
 
 import multiprocessing
 import os

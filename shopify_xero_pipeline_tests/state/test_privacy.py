@@ -1,4 +1,4 @@
-"""Personal data leaves the state store: payloads some time after they were settled, a redacted Contact's at once."""
+"""Tests of the removal of personal data: old payloads after a time, redacted Contacts at once."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

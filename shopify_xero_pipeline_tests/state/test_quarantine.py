@@ -1,4 +1,4 @@
-"""Putting a store aside: nothing is deleted, a new one can take its place, and what nobody else knows goes with it."""
+"""Tests of the quarantine: nothing is deleted, and rows that exist nowhere else are carried over."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def test_a_store_is_put_aside_with_all_it_holds_and_a_new_one_begins_empty(
 
 
 def old_shop(url: str, aside: QuarantinedStore) -> str:
-    """Read what stands in the store that was put aside."""
+    """Return the shop in the quarantined store."""
     statement, where = "SELECT value FROM key_value WHERE key = 'shop'", url
     if url.startswith("sqlite"):
         assert aside.name.endswith("state.db.damaged-20260922T083000Z")

@@ -1,4 +1,4 @@
-"""Keeping a sign-in: encrypted, one pair after the other, with the words a person gets about its age and its keys."""
+"""Tests of stored OAuth tokens: encryption, token refresh, and the warnings about age and keys."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Hints of webhooks: each counts once, is found until somebody looked, and is forgotten in time; requests never are."""
+"""Tests of webhook hints: each counts once, stays open until processed, and is deleted in time, unlike requests."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
