@@ -1,1 +1,1 @@
-"""Pure accounting: an order's sales ledger and money become the documents and payments of Xero. No I/O, no clock."""
+"""Accounting rules: map an order's sales ledger and transactions to Xero records, without I/O and without a clock."""

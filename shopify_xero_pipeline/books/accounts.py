@@ -1,6 +1,6 @@
-"""Which account of the chart a row of the sales ledger is booked on.
+"""Account of a sale.
 
-Only the choice of the account belongs here (docs/books.md §3, the table of sale rows).
+This module only chooses the account, by the table of sale types in docs/books.md §3.
 """
 
 from shopify_xero_pipeline.books.errors import OrderBlockedError
@@ -9,20 +9,20 @@ from shopify_xero_pipeline.books.policy import AccountOverride
 from shopify_xero_pipeline.shopify.models import LineItem, Sale, legacy_id
 
 
-def line_item_of(case: OrderContext, sale: Sale) -> LineItem | None:
-    """Return the order line behind a row, if there is one."""
-    return case.line_items.get(legacy_id(sale.line_item_id)) if sale.line_item_id else None
+def line_item_of(context: OrderContext, sale: Sale) -> LineItem | None:
+    """Return the order line of a sale, or None if the sale has none."""
+    return context.line_items.get(legacy_id(sale.line_item_id)) if sale.line_item_id else None
 
 
-def account_of(case: OrderContext, sale: Sale) -> str:
-    """Return the account of a row.
+def account_of(context: OrderContext, sale: Sale) -> str:
+    """Return the account code of a sale.
 
     Raises:
-        Blocked: the row is of a type these books have no rule for.
+        OrderBlockedError: the sale has an unsupported type.
     """
-    accounts = case.policy.accounts
+    accounts = context.policy.accounts
     if sale.line_type == "PRODUCT":
-        return _sales_account(case, line_item_of(case, sale))
+        return _sales_account(context, line_item_of(context, sale))
     by_type = {
         "SHIPPING": accounts.shipping,
         "FEE": accounts.fees,
@@ -34,36 +34,41 @@ def account_of(case: OrderContext, sale: Sale) -> str:
     }
     if sale.line_type not in by_type:
         raise OrderBlockedError(
-            f"sale {sale.legacy_id} is of the type {sale.line_type}, for which these books have no rule;"
+            f"sale {sale.legacy_id} has the type {sale.line_type}, which is not supported;"
             " enter this order in Xero by hand"
         )
     return by_type[sale.line_type]
 
 
-def unsure_overrides(case: OrderContext) -> tuple[str, ...]:
-    """Return a warning for lines whose product is gone, so that overrides by type or tag cannot be applied to them."""
-    overrides = case.policy.accounts.overrides
+def override_warnings(context: OrderContext) -> tuple[str, ...]:
+    """Return a warning for each order line with a deleted product, to which overrides by type or tag cannot apply."""
+    overrides = context.policy.accounts.overrides
     if not any(override.product_type or override.tag for override in overrides):
         return ()
-    gone = [line.legacy_id for line in case.order.line_items if line.product is None]
-    return tuple(f"line {line}: its product is gone, so its type and tags decide no account any more" for line in gone)
+    line_ids = [line.legacy_id for line in context.order.line_items if line.product is None]
+    return tuple(
+        f"line {line_id}: its product was deleted in Shopify, so overrides by product type or tag do not apply to it"
+        for line_id in line_ids
+    )
 
 
-def _sales_account(case: OrderContext, item: LineItem | None) -> str:
+def _sales_account(context: OrderContext, item: LineItem | None) -> str:
     if item is None:
-        return case.policy.accounts.sales
-    fitting = (override.account for override in case.policy.accounts.overrides if _fits(override, item))
-    return next(fitting, case.policy.accounts.sales)
+        return context.policy.accounts.sales
+    matches = (override.account for override in context.policy.accounts.overrides if _matches(override, item))
+    return next(matches, context.policy.accounts.sales)
 
 
-def _fits(override: AccountOverride, item: LineItem) -> bool:
+def _matches(override: AccountOverride, item: LineItem) -> bool:
     product = item.product
-    facts = [
+    conditions = [
         (override.sku, [item.sku or ""]),
         (override.vendor, [item.vendor or (product.vendor if product else "")]),
         (override.product_type, [product.product_type if product else ""]),
         (override.tag, list(product.tags) if product else []),
     ]
     return all(
-        wanted.strip().casefold() in [fact.strip().casefold() for fact in known] for wanted, known in facts if wanted
+        condition.strip().casefold() in [value.strip().casefold() for value in values]
+        for condition, values in conditions
+        if condition
     )

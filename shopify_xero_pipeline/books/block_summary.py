@@ -1,6 +1,6 @@
-"""What keeps orders out of the books, counted: which reasons, how often, and whether it is most of the orders.
+"""Summary of blocked orders by reason.
 
-Only counting belongs here; why an order is blocked is decided by the rules.
+This module only counts. The accounting rules decide whether an order is blocked.
 """
 
 import re
@@ -15,12 +15,12 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class BlockedOrders:
-    """Orders that cannot be posted.
+    """Blocked orders.
 
     Attributes:
-        count: how many there are.
-        of: how many are blocked or to be posted; those that wait or are skipped by rule are left out.
-        reasons: the first reason of each kind with how many orders have one of its kind, the most frequent first.
+        count: the number of blocked orders.
+        of: the number of blocked and postable orders, without waiting and skipped ones.
+        reasons: for each kind of reason, its number of orders and its first reason; the most frequent kind first.
     """
 
     count: int
@@ -29,25 +29,29 @@ class BlockedOrders:
 
     @property
     def are_most(self) -> bool:
-        """Whether more are blocked than posted."""
+        """Whether more orders are blocked than postable."""
         return 2 * self.count > self.of
 
 
 def count_blocked_orders(books: Iterable[OrderBooks]) -> BlockedOrders:
-    """Return which of these orders are blocked, and why."""
-    decided = [order for order in books if order.outcome in (Outcome.POST, Outcome.BLOCKED)]
-    reasons = [order.reason for order in decided if order.outcome is Outcome.BLOCKED]
-    first: dict[str, str] = {}
+    """Return the blocked orders, counted by reason.
+
+    Args:
+        books: orders of any outcome.
+    """
+    orders = [order for order in books if order.outcome in (Outcome.POST, Outcome.BLOCKED)]
+    reasons = [order.reason for order in orders if order.outcome is Outcome.BLOCKED]
+    examples: dict[str, str] = {}
     counts: dict[str, int] = {}
     for reason in reasons:
         kind = _kind(reason)
-        first.setdefault(kind, reason)
+        examples.setdefault(kind, reason)
         counts[kind] = counts.get(kind, 0) + 1
     ranked = sorted(counts, key=lambda kind: -counts[kind])
-    return BlockedOrders(len(reasons), len(decided), tuple((counts[kind], first[kind]) for kind in ranked))
+    return BlockedOrders(len(reasons), len(orders), tuple((counts[kind], examples[kind]) for kind in ranked))
 
 
 def _kind(reason: str) -> str:
-    """Return what is common to reasons that one change mends, or that differ in ids and amounts alone."""
+    """Return the remedy of a reason, else the reason without digits, so that reasons with one fix count together."""
     remedy = remedies.remedy_in(reason)
     return _DIGITS.sub("", reason) if remedy is None else remedy.sentence

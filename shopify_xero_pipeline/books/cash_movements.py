@@ -1,7 +1,6 @@
-"""From transactions to movements of money: what came in, what went out, on which account and on which day.
+"""Cash movements of an order, read from its transactions.
 
-Only the reading of transactions belongs here (docs/books.md §5, first paragraph, and cash rounding); on which document
-the money is placed is decided in `settlement.py`.
+This module only reads transactions (docs/books.md §5). `settlement.py` applies the movements to documents.
 """
 
 from collections.abc import Iterable
@@ -27,23 +26,32 @@ STATUSES = PENDING | {"SUCCESS", "FAILURE", "ERROR"}
 
 
 class Direction(StrEnum):
-    """Whether money came to the shop or left it."""
+    """Direction of a cash movement, seen from the shop."""
 
     IN = "in"
     OUT = "out"
 
 
 SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
-"""Which documents money is placed on."""
+"""Kind of document to which a movement is applied."""
 
 
 @dataclass(frozen=True)
 class CashMovement:
-    """Money that moved or will. `amount` is what it settles, `rounding` how much more cash moved (negative: less).
+    """Money received or paid out, or a pending refund. Amounts are in the shop's currency.
 
-    `presentment` is the amount in the customer's currency, None if Shopify gives it in another than the order's.
-    `exchange` is how much more moved than it settles, because the rate did (negative: less). `is_left_to_others` if
-    they enter it in Xero: it takes its place on documents, but no payment is posted.
+    Attributes:
+        transaction_id: digits of the transaction's id.
+        direction: received or paid out.
+        amount: the amount to settle, without rounding and exchange difference.
+        rounding: cash that moved beyond `amount` because of cash rounding; negative if less moved.
+        posting_date: the day in the shop's time zone.
+        moved_at: the instant.
+        gateway: the payment gateway, as Shopify names it.
+        account: the account code of the gateway.
+        presentment: the amount in the customer's currency; None if Shopify gives it in another currency.
+        exchange: money that moved beyond `amount` because the exchange rate changed; negative if less moved.
+        is_left_to_others: whether others enter the money in Xero. It is applied to documents but not posted.
     """
 
     transaction_id: str
@@ -60,152 +68,196 @@ class CashMovement:
 
     @property
     def applicable_amount(self) -> Decimal:
-        """What is placed on the order's own documents: the amount, less what of it never moved."""
+        """The part for the order's own documents: the amount, less the part that never moved."""
         return self.amount + min(self.rounding, ZERO) + min(self.exchange, ZERO)
 
     @property
-    def amount_of_others(self) -> Decimal:
-        """What moved beyond the amount: it is placed on documents of its own."""
+    def excess_amount(self) -> Decimal:
+        """The excess over the amount, which has documents of its own."""
         return max(self.rounding, ZERO) + max(self.exchange, ZERO)
 
 
-def check_transactions(case: OrderContext) -> None:
-    """Refuse what these books cannot read.
+def check_transactions(context: OrderContext) -> None:
+    """Check that the kind and status of each transaction are supported.
 
     Raises:
-        Blocked: a transaction has a kind or status without a rule.
+        OrderBlockedError: a kind or a status is not supported.
     """
-    for transaction in case.order.transactions:
+    for transaction in context.order.transactions:
         if transaction.kind not in MONEY_IN | MONEY_OUT | NO_MONEY:
-            raise OrderBlockedError(_no_rule(transaction, f"kind {transaction.kind}"))
+            raise OrderBlockedError(_unsupported(transaction, f"kind {transaction.kind}"))
         if transaction.status not in STATUSES:
-            raise OrderBlockedError(_no_rule(transaction, f"status {transaction.status}"))
+            raise OrderBlockedError(_unsupported(transaction, f"status {transaction.status}"))
 
 
 def moves_money(transaction: Transaction) -> bool:
-    """Return whether a transaction moved money: a success of a kind that does."""
+    """Return whether a transaction succeeded and is of a kind that moves money."""
     return transaction.status == "SUCCESS" and transaction.kind in MONEY_IN | MONEY_OUT
 
 
-def was_paid(case: OrderContext) -> bool:
-    """Return whether anything was ever paid on the order, of any amount."""
-    return any(entry.status == "SUCCESS" and entry.kind in MONEY_IN for entry in case.order.transactions)
+def was_paid(context: OrderContext) -> bool:
+    """Return whether the order has a successful payment of any amount."""
+    return any(
+        transaction.status == "SUCCESS" and transaction.kind in MONEY_IN for transaction in context.order.transactions
+    )
 
 
-def cash_movements(case: OrderContext, transactions: Iterable[Transaction]) -> list[CashMovement]:
-    """Return the money that moved, in time order, change given already subtracted from the cash taken.
+def cash_movements(context: OrderContext, transactions: Iterable[Transaction]) -> list[CashMovement]:
+    """Return the cash movements of transactions in time order; change is subtracted from its sale.
+
+    Args:
+        context: the order.
+        transactions: transactions of the order.
 
     Raises:
-        Blocked: a gateway has no account, or change was given for which no cash was taken.
+        OrderBlockedError: a gateway has no account, or change exceeds the cash received.
     """
-    moved = sorted((entry for entry in transactions if moves_money(entry)), key=_moment)
-    found = {entry.legacy_id: _movement(case, entry) for entry in moved if entry.kind != "CHANGE"}
-    for change in moved:
+    in_order = sorted((transaction for transaction in transactions if moves_money(transaction)), key=_moment)
+    movements = {
+        transaction.legacy_id: _movement(context, transaction)
+        for transaction in in_order
+        if transaction.kind != "CHANGE"
+    }
+    for change in in_order:
         if change.kind == "CHANGE":
-            _subtract(case, change, moved, found)
-    return [movement for movement in found.values() if movement.amount or movement.rounding]
+            _subtract_change(context, change, in_order, movements)
+    return [movement for movement in movements.values() if movement.amount or movement.rounding]
 
 
-def pending_refunds(case: OrderContext) -> list[CashMovement]:
-    """Return the refunds that are under way: money kept free for them, through whatever gateway."""
-    waiting = [entry for entry in case.order.transactions if entry.kind == "REFUND" and entry.status in PENDING]
-    return [_plain_movement(case, entry, "") for entry in waiting]
+def pending_refunds(context: OrderContext) -> list[CashMovement]:
+    """Return the pending refunds of all gateways, without an account."""
+    return [
+        _plain_movement(context, transaction, "")
+        for transaction in context.order.transactions
+        if transaction.kind == "REFUND" and transaction.status in PENDING
+    ]
 
 
-def waits_for_others(case: OrderContext) -> bool:
-    """Return whether others enter money of the order in Xero, that under way included."""
+def waits_for_others(context: OrderContext) -> bool:
+    """Return whether others enter completed or pending money of the order in Xero."""
     kinds, statuses = MONEY_IN | MONEY_OUT, PENDING | {"SUCCESS"}
-    moved = [entry for entry in case.order.transactions if entry.kind in kinds and entry.status in statuses]
-    return any(case.policy.is_left_to_others(entry.gateway or "") for entry in moved)
+    return any(
+        context.policy.is_left_to_others(transaction.gateway or "")
+        for transaction in context.order.transactions
+        if transaction.kind in kinds and transaction.status in statuses
+    )
 
 
-def cash_rounding(case: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
-    """Return by how much more cash came in, less what more went out, than the amounts say."""
+def cash_rounding(context: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
+    """Return the net cash rounding of transactions, which their amounts do not include.
+
+    Args:
+        context: the order.
+        transactions: transactions of the order; those without money count nothing.
+
+    Returns:
+        The amount in the shop's currency, positive if more cash was received.
+    """
     amounts = (
-        _rounding(case, entry) * (1 if entry.kind in MONEY_IN else -1) for entry in transactions if moves_money(entry)
+        _rounding(context, transaction) * (1 if transaction.kind in MONEY_IN else -1)
+        for transaction in transactions
+        if moves_money(transaction)
     )
     return sum(amounts, ZERO)
 
 
-def net_payment(case: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
-    """Return money in less money out, as Shopify counts its net payment: without cash rounding."""
+def net_payment(context: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
+    """Return money in less money out, without cash rounding, as in Shopify's net payment.
+
+    Args:
+        context: the order.
+        transactions: transactions of the order; those without money count nothing.
+
+    Returns:
+        The amount in the shop's currency.
+    """
     amounts = (
-        shop_amount(entry.amount_set, case.currency) * (1 if entry.kind in MONEY_IN else -1)
-        for entry in transactions
-        if moves_money(entry)
+        shop_amount(transaction.amount_set, context.currency) * (1 if transaction.kind in MONEY_IN else -1)
+        for transaction in transactions
+        if moves_money(transaction)
     )
     return sum(amounts, ZERO)
 
 
-def _movement(case: OrderContext, transaction: Transaction) -> CashMovement:
+def _movement(context: OrderContext, transaction: Transaction) -> CashMovement:
     gateway = transaction.gateway or ""
-    account = case.policy.payment_account(gateway)
+    account = context.policy.payment_account(gateway)
     if account is None:
-        raise OrderBlockedError(no_account(case, transaction))
-    if not case.policy.is_left_to_others(gateway):
-        _require_account_fits(case, gateway, account)
-    movement = _plain_movement(case, transaction, account)
+        raise OrderBlockedError(no_account(context, transaction))
+    if not context.policy.is_left_to_others(gateway):
+        _require_account_fits(context, gateway, account)
+    movement = _plain_movement(context, transaction, account)
     if movement.amount < 0:
         raise OrderBlockedError(
-            f"transaction {transaction.legacy_id} is of {movement.amount}, less than nothing;"
+            f"transaction {transaction.legacy_id} has a negative amount, {movement.amount};"
             " enter this order in Xero by hand"
         )
     return movement
 
 
-def _require_account_fits(case: OrderContext, gateway: str, account: str) -> None:
+def _require_account_fits(context: OrderContext, gateway: str, account: str) -> None:
     setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
-    require_account_fits(account, case.currency, setting, case.organisation)
+    require_account_fits(account, context.currency, setting, context.organisation)
 
 
-def _plain_movement(case: OrderContext, transaction: Transaction, account: str) -> CashMovement:
+def _plain_movement(context: OrderContext, transaction: Transaction, account: str) -> CashMovement:
     money = transaction.amount_set.presentment_money
     return CashMovement(
         transaction_id=transaction.legacy_id,
         direction=Direction.IN if transaction.kind in MONEY_IN else Direction.OUT,
-        amount=shop_amount(transaction.amount_set, case.currency),
-        rounding=_rounding(case, transaction),
-        posting_date=transaction_date(case, transaction),
+        amount=shop_amount(transaction.amount_set, context.currency),
+        rounding=_rounding(context, transaction),
+        posting_date=transaction_date(context, transaction),
         moved_at=transaction.processed_at or transaction.created_at,
         gateway=transaction.gateway or "",
         account=account,
-        presentment=money.amount if money.currency_code == case.order.presentment_currency_code else None,
-        is_left_to_others=case.policy.is_left_to_others(transaction.gateway or ""),
+        presentment=money.amount if money.currency_code == context.order.presentment_currency_code else None,
+        is_left_to_others=context.policy.is_left_to_others(transaction.gateway or ""),
     )
 
 
-def _subtract(
-    case: OrderContext, change: Transaction, moved: list[Transaction], found: dict[str, CashMovement]
+def _subtract_change(
+    context: OrderContext, change: Transaction, transactions: list[Transaction], movements: dict[str, CashMovement]
 ) -> None:
-    """Take change from its own sale, else from the latest sale of its gateway before it: later sales alter nothing."""
-    amount = shop_amount(change.amount_set, case.currency)
+    """Subtract change from its parent sale, else from the latest sale of its gateway before it.
+
+    Later sales do not alter the result. `transactions` are in time order.
+    """
+    amount = shop_amount(change.amount_set, context.currency)
     parent = legacy_id(change.parent_id) if change.parent_id else None
-    sales = [entry for entry in moved if entry.kind == "SALE" and entry.gateway == change.gateway]
-    before = [entry for entry in sales if _moment(entry) <= _moment(change)] or sales
-    target = parent if parent in found else (before[-1].legacy_id if before else None)
-    sale = found.get(target or "")
+    sales = [
+        transaction
+        for transaction in transactions
+        if transaction.kind == "SALE" and transaction.gateway == change.gateway
+    ]
+    before = [transaction for transaction in sales if _moment(transaction) <= _moment(change)] or sales
+    target = parent if parent in movements else (before[-1].legacy_id if before else None)
+    sale = movements.get(target or "")
     if sale is None or sale.direction is Direction.OUT or sale.amount < amount:
         raise OrderBlockedError(
-            f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale of that"
-            " much was taken;"
-            " look at the order's payments in Shopify"
+            f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale"
+            " received that much;"
+            " check the order's payments in Shopify"
         )
-    rounding, given = sale.rounding - _rounding(case, change), change.amount_set.presentment_money.amount
-    presentment = None if sale.presentment is None else sale.presentment - given
-    found[sale.transaction_id] = replace(sale, amount=sale.amount - amount, rounding=rounding, presentment=presentment)
+    rounding = sale.rounding - _rounding(context, change)
+    change_presentment = change.amount_set.presentment_money.amount
+    presentment = None if sale.presentment is None else sale.presentment - change_presentment
+    movements[sale.transaction_id] = replace(
+        sale, amount=sale.amount - amount, rounding=rounding, presentment=presentment
+    )
 
 
-def _rounding(case: OrderContext, transaction: Transaction) -> Decimal:
+def _rounding(context: OrderContext, transaction: Transaction) -> Decimal:
     bag = transaction.amount_rounding_set
-    return shop_amount(bag, case.currency) if bag is not None else ZERO
+    return shop_amount(bag, context.currency) if bag is not None else ZERO
 
 
 def _moment(transaction: Transaction) -> tuple[datetime, tuple[int, str]]:
     return transaction.processed_at or transaction.created_at, numeric(transaction.legacy_id)
 
 
-def _no_rule(transaction: Transaction, what: str) -> str:
+def _unsupported(transaction: Transaction, what: str) -> str:
     return (
-        f"transaction {transaction.legacy_id} has the {what}, for which these books have no rule;"
+        f"transaction {transaction.legacy_id} has the {what}, which is not supported;"
         " wait until Shopify settles it, or enter this order in Xero by hand"
     )

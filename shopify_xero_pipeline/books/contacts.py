@@ -1,7 +1,7 @@
-"""Whom documents are for: customers, companies and guests of Shopify as Contacts of Xero (docs/books.md §7).
+"""Contacts of Xero, built from customers, companies and guests of Shopify (docs/books.md §7).
 
-Only the making of a Contact belongs here; which Contact of Xero is adopted and what happens on a clash of names is
-decided in `changes/`. What Xero would refuse is left out with a warning that names no personal data.
+This module only builds Contacts. `changes/` adopts existing Contacts and resolves name clashes. A value that Xero would
+reject is omitted with a warning; no warning contains personal data.
 """
 
 import re
@@ -15,36 +15,43 @@ from shopify_xero_pipeline.xero.models import Contact, PostalAddress
 
 GUEST = "guest"
 NAMELESS = "Shopify customer {}"
+
+# Xero's limits in characters (docs/contracts/xero.md §6.1).
 NAME_LIMIT = 255
+EMAIL_LIMIT = 255
+PHONE_LIMIT = 50
+STREET_LIMIT = 500
+CITY_LIMIT = 255
+POSTAL_CODE_LIMIT = 50
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 COUNTRY = re.compile(r"[A-Za-z]{1,50}")
 
 
 @dataclass(frozen=True)
 class ContactResult:
-    """A Contact, and what of the customer was left out of it."""
+    """A Contact with the warnings about omitted values."""
 
     contact: Contact
     warnings: tuple[str, ...] = ()
 
 
 def build_contact(customer: Customer, policy: BooksPolicy) -> Contact:
-    """Return the Contact of a customer; with `contacts.mode: single` the one Contact of all."""
+    """Return the Contact of a customer, or the shared Contact if `contacts.mode` is `single`."""
     return contact_from_customer(customer, policy).contact
 
 
 def build_order_contact(order: Order, policy: BooksPolicy) -> Contact:
-    """Return the Contact an order's documents are for: the company that bought, else the customer, else the guest."""
+    """Return the Contact of an order's documents: the buying company, else the customer, else the guest."""
     return _contact_from_order(order, policy).contact
 
 
 def contact_warnings(order: Order, policy: BooksPolicy) -> tuple[str, ...]:
-    """Return what was left out of the Contact of an order."""
+    """Return the warnings about values omitted from an order's Contact."""
     return _contact_from_order(order, policy).warnings
 
 
 def contact_from_customer(customer: Customer, policy: BooksPolicy) -> ContactResult:
-    """Return the Contact of a customer, with what was left out of it."""
+    """Return the Contact of a customer with its warnings."""
     if policy.contacts.mode == "single":
         return ContactResult(_guest(policy))
     key = customer.legacy_id
@@ -53,8 +60,8 @@ def contact_from_customer(customer: Customer, policy: BooksPolicy) -> ContactRes
         shopify_id=key,
         contact_number=references.contact_number(key),
         name=_name(strip_control_chars(customer.display_name), NAMELESS.format(key), key),
-        first_name=_short(customer.first_name, 255),
-        last_name=_short(customer.last_name, 255),
+        first_name=_short(customer.first_name, NAME_LIMIT),
+        last_name=_short(customer.last_name, NAME_LIMIT),
         email=_email(customer, warnings),
         phone=_phone(customer, warnings),
         address=_address(customer, warnings),
@@ -63,12 +70,12 @@ def contact_from_customer(customer: Customer, policy: BooksPolicy) -> ContactRes
 
 
 def is_nameless(contact: Contact) -> bool:
-    """Return whether a customer gave no name, or no longer has one, so that the Contact is called by its id."""
+    """Return whether a Contact is named by its id, because the customer has no name."""
     return contact.name == NAMELESS.format(contact.shopify_id)
 
 
 def with_id_suffix(contact: Contact) -> Contact:
-    """Return the Contact with its id in its name, `John Smith (1234)`, for names that others already bear."""
+    """Return the Contact with its id in its name, `John Smith (1234)`, for a name already in use."""
     suffix = _suffix(contact.shopify_id)
     if contact.name.endswith(suffix):
         return contact
@@ -86,7 +93,7 @@ def _contact_from_order(order: Order, policy: BooksPolicy) -> ContactResult:
 
 
 def _company(company: Company) -> Contact:
-    """A company has no e-mail or address of its own here: those of its buyers would overwrite each other."""
+    """Return the Contact of a company, without e-mail and address: its buyers' ones would overwrite each other."""
     key = f"company:{company.legacy_id}"
     name = _name(strip_control_chars(company.name), f"Shopify company {company.legacy_id}", key)
     return Contact(shopify_id=key, contact_number=references.contact_number(key), name=name)
@@ -98,7 +105,7 @@ def _guest(policy: BooksPolicy) -> Contact:
 
 
 def _name(name: str, fallback: str, key: str) -> str:
-    """Clean a name for Xero (docs/contracts/xero.md §6.1) and leave room for the suffix a clash may need."""
+    """Clean a name for Xero (docs/contracts/xero.md §6.1) and reserve room for the suffix of `with_id_suffix`."""
     cleaned = strip_control_chars(name.replace("<", "").replace(">", ""))
     return truncate(cleaned or fallback, NAME_LIMIT - len(_suffix(key)))
 
@@ -113,17 +120,17 @@ def _short(text: str | None, limit: int) -> str | None:
 
 def _email(customer: Customer, warnings: list[str]) -> str | None:
     email = strip_control_chars(customer.default_email_address.email_address) if customer.default_email_address else ""
-    if email and (len(email) > 255 or not EMAIL.fullmatch(email)):
-        warnings.append(f"customer {customer.legacy_id}: the e-mail address is not one Xero accepts and was left out")
+    if email and (len(email) > EMAIL_LIMIT or not EMAIL.fullmatch(email)):
+        warnings.append(f"customer {customer.legacy_id}: Xero does not accept the e-mail address, so it was left out")
         return None
     return email or None
 
 
 def _phone(customer: Customer, warnings: list[str]) -> str | None:
     phone = strip_control_chars(customer.default_phone_number.phone_number) if customer.default_phone_number else ""
-    if len(phone) > 50:
+    if len(phone) > PHONE_LIMIT:
         warnings.append(
-            f"customer {customer.legacy_id}: the telephone number is longer than Xero's 50 characters and was left out"
+            f"customer {customer.legacy_id}: the telephone number exceeds Xero's 50 characters, so it was left out"
         )
         return None
     return phone or None
@@ -133,21 +140,21 @@ def _address(customer: Customer, warnings: list[str]) -> PostalAddress | None:
     address = customer.default_address
     if address is None:
         return None
-    kept = PostalAddress(
-        line1=_short(address.address1, 500),
-        line2=_short(address.address2, 500),
-        city=_short(address.city, 255),
-        region=_short(address.province, 255),
-        postal_code=_short(address.zip, 50),
+    postal_address = PostalAddress(
+        line1=_short(address.address1, STREET_LIMIT),
+        line2=_short(address.address2, STREET_LIMIT),
+        city=_short(address.city, CITY_LIMIT),
+        region=_short(address.province, CITY_LIMIT),
+        postal_code=_short(address.zip, POSTAL_CODE_LIMIT),
         country=_country(customer, address, warnings),
     )
-    return kept if kept != PostalAddress() else None
+    return postal_address if postal_address != PostalAddress() else None
 
 
 def _country(customer: Customer, address: Address, warnings: list[str]) -> str | None:
-    """Xero takes letters only: a name of several words gives way to its two-letter code."""
-    given = [strip_control_chars(address.country), strip_control_chars(address.country_code_v2)]
-    fitting = next((country for country in given if COUNTRY.fullmatch(country)), None)
-    if fitting is None and any(given):
-        warnings.append(f"customer {customer.legacy_id}: the country is not written in letters only and was left out")
-    return fitting
+    """Return the country's name, or its two-letter code if the name is not letters only, as Xero requires."""
+    candidates = [strip_control_chars(address.country), strip_control_chars(address.country_code_v2)]
+    country = next((candidate for candidate in candidates if COUNTRY.fullmatch(candidate)), None)
+    if country is None and any(candidates):
+        warnings.append(f"customer {customer.legacy_id}: the country is not letters only, so it was left out")
+    return country

@@ -1,7 +1,6 @@
-"""From agreements of the sales ledger to documents: one agreement, one invoice or credit note (docs/books.md §1).
+"""Documents of an order: one invoice or credit note for each agreement of the sales ledger (docs/books.md §1).
 
-Only documents belong here, whole: their kind, number, day, contact and lines. What money does to them stands in
-`settlement.py`.
+This module builds whole documents: kind, number, date, Contact and lines. `settlement.py` applies money to them.
 """
 
 from collections import defaultdict
@@ -13,7 +12,14 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.dates import PostingDate, agreement_date, document_date, due_date
 from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.lines import adjustment_line, amount_types, build_lines, lines_total, tax_total
+from shopify_xero_pipeline.books.lines import (
+    DESCRIPTION_LIMIT,
+    adjustment_line,
+    amount_types,
+    build_lines,
+    lines_total,
+    tax_total,
+)
 from shopify_xero_pipeline.books.numbering import (
     LETTERS,
     document_reference,
@@ -29,9 +35,9 @@ AnyDocument = Invoice | CreditNote
 
 @dataclass(frozen=True)
 class BookedAgreement:
-    """An agreement with the lines it became and their document, if there is one."""
+    """An agreement with its lines and its document, if it needs one. `sign` is -1 for a credit note."""
 
-    entry: Agreement
+    agreement: Agreement
     sign: int
     lines: tuple[Line, ...]
     document: AnyDocument | None
@@ -42,70 +48,86 @@ def signed_total(document: AnyDocument) -> Decimal:
     return document.total if document.kind is Kind.INVOICE else -document.total
 
 
-def net_amount(case: OrderContext, entry: Agreement) -> Decimal:
-    """Return what an agreement adds to the order, tax included."""
-    return sum((shop_amount(sale.total_amount, case.currency) for sale in entry.sales), ZERO)
+def net_amount(context: OrderContext, agreement: Agreement) -> Decimal:
+    """Return the total of an agreement, with tax, in the shop's currency."""
+    return sum((shop_amount(sale.total_amount, context.currency) for sale in agreement.sales), ZERO)
 
 
-def book_agreement(case: OrderContext, entry: Agreement, contact_id: str, *, is_zero_value: bool) -> BookedAgreement:
+def book_agreement(
+    context: OrderContext, agreement: Agreement, contact_id: str, *, is_zero_value: bool
+) -> BookedAgreement:
     """Return an agreement's lines and its document.
 
     Args:
-        case: the order.
-        entry: the agreement.
-        contact_id: the contact of all documents of the order.
-        is_zero_value: whether the order as a whole is worth nothing and is posted all the same.
+        context: the order.
+        agreement: the agreement.
+        contact_id: the Contact of all documents of the order.
+        is_zero_value: whether the order has a total of zero but is posted.
 
     Raises:
-        Blocked: the agreement, or a row of it, has no rule.
+        OrderBlockedError: the agreement or one of its sales is not supported, its original total is negative, or a new
+            document would fall into a locked period.
     """
-    if entry.reason not in LETTERS:
+    if agreement.reason not in LETTERS:
         raise OrderBlockedError(
-            f"agreement {entry.legacy_id} has the reason {entry.reason}, for which these books have no rule;"
+            f"agreement {agreement.legacy_id} has the reason {agreement.reason}, which is not supported;"
             " enter this order in Xero by hand"
         )
-    is_main = case.main is not None and entry.id == case.main.id
-    net = net_amount(case, entry)
+    is_main = context.main is not None and agreement.id == context.main.id
+    net = net_amount(context, agreement)
     if is_main and net < 0:
-        raise OrderBlockedError(f"the order began with {net}, less than nothing; enter it in Xero by hand")
+        raise OrderBlockedError(f"the order's original total is negative, {net}; enter it in Xero by hand")
     sign = -1 if net < 0 else 1
-    lines = build_lines(case, entry, sign)
+    lines = build_lines(context, agreement, sign)
     if is_main:
-        lines += _rounding_lines(case, lines)
-    is_posted = case.document_id(entry.legacy_id) in case.posted
+        lines += _rounding_lines(context, lines)
+    is_posted = context.document_id(agreement.legacy_id) in context.posted_documents
     needs_document = net != 0 or (is_main and is_zero_value) or is_posted or not _cancels_out(lines)
-    document = _document(case, entry, sign, lines, contact_id) if lines and needs_document else None
-    return BookedAgreement(entry, sign, lines, document)
+    document = _document(context, agreement, sign, lines, contact_id) if lines and needs_document else None
+    return BookedAgreement(agreement, sign, lines, document)
 
 
 def adjustment_document(
-    case: OrderContext, *, kind: Kind, letter: str, transaction_id: str, day: date, line: Line, contact_id: str
+    context: OrderContext, *, kind: Kind, letter: str, transaction_id: str, day: date, line: Line, contact_id: str
 ) -> AnyDocument:
-    """Return the one-line document that money itself calls for: cash rounding, or a refund without a credit note."""
+    """Return a document with one line for cash rounding, an exchange difference or an uncovered refund.
+
+    Args:
+        context: the order.
+        kind: invoice or credit note.
+        letter: the document's letter in its number (`numbering.py`).
+        transaction_id: digits of the transaction's id.
+        day: the original date, in the shop's time zone.
+        line: the only line.
+        contact_id: the Contact of all documents of the order.
+
+    Raises:
+        OrderBlockedError: a new document would fall into a locked period and `locked_period` is `block`.
+    """
     tail = letter + transaction_id
-    number = number_of_transaction(case, letter, transaction_id)
-    return _assemble(case, kind, tail, number, document_date(case, tail, day, number), (line,), contact_id)
+    number = number_of_transaction(context, letter, transaction_id)
+    return _assemble(context, kind, tail, number, document_date(context, tail, day, number), (line,), contact_id)
 
 
-def _rounding_lines(case: OrderContext, lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """Close the gap between an order's rows and the total it began with, up to the cap."""
-    stated = shop_amount(case.order.original_total_price_set, case.currency)
-    total = lines_total(lines, amount_types(case))
+def _rounding_lines(context: OrderContext, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Return a rounding line if the sales of an order do not add up to its original total, up to `rounding.cap`."""
+    stated = shop_amount(context.order.original_total_price_set, context.currency)
+    total = lines_total(lines, amount_types(context))
     gap = stated - total
     if not gap:
         return ()
-    cap = case.policy.rounding.cap
+    cap = context.policy.rounding.cap
     if abs(gap) > cap:
         raise OrderBlockedError(
             f"Shopify's total is {stated}, its rows add up to {total}: a gap of {gap}, more than rounding.cap"
             f" {cap} in books.yaml;"
-            " look at the order in Shopify"
+            " check the order in Shopify"
         )
-    return (adjustment_line(case, "Shopify rounding", case.policy.accounts.rounding, gap),)
+    return (adjustment_line(context, "Shopify rounding", context.policy.accounts.rounding, gap),)
 
 
 def _cancels_out(lines: Iterable[Line]) -> bool:
-    """Return whether nothing is left on any account at any tax type."""
+    """Return whether the lines sum to zero on each account and tax type."""
     sums: Mapping[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for line in lines:
         amounts = sums[line.account_code, line.tax_type]
@@ -114,40 +136,51 @@ def _cancels_out(lines: Iterable[Line]) -> bool:
     return not any(any(amounts) for amounts in sums.values())
 
 
-def _document(case: OrderContext, entry: Agreement, sign: int, lines: tuple[Line, ...], contact_id: str) -> AnyDocument:
-    number = number_of_agreement(case, entry)
-    dated = document_date(case, entry.legacy_id, agreement_date(case, entry), number)
+def _document(
+    context: OrderContext, agreement: Agreement, sign: int, lines: tuple[Line, ...], contact_id: str
+) -> AnyDocument:
+    number = number_of_agreement(context, agreement)
+    posting_date = document_date(context, agreement.legacy_id, agreement_date(context, agreement), number)
     kind = Kind.INVOICE if sign > 0 else Kind.CREDIT_NOTE
-    return _assemble(case, kind, entry.legacy_id, number, dated, lines, contact_id)
+    return _assemble(context, kind, agreement.legacy_id, number, posting_date, lines, contact_id)
 
 
 def _assemble(
-    case: OrderContext, kind: Kind, tail: str, number: str, dated: PostingDate, lines: tuple[Line, ...], contact_id: str
+    context: OrderContext,
+    kind: Kind,
+    tail: str,
+    number: str,
+    posting_date: PostingDate,
+    lines: tuple[Line, ...],
+    contact_id: str,
 ) -> AnyDocument:
-    types = amount_types(case)
-    first = lines[0].model_copy(update={"description": lines[0].description[: 4000 - len(dated.note)] + dated.note})
+    types = amount_types(context)
+    note = posting_date.note
+    first = lines[0].model_copy(update={"description": lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note})
     content = {
-        "shopify_id": case.document_id(tail),
+        "shopify_id": context.document_id(tail),
         "number": number,
-        "reference": document_reference(case, tail),
-        "order_id": case.order_id,
-        "order_name": case.order.name,
+        "reference": document_reference(context, tail),
+        "order_id": context.order_id,
+        "order_name": context.order.name,
         "contact_id": contact_id,
-        "date": dated.posting_date,
+        "date": posting_date.posting_date,
         "line_amount_types": types,
         "lines": (first, *lines[1:]),
-        "currency": case.currency,
+        "currency": context.currency,
         "total": lines_total(lines, types),
         "total_tax": tax_total(lines),
     }
     if kind is Kind.CREDIT_NOTE:
         return CreditNote.model_validate(content)
-    return Invoice.model_validate({**content, "due_date": due_date(case, dated.posting_date), "url": _url(case)})
+    return Invoice.model_validate(
+        {**content, "due_date": due_date(context, posting_date.posting_date), "url": _url(context)}
+    )
 
 
-def _url(case: OrderContext) -> str | None:
-    """Link the order in the admin; Xero refuses addresses that contain its own name (docs/contracts/xero.md §6.3)."""
-    if not case.shop_handle:
+def _url(context: OrderContext) -> str | None:
+    """Return the order's admin page, or None, as Xero rejects URLs with its name (docs/contracts/xero.md §6.3)."""
+    if not context.shop_handle:
         return None
-    url = f"https://admin.shopify.com/store/{case.shop_handle}/orders/{case.order_id}"
+    url = f"https://admin.shopify.com/store/{context.shop_handle}/orders/{context.order_id}"
     return None if "xero" in url.casefold() else url

@@ -1,9 +1,8 @@
-"""The one way a rule stops an order: `Blocked`, with a reason for people.
+"""Exception with which a rule blocks an order.
 
-Only the exception belongs here. It never leaves the room: `orders.py` turns it into an order that is blocked and
-listed.
+`orders.py` catches it and returns a blocked order, so no other package sees it.
 """
 
 
 class OrderBlockedError(Exception):
-    """Nothing new of this order may be written; the message says why and what to do about it."""
+    """An order that must not be posted; the message gives the reason and the remedy."""

@@ -1,10 +1,13 @@
-"""Exchange differences: the customer pays in another currency, and its rate is another one when money moves.
+"""Exchange differences of orders that a customer pays in another currency (docs/books.md §8.1).
 
-Only their reckoning belongs here (docs/books.md, Currencies). Documents stand at the rate of the order. Money that is
-captured or refunded later is converted at the rate of its own day, so that in the shop's currency it differs from what
-it settles. The difference is explained where money settles exactly what is due in the customer's currency when it
-moves, or where Shopify states that the rate moved (`rates.py`). What neither explains stays money without a document.
-It is decided at the moment money moves, so that what happens to the order later changes nothing.
+Documents have the exchange rate of the order. Shopify converts a later capture or refund at the rate of its own day, so
+the shop-currency amount of the movement differs from the amount that it settles. This module computes the difference if
+
+- the movement settles exactly the amount due in the customer's currency at that moment, or
+- Shopify states a changed rate (`rates.py`).
+
+Any other excess remains money without a document. The result depends only on the order's state when the money moves, so
+later changes of the order do not alter it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,52 +22,65 @@ from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.rates import check_stated_difference, has_another_rate
 from shopify_xero_pipeline.books.two_currencies import AmountPair, channel_taxes, totals
 
-ODD_CENTS = 2
-"""Amounts up to so many of a currency's smallest units may come of conversion alone."""
+CONVERSION_UNITS = 2
+"""Largest difference, in the currency's smallest units, that conversion alone can cause."""
 
 
 @dataclass(frozen=True)
 class ConvertedMovements:
-    """Money at the rate of the order. `moved` carry their exchange differences, `pending` are refunds under way."""
+    """An order's money at the rate of the order.
+
+    Attributes:
+        movements: completed movements with their exchange differences.
+        pending: by transaction, the amount of a pending refund in the shop's currency.
+    """
 
     movements: Sequence[CashMovement]
     pending: Mapping[str, Decimal]
 
 
 def convert_at_order_rate(
-    case: OrderContext, booked: Sequence[BookedAgreement], own: Mapping[str, AnyDocument], moved: Sequence[CashMovement]
+    context: OrderContext,
+    bookings: Sequence[BookedAgreement],
+    refund_documents: Mapping[str, AnyDocument],
+    movements: Sequence[CashMovement],
 ) -> ConvertedMovements:
     """Return an order's money with the exchange differences that Shopify's figures explain; none in one currency.
 
     Args:
-        case: the order.
-        booked: its agreements, in order.
-        own: by transaction, the document of the refund it belongs to.
-        moved: its money, in time order.
+        context: the order.
+        bookings: its agreements, in time order.
+        refund_documents: by transaction, the document of the transaction's refund.
+        movements: its money, in time order.
 
     Raises:
-        Blocked: Shopify states another difference than the one that settles the order.
+        OrderBlockedError: Shopify states a difference other than the one that settles the order.
     """
-    pending = pending_refunds(case)
-    sums = totals(case, booked)
-    if sums is None or any(movement.presentment is None for movement in moved):
-        return ConvertedMovements(moved, {movement.transaction_id: movement.amount for movement in pending})
-    order = _Settlement(case, booked, sums, own)
-    parts = [order.settle(movement) for movement in moved]
-    order.share_what_is_off(parts)
-    for part in parts:
-        if not part.is_fixed:
-            check_stated_difference(case, part.movement, part.total)
-    waiting = {movement.transaction_id: order.settle(movement).total for movement in pending}
-    return ConvertedMovements([part.converted() for part in parts], waiting)
+    pending = pending_refunds(context)
+    sums = totals(context, bookings)
+    if sums is None or any(movement.presentment is None for movement in movements):
+        return ConvertedMovements(movements, {movement.transaction_id: movement.amount for movement in pending})
+    converter = _RateConverter(context, bookings, sums, refund_documents)
+    conversions = [converter.convert(movement) for movement in movements]
+    converter.assign_remainder(conversions)
+    for conversion in conversions:
+        if not conversion.is_fixed:
+            check_stated_difference(context, conversion.movement, conversion.total)
+    # Pending refunds come last: they must not change the conversion of completed movements.
+    pending_amounts = {movement.transaction_id: converter.convert(movement).total for movement in pending}
+    return ConvertedMovements([conversion.result() for conversion in conversions], pending_amounts)
 
 
 @dataclass
-class _Part:
-    """Money that moved, and what it settles in the shop's currency.
+class _Conversion:
+    """A movement and the amount that it settles.
 
-    `is_explained` if that may be another amount than moved. `is_fixed` if an earlier run posted a document for the
-    difference, or one for an uncovered refund. `posted` is what earlier runs posted on documents of the order.
+    Attributes:
+        movement: money as it moved.
+        total: the amount that it settles, in the shop's currency.
+        is_explained: whether the total may differ from the movement's amount.
+        is_fixed: whether an earlier run posted a document for the difference or for an uncovered refund.
+        posted: the amount that earlier runs posted on documents of the order.
     """
 
     movement: CashMovement
@@ -73,166 +89,175 @@ class _Part:
     is_fixed: bool = False
     posted: Decimal = ZERO
 
-    def converted(self) -> CashMovement:
+    def result(self) -> CashMovement:
         """Return the movement with its exchange difference."""
         return replace(self.movement, amount=self.total, exchange=self.movement.amount - self.total)
 
-    def can_take(self, more: Decimal) -> bool:
-        """Return whether it may settle so much more, or less: what is posted stays."""
-        return not self.is_fixed and self.total + more >= self.posted
+    def can_change_by(self, difference: Decimal) -> bool:
+        """Return whether the total may change by a difference without falling below the posted amount."""
+        return not self.is_fixed and self.total + difference >= self.posted
 
 
 @dataclass
-class _Settlement:
-    """An order that is settled in time order, in both currencies.
+class _RateConverter:
+    """Conversion of an order's movements in time order, with running sums in both currencies.
 
     Attributes:
-        totals: of its documents by Shopify id, credit notes negative.
-        own: by transaction, the document of the refund it belongs to.
-        paid: money so far by direction, at the rate of the order.
-        left: of credit notes that money has settled in part.
+        totals: by Shopify id, the totals of the order's documents, credit notes negative.
+        refund_documents: by transaction, the document of the transaction's refund.
+        paid: by direction, the money so far, at the rate of the order.
+        open_credit: by Shopify id, the open amount of partly refunded credit notes.
         at_other_rates: transactions that moved another amount than they settle.
-        is_tax_withheld: money settled all but the tax that the sales channel remits.
+        is_tax_withheld: whether money settled everything but the tax that the sales channel remits.
     """
 
-    case: OrderContext
-    booked: Sequence[BookedAgreement]
+    context: OrderContext
+    bookings: Sequence[BookedAgreement]
     totals: Mapping[str, AmountPair]
-    own: Mapping[str, AnyDocument]
+    refund_documents: Mapping[str, AnyDocument]
     paid: dict[Direction, AmountPair] = field(
         default_factory=lambda: {Direction.IN: AmountPair(), Direction.OUT: AmountPair()}
     )
-    left: dict[str, AmountPair] = field(default_factory=dict)
+    open_credit: dict[str, AmountPair] = field(default_factory=dict)
     at_other_rates: set[str] = field(default_factory=set)
     is_tax_withheld: bool = False
 
-    def settle(self, movement: CashMovement) -> _Part:
-        """Return what a movement settles, and count it as paid."""
-        own = self._left_of_own(movement)
-        part = self._fixed(movement) or self._not_below_posted(self._part(movement, own))
-        if part.total != movement.amount:
+    def convert(self, movement: CashMovement) -> _Conversion:
+        """Return the conversion of a movement, and count the movement as paid."""
+        credit = self._open_refund_credit(movement)
+        conversion = self._posted_conversion(movement) or self._not_below_posted(self._new_conversion(movement, credit))
+        if conversion.total != movement.amount:
             self.at_other_rates.add(movement.transaction_id)
-        settled = AmountPair(part.total, movement.presentment or ZERO)
-        self.paid[movement.direction] += settled
-        if own:
-            self.left[self.own[movement.transaction_id].shopify_id] = own - settled
-        return part
+        amounts = AmountPair(conversion.total, movement.presentment or ZERO)
+        self.paid[movement.direction] += amounts
+        if credit:
+            self.open_credit[self.refund_documents[movement.transaction_id].shopify_id] = credit - amounts
+        return conversion
 
-    def share_what_is_off(self, parts: Sequence[_Part]) -> None:
-        """Give what is off to the last money that can take it, where nothing is left to pay in the customer's currency.
+    def assign_remainder(self, conversions: Sequence[_Conversion]) -> None:
+        """Add the remainder in the shop's currency to the last suitable movement, if none remains in the customer's.
 
-        Odd cents come of conversion. More is of money that nothing explained when it moved, as the rest was credited
-        only afterwards.
+        Odd cents come from conversion. A larger remainder belongs to money that nothing explained when it moved,
+        because the order was credited afterwards.
         """
-        withheld = channel_taxes(self.case, self.case.agreements) if self.is_tax_withheld else AmountPair()
-        left = sum(self.totals.values(), AmountPair()) - self._net_paid - withheld
-        if left.presentment or not left.shop:
+        withheld = channel_taxes(self.context, self.context.agreements) if self.is_tax_withheld else AmountPair()
+        remainder = sum(self.totals.values(), AmountPair()) - self._net_paid - withheld
+        if remainder.presentment or not remainder.shop:
             return
-        rows = sum(len(entry.sales) for entry in self.case.agreements)
-        is_odd = abs(left.shop) <= smallest_unit(self.case.currency) * (rows + len(parts))
-        for part in reversed(parts):
-            more = left.shop * _sign(part.movement)
-            if part.can_take(more) and (is_odd or not part.is_explained):
-                part.total += more
-                self.paid[part.movement.direction] += left.times(_sign(part.movement))
+        # Each sale and each movement can be off by one unit.
+        roundings = sum(len(agreement.sales) for agreement in self.context.agreements) + len(conversions)
+        is_odd = abs(remainder.shop) <= smallest_unit(self.context.currency) * roundings
+        for conversion in reversed(conversions):
+            sign = _sign(conversion.movement)
+            difference = remainder.shop * sign
+            if conversion.can_change_by(difference) and (is_odd or not conversion.is_explained):
+                conversion.total += difference
+                self.paid[conversion.movement.direction] += remainder.times(sign)
                 return
 
     @property
     def _net_paid(self) -> AmountPair:
         return self.paid[Direction.IN] - self.paid[Direction.OUT]
 
-    def _part(self, movement: CashMovement, own: AmountPair | None) -> _Part:
-        """Return what a movement settles: a target exactly, its share of one, or one with what goes beyond it.
+    def _new_conversion(self, movement: CashMovement, credit: AmountPair | None) -> _Conversion:
+        """Return the conversion of a movement that settles a target exactly, in part, or with an excess.
 
         Args:
             movement: money as it moved.
-            own: what is left of the credit note of its own refund.
+            credit: the open amount of the credit note of its own refund.
         """
         amount = movement.presentment or ZERO
-        targets = [*self._due(movement), *([own] if own else [])]
+        targets = [*self._due_amounts(movement), *([credit] if credit else [])]
         for target in targets:
             if amount == target.presentment > 0:
-                return _Part(movement, target.shop, is_explained=True)
-        odd = ODD_CENTS * smallest_unit(self.case.currency)
-        for total in (self._share(movement, targets), self._with_beyond(movement, targets)):
-            if total is not None and abs(total - movement.amount) > odd:
-                return _Part(movement, total, is_explained=True)
-        return _Part(movement, movement.amount, is_explained=False)
+                return _Conversion(movement, target.shop, is_explained=True)
+        for total in (self._share(movement, targets), self._total_with_excess(movement, targets)):
+            if total is not None and abs(total - movement.amount) > self._conversion_limit:
+                return _Conversion(movement, total, is_explained=True)
+        return _Conversion(movement, movement.amount, is_explained=False)
+
+    @property
+    def _conversion_limit(self) -> Decimal:
+        return CONVERSION_UNITS * smallest_unit(self.context.currency)
 
     def _share(self, movement: CashMovement, targets: Sequence[AmountPair]) -> Decimal | None:
-        """Return the share of a part payment or refund, if the rate is known to have moved."""
+        """Return a partial movement's share of the largest target; None unless its rate is known to differ."""
         amount = movement.presentment or ZERO
-        whole = max([*targets, self._room(movement)], key=lambda target: target.presentment)
+        whole = max([*targets, self._open_total(movement)], key=lambda target: target.presentment)
         is_part = 0 < amount <= whole.presentment
-        if not is_part or not has_another_rate(self.case, movement.transaction_id, self.at_other_rates):
+        if not is_part or not has_another_rate(self.context, movement.transaction_id, self.at_other_rates):
             return None
-        return round_half_up(whole.shop * amount / whole.presentment, self.case.currency)
+        return round_half_up(whole.shop * amount / whole.presentment, self.context.currency)
 
-    def _with_beyond(self, movement: CashMovement, targets: Sequence[AmountPair]) -> Decimal | None:
-        """Return all that was due, with what goes beyond it as it moved; None where that is conversion alone."""
+    def _total_with_excess(self, movement: CashMovement, targets: Sequence[AmountPair]) -> Decimal | None:
+        """Return the largest target plus the excess as it moved; None if conversion alone explains the excess."""
         amount = movement.presentment or ZERO
         whole = max(targets, key=lambda target: target.presentment)
         if not 0 < whole.presentment < amount:
             return None
-        beyond = round_half_up(movement.amount * (amount - whole.presentment) / amount, self.case.currency)
-        return whole.shop + beyond if abs(beyond) > ODD_CENTS * smallest_unit(self.case.currency) else None
+        excess = round_half_up(movement.amount * (amount - whole.presentment) / amount, self.context.currency)
+        return whole.shop + excess if abs(excess) > self._conversion_limit else None
 
-    def _room(self, movement: CashMovement) -> AmountPair:
-        """Return what invoices, or credit notes, come to so far that no money has settled."""
-        documents = [entry.document for entry in self._known_at(movement) if entry.document is not None]
-        totals = [self.totals[one.shopify_id] for one in documents if one.kind is SIDE[movement.direction]]
+    def _open_total(self, movement: CashMovement) -> AmountPair:
+        """Return the unsettled total of the invoices, or of the credit notes, that exist when a movement happens."""
+        documents = [booking.document for booking in self._existing_at(movement) if booking.document is not None]
+        totals = [
+            self.totals[document.shopify_id] for document in documents if document.kind is SIDE[movement.direction]
+        ]
         return sum(totals, AmountPair()).times(_sign(movement)) - self.paid[movement.direction]
 
-    def _not_below_posted(self, part: _Part) -> _Part:
-        posted = [one.amount for one in self.case.ledger.payments if one.transaction_id == part.movement.transaction_id]
-        least = min(sum(posted, ZERO), part.movement.amount)
-        return replace(part, total=max(part.total, least), posted=least)
+    def _not_below_posted(self, conversion: _Conversion) -> _Conversion:
+        transaction_id = conversion.movement.transaction_id
+        payments = self.context.posted_records.payments
+        posted = sum((payment.amount for payment in payments if payment.transaction_id == transaction_id), ZERO)
+        least = min(posted, conversion.movement.amount)
+        return replace(conversion, total=max(conversion.total, least), posted=least)
 
-    def _fixed(self, movement: CashMovement) -> _Part | None:
-        """Return what it settled in an earlier run that posted a document for its difference, or for no goods."""
+    def _posted_conversion(self, movement: CashMovement) -> _Conversion | None:
+        """Return the conversion of an earlier run that posted a document for the difference or an uncovered refund."""
         exchange, uncovered = (
-            self.case.posted.get(self.case.document_id(letter + movement.transaction_id))
+            self.context.posted_documents.get(self.context.document_id(letter + movement.transaction_id))
             for letter in (EXCHANGE, UNCOVERED_REFUND)
         )
         if exchange is None and uncovered is None:
             return None
-        more = ZERO
+        difference = ZERO
         if exchange is not None:
-            more = exchange.total if exchange.kind is SIDE[movement.direction] else -exchange.total
-        return _Part(movement, movement.amount - more, is_explained=True, is_fixed=True)
+            difference = exchange.total if exchange.kind is SIDE[movement.direction] else -exchange.total
+        return _Conversion(movement, movement.amount - difference, is_explained=True, is_fixed=True)
 
-    def _due(self, movement: CashMovement) -> list[AmountPair]:
-        """Return what a movement may settle: what is due with the changes of its instant and without, and less tax."""
+    def _due_amounts(self, movement: CashMovement) -> list[AmountPair]:
+        """Return the amounts due with and without agreements of a movement's instant, each also less channel tax."""
         due, less_tax = [], []
-        for entries in (self._known_at(movement), self._known_at(movement, is_before=True)):
-            documents = [entry.document.shopify_id for entry in entries if entry.document is not None]
-            left = sum((self.totals[document_id] for document_id in documents), AmountPair()) - self._net_paid
-            tax = channel_taxes(self.case, [entry.entry for entry in entries])
-            due.append(left.times(_sign(movement)))
-            less_tax.append((left - tax).times(_sign(movement)))
-        only_less_tax = {one.presentment for one in less_tax} - {one.presentment for one in due}
+        for bookings in (self._existing_at(movement), self._existing_at(movement, is_before=True)):
+            document_ids = [booking.document.shopify_id for booking in bookings if booking.document is not None]
+            balance = sum((self.totals[document_id] for document_id in document_ids), AmountPair()) - self._net_paid
+            tax = channel_taxes(self.context, [booking.agreement for booking in bookings])
+            due.append(balance.times(_sign(movement)))
+            less_tax.append((balance - tax).times(_sign(movement)))
+        only_less_tax = {amount.presentment for amount in less_tax} - {amount.presentment for amount in due}
         self.is_tax_withheld |= movement.presentment in only_less_tax
         return [*less_tax, *due] if self.is_tax_withheld else [*due, *less_tax]
 
-    def _left_of_own(self, movement: CashMovement) -> AmountPair | None:
-        """Return what is left of the credit note of a refund's own, before this money."""
-        document = self.own.get(movement.transaction_id)
+    def _open_refund_credit(self, movement: CashMovement) -> AmountPair | None:
+        """Return the open amount of the credit note of a movement's own refund, before the movement."""
+        document = self.refund_documents.get(movement.transaction_id)
         if document is None or document.kind is not SIDE[movement.direction]:
             return None
-        left = self.left.setdefault(document.shopify_id, self.totals[document.shopify_id].times(-1))
-        return left if left.presentment > 0 else None
+        credit = self.open_credit.setdefault(document.shopify_id, self.totals[document.shopify_id].times(-1))
+        return credit if credit.presentment > 0 else None
 
-    def _known_at(self, movement: CashMovement, *, is_before: bool = False) -> list[BookedAgreement]:
-        """Return the agreements that count when a movement comes: the first, its own, and those until then."""
-        own = self.own.get(movement.transaction_id)
-        found = []
-        for entry in self.booked:
-            at = entry.entry.happened_at
+    def _existing_at(self, movement: CashMovement, *, is_before: bool = False) -> list[BookedAgreement]:
+        """Return the agreements that count for a movement: the first, that of its own refund, and all earlier ones."""
+        refund_document = self.refund_documents.get(movement.transaction_id)
+        bookings = []
+        for booking in self.bookings:
+            at = booking.agreement.happened_at
             is_past = at < movement.moved_at if is_before else at <= movement.moved_at
-            is_main = self.case.main is not None and entry.entry.id == self.case.main.id
-            if is_past or is_main or (entry.document is not None and entry.document is own):
-                found.append(entry)
-        return found
+            is_main = self.context.main is not None and booking.agreement.id == self.context.main.id
+            if is_past or is_main or (booking.document is not None and booking.document is refund_document):
+                bookings.append(booking)
+        return bookings
 
 
 def _sign(movement: CashMovement) -> int:

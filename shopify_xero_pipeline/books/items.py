@@ -1,6 +1,6 @@
-"""What is sold: product variants of Shopify as untracked Items of Xero (docs/books.md §7).
+"""Untracked Items of Xero, built from product variants of Shopify (docs/books.md §7).
 
-Only the making of an Item belongs here. A price informs and never drives a document.
+This module only builds Items. An Item's price is informative; no document depends on it.
 """
 
 import re
@@ -10,10 +10,11 @@ from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Variant, VariantRef
 from shopify_xero_pipeline.xero.models import Item
 
+# Xero's limits in characters (docs/contracts/xero.md §6.2).
 CODE_LIMIT = 30
 NAME_LIMIT = 50
 DESCRIPTION_LIMIT = 4000
-VARIANT_LIMIT = 24
+VARIANT_LIMIT = 24  # leaves 23 of the 50 characters to the product's title and 3 to the separator
 NO_VARIANT = "Default Title"
 DERIVED_CODE = re.compile(r"v\d+", re.IGNORECASE)
 
@@ -31,11 +32,11 @@ def build_item(
 
     Args:
         variant: the variant.
-        product_title: its product's title.
+        product_title: the title of its product.
         shop_currency: the currency of the variant's price.
-        base_currency: Xero's; an Item's price is in it, so a price in another currency is left out.
-        taken: codes in use, casefolded, with the id of the variant that has each ('' for an Item that is not ours).
-        code: the code the variant's Item already has; a code is fixed at first creation.
+        base_currency: the base currency in Xero. Items are priced in it, so a price in another currency is omitted.
+        taken: codes in use, casefolded, with the id of the variant that has each ('' for an Item of another origin).
+        code: the existing code of the variant's Item; a code is fixed at first creation.
     """
     title, option = strip_control_chars(product_title) or "Product", strip_control_chars(variant.title)
     option = "" if option == NO_VARIANT else option
@@ -49,7 +50,12 @@ def build_item(
 
 
 def code_of(variant: Variant | VariantRef, taken: Mapping[str, str]) -> str:
-    """Return the SKU where it can be a code of Xero's and is nobody else's, else `V<variant id>`."""
+    """Return the SKU if Xero accepts it as a code and no other Item has it, else `V<variant id>`.
+
+    Args:
+        variant: the variant.
+        taken: codes in use, as for `build_item`.
+    """
     derived = f"V{variant.legacy_id}"
     sku = (variant.sku or "").strip()
     owner = taken.get(sku.casefold(), variant.legacy_id)
@@ -58,7 +64,7 @@ def code_of(variant: Variant | VariantRef, taken: Mapping[str, str]) -> str:
 
 
 def item_name(title: str, option: str) -> str:
-    """Return a name within Xero's 50 characters: what tells variants apart is kept, the product's title gives way."""
+    """Return a name of at most 50 characters; the product's title is truncated before the variant's."""
     if not option:
         return truncate(title, NAME_LIMIT)
     return truncate(title, NAME_LIMIT, f" - {truncate(option, VARIANT_LIMIT)}")

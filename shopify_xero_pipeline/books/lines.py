@@ -1,7 +1,7 @@
-"""From rows of the sales ledger to document lines that add up to the cent, whatever was discounted or returned.
+"""Document lines, built from sales; their sums equal Shopify's totals to the cent (docs/books.md §3).
 
-Only lines belong here (docs/books.md §3). Accounts are chosen in `accounts.py`, tax types in `tax.py`. Lines are built
-in the sign of their document: a credit note negates every row.
+This module only builds lines. `accounts.py` chooses accounts, `tax.py` chooses tax types. Lines have the sign of their
+document: a credit note negates each sale.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from shopify_xero_pipeline.xero.models import Line
 
 AmountTypes = Literal["Exclusive", "Inclusive", "NoTax"]
 
-DESCRIPTION_LIMIT = 4000
+DESCRIPTION_LIMIT = 4000  # characters of a line in Xero (docs/contracts/xero.md §6.3)
 NO_VARIANT = "Default Title"
 ONE = Decimal(1)
 ACTION_TYPES = ("ORDER", "RETURN", "UPDATE")
@@ -39,7 +39,16 @@ LABELS = {
 
 @dataclass(frozen=True)
 class SaleRow:
-    """A sale row in its document's sign. `total` includes tax; `sign` is -1 on credit notes."""
+    """A sale in its document's sign.
+
+    Attributes:
+        sign: -1 on credit notes.
+        total: the amount with tax, in the shop's currency.
+        taxes: all taxes of the sale.
+        account: the account code.
+        note: the amount in the customer's currency, for the description; '' in the shop's currency.
+        variant_id: the variant whose Item the line names.
+    """
 
     sale: Sale
     sign: int
@@ -52,169 +61,189 @@ class SaleRow:
 
     @property
     def own_taxes(self) -> tuple[SaleTaxAmount, ...]:
-        """Taxes the merchant remits."""
+        """Taxes that the merchant remits."""
         return tuple(tax for tax in self.taxes if not tax.channel_liable)
 
     @property
     def channel_taxes(self) -> tuple[SaleTaxAmount, ...]:
-        """Taxes the sales channel remits."""
+        """Taxes that the sales channel remits."""
         return tuple(tax for tax in self.taxes if tax.channel_liable)
 
     @property
     def units(self) -> int:
-        """How many units the row is about; at least one."""
+        """The number of units, at least one."""
         return abs(self.sale.quantity or 0) or 1
 
 
-def amount_types(case: OrderContext) -> AmountTypes:
-    """Return how amounts of lines are meant: with tax, without, or without any tax of Xero's (mode `lines`)."""
-    if case.policy.tax.mode == "lines":
+def amount_types(context: OrderContext) -> AmountTypes:
+    """Return whether line amounts include tax, exclude it, or have no tax in Xero (mode `lines`)."""
+    if context.policy.tax.mode == "lines":
         return "NoTax"
-    return "Inclusive" if case.order.taxes_included else "Exclusive"
+    return "Inclusive" if context.order.taxes_included else "Exclusive"
 
 
-def build_lines(case: OrderContext, entry: Agreement, sign: int) -> tuple[Line, ...]:
-    """Return an agreement's lines, in the ledger's own order.
+def build_lines(context: OrderContext, agreement: Agreement, sign: int) -> tuple[Line, ...]:
+    """Return an agreement's lines, in the order of the sales ledger.
 
     Args:
-        case: the order.
-        entry: the agreement.
+        context: the order.
+        agreement: the agreement.
         sign: 1 for an invoice, -1 for a credit note.
 
     Raises:
-        Blocked: a row has no rule.
+        OrderBlockedError: a sale is not supported.
     """
-    return tuple(line for sale in entry.sales for line in _lines_of_row(case, _row(case, sale, sign)))
+    return tuple(line for sale in agreement.sales for line in _lines_of_row(context, _row(context, sale, sign)))
 
 
-def adjustment_line(case: OrderContext, description: str, account: str, amount: Decimal) -> Line:
-    """Return a line of a plain amount without tax: rounding, channel tax, an uncovered refund."""
+def adjustment_line(context: OrderContext, description: str, account: str, amount: Decimal) -> Line:
+    """Return a line without tax: rounding, channel tax, an uncovered refund.
+
+    Args:
+        context: the order.
+        description: the line's text.
+        account: the account code.
+        amount: in the shop's currency, in the sign of the document.
+    """
     return Line(
         description=truncate(description, DESCRIPTION_LIMIT),
         quantity=ONE,
         unit_amount=amount,
         account_code=account,
-        tax_type=case.policy.tax.none,
+        tax_type=context.policy.tax.none,
         tax_amount=ZERO,
     )
 
 
 def tax_total(lines: Sequence[Line]) -> Decimal:
-    """Return the tax of lines, as Xero will sum it."""
+    """Return the sum of the lines' tax, as Xero computes it.
+
+    Args:
+        lines: the lines of one document.
+    """
     return sum((line.tax_amount for line in lines), ZERO)
 
 
 def lines_total(lines: Sequence[Line], types: AmountTypes) -> Decimal:
-    """Return the total of lines including tax, as Xero will sum it."""
+    """Return the total of lines with tax, as Xero computes it.
+
+    Args:
+        lines: the lines of one document.
+        types: whether their amounts include tax.
+    """
     amounts = sum((line.amount for line in lines), ZERO)
     return amounts + tax_total(lines) if types == "Exclusive" else amounts
 
 
-def _row(case: OrderContext, sale: Sale, sign: int) -> SaleRow:
+def _row(context: OrderContext, sale: Sale, sign: int) -> SaleRow:
     if sale.action_type not in ACTION_TYPES:
         raise OrderBlockedError(
-            f"sale {sale.legacy_id} has the action {sale.action_type}, for which these books have no rule;"
+            f"sale {sale.legacy_id} has the action {sale.action_type}, which is not supported;"
             " enter this order in Xero by hand"
         )
-    item = line_item_of(case, sale)
+    item = line_item_of(context, sale)
     return SaleRow(
         sale=sale,
         sign=sign,
-        total=sign * shop_amount(sale.total_amount, case.currency),
-        taxes=sale_taxes(case, sale, sign),
-        account=account_of(case, sale),
-        description=_description(case, sale),
-        note=_presentment(case, sale),
+        total=sign * shop_amount(sale.total_amount, context.currency),
+        taxes=sale_taxes(context, sale, sign),
+        account=account_of(context, sale),
+        description=_description(context, sale),
+        note=_presentment_note(context, sale),
         variant_id=_variant(item),
     )
 
 
 def _variant(item: LineItem | None) -> str | None:
-    """Return the variant that a line is of; of a deleted product no Item is made, so that none may be named."""
+    """Return the variant of an order line; None for a deleted product, which has no Item."""
     if item is None or item.product is None or item.variant is None:
         return None
     return item.variant.legacy_id
 
 
-def _lines_of_row(case: OrderContext, row: SaleRow) -> list[Line]:
+def _lines_of_row(context: OrderContext, row: SaleRow) -> list[Line]:
     if row.sale.line_type == "GIFT_CARD" and any(tax.amount for tax in row.taxes):
         raise OrderBlockedError(
-            f"sale {row.sale.legacy_id} is a gift card with tax on it, which these books have no rule for;"
+            f"sale {row.sale.legacy_id} is a gift card with tax, which is not supported;"
             " enter this order in Xero by hand"
         )
-    if discount := row.sign * discount_on_card(case, row.sale):
-        return _card_lines(case, row, discount)
-    if amount_types(case) == "NoTax":
-        return _rows_with_tax_lines(case, row)
-    channel = [
+    if discount := row.sign * discount_on_card(context, row.sale):
+        return _card_lines(context, row, discount)
+    if amount_types(context) == "NoTax":
+        return _rows_with_tax_lines(context, row)
+    channel_lines = [
         adjustment_line(
-            case, f"{tax.label} remitted by the sales channel", case.policy.accounts.channel_tax, tax.amount
+            context, f"{tax.label} remitted by the sales channel", context.policy.accounts.channel_tax, tax.amount
         )
         for tax in row.channel_taxes
         if tax.amount
     ]
-    return [*_taxed_lines(case, row), *channel]
+    return [*_taxed_lines(context, row), *channel_lines]
 
 
-def _card_lines(case: OrderContext, row: SaleRow, discount: Decimal) -> list[Line]:
-    """A gift card sold below its face value: what is owed for it, and the discount, which lowers no liability."""
-    less = adjustment_line(case, f"Discount on {row.description}", case.policy.accounts.card_discounts, -discount)
+def _card_lines(context: OrderContext, row: SaleRow, discount: Decimal) -> list[Line]:
+    """Return the lines of a discounted gift card: face value and discount, which does not lower the liability."""
+    discount_line = adjustment_line(
+        context, f"Discount on {row.description}", context.policy.accounts.card_discounts, -discount
+    )
     face = row.total + discount
     if not face:
-        return [less]
+        return [discount_line]
     quantity = Decimal(row.units)
-    unit = round_half_up(face / quantity, case.currency)
-    owed = (quantity, unit) if unit * quantity == face else (ONE, face)
-    return [_line(row, *owed, case.policy.tax.none, ZERO), less]
+    unit = round_half_up(face / quantity, context.currency)
+    price = (quantity, unit) if unit * quantity == face else (ONE, face)
+    return [_line(row, *price, context.policy.tax.none, ZERO), discount_line]
 
 
-def _rows_with_tax_lines(case: OrderContext, row: SaleRow) -> list[Line]:
-    """Mode `lines`, the US way: the goods, then each tax on its own liability account."""
+def _rows_with_tax_lines(context: OrderContext, row: SaleRow) -> list[Line]:
+    """Return the lines of mode `lines`: the goods, then each tax on its liability account."""
     goods = row.total - sum((tax.amount for tax in row.taxes), ZERO)
-    lines = [_line(row, ONE, goods, case.policy.tax.none, ZERO)]
+    lines = [_line(row, ONE, goods, context.policy.tax.none, ZERO)]
     for tax in row.taxes:
         if tax.amount:
-            account = case.policy.accounts.channel_tax if tax.channel_liable else tax_account_for(case, tax)
-            lines.append(adjustment_line(case, tax.label, account, tax.amount))
+            account = context.policy.accounts.channel_tax if tax.channel_liable else tax_account_for(context, tax)
+            lines.append(adjustment_line(context, tax.label, account, tax.amount))
     return lines
 
 
-def _taxed_lines(case: OrderContext, row: SaleRow) -> list[Line]:
+def _taxed_lines(context: OrderContext, row: SaleRow) -> list[Line]:
     tax = sum((tax.amount for tax in row.own_taxes), ZERO)
     channel = sum((tax.amount for tax in row.channel_taxes), ZERO)
-    amount = row.total - channel - (ZERO if case.order.taxes_included else tax)
-    tax_type = _tax_type(case, row)
+    amount = row.total - channel - (ZERO if context.order.taxes_included else tax)
+    tax_type = _tax_type(context, row)
     net = row.total - channel - tax
     if tax and (abs(tax) > abs(amount) or tax * net <= 0):
-        return _tax_change_lines(case, row, amount, tax, tax_type)
-    priced = _with_unit_price(case, row, amount, tax, tax_type)
-    if priced is not None:
-        return [priced]
+        return _tax_change_lines(context, row, amount, tax, tax_type)
+    line = _line_with_unit_price(context, row, amount, tax, tax_type)
+    if line is not None:
+        return [line]
     quantity = Decimal(row.units)
-    unit = round_half_up(amount / quantity, case.currency)
+    unit = round_half_up(amount / quantity, context.currency)
     if unit * quantity == amount and abs(tax) <= abs(unit):
         return [_line(row, quantity, unit, tax_type, tax)]
     return [_line(row, ONE, amount, tax_type, tax)]
 
 
-def _tax_type(case: OrderContext, row: SaleRow) -> str:
-    policy = case.policy.tax
+def _tax_type(context: OrderContext, row: SaleRow) -> str:
+    policy = context.policy.tax
     if row.sale.line_type == "GIFT_CARD":
         return policy.none
     if row.channel_taxes and not row.own_taxes:
         return policy.channel_liable
-    untaxed = policy.none if row.sale.line_type in {"TIP", "ADJUSTMENT"} else untaxed_type(case)
-    return tax_type_for(case, row.own_taxes, untaxed)
+    untaxed = policy.none if row.sale.line_type in {"TIP", "ADJUSTMENT"} else untaxed_type(context)
+    return tax_type_for(context, row.own_taxes, untaxed)
 
 
-def _with_unit_price(case: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> Line | None:
-    """Show unit price and discount where a product is sold; None where they would not say how the amount came about."""
-    item = line_item_of(case, row.sale)
-    sold = row.sale.line_type == "PRODUCT" and row.sale.action_type == "ORDER" and row.sign > 0 and amount > 0
-    if item is None or not sold or row.channel_taxes:
+def _line_with_unit_price(
+    context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str
+) -> Line | None:
+    """Return a line with unit price and discount for a product that is sold; None if they do not yield the amount."""
+    item = line_item_of(context, row.sale)
+    is_sold = row.sale.line_type == "PRODUCT" and row.sale.action_type == "ORDER" and row.sign > 0 and amount > 0
+    if item is None or not is_sold or row.channel_taxes:
         return None
     price, quantity = item.original_unit_price_set.shop_money.amount, Decimal(row.units)
-    unit = round_half_up(price, case.currency)
+    unit = round_half_up(price, context.currency)
     discount = quantity * unit - amount
     if unit != price or discount < 0 or abs(tax) > unit:
         return None
@@ -222,17 +251,17 @@ def _with_unit_price(case: OrderContext, row: SaleRow, amount: Decimal, tax: Dec
     return line.model_copy(update={"discount_amount": discount}) if discount else line
 
 
-def _tax_change_lines(case: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
-    """A row that changes tax more than goods: the base that carries such a tax, and the rest without tax."""
+def _tax_change_lines(context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
+    """Return two lines for a sale that changes tax more than goods: the base of that tax, and the rest without tax."""
     rate = sum((line.rate or ZERO for line in row.own_taxes), ZERO)
     if not rate:
         raise OrderBlockedError(
-            f"sale {row.sale.legacy_id}: a tax of {tax} on {amount} with no rate to find its base by;"
+            f"sale {row.sale.legacy_id}: a tax of {tax} on {amount} has no rate, so its base is unknown;"
             " enter this order in Xero by hand"
         )
-    base = round_half_up(tax / rate, case.currency) + (tax if case.order.taxes_included else ZERO)
+    base = round_half_up(tax / rate, context.currency) + (tax if context.order.taxes_included else ZERO)
     rest = adjustment_line(
-        case,
+        context,
         truncate(row.description, DESCRIPTION_LIMIT, " (less what only the tax is for)"),
         row.account,
         amount - base,
@@ -253,17 +282,17 @@ def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: De
     )
 
 
-def _description(case: OrderContext, sale: Sale) -> str:
-    item = line_item_of(case, sale)
+def _description(context: OrderContext, sale: Sale) -> str:
+    item = line_item_of(context, sale)
     if item is None:
         return strip_control_chars(sale.title) or LABELS[sale.line_type]
     variant = strip_control_chars(item.variant_title)
-    now = strip_control_chars(item.product.title) if item.product is not None else ""
-    title = strip_control_chars(item.title) or now or LABELS[sale.line_type]
+    product_title = strip_control_chars(item.product.title) if item.product is not None else ""
+    title = strip_control_chars(item.title) or product_title or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
 
 
-def _presentment(case: OrderContext, sale: Sale) -> str:
-    """Name the customer's own currency where it is another one (docs/books.md §8)."""
+def _presentment_note(context: OrderContext, sale: Sale) -> str:
+    """Return the amount in the customer's currency if it is another one, else '' (docs/books.md §8.1)."""
     money = sale.total_amount.presentment_money
-    return "" if money.currency_code == case.currency else f" [{money.currency_code} {money.amount}]"
+    return "" if money.currency_code == context.currency else f" [{money.currency_code} {money.amount}]"

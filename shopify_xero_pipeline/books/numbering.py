@@ -1,7 +1,6 @@
-"""Numbers and references of documents: the same order and agreement always get the same ones.
+"""Deterministic numbers and references of documents (docs/books.md §1).
 
-Only identity belongs here (docs/books.md §1). Whether a number is somebody else's is known to the caller, who says so
-in `Case.taken`.
+The caller passes the numbers of documents of other orders in `OrderContext.taken`.
 """
 
 import re
@@ -15,51 +14,59 @@ LETTERS = {"ORDER": "O", "ORDER_EDIT": "E", "RETURN": "T", "REFUND": "R"}
 ROUNDING = "C"
 EXCHANGE = "X"
 UNCOVERED_REFUND = "M"
-NAME_LIMIT = 150
+NAME_LIMIT = 150  # leaves room for prefix, letters and ids within Xero's 255 characters
 
 
-def number_of_agreement(case: OrderContext, entry: Agreement) -> str:
-    """Return `SH-1001` for the agreement an order began with, `SH-1001-E77` for a later one."""
-    if case.main is not None and entry.id == case.main.id:
-        return _base(case)
-    return _number(case, entry.legacy_id, LETTERS[entry.reason] + entry.legacy_id)
+def number_of_agreement(context: OrderContext, agreement: Agreement) -> str:
+    """Return `SH-1001` for an order's first agreement, `SH-1001-E77` for a later one."""
+    if context.main is not None and agreement.id == context.main.id:
+        return _base_number(context)
+    return _number(context, agreement.legacy_id, LETTERS[agreement.reason] + agreement.legacy_id)
 
 
-def number_of_transaction(case: OrderContext, letter: str, transaction_id: str) -> str:
-    """Return the number of a document that money, not an agreement, calls for: `SH-1001-C55`."""
-    return _number(case, letter + transaction_id, letter + transaction_id)
+def number_of_transaction(context: OrderContext, letter: str, transaction_id: str) -> str:
+    """Return the number of a document of a transaction: `SH-1001-C55`.
+
+    Args:
+        context: the order.
+        letter: ROUNDING, EXCHANGE or UNCOVERED_REFUND.
+        transaction_id: digits of the transaction's id.
+    """
+    return _number(context, letter + transaction_id, letter + transaction_id)
 
 
 def is_of_money(document_id: str, letter: str) -> bool:
-    """Return whether a document (by Shopify id) is one that money called for, of the kind of a letter."""
+    """Return whether a document (by Shopify id) is that of a transaction, with a letter."""
     return document_id.rpartition("/")[2].startswith(letter)
 
 
-def document_reference(case: OrderContext, tail: str) -> str:
-    """Return a document's identity, on which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
-    name = truncate(strip_control_chars(case.order.name) or case.order_id, NAME_LIMIT)
-    return references.of_document(name, case.document_id(tail))
+def document_reference(context: OrderContext, tail: str) -> str:
+    """Return a document's reference, by which a rebuild matches: `#1001 shopify:<order id>/<agreement id>`."""
+    name = truncate(strip_control_chars(context.order.name) or context.order_id, NAME_LIMIT)
+    return references.of_document(name, context.document_id(tail))
 
 
 def sanitize_order_name(name: str) -> str:
-    """Return an order name as it stands in numbers: no leading #, every character outside `[A-Za-z0-9._-]` a hyphen."""
+    """Return an order name for numbers, without leading # and with hyphens for characters outside `[A-Za-z0-9._-]`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", strip_control_chars(name).removeprefix("#"))[:NAME_LIMIT]
 
 
-def _number(case: OrderContext, tail: str, ending: str) -> str:
-    return _frozen(case, tail) or _free(case, f"{_base(case)}-{ending}")
+def _number(context: OrderContext, tail: str, ending: str) -> str:
+    return _posted_number(context, tail) or _unused_number(context, f"{_base_number(context)}-{ending}")
 
 
-def _base(case: OrderContext) -> str:
-    frozen = _frozen(case, case.main.legacy_id) if case.main is not None else None
-    return frozen or _free(case, case.policy.prefix + (sanitize_order_name(case.order.name) or case.order_id))
+def _base_number(context: OrderContext) -> str:
+    number = _posted_number(context, context.main.legacy_id) if context.main is not None else None
+    return number or _unused_number(
+        context, context.policy.prefix + (sanitize_order_name(context.order.name) or context.order_id)
+    )
 
 
-def _frozen(case: OrderContext, tail: str) -> str | None:
-    posted = case.posted.get(case.document_id(tail))
+def _posted_number(context: OrderContext, tail: str) -> str | None:
+    posted = context.posted_documents.get(context.document_id(tail))
     return posted.number if posted is not None else None
 
 
-def _free(case: OrderContext, number: str) -> str:
-    """Append the order's id to a number that belongs to somebody else's document."""
-    return f"{number}-{case.order_id}" if number.casefold() in case.taken else number
+def _unused_number(context: OrderContext, number: str) -> str:
+    """Return a number, followed by the order's id if a document of another order has the number."""
+    return f"{number}-{context.order_id}" if number.casefold() in context.taken else number

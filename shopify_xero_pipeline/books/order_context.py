@@ -1,6 +1,6 @@
-"""One order on the desk: the order with the policies, the organisation and what is already posted of it.
+"""Context of the accounting rules: an order, the policies, Xero's settings and the order's posted records.
 
-Only what every rule needs to look up belongs here, no rule: the order's lines by id, its frozen documents, its days.
+This module holds look-ups that several rules share, and no rule.
 """
 
 from collections.abc import Mapping
@@ -17,29 +17,38 @@ ORDER = "ORDER"
 
 
 def numeric(digits: str) -> tuple[int, str]:
-    """Return a key that sorts ids by their number."""
+    """Return a sort key that orders ids by their numeric value."""
     return len(digits), digits
 
 
 @dataclass(frozen=True)
 class OrderContext:
-    """An order and everything its books depend on. `taken` are numbers of other people's documents, casefolded."""
+    """An order with everything on which its books depend.
+
+    Attributes:
+        order: the order with its whole history.
+        policy: the merchant's choices.
+        organisation: currencies, accounts and lock dates of Xero.
+        posted_records: the order's posted records.
+        shop_handle: the shop's name in admin URLs; None for no links.
+        taken: document numbers of other orders, casefolded.
+    """
 
     order: Order
     policy: BooksPolicy
     organisation: Organisation
-    ledger: PostedRecords
+    posted_records: PostedRecords
     shop_handle: str | None = None
     taken: frozenset[str] = frozenset()
 
     @property
     def order_id(self) -> str:
-        """Digits of the order's id."""
+        """The digits of the order's id."""
         return self.order.legacy_id
 
     @property
     def currency(self) -> str:
-        """The shop's currency when the order was placed; all documents are in it."""
+        """The shop's currency when the order was placed; the currency of all its documents."""
         return self.order.currency_code
 
     @cached_property
@@ -53,39 +62,42 @@ class OrderContext:
         return {refund.legacy_id: refund for refund in self.order.refunds}
 
     @cached_property
-    def posted(self) -> Mapping[str, PostedDocument]:
-        """Documents whose number and date are frozen, by Shopify id."""
-        return {document.shopify_id: document for document in self.ledger.documents}
+    def posted_documents(self) -> Mapping[str, PostedDocument]:
+        """Posted documents, whose number and date are fixed, by Shopify id."""
+        return {document.shopify_id: document for document in self.posted_records.documents}
 
     @cached_property
     def agreements(self) -> tuple[Agreement, ...]:
-        """The sales ledger in time order; at one instant what the order began with comes first, the rest by id.
+        """The sales ledger in time order; at one instant the first agreement precedes the others, which follow by id.
 
-        A later entry never stands before one that was there already: money is placed in this order.
+        Money is applied in this order. A new agreement never precedes an existing one.
         """
-        began = self.main
+        first = self.main
         return tuple(
-            sorted(self.order.agreements, key=lambda entry: (entry.happened_at, entry is not began, _id(entry)))
+            sorted(
+                self.order.agreements,
+                key=lambda agreement: (agreement.happened_at, agreement is not first, _id(agreement)),
+            )
         )
 
     @cached_property
     def main(self) -> Agreement | None:
-        """The agreement the order began with: its earliest ORDER."""
-        begun = (entry for entry in self.order.agreements if entry.reason == ORDER)
-        return min(begun, key=lambda entry: (entry.happened_at, _id(entry)), default=None)
+        """The order's first agreement, which is its earliest one with the reason ORDER."""
+        candidates = (agreement for agreement in self.order.agreements if agreement.reason == ORDER)
+        return min(candidates, key=lambda agreement: (agreement.happened_at, _id(agreement)), default=None)
 
     def day(self, instant: datetime) -> date:
-        """Return the calendar day of an instant in the shop's zone (docs/contracts/shopify.md §9)."""
+        """Return the calendar day of an instant in the shop's time zone (docs/contracts/shopify.md §9)."""
         return instant.astimezone(self.policy.zone).date()
 
     def document_id(self, tail: str) -> str:
         """Return the Shopify id of a document: `<order id>/<agreement id>` or `<order id>/<letter><transaction id>`."""
         return f"{self.order_id}/{tail}"
 
-    def refund_of(self, entry: Agreement) -> Refund | None:
-        """Return the refund an agreement belongs to."""
-        return self.refunds.get(legacy_id(entry.refund_id)) if entry.refund_id else None
+    def refund_of(self, agreement: Agreement) -> Refund | None:
+        """Return the refund of an agreement, or None."""
+        return self.refunds.get(legacy_id(agreement.refund_id)) if agreement.refund_id else None
 
 
-def _id(entry: Agreement) -> tuple[int, str]:
-    return numeric(entry.legacy_id)
+def _id(agreement: Agreement) -> tuple[int, str]:
+    return numeric(agreement.legacy_id)

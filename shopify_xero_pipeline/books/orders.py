@@ -1,14 +1,14 @@
-"""The books of one order: the way in to this room.
+"""Books of one order, the entry point of this package.
 
-Only the order of the steps belongs here; each rule stands in a module of its own: what is posted at all (`outcome.py`),
-documents and their lines (`documents.py`, `lines.py`), money (`cash_movements.py`, `payment_allocation.py`,
-`settlement.py`), what must hold (`invariants.py`).
+This module only runs the steps in order. The rules are in other modules: scope (`outcome.py`), documents and lines
+(`documents.py`, `lines.py`), money (`cash_movements.py`, `payment_allocation.py`, `settlement.py`) and control totals
+(`invariants.py`).
 """
 
 from collections.abc import Collection
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.accounts import unsure_overrides
+from shopify_xero_pipeline.books.accounts import override_warnings
 from shopify_xero_pipeline.books.cash_movements import cash_movements, cash_rounding, net_payment, waits_for_others
 from shopify_xero_pipeline.books.contacts import build_order_contact, contact_warnings
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
@@ -27,7 +27,7 @@ from shopify_xero_pipeline.books.outcome import NotPostable, PostingScope, posti
 from shopify_xero_pipeline.books.payment_allocation import CHANNEL_TRANSACTION, settle_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
-from shopify_xero_pipeline.books.tax_bases import narrow_bases
+from shopify_xero_pipeline.books.tax_bases import tax_base_warnings
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Contact, Organisation
 
@@ -38,99 +38,108 @@ def build_order_books(
     order: Order,
     policy: BooksPolicy,
     organisation: Organisation,
-    ledger: PostedRecords = NOTHING_POSTED,
+    posted_records: PostedRecords = NOTHING_POSTED,
     *,
     shop_handle: str | None = None,
     taken: Collection[str] = (),
 ) -> OrderBooks:
-    """Return what must exist in Xero for an order, or why nothing may.
+    """Return the records that must exist in Xero for an order, or the reason why none may.
 
-    Pure and deterministic: the same arguments give the same bytes. The records are all that must exist, those already
-    posted included; what differs from Xero is found out by `changes/`. Never raises for anything an order holds: what
-    has no rule is blocked.
+    The function is pure and deterministic: the same arguments give the same bytes. The records include those already
+    posted; `changes/` compares them with Xero. No content of an order raises an exception: an unsupported order is
+    blocked.
 
     Args:
         order: the order with its whole history.
         policy: the merchant's choices.
         organisation: currencies, accounts and lock dates of Xero.
-        ledger: what is posted of the order, or planned and not yet refused.
-        shop_handle: the shop's name in admin addresses (`name` of `name.myshopify.com`), for links; None for none.
-        taken: numbers of documents in Xero that are not this order's.
+        posted_records: the order's records that are posted, or planned and not yet rejected.
+        shop_handle: the shop's name in admin URLs (`name` of `name.myshopify.com`); None for no links.
+        taken: numbers of documents in Xero that belong to other orders.
+
+    Returns:
+        The order's books with its outcome; only the outcome `post` has records.
     """
-    case = OrderContext(
-        order, policy, organisation, ledger, shop_handle, frozenset(number.casefold() for number in taken)
+    context = OrderContext(
+        order, policy, organisation, posted_records, shop_handle, frozenset(number.casefold() for number in taken)
     )
     try:
-        scope = posting_scope(case)
+        scope = posting_scope(context)
         if isinstance(scope, NotPostable):
             return _figures(order, scope.outcome, scope.reason)
-        return _posted(case, scope)
+        return _build_posting(context, scope)
     except OrderBlockedError as blocked:
         return _figures(order, Outcome.BLOCKED, str(blocked))
 
 
-def _posted(case: OrderContext, scope: PostingScope) -> OrderBooks:
-    require_enabled(case.currency, case.organisation)
-    if case.main is None:
+def _build_posting(context: OrderContext, scope: PostingScope) -> OrderBooks:
+    require_enabled(context.currency, context.organisation)
+    if context.main is None:
         raise OrderBlockedError(
-            "Shopify's ledger has no entry of the order's beginning; enter this order in Xero by hand"
+            "Shopify's sales ledger has no agreement for the order itself; enter this order in Xero by hand"
         )
-    contact_id, contact, warnings = _contact(case)
-    booked = [book_agreement(case, entry, contact_id, is_zero_value=scope.is_zero_value) for entry in scope.agreements]
-    check_sales(case, booked)
-    settled = settle_order(case, booked, cash_movements(case, scope.transactions), contact_id)
-    paid = [payment for payment in settled.payments if not payment.shopify_id.startswith(CHANNEL_TRANSACTION)]
-    left_to_others = money_of_others(case, scope.transactions, paid)
-    check_money(case, scope.transactions, paid, left_to_others)
-    check_posted(case, settled.documents)
-    if not settled.documents:
-        return _figures(case.order, Outcome.SKIPPED, "nothing to post: every entry nets to zero")
-    books = _figures(case.order, Outcome.POST, "")
-    money_before = net_payment(case, case.order.transactions) - net_payment(case, scope.transactions)
-    exchange = sum((signed_total(one) for one in settled.documents if is_of_money(one.shopify_id, EXCHANGE)), ZERO)
+    contact_id, contact, warnings = _contact(context)
+    bookings = [
+        book_agreement(context, agreement, contact_id, is_zero_value=scope.is_zero_value)
+        for agreement in scope.agreements
+    ]
+    check_sales(context, bookings)
+    settlement = settle_order(context, bookings, cash_movements(context, scope.transactions), contact_id)
+    payments = [payment for payment in settlement.payments if not payment.shopify_id.startswith(CHANNEL_TRANSACTION)]
+    left_to_others = money_of_others(context, scope.transactions, payments)
+    check_money(context, scope.transactions, payments, left_to_others)
+    check_posted(context, settlement.documents)
+    if not settlement.documents:
+        return _figures(context.order, Outcome.SKIPPED, "nothing to post: every agreement nets to zero")
+    books = _figures(context.order, Outcome.POST, "")
+    money_before = net_payment(context, context.order.transactions) - net_payment(context, scope.transactions)
+    exchange = sum(
+        (signed_total(document) for document in settlement.documents if is_of_money(document.shopify_id, EXCHANGE)),
+        ZERO,
+    )
     return books.model_copy(
         update={
             "contact": contact,
-            "documents": settled.documents,
-            "payments": settled.payments,
-            "allocations": settled.allocations,
+            "documents": settlement.documents,
+            "payments": settlement.payments,
+            "allocations": settlement.allocations,
             "warnings": (
                 *warnings,
-                *unsure_overrides(case),
-                *narrow_bases(case, scope.agreements),
-                *_outstanding(books, exchange),
-                *settled.warnings,
+                *override_warnings(context),
+                *tax_base_warnings(context, scope.agreements),
+                *_outstanding_warning(books, exchange),
+                *settlement.warnings,
             ),
-            "earlier_sales": earlier_sales(case, scope.agreements),
+            "earlier_sales": earlier_sales(context, scope.agreements),
             "earlier_money": money_before,
-            "cash_rounding": _beyond_net_payment(case, scope, books.money - money_before),
-            "channel_paid": settled.channel_paid,
+            "cash_rounding": _beyond_net_payment(context, scope, books.money - money_before),
+            "channel_paid": settlement.channel_paid,
             "exchange": exchange,
             "left_to_others": left_to_others,
-            "waits_for_others": waits_for_others(case),
+            "waits_for_others": waits_for_others(context),
         }
     )
 
 
-def _contact(case: OrderContext) -> tuple[str, Contact | None, tuple[str, ...]]:
-    """All documents of an order use the contact of its first posted one, whoever the customer is now."""
-    contact = build_order_contact(case.order, case.policy)
-    posted = [document.contact_id for document in case.ledger.documents]
-    if posted and posted[0] != contact.shopify_id:
-        return posted[0], None, ()
-    return contact.shopify_id, contact, contact_warnings(case.order, case.policy)
+def _contact(context: OrderContext) -> tuple[str, Contact | None, tuple[str, ...]]:
+    """Return the Contact of an order: that of its first posted document, even if the customer has changed since."""
+    contact = build_order_contact(context.order, context.policy)
+    posted_ids = [document.contact_id for document in context.posted_records.documents]
+    if posted_ids and posted_ids[0] != contact.shopify_id:
+        return posted_ids[0], None, ()
+    return contact.shopify_id, contact, contact_warnings(context.order, context.policy)
 
 
-def _beyond_net_payment(case: OrderContext, scope: PostingScope, money: Decimal) -> Decimal:
-    """Return the cash rounding that Shopify's net payment leaves out."""
-    return net_payment(case, scope.transactions) + cash_rounding(case, scope.transactions) - money
+def _beyond_net_payment(context: OrderContext, scope: PostingScope, money: Decimal) -> Decimal:
+    """Return the cash rounding that Shopify's net payment does not include."""
+    return net_payment(context, scope.transactions) + cash_rounding(context, scope.transactions) - money
 
 
-def _outstanding(books: OrderBooks, exchange: Decimal) -> tuple[str, ...]:
+def _outstanding_warning(books: OrderBooks, exchange: Decimal) -> tuple[str, ...]:
     due = books.sales - books.money
     if books.outstanding in (due, due + exchange):
         return ()
-    return (f"Shopify says {books.outstanding} is outstanding, its own total less its payments is {due}",)
+    return (f"Shopify's outstanding amount is {books.outstanding}, but its total less its payments is {due}",)
 
 
 def _figures(order: Order, outcome: Outcome, reason: str) -> OrderBooks:

@@ -1,6 +1,6 @@
-"""Whether an order is posted now, later or never, and which part of it: what docs/books.md §6.2 decides first.
+"""Posting scope of an order: whether it is posted now, later or never, and which part of it (docs/books.md §6.2).
 
-Only the verdict belongs here, always with a reason in plain words.
+An order that is not posted has a reason for people.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shopify_xero_pipeline.shopify.models import Agreement, Order, Transaction
 
 @dataclass(frozen=True)
 class PostingScope:
-    """The part of an order these books keep: all of it, but for orders placed before the start date."""
+    """The part of an order in these books: all of it, except for orders placed before the start date."""
 
     agreements: tuple[Agreement, ...]
     transactions: tuple[Transaction, ...]
@@ -29,91 +29,105 @@ class PostingScope:
 
 @dataclass(frozen=True)
 class NotPostable:
-    """The order is not posted, and why."""
+    """The outcome and the reason of an order that is not posted."""
 
     outcome: Outcome
     reason: str
 
 
 def has_activity_since(order: Order, instant: datetime) -> bool:
-    """Return whether anything was sold, returned or paid on an order at an instant or later."""
-    moments = [entry.happened_at for entry in order.agreements]
-    moments += [entry.processed_at or entry.created_at for entry in order.transactions]
+    """Return whether an order has a sale, a return or a payment at an instant or later."""
+    moments = [agreement.happened_at for agreement in order.agreements]
+    moments += [transaction.processed_at or transaction.created_at for transaction in order.transactions]
     moments += [refund.processed_at for refund in order.refunds]
     return any(moment >= instant for moment in moments)
 
 
-def posting_scope(case: OrderContext) -> PostingScope | NotPostable:
-    """Return what of an order is to be posted, or why nothing is.
+def posting_scope(context: OrderContext) -> PostingScope | NotPostable:
+    """Return the part of an order to post, or the reason why none is posted.
 
     Raises:
-        Blocked: the order has no rule.
+        OrderBlockedError: a transaction is not supported, or `opening` blocks the order.
     """
-    if case.order.test:
+    if context.order.test:
         return NotPostable(Outcome.SKIPPED, "a test order: no goods and no money moved")
-    scope = _since_start(case)
+    scope = _since_start(context)
     if isinstance(scope, NotPostable):
         return scope
-    check_transactions(case)
-    is_zero_value = _is_zero_value(case)
-    keeps_zero_value = is_zero_value and (case.policy.zero_value == "post" or _gives_cards_away(case))
-    scope = PostingScope(scope.agreements, scope.transactions, keeps_zero_value)
-    return scope if case.ledger.documents or keeps_zero_value else _not_yet(case, is_zero_value) or scope
+    check_transactions(context)
+    is_zero_value = _is_zero_value(context)
+    posts_zero_value = is_zero_value and (context.policy.zero_value == "post" or _gives_cards_away(context))
+    scope = PostingScope(scope.agreements, scope.transactions, posts_zero_value)
+    if context.posted_records.documents or posts_zero_value:
+        return scope
+    return _reason_not_to_post(context, is_zero_value) or scope
 
 
-def _since_start(case: OrderContext) -> PostingScope | NotPostable:
-    """Cut-over: of an order placed before the start date only what came later, if the merchant wants it."""
-    start = case.policy.start_date
-    everything = PostingScope(case.agreements, case.order.transactions)
-    began_here = case.main is not None and case.document_id(case.main.legacy_id) in case.posted
-    if case.day(case.order.processed_at) >= start or began_here:
-        return everything
-    placed = {entry.transaction_id for entry in case.ledger.payments}
+def _since_start(context: OrderContext) -> PostingScope | NotPostable:
+    """Return the part of an order from the start date on.
+
+    Of an order placed earlier, only the later part is posted, and only if `opening` is `post`.
+    """
+    start = context.policy.start_date
+    whole_order = PostingScope(context.agreements, context.order.transactions)
+    is_first_posted = (
+        context.main is not None and context.document_id(context.main.legacy_id) in context.posted_documents
+    )
+    if context.day(context.order.processed_at) >= start or is_first_posted:
+        return whole_order
+    posted_ids = {payment.transaction_id for payment in context.posted_records.payments}
     later = PostingScope(
         tuple(
-            entry
-            for entry in case.agreements
-            if agreement_date(case, entry) >= start or case.document_id(entry.legacy_id) in case.posted
+            agreement
+            for agreement in context.agreements
+            if agreement_date(context, agreement) >= start
+            or context.document_id(agreement.legacy_id) in context.posted_documents
         ),
         tuple(
-            entry
-            for entry in case.order.transactions
-            if moves_money(entry) and (transaction_date(case, entry) >= start or entry.legacy_id in placed)
+            transaction
+            for transaction in context.order.transactions
+            if moves_money(transaction)
+            and (transaction_date(context, transaction) >= start or transaction.legacy_id in posted_ids)
         ),
     )
     if not later.agreements and not later.transactions:
         return NotPostable(Outcome.SKIPPED, f"placed before the start date {start} and unchanged since")
-    if case.policy.opening == "block":
+    if context.policy.opening == "block":
         raise OrderBlockedError(
             f"opening: placed before the start date {start} and changed or paid since; enter it in Xero by hand, or,"
-            f" to post only what came later, {remedies.setting(case.policy, '', 'opening', 'post').sentence}"
+            f" to post only the later part, {remedies.setting(context.policy, '', 'opening', 'post').sentence}"
         )
     return later
 
 
-def _is_zero_value(case: OrderContext) -> bool:
-    """Every agreement nets to nothing and no money moved."""
-    moved = any(moves_money(entry) and entry.amount_set.shop_money.amount for entry in case.order.transactions)
-    return not moved and not any(net_amount(case, entry) for entry in case.agreements)
+def _is_zero_value(context: OrderContext) -> bool:
+    """Return whether every agreement nets to zero and no money moved."""
+    has_money = any(
+        moves_money(transaction) and transaction.amount_set.shop_money.amount
+        for transaction in context.order.transactions
+    )
+    return not has_money and not any(net_amount(context, agreement) for agreement in context.agreements)
 
 
-def _gives_cards_away(case: OrderContext) -> bool:
-    """Gift cards went out for nothing: they are owed for, though the order is worth nothing."""
-    return bool(sum((discount_on_card(case, sale) for entry in case.agreements for sale in entry.sales), ZERO))
+def _gives_cards_away(context: OrderContext) -> bool:
+    """Return whether gift cards were given away: they are a liability even if the order's total is zero."""
+    return bool(
+        sum((discount_on_card(context, sale) for agreement in context.agreements for sale in agreement.sales), ZERO)
+    )
 
 
-def _not_yet(case: OrderContext, is_zero_value: bool) -> NotPostable | None:
-    """Return why an order of which nothing is posted yet is left alone, if it is."""
+def _reason_not_to_post(context: OrderContext, is_zero_value: bool) -> NotPostable | None:
+    """Return why an order without posted documents is not posted now; None if it is."""
     if is_zero_value:
         return NotPostable(
-            Outcome.SKIPPED, "worth nothing: every entry nets to zero and no money moved (zero_value: skip)"
+            Outcome.SKIPPED, "total of zero: every agreement nets to zero and no money moved (zero_value: skip)"
         )
-    if was_paid(case):
+    if was_paid(context):
         return None
-    if case.order.cancelled_at is not None:
+    if context.order.cancelled_at is not None:
         return NotPostable(Outcome.SKIPPED, "cancelled before anything was posted, and never paid")
-    if case.policy.post_when == "paid" and case.order.payment_terms is None:
-        status = (case.order.display_financial_status or "unpaid").lower().replace("_", " ")
+    if context.policy.post_when == "paid" and context.order.payment_terms is None:
+        status = (context.order.display_financial_status or "unpaid").lower().replace("_", " ")
         return NotPostable(
             Outcome.WAITING, f"waiting for the first payment (post_when: paid); Shopify calls it {status}"
         )

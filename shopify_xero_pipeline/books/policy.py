@@ -1,7 +1,7 @@
-"""What a merchant may choose about the books: every policy with its default, as `books.yaml` spells them.
+"""Accounting policies of a merchant, with the defaults and the validation of `books.yaml`.
 
-Only the choices and what makes a choice valid belong here; `policy_file.py` turns the text of `books.yaml` into them
-and words the complaints, the rules that obey them stand in the other modules of this room.
+This module only defines the settings. `policy_file.py` parses `books.yaml` and writes its error messages. The other
+modules of this package apply the policies.
 """
 
 import re
@@ -25,27 +25,27 @@ Rate = Annotated[Decimal, Field(ge=0, lt=1)]
 TaxTitle = Annotated[str, StringConstraints(min_length=1)]
 Jurisdiction = Literal["state", "county", "city", "district"]
 
-OR_A_FAMILY = "; or title_like, jurisdiction or country for several taxes at once ('*' is every tax)"
+OR_SEVERAL_TAXES = "; or title_like, jurisdiction or country for several taxes at once ('*' is every tax)"
 
 GIFT_CARD_GATEWAY = "gift_card"
 NO_PAYMENT = "none"
-"""Stands for an account in `payments` where others enter a gateway's money in Xero."""
+"""Value in `payments`, in place of an account, for a gateway whose money others enter in Xero."""
 
 
 class Policy(BaseModel):
-    """Base of all policies: frozen, exact about types, and no key that does not exist."""
+    """Base of all policies: immutable, with strict types and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class RefundPolicy(Policy):
-    """What becomes of money given back for which no credit note stands (docs/books.md §6.7)."""
+    """Policy for refunds without a credit note (docs/books.md §6.7)."""
 
     uncovered: Literal["block", "adjust"] = "block"
 
 
 class ContactPolicy(Policy):
-    """Whom documents are for (docs/books.md §6.9)."""
+    """Policy for the Contacts of documents (docs/books.md §6.9)."""
 
     mode: Literal["per_customer", "single"] = "per_customer"
     adopt_by_email: bool = True
@@ -53,7 +53,7 @@ class ContactPolicy(Policy):
 
 
 class AccountOverride(Policy):
-    """Another sales account for some products: all conditions given must fit; the first entry that fits wins."""
+    """Sales account for some products. All conditions of an entry must match; the first matching entry applies."""
 
     product_type: str | None = None
     vendor: str | None = None
@@ -64,12 +64,12 @@ class AccountOverride(Policy):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if not (self.product_type or self.vendor or self.tag or self.sku):
-            raise ValueError("this override fits nothing: give product_type, vendor, tag or sku")
+            raise ValueError("this override matches nothing: give product_type, vendor, tag or sku")
         return self
 
 
 class AccountPolicy(Policy):
-    """The accounts of the chart, by code, that lines are booked on (docs/books.md §2)."""
+    """Account codes of document lines (docs/books.md §2)."""
 
     sales: AccountCode = "200"
     shipping: AccountCode = "205"
@@ -86,15 +86,18 @@ class AccountPolicy(Policy):
 
     @property
     def card_discounts(self) -> str:
-        """Where the discount on a gift card is booked: its own account, else that of sales, as for other discounts."""
+        """The account of discounts on gift cards: `gift_card_discounts`, else that of sales, as for other discounts."""
         return self.gift_card_discounts or self.sales
 
 
 class TaxPart(Policy):
-    """A tax as Shopify shows it, or a family of taxes: all that is given must be true of it.
+    """A tax of Shopify, or a family of taxes; a tax must match all fields that are set.
 
-    `rate` is a fraction: 0.15 for 15 %. In `title_like` a `*` stands for any characters and a `?` for one.
-    `jurisdiction` is who levies it, as the words of its title say.
+    Attributes:
+        title: the exact title.
+        title_like: a pattern in which `*` matches any characters and `?` matches one.
+        jurisdiction: the levying authority, derived from the words of the title.
+        rate: a fraction: 0.15 for 15 %.
     """
 
     title: TaxTitle | None = None
@@ -106,23 +109,23 @@ class TaxPart(Policy):
     def _names_a_tax(self) -> Self:
         if self.title is not None and self.title_like is not None:
             raise ValueError("give title or title_like, not both")
-        if type(self) is TaxPart and not self.says_something:
-            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_A_FAMILY}")
+        if type(self) is TaxPart and not self.has_conditions:
+            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_SEVERAL_TAXES}")
         return self
 
     @property
-    def says_something(self) -> bool:
+    def has_conditions(self) -> bool:
         """Whether it names a tax or a family of taxes."""
-        return any(given is not None for given in (self.title, self.title_like, self.jurisdiction, self.rate))
+        return any(value is not None for value in (self.title, self.title_like, self.jurisdiction, self.rate))
 
     @property
     def parts(self) -> "tuple[TaxPart, ...]":
-        """The taxes it stands for: itself."""
+        """The single tax of this entry: itself."""
         return (self,)
 
 
 class PlacedTax(TaxPart):
-    """A tax where the goods go to one country, or to one province of it; with neither, anywhere."""
+    """A tax limited to a country or province of destination; without both it applies everywhere."""
 
     country: Country | None = None
     province: str | None = None
@@ -137,47 +140,48 @@ class PlacedTax(TaxPart):
     @classmethod
     def _province_is_a_code(cls, province: str | None) -> str | None:
         if province is not None and not re.fullmatch(r"[A-Z0-9]{1,3}", province):
-            raise ValueError(f"{province!r} is no code of a province; write it as Shopify does, such as CA or NSW")
+            raise ValueError(f"{province!r} is not a province code; write it as Shopify does, such as CA or NSW")
         return province
 
     @property
     def is_catch_all(self) -> bool:
-        """Whether it takes every tax, or every combination of taxes, of its place."""
-        (only, *more) = self.parts
-        named = (only.title, only.jurisdiction, only.rate)
-        return not more and not any(given is not None for given in named) and not (only.title_like or "").strip("*")
+        """Whether it matches every tax, and every combination of taxes, of its place."""
+        (part, *others) = self.parts
+        values = (part.title, part.jurisdiction, part.rate)
+        return not others and not any(value is not None for value in values) and not (part.title_like or "").strip("*")
 
 
 class TaxRule(PlacedTax):
-    """Which Xero TaxType stands for a tax of Shopify, or for a combination of several on one row."""
+    """Xero's TaxType for a tax of Shopify, or for a combination of several taxes on one sale."""
 
     combination: tuple[TaxPart, ...] = ()
     tax_type: TaxTypeCode
 
     @model_validator(mode="after")
     def _is_one_or_several(self) -> Self:
-        single = self.says_something or (self.country is not None and not self.combination)
+        single = self.has_conditions or (self.country is not None and not self.combination)
         if single == bool(self.combination) or len(self.combination) == 1:
             raise ValueError(
-                "give either title and/or rate (0.15 for 15 %), or a combination of two or more taxes" + OR_A_FAMILY
+                "give either title and/or rate (0.15 for 15 %), or a combination of two or more taxes"
+                + OR_SEVERAL_TAXES
             )
         return self
 
     @property
     def parts(self) -> tuple[TaxPart, ...]:
-        """The taxes this rule stands for: one, or those of the combination."""
+        """The taxes of this rule: one, or those of the combination."""
         return self.combination or (self,)
 
 
 class TaxAccount(PlacedTax):
-    """In mode `lines`: the liability account a tax is booked on as its own line."""
+    """Liability account of a tax that has a line of its own (mode `lines`)."""
 
     account: AccountCode
 
     @model_validator(mode="after")
     def _is_a_tax(self) -> Self:
-        if not self.says_something and self.country is None:
-            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_A_FAMILY}")
+        if not self.has_conditions and self.country is None:
+            raise ValueError(f"give the tax's title, its rate (0.15 for 15 %), or both{OR_SEVERAL_TAXES}")
         return self
 
 
@@ -188,7 +192,7 @@ DEFAULT_RATES = (
 
 
 class TaxPolicy(Policy):
-    """How Shopify's taxes become Xero's (docs/books.md §6.12)."""
+    """Policy that maps Shopify's taxes to Xero's (docs/books.md §6.12)."""
 
     mode: Literal["rates", "lines"] = "rates"
     none: TaxTypeCode = "NONE"
@@ -200,7 +204,7 @@ class TaxPolicy(Policy):
 
 
 class RoundingPolicy(Policy):
-    """How far an order's rows may miss its total before it is stopped instead of rounded (docs/books.md §6.8)."""
+    """Largest gap between an order's sales and its total that is booked as rounding (docs/books.md §6.8)."""
 
     cap: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
 
@@ -215,7 +219,7 @@ DEFAULT_PAYMENTS: Mapping[str, str] = {
 
 
 class BooksPolicy(Policy):
-    """Everything a merchant may choose; `BooksPolicy()` is what the `books.yaml` of the repository says."""
+    """All policies of a merchant; `BooksPolicy()` equals the `books.yaml` of the repository."""
 
     time_zone: str = "Pacific/Auckland"
     start_date: Annotated[date, Field(strict=False)] = date(2026, 9, 21)
@@ -234,39 +238,39 @@ class BooksPolicy(Policy):
 
     @classmethod
     def from_yaml(cls, text: str, source: str) -> "BooksPolicy":
-        """Read the text of a `books.yaml`; what it leaves out keeps its default.
+        """Parse the text of a `books.yaml`; an omitted setting has its default.
 
         Args:
             text: the file's content.
-            source: the file's name, for complaints.
+            source: the file's name, for error messages.
 
         Raises:
-            PolicyError: a key is unknown, a value cannot be used, or the text is no YAML.
+            PolicyError: a key is unknown, a value is invalid, or the text is not YAML.
         """
         return parse_policy(cls, text, source)
 
     @property
     def zone(self) -> ZoneInfo:
-        """The shop's zone, by which instants become calendar days."""
+        """The shop's time zone, which determines the calendar day of an instant."""
         return ZoneInfo(self.time_zone)
 
     def payment_account(self, gateway: str) -> str | None:
-        """Return the account of a gateway (case aside), or None; gift cards always pay from the gift-card liability."""
-        wanted = gateway.strip().casefold()
-        if wanted == GIFT_CARD_GATEWAY:
+        """Return the account of a gateway (case-insensitive), or None; gift cards use the gift-card account."""
+        key = gateway.strip().casefold()
+        if key == GIFT_CARD_GATEWAY:
             return self.accounts.gift_cards
         accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
-        return accounts.get(wanted)
+        return accounts.get(key)
 
     def is_left_to_others(self, gateway: str) -> bool:
-        """Return whether no payment is posted of a gateway's money, as others enter it in Xero."""
+        """Return whether others enter a gateway's money in Xero, so that this project posts no payment."""
         return (self.payment_account(gateway) or "").casefold() == NO_PAYMENT
 
     @field_validator("start_date", mode="before")
     @classmethod
-    def _start_is_written_as_a_day(cls, start: object) -> object:
+    def _start_is_a_date(cls, start: object) -> object:
         if isinstance(start, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", start):
-            raise PydanticCustomError("date_parsing", "not a day")  # a bare number would be seconds since 1970
+            raise PydanticCustomError("date_parsing", "not a day")  # pydantic reads a bare number as seconds since 1970
         return start
 
     @field_validator("time_zone")
@@ -289,22 +293,22 @@ class BooksPolicy(Policy):
 
     @field_validator("payments")
     @classmethod
-    def _gateways_are_told_apart(cls, payments: Mapping[str, str]) -> Mapping[str, str]:
+    def _gateway_names_are_unique(cls, payments: Mapping[str, str]) -> Mapping[str, str]:
         names = [name.strip().casefold() for name in payments]
         if "" in names:
             raise ValueError("an entry has no name; write the gateway before the colon, as Shopify shows it")
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} is given twice, but for its capitals; keep one")
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"{', '.join(duplicates)} appears twice, with different capitals; keep one")
         return payments
 
     @model_validator(mode="after")
     def _gift_cards_pay_from_their_liability(self) -> Self:
-        named = {name.strip().casefold(): code for name, code in self.payments.items()}.get(GIFT_CARD_GATEWAY)
-        if named is not None and named != self.accounts.gift_cards:
+        code = {name.strip().casefold(): code for name, code in self.payments.items()}.get(GIFT_CARD_GATEWAY)
+        if code is not None and code != self.accounts.gift_cards:
             raise ValueError(
-                f"payments.gift_card is {named}, but gift cards are sold on accounts.gift_cards"
+                f"payments.gift_card is {code}, but gift cards are sold on accounts.gift_cards"
                 f" {self.accounts.gift_cards};"
-                " use one account for both, so that the liability ends at zero"
+                " use one account for both, so that the liability can return to zero"
             )
         return self

@@ -1,8 +1,8 @@
-"""Whether `books.yaml` fits the shop and the organisation: every account and tax type is there and of the right kind.
+"""Preflight check of `books.yaml` against the shop and Xero: accounts, tax types, currencies and lock date.
 
-Only the comparison of settings with each other belongs here; orders are not looked at. What kind of account a setting
-needs stands in `account_roles.py`. `plan`, `sync`, the runs in Dagster and `doctor` all ask the same question here. A
-problem that would book money wrongly, or that Xero would refuse, stops a run; what is unusual but possible is said.
+This module only compares settings and reads no orders. `account_roles.py` defines the account classes of each setting.
+`plan`, `sync`, Dagster runs and `doctor` share this check. A problem that would book money wrongly, or that Xero would
+reject, stops a run. An unusual setting yields a warning.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ ACTIVE = "ACTIVE"
 
 
 class Severity(StrEnum):
-    """What a problem means: `fail` stops every run, `warn` is said."""
+    """Severity of a problem: `fail` stops every run, `warn` is only reported."""
 
     FAIL = "fail"
     WARN = "warn"
@@ -31,13 +31,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in the settings that does not fit.
+    """A setting that does not fit the shop or Xero.
 
     Attributes:
-        severity: whether it stops a run.
-        setting: the dotted name in `books.yaml`; '' for what lies in Xero or Shopify alone.
-        says: what is wrong, with both sides.
-        remedy: what to do.
+        severity: whether the problem stops a run.
+        setting: the dotted name in `books.yaml`; '' for a problem in Xero or Shopify alone.
+        message: the problem, with both values.
+        remedy: the fix.
     """
 
     severity: Severity
@@ -47,13 +47,13 @@ class Problem:
 
     @property
     def sentence(self) -> str:
-        """Both as one sentence."""
+        """Message and remedy as one sentence."""
         return f"{self.message}: {self.remedy}."
 
 
 @dataclass(frozen=True)
 class _Use:
-    """An account that a setting names; `role` is the name it has in the table of roles."""
+    """A setting that names an account; `role` is its key in the table of roles, or the gateway."""
 
     setting: str
     code: str
@@ -62,6 +62,8 @@ class _Use:
 
 @dataclass(frozen=True)
 class _Comparison:
+    """The policy, with Xero's accounts by code and its active tax rates by tax type."""
+
     policy: BooksPolicy
     accounts: dict[str, Account]
     rates: dict[str, TaxRate]
@@ -70,101 +72,111 @@ class _Comparison:
 def policy_problems(
     policy: BooksPolicy, organisation: Organisation, *, shop_currency: str = "", today: date | None = None
 ) -> list[Problem]:
-    """Return what does not fit, each once, in the order of `books.yaml`.
+    """Return the problems, each once, by topic.
 
     Args:
-        policy: `books.yaml`.
+        policy: the settings of `books.yaml`.
         organisation: Xero's settings.
-        shop_currency: of the shop; '' leaves currencies alone.
-        today: the shop's present day; None leaves locked periods alone.
+        shop_currency: the shop's currency; '' skips the check of currencies.
+        today: the present day in the shop's time zone; None skips the check of the lock date.
     """
-    compared = _Comparison(
+    comparison = _Comparison(
         policy,
         {account.code: account for account in organisation.accounts if account.code},
         {rate.tax_type: rate for rate in organisation.tax_rates if rate.status == ACTIVE},
     )
-    found = [
-        *_locked(policy, organisation, today),
-        *_currencies(compared, organisation, shop_currency),
-        *_line_accounts(compared),
-        *_payment_accounts(compared),
-        *_shared_accounts(compared),
-        *_nothing_named(policy),
-        *_tax_types(compared),
+    problems = [
+        *_lock_date(policy, organisation, today),
+        *_currencies(comparison, organisation, shop_currency),
+        *_line_accounts(comparison),
+        *_payment_accounts(comparison),
+        *_shared_accounts(comparison),
+        *_empty_settings(policy),
+        *_tax_types(comparison),
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(problems))
 
 
-def blocking_problems(found: Sequence[Problem]) -> list[Problem]:
-    """Return the problems that stop a run."""
-    return [problem for problem in found if problem.severity is Severity.FAIL]
+def blocking_problems(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that stop a run.
+
+    Args:
+        problems: problems of any severity.
+    """
+    return [problem for problem in problems if problem.severity is Severity.FAIL]
 
 
-def _locked(policy: BooksPolicy, organisation: Organisation, today: date | None) -> Iterator[Problem]:
+def _lock_date(policy: BooksPolicy, organisation: Organisation, today: date | None) -> Iterator[Problem]:
     locked_until = organisation.locked_until
     if today is None or locked_until is None or locked_until < today:
         return
-    says = f"Xero is locked up to {locked_until}, and today is {today}"
+    message = f"Xero's lock date is {locked_until}, and today is {today}"
     if policy.locked_period == "block":
-        remedy = "move the lock date in Xero, as every order of today is blocked"
-        yield Problem(Severity.FAIL, "locked_period", says, remedy)
+        remedy = "move the lock date in Xero, as all orders of today are blocked"
+        yield Problem(Severity.FAIL, "locked_period", message, remedy)
     else:
-        remedy = "move the lock date in Xero, or everything of today is dated in the future (locked_period)"
-        yield Problem(Severity.WARN, "locked_period", says, remedy)
+        remedy = "move the lock date in Xero, or all records of today are dated in the future (locked_period)"
+        yield Problem(Severity.WARN, "locked_period", message, remedy)
 
 
-def _currencies(compared: _Comparison, organisation: Organisation, shop_currency: str) -> Iterator[Problem]:
+def _currencies(comparison: _Comparison, organisation: Organisation, shop_currency: str) -> Iterator[Problem]:
     base = organisation.base_currency
     if not shop_currency:
         return
     if shop_currency != base and shop_currency not in organisation.currencies:
-        says = (
-            f"the shop trades in {shop_currency}, which {organisation.name} in Xero has not enabled (its base: {base})"
+        message = (
+            f"the shop's currency is {shop_currency}, which is not enabled in {organisation.name} in Xero (base"
+            f" currency {base})"
         )
-        remedy = f"add {shop_currency} in Xero under Settings, Currencies, or connect the organisation that keeps it"
-        yield Problem(Severity.FAIL, "", says, remedy)
+        remedy = f"add {shop_currency} in Xero under Settings, Currencies, or connect the right organisation"
+        yield Problem(Severity.FAIL, "", message, remedy)
         return
     if shop_currency != base:
-        says = f"the shop trades in {shop_currency}, {organisation.name} in Xero keeps its books in {base}"
-        remedy = "if that is meant, do nothing: Xero converts every document with its own rate of the day"
-        yield Problem(Severity.WARN, "", says, remedy)
-    for use in _paying(compared.policy):
-        account = compared.accounts.get(use.code)
+        message = (
+            f"the shop's currency is {shop_currency}, but the base currency of {organisation.name} in Xero is {base}"
+        )
+        remedy = "no action if that is intended: Xero converts each document at its own rate of the day"
+        yield Problem(Severity.WARN, "", message, remedy)
+    for use in _payment_uses(comparison.policy):
+        account = comparison.accounts.get(use.code)
         if account is not None and account.currency not in (None, "", shop_currency):
-            says = f"{use.setting} names account {_named(account)}, which is kept in {account.currency}"
-            remedy = f"name an account in {shop_currency}, the shop's currency, as orders are in that"
-            yield Problem(Severity.FAIL, use.setting, says, remedy)
+            message = f"{use.setting} names account {_label(account)}, whose currency in Xero is {account.currency}"
+            remedy = f"name an account in {shop_currency}, the currency of the shop's orders"
+            yield Problem(Severity.FAIL, use.setting, message, remedy)
 
 
-def _standing_on_lines(policy: BooksPolicy) -> list[_Use]:
-    """Return the accounts that stand on document lines."""
-    chosen = policy.accounts
+def _line_uses(policy: BooksPolicy) -> list[_Use]:
+    """Return the settings whose accounts document lines have."""
+    accounts = policy.accounts
     overrides = [
-        _Use(f"accounts.overrides[{index}]", entry.account, "overrides") for index, entry in enumerate(chosen.overrides)
+        _Use(f"accounts.overrides[{index}]", override.account, "overrides")
+        for index, override in enumerate(accounts.overrides)
     ]
-    taxes = [_Use(f"tax.lines[{index}]", entry.account, "tax") for index, entry in enumerate(policy.tax.lines)]
-    return [*_named_accounts(chosen), *overrides, *(taxes if policy.tax.mode == "lines" else [])]
+    taxes = [_Use(f"tax.lines[{index}]", tax.account, "tax") for index, tax in enumerate(policy.tax.lines)]
+    return [*_account_uses(accounts), *overrides, *(taxes if policy.tax.mode == "lines" else [])]
 
 
-def _named_accounts(chosen: AccountPolicy) -> list[_Use]:
-    """Return the accounts by the names of their settings."""
-    asked = [
-        name for name in LINE_ROLES if name not in account_roles.OPTIONAL_LINE_ROLES or name in chosen.model_fields_set
+def _account_uses(accounts: AccountPolicy) -> list[_Use]:
+    """Return the settings below `accounts`, without optional ones that the file does not name."""
+    names = [
+        name
+        for name in LINE_ROLES
+        if name not in account_roles.OPTIONAL_LINE_ROLES or name in accounts.model_fields_set
     ]
-    codes = {name: getattr(chosen, name, None) for name in asked}
+    codes = {name: getattr(accounts, name, None) for name in names}
     return [_Use(f"accounts.{name}", code, name) for name, code in codes.items() if isinstance(code, str)]
 
 
-def _paying(policy: BooksPolicy) -> list[_Use]:
-    """Return the accounts that payments are made to or from."""
-    named = [_Use(f"accounts.{name}", getattr(policy.accounts, name), name) for name in PAYING_SETTINGS]
+def _payment_uses(policy: BooksPolicy) -> list[_Use]:
+    """Return the settings whose accounts payments have."""
+    liabilities = [_Use(f"accounts.{name}", getattr(policy.accounts, name), name) for name in PAYING_SETTINGS]
     gateways = {name: code for name, code in policy.payments.items() if not policy.is_left_to_others(name)}
-    return [*named, *(_Use(f"payments.{gateway}", code, gateway) for gateway, code in gateways.items())]
+    return [*liabilities, *(_Use(f"payments.{gateway}", code, gateway) for gateway, code in gateways.items())]
 
 
-def _line_accounts(compared: _Comparison) -> Iterator[Problem]:
-    for use in _standing_on_lines(compared.policy):
-        account = compared.accounts.get(use.code)
+def _line_accounts(comparison: _Comparison) -> Iterator[Problem]:
+    for use in _line_uses(comparison.policy):
+        account = comparison.accounts.get(use.code)
         if missing := _missing(use, account):
             yield missing
         elif account is not None:
@@ -172,114 +184,117 @@ def _line_accounts(compared: _Comparison) -> Iterator[Problem]:
 
 
 def _line_account(use: _Use, account: Account) -> Iterator[Problem]:
-    says = f"{use.setting} names account {_named(account)}"
+    message = f"{use.setting} names account {_label(account)}"
     role = LINE_ROLES[use.role]
     if account.type == account_roles.BANK:
-        on_no_line = f"{says}, a bank account, which Xero allows on no invoice line"
-        yield Problem(Severity.FAIL, use.setting, on_no_line, f"name {role.needs}")
+        message = f"{message}, a bank account, which Xero does not allow on invoice lines"
+        yield Problem(Severity.FAIL, use.setting, message, f"name {role.needs}")
     elif account_roles.is_named_for_another_purpose(use.role, account):
-        kept = (
-            f"{says}, which Xero's chart keeps for something else; {role.purpose} booked on {role.needs} of their own"
+        message = (
+            f"{message}, which Xero's chart reserves for another purpose; {role.purpose} booked on {role.needs} of"
+            " their own"
         )
-        yield Problem(Severity.FAIL, use.setting, kept, "create one in Xero and name it in books.yaml")
+        yield Problem(Severity.FAIL, use.setting, message, "create one in Xero and name it in books.yaml")
     elif not account_roles.is_named_for(use.role, account):
-        yield from _class(use.setting, account, role)
+        yield from _class_problem(use.setting, account, role)
 
 
-def _class(setting: str, account: Account, role: Role) -> Iterator[Problem]:
-    """Compare the account's class with what the setting is for."""
+def _class_problem(setting: str, account: Account, role: Role) -> Iterator[Problem]:
+    """Compare the account's class with the setting's role."""
     kind = account_roles.kind_of(account)
     fit = role.check(kind)
-    says = f"{setting} names account {_named(account)}, which is of the class {account.account_class} in Xero"
+    message = f"{setting} names account {_label(account)}, whose class in Xero is {account.account_class}"
     if fit is Fit.WRONG:
-        says = f"{says}; {role.purpose} booked on {role.needs}"
-        yield Problem(Severity.FAIL, setting, says, "name one in books.yaml, or create it in Xero")
+        message = f"{message}; {role.purpose} booked on {role.needs}"
+        yield Problem(Severity.FAIL, setting, message, "name one in books.yaml, or create it in Xero")
     elif fit is Fit.UNUSUAL:
-        says = f"{says}, which {role.unusual[kind]}; {role.purpose} mostly booked on {role.needs}"
-        yield Problem(Severity.WARN, setting, says, "if that is not meant, name another one in books.yaml")
+        message = f"{message}, which {role.unusual[kind]}; {role.purpose} usually booked on {role.needs}"
+        yield Problem(Severity.WARN, setting, message, "if that is not intended, name another one in books.yaml")
 
 
-def _payment_accounts(compared: _Comparison) -> Iterator[Problem]:
-    for use in _paying(compared.policy):
-        account = compared.accounts.get(use.code)
+def _payment_accounts(comparison: _Comparison) -> Iterator[Problem]:
+    for use in _payment_uses(comparison.policy):
+        account = comparison.accounts.get(use.code)
         if missing := _missing(use, account):
             yield missing
         elif account is not None:
-            wrong = [] if use.role in PAYING_SETTINGS else list(_clearing_account(use, account))
-            yield from wrong
-            if not blocking_problems(wrong) and account.type != account_roles.BANK and not account.enable_payments:
-                yield _takes_no_payments(use, account)
+            problems = [] if use.role in PAYING_SETTINGS else list(_clearing_account(use, account))
+            yield from problems
+            if not blocking_problems(problems) and account.type != account_roles.BANK and not account.enable_payments:
+                yield _payments_disabled(use, account)
 
 
 def _clearing_account(use: _Use, account: Account) -> Iterator[Problem]:
     is_credit = use.role.strip().casefold() == STORE_CREDIT_GATEWAY
     if account.account_class == account_roles.ASSET and account.type not in (account_roles.BANK, *CURRENT_ASSETS):
-        says = f"{use.setting} names account {_named(account)}, which is of the type {account.type} in Xero"
-        yield Problem(Severity.FAIL, use.setting, f"{says}; {CLEARING.purpose} booked on {CLEARING.needs}", "name one")
+        message = f"{use.setting} names account {_label(account)}, whose type in Xero is {account.type}"
+        yield Problem(
+            Severity.FAIL, use.setting, f"{message}; {CLEARING.purpose} booked on {CLEARING.needs}", "name one"
+        )
         return
-    yield from _class(use.setting, account, STORE_CREDIT if is_credit else CLEARING)
+    yield from _class_problem(use.setting, account, STORE_CREDIT if is_credit else CLEARING)
 
 
-def _takes_no_payments(use: _Use, account: Account) -> Problem:
-    says = f"{use.setting} names account {_named(account)}, to which no payments can be made"
-    other = "" if use.role in PAYING_SETTINGS else ", or name a bank account"
-    remedy = f"tick 'Enable payments to this account' for it in Xero's chart of accounts{other}"
-    return Problem(Severity.FAIL, use.setting, says, remedy)
+def _payments_disabled(use: _Use, account: Account) -> Problem:
+    message = f"{use.setting} names account {_label(account)}, for which payments are not enabled"
+    alternative = "" if use.role in PAYING_SETTINGS else ", or name a bank account"
+    remedy = f"tick 'Enable payments to this account' for it in Xero's chart of accounts{alternative}"
+    return Problem(Severity.FAIL, use.setting, message, remedy)
 
 
 def _missing(use: _Use, account: Account | None) -> Problem | None:
     if account is None:
-        says = f"{use.setting} names account {use.code}, which Xero does not have"
-        return Problem(Severity.FAIL, use.setting, says, "create it in Xero, or name another in books.yaml")
+        message = f"{use.setting} names account {use.code}, which Xero does not have"
+        return Problem(Severity.FAIL, use.setting, message, "create it in Xero, or name another in books.yaml")
     if account.status != ACTIVE:
-        says = f"{use.setting} names account {_named(account)}, which is {account.status.lower()} in Xero"
-        return Problem(Severity.FAIL, use.setting, says, "restore it, or name another in books.yaml")
+        message = f"{use.setting} names account {_label(account)}, which is {account.status.lower()} in Xero"
+        return Problem(Severity.FAIL, use.setting, message, "restore it, or name another in books.yaml")
     return None
 
 
-def _shared_accounts(compared: _Comparison) -> Iterator[Problem]:
-    """The gift-card liability is proved card by card, which needs an account that holds nothing else."""
-    code = compared.policy.accounts.gift_cards
-    for use in _standing_on_lines(compared.policy):
+def _shared_accounts(comparison: _Comparison) -> Iterator[Problem]:
+    """Yield settings that share the gift-card liability account, which the roll-forward needs for gift cards alone."""
+    code = comparison.policy.accounts.gift_cards
+    for use in _line_uses(comparison.policy):
         if use.role in ("tips", "channel_tax", "tax") and use.code == code:
-            says = f"{use.setting} and accounts.gift_cards name the same account, {code}"
-            remedy = "name one of its own for each, or the account never shows what holders of cards can still spend"
-            yield Problem(Severity.WARN, use.setting, says, remedy)
+            message = f"{use.setting} and accounts.gift_cards name the same account, {code}"
+            remedy = "name a separate account for each, or its balance is not the value of unused gift cards"
+            yield Problem(Severity.WARN, use.setting, message, remedy)
 
 
-def _nothing_named(policy: BooksPolicy) -> Iterator[Problem]:
+def _empty_settings(policy: BooksPolicy) -> Iterator[Problem]:
     if not policy.payments:
-        says = "payments names no gateway, so every order that was paid is blocked"
-        yield Problem(Severity.WARN, "payments", says, "name the account of each gateway in books.yaml")
+        message = "payments names no gateway, so every paid order is blocked"
+        yield Problem(Severity.WARN, "payments", message, "name the account of each gateway in books.yaml")
     if policy.tax.mode == "rates" and not policy.tax.rates:
-        says = "tax.rates names no tax, so every order with tax is blocked"
-        yield Problem(Severity.WARN, "tax.rates", says, "name Xero's tax type of each tax in books.yaml")
+        message = "tax.rates names no tax, so every order with tax is blocked"
+        yield Problem(Severity.WARN, "tax.rates", message, "name Xero's tax type of each tax in books.yaml")
     if policy.tax.mode == "lines" and not policy.tax.lines:
-        says = "tax.lines names no tax, so every order with tax is blocked"
-        yield Problem(Severity.WARN, "tax.lines", says, "name the liability account of each tax in books.yaml")
+        message = "tax.lines names no tax, so every order with tax is blocked"
+        yield Problem(Severity.WARN, "tax.lines", message, "name the liability account of each tax in books.yaml")
 
 
-def _tax_types(compared: _Comparison) -> Iterator[Problem]:
-    uses, tax = _standing_on_lines(compared.policy), compared.policy.tax
-    goods = [use for use in uses if use.role in (*REVENUE_SETTINGS, "overrides")]
-    outside = [use for use in uses if use not in goods and use.role != "tax"]
-    nothing = [Decimal(0)]
-    if tax.mode == "lines":  # every line of every document bears it
-        yield from _tax_type("tax.none", tax.none, nothing, uses, compared)
+def _tax_types(comparison: _Comparison) -> Iterator[Problem]:
+    uses, tax = _line_uses(comparison.policy), comparison.policy.tax
+    taxable = [use for use in uses if use.role in (*REVENUE_SETTINGS, "overrides")]
+    untaxed = [use for use in uses if use not in taxable and use.role != "tax"]
+    zero = [Decimal(0)]
+    if tax.mode == "lines":  # all lines of all documents have tax.none
+        yield from _tax_type("tax.none", tax.none, zero, uses, comparison)
         return
-    yield from _tax_type("tax.none", tax.none, nothing, outside, compared)
-    yield from _tax_type("tax.untaxed", tax.untaxed, nothing, goods, compared, other_rate=Severity.WARN)
+    yield from _tax_type("tax.none", tax.none, zero, untaxed, comparison)
+    yield from _tax_type("tax.untaxed", tax.untaxed, zero, taxable, comparison, other_rate=Severity.WARN)
     for country, code in tax.untaxed_by_country.items():
-        where = f"tax.untaxed_by_country.{country}"
-        yield from _tax_type(where, code, nothing, goods, compared, other_rate=Severity.WARN)
-    yield from _tax_type("tax.channel_liable", tax.channel_liable, nothing, goods, compared)
+        setting = f"tax.untaxed_by_country.{country}"
+        yield from _tax_type(setting, code, zero, taxable, comparison, other_rate=Severity.WARN)
+    yield from _tax_type("tax.channel_liable", tax.channel_liable, zero, taxable, comparison)
     for index, rule in enumerate(tax.rates):
-        where, stated = f"tax.rates[{index}].tax_type", _stated(rule)
-        yield from _tax_type(where, rule.tax_type, stated, goods, compared, other_rate=Severity.WARN)
+        setting, rates = f"tax.rates[{index}].tax_type", _stated_rates(rule)
+        yield from _tax_type(setting, rule.tax_type, rates, taxable, comparison, other_rate=Severity.WARN)
 
 
-def _stated(rule: TaxRule) -> list[Decimal] | None:
-    """Return the rates an entry states, in per cent; None if a part states none."""
+def _stated_rates(rule: TaxRule) -> list[Decimal] | None:
+    """Return the rates of a rule in per cent; None if one of its taxes has no rate."""
     rates = [part.rate * 100 for part in rule.parts if part.rate is not None]
     return rates if len(rates) == len(rule.parts) else None
 
@@ -289,28 +304,36 @@ def _tax_type(
     code: str,
     stated: list[Decimal] | None,
     used_on: Sequence[_Use],
-    compared: _Comparison,
+    comparison: _Comparison,
     *,
     other_rate: Severity = Severity.FAIL,
 ) -> Iterator[Problem]:
-    """Compare a tax type with its rate and with the accounts it stands on.
+    """Compare a tax type with its expected rate and with the accounts of its lines.
 
-    Another rate never changes an amount, as those are Shopify's. What is outside tax is stopped all the same, because
-    Xero's return would count it; `other_rate` says so for what may be meant.
+    Another rate does not change an amount, because amounts come from Shopify. It changes Xero's tax return, so it stops
+    a run for lines without tax; where it may be intended, `other_rate` lowers the severity.
+
+    Args:
+        setting: the dotted setting that names the tax type.
+        code: the tax type.
+        stated: the expected rates in per cent; None for any rate.
+        used_on: the settings whose accounts have lines of this tax type.
+        comparison: Xero's accounts and tax rates.
+        other_rate: the severity of another rate.
     """
-    rate = compared.rates.get(code)
+    rate = comparison.rates.get(code)
     if rate is None:
-        says = f"{setting} names the tax type {code}, which Xero does not have or no longer uses"
-        yield Problem(Severity.FAIL, setting, says, f"name one of {', '.join(sorted(compared.rates))}")
+        message = f"{setting} names the tax type {code}, which does not exist or is not active in Xero"
+        yield Problem(Severity.FAIL, setting, message, f"name one of {', '.join(sorted(comparison.rates))}")
         return
     if stated is not None and not rate.is_of(stated):
         yield _other_rate(other_rate, setting, rate, sum(stated, Decimal(0)))
     for use in used_on:
-        account = compared.accounts.get(use.code)
+        account = comparison.accounts.get(use.code)
         if account is not None and account.account_class not in rate.applies_to:
-            where = f"{use.setting} {account.code} ({account.account_class.lower()})"
-            says = f"{setting} names {code}, which Xero does not allow on {where}"
-            yield Problem(Severity.FAIL, setting, says, "name another tax type, or another account")
+            target = f"{use.setting} {account.code} ({account.account_class.lower()})"
+            message = f"{setting} names {code}, which Xero does not allow on {target}"
+            yield Problem(Severity.FAIL, setting, message, "name another tax type, or another account")
 
 
 def _other_rate(severity: Severity, setting: str, rate: TaxRate, stated: Decimal) -> Problem:
@@ -318,16 +341,16 @@ def _other_rate(severity: Severity, setting: str, rate: TaxRate, stated: Decimal
         f"{part.name} {_number(part.rate)} %{' on top of the others' if part.is_compound else ''}"
         for part in rate.components
     )
-    made_of = f" ({parts})" if len(rate.components) > 1 else ""
-    says = (
-        f"{setting} names {rate.tax_type}, which is {_number(rate.effective_rate)} % in Xero{made_of}, but books.yaml"
-        f" means {_number(stated)} %"
+    composition = f" ({parts})" if len(rate.components) > 1 else ""
+    message = (
+        f"{setting} names {rate.tax_type}, which is {_number(rate.effective_rate)} % in Xero{composition}, but"
+        f" books.yaml states {_number(stated)} %"
     )
-    doubt = "if that is not meant, " if severity is Severity.WARN else ""
-    return Problem(severity, setting, says, f"{doubt}name the tax type of that rate")
+    condition = "if that is not intended, " if severity is Severity.WARN else ""
+    return Problem(severity, setting, message, f"{condition}name the tax type of that rate")
 
 
-def _named(account: Account) -> str:
+def _label(account: Account) -> str:
     return str(account.code) if account.name in ("", account.code) else f"{account.code} {account.name}"
 
 

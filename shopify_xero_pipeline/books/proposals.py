@@ -1,7 +1,7 @@
-"""Which of Xero's accounts and tax types a remedy proposes, so that the line it shows works as it stands.
+"""Accounts and tax types of Xero that a remedy proposes, so that its line of `books.yaml` is valid as printed.
 
-A proposal is said with its name and a condition ("if it is paid into 604 Manual Payments"): what the money is really
-paid into only people know. None is made where nothing fits; nothing here decides what is booked.
+A reason states a proposal with its name and a condition ("if it is paid into 604 Manual Payments"), because only people
+know the real account. Without a suitable candidate there is no proposal. Proposals never decide an accounting entry.
 """
 
 import re
@@ -13,50 +13,66 @@ from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
 
 STORE_CREDIT_GATEWAY = "shopify_store_credit"
 MANUAL = "manual"
-LONG_WORD = 4
+MIN_WORD_LENGTH = 4  # shorter words, such as "pay", match too many accounts
 ACTIVE = "ACTIVE"
 
 
 def clearing_account(gateway: str, policy: BooksPolicy, organisation: Organisation, currency: str) -> Account | None:
-    """Return the account a gateway's money is likely paid into.
+    """Return the likely account of a gateway's money, or None.
 
-    It is the one of an entry that is called the same but for its spelling (`Shopify Payments` for `shopify_payments`),
-    else one that bears the gateway's name in Xero, else that of `manual` or of the first entry that can be used.
+    The candidates in order: the account of a gateway with the same name in another spelling (`Shopify Payments` for
+    `shopify_payments`), an account in Xero with the gateway's name, the account of `manual`, the first usable one.
+
+    Args:
+        gateway: the gateway as Shopify names it.
+        policy: the settings of `books.yaml`.
+        organisation: Xero's settings.
+        currency: the order's currency.
     """
     is_credit = _letters(gateway) == _letters(STORE_CREDIT_GATEWAY)
-    usable = [one for one in organisation.accounts if _takes_payments(one, currency, is_liability=is_credit)]
-    by_code = {one.code: one for one in usable}
-    spelt = [code for name, code in policy.payments.items() if _letters(name) == _letters(gateway)]
-    named = [one.code for one in usable if _shares_a_word(gateway, one.name)]
+    usable = [
+        account for account in organisation.accounts if _accepts_payments(account, currency, is_liability=is_credit)
+    ]
+    by_code = {account.code: account for account in usable}
+    same_name = [code for name, code in policy.payments.items() if _letters(name) == _letters(gateway)]
+    similar = [account.code for account in usable if _shares_a_word(gateway, account.name)]
     others = [] if is_credit else [policy.payment_account(MANUAL), *policy.payments.values(), *by_code]
-    return next((by_code[code] for code in (*spelt, *named, *others) if code in by_code), None)
+    return next((by_code[code] for code in (*same_name, *similar, *others) if code in by_code), None)
 
 
 def tax_type(taxes: Sequence[NamedTax], policy: BooksPolicy, organisation: Organisation) -> TaxRate | None:
-    """Return the active tax rate of Xero with the rate of these taxes together: one already named, else of sales."""
+    """Return the active tax rate of Xero with the sum of these rates, or None; a rate in `books.yaml` is preferred.
+
+    Args:
+        taxes: the taxes of one sale.
+        policy: the settings of `books.yaml`.
+        organisation: Xero's settings.
+    """
     rates = [tax.rate * 100 for tax in taxes if tax.rate is not None]
     if len(rates) < len(taxes):
         return None
-    fitting = [
-        one
-        for one in organisation.tax_rates
-        if one.status == ACTIVE and "REVENUE" in one.applies_to and one.is_of(rates)
+    matches = [
+        tax_rate
+        for tax_rate in organisation.tax_rates
+        if tax_rate.status == ACTIVE and "REVENUE" in tax_rate.applies_to and tax_rate.is_of(rates)
     ]
-    named = {rule.tax_type for rule in policy.tax.rates}
-    return min(fitting, key=lambda one: (one.tax_type not in named, *_of_sales(one)), default=None)
+    known = {rule.tax_type for rule in policy.tax.rates}
+    return min(matches, key=lambda rate: (rate.tax_type not in known, *_sales_first(rate)), default=None)
 
 
 def tax_liability(policy: BooksPolicy, organisation: Organisation) -> Account | None:
-    """Return the liability account on which other taxes are booked in mode `lines`, else one that is called tax."""
+    """Return the liability account of another tax in mode `lines`, else one with tax in its name, or None."""
     usable = {
-        one.code: one for one in organisation.accounts if one.status == ACTIVE and one.account_class == "LIABILITY"
+        account.code: account
+        for account in organisation.accounts
+        if account.status == ACTIVE and account.account_class == "LIABILITY"
     }
-    called = [code for code, one in usable.items() if "tax" in one.name.casefold()]
-    codes = (*(entry.account for entry in policy.tax.lines), *called)
+    similar = [code for code, account in usable.items() if "tax" in account.name.casefold()]
+    codes = (*(tax.account for tax in policy.tax.lines), *similar)
     return next((usable[code] for code in codes if code in usable), None)
 
 
-def _takes_payments(account: Account, currency: str, *, is_liability: bool) -> bool:
+def _accepts_payments(account: Account, currency: str, *, is_liability: bool) -> bool:
     if account.code is None or account.status != ACTIVE or account.currency not in (None, "", currency):
         return False
     if is_liability:
@@ -64,7 +80,7 @@ def _takes_payments(account: Account, currency: str, *, is_liability: bool) -> b
     return account.type == "BANK" or (account.account_class == "ASSET" and account.enable_payments)
 
 
-def _of_sales(rate: TaxRate) -> tuple[bool, bool, str]:
+def _sales_first(rate: TaxRate) -> tuple[bool, bool, str]:
     name = rate.tax_type.upper()
     return not name.startswith("OUTPUT"), not name.startswith("ZERORATED"), name
 
@@ -74,5 +90,5 @@ def _letters(name: str) -> str:
 
 
 def _shares_a_word(gateway: str, name: str) -> bool:
-    words = {word for word in re.findall(r"\w+", name.casefold()) if len(word) >= LONG_WORD}
+    words = {word for word in re.findall(r"\w+", name.casefold()) if len(word) >= MIN_WORD_LENGTH}
     return bool(words & set(re.findall(r"[^\W_]+", gateway.casefold())))

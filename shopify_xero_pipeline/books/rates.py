@@ -1,8 +1,6 @@
-"""What Shopify states of rates that moved: `currencyExchangeAdjustment` of a transaction.
+"""Shopify's statements of changed exchange rates, `currencyExchangeAdjustment` of a transaction.
 
-Source: docs/contracts/shopify_orders.md §4.6.
-
-Only reading its statements belongs here; what they do to an order's money is in `exchange_differences.py`.
+Source: docs/contracts/shopify_orders.md §4.6. This module only reads them; `exchange_differences.py` applies them.
 """
 
 from collections.abc import Collection
@@ -16,72 +14,74 @@ from shopify_xero_pipeline.books.two_currencies import presentment_amount
 from shopify_xero_pipeline.shopify.models import ExchangeAdjustment, Transaction, legacy_id
 
 
-def has_another_rate(case: OrderContext, transaction_id: str, moved: Collection[str]) -> bool:
-    """Return whether the rate is known to have moved before a transaction, or before one it goes back to.
+def has_another_rate(context: OrderContext, transaction_id: str, at_other_rates: Collection[str]) -> bool:
+    """Return whether the rate of a transaction, or of one of its parents, is known to differ from the order's.
 
     Args:
-        case: the order.
-        transaction_id: of the transaction.
-        moved: transactions of which it is known without a statement.
+        context: the order.
+        transaction_id: digits of the transaction's id.
+        at_other_rates: transactions with a different rate that Shopify does not state.
     """
-    transaction = _transaction(case, transaction_id)
+    transaction = _transaction(context, transaction_id)
     while transaction is not None:
-        stated = _statement(case, transaction)
+        stated = _statement(context, transaction)
         if stated is not None and stated.final_amount_set.amount != stated.original_amount_set.amount:
             return True
-        if transaction.legacy_id in moved:
+        if transaction.legacy_id in at_other_rates:
             return True
-        transaction = _parent(case, transaction)
+        transaction = _parent(context, transaction)
     return False
 
 
-def check_stated_difference(case: OrderContext, movement: CashMovement, settled: Decimal) -> None:
-    """Refuse a difference where Shopify states another one.
+def check_stated_difference(context: OrderContext, movement: CashMovement, settled: Decimal) -> None:
+    """Check a computed exchange difference against Shopify's statement.
 
     Args:
-        case: the order.
+        context: the order.
         movement: money as it moved.
-        settled: what it settles, at the rate of the order.
+        settled: the amount that it settles, at the rate of the order, in the shop's currency.
 
     Raises:
-        Blocked: the statement is not of this money, or of another rate before it.
+        OrderBlockedError: the statement has another amount, or another rate before the change.
     """
-    transaction = _transaction(case, movement.transaction_id)
-    stated = _statement(case, transaction)
-    if stated is None or abs(movement.amount - settled) <= smallest_unit(case.currency):
+    transaction = _transaction(context, movement.transaction_id)
+    stated = _statement(context, transaction)
+    if stated is None or abs(movement.amount - settled) <= smallest_unit(context.currency):
         return
     before, after = abs(stated.original_amount_set.amount), abs(stated.final_amount_set.amount)
-    if after != movement.amount or not _may_be_before(case, transaction, before):
+    if after != movement.amount or not _may_be_before(context, transaction, before):
         raise OrderBlockedError(
             f"exchange difference: transaction {movement.transaction_id} moved {movement.amount} for"
             f" {settled}, but Shopify states that {before} became {after} with the rate;"
-            " look at the order's payments in Shopify and enter it in Xero by hand"
+            " check the order's payments in Shopify and enter it in Xero by hand"
         )
 
 
-def _may_be_before(case: OrderContext, transaction: Transaction | None, before: Decimal) -> bool:
-    """Return whether an amount may be stated as that at the parent's rate: its share of the parent, or all of it."""
-    parent = _parent(case, transaction)
+def _may_be_before(context: OrderContext, transaction: Transaction | None, before: Decimal) -> bool:
+    """Return whether an amount is at the parent's rate: the transaction's share of the parent, or all of the parent."""
+    parent = _parent(context, transaction)
     if transaction is None or parent is None:
         return True
-    amount = presentment_amount(case, transaction.amount_set)
-    of = presentment_amount(case, parent.amount_set)
-    if not amount or not of:
+    amount = presentment_amount(context, transaction.amount_set)
+    parent_amount = presentment_amount(context, parent.amount_set)
+    if not amount or not parent_amount:
         return True
     whole = parent.amount_set.shop_money.amount
-    share = round_half_up(whole * amount / of, case.currency)
-    return before == whole or abs(before - share) <= smallest_unit(case.currency)
+    share = round_half_up(whole * amount / parent_amount, context.currency)
+    return before == whole or abs(before - share) <= smallest_unit(context.currency)
 
 
-def _statement(case: OrderContext, transaction: Transaction | None) -> ExchangeAdjustment | None:
+def _statement(context: OrderContext, transaction: Transaction | None) -> ExchangeAdjustment | None:
     stated = transaction.currency_exchange_adjustment if transaction is not None else None
-    return stated if stated is not None and stated.final_amount_set.currency_code == case.currency else None
+    return stated if stated is not None and stated.final_amount_set.currency_code == context.currency else None
 
 
-def _parent(case: OrderContext, transaction: Transaction | None) -> Transaction | None:
+def _parent(context: OrderContext, transaction: Transaction | None) -> Transaction | None:
     parent = transaction.parent_id if transaction is not None else None
-    return _transaction(case, legacy_id(parent)) if parent else None
+    return _transaction(context, legacy_id(parent)) if parent else None
 
 
-def _transaction(case: OrderContext, transaction_id: str) -> Transaction | None:
-    return next((entry for entry in case.order.transactions if entry.legacy_id == transaction_id), None)
+def _transaction(context: OrderContext, transaction_id: str) -> Transaction | None:
+    return next(
+        (transaction for transaction in context.order.transactions if transaction.legacy_id == transaction_id), None
+    )

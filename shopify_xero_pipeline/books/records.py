@@ -1,8 +1,7 @@
-"""What the books say of one order: the records that must exist, or why none may.
+"""Data model of an order's books: the records that must exist, or the reason why none may.
 
-Only shapes belong here; the rules that fill them stand in `orders.py` and its neighbours. `OrderLedger` is what
-earlier runs have posted of the same order, handed in by `changes/`, so that numbers, dates and placements once made
-stay as they are.
+This module has no rules. `changes/` passes the order's posted records as `PostedRecords`, so that posted numbers, dates
+and payments do not change.
 """
 
 from datetime import date
@@ -15,7 +14,7 @@ from shopify_xero_pipeline.xero.models import Allocation, Contact, CreditNote, I
 
 
 class Outcome(StrEnum):
-    """What becomes of an order."""
+    """Outcome of an order: post, waiting, skipped or blocked."""
 
     POST = "post"
     WAITING = "waiting"
@@ -24,7 +23,7 @@ class Outcome(StrEnum):
 
 
 class PostedDocument(BaseModel):
-    """A document whose number and date are frozen: posted, or planned and not yet refused for good."""
+    """A document with fixed number and date, posted or planned and not finally rejected."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,9 +36,9 @@ class PostedDocument(BaseModel):
 
 
 class PostedPayment(BaseModel):
-    """Money already placed: a transaction (by digits) on a document (by Shopify id).
+    """A posted payment of a transaction (by digits) on a document (by Shopify id).
 
-    `account` is where it was posted; empty where that is not known.
+    `account` is the code of its account; '' if unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +51,7 @@ class PostedPayment(BaseModel):
 
 
 class PostedAllocation(BaseModel):
-    """Credit already allocated from one document of ours to another (by Shopify id)."""
+    """A posted allocation of a credit note to an invoice (both by Shopify id)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +62,7 @@ class PostedAllocation(BaseModel):
 
 
 class PostedRecords(BaseModel):
-    """Everything posted of one order so far; empty for a new one."""
+    """All posted records of one order; empty for a new order."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,16 +72,23 @@ class PostedRecords(BaseModel):
 
 
 class OrderBooks(BaseModel):
-    """The books of one order. `reason` is plain words: why waiting, skipped or blocked, and what to do about it.
+    """Books of one order. A waiting, skipped or blocked order has no records.
 
-    `sales`, `tax` and `money` are Shopify's own figures (current total, its tax, net payment) in `currency`, kept
-    beside the documents for reconciliation. A blocked, waiting or skipped order has no records.
+    All amounts are in `currency`. The figures from `earlier_sales` on reconcile Shopify's figures with the records.
 
-    What lies between those figures and the records: `sales_before` and `money_before` happened before the start date
-    and are not in these books, `cash_rounding` is cash that moved beyond Shopify's net payment, `channel_paid` is tax
-    a sales channel kept back, paid from its own account, `exchange` is what documents for exchange differences add up
-    to, credit notes negative, `left_to_others` is money that others enter in Xero. `waits_for_others` if they enter
-    any, that under way included.
+    Attributes:
+        reason: why the order is waiting, skipped or blocked, and the remedy, in plain words; '' if posted.
+        sales: Shopify's current total.
+        tax: the tax in Shopify's current total.
+        money: Shopify's net payment.
+        outstanding: Shopify's outstanding total.
+        earlier_sales: agreements before the start date, which are not in these books.
+        earlier_money: net payment before the start date, which is not in these books.
+        cash_rounding: cash that moved beyond Shopify's net payment.
+        channel_paid: tax that a sales channel withheld, paid from its own account.
+        exchange: the total of the documents for exchange differences, credit notes negative.
+        left_to_others: money that others enter in Xero.
+        waits_for_others: whether others enter money of the order, completed or pending.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -111,10 +117,13 @@ class OrderBooks(BaseModel):
 
     @property
     def expected_sales(self) -> Decimal:
-        """What the documents of agreements add up to, credit notes negative; `/C…`, `/X…` and `/M…` stand aside."""
+        """The total of the agreements' documents, credit notes negative.
+
+        Documents of transactions (`/C…`, `/X…`, `/M…`) are excluded.
+        """
         return self.sales - self.earlier_sales
 
     @property
     def expected_money(self) -> Decimal:
-        """What all payments add up to, refunds of credit notes negative."""
+        """The total of all payments, refunds of credit notes negative."""
         return self.money - self.earlier_money + self.cash_rounding + self.channel_paid - self.left_to_others

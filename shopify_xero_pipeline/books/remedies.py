@@ -1,8 +1,8 @@
-"""What to write into `books.yaml` so that a blocked order can be posted: one line of YAML, quoted as YAML needs it.
+"""Remedies of blocked orders: one line of `books.yaml`, quoted as YAML requires.
 
-Every sentence of this room that shows a piece of `books.yaml` gets it here, and ends with it. Which account or tax type
-the line proposes is decided in `proposals.py`; what a setting means stands in `policy.py`. Names of gateways and taxes
-are free text in Shopify: they may hold quotes, colons, line breaks, or look like a number.
+Each reason that proposes a setting ends with such a line. `proposals.py` chooses the account or tax type of the line;
+`policy.py` defines the settings. Names of gateways and taxes are free text in Shopify: they can contain quotes, colons
+and line breaks, or look like a number.
 """
 
 import re
@@ -15,26 +15,26 @@ import yaml
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 
-_ENDLESS = 2**31
-"""Characters after which PyYAML may break a line: never."""
+_NO_WRAP = 2**31
+"""Line width for PyYAML that prevents line breaks."""
 
 ACCOUNT, TAX_TYPE = "ACCOUNT", "TAX_TYPE"
-"""What stands in a line where nothing can be proposed; preflight refuses them with the codes that Xero has."""
+"""Placeholders of a line without a proposal; the preflight check rejects them and lists the codes of Xero."""
 
-_SHOWN = re.compile(r"(?P<how>(?:add to|set in) books\.yaml(?: under (?P<place>[a-z_.]+))?: )")
+_INSTRUCTION = re.compile(r"(?P<how>(?:add to|set in) books\.yaml(?: under (?P<place>[a-z_.]+))?: )")
 
 
 class NamedTax(Protocol):
-    """A tax as Shopify shows it: its title, and its rate as a fraction (0.15 for 15 %)."""
+    """A tax of Shopify: its title, and its rate as a fraction (0.15 for 15 %)."""
 
     @property
     def title(self) -> str:
-        """The title, any text."""
+        """The title, free text."""
         ...
 
     @property
     def rate(self) -> Decimal | None:
-        """The rate, None if Shopify gives none."""
+        """The rate; None if Shopify gives none."""
         ...
 
 
@@ -43,9 +43,9 @@ class Remedy:
     """A line of `books.yaml` and its place.
 
     Attributes:
-        verb: `add to` beside what stands there, or `set in` for a setting that stands there once.
-        place: the dotted setting below which the line belongs; '' for the top of the file.
-        line: the YAML, on one line, without indentation.
+        verb: `add to` adds the line to the others, `set in` replaces the present value.
+        place: the dotted setting below which the line belongs; '' for the top level of the file.
+        line: the YAML on one line, without indentation.
     """
 
     verb: Literal["add to", "set in"]
@@ -54,57 +54,67 @@ class Remedy:
 
     @property
     def how(self) -> str:
-        """The words before the line."""
+        """The instruction before the line."""
         return f"{self.verb} books.yaml{f' under {self.place}' if self.place else ''}: "
 
     @property
     def sentence(self) -> str:
-        """The instruction with the line at its end."""
+        """The instruction with the line."""
         return f"{self.how}{self.line}"
 
     @property
     def indented(self) -> str:
-        """The line as it stands in the file: two spaces for each setting above it."""
+        """The line as in the file, indented by two spaces for each setting above it."""
         return "  " * (self.place.count(".") + 1 if self.place else 0) + self.line
 
 
 def remedy_in(reason: str) -> Remedy | None:
-    """Return the remedy that a reason ends with, None if it shows no line of `books.yaml`."""
-    found = _SHOWN.search(reason)
-    if found is None:
+    """Return the remedy at the end of a reason, or None."""
+    match = _INSTRUCTION.search(reason)
+    if match is None:
         return None
-    verb: Literal["add to", "set in"] = "add to" if found["how"].startswith("add to") else "set in"
-    return Remedy(verb, found["place"] or "", reason[found.end() :])
+    verb: Literal["add to", "set in"] = "add to" if match["how"].startswith("add to") else "set in"
+    return Remedy(verb, match["place"] or "", reason[match.end() :])
 
 
 def remedies_in(reasons: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """Return the lines that reasons show, indented and each once, by the words that say where they belong."""
+    """Return the lines of the remedies in reasons, indented and each once, by instruction.
+
+    Args:
+        reasons: reasons of orders; those without a remedy are ignored.
+    """
     lines: dict[str, dict[str, None]] = {}
     for remedy in filter(None, map(remedy_in, reasons)):
         lines.setdefault(remedy.how, {})[remedy.indented] = None
-    return {how: list(found) for how, found in lines.items()}
+    return {how: list(group) for how, group in lines.items()}
 
 
 def split_reason(reason: str) -> tuple[str, str]:
-    """Return what a reason says has happened, and what to do about it; the latter is '' where nothing is."""
-    found = _SHOWN.search(reason)
-    head, tail = (reason, "") if found is None else (reason[: found.start()], reason[found.start() :])
-    said, divided, to_do = head.rpartition("; ")
-    return (said, to_do + tail) if divided else (head, tail)
+    """Return the problem of a reason and its remedy; the remedy is '' if the reason has none."""
+    match = _INSTRUCTION.search(reason)
+    head, tail = (reason, "") if match is None else (reason[: match.start()], reason[match.start() :])
+    problem, separator, remedy = head.rpartition("; ")
+    return (problem, remedy + tail) if separator else (head, tail)
 
 
 def payment(policy: BooksPolicy, gateway: str, account: str) -> Remedy:
-    """Return how a gateway is given its account."""
+    """Return the line that gives a gateway its account.
+
+    Args:
+        policy: the settings of `books.yaml`.
+        gateway: the gateway as Shopify names it.
+        account: the account code.
+    """
     return _entry_of_mapping(policy, "payments", gateway, account)
 
 
 def tax_rate(policy: BooksPolicy, taxes: Sequence[NamedTax], tax_type: str) -> Remedy:
-    """Return how one tax, or several that stand on one line, are given a tax type of Xero's.
+    """Return the line that gives one tax, or a combination of taxes, a tax type of Xero.
 
     Args:
-        policy: as `books.yaml` stands.
-        taxes: as Shopify shows them; each has a title or a usable rate.
-        tax_type: of Xero's.
+        policy: the settings of `books.yaml`.
+        taxes: the taxes of one sale; each has a title or a valid rate.
+        tax_type: the tax type of Xero.
     """
     keys = [_keys(tax) for tax in taxes]
     rule = {**keys[0], "tax_type": tax_type} if len(keys) == 1 else {"combination": keys, "tax_type": tax_type}
@@ -113,12 +123,25 @@ def tax_rate(policy: BooksPolicy, taxes: Sequence[NamedTax], tax_type: str) -> R
 
 
 def tax_account(policy: BooksPolicy, tax: NamedTax, account: str) -> Remedy:
-    """Return how a tax is given its liability account in mode `lines`."""
+    """Return the line that gives a tax its liability account in mode `lines`.
+
+    Args:
+        policy: the settings of `books.yaml`.
+        tax: the tax; it has a title or a valid rate.
+        account: the account code.
+    """
     return _entry_of_tax_list(policy, "lines", {**_keys(tax), "account": account}, [])
 
 
 def setting(policy: BooksPolicy, group: str, name: str, value: str) -> Remedy:
-    """Return how one setting of a group (`refund`), or of the top (''), gets a value in place of the one it has."""
+    """Return the line that replaces the value of a setting.
+
+    Args:
+        policy: the settings of `books.yaml`.
+        group: the setting's group, such as `refund`; '' for the top level.
+        name: the setting.
+        value: the new value.
+    """
     if not group:
         return _at_top(policy, name, value)
     if group not in policy.model_fields_set:
@@ -133,7 +156,7 @@ def can_be_named(tax: NamedTax) -> bool:
 
 
 def _entry_of_mapping(policy: BooksPolicy, name: str, key: str, value: str) -> Remedy:
-    """An entry below a setting; where the file leaves that out, or has it empty, the whole of it."""
+    """Return the line of an entry below a setting, or of the whole setting if it is omitted or empty in the file."""
     known: Mapping[str, str] = getattr(policy, name)
     if name in policy.model_fields_set and known:
         return Remedy("add to", name, _line({key: value}))
@@ -157,7 +180,7 @@ def _at_top(policy: BooksPolicy, name: str, value: object) -> Remedy:
 
 
 def _keys(tax: NamedTax) -> dict[str, object]:
-    """Return what an entry can say of a tax: a title that is not empty, a rate below 1 (as `TaxPart` accepts them)."""
+    """Return the keys of an entry for a tax: a title that is not empty, a rate below 1 (as `TaxPart` accepts them)."""
     keys: dict[str, object] = {"title": tax.title} if tax.title else {}
     return keys | ({"rate": tax.rate} if tax.rate is not None and 0 <= tax.rate < 1 else {})
 
@@ -178,9 +201,9 @@ def _flow(value: object) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as YAML reads it back, on one line; what cannot be seen is written as an escape."""
+    """Return a text as a YAML scalar on one line, with escapes for characters that are not printable."""
     if text.isprintable():
-        quoted = yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=_ENDLESS)
+        quoted = yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=_NO_WRAP)
         return quoted.strip("\n")[1:-1]
     return '"' + "".join(_escaped(character) for character in text) + '"'
 

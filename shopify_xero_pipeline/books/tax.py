@@ -1,8 +1,7 @@
-"""Which Xero TaxType a row of the sales ledger gets, or which account each of its taxes, looked up in `books.yaml`.
+"""Look-up of a sale's TaxType, or of each tax's account, in `books.yaml` (docs/books.md §4).
 
-Only the look-up belongs here (docs/books.md §4); which entry fits best is decided in `tax_rules.py`. Amounts are
-never computed from rates: they stand in the ledger. A tax that no entry covers stops the order and names the entry to
-add.
+`tax_rules.py` chooses the most exact entry. Tax amounts come from the sales ledger and are never computed from rates. A
+tax without an entry blocks the order, and the reason contains the entry to add.
 """
 
 from collections.abc import Sequence
@@ -19,7 +18,14 @@ from shopify_xero_pipeline.shopify.models import Order, Sale
 
 @dataclass(frozen=True)
 class SaleTaxAmount:
-    """One tax of a row: what the ledger says it amounts to, and from its tax line title, rate and who remits it."""
+    """One tax of a sale.
+
+    Attributes:
+        title: from its tax line.
+        rate: a fraction, from its tax line; None if Shopify gives none.
+        amount: from the sales ledger, in the shop's currency and in the sign of the document.
+        channel_liable: whether the sales channel remits the tax.
+    """
 
     title: str
     rate: Decimal | None
@@ -28,74 +34,82 @@ class SaleTaxAmount:
 
     @property
     def label(self) -> str:
-        """The tax as people know it: `GST 15 %`; `Tax 15 %` if its title is blank."""
+        """The name for people: `GST 15 %`; `Tax 15 %` if the title is blank."""
         return label(self)
 
 
-def sale_taxes(case: OrderContext, sale: Sale, sign: int) -> tuple[SaleTaxAmount, ...]:
-    """Return the taxes of a row, in the document's sign.
+def sale_taxes(context: OrderContext, sale: Sale, sign: int) -> tuple[SaleTaxAmount, ...]:
+    """Return the taxes of a sale, in the document's sign.
+
+    Args:
+        context: the order.
+        sale: the sale.
+        sign: 1 for an invoice, -1 for a credit note.
 
     Raises:
-        Blocked: they do not add up to the row's own tax.
+        OrderBlockedError: the taxes do not add up to the sale's total tax.
     """
     taxes = tuple(
         SaleTaxAmount(
             title=tax.tax_line.title,
             rate=tax.tax_line.rate,
-            amount=sign * shop_amount(tax.amount, case.currency),
+            amount=sign * shop_amount(tax.amount, context.currency),
             channel_liable=bool(tax.tax_line.channel_liable),
         )
         for tax in sale.taxes
     )
-    total, stated = sum((tax.amount for tax in taxes), ZERO), sign * shop_amount(sale.total_tax_amount, case.currency)
+    total, stated = (
+        sum((tax.amount for tax in taxes), ZERO),
+        sign * shop_amount(sale.total_tax_amount, context.currency),
+    )
     if total != stated:
         raise OrderBlockedError(
             f"sale {sale.legacy_id}: its taxes add up to {total}, but Shopify states {stated} of tax;"
-            " look at the order in Shopify and enter it in Xero by hand"
+            " check the order in Shopify and enter it in Xero by hand"
         )
     return taxes
 
 
-def tax_type_for(case: OrderContext, taxes: Sequence[SaleTaxAmount], untaxed: str) -> str:
-    """Return the TaxType for the taxes of one row that the merchant remits.
+def tax_type_for(context: OrderContext, taxes: Sequence[SaleTaxAmount], untaxed: str) -> str:
+    """Return the TaxType for those taxes of one sale that the merchant remits.
 
     Args:
-        case: the order, for its country.
-        taxes: the row's taxes, 0 % ones too; none gives `untaxed`.
-        untaxed: what a row without any tax gets.
+        context: the order, for its place of delivery.
+        taxes: the sale's taxes, including those of 0 %.
+        untaxed: the TaxType of a sale without taxes.
 
     Raises:
-        Blocked: no entry of tax.rates covers them.
+        OrderBlockedError: no entry of `tax.rates` matches them.
     """
     if not taxes:
         return untaxed
-    place = place_of(case.order)
-    rule = most_exact(case.policy.tax.rates, taxes, place)
+    place = place_of(context.order)
+    rule = most_exact(context.policy.tax.rates, taxes, place)
     if rule is None:
-        raise OrderBlockedError(no_tax_rate(case, taxes, place.country))
+        raise OrderBlockedError(no_tax_rate(context, taxes, place.country))
     return rule.tax_type
 
 
-def tax_account_for(case: OrderContext, tax: SaleTaxAmount) -> str:
+def tax_account_for(context: OrderContext, tax: SaleTaxAmount) -> str:
     """Return the liability account of one tax in mode `lines`.
 
     Raises:
-        Blocked: no entry of tax.lines covers it.
+        OrderBlockedError: no entry of `tax.lines` matches it.
     """
-    entry = most_exact(case.policy.tax.lines, (tax,), place_of(case.order))
+    entry = most_exact(context.policy.tax.lines, (tax,), place_of(context.order))
     if entry is None:
-        raise OrderBlockedError(no_tax_account(case, tax))
+        raise OrderBlockedError(no_tax_account(context, tax))
     return entry.account
 
 
-def untaxed_type(case: OrderContext) -> str:
-    """Return the TaxType of a row without any tax line, by country where `books.yaml` says so."""
-    policy = case.policy.tax
-    return policy.untaxed_by_country.get(place_of(case.order).country or "", policy.untaxed)
+def untaxed_type(context: OrderContext) -> str:
+    """Return the TaxType of a sale without tax lines, by country if `books.yaml` has an entry for it."""
+    policy = context.policy.tax
+    return policy.untaxed_by_country.get(place_of(context.order).country or "", policy.untaxed)
 
 
 def place_of(order: Order) -> Place:
-    """Return where the goods go: by the shipping address, else by the billing address."""
+    """Return the place of delivery from the shipping address, else from the billing address."""
     for address in (order.shipping_address, order.billing_address):
         if address is not None and address.country_code_v2:
             return Place(address.country_code_v2, address.province_code)

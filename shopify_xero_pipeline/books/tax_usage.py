@@ -1,13 +1,13 @@
-"""Which taxes orders bore, and which entry of `books.yaml` takes each in: what an entry for many taxes stands for.
+"""Taxes of orders by entry of `books.yaml`, which shows the taxes that an entry for many taxes matches.
 
-Only the counting belongs here; how an entry is chosen stands in `tax_rules.py`, and nothing is booked by it.
+This module only counts. `tax_rules.py` chooses entries.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, TaxAccount, TaxPart, TaxRule
 from shopify_xero_pipeline.books.tax import place_of
@@ -19,7 +19,7 @@ NO_ENTRY = "no entry: these orders are blocked"
 
 
 class TaxName(BaseModel):
-    """A tax as Shopify shows it; `rate` is a fraction."""
+    """A tax of Shopify; `rate` is a fraction."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,14 +28,20 @@ class TaxName(BaseModel):
 
     @property
     def label(self) -> str:
-        """The tax as people know it: `Alameda County Tax 0.25 %`."""
+        """The name for people: `Alameda County Tax 0.25 %`."""
         return label(self)
 
 
 class TaxUsage(BaseModel):
-    """The taxes together on rows of goods that go to one place: how many orders have such rows, and what they come to.
+    """A combination of taxes at one place of delivery, with its orders and amounts.
 
-    `amounts` are those of the single taxes, in order, in `currency`; what a sales channel remits is left out.
+    Attributes:
+        taxes: the taxes on one sale, without those that a sales channel remits.
+        country: the country code of delivery.
+        province: the province code of delivery.
+        currency: the currency of the amounts.
+        orders: the number of orders.
+        amounts: the sum of each tax, in the order of `taxes`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,107 +53,118 @@ class TaxUsage(BaseModel):
     orders: int
     amounts: tuple[Decimal, ...]
 
-    def one_by_one(self) -> Iterator["TaxUsage"]:
-        """Yield each tax by itself, as mode `lines` looks them up."""
+    def split(self) -> Iterator["TaxUsage"]:
+        """Yield each tax on its own, as mode `lines` looks it up."""
         for tax, amount in zip(self.taxes, self.amounts, strict=True):
             yield self.model_copy(update={"taxes": (tax,), "amounts": (amount,)})
 
 
 class MatchedTaxes(BaseModel):
-    """An entry and the taxes it stands for; `goes_to` is its tax type or account, `says` the entry as it is written."""
+    """An entry of `books.yaml` with the taxes that it matches.
 
-    model_config = ConfigDict(frozen=True)
+    Attributes:
+        setting: the dotted name of the entry; without index for taxes that no entry matches.
+        criteria: the conditions of the entry as in the file.
+        goes_to: its tax type or account; '' without an entry.
+        taxes: the taxes, the largest amount first.
+    """
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
     setting: str
-    says: str
+    criteria: str = Field(serialization_alias="says")
     goes_to: str
     taxes: tuple[TaxUsage, ...]
 
 
 def tax_usage(orders: Iterable[Order]) -> tuple[TaxUsage, ...]:
-    """Return the taxes on the rows of orders, test orders left out, each combination and place once."""
-    sales = ((order, sale) for order in orders for entry in order.agreements for sale in entry.sales)
-    rows = [(order, *_own(sale)) for order, sale in sales if not order.test]
-    found: dict[tuple[tuple[TaxName, ...], Place, str], list[tuple[str, list[Decimal]]]] = defaultdict(list)
-    for order, taxes, amounts in rows:
-        if taxes:
-            found[taxes, place_of(order), order.currency_code].append((order.id, amounts))
+    """Return the taxes on the sales of orders, each combination and place once.
+
+    Args:
+        orders: any orders; test orders are ignored.
+    """
+    sales = ((order, sale) for order in orders for agreement in order.agreements for sale in agreement.sales)
+    rows: dict[tuple[tuple[TaxName, ...], Place, str], list[tuple[str, list[Decimal]]]] = defaultdict(list)
+    for order, sale in sales:
+        taxes, amounts = _merchant_taxes(sale)
+        if taxes and not order.test:
+            rows[taxes, place_of(order), order.currency_code].append((order.id, amounts))
     return tuple(
         TaxUsage(
             taxes=taxes,
             country=place.country,
             province=place.province,
             currency=currency,
-            orders=len({order_id for order_id, _ in seen}),
-            amounts=tuple(sum(column, Decimal(0)) for column in zip(*(amounts for _, amounts in seen), strict=True)),
+            orders=len({order_id for order_id, _ in group}),
+            amounts=tuple(sum(column, Decimal(0)) for column in zip(*(amounts for _, amounts in group), strict=True)),
         )
-        for (taxes, place, currency), seen in found.items()
+        for (taxes, place, currency), group in rows.items()
     )
 
 
-def match_taxes(policy: BooksPolicy, seen: Iterable[TaxUsage]) -> list[MatchedTaxes]:
-    """Return what each entry of `books.yaml` stands for, in its order, and last what no entry stands for.
+def match_taxes(policy: BooksPolicy, usages: Iterable[TaxUsage]) -> list[MatchedTaxes]:
+    """Return the taxes of each entry of `books.yaml`, in the order of the file, and last those without an entry.
 
     Args:
-        policy: the merchant's choices as they are now.
-        seen: the taxes of any number of days.
+        policy: the present settings of `books.yaml`.
+        usages: the taxes of any number of days.
     """
     in_lines = policy.tax.mode == "lines"
     entries: Sequence[TaxRule | TaxAccount] = policy.tax.lines if in_lines else policy.tax.rates
-    found: dict[int | None, list[TaxUsage]] = defaultdict(list)
-    for one in seen:
-        for part in one.one_by_one() if in_lines else [one]:
-            found[_place_in(entries, part)].append(part)
+    groups: dict[int | None, list[TaxUsage]] = defaultdict(list)
+    for usage in usages:
+        for part in usage.split() if in_lines else [usage]:
+            groups[_entry_index(entries, part)].append(part)
     name = "lines" if in_lines else "rates"
-    listed = [
+    matched = [
         MatchedTaxes(
             setting=f"tax.{name}[{index}]",
-            says=_spelled(entry),
+            criteria=_format_entry(entry),
             goes_to=entry.account if isinstance(entry, TaxAccount) else entry.tax_type,
-            taxes=_merged(found[index]),
+            taxes=_merge(groups[index]),
         )
         for index, entry in enumerate(entries)
     ]
-    left = [MatchedTaxes(setting=f"tax.{name}", says=NO_ENTRY, goes_to="", taxes=_merged(found[None]))]
-    return [*listed, *(left if found[None] else [])]
+    unmatched = [MatchedTaxes(setting=f"tax.{name}", criteria=NO_ENTRY, goes_to="", taxes=_merge(groups[None]))]
+    return [*matched, *(unmatched if groups[None] else [])]
 
 
-def _own(sale: Sale) -> tuple[tuple[TaxName, ...], list[Decimal]]:
-    """Return the taxes of a row that the merchant remits, sorted, and their amounts in the shop's currency."""
-    own = [
+def _merchant_taxes(sale: Sale) -> tuple[tuple[TaxName, ...], list[Decimal]]:
+    """Return the taxes of a sale that the merchant remits, sorted, and their amounts in the shop's currency."""
+    taxes = [
         (tax.tax_line.title, tax.tax_line.rate, tax.amount.shop_money.amount)
         for tax in sale.taxes
         if not tax.tax_line.channel_liable
     ]
-    own.sort(key=lambda tax: (tax[0], tax[1] or 0))
-    return tuple(TaxName(title=title, rate=rate) for title, rate, _ in own), [amount for _, _, amount in own]
+    taxes.sort(key=lambda tax: (tax[0], tax[1] or 0))
+    return tuple(TaxName(title=title, rate=rate) for title, rate, _ in taxes), [amount for _, _, amount in taxes]
 
 
-def _place_in(entries: Sequence[TaxRule | TaxAccount], one: TaxUsage) -> int | None:
-    entry = most_exact(entries, one.taxes, Place(one.country, one.province))
-    return None if entry is None else next(index for index, each in enumerate(entries) if each is entry)
+def _entry_index(entries: Sequence[TaxRule | TaxAccount], usage: TaxUsage) -> int | None:
+    match = most_exact(entries, usage.taxes, Place(usage.country, usage.province))
+    return None if match is None else next(index for index, entry in enumerate(entries) if entry is match)
 
 
-def _merged(seen: Iterable[TaxUsage]) -> tuple[TaxUsage, ...]:
-    """Return the taxes of several days with what is the same in one, the most money first."""
+def _merge(usages: Iterable[TaxUsage]) -> tuple[TaxUsage, ...]:
+    """Return the taxes of several days, summed by taxes, place and currency, the largest amount first."""
     sums: dict[tuple[object, ...], TaxUsage] = {}
-    for one in seen:
-        key = (one.taxes, one.country, one.province, one.currency)
-        had = sums.get(key)
-        amounts = one.amounts if had is None else tuple(map(sum, zip(had.amounts, one.amounts, strict=True)))
-        orders = one.orders + (had.orders if had is not None else 0)
-        sums[key] = one.model_copy(update={"orders": orders, "amounts": amounts})
-    return tuple(sorted(sums.values(), key=lambda one: (-sum(one.amounts), [tax.label for tax in one.taxes])))
+    for usage in usages:
+        key = (usage.taxes, usage.country, usage.province, usage.currency)
+        subtotal = sums.get(key)
+        amounts, orders = usage.amounts, usage.orders
+        if subtotal is not None:
+            amounts = tuple(before + more for before, more in zip(subtotal.amounts, amounts, strict=True))
+            orders += subtotal.orders
+        sums[key] = usage.model_copy(update={"orders": orders, "amounts": amounts})
+    return tuple(sorted(sums.values(), key=lambda usage: (-sum(usage.amounts), [tax.label for tax in usage.taxes])))
 
 
-def _spelled(entry: TaxRule | TaxAccount) -> str:
-    """Return what an entry asks of a tax, as it is written in `books.yaml`."""
-    parts = [_of_part(part) for part in entry.parts]
-    named = f"combination: [{'; '.join(parts)}]" if len(parts) > 1 else parts[0]
-    places = [f"{name}: {given}" for name in ("country", "province") if (given := getattr(entry, name)) is not None]
-    return ", ".join(filter(None, [named, *places]))
+def _format_entry(entry: TaxRule | TaxAccount) -> str:
+    """Return the conditions of an entry as in `books.yaml`."""
+    parts = [_format_fields(part, "title", "title_like", "jurisdiction", "rate") for part in entry.parts]
+    taxes = f"combination: [{'; '.join(parts)}]" if len(parts) > 1 else parts[0]
+    return ", ".join(filter(None, [taxes, _format_fields(entry, "country", "province")]))
 
 
-def _of_part(part: TaxPart) -> str:
-    names = ("title", "title_like", "jurisdiction", "rate")
-    return ", ".join(f"{name}: {given}" for name in names if (given := getattr(part, name)) is not None)
+def _format_fields(part: TaxPart, *names: str) -> str:
+    return ", ".join(f"{name}: {value}" for name in names if (value := getattr(part, name)) is not None)

@@ -1,20 +1,18 @@
-"""Words that Xero accepts and people can read: control characters out, spaces single, lengths kept.
-
-Only the cleaning of text belongs here; which text goes where is decided by whoever writes it.
-"""
+"""Text that Xero accepts: without control characters, with single spaces, within a length limit."""
 
 import unicodedata
 
+# Categories of Unicode, https://www.unicode.org/reports/tr44/#General_Category_Values.
 UNPRINTABLE = {"Cc", "Cs", "Cn", "Co"}
-NO_INK = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}  # zero-width characters, marks without a letter, spaces
-FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols by category that print nothing
+INVISIBLE = {"Cf", "Mn", "Me", "Zs", "Zl", "Zp"}  # zero-width characters, marks without a letter, spaces
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # invisible, although letters or symbols by category
 
 
 def strip_control_chars(text: str | None) -> str:
     """Return text without control characters, trimmed, with single spaces.
 
-    None gives '', and so does a text of which nothing can be seen, such as zero-width spaces alone. Within other text a
-    zero-width character stays: it joins emoji and letters of some scripts.
+    None and text without visible characters, such as zero-width spaces alone, give ''. A zero-width character within
+    other text remains, because it joins emoji and letters of some scripts.
     """
     text = text or ""
     if not text.isprintable():
@@ -25,11 +23,17 @@ def strip_control_chars(text: str | None) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    return unicodedata.category(char) not in NO_INK and char not in FILLERS
+    return unicodedata.category(char) not in INVISIBLE and char not in FILLERS
 
 
 def truncate(text: str, limit: int, suffix: str = "") -> str:
-    """Return text and suffix within so many characters; an ellipsis marks where the text was cut."""
+    """Return text and suffix within a limit; truncated text ends with an ellipsis.
+
+    Args:
+        text: the text to truncate.
+        limit: the number of characters, including the suffix.
+        suffix: the end, which is never truncated.
+    """
     room = limit - len(suffix)
     if len(text) <= room:
         return text + suffix

@@ -1,6 +1,6 @@
-"""Amounts of an order in the shop's currency and in the customer's, its presentment currency.
+"""Amounts of an order in the shop's currency and in the presentment currency, the customer's.
 
-Only reading both from what Shopify says belongs here; what a rate does that moved is in `exchange_differences.py`.
+This module only reads Shopify's amounts; `exchange_differences.py` handles changed rates.
 """
 
 from collections.abc import Iterable
@@ -27,43 +27,60 @@ class AmountPair:
         return self + other.times(-1)
 
     def times(self, factor: int) -> "AmountPair":
-        """Return both amounts times a factor."""
+        """Return both amounts, multiplied by a factor."""
         return AmountPair(self.shop * factor, self.presentment * factor)
 
 
-def totals(case: OrderContext, booked: Iterable[BookedAgreement]) -> dict[str, AmountPair] | None:
-    """Return the documents' totals, credit notes negative; None if all is in one currency, or a row does not say."""
-    if case.order.presentment_currency_code == case.currency:
+def totals(context: OrderContext, bookings: Iterable[BookedAgreement]) -> dict[str, AmountPair] | None:
+    """Return the documents' totals by Shopify id, credit notes negative.
+
+    Args:
+        context: the order.
+        bookings: its agreements with their documents.
+
+    Returns:
+        None if the order has one currency, or if a sale has no amount in the customer's currency.
+    """
+    if context.order.presentment_currency_code == context.currency:
         return None
-    found = {}
-    for entry in booked:
-        if entry.document is not None:
-            presentment = _presentment_total(case, entry)
+    sums = {}
+    for booking in bookings:
+        if booking.document is not None:
+            presentment = _presentment_total(context, booking)
             if presentment is None:
                 return None
-            found[entry.document.shopify_id] = AmountPair(signed_total(entry.document), presentment)
-    return found
+            sums[booking.document.shopify_id] = AmountPair(signed_total(booking.document), presentment)
+    return sums
 
 
-def _presentment_total(case: OrderContext, entry: BookedAgreement) -> Decimal | None:
-    """Return a document's total in the customer's currency, as Shopify says it."""
-    is_main = case.main is not None and entry.entry.id == case.main.id
-    bags = [case.order.original_total_price_set] if is_main else [sale.total_amount for sale in entry.entry.sales]
-    amounts = [presentment_amount(case, bag) for bag in bags]
+def _presentment_total(context: OrderContext, booking: BookedAgreement) -> Decimal | None:
+    """Return a document's total in the customer's currency by Shopify's figures; None if an amount is missing."""
+    is_main = context.main is not None and booking.agreement.id == context.main.id
+    bags = (
+        [context.order.original_total_price_set] if is_main else [sale.total_amount for sale in booking.agreement.sales]
+    )
+    amounts = [presentment_amount(context, bag) for bag in bags]
     known = [amount for amount in amounts if amount is not None]
     return sum(known, ZERO) if len(known) == len(amounts) else None
 
 
-def presentment_amount(case: OrderContext, bag: MoneyBag) -> Decimal | None:
-    """Return an amount in the customer's currency; None if it is not in the currency of the order."""
+def presentment_amount(context: OrderContext, bag: MoneyBag) -> Decimal | None:
+    """Return an amount in the customer's currency; None if it is in another presentment currency than the order's."""
     money = bag.presentment_money
-    return money.amount if money.currency_code == case.order.presentment_currency_code else None
+    return money.amount if money.currency_code == context.order.presentment_currency_code else None
 
 
-def channel_taxes(case: OrderContext, entries: Iterable[Agreement]) -> AmountPair:
-    """Return the tax in agreements that sales channels remit."""
-    taxes = (tax for entry in entries for sale in entry.sales for tax in sale.taxes if tax.tax_line.channel_liable)
+def channel_taxes(context: OrderContext, agreements: Iterable[Agreement]) -> AmountPair:
+    """Return the sum of the taxes in agreements that the sales channel remits.
+
+    Args:
+        context: the order.
+        agreements: agreements of the order.
+    """
+    taxes = (
+        tax for agreement in agreements for sale in agreement.sales for tax in sale.taxes if tax.tax_line.channel_liable
+    )
     return sum(
-        (AmountPair(tax.amount.shop_money.amount, presentment_amount(case, tax.amount) or ZERO) for tax in taxes),
+        (AmountPair(tax.amount.shop_money.amount, presentment_amount(context, tax.amount) or ZERO) for tax in taxes),
         AmountPair(),
     )

@@ -1,6 +1,6 @@
-"""The reasons of orders with a gateway or a tax that `books.yaml` does not name, each with the line to add.
+"""Reasons of orders with a gateway or a tax that `books.yaml` does not name, each with the line to add.
 
-Only words belong here; whether an entry covers a name is decided in `policy.py` and `tax.py`.
+This module only writes reasons; `policy.py` and `tax.py` look up the entries.
 """
 
 from collections.abc import Sequence
@@ -16,52 +16,58 @@ NO_TITLE = "Tax"
 BY_HAND = "enter this order in Xero by hand"
 
 
-def no_account(case: OrderContext, transaction: Transaction) -> str:
-    """Return why money through a gateway without an account is not posted."""
+def no_account(context: OrderContext, transaction: Transaction) -> str:
+    """Return the reason for a gateway without an account."""
     gateway = transaction.gateway or ""
     if not gateway.strip():
         return f"transaction {transaction.legacy_id} names no gateway; enter this order's payments in Xero by hand"
-    found = proposals.clearing_account(gateway, case.policy, case.organisation, case.currency)
-    said = "" if found is None else f"if it is paid into {found.code} {found.name}, "
-    code = (found.code if found is not None else None) or remedies.ACCOUNT
-    remedy = remedies.payment(case.policy, gateway, code)
-    return f"no account for money through {gateway}; {said}{_with(remedy, code, remedies.ACCOUNT)}"
+    proposal = proposals.clearing_account(gateway, context.policy, context.organisation, context.currency)
+    condition = "" if proposal is None else f"if it is paid into {proposal.code} {proposal.name}, "
+    code = (proposal.code if proposal is not None else None) or remedies.ACCOUNT
+    remedy = remedies.payment(context.policy, gateway, code)
+    return f"no account for money through {gateway}; {condition}{_instruction(remedy, code, remedies.ACCOUNT)}"
 
 
-def no_tax_rate(case: OrderContext, taxes: Sequence[NamedTax], country: str | None) -> str:
-    """Return why a row with these taxes is not posted."""
+def no_tax_rate(context: OrderContext, taxes: Sequence[NamedTax], country: str | None) -> str:
+    """Return the reason for a sale whose taxes no entry matches.
+
+    Args:
+        context: the order.
+        taxes: the sale's taxes.
+        country: the country code of delivery, or None.
+    """
     names = " + ".join(label(tax) for tax in taxes)
     place = f" (goods to {country})" if country else ""
     if not all(map(remedies.can_be_named, taxes)):
-        return f"a tax without a title and a rate{place} is one that no entry can name; {BY_HAND}"
-    found = proposals.tax_type(taxes, case.policy, case.organisation)
-    said = "" if found is None else f"if {found.tax_type} ({found.name}) in Xero stands for it, "
-    code = remedies.TAX_TYPE if found is None else found.tax_type
-    remedy = remedies.tax_rate(case.policy, taxes, code)
-    return f"no tax rate for {names}{place}; {said}{_with(remedy, code, remedies.TAX_TYPE)}"
+        return f"a tax without a title and a rate{place} cannot have an entry in books.yaml; {BY_HAND}"
+    proposal = proposals.tax_type(taxes, context.policy, context.organisation)
+    condition = "" if proposal is None else f"if it is {proposal.tax_type} ({proposal.name}) in Xero, "
+    code = remedies.TAX_TYPE if proposal is None else proposal.tax_type
+    remedy = remedies.tax_rate(context.policy, taxes, code)
+    return f"no tax rate for {names}{place}; {condition}{_instruction(remedy, code, remedies.TAX_TYPE)}"
 
 
-def no_tax_account(case: OrderContext, tax: NamedTax) -> str:
-    """Return why a tax is not posted as a line of its own."""
+def no_tax_account(context: OrderContext, tax: NamedTax) -> str:
+    """Return the reason for a tax without an account in mode `lines`."""
     if not remedies.can_be_named(tax):
-        return f"a tax without a title and a rate is one that no entry can name; {BY_HAND}"
-    found = proposals.tax_liability(case.policy, case.organisation)
-    said = "" if found is None else f"if it is owed on {found.code} {found.name}, "
-    code = (found.code if found is not None else None) or remedies.ACCOUNT
-    remedy = remedies.tax_account(case.policy, tax, code)
-    return f"no account for the tax {label(tax)}; {said}{_with(remedy, code, remedies.ACCOUNT)}"
+        return f"a tax without a title and a rate cannot have an entry in books.yaml; {BY_HAND}"
+    proposal = proposals.tax_liability(context.policy, context.organisation)
+    condition = "" if proposal is None else f"if its account is {proposal.code} {proposal.name}, "
+    code = (proposal.code if proposal is not None else None) or remedies.ACCOUNT
+    remedy = remedies.tax_account(context.policy, tax, code)
+    return f"no account for the tax {label(tax)}; {condition}{_instruction(remedy, code, remedies.ACCOUNT)}"
 
 
 def label(tax: NamedTax) -> str:
-    """Return a tax as people know it: `GST 15 %`, or `Tax 15 %` if nothing of its title can be seen."""
+    """Return a tax's name for people: `GST 15 %`, or `Tax 15 %` if its title has no visible character."""
     return f"{strip_control_chars(tax.title) or NO_TITLE} {percent(tax.rate)}".strip()
 
 
 def percent(rate: Decimal | None) -> str:
-    """Return a fraction as people write it: 0.15 is `15 %`; None is ''."""
+    """Return a fraction as a percentage: 0.15 is `15 %`; None is ''."""
     return "" if rate is None else f"{(rate * 100).normalize():f} %"
 
 
-def _with(remedy: Remedy, code: str, placeholder: str) -> str:
-    """Return the instruction, after what to write in the placeholder's stead where nothing could be proposed."""
+def _instruction(remedy: Remedy, code: str, placeholder: str) -> str:
+    """Return the remedy's sentence; without a proposal it begins with the replacement for the placeholder."""
     return f"with Xero's code for it instead of {code}, {remedy.sentence}" if code == placeholder else remedy.sentence

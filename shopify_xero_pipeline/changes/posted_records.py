@@ -70,7 +70,7 @@ def posted_as_wanted(books: OrderBooks, posted: PostedRecords) -> bool:
     """Return whether just the records that an order's books want are posted, each as it is wanted."""
     return (
         {*posted.documents} == {*map(_document, books.documents)}
-        and {*posted.payments} == {*map(_placement, books.payments)}
+        and {*posted.payments} == {*map(_payment, books.payments)}
         and {*posted.allocations} == {*map(_allocation, books.allocations)}
     )
 

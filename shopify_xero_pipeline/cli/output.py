@@ -433,7 +433,7 @@ def print_tax_rules(matches: Iterable[MatchedTaxes]) -> None:
     for rule in rules:
         few = [_format_tax(tax) for tax in rule.taxes[:MAX_TAXES]]
         more = [f"and {len(rule.taxes) - MAX_TAXES} more"] if len(rule.taxes) > MAX_TAXES else []
-        texts = (rule.setting, rule.says, rule.goes_to, "; ".join([*few, *more]) or "nothing yet")
+        texts = (rule.setting, rule.criteria, rule.goes_to, "; ".join([*few, *more]) or "nothing yet")
         table.add_row(*map(escape, texts))
     console.print(table)
 

@@ -50,7 +50,7 @@ REASONS = {
     "no gateway": "names no gateway",
     "unknown status": "has the status UNKNOWN",
     "unknown kind": "has the kind BARTER",
-    "unknown line": "is of the type UNKNOWN",
+    "unknown line": "has the type UNKNOWN",
     "unknown action": "has the action UNKNOWN",
     "unknown reason": "has the reason UNKNOWN",
     "unmapped tax": "Luxury 33 %",
@@ -60,7 +60,7 @@ REASONS = {
     "gap": "a gap of",
     "payment differs": "Shopify's net payment is",
     "lone change": "of change (till)",
-    "began below nothing": "less than nothing",
+    "began below nothing": "original total is negative",
 }
 MONEY_TROUBLE = frozenset({"surplus given back", "overpaid", "uncovered"})
 

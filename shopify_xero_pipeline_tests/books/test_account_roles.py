@@ -82,7 +82,7 @@ def test_a_gateways_account_is_compared_with_the_money_it_holds(
 @pytest.mark.parametrize("kind", ["FIXED", "INVENTORY", "NONCURRENT"])
 def test_money_on_its_way_is_neither_stock_nor_equipment(kind: str) -> None:
     (found,) = about("payments.cash", "payments: {cash: '900'}", account("900", kind, "ASSET", pays=True))
-    assert (found.severity, f"of the type {kind}" in found.message) == (Severity.FAIL, True)
+    assert (found.severity, f"whose type in Xero is {kind}" in found.message) == (Severity.FAIL, True)
 
 
 def test_a_credit_card_account_is_a_bank_account_whatever_its_class() -> None:
@@ -94,15 +94,15 @@ def test_a_message_names_setting_account_class_what_is_needed_and_what_to_do() -
     sales = of_class("revenue").model_copy(update={"name": "Sales of books"})
     (found,) = about("accounts.gift_cards", "accounts: {gift_cards: '900'}", sales)
     assert found.sentence == (
-        "accounts.gift_cards names account 900 Sales of books, which is of the class REVENUE in Xero; gift cards sold"
+        "accounts.gift_cards names account 900 Sales of books, whose class in Xero is REVENUE; gift cards sold"
         " and not yet used are booked on a current liability account with payments enabled: name one in books.yaml, or"
         " create it in Xero."
     )
     (found,) = about("accounts.tips", "accounts: {tips: '900'}", sales)
     assert found.sentence == (
-        "accounts.tips names account 900 Sales of books, which is of the class REVENUE in Xero, which means that the"
-        " shop keeps them; tips not yet paid out are mostly booked on a current liability account: if that is not"
-        " meant, name another one in books.yaml."
+        "accounts.tips names account 900 Sales of books, whose class in Xero is REVENUE, which means that the"
+        " shop does not pay them out; tips not yet paid out are usually booked on a current liability account: if"
+        " that is not intended, name another one in books.yaml."
     )
 
 
@@ -123,7 +123,7 @@ def test_an_account_that_xeros_chart_keeps_for_something_else_is_refused(setting
     other = of_class("liability").model_copy(update={"name": name})
     (found,) = about(f"accounts.{setting}", f"accounts: {{{setting}: '900'}}", other)
     assert found.severity is Severity.FAIL
-    assert f"account 900 {name}, which Xero's chart keeps for something else" in found.message
+    assert f"account 900 {name}, which Xero's chart reserves for another purpose" in found.message
 
 
 @pytest.mark.parametrize(

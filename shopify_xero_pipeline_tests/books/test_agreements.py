@@ -243,12 +243,12 @@ def test_later_events_never_change_the_documents_already_posted() -> None:
 
 
 def test_an_order_that_began_below_nothing_blocks() -> None:
-    assert "the order began with -5.00" in blocked(order(agreement(1, sale("-5.00"))), PLACED)
+    assert "the order's original total is negative, -5.00" in blocked(order(agreement(1, sale("-5.00"))), PLACED)
 
 
 def test_a_zero_order_without_a_single_row_has_nothing_to_post_even_if_wanted() -> None:
     subject = order(agreement(1), edited(2, sale("5.00"), sale("-5.00")))
     assert left_alone(subject, BooksPolicy(zero_value="post")) == (
         "skipped",
-        "nothing to post: every entry nets to zero",
+        "nothing to post: every agreement nets to zero",
     )

@@ -153,7 +153,7 @@ def test_the_chart_has_every_account_of_the_defaults() -> None:
     assert codes | set(DEFAULTS.payments.values()) <= set(CHART)
 
 
-REASONS = [row[0] for row in only("What can be blocked, and how to unblock it", ("it says",)).rows]
+REASONS = [row[0] for row in only("What can be blocked, and how to unblock it", ("reason",)).rows]
 
 
 def says(row: str, wording: str) -> bool:

@@ -89,7 +89,7 @@ def test_only_successes_move_money() -> None:
         (transaction(91, "1.00", status="UNKNOWN"), "the status UNKNOWN"),
         (transaction(91, "1.00", gateway="mystery_pay"), "mystery_pay: '604'}"),
         (transaction(91, "1.00", gateway=None), "names no gateway"),
-        (transaction(91, "-1.00"), "less than nothing"),
+        (transaction(91, "-1.00"), "negative amount, -1.00"),
     ],
 )
 def test_money_without_a_rule_blocks_the_order(entry: Transaction, words: str) -> None:
@@ -268,9 +268,9 @@ def placement(transaction_id: str, document_id: str, amount: str) -> PostedRecor
 @pytest.mark.parametrize(
     ("ledger", "words"),
     [
-        (placement("91", "5001/77", "10.00"), "posted on document 5001/77, which Shopify's history no longer gives"),
+        (placement("91", "5001/77", "10.00"), "posted on document 5001/77, which Shopify's history no longer contains"),
         (placement("91", "5001/1", "120.00"), "more than the transaction's 100.00 or the document's 100.00 allow"),
-        (placement("66", "5001/1", "10.00"), "no longer gives that money"),
+        (placement("66", "5001/1", "10.00"), "no longer contains that money"),
     ],
 )
 def test_posted_money_that_no_longer_fits_blocks(ledger: PostedRecords, words: str) -> None:
@@ -302,7 +302,7 @@ def test_change_that_was_all_the_cash_leaves_no_payment() -> None:
 @pytest.mark.parametrize("taken", [[], [cash("4.00")]])
 def test_change_for_which_no_cash_was_taken_blocks(taken: list[Transaction]) -> None:
     money = [*taken, cash("5.00", "CHANGE", 92), transaction(93, "100.00")]
-    assert "gives 5.00 of change (cash), but no sale of that much was taken" in blocked(SOLD, money=money)
+    assert "gives 5.00 of change (cash), but no sale received that much" in blocked(SOLD, money=money)
 
 
 def test_less_cash_than_due_is_a_credit_note_allocated_to_the_invoice() -> None:
@@ -362,7 +362,7 @@ def test_an_account_in_another_currency_blocks() -> None:
         order(SOLD, transactions=[transaction(91, "100.00")]), BooksPolicy(), organisation(accounts=[dollars])
     )
     assert books.outcome is Outcome.BLOCKED
-    assert "payments.shopify_payments names account 601, which is kept in USD" in books.reason
+    assert "payments.shopify_payments names account 601, whose currency in Xero is USD" in books.reason
 
 
 def test_a_net_payment_that_is_not_the_transactions_blocks_with_both_figures() -> None:
@@ -372,11 +372,11 @@ def test_a_net_payment_that_is_not_the_transactions_blocks_with_both_figures() -
 
 def test_an_outstanding_amount_that_does_not_fit_is_reported() -> None:
     books = posted(SOLD, money=[transaction(91, "60.00")], total_outstanding_set=bag("0.00"))
-    assert books.warnings == ("Shopify says 0.00 is outstanding, its own total less its payments is 40.00",)
+    assert books.warnings == ("Shopify's outstanding amount is 0.00, but its total less its payments is 40.00",)
 
 
 def test_money_in_another_currency_than_the_orders_blocks() -> None:
-    assert "is in USD while the order is in NZD" in blocked(
+    assert "is in USD, but the order is in NZD" in blocked(
         SOLD, money=[transaction(91, "100.00", currency="USD")], net_payment_set=bag("100.00")
     )
 

@@ -99,7 +99,7 @@ def test_a_country_of_one_word_is_kept_and_one_without_letters_is_dropped_with_a
     ).contact.address == PostalAddress(country="France")
     odd = contact_from_customer(whole(default_address=Address(country="Côte d'Ivoire", city="Abidjan")), POLICY)
     assert odd.contact.address == PostalAddress(city="Abidjan")
-    assert odd.warnings == ("customer 7: the country is not written in letters only and was left out",)
+    assert odd.warnings == ("customer 7: the country is not letters only, so it was left out",)
 
 
 def test_an_address_without_a_word_is_no_address() -> None:
@@ -111,7 +111,7 @@ def test_an_address_without_a_word_is_no_address() -> None:
 def test_an_email_address_xero_refuses_is_dropped_with_a_warning_that_does_not_repeat_it(email: str) -> None:
     kept = contact_from_customer(whole(default_email_address=EmailAddress(email_address=email)), POLICY)
     assert kept.contact.email is None
-    assert kept.warnings == ("customer 7: the e-mail address is not one Xero accepts and was left out",)
+    assert kept.warnings == ("customer 7: Xero does not accept the e-mail address, so it was left out",)
 
 
 def test_a_telephone_number_too_long_for_xero_is_dropped_with_a_warning() -> None:

@@ -99,7 +99,7 @@ def test_dinars_that_end_in_whole_cents_are_posted_with_two_decimals() -> None:
 
 def test_dinars_with_a_third_decimal_block_as_xero_could_not_keep_them() -> None:
     assert dinars("12.505", "12.505") == (
-        "currency_precision: KWD 12.505 has more digits than Xero keeps; enter this order in Xero by hand"
+        "currency_precision: KWD 12.505 has more digits than Xero stores; enter this order in Xero by hand"
     )
 
 
@@ -154,7 +154,7 @@ IN_EUROS = order(
 
 def test_a_shop_in_another_currency_than_xeros_base_needs_it_enabled() -> None:
     assert blocked(IN_EUROS) == (
-        "the order is in EUR, which Xero has not enabled (base currency NZD);"
+        "the order is in EUR, which is not enabled in Xero (base currency NZD);"
         " add EUR in Xero under Settings, Currencies"
     )
 
@@ -162,7 +162,7 @@ def test_a_shop_in_another_currency_than_xeros_base_needs_it_enabled() -> None:
 def test_a_shop_in_another_currency_than_xeros_base_needs_accounts_in_its_own() -> None:
     both = organisation(currencies=("NZD", "EUR"))
     assert blocked(IN_EUROS, xero=both) == (
-        "payments.shopify_payments names account 601, which is kept in NZD, but the order is in EUR;"
+        "payments.shopify_payments names account 601, whose currency in Xero is NZD, but the order is in EUR;"
         " name an account in EUR there"
     )
     euro_account = organisation(currencies=("NZD", "EUR"), accounts=[account("601", "BANK", "ASSET", currency="EUR")])
@@ -178,7 +178,7 @@ def test_a_payments_account_that_is_no_bank_account_takes_every_currency() -> No
 
 def test_a_shop_whose_currency_was_changed_blocks_its_older_orders_changes() -> None:
     mixed = order(agreement(1, sale("100.00", currency="NZD")), transactions=[], currency="AUD")
-    assert "is in NZD while the order is in AUD; the shop's currency was changed" in blocked(
+    assert "is in NZD, but the order is in AUD; the shop's currency was changed" in blocked(
         mixed, BooksPolicy(post_when="placed"), xero=organisation(currencies=("NZD", "AUD"))
     )
 

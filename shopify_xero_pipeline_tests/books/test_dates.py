@@ -182,7 +182,7 @@ def test_both_lock_dates_count_and_the_later_one_decides() -> None:
     subject = order(agreement(1, SOLD), lines=LINES, transactions=[transaction(91, "100.00")])
     for year_end, period in ((date(2026, 9, 22), None), (date(2026, 3, 31), date(2026, 9, 22))):
         locked = organisation().model_copy(update={"end_of_year_lock_date": year_end, "period_lock_date": period})
-        assert "Xero is locked up to 2026-09-22" in blocked(subject, xero=locked)
+        assert "Xero's lock date is 2026-09-22" in blocked(subject, xero=locked)
 
 
 def test_a_refund_into_a_locked_month_moves_with_its_money_and_says_its_true_day() -> None:

@@ -78,5 +78,5 @@ def test_an_amount_too_large_to_be_rounded_exactly_is_named() -> None:
     with pytest.raises(OrderBlockedError) as caught:
         round_half_up(Decimal("1" + "0" * 16), "NZD")
     assert str(caught.value) == (
-        "currency_precision: NZD 10000000000000000 has more digits than Xero keeps; enter this order in Xero by hand"
+        "currency_precision: NZD 10000000000000000 has more digits than Xero stores; enter this order in Xero by hand"
     )

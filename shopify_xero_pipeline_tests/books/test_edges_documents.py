@@ -130,8 +130,8 @@ def test_letters_and_digits_of_an_orders_name_stay_in_its_number() -> None:
 
 def test_a_later_entry_has_a_number_even_where_the_ledger_lost_the_orders_beginning() -> None:
     entry = agreement(2, sale("5.00"), reason="RETURN")
-    case = OrderContext(order(entry), PLACED, organisation(), PostedRecords())
-    assert number_of_agreement(case, entry) == "SH-1001-T2"
+    context = OrderContext(order(entry), PLACED, organisation(), PostedRecords())
+    assert number_of_agreement(context, entry) == "SH-1001-T2"
 
 
 def test_an_order_begun_in_the_earlier_books_has_a_number_of_its_own_for_what_came_later() -> None:
@@ -231,7 +231,7 @@ def test_an_order_worth_nothing_stays_so_whatever_was_authorised_or_moved_for_no
     free = agreement(1, sale("0.00"))
     for entry in (transaction(91, "5.00", "AUTHORIZATION"), transaction(91, "0.00")):
         books = build_order_books(order(free, transactions=[entry]), BooksPolicy(), organisation())
-        assert books.reason.startswith("worth nothing")
+        assert books.reason.startswith("total of zero")
 
 
 def test_a_posted_order_needs_no_reason() -> None:
@@ -324,14 +324,14 @@ def test_goods_whose_product_is_gone_are_warned_about_by_type_too_and_not_for_a_
         return posted(subject, policy).warnings
 
     assert warned(product_type="Books") == (
-        "line 11: its product is gone, so its type and tags decide no account any more",
+        "line 11: its product was deleted in Shopify, so overrides by product type or tag do not apply to it",
     )
     assert warned(sku="A1") == warned(vendor="Acme") == ()
 
 
 def test_what_was_left_out_of_a_contact_is_a_warning_of_its_order() -> None:
     subject = order(SOLD, buyer=customer(7, "Aroha", "nobody"))
-    assert posted(subject).warnings == ("customer 7: the e-mail address is not one Xero accepts and was left out",)
+    assert posted(subject).warnings == ("customer 7: Xero does not accept the e-mail address, so it was left out",)
 
 
 def test_every_figure_of_shopify_is_kept_in_the_orders_currency_even_if_nothing_is_posted() -> None:

@@ -149,7 +149,7 @@ def test_a_cash_document_of_a_locked_day_blocks_under_its_own_number() -> None:
     first = ledger_of(posted(order(SOLD, transactions=[cash(91, "100.00")])))
     subject = order(SOLD, transactions=[cash(91, "100.00", rounding="0.02")])
     assert blocked(subject, ledger=first, xero=organisation(locked=date(2026, 9, 30))).startswith(
-        "SH-1001-C91 is dated 2026-09-22, but Xero is locked up to 2026-09-30"
+        "SH-1001-C91 is dated 2026-09-22, but Xero's lock date is 2026-09-30"
     )
 
 
@@ -333,4 +333,4 @@ def test_money_moved_before_the_start_date_is_stated_beside_what_is_kept() -> No
 def test_what_is_outstanding_is_compared_with_sales_less_money() -> None:
     assert posted(order(SOLD, transactions=[transaction(91, "60.00")])).warnings == ()
     odd = order(SOLD, transactions=[transaction(91, "60.00")], total_outstanding_set=bag("39.99"))
-    assert posted(odd).warnings == ("Shopify says 39.99 is outstanding, its own total less its payments is 40.00",)
+    assert posted(odd).warnings == ("Shopify's outstanding amount is 39.99, but its total less its payments is 40.00",)

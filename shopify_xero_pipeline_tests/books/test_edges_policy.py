@@ -34,7 +34,7 @@ def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
         (
             "refund: {uncovered: adjust}\npayments: {gift_card: 831}",
             "books.yaml line 1: the file cannot be used: payments.gift_card is 831, but gift cards are sold on"
-            " accounts.gift_cards 830; use one account for both, so that the liability ends at zero",
+            " accounts.gift_cards 830; use one account for both, so that the liability can return to zero",
         ),
         (
             "time_zone: Mars/Base",
@@ -52,7 +52,7 @@ def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
         ),
         (
             "contacts: {zzz: 1}",
-            "books.yaml line 1: contacts.zzz is not a setting; known here: adopt_by_email, guest_name, mode",
+            "books.yaml line 1: contacts.zzz is not a setting; valid settings: adopt_by_email, guest_name, mode",
         ),
         (
             "tax:\n  rates:\n    - {combination: [{title: A}, {tile: B}], tax_type: X}",
@@ -65,8 +65,8 @@ def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
         ("start_date: ~", "books.yaml line 1: start_date must be a day such as 2026-09-21"),
         ("start_date: Null", "books.yaml line 1: start_date must be a day such as 2026-09-21"),
         ("start_date: '~'", "books.yaml line 1: start_date must be a day such as 2026-09-21, not '~'"),
-        ("prefix: true", "books.yaml line 1: prefix must be a text, not True"),
-        ("prefix: FALSE", "books.yaml line 1: prefix must be a text, not False"),
+        ("prefix: true", "books.yaml line 1: prefix must be text, not True"),
+        ("prefix: FALSE", "books.yaml line 1: prefix must be text, not False"),
         ("refund:", "books.yaml line 1: refund must be a group of settings (indented lines of 'name: value')"),
         (
             "a:\n  b: [",
@@ -75,13 +75,13 @@ def complaint(text: str, model: type[BaseModel] = BooksPolicy) -> str:
         ),
         (
             "a: \x00",
-            "books.yaml line 1: this is not YAML (this cannot be read); check the indentation, the colon after the key"
+            "books.yaml line 1: this is not YAML (unreadable); check the indentation, the colon after the key"
             " and the quotes",
         ),
         (
             "refund: {uncovered: block, uncovered: adjust}\nprefix: A\nprefix: B",
-            "books.yaml line 1: refund.uncovered is given twice; keep one\n"
-            "books.yaml line 3: prefix is given twice; keep one",
+            "books.yaml line 1: refund.uncovered appears twice; keep one\n"
+            "books.yaml line 3: prefix appears twice; keep one",
         ),
     ],
 )

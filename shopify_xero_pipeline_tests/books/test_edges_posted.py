@@ -56,31 +56,31 @@ def blocked(subject: Order, ledger: PostedRecords, xero: Organisation | None = N
         (
             order(SOLD, transactions=PAID),
             posted_document(shopify_id="5001/77", number="SH-1001-E77"),
-            "SH-1001-E77 is posted, but Shopify's history no longer gives that document; compare it with Xero",
+            "SH-1001-E77 is posted, but Shopify's history no longer contains that document; compare it with Xero",
         ),
         (
             order(SOLD, transactions=PAID),
             posted_document(total=Decimal("99.00")),
-            "SH-1001 is posted as invoice of 99.00, but Shopify's history now gives invoice of 100.00; a posted"
+            "SH-1001 is posted as invoice of 99.00, but by Shopify's history it is now invoice of 100.00; a posted"
             " document is never rewritten: compare it with Xero",
         ),
         (
             order(SOLD, transactions=PAID),
             posted_document(kind=Kind.CREDIT_NOTE),
-            "SH-1001 is posted as credit note of 100.00, but Shopify's history now gives invoice of 100.00; a posted"
+            "SH-1001 is posted as credit note of 100.00, but by Shopify's history it is now invoice of 100.00; a posted"
             " document is never rewritten: compare it with Xero",
         ),
         (
             order(SOLD, transactions=PAID),
             placed("91", "5001/77", "10.00"),
-            "transaction 91 was posted on document 5001/77, which Shopify's history no longer gives; compare the order"
-            " with Xero",
+            "transaction 91 was posted on document 5001/77, which Shopify's history no longer contains; compare the"
+            " order with Xero",
         ),
         (
             order(SOLD, RETURNED, transactions=PAID),
             placed("91", "5001/2", "10.00"),
-            "transaction 91 was posted on document 5001/2, which Shopify's history no longer gives; compare the order"
-            " with Xero",
+            "transaction 91 was posted on document 5001/2, which Shopify's history no longer contains; compare the"
+            " order with Xero",
         ),
         (
             order(SOLD, transactions=PAID),
@@ -91,20 +91,20 @@ def blocked(subject: Order, ledger: PostedRecords, xero: Organisation | None = N
         (
             order(SOLD, transactions=PAID),
             placed("66", "5001/1", "10.00"),
-            "10.00 of transaction 66 is posted in Xero, but Shopify's history no longer gives that money; compare the"
-            " order with Xero",
+            "10.00 of transaction 66 is posted in Xero, but Shopify's history no longer contains that money; compare"
+            " the order with Xero",
         ),
         (
             order(SOLD, transactions=PAID),
             allocated("5001/77", "5001/1"),
             "credit of 10.00 was allocated between documents 5001/77 and 5001/1, which Shopify's history no longer"
-            " gives; compare the order with Xero",
+            " contains; compare the order with Xero",
         ),
         (
             order(SOLD, RETURNED, transactions=PAID),
             allocated("5001/2", "5001/77"),
             "credit of 10.00 was allocated between documents 5001/2 and 5001/77, which Shopify's history no longer"
-            " gives; compare the order with Xero",
+            " contains; compare the order with Xero",
         ),
     ],
 )
@@ -116,7 +116,7 @@ def test_what_is_posted_and_no_longer_fits_says_what_is_posted(
 
 def test_a_locked_day_says_which_document_and_what_to_do() -> None:
     assert blocked(order(SOLD, transactions=PAID), PostedRecords(), organisation(locked=date(2026, 9, 30))) == (
-        "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30; move the lock date in Xero for a moment, or,"
+        "SH-1001 is dated 2026-09-22, but Xero's lock date is 2026-09-30; change the lock date in Xero temporarily, or,"
         " to date it on the first open day, add to books.yaml: locked_period: next_open_day"
     )
 
@@ -133,8 +133,8 @@ def test_a_locked_day_of_a_payment_or_an_allocation_names_it() -> None:
     )
     locked = organisation(locked=date(2026, 9, 30))
     assert blocked(order(SOLD, transactions=PAID), ledger=posted_document(), xero=locked).startswith(
-        "the payment of transaction 91 is dated 2026-09-22, but Xero is locked up to 2026-09-30; "
+        "the payment of transaction 91 is dated 2026-09-22, but Xero's lock date is 2026-09-30; "
     )
     assert blocked(order(SOLD, back), ledger=both, xero=locked).startswith(
-        "the allocation of SH-1001-R2 to SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30; "
+        "the allocation of SH-1001-R2 to SH-1001 is dated 2026-09-22, but Xero's lock date is 2026-09-30; "
     )

@@ -31,12 +31,12 @@ def with_rates(*rates: tuple[str, str, frozenset[str]]) -> Organisation:
     [
         (
             "accounts: {fees: 601}",
-            "accounts.fees names account 601, a bank account, which Xero allows on no invoice line: name a revenue"
-            " account.",
+            "accounts.fees names account 601, a bank account, which Xero does not allow on invoice lines: name a"
+            " revenue account.",
         ),
         (
             "payments: {cash: 200}",
-            "payments.cash names account 200, which is of the class REVENUE in Xero; money of a gateway is booked on a"
+            "payments.cash names account 200, whose class in Xero is REVENUE; a gateway's money is booked on a"
             " bank account, or a current asset account with payments enabled: name one in books.yaml, or create it in"
             " Xero.",
         ),
@@ -47,21 +47,21 @@ def with_rates(*rates: tuple[str, str, frozenset[str]]) -> Organisation:
         ),
         (
             "tax: {untaxed: OUTPUT2}",
-            "tax.untaxed names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: if that is not meant, name the"
-            " tax type of that rate.",
+            "tax.untaxed names OUTPUT2, which is 15 % in Xero, but books.yaml states 0 %: if that is not intended,"
+            " name the tax type of that rate.",
         ),
         (
             "tax: {untaxed_by_country: {AU: OUTPUT2}}",
-            "tax.untaxed_by_country.AU names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: if that is not"
-            " meant, name the tax type of that rate.",
+            "tax.untaxed_by_country.AU names OUTPUT2, which is 15 % in Xero, but books.yaml states 0 %: if that is not"
+            " intended, name the tax type of that rate.",
         ),
         (
             "tax: {mode: lines, none: OUTPUT2, lines: [{title: State, account: '209'}]}",
-            "tax.none names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: name the tax type of that rate.",
+            "tax.none names OUTPUT2, which is 15 % in Xero, but books.yaml states 0 %: name the tax type of that rate.",
         ),
         (
             "tax: {channel_liable: OUTPUT2}",
-            "tax.channel_liable names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %: name the tax type of"
+            "tax.channel_liable names OUTPUT2, which is 15 % in Xero, but books.yaml states 0 %: name the tax type of"
             " that rate.",
         ),
     ],

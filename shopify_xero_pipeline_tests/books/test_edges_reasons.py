@@ -56,42 +56,41 @@ def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisatio
     [
         (
             sold(sale("5.00", number=61, line_type="UNKNOWN")),
-            "sale 61 is of the type UNKNOWN, for which these books have no rule; enter this order in Xero by hand",
+            "sale 61 has the type UNKNOWN, which is not supported; enter this order in Xero by hand",
         ),
         (
             sold(sale("5.00", number=61, action="UNKNOWN")),
-            "sale 61 has the action UNKNOWN, for which these books have no rule; enter this order in Xero by hand",
+            "sale 61 has the action UNKNOWN, which is not supported; enter this order in Xero by hand",
         ),
         (
             sold(sale("50.00", tax("6.52"), number=61, line_type="GIFT_CARD")),
-            "sale 61 is a gift card with tax on it, which these books have no rule for; enter this order in Xero"
-            " by hand",
+            "sale 61 is a gift card with tax, which is not supported; enter this order in Xero by hand",
         ),
         (
             sold(sale("11.50", tax("1.49"), number=61, total_tax="1.50")),
-            "sale 61: its taxes add up to 1.49, but Shopify states 1.50 of tax; look at the order in Shopify and enter"
+            "sale 61: its taxes add up to 1.49, but Shopify states 1.50 of tax; check the order in Shopify and enter"
             " it in Xero by hand",
         ),
         (
             order(SOLD, agreement(2, sale("1.00"), reason="UNKNOWN"), transactions=PAID),
-            "agreement 2 has the reason UNKNOWN, for which these books have no rule; enter this order in Xero by hand",
+            "agreement 2 has the reason UNKNOWN, which is not supported; enter this order in Xero by hand",
         ),
         (
             sold(sale("-1.00")),
-            "the order began with -1.00, less than nothing; enter it in Xero by hand",
+            "the order's original total is negative, -1.00; enter it in Xero by hand",
         ),
         (
             order(agreement(2, sale("9.00"), reason="REFUND"), transactions=PAID),
-            "Shopify's ledger has no entry of the order's beginning; enter this order in Xero by hand",
+            "Shopify's sales ledger has no agreement for the order itself; enter this order in Xero by hand",
         ),
         (
             paid(transaction(91, "1.00", "TRANSMUTATION"), transaction(92, "1.00")),
-            "transaction 91 has the kind TRANSMUTATION, for which these books have no rule; wait until Shopify settles"
+            "transaction 91 has the kind TRANSMUTATION, which is not supported; wait until Shopify settles"
             " it, or enter this order in Xero by hand",
         ),
         (
             paid(transaction(91, "1.00", status="UNKNOWN")),
-            "transaction 91 has the status UNKNOWN, for which these books have no rule; wait until Shopify settles it,"
+            "transaction 91 has the status UNKNOWN, which is not supported; wait until Shopify settles it,"
             " or enter this order in Xero by hand",
         ),
         (
@@ -106,17 +105,17 @@ def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisatio
         ),
         (
             paid(transaction(91, "-1.00")),
-            "transaction 91 is of -1.00, less than nothing; enter this order in Xero by hand",
+            "transaction 91 has a negative amount, -1.00; enter this order in Xero by hand",
         ),
         (
             paid(transaction(91, "5.00", "CHANGE", gateway="cash"), transaction(92, "100.00")),
-            "transaction 91 gives 5.00 of change (cash), but no sale of that much was taken; look at the order's"
+            "transaction 91 gives 5.00 of change (cash), but no sale received that much; check the order's"
             " payments in Shopify",
         ),
         (
             paid(transaction(91, "100.00"), transaction(92, "50.00")),
             "payments exceed the invoices: 50.00 of transaction 92 (shopify_payments) has no invoice, all invoices add"
-            " up to 100.00; look at the order's payments in Shopify",
+            " up to 100.00; check the order's payments in Shopify",
         ),
         (
             order(SOLD, RETURNED, transactions=[*PAID, transaction(92, "15.00", "REFUND")]),
@@ -126,23 +125,23 @@ def blocked(subject: Order, policy: BooksPolicy | None = None, xero: Organisatio
         ),
         (
             paid(transaction(91, "100.00", currency="USD"), net_payment_set=bag("100.00")),
-            "an amount of 100.00 is in USD while the order is in NZD; the shop's currency was changed: enter this order"
+            "an amount of 100.00 is in USD, but the order is in NZD; the shop's currency was changed: enter this order"
             " in Xero by hand",
         ),
         (
             order(SOLD, RETURNED, transactions=PAID, current_total_price_set=bag("80.00")),
-            "the documents add up to 100.00 + -10.00 = 90.00, but Shopify's current total is 80.00; look at the order"
+            "the documents add up to 100.00 + -10.00 = 90.00, but Shopify's current total is 80.00; check the order"
             " in Shopify and enter it in Xero by hand",
         ),
         (
             paid(*PAID, net_payment_set=bag("90.00")),
-            "the transactions add up to 100.00, but Shopify's net payment is 90.00; look at the order in Shopify and"
+            "the transactions add up to 100.00, but Shopify's net payment is 90.00; check the order in Shopify and"
             " enter it in Xero by hand",
         ),
         (
             paid(*PAID, original_total_price_set=bag("100.06")),
             "Shopify's total is 100.06, its rows add up to 100.00: a gap of 0.06, more than rounding.cap 0.05 in"
-            " books.yaml; look at the order in Shopify",
+            " books.yaml; check the order in Shopify",
         ),
     ],
 )
@@ -156,7 +155,7 @@ def test_an_order_that_has_no_rule_says_what_where_and_what_to_do(subject: Order
         (
             sale("0.00", tax("1.50", rate=None), number=61, action="UPDATE"),
             "tax: {rates: [{title: GST, tax_type: X}]}",
-            "sale 61: a tax of 1.50 on 0.00 with no rate to find its base by; enter this order in Xero by hand",
+            "sale 61: a tax of 1.50 on 0.00 has no rate, so its base is unknown; enter this order in Xero by hand",
         ),
         (
             sale("12.00", tax("2.00", "VAT", "0.20")),
@@ -191,7 +190,7 @@ def test_an_order_from_before_the_start_date_says_what_to_set() -> None:
     subject = order(SOLD, transactions=[transaction(91, "100.00", at=LATER)])
     assert blocked(subject, BooksPolicy(start_date=FIFTH)) == (
         "opening: placed before the start date 2026-09-25 and changed or paid since; enter it in Xero by hand, or, to"
-        " post only what came later, add to books.yaml: opening: post"
+        " post only the later part, add to books.yaml: opening: post"
     )
 
 
@@ -203,7 +202,7 @@ def test_money_for_an_invoice_of_the_earlier_books_says_where_it_belongs() -> No
     )
     on_the_day = order(SOLD, transactions=[*PAID, transaction(92, "5.00")])
     assert blocked(on_the_day, BooksPolicy(start_date=date(2026, 9, 22))).endswith(
-        "; look at the order's payments in Shopify"
+        "; check the order's payments in Shopify"
     )
 
 
@@ -211,38 +210,42 @@ def test_money_for_an_invoice_of_the_earlier_books_says_where_it_belongs() -> No
 def test_an_amount_xero_cannot_keep_says_which(amount: str) -> None:
     subject = order(agreement(1, sale(amount)))
     assert blocked(subject, BooksPolicy(post_when="placed")) == (
-        f"currency_precision: NZD {amount} has more digits than Xero keeps; enter this order in Xero by hand"
+        f"currency_precision: NZD {amount} has more digits than Xero stores; enter this order in Xero by hand"
     )
 
 
 def test_a_currency_or_an_account_in_another_one_says_what_to_do_in_xero() -> None:
     euros = order(agreement(1, sale("10.00", currency="EUR")), currency="EUR")
     assert blocked(euros, BooksPolicy(post_when="placed")) == (
-        "the order is in EUR, which Xero has not enabled (base currency NZD); add EUR in Xero under Settings,"
+        "the order is in EUR, which is not enabled in Xero (base currency NZD); add EUR in Xero under Settings,"
         " Currencies"
     )
     dollars = organisation(accounts=[account("601", "BANK", "ASSET", currency="USD")])
     assert blocked(order(SOLD, transactions=PAID), xero=dollars) == (
-        "payments.shopify_payments names account 601, which is kept in USD, but the order is in NZD; name an account in"
-        " NZD there"
+        "payments.shopify_payments names account 601, whose currency in Xero is USD, but the order is in NZD; name an"
+        " account in NZD there"
     )
     liability = organisation(accounts=[account("830", "CURRLIAB", "LIABILITY", pays=True, currency="USD")])
     by_card = order(SOLD, transactions=[transaction(91, "100.00", gateway="gift_card")])
-    assert blocked(by_card, xero=liability).startswith("accounts.gift_cards names account 830, which is kept in USD")
+    assert blocked(by_card, xero=liability).startswith(
+        "accounts.gift_cards names account 830, whose currency in Xero is USD"
+    )
 
 
 def test_the_channels_account_in_another_currency_names_its_setting() -> None:
     remitted = agreement(1, sale("115.00", tax("15.00", channel_liable=True)))
     subject = order(remitted, transactions=[transaction(91, "100.00")], display_financial_status="PAID")
     dollars = organisation(accounts=[account("835", "CURRLIAB", "LIABILITY", pays=True, currency="USD")])
-    assert blocked(subject, xero=dollars).startswith("accounts.channel_tax names account 835, which is kept in USD")
+    assert blocked(subject, xero=dollars).startswith(
+        "accounts.channel_tax names account 835, whose currency in Xero is USD"
+    )
 
 
 def test_an_order_called_paid_and_short_of_something_else_than_the_channels_tax_says_both_figures() -> None:
     remitted = agreement(1, sale("115.00", tax("15.00", channel_liable=True)))
     subject = order(remitted, transactions=[transaction(91, "99.00")], display_financial_status="PAID")
     assert blocked(subject) == (
-        "Shopify calls the order paid, but 16.00 is missing, and the tax its sales channel remits is 15.00; look at the"
+        "Shopify calls the order paid, but 16.00 is missing, and the tax its sales channel remits is 15.00; check the"
         " order's payments in Shopify"
     )
 
@@ -255,7 +258,7 @@ def test_the_sum_of_an_order_from_before_the_start_date_shows_what_came_before_i
         current_total_price_set=bag("60.00"),
     )
     assert blocked(subject, BooksPolicy(start_date=FIFTH, opening="post")) == (
-        "the documents add up to 100.00 + -30.00 = 70.00, but Shopify's current total is 60.00; look at the order in"
+        "the documents add up to 100.00 + -30.00 = 70.00, but Shopify's current total is 60.00; check the order in"
         " Shopify and enter it in Xero by hand"
     )
 
@@ -267,20 +270,20 @@ def test_documents_that_are_none_at_all_add_up_to_nothing() -> None:
         current_total_price_set=bag("5.00"),
     )
     assert blocked(subject, BooksPolicy(start_date=FIFTH, opening="post")) == (
-        "the documents add up to nothing = 0.00, but Shopify's current total is 5.00; look at the order in Shopify and"
+        "the documents add up to nothing = 0.00, but Shopify's current total is 5.00; check the order in Shopify and"
         " enter it in Xero by hand"
     )
 
 
 def test_lines_that_lost_tax_name_their_entry_and_both_sums() -> None:
     subject = order(agreement(41, sale("115.00", tax("15.00"))))
-    case = OrderContext(subject, BooksPolicy(), organisation(), PostedRecords())
-    built = book_agreement(case, subject.agreements[0], "7", is_zero_value=False)
+    context = OrderContext(subject, BooksPolicy(), organisation(), PostedRecords())
+    built = book_agreement(context, subject.agreements[0], "7", is_zero_value=False)
     wrong = built.lines[0].model_copy(update={"tax_amount": Decimal("14.99")})
     with pytest.raises(OrderBlockedError) as caught:
-        check_sales(case, [type(built)(built.entry, built.sign, (wrong,), built.document)])
+        check_sales(context, [type(built)(built.agreement, built.sign, (wrong,), built.document)])
     assert str(caught.value) == (
-        "agreement 41: the lines carry 14.99 of tax, but its rows state 15.00; look at the order in Shopify and enter"
+        "agreement 41: the lines carry 14.99 of tax, but its sales state 15.00; check the order in Shopify and enter"
         " it in Xero by hand"
     )
 
@@ -299,7 +302,7 @@ def test_an_order_that_is_not_posted_says_why() -> None:
     assert verdict(order(SOLD, display_financial_status="PARTIALLY_PAID"))[1].endswith("calls it partially paid")
     assert verdict(order(agreement(1, sale("0.00")))) == (
         "skipped",
-        "worth nothing: every entry nets to zero and no money moved (zero_value: skip)",
+        "total of zero: every agreement nets to zero and no money moved (zero_value: skip)",
     )
     assert verdict(order(SOLD, cancelled_at=NOON)) == (
         "skipped",

@@ -147,8 +147,8 @@ def test_an_e_mail_address_of_255_characters_and_a_telephone_number_of_50_are_ke
     kept = reached("x" + email, "1" + phone)
     assert (kept.contact.email, kept.contact.phone) == (None, None)
     assert kept.warnings == (
-        "customer 7: the e-mail address is not one Xero accepts and was left out",
-        "customer 7: the telephone number is longer than Xero's 50 characters and was left out",
+        "customer 7: Xero does not accept the e-mail address, so it was left out",
+        "customer 7: the telephone number exceeds Xero's 50 characters, so it was left out",
     )
 
 

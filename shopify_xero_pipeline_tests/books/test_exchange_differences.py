@@ -179,7 +179,7 @@ def test_a_statement_of_shopifys_that_does_not_explain_the_difference_blocks_the
     reason = blocked(euros_given_back("17.50", exchange=exchanged(original, final)), policy)
     assert reason == (
         f"exchange difference: transaction 92 moved 17.50 for 17.24, but Shopify states that {original[1:]} became"
-        f" {final[1:]} with the rate; look at the order's payments in Shopify and enter it in Xero by hand"
+        f" {final[1:]} with the rate; check the order's payments in Shopify and enter it in Xero by hand"
     )
 
 
@@ -390,8 +390,8 @@ def test_without_the_account_an_order_that_needs_it_is_blocked_and_others_are_no
     chart = organisation()
     xero = chart.model_copy(update={"accounts": tuple(one for one in chart.accounts if one.code != "861")})
     assert blocked(euros_given_back("17.50"), xero=xero) == (
-        "this order needs accounts.exchange, account 861, which Xero does not have or no longer uses;"
-        " create it in Xero, or name another in books.yaml as accounts.exchange"
+        "this order needs accounts.exchange, account 861, which does not exist or is not active in Xero;"
+        " create it in Xero, or name another account in books.yaml as accounts.exchange"
     )
     assert posted(euros_given_back("17.24", exchange=None), xero=xero).exchange == 0
     other = BooksPolicy.from_yaml("accounts: {exchange: '860'}", "books.yaml")

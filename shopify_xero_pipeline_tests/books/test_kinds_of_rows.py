@@ -83,7 +83,9 @@ def test_a_line_of_a_deleted_product_goes_to_sales_with_a_warning_where_its_type
     books = posted(order(agreement(1, sale("40.00", line=11)), lines=[gone]), OVERRIDES)
     assert books.documents[0].lines[0].account_code == "200"
     assert books.documents[0].lines[0].description == "Old atlas"
-    assert books.warnings == ("line 11: its product is gone, so its type and tags decide no account any more",)
+    assert books.warnings == (
+        "line 11: its product was deleted in Shopify, so overrides by product type or tag do not apply to it",
+    )
 
 
 def test_refunded_goods_leave_the_account_they_were_sold_on() -> None:

@@ -100,13 +100,19 @@ def test_money_beyond_the_documents_is_theirs_to_decide_about_and_blocks_nothing
     assert money(posted(sold(money=[by("Afterpay", 91, "120.00")]), POLICY)) == (
         [],
         Decimal("120.00"),
-        ("5.00 of transaction 91 (Afterpay) has no invoice; its money is left to others, who decide about it",),
+        (
+            "5.00 of transaction 91 (Afterpay) has no invoice; this gateway's money is entered in Xero by others, so"
+            " they decide about it",
+        ),
     )
     kind = [by("Afterpay", 91, "115.00"), by("Afterpay", 92, "10.00", "REFUND", days=1)]
     assert money(posted(sold(money=kind), POLICY)) == (
         [],
         Decimal("105.00"),
-        ("10.00 of transaction 92 (Afterpay) has no credit note; its money is left to others, who decide about it",),
+        (
+            "10.00 of transaction 92 (Afterpay) has no credit note; this gateway's money is entered in Xero by"
+            " others, so they decide about it",
+        ),
     )
 
 

@@ -123,7 +123,7 @@ def test_a_tax_change_without_a_rate_blocks() -> None:
     policy = BooksPolicy.from_yaml("post_when: placed\ntax: {rates: [{title: GST, tax_type: X}]}", "books.yaml")
     books = kept(agreement(1, sale("0.00", tax("1.50", rate=None), action="UPDATE"), sale("5.00")), policy=policy)
     assert books.outcome is Outcome.BLOCKED
-    assert "no rate to find its base by" in books.reason
+    assert "has no rate, so its base is unknown" in books.reason
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,9 @@ def test_a_line_whose_product_is_gone_is_warned_about_where_type_or_tag_decide()
         post_when="placed", accounts=AccountPolicy(overrides=(AccountOverride(tag="hire", account="201"),))
     )
     books = kept(agreement(1, sale("5.00", line=11)), lines=[line_item(11, "5.00")], policy=policy)
-    assert books.warnings == ("line 11: its product is gone, so its type and tags decide no account any more",)
+    assert books.warnings == (
+        "line 11: its product was deleted in Shopify, so overrides by product type or tag do not apply to it",
+    )
 
 
 def test_a_credit_note_has_no_discounts_and_positive_amounts() -> None:

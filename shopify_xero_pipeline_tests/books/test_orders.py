@@ -106,7 +106,7 @@ def test_an_order_whose_every_entry_cancels_out_though_money_moved_has_nothing_t
     assert verdict(swap)[0] == "blocked"
     policy = BooksPolicy(start_date=date(2026, 9, 23), opening="post")
     old = order(SOLD, agreement(2, sale("0.00"), reason="REFUND", at=NOON + 3 * DAY), transactions=PAID)
-    assert verdict(old, policy) == ("skipped", "nothing to post: every entry nets to zero")
+    assert verdict(old, policy) == ("skipped", "nothing to post: every agreement nets to zero")
 
 
 def test_entries_that_cancel_out_per_account_and_tax_need_no_document() -> None:
@@ -138,10 +138,10 @@ def test_later_entries_are_lettered_by_their_reason() -> None:
 @pytest.mark.parametrize(
     ("subject", "words"),
     [
-        (order(agreement(1, sale("-1.00")), transactions=PAID), "the order began with -1.00, less than nothing"),
+        (order(agreement(1, sale("-1.00")), transactions=PAID), "the order's original total is negative, -1.00"),
         (order(agreement(2, sale("1.00"), reason="UNKNOWN"), SOLD, transactions=PAID), "the reason UNKNOWN"),
-        (order(agreement(2, sale("9.00"), reason="REFUND"), transactions=PAID), "no entry of the order's beginning"),
-        (order(transactions=PAID), "no entry of the order's beginning"),
+        (order(agreement(2, sale("9.00"), reason="REFUND"), transactions=PAID), "no agreement for the order itself"),
+        (order(transactions=PAID), "no agreement for the order itself"),
     ],
 )
 def test_an_entry_without_a_rule_blocks_the_order(subject: Order, words: str) -> None:
@@ -219,7 +219,7 @@ def test_both_sides_of_a_daylight_saving_night_are_dated_by_the_shops_clock() ->
 def test_a_locked_day_blocks_and_names_the_lock_date() -> None:
     books = kept(order(SOLD, transactions=PAID), xero=organisation(locked=date(2026, 9, 22)))
     assert books.outcome is Outcome.BLOCKED
-    assert "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-22" in books.reason
+    assert "SH-1001 is dated 2026-09-22, but Xero's lock date is 2026-09-22" in books.reason
     assert kept(order(SOLD, transactions=PAID), xero=organisation(locked=date(2026, 9, 21))).outcome is Outcome.POST
 
 
@@ -300,7 +300,7 @@ def test_an_amount_too_large_to_be_real_blocks_instead_of_failing() -> None:
 def test_a_currency_xero_has_not_enabled_blocks() -> None:
     subject = order(agreement(1, sale("10.00", currency="EUR")), currency="EUR")
     books = build_order_books(subject, PLACED, organisation())
-    assert "the order is in EUR, which Xero has not enabled (base currency NZD)" in books.reason
+    assert "the order is in EUR, which is not enabled in Xero (base currency NZD)" in books.reason
 
 
 START = BooksPolicy(start_date=date(2026, 9, 25))
@@ -360,14 +360,14 @@ def test_a_posted_document_that_shopify_no_longer_gives_blocks() -> None:
         total=Decimal("5.00"),
     )
     books = kept(order(SOLD, transactions=PAID), ledger=PostedRecords(documents=(gone,)))
-    assert "SH-1001-E77 is posted, but Shopify's history no longer gives that document" in books.reason
+    assert "SH-1001-E77 is posted, but Shopify's history no longer contains that document" in books.reason
 
 
 def test_a_posted_document_of_another_total_blocks_with_both() -> None:
     before = ledger_of(kept(order(SOLD, transactions=PAID)))
     other = before.documents[0].model_copy(update={"total": Decimal("99.00")})
     books = kept(order(SOLD, transactions=PAID), ledger=PostedRecords(documents=(other,)))
-    assert "SH-1001 is posted as invoice of 99.00, but Shopify's history now gives invoice of 100.00" in books.reason
+    assert "SH-1001 is posted as invoice of 99.00, but by Shopify's history it is now invoice of 100.00" in books.reason
 
 
 def test_figures_of_shopify_are_kept_beside_the_documents_even_of_a_blocked_order() -> None:

@@ -109,7 +109,7 @@ def test_zero_value_skip_leaves_a_free_order_out_and_post_makes_an_invoice_of_no
 def test_locked_period_block_names_the_day_and_next_open_day_moves_to_it() -> None:
     locked = organisation(locked=date(2026, 9, 30))
     for text in ("", "locked_period: block"):
-        assert "SH-1001 is dated 2026-09-22, but Xero is locked up to 2026-09-30" in blocked(
+        assert "SH-1001 is dated 2026-09-22, but Xero's lock date is 2026-09-30" in blocked(
             OF_115, chosen(text), xero=locked
         )
     books = posted(OF_115, chosen("locked_period: next_open_day"), xero=locked)

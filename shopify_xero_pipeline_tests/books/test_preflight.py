@@ -39,7 +39,7 @@ def test_a_bank_account_cannot_stand_on_a_line() -> None:
 
 def test_an_account_to_which_no_payments_can_be_made_is_named_for_gateways_gift_cards_and_channel_tax() -> None:
     assert (
-        "payments.cash names account 611, to which no payments can be made"
+        "payments.cash names account 611, for which payments are not enabled"
         in found("payments: {cash: 611}", with_account(account("611", "CURRENT", "ASSET")))[0]
     )
     assert "accounts.gift_cards names account 209" in found("accounts: {gift_cards: 209}")[0]
@@ -52,7 +52,7 @@ def test_a_missing_account_is_told_once() -> None:
 
 def test_a_tax_type_xero_does_not_have_is_named_with_those_it_has() -> None:
     assert found("tax: {rates: [{title: GST, tax_type: OUTPUT9}]}") == [
-        "tax.rates[0].tax_type names the tax type OUTPUT9, which Xero does not have or no longer uses:"
+        "tax.rates[0].tax_type names the tax type OUTPUT9, which does not exist or is not active in Xero:"
         " name one of NONE, OUTPUT2, ZERORATED."
     ]
     xero = organisation()
@@ -63,10 +63,12 @@ def test_a_tax_type_xero_does_not_have_is_named_with_those_it_has() -> None:
 
 def test_a_tax_type_of_another_rate_is_named_with_both() -> None:
     assert found("tax: {rates: [{rate: 0.125, tax_type: OUTPUT2}]}") == [
-        "tax.rates[0].tax_type names OUTPUT2, which is 15 % in Xero, but books.yaml means 12.5 %: if"
-        " that is not meant, name the tax type of that rate."
+        "tax.rates[0].tax_type names OUTPUT2, which is 15 % in Xero, but books.yaml states 12.5 %: if"
+        " that is not intended, name the tax type of that rate."
     ]
-    assert "tax.none names OUTPUT2, which is 15 % in Xero, but books.yaml means 0 %" in found("tax: {none: OUTPUT2}")[0]
+    assert (
+        "tax.none names OUTPUT2, which is 15 % in Xero, but books.yaml states 0 %" in found("tax: {none: OUTPUT2}")[0]
+    )
 
 
 def test_a_combination_is_compared_with_the_sum_of_its_rates() -> None:

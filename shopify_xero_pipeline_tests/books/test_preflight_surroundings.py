@@ -38,7 +38,7 @@ def test_a_compound_rate_that_differs_is_said_with_both_figures_and_stops_nothin
     assert problem.severity is Severity.WARN
     assert problem.message == (
         "tax.rates[0].tax_type names TAX001, which is 15.47375 % in Xero (GST 5 %, QST 9.975 % on top of the others),"
-        " but books.yaml means 14.975 %"
+        " but books.yaml states 14.975 %"
     )
 
 
@@ -51,8 +51,8 @@ def test_another_rate_never_stops_a_shop_as_amounts_do_not_come_from_it(yaml: st
 def test_a_shop_whose_currency_xero_has_not_enabled_is_stopped() -> None:
     (problem,) = blocking_problems(found("", organisation(base="AUD", currencies=("AUD",))))
     assert problem.sentence == (
-        "the shop trades in NZD, which Demo Company (NZ) in Xero has not enabled (its base: AUD): add NZD in Xero under"
-        " Settings, Currencies, or connect the organisation that keeps it."
+        "the shop's currency is NZD, which is not enabled in Demo Company (NZ) in Xero (base currency AUD): add NZD"
+        " in Xero under Settings, Currencies, or connect the right organisation."
     )
 
 
@@ -60,11 +60,11 @@ def test_books_in_another_currency_are_said_and_each_clearing_account_in_another
     banks = [account(code, "BANK", "ASSET", currency="NZD") for code in ("601", "602", "603", "604")]
     (said,) = found("", organisation(base="AUD", currencies=("AUD", "NZD"), accounts=banks))
     assert said.severity is Severity.WARN
-    assert said.message == "the shop trades in NZD, Demo Company (NZ) in Xero keeps its books in AUD"
+    assert said.message == "the shop's currency is NZD, but the base currency of Demo Company (NZ) in Xero is AUD"
     in_dollars = account("603", "BANK", "ASSET", currency="USD")
     (stopped,) = found("", organisation(accounts=[in_dollars]))
     assert (stopped.severity, stopped.setting) == (Severity.FAIL, "payments.cash")
-    assert "account 603, which is kept in USD" in stopped.message
+    assert "account 603, whose currency in Xero is USD" in stopped.message
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,10 @@ def test_a_tax_without_a_title_is_named_by_its_rate_and_one_without_both_is_left
     works(taxed(("", Decimal("0.2"))), SHIPPED)
     outcome, reason = books(taxed(("", None)), SHIPPED)
     assert outcome is Outcome.BLOCKED
-    assert reason == "a tax without a title and a rate is one that no entry can name; enter this order in Xero by hand"
+    assert (
+        reason
+        == "a tax without a title and a rate cannot have an entry in books.yaml; enter this order in Xero by hand"
+    )
     assert remedies.remedy_in(reason) is None
 
 
@@ -139,7 +142,7 @@ def test_a_gateway_under_its_title_is_given_the_account_of_its_name() -> None:
 def test_what_a_line_proposes_is_what_xero_has() -> None:
     _, reason = books(taxed(("VAT", Decimal("0.15"))), SHIPPED)
     assert reason == (
-        "no tax rate for VAT 15 %; if OUTPUT2 (OUTPUT2) in Xero stands for it, add to books.yaml under tax.rates:"
+        "no tax rate for VAT 15 %; if it is OUTPUT2 (OUTPUT2) in Xero, add to books.yaml under tax.rates:"
         " - {title: VAT, rate: 0.15, tax_type: OUTPUT2}"
     )
     _, reason = books(paid_through("shopify_store_credit"), SHIPPED)

@@ -232,7 +232,7 @@ def test_tax_of_all_rows_that_stands_on_the_first_is_posted_as_it_stands_and_the
     assert (sum(line.tax_amount for line in document.lines), books.tax) == (Decimal("53.62"), Decimal("53.62"))
     assert tax_types(books) == ["GST5", "NONE", "NONE"]
     assert books.warnings == (
-        "all tax (IGST 5 %, 53.62) stands on rows of 321.72, but is that of 1,072.38: Xero's tax report shows 321.72"
+        "all tax (IGST 5 %, 53.62) is on rows of 321.72, but was charged on 1,072.38: Xero's tax report shows 321.72"
         " as its base",
     )
 

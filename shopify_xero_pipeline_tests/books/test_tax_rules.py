@@ -142,7 +142,7 @@ def test_a_catch_all_leaves_a_tax_of_nothing_to_the_entry_for_it() -> None:
         ("{account: '1'}", "give the tax's title, its rate (0.15 for 15 %), or both; or title_like, jurisdiction or"),
         ("{title: A, title_like: 'A*', account: '1'}", "give title or title_like, not both"),
         ("{title: A, province: CA, account: '1'}", "give the country of the province too"),
-        ("{title: A, country: US, province: California, account: '1'}", "'California' is no code of a province"),
+        ("{title: A, country: US, province: California, account: '1'}", "'California' is not a province code"),
         ("{jurisdiction: parish, account: '1'}", "jurisdiction cannot be 'parish'; write one of 'state', 'county'"),
         ("{title_like: '', account: '1'}", "title_like must not be empty"),
     ],
@@ -164,7 +164,7 @@ def told(found: list[MatchedTaxes]) -> list[tuple[str, str, str, list[tuple[str,
     return [
         (
             one.setting,
-            one.says,
+            one.criteria,
             one.goes_to,
             [
                 (" + ".join(tax.label for tax in seen.taxes), seen.orders, " + ".join(map(str, seen.amounts)))

@@ -157,7 +157,9 @@ def test_an_account_and_a_tax_rate_that_xero_does_not_have_are_both_named_before
     with staged(tmp_path, NOW, BOOKS_FILE=path) as stage:
         message = told(stage, instance)
         assert "accounts.sales names account 999, which Xero does not have: create it in Xero, or name" in message
-        assert "tax.rates[0].tax_type names the tax type OUTPUT9, which Xero does not have" in message
+        assert (
+            "tax.rates[0].tax_type names the tax type OUTPUT9, which does not exist or is not active in Xero" in message
+        )
         assert "books.yaml does not fit" in message
 
 

@@ -9,6 +9,7 @@ import pickle
 import random
 import sqlite3
 import stat
+import traceback
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,15 +19,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pydantic import ValidationError
 from rich.console import Console
 from upath import UPath
 
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.plan import parse_models, parse_plans
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import build_sandbox
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -35,7 +35,6 @@ from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.settings import Settings
-from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline_tests.support.markers import PERSONAL, SECRET, Captured, MarkedShop, Overhearing, searched
 from shopify_xero_pipeline_tests.support.markers import found_in as occurring
 from shopify_xero_pipeline_tests.support.stage import ADDRESS, BOOKS, at
@@ -293,15 +292,24 @@ def test_the_search_finds_what_is_packed_encoded_or_in_another_case(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "read",
+    ("asset", "content"),
     [
-        lambda: parse_models(
-            Order, {FIRST: [{"id": "gid://shopify/Order/1", "name": {"x": PERSONAL}, "customer": PERSONAL}]}
-        ),
-        lambda: parse_plans({FIRST: {"kind": "contact", "day": "2026-09-21", "changes": [{"record": PERSONAL}]}}),
+        ("shopify/orders", [{"id": "gid://shopify/Order/1", "name": {"x": PERSONAL}, "customer": PERSONAL}]),
+        ("changes/contacts", {"kind": "contact", "day": "2026-09-21", "changes": [{"record": PERSONAL}]}),
     ],
 )
-def test_a_stored_day_that_cannot_be_read_is_not_quoted(read: Any) -> None:
-    with pytest.raises(ValidationError) as caught:
-        read()
-    assert PERSONAL not in str(caught.value)
+def test_a_stored_day_that_cannot_be_read_is_not_quoted(tmp_path: Path, asset: str, content: object) -> None:
+    file = tmp_path / asset / f"{FIRST}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(content))
+    partitions = dg.DailyPartitionsDefinition(start_date=f"{FIRST}")
+    key, days = dg.AssetKey(asset.split("/")), dg.PartitionKeyRange(f"{FIRST}", f"{FIRST}")
+    with (
+        dg.build_input_context(
+            asset_key=key, asset_partitions_def=partitions, asset_partition_key_range=days
+        ) as context,
+        pytest.raises(dg.Failure) as caught,
+    ):
+        JsonIOManager(UPath(tmp_path)).load_input(context)
+    assert "is damaged" in str(caught.value.description)
+    assert PERSONAL not in "".join(traceback.format_exception(caught.value))

@@ -44,7 +44,7 @@ def test_orders_from_before_the_start_date_are_listed_with_what_to_do(tmp_path: 
         assert blocked
         assert {row.reason for row in blocked} == {
             "opening: placed before the start date 2026-09-28 and changed or paid since; enter it in Xero by"
-            " hand, or, to post only what came later, set in books.yaml: opening: post"
+            " hand, or, to post only the later part, set in books.yaml: opening: post"
         }
 
 

@@ -64,9 +64,13 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(stage: Stage) ->
         (
             'gift_cards: "830"',
             'gift_cards: "200"',
-            "accounts.gift_cards names account 200 Sales, which is of the class",
+            "accounts.gift_cards names account 200 Sales, whose class in Xero is",
         ),
-        ("tax_type: OUTPUT2", "tax_type: OUTPUT9", "names the tax type OUTPUT9, which Xero does not have"),
+        (
+            "tax_type: OUTPUT2",
+            "tax_type: OUTPUT9",
+            "names the tax type OUTPUT9, which does not exist or is not active in Xero",
+        ),
     ],
 )
 def test_settings_that_changed_are_examined_although_nothing_is_to_be_written(
@@ -114,7 +118,7 @@ def test_what_is_unusual_is_said_once_a_run_and_stops_nothing(stage: Stage) -> N
     stage.sync_service.settings_review.tell = told.append
     assert writes(stage) == 0
     (warning,) = told
-    assert warning.startswith("accounts.tips names account 206 Fees Income, which is of the class REVENUE in Xero")
+    assert warning.startswith("accounts.tips names account 206 Fees Income, whose class in Xero is REVENUE")
     assert stage.sync_service.settings_review.warnings == told
     restarted(stage).sync_service.settings_review.tell = told.append
     assert (writes(stage), calls(stage), len(told)) == (0, 0, 2)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.campaign
 DAY = "2026-10-01"
 IGST = ("- {title: GST, rate: 0.15, tax_type: OUTPUT2}", "- {title: IGST, rate: 0.05, tax_type: OUTPUT2}")
 WARNING = (
-    "all tax (IGST 5 %, 53.62) stands on rows of 321.72, but is that of 1,072.38: Xero's tax report shows 321.72 as"
+    "all tax (IGST 5 %, 53.62) is on rows of 321.72, but was charged on 1,072.38: Xero's tax report shows 321.72 as"
     " its base"
 )
 

@@ -130,7 +130,7 @@ MISSING_ACCOUNTS = [
 WRONG_CLASSES = [
     SetUp(
         "sales on a cost",
-        "accounts.sales names account 404 Bank Fees, which is of the class EXPENSE",
+        "accounts.sales names account 404 Bank Fees, whose class in Xero is EXPENSE",
         named("sales", "200", "404"),
     ),
     SetUp(
@@ -138,13 +138,13 @@ WRONG_CLASSES = [
     ),
     SetUp(
         "sales on a liability",
-        "accounts.sales names account 209 Tips, which is of the class LIABILITY",
+        "accounts.sales names account 209 Tips, whose class in Xero is LIABILITY",
         named("sales", "200", "209"),
         warned=True,
     ),
     SetUp(
         "shipping on an asset",
-        "accounts.shipping names account 605 Other Gateways Clearing, which is of the class ASSET",
+        "accounts.shipping names account 605 Other Gateways Clearing, whose class in Xero is ASSET",
         named("shipping", "205", "605"),
         xero=account("605", Type="CURRENT", EnablePaymentsToAccount=True),
     ),
@@ -155,72 +155,73 @@ WRONG_CLASSES = [
     ),
     SetUp(
         "fees on a liability",
-        "accounts.fees names account 209 Tips, which is of the class LIABILITY",
+        "accounts.fees names account 209 Tips, whose class in Xero is LIABILITY",
         named("fees", "206", "209"),
         warned=True,
     ),
     SetUp(
         "duties on equity",
-        "accounts.duties names account 605 Other Gateways Clearing, which is of the class EQUITY",
+        "accounts.duties names account 605 Other Gateways Clearing, whose class in Xero is EQUITY",
         named("duties", "207", "605"),
         xero=account("605", Type="EQUITY", Class="EQUITY"),
     ),
     SetUp(
         "adjustments on a liability",
-        "accounts.adjustments names account 209 Tips, which is of the class LIABILITY",
+        "accounts.adjustments names account 209 Tips, whose class in Xero is LIABILITY",
         named("adjustments", "208", "209"),
     ),
     SetUp(
         "tips on sales",
-        "accounts.tips names account 200 Sales, which is of the class REVENUE",
+        "accounts.tips names account 200 Sales, whose class in Xero is REVENUE",
         named("tips", "209", "200"),
         warned=True,
     ),
     SetUp(
         "tips on a cost",
-        "accounts.tips names account 404 Bank Fees, which is of the class EXPENSE",
+        "accounts.tips names account 404 Bank Fees, whose class in Xero is EXPENSE",
         named("tips", "209", "404"),
     ),
     SetUp(
         "gift cards on sales",
-        "accounts.gift_cards names account 200 Sales, which is of the class REVENUE",
+        "accounts.gift_cards names account 200 Sales, whose class in Xero is REVENUE",
         named("gift_cards", "830", "200"),
     ),
     SetUp(
         "gift cards on sales with payments enabled",
-        "accounts.gift_cards names account 200 Sales, which is of the class REVENUE",
+        "accounts.gift_cards names account 200 Sales, whose class in Xero is REVENUE",
         named("gift_cards", "830", "200"),
         xero=account("200", EnablePaymentsToAccount=True),
     ),
     SetUp(
         "gift cards on an asset",
-        "accounts.gift_cards names account 605 Other Gateways Clearing, which is of the class ASSET",
+        "accounts.gift_cards names account 605 Other Gateways Clearing, whose class in Xero is ASSET",
         named("gift_cards", "830", "605"),
         xero=account("605", Type="CURRENT", EnablePaymentsToAccount=True),
     ),
     SetUp(
         "gift cards without payments",
-        "accounts.gift_cards names account 209 Tips, to which no payments",
+        "accounts.gift_cards names account 209 Tips, for which payments are not enabled",
         named("gift_cards", "830", "209"),
     ),
     SetUp(
         "gift cards on corporation tax (stock chart, United Kingdom)",
-        "accounts.gift_cards names account 830 Provision for Corporation Tax, which Xero's chart keeps for",
+        "accounts.gift_cards names account 830 Provision for Corporation Tax, which Xero's chart reserves for",
         xero=account("830", Name="Provision for Corporation Tax"),
     ),
     SetUp(
         "channel tax on the directors' loan (stock chart, United Kingdom)",
-        "accounts.channel_tax names account 835 Directors' Loan Account, which Xero's chart keeps for something else",
+        "accounts.channel_tax names account 835 Directors' Loan Account, which Xero's chart reserves for another"
+        " purpose",
         xero=account("835", Name="Directors' Loan Account"),
     ),
     SetUp(
         "gift cards on income tax (stock chart, New Zealand)",
-        "accounts.gift_cards names account 830 Income Tax Payable, which Xero's chart keeps for something else",
+        "accounts.gift_cards names account 830 Income Tax Payable, which Xero's chart reserves for another purpose",
         xero=account("830", Name="Income Tax Payable"),
     ),
     SetUp(
         "tips on the tax account",
-        "accounts.tips names account 820 GST, which Xero's chart keeps",
+        "accounts.tips names account 820 GST, which Xero's chart reserves",
         named("tips", "209", "820"),
     ),
     SetUp(
@@ -231,65 +232,65 @@ WRONG_CLASSES = [
     ),
     SetUp(
         "channel tax on revenue",
-        "accounts.channel_tax names account 206 Fees Income, which is of the class REVENUE",
+        "accounts.channel_tax names account 206 Fees Income, whose class in Xero is REVENUE",
         named("channel_tax", "835", "206"),
         xero=account("206", EnablePaymentsToAccount=True),
     ),
     SetUp(
         "rounding on receivables",
-        "accounts.rounding names account 610 Accounts Receivable, which Xero's chart keeps",
+        "accounts.rounding names account 610 Accounts Receivable, which Xero's chart reserves",
         named("rounding", "860", "610"),
     ),
     SetUp(
         "an override on a cost",
-        "accounts.overrides[0] names account 404 Bank Fees, which is of the class EXPENSE",
+        "accounts.overrides[0] names account 404 Bank Fees, whose class in Xero is EXPENSE",
         (("overrides: []", 'overrides: [{sku: A, account: "404"}]'),),
     ),
     SetUp(
         "a gateway on revenue",
-        "payments.cash names account 200 Sales, which is of the class REVENUE",
+        "payments.cash names account 200 Sales, whose class in Xero is REVENUE",
         named("cash", "603", "200"),
     ),
     SetUp(
         "a gateway on revenue with payments enabled",
-        "payments.cash names account 200 Sales, which is of the class REVENUE",
+        "payments.cash names account 200 Sales, whose class in Xero is REVENUE",
         named("cash", "603", "200"),
         xero=account("200", EnablePaymentsToAccount=True),
     ),
     SetUp(
         "a gateway on stock",
-        "payments.cash names account 605 Other Gateways Clearing, which is of the type INVENTORY",
+        "payments.cash names account 605 Other Gateways Clearing, whose type in Xero is INVENTORY",
         named("cash", "603", "605"),
         xero=account("605", Type="INVENTORY", EnablePaymentsToAccount=True),
     ),
     SetUp(
         "a gateway on the gift-card liability",
-        "payments.cash names account 830 Gift Card Liability, which is of the class LIABILITY",
+        "payments.cash names account 830 Gift Card Liability, whose class in Xero is LIABILITY",
         named("cash", "603", "830"),
         warned=True,
     ),
     SetUp(
         "a gateway on a cost",
-        "payments.cash names account 404 Bank Fees, which is of the class EXPENSE",
+        "payments.cash names account 404 Bank Fees, whose class in Xero is EXPENSE",
         named("cash", "603", "404"),
         xero=account("404", EnablePaymentsToAccount=True),
         warned=True,
     ),
     SetUp(
         "a gateway without payments",
-        "payments.cash names account 605 Other Gateways Clearing, to which no payments can be made",
+        "payments.cash names account 605 Other Gateways Clearing, for which payments are not enabled",
         named("cash", "603", "605"),
         xero=account("605", Type="CURRENT"),
     ),
     SetUp(
         "store credit counted as money",
-        "payments.shopify_store_credit names account 605 Other Gateways Clearing, which is of the class ASSET",
+        "payments.shopify_store_credit names account 605 Other Gateways Clearing, whose class in Xero is ASSET",
         (('paypal: "602"', 'paypal: "602"\n  shopify_store_credit: "605"'),),
         warned=True,
     ),
     SetUp(
         "a tax line on revenue",
-        "tax.lines[0] names account 206 Fees Income, which is of the class REVENUE",
+        "tax.lines[0] names account 206 Fees Income, whose class in Xero is REVENUE",
         (("mode: rates", "mode: lines"), ("lines: []", 'lines: [{title: GST, account: "206"}]')),
     ),
 ]
@@ -302,7 +303,7 @@ TAXES = [
     ),
     SetUp(
         "a deleted tax type",
-        "names the tax type OUTPUT, which Xero does not have or no longer uses",
+        "names the tax type OUTPUT, which does not exist or is not active in Xero",
         (("tax_type: OUTPUT2", "tax_type: OUTPUT"),),
     ),
     SetUp(
@@ -324,7 +325,7 @@ TAXES = [
     ),
     SetUp(
         "no such tax.untaxed",
-        "tax.untaxed names the tax type EXEMPT, which Xero does not have",
+        "tax.untaxed names the tax type EXEMPT, which does not exist or is not active in Xero",
         (("untaxed: NONE", "untaxed: EXEMPT"),),
     ),
     SetUp(
@@ -339,7 +340,7 @@ TAXES = [
     ),
     SetUp(
         "another rate",
-        "tax.rates[2].tax_type names OUTPUT2, which is 15 % in Xero, but books.yaml means 12.5 %",
+        "tax.rates[2].tax_type names OUTPUT2, which is 15 % in Xero, but books.yaml states 12.5 %",
         (
             (
                 "    - {rate: 0, tax_type: ZERORATED}",
@@ -350,7 +351,7 @@ TAXES = [
     ),
     SetUp(
         "another rate that is compound",
-        "which is 15.47375 % in Xero (GST 5 %, QST 9.975 % on top of the others), but books.yaml means 14.975 %",
+        "which is 15.47375 % in Xero (GST 5 %, QST 9.975 % on top of the others), but books.yaml states 14.975 %",
         (
             (
                 "    - {rate: 0, tax_type: ZERORATED}",
@@ -393,35 +394,35 @@ MONEY_AND_DAYS = [
     ),
     SetUp(
         "a clearing account in another currency",
-        "payments.shopify_payments names account 601 Shopify Payments Clearing, which is kept in USD",
+        "payments.shopify_payments names account 601 Shopify Payments Clearing, whose currency in Xero is USD",
         xero=account("601", CurrencyCode="USD"),
     ),
     SetUp(
         "a base currency without the shop's",
-        "the shop trades in NZD, which Demo Company (NZ) in Xero has not enabled",
+        "the shop's currency is NZD, which is not enabled in Demo Company (NZ) in Xero",
         xero=base_currency("AUD"),
     ),
     SetUp(
         "a base currency beside the shop's",
-        "the shop trades in NZD, Demo Company (NZ) in Xero keeps its books in AUD",
+        "the shop's currency is NZD, but the base currency of Demo Company (NZ) in Xero is AUD",
         xero=base_currency("AUD", "NZD"),
         warned=True,
     ),
     SetUp(
         "locked up to today",
-        "Xero is locked up to 2026-09-22, and today is 2026-09-22",
+        "Xero's lock date is 2026-09-22, and today is 2026-09-22",
         xero=organisation(PeriodLockDate=ms_date(day("2026-09-22"))),
     ),
     SetUp(
         "locked for good, moved to the next open day",
-        "or everything of today is dated in the future",
+        "or all records of today are dated in the future",
         (("locked_period: block", "locked_period: next_open_day"),),
         xero=organisation(PeriodLockDate=ms_date(day("2026-12-31"))),
         warned=True,
     ),
     SetUp(
         "locked over the days that are synced",
-        "but Xero is locked up to 2026-09-21",
+        "but Xero's lock date is 2026-09-21",
         xero=organisation(EndOfYearLockDate=ms_date(day("2026-09-21"))),
         blocks=True,
     ),
@@ -443,7 +444,7 @@ MONEY_AND_DAYS = [
 
 BOOKS_FILE = [
     SetUp("a prefix that cannot be", "cannot start a document number", (("prefix: SH-", 'prefix: "SH/"'),)),
-    SetUp("a key given twice", "prefix is given twice; keep one", (("prefix: SH-", "prefix: SH-\nprefix: SH-"),)),
+    SetUp("a key given twice", "prefix appears twice; keep one", (("prefix: SH-", "prefix: SH-\nprefix: SH-"),)),
     SetUp("an unknown key", "prefxi is not a setting; did you mean prefix?", (("prefix: SH-", "prefxi: SH-"),)),
     SetUp(
         "an unknown account", "accounts.shiping is not a setting; did you mean shipping?", (("shipping:", "shiping:"),)
