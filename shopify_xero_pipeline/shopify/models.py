@@ -269,7 +269,11 @@ class Customer(Node):
         return Customer(id=self.id, updated_at=self.updated_at)
 
     def redacted_if(self, customers: Container[str]) -> "Customer":
-        """Return the customer, redacted if its id (digits) is in `customers`."""
+        """Return the customer, redacted if its id (digits) is in `customers`.
+
+        Args:
+            customers: ids of redacted customers, as digits.
+        """
         return self.redacted() if self.legacy_id in customers else self
 
 
@@ -325,7 +329,11 @@ class Order(Node):
     refunds: tuple[Refund, ...] = ()
 
     def redacted_if(self, customers: Container[str]) -> "Order":
-        """Return the order, its customer redacted if the customer's id (digits) is in `customers`."""
+        """Return the order, its customer redacted if the customer's id (digits) is in `customers`.
+
+        Args:
+            customers: ids of redacted customers, as digits.
+        """
         customer = self.customer and self.customer.redacted_if(customers)
         return self if customer is self.customer else self.model_copy(update={"customer": customer})
 

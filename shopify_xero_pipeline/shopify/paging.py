@@ -127,7 +127,11 @@ def _page(variables: Mapping[str, Any], after: str | None, rows: int) -> Json:
 
 
 def nodes_of(connection: Mapping[str, Any]) -> list[Json]:
-    """Return the nodes of a connection with `nodes` or `edges`."""
+    """Return the nodes of a connection with `nodes` or `edges`.
+
+    Args:
+        connection: a connection of a response.
+    """
     if "nodes" in connection:
         return list(connection["nodes"])
     return [edge["node"] for edge in connection["edges"]]

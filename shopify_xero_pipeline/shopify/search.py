@@ -153,6 +153,10 @@ class WindowSearch:
 def require_object(data: Mapping[str, Any], name: str) -> Json:
     """Return an object of the response.
 
+    Args:
+        data: the `data` of a response.
+        name: the name of the object in it.
+
     Raises:
         AccessDeniedError: the object is null.
     """

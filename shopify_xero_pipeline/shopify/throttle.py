@@ -41,7 +41,11 @@ class QueryCost:
 
 
 def cost_of(answer: Mapping[str, Any]) -> QueryCost | None:
-    """Return the cost in a response; None if it is missing or invalid."""
+    """Return the cost in a response; None if it is missing or invalid.
+
+    Args:
+        answer: the JSON object of a response.
+    """
     extensions = answer.get("extensions")
     cost = extensions.get("cost") if isinstance(extensions, dict) else None
     status = cost.get("throttleStatus") if isinstance(cost, dict) else None

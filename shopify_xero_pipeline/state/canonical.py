@@ -20,7 +20,11 @@ def canonical_json(content: object) -> str:
 
 
 def checksum(content: Mapping[str, object]) -> str:
-    """Return the SHA-256 of the canonical JSON of an object, in hexadecimal."""
+    """Return the SHA-256 of the canonical JSON of an object, in hexadecimal.
+
+    Args:
+        content: values of JSON types and `Decimal`, by name.
+    """
     return digest(canonical_json(content))
 
 

@@ -104,7 +104,12 @@ def open_database(url: str) -> Database:
 
 
 def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
-    """Yield values in tuples of at most `size`, so that an SQL IN list stays below a database's limit."""
+    """Yield values in tuples of at most `size`, so that an SQL IN list stays below a database's limit.
+
+    Args:
+        values: the values, read once.
+        size: the largest length of a tuple.
+    """
     rest = iter(values)
     while chunk := tuple(islice(rest, size)):
         yield chunk

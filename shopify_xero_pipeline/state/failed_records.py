@@ -84,7 +84,11 @@ class FailedRecords:
         return deferred
 
     def of_orders(self, order_ids: Collection[str]) -> list[SyncError]:
-        """Return the open failures of orders, by order id, dismissed ones included."""
+        """Return the open failures of orders, dismissed ones included.
+
+        Args:
+            order_ids: Shopify ids of orders.
+        """
         rows, table = [], sync_errors
         for chunk in chunks(order_ids):
             conditions = table.c.resolved_at.is_(None), table.c.order_id.in_(chunk)
@@ -93,18 +97,32 @@ class FailedRecords:
         return [SyncError.model_validate(row) for row in rows]
 
     def dismissed(self, kind: str, shopify_ids: Collection[str]) -> set[str]:
-        """Return the Shopify ids, among those of a kind, whose failure a person dismissed."""
+        """Return the Shopify ids, among those of a kind, whose failure a person dismissed.
+
+        Args:
+            kind: the kind of the records.
+            shopify_ids: their Shopify ids.
+        """
         errors = self._open_errors([(kind, shopify_id) for shopify_id in shopify_ids])
         return {error.shopify_id for error in errors if error.dismissed_at is not None}
 
     def dismiss(self, errors: Collection[SyncError], because: str) -> None:
-        """Dismiss failures with a reason, until the content of their record changes."""
+        """Dismiss failures with a reason, until the content of their record changes.
+
+        Args:
+            errors: the failures.
+            because: the reason, for people.
+        """
         now = self._clock.now()
         for error in errors:
             self._update(error, dismissed_at=now, dismissal_reason=because)
 
     def retry_now(self, errors: Collection[SyncError]) -> None:
-        """Make failures, dismissed ones included, due for the next load of their day."""
+        """Make failures, dismissed ones included, due for the next load of their day.
+
+        Args:
+            errors: the failures.
+        """
         for error in errors:
             self._update(error, next_attempt_at=self._clock.now(), dismissed_at=None, dismissal_reason="")
 

@@ -70,7 +70,12 @@ class Journal:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def latest(self, kind: str, shopify_ids: Collection[str]) -> dict[str, Operation]:
-        """Return the newest operation of each record of a kind, by Shopify id."""
+        """Return the newest operation of each record of a kind, by Shopify id.
+
+        Args:
+            kind: the kind of the records.
+            shopify_ids: their Shopify ids.
+        """
         newest: dict[str, Operation] = {}
         for ids in chunks(shopify_ids):
             operations = self._operations(queries.NEWEST, kind=kind, ids=ids)
@@ -96,7 +101,11 @@ class Journal:
             return self._batch(connection, batch_id)
 
     def batches_of(self, operations: Iterable[Operation]) -> list[Batch]:
-        """Return the last batch of each operation, oldest first."""
+        """Return the last batch of each operation, oldest first.
+
+        Args:
+            operations: operations; those that were never in a batch are ignored.
+        """
         batch_ids = sorted({operation.batch_id for operation in operations if operation.batch_id is not None})
         with self._engine.begin() as connection:
             rows = [row for ids in chunks(batch_ids) for row in read(connection, batch, queries.BATCHES, ids=ids)]
@@ -125,6 +134,9 @@ class Journal:
 
         An operation that may already be in Xero (in a batch, needs check, needs review) is not changed. A write is
         ignored if its record was written or deleted since the plan was made, because the mapping has changed since.
+
+        Args:
+            writes: the writes; the last of several for one record counts.
         """
         by_kind: dict[str, dict[str, PlannedWrite]] = {}
         for write in writes:
@@ -136,7 +148,12 @@ class Journal:
                     self._plan_chunk(connection, kind, current)
 
     def planned_of(self, kinds: Collection[str], days: Collection[date]) -> list[Operation]:
-        """Return the planned operations of these kinds and days, oldest first. None of them is in a batch."""
+        """Return the planned operations of these kinds and days, oldest first. None of them is in a batch.
+
+        Args:
+            kinds: the kinds of the operations.
+            days: their days.
+        """
         scope = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
         planned = select(operation).where(*scope, operation.c.state == OperationState.PLANNED).order_by(operation.c.id)
         return self._operations(planned)
@@ -171,16 +188,23 @@ class Journal:
             row_writes.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
-        """Store why operations are not sent now, by operation id; their state does not change."""
+        """Store why operations are not sent now; their state does not change.
+
+        Args:
+            reasons: the reasons by operation id, for people.
+        """
         if not reasons:
             return
         with self._engine.begin() as connection:
             self._change(connection, self._by_id(connection, reasons), lambda row: {"reason": reasons[row["id"]]})
 
     def complete(self, payloads: Mapping[int, str]) -> None:
-        """Replace the payloads of planned operations, by operation id, just before they are sent.
+        """Replace the payloads of planned operations just before they are sent.
 
         The new payloads contain values that a plan cannot know, such as the codes of Items.
+
+        Args:
+            payloads: canonical JSON texts by operation id.
         """
         if not payloads:
             return
@@ -189,7 +213,12 @@ class Journal:
             self._change(connection, planned, lambda row: {"payload": payloads[row["id"]]})
 
     def skip(self, writes: Iterable[PlannedWrite], reason: str) -> None:
-        """Add withdrawn operations for records that need no write, unless the journal already has one for them."""
+        """Add withdrawn operations for records that need no write, unless the journal already has one for them.
+
+        Args:
+            writes: the writes that are not needed.
+            reason: the reason, for people.
+        """
         by_key = {(write.kind, write.shopify_id): write for write in writes}
         now = self._clock.now()
         withdrawn = {"state": OperationState.WITHDRAWN, "retryable": False, "attempts": 0, "created_at": now}

@@ -30,7 +30,11 @@ class Orphans:
             return [OrphanNote.model_validate(row) for row in read(connection, orphaned_order, NOTES)]
 
     def note(self, notes: Collection[OrphanNote]) -> None:
-        """Store notes, one for each order. A note with the same cause as the stored one keeps its `noted_at`."""
+        """Store notes, one for each order. A note with the same cause as the stored one keeps its `noted_at`.
+
+        Args:
+            notes: the notes, at most one for each order.
+        """
         table = orphaned_order
         for chunk in chunks(notes):
             same = table.c.order_id.in_([note.order_id for note in chunk])
@@ -43,13 +47,21 @@ class Orphans:
                 connection.execute(insert(table), [with_checksum(row) for row in rows])
 
     def clear(self, order_ids: Collection[str]) -> None:
-        """Delete the notes of orders that a plan contains again."""
+        """Delete the notes of orders that a plan contains again.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         for chunk in chunks(order_ids):
             with self._engine.begin() as connection:
                 connection.execute(delete(orphaned_order).where(orphaned_order.c.order_id.in_(chunk)))
 
     def keep(self, records: Collection[KeptRecord]) -> None:
-        """Store decisions, one for each record in Xero; a decision replaces an earlier one."""
+        """Store decisions, one for each record in Xero; a decision replaces an earlier one.
+
+        Args:
+            records: the decisions, at most one for each record.
+        """
         for chunk in chunks(records):
             same = kept_record.c.xero_id.in_([record.xero_id for record in chunk])
             with self._engine.begin() as connection:
@@ -57,7 +69,11 @@ class Orphans:
                 connection.execute(insert(kept_record), [with_checksum(record.model_dump()) for record in chunk])
 
     def release(self, order_ids: Collection[str]) -> int:
-        """Delete the decisions about the records of orders; return their number."""
+        """Delete the decisions about the records of orders; return their number.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         count = 0
         for chunk in chunks(order_ids):
             with self._engine.begin() as connection:
@@ -70,7 +86,11 @@ class Orphans:
             return {row["xero_id"] for row in read(connection, kept_record, DECISIONS)}
 
     def decisions(self, order_ids: Collection[str]) -> dict[str, KeptRecord]:
-        """Return the decisions about the records of orders, by Xero id."""
+        """Return the decisions about the records of orders, by Xero id.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         rows = []
         for chunk in chunks(order_ids):
             with self._engine.begin() as connection:

@@ -113,7 +113,12 @@ def redacted_customers(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 def redact_mirror_rows(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
-    """Return records from Xero, with the personal data of redacted Contacts removed."""
+    """Return records from Xero, with the personal data of redacted Contacts removed.
+
+    Args:
+        connection: a connection in a transaction.
+        records: records of any kind.
+    """
     rows = list(records)
     if not any(record.kind == CONTACT for record in rows):
         return rows

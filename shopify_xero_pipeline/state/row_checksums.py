@@ -82,7 +82,12 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row], new: 
 
 
 def add_missing_checksums(connection: Connection, tables: Collection[Table] = CHECKSUMMED_TABLES) -> None:
-    """Add checksums to all rows of checksummed tables, which may lack the columns of later versions."""
+    """Add checksums to all rows of checksummed tables, which may lack the columns of later versions.
+
+    Args:
+        connection: a connection in a transaction.
+        tables: the checksummed tables.
+    """
     for table in tables:
         present = {column["name"] for column in inspect(connection).get_columns(table.name)}
         add_checksums(connection, table, select(*(column for column in table.c if column.name in present)))
@@ -113,7 +118,11 @@ def _update(table: Table, columns: tuple[str, ...]) -> Update:
 
 
 def row_hash(row: Mapping[Any, Any]) -> str:
-    """Return the checksum of a row's columns, its checksum column excluded."""
+    """Return the checksum of a row's columns, its checksum column excluded.
+
+    Args:
+        row: values by column name.
+    """
     hashed = (
         (name, value)
         for name, value in sorted(row.items())
@@ -124,6 +133,10 @@ def row_hash(row: Mapping[Any, Any]) -> str:
 
 def verified_rows(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:
     """Return rows without their checksums.
+
+    Args:
+        table: the checksummed table.
+        rows: whole rows of the table, with their checksums.
 
     Raises:
         StoreDamagedError: a row does not match its checksum.

@@ -52,6 +52,10 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
 
     A row is not written if the mirror already has a newer one, which another process has read since.
 
+    Args:
+        connection: a connection in a transaction.
+        records: the rows in reading order.
+
     Returns:
         The Xero ids of the written rows.
     """
@@ -82,7 +86,12 @@ def write_error(connection: Connection, error: SyncError) -> None:
 
 
 def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return the open failures of records, given as (kind, Shopify id)."""
+    """Return the open failures of records.
+
+    Args:
+        connection: a connection in a transaction.
+        records: pairs of kind and Shopify id.
+    """
     # Most stores have no open failure: one query for all of them then replaces the queries by kind.
     failed = {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)} & {*records}
     return [

@@ -116,7 +116,11 @@ class StateStore:
             self._verified = True
 
     def import_rows(self, rows_by_table: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Insert the rows of a quarantined store, by table name, whose keys this store does not have."""
+        """Insert the rows of a quarantined store whose keys this store does not have.
+
+        Args:
+            rows_by_table: rows by table name, each with values by column name.
+        """
         for name, rows in rows_by_table.items():
             table = metadata.tables[name]
             (key,) = table.primary_key
@@ -162,17 +166,31 @@ class StateStore:
         return {row["shopify_id"]: MappedRecord.model_validate(row) for row in rows}
 
     def ids_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
-        """Return the Shopify ids of mapped Xero ids, by Xero id."""
+        """Return the Shopify ids of mapped Xero ids, by Xero id.
+
+        Args:
+            kind: the kind of the records.
+            xero_ids: their Xero ids.
+        """
         rows = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
         return {row["xero_id"]: row["shopify_id"] for row in rows}
 
     def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
-        """Return the Shopify ids of mapped natural keys, by natural key."""
+        """Return the Shopify ids of mapped natural keys, by natural key.
+
+        Args:
+            kind: the kind of the records.
+            natural_keys: their natural keys.
+        """
         rows = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
         return {row["natural_key"]: row["shopify_id"] for row in rows}
 
     def mapped_of_orders(self, order_ids: Collection[str]) -> list[MappedRecord]:
-        """Return the mapping rows of every document, payment and allocation of orders, in the order of posting."""
+        """Return the mapping rows of every document, payment and allocation of orders, in the order of posting.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         table, rows = entity_mapping, []
         for ids in chunks(order_ids):
             rows += self._read(table, select(table).where(table.c.order_id.in_(ids)))
@@ -184,6 +202,9 @@ class StateStore:
 
         A document is frozen from the first plan on, with its number and date; a payment or an allocation from the time
         when it may be in Xero. Records that Xero rejected are left out.
+
+        Args:
+            order_ids: Shopify ids of the orders.
         """
         rows = []
         for ids in chunks(order_ids):
@@ -206,7 +227,11 @@ class StateStore:
         return {order_id for order_id in order_ids if order_id is not None}
 
     def orders_of_days(self, days: Collection[date]) -> dict[str, date]:
-        """Return the orders with a record mapped to one of these days, with the first such day by order id."""
+        """Return the orders with a record mapped to one of these days, with the first such day by order id.
+
+        Args:
+            days: days in the shop's time zone.
+        """
         pairs = [pair for chunk in chunks(days) for pair in self._order_days(entity_mapping.c.partition.in_(chunk))]
         return _first_days(pairs)
 
@@ -215,7 +240,11 @@ class StateStore:
         return _first_days(self._order_days(entity_mapping.c.partition < day))
 
     def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
-        """Return the days of the mapped records of orders, by order id; orders without a record are left out."""
+        """Return the days of the mapped records of orders, by order id; orders without a record are left out.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         days: dict[str, set[date]] = {}
         for ids in chunks(order_ids):
             for order_id, day in self._order_days(entity_mapping.c.order_id.in_(ids)):
@@ -223,7 +252,11 @@ class StateStore:
         return days
 
     def assign(self, days: Mapping[str, date]) -> None:
-        """Move the mapped records of orders to other days, given by order id."""
+        """Move the mapped records of orders to other days.
+
+        Args:
+            days: the new days by order id.
+        """
         table = entity_mapping
         for ids in chunks(days):
             with self._engine.begin() as connection:
@@ -259,7 +292,11 @@ class StateStore:
         return [SyncError.model_validate(row) for row in self._read(sync_errors, query)]
 
     def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
-        """Resolve the failures of records, given as (kind, Shopify id), that are in Xero as planned."""
+        """Resolve the failures of records that are in Xero as planned.
+
+        Args:
+            records: pairs of kind and Shopify id.
+        """
         if not records:
             return
         with self._engine.begin() as connection:
@@ -267,7 +304,11 @@ class StateStore:
             update_rows(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
-        """Store the counts of a load, one row for each run, day and kind; a row replaces an earlier one."""
+        """Store the counts of a load, one row for each run, day and kind; a row replaces an earlier one.
+
+        Args:
+            history: the rows, at most one for each run, day and kind.
+        """
         if not history:
             return
         keys = [column.name for column in sync_history.primary_key]
@@ -313,17 +354,31 @@ class StateStore:
         return [MirrorRecord.model_validate(row) for row in rows]
 
     def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
-        """Return the mirrored records of one kind with one of these references."""
+        """Return the mirrored records of one kind with one of these references.
+
+        Args:
+            kind: the kind of the records.
+            references: their references.
+        """
         rows = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
         return [MirrorRecord.model_validate(row) for row in rows]
 
     def mirror_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
-        """Return the mirrored records of one kind, by Xero id."""
+        """Return the mirrored records of one kind, by Xero id.
+
+        Args:
+            kind: the kind of the records.
+            xero_ids: their Xero ids.
+        """
         rows = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
         return {row["xero_id"]: MirrorRecord.model_validate(row) for row in rows}
 
     def unmapped_mirror(self, kinds: Collection[str]) -> list[MirrorRecord]:
-        """Return the mirrored records of these kinds that are not mapped, people's own records included."""
+        """Return the mirrored records of these kinds that are not mapped, people's own records included.
+
+        Args:
+            kinds: the kinds of the records.
+        """
         mirror, mapping = xero_mirror, entity_mapping
         same = (mirror.c.kind == mapping.c.kind) & (mirror.c.xero_id == mapping.c.xero_id)
         unmapped = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
@@ -381,7 +436,11 @@ class StateStore:
             row_writes.put_value(connection, name, text, self._clock.now())
 
     def put_values(self, texts: Mapping[str, str | None]) -> None:
-        """Store texts by key in one transaction, with the present time; None deletes the text of a key."""
+        """Store texts in one transaction, with the present time.
+
+        Args:
+            texts: the texts by key; None deletes.
+        """
         now = self._clock.now()
         with self._engine.begin() as connection:
             for name, text in texts.items():
@@ -421,7 +480,12 @@ class StateStore:
             return privacy.redact_contact(connection, shopify_id, payload, self._clock.now())
 
     def note_redaction(self, shopify_id: str, facts: Mapping[str, object]) -> None:
-        """Merge facts, none of them personal, into the redaction note of a Contact."""
+        """Merge facts, none of them personal, into the redaction note of a Contact.
+
+        Args:
+            shopify_id: the Contact's Shopify id.
+            facts: JSON values by name.
+        """
         with self._engine.begin() as connection:
             privacy.write_note(connection, shopify_id, facts, self._clock.now())
 

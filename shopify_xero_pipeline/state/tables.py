@@ -35,7 +35,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the instant as ISO text in UTC."""
+        """Return the instant as ISO text in UTC.
+
+        Raises:
+            ValueError: the instant is naive.
+        """
         if value is not None and value.tzinfo is None:
             raise ValueError("an instant without a time zone cannot be stored")
         return None if value is None else value.astimezone(UTC).strftime(INSTANT)

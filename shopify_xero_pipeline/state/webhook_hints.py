@@ -62,6 +62,9 @@ class WebhookHints:
     def add(self, hints: Sequence[WebhookHint]) -> list[bool]:
         """Store hints durably.
 
+        Args:
+            hints: the hints, in order of delivery.
+
         Returns:
             For each hint, whether it is new.
         """
@@ -91,7 +94,11 @@ class WebhookHints:
             return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
 
     def mark_processed(self, hints: Iterable[WebhookHint]) -> None:
-        """Mark hints as processed, or privacy requests as completed; later deliveries stay open."""
+        """Mark hints as processed, or privacy requests as completed; later deliveries stay open.
+
+        Args:
+            hints: the hints, as read from the store.
+        """
         now = self._clock.now()
         for ids in chunks(hint.id for hint in hints):
             with self._engine.begin() as connection:
