@@ -98,7 +98,7 @@ class BatchSender:
         quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
         # The SENT mark and the send watermark must be on disk before the first byte leaves.
         batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
-        self._journal.witness.record_send(batch)
+        self._journal.send_watermark.record_send(batch)
         while True:
             reply = self._attempt(batch, started)
             if reply.status is DeliveryStatus.ANSWERED:

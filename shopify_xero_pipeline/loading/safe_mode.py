@@ -57,7 +57,7 @@ class SafeMode:
         for kind in Kind:
             if kind is not Kind.ALLOCATION:
                 self._mirror.sweep(kind, full=True)
-        self._store.witness.trust(issue)
+        self._store.send_watermark.trust(issue)
         return self.reason()
 
     def _quiet_time_left(self, issue: TrustIssue) -> timedelta:
@@ -66,19 +66,19 @@ class SafeMode:
         quiet_at = issue.quiet_at
         if quiet_at is None:
             quiet_at = max(now, self._client.time.latest or now) + QUIESCENCE
-            self._store.witness.record_wait(issue, quiet_at)
+            self._store.send_watermark.record_wait(issue, quiet_at)
         return max(timedelta(), quiet_at - now)
 
     def _find_issue(self) -> TrustIssue | None:
         """Return why the journal is not trusted; a new store is, if Xero has no record of ours."""
         self._store.verify()
-        issue = self._store.witness.find_issue()
+        issue = self._store.send_watermark.find_issue()
         if issue is None or not issue.new:
             return issue
         if self._is_xero_untouched():
-            self._store.witness.trust(issue)
+            self._store.send_watermark.trust(issue)
         # Another process may have trusted the store and written during the sweep, so the watermark is read again.
-        return self._store.witness.find_issue()
+        return self._store.send_watermark.find_issue()
 
     def _is_xero_untouched(self) -> bool:
         """Return whether the organisation has no Contact of ours; then no request can be in flight either."""

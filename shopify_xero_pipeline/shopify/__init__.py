@@ -1,1 +1,1 @@
-"""Reading a Shopify store: client, throttling, sign-in, models, GraphQL documents. Knows neither Xero nor Dagster."""
+"""Reader of a Shopify store, with client, rate limit, authentication, models and queries; free of Xero and Dagster."""

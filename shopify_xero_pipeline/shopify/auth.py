@@ -1,9 +1,9 @@
-"""Who we are to Shopify: a static token, or client credentials exchanged for tokens.
+"""Authentication with a static token, or with client credentials that are exchanged for tokens.
 
 Source: docs/contracts/shopify.md §1.1, §1.2.
 
-Credentials and the keeper of the current token belong here; how a token request travels is the client's. Secrets have
-no repr and appear in no message.
+This module contains the credentials and the cache of the current token; `client.py` sends the token request. Secrets
+have no repr and appear in no message.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,16 +14,16 @@ from typing import Any
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.errors import SettingError, ShopifyUnavailableError
 
-# A token is renewed well before it lapses, so that it cannot lapse in the middle of a page.
 RENEW_AT = 0.8
+"""Fraction of a token's life after which it is replaced, so that it does not expire between pages."""
 
 
 @dataclass(frozen=True)
 class StaticToken:
-    """The Admin API token of a custom app made in the Shopify admin; it does not lapse.
+    """The Admin API token of a custom app from the Shopify admin, which does not expire.
 
     Raises:
-        SettingError: the token is empty or holds characters no token has.
+        SettingError: the token is empty or contains an invalid character.
     """
 
     token: str = field(repr=False)
@@ -34,10 +34,10 @@ class StaticToken:
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """Client id and secret of an app made in the Dev Dashboard, exchanged for tokens that live 24 hours.
+    """Client id and secret of an app from the Dev Dashboard, exchanged for tokens with a life of 24 hours.
 
     Raises:
-        SettingError: one of them is empty or holds characters it cannot have.
+        SettingError: one of them is empty or contains an invalid character.
     """
 
     client_id: str = field(repr=False)
@@ -49,7 +49,7 @@ class ClientCredentials:
 
     @property
     def form(self) -> dict[str, str]:
-        """The body of the token request."""
+        """Form fields of the token request."""
         return {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
@@ -58,25 +58,25 @@ class ClientCredentials:
 
 
 def check_secret(secret: str, setting: str) -> None:
-    """Refuse what cannot travel in a header, without showing it.
+    """Check that a secret is valid in an HTTP header.
 
     Raises:
-        SettingError: naming the setting only.
+        SettingError: the secret is invalid; the message names the setting and not the secret.
     """
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise SettingError(
-            f"{setting} is empty or holds a space, a line break or another character a Shopify secret never has; "
+            f"{setting} is empty or contains a space, a line break or another character that no Shopify secret has; "
             "copy it again from the app's settings."
         )
 
 
 class TokenProvider:
-    """Hands out the current token, asking for a new one when there is none or 80 % of its life is over.
+    """Cache of the current token, which is replaced after 80 % of its life.
 
     Args:
-        credentials: What the merchant configured.
-        request: Sends the token request's form and returns the answered JSON object.
-        clock: Where the time comes from.
+        credentials: the configured credentials.
+        request: sends the form of a token request and returns the JSON object of the response.
+        clock: measures the life of the token.
     """
 
     def __init__(
@@ -93,19 +93,19 @@ class TokenProvider:
 
     @property
     def renewable(self) -> bool:
-        """Whether a refused token can be replaced by a new one."""
+        """Whether a refused token can be replaced."""
         return isinstance(self._credentials, ClientCredentials)
 
     def token(self) -> str:
-        """Return a token that is good now, asking for one if need be.
+        """Return a valid token, from the cache or from a new request.
 
         Raises:
-            ShopifyError: Shopify did not give one.
+            ShopifyError: the token request failed.
         """
         if isinstance(self._credentials, StaticToken):
             return self._credentials.token
         if self._token is None or self._renew_at is None or self._clock.elapsed() >= self._renew_at:
-            self._token, life = _granted(self._request(self._credentials.form))
+            self._token, life = _parse_grant(self._request(self._credentials.form))
             self._renew_at = self._clock.elapsed() + RENEW_AT * life.total_seconds()
         return self._token
 
@@ -114,10 +114,10 @@ class TokenProvider:
         self._token = None
 
 
-def _granted(answer: Mapping[str, Any]) -> tuple[str, timedelta]:
-    """Read token and lifetime from a token answer."""
+def _parse_grant(answer: Mapping[str, Any]) -> tuple[str, timedelta]:
+    """Return the token and its life from the response to a token request."""
     token, seconds = answer.get("access_token"), answer.get("expires_in")
     if not isinstance(token, str) or isinstance(seconds, bool) or not isinstance(seconds, int):
         raise ShopifyUnavailableError("Shopify answered the token request without a token and its lifetime in seconds.")
-    check_secret(token, "The access token Shopify issued")
+    check_secret(token, "The access token from Shopify")
     return token, timedelta(seconds=seconds)

@@ -1,18 +1,17 @@
-"""What can go wrong between us and Shopify, one class for each thing a person would do differently.
+"""Errors of the Shopify client, one class for each remedy.
 
-Only the vocabulary belongs here: which answer means which error is decided in `responses.py`, which error is tried
-again in `retry.py`. A message says what happened, to what, and what to do; it never holds a token or a customer's
-details.
+This module only defines the errors; `responses.py` derives them from responses, and `retry.py` decides about retries. A
+message contains the event, its object and the remedy, and never a token or personal data.
 """
 
 
 class ShopifyError(Exception):
-    """Shopify could not be read. The message is for people.
+    """A read from Shopify failed. The message is for people.
 
     Attributes:
-        status: HTTP status of the answer, if there was one.
-        request_id: Shopify's `X-Request-Id`, which its support asks for.
-        retry_after: Seconds the server asked us to wait, if it did.
+        status: the HTTP status of the response; None without a response.
+        request_id: Shopify's `X-Request-Id`, for its support.
+        retry_after: the seconds to wait before a retry, according to Shopify; None if unknown.
     """
 
     def __init__(
@@ -32,27 +31,27 @@ class ShopifyError(Exception):
 
 
 class SettingError(ShopifyError):
-    """A setting cannot be used: shop name, address of a sandbox, token."""
+    """A setting is invalid: the shop, the address of a sandbox or the token."""
 
 
 class ThrottledError(ShopifyError):
-    """The query did not fit into the rate limit; it will after `retry_after` seconds."""
+    """The query exceeds the rate limit; it fits after `retry_after` seconds."""
 
 
 class ShopifyUnavailableError(ShopifyError):
-    """Shopify was not reached, failed inside, or answered with something that is not an answer. Worth another try."""
+    """Shopify is unreachable, has an internal error or sent an invalid response; the error is transient."""
 
 
 class ShopifyUnreachableError(ShopifyUnavailableError):
-    """No connection to Shopify came about at all."""
+    """The connection to Shopify failed."""
 
 
 class QueryTooExpensiveError(ShopifyError):
-    """The page is dearer than a single query may be (MAX_COST_EXCEEDED); a smaller page will do.
+    """The page costs more than a single query may cost (MAX_COST_EXCEEDED); a smaller page is accepted.
 
     Attributes:
-        cost: Points the query asked for, if said.
-        limit: Points a single query may ask for, if said.
+        cost: the requested cost in points; None if unknown.
+        limit: the limit of a single query in points; None if unknown.
     """
 
     def __init__(self, message: str, *, cost: int | None, limit: int | None, request_id: str | None = None) -> None:
@@ -62,40 +61,40 @@ class QueryTooExpensiveError(ShopifyError):
 
 
 class QueryRefusedError(ShopifyError):
-    """Shopify understood and said no: a document that does not fit the schema, a bad argument, a security rejection."""
+    """Shopify refuses the query: it does not match the schema, has an invalid argument or fails a security check."""
 
 
 class AuthenticationFailedError(ShopifyError):
-    """The token, or the client id and secret, are not accepted."""
+    """Shopify refuses the token, or the client id and secret."""
 
 
 class TokenRefusedError(AuthenticationFailedError):
-    """The token that was sent is not accepted; a new one may be."""
+    """Shopify refuses the token; it may accept a new one."""
 
 
 class AccessDeniedError(ShopifyError):
-    """The app may not read something: an access scope or an approval is missing."""
+    """The app lacks an access scope or an approval for the read."""
 
 
 class ShopInactiveError(ShopifyError):
-    """The shop is frozen, locked or inactive; nothing can be read until its owner acts."""
+    """The shop is frozen, locked or inactive; reads fail until its owner acts."""
 
 
 class VersionMismatchError(ShopifyError):
-    """Shopify answered with another API version than the pinned one, so fields may mean something else."""
+    """Shopify responded with another API version than the pinned one, in which fields may differ."""
 
 
 class ShopMovedError(ShopifyError):
-    """The shop answers at another address. Redirects are never followed, because the token would follow them."""
+    """The shop has another address. The client follows no redirect, because the redirect would receive the token."""
 
 
 class SearchIgnoredError(ShopifyError):
-    """Shopify ignored a part of a search, so its list is not the one asked for (docs/contracts/shopify.md §3.6)."""
+    """Shopify ignored a part of a search, so its result is wrong (docs/contracts/shopify.md §3.6)."""
 
 
 class IncompleteReadError(ShopifyError):
-    """Not everything that exists was read. Nothing of it may be used."""
+    """A read is incomplete; no part of it may be used."""
 
 
 class UnexpectedShapeError(ShopifyError):
-    """An answer does not have the shape the pinned API version promises."""
+    """A response does not match the schema of the pinned API version."""

@@ -1,9 +1,8 @@
-"""What Shopify tells us, typed: customers, products, orders with their whole history.
+"""Models of Shopify's customers, products and orders, with the whole history of each order.
 
-Only shapes belong here, one class for each GraphQL type the documents in `queries/` ask for, in the API's own names
-(snake case). No arithmetic, no policy. Money is `Decimal` in the currency's main unit; instants are UTC. Enumerations
-stay text, so that a value Shopify adds tomorrow is carried to the books, which block what they do not know, instead of
-failing the extraction.
+This module only defines models, one for each GraphQL type in the documents of `graphql/`, under the API's names in
+snake case. It contains no arithmetic and no policy. Money is `Decimal` in the currency's main unit; instants are UTC.
+Enumerations are text, so that a value new to Shopify does not fail the extraction; the books block unknown values.
 """
 
 from collections.abc import Container
@@ -15,12 +14,12 @@ from pydantic.alias_generators import to_camel
 
 
 def legacy_id(gid: str) -> str:
-    """Return the digits of a global id: `gid://shopify/Order/1234?x=1` gives `1234`."""
+    """Return the digits of a global id: `1234` for `gid://shopify/Order/1234?x=1`."""
     return gid.rsplit("/", 1)[-1].split("?", 1)[0]
 
 
 class ShopifyModel(BaseModel):
-    """Base of all: frozen, camelCase outside, unknown fields ignored."""
+    """Frozen base of all models, with aliases in camel case. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore", hide_input_in_errors=True
@@ -28,13 +27,13 @@ class ShopifyModel(BaseModel):
 
 
 class Node(ShopifyModel):
-    """Anything with a global id."""
+    """An object with a global id."""
 
     id: str
 
     @property
     def legacy_id(self) -> str:
-        """The digits of the global id, as links and the mapping use them."""
+        """Digits of the global id, for links and the mapping."""
         return legacy_id(self.id)
 
 
@@ -46,14 +45,14 @@ class Money(ShopifyModel):
 
 
 class MoneyBag(ShopifyModel):
-    """One amount in the shop's currency and in the customer's."""
+    """An amount in the shop's currency and in the customer's currency."""
 
     shop_money: Money
     presentment_money: Money
 
 
 class TaxLine(ShopifyModel):
-    """A tax as the order line carries it. `rate` is a fraction (0.2 for 20 %); its price is from before any return."""
+    """A tax of an order line. `rate` is a fraction (0.2 for 20 %); `price_set` is the tax before any return."""
 
     title: str
     rate: Decimal | None = None
@@ -62,20 +61,20 @@ class TaxLine(ShopifyModel):
 
 
 class SaleTax(Node):
-    """The tax of one sale row: only this amount is right for the row."""
+    """A tax of one sale; only this amount, not the order line's, is correct for the sale."""
 
     amount: MoneyBag
     tax_line: TaxLine
 
 
 class DiscountAllocation(ShopifyModel):
-    """Real discount money on a line."""
+    """The amount of a discount on a line."""
 
     allocated_amount_set: MoneyBag
 
 
 class ProductRef(Node):
-    """The product behind a line, for account overrides."""
+    """The product of a line, for account overrides."""
 
     title: str = ""
     product_type: str = ""
@@ -84,7 +83,7 @@ class ProductRef(Node):
 
 
 class VariantRef(Node):
-    """The variant behind a line, as far as an Item needs it. `price` is in the shop's currency."""
+    """The variant of a line, with the fields for an Item. `price` is in the shop's currency."""
 
     title: str = ""
     sku: str | None = None
@@ -93,7 +92,7 @@ class VariantRef(Node):
 
 
 class LineItem(Node):
-    """A line of an order; `sku`, `title`, `variant_title` are snapshots; a deleted product or variant is null."""
+    """A line of an order. `sku`, `title` and `variant_title` are snapshots; a deleted product or variant is null."""
 
     title: str
     variant_title: str | None = None
@@ -122,12 +121,15 @@ class ShippingLine(ShopifyModel):
 
 
 class Sale(Node):
-    """One row of the sales ledger. `total_amount` is after discounts and holds tax in both tax modes.
+    """A row of the sales ledger. `total_amount` is after discounts and includes tax in both tax modes.
 
     Source: docs/contracts/shopify_orders.md §4.9.
 
-    `line_type` PRODUCT, TIP, GIFT_CARD, SHIPPING, DUTY, FEE, ADDITIONAL_FEE, ADJUSTMENT; `action_type` ORDER, RETURN,
-    UPDATE. `line_item_id` joins `Order.line_items`; `title` names shipping, duty and fee rows.
+    Attributes:
+        line_type: PRODUCT, TIP, GIFT_CARD, SHIPPING, DUTY, FEE, ADDITIONAL_FEE or ADJUSTMENT.
+        action_type: ORDER, RETURN or UPDATE.
+        line_item_id: the id in `Order.line_items`.
+        title: the name of a shipping, duty or fee row.
     """
 
     line_type: str
@@ -143,7 +145,12 @@ class Sale(Node):
 
 
 class Agreement(Node):
-    """An entry of the append-only sales ledger. `reason` ORDER, ORDER_EDIT, REFUND, RETURN; `refund_id` for refunds."""
+    """An entry of the append-only sales ledger.
+
+    Attributes:
+        reason: ORDER, ORDER_EDIT, REFUND or RETURN.
+        refund_id: the refund of a REFUND entry.
+    """
 
     happened_at: datetime
     reason: str
@@ -152,9 +159,10 @@ class Agreement(Node):
 
 
 class ExchangeAdjustment(ShopifyModel):
-    """What a transaction came to at its parent's rate, and what really moved, both in the shop's currency.
+    """The amount of a transaction at its parent's rate and the amount that moved, both in the shop's currency.
 
-    Money out is negative in Shopify's published sample of a refund (REST Transaction, `currency_exchange_adjustment`).
+    Outgoing money is negative in Shopify's published sample of a refund (REST Transaction,
+    `currency_exchange_adjustment`).
     """
 
     original_amount_set: Money
@@ -162,10 +170,10 @@ class ExchangeAdjustment(ShopifyModel):
 
 
 class Transaction(Node):
-    """A movement of money, or an attempt at one; only status SUCCESS moves any (docs/contracts/shopify_orders.md §4.6).
+    """An attempt to move money; only status SUCCESS moves any (docs/contracts/shopify_orders.md §4.6).
 
-    `currency_exchange_adjustment` is set where the customer pays in another currency and its rate moved since the
-    parent transaction.
+    `currency_exchange_adjustment` is set if the customer pays in another currency and its rate changed after the parent
+    transaction.
     """
 
     kind: str
@@ -182,7 +190,7 @@ class Transaction(Node):
 
 
 class OrderAdjustment(Node):
-    """The difference between a refund as calculated and as made."""
+    """The difference between the calculated and the actual amount of a refund."""
 
     amount_set: MoneyBag
     tax_amount_set: MoneyBag
@@ -190,7 +198,7 @@ class OrderAdjustment(Node):
 
 
 class RefundLineItem(ShopifyModel):
-    """Units taken back by a refund."""
+    """Units of a line that a refund takes back."""
 
     id: str | None = None
     quantity: int
@@ -201,14 +209,14 @@ class RefundLineItem(ShopifyModel):
 
 
 class RefundShippingLine(Node):
-    """Shipping given back by a refund."""
+    """Shipping that a refund pays back."""
 
     subtotal_amount_set: MoneyBag
     tax_amount_set: MoneyBag
 
 
 class Refund(Node):
-    """A refund record; whether money moved is said by its transactions alone."""
+    """A refund; only its transactions show whether money moved."""
 
     created_at: datetime | None = None
     processed_at: datetime
@@ -246,7 +254,7 @@ class PhoneNumber(ShopifyModel):
 
 
 class Customer(Node):
-    """A customer; name, e-mail and telephone may each be missing (guests, redaction, protected data not granted)."""
+    """A customer. Name, e-mail and telephone may be missing: guests, redaction, protected data without approval."""
 
     display_name: str = ""
     first_name: str | None = None
@@ -257,28 +265,32 @@ class Customer(Node):
     updated_at: datetime
 
     def redacted(self) -> "Customer":
-        """Return the customer with nothing but its id, as Shopify shows one whose data was erased."""
+        """Return the customer with its id only, as Shopify returns a redacted customer."""
         return Customer(id=self.id, updated_at=self.updated_at)
 
     def redacted_if(self, customers: Container[str]) -> "Customer":
-        """Return the customer, forgotten if its id (digits) is one of those."""
+        """Return the customer, redacted if its id (digits) is in `customers`.
+
+        Args:
+            customers: ids of redacted customers, as digits.
+        """
         return self.redacted() if self.legacy_id in customers else self
 
 
 class Company(Node):
-    """The company that bought, for B2B orders."""
+    """The buyer of a B2B order."""
 
     name: str
 
 
 class PaymentSchedule(ShopifyModel):
-    """One instalment of payment terms."""
+    """An instalment of payment terms."""
 
     due_at: datetime | None = None
 
 
 class PaymentTerms(ShopifyModel):
-    """Payment terms of an order that is paid later."""
+    """Payment terms of an order with deferred payment."""
 
     payment_terms_name: str | None = None
     payment_schedules: tuple[PaymentSchedule, ...] = ()
@@ -317,27 +329,31 @@ class Order(Node):
     refunds: tuple[Refund, ...] = ()
 
     def redacted_if(self, customers: Container[str]) -> "Order":
-        """Return the order, its customer forgotten if its id (digits) is one of those; no other fact changes."""
-        known = self.customer and self.customer.redacted_if(customers)
-        return self if known is self.customer else self.model_copy(update={"customer": known})
+        """Return the order, its customer redacted if the customer's id (digits) is in `customers`.
+
+        Args:
+            customers: ids of redacted customers, as digits.
+        """
+        customer = self.customer and self.customer.redacted_if(customers)
+        return self if customer is self.customer else self.model_copy(update={"customer": customer})
 
 
 class ChangedOrder(Node):
-    """That an order changed: enough to find the day it belongs to."""
+    """A changed order, with the instants that decide its day."""
 
     processed_at: datetime
     updated_at: datetime
 
 
 class TransactionStatus(Node):
-    """A transaction by its status alone: enough to see whether money that was pending has come to rest."""
+    """A transaction's status, which shows whether a pending transaction has settled."""
 
     status: str
     parent_id: str | None = None
 
 
 class OrderMoney(ChangedOrder):
-    """How an order's money stands, read from the record itself and not from the search index."""
+    """The status of an order's transactions, read from the record and not from the search index."""
 
     transactions: tuple[TransactionStatus, ...] = ()
 
@@ -366,7 +382,7 @@ class Product(Node):
 
 
 class Shop(Node):
-    """The shop itself: zone and currency decide days and documents."""
+    """The shop, with the time zone of its days and the currency of its documents."""
 
     name: str
     myshopify_domain: str

@@ -1,6 +1,6 @@
-"""Pages of one connection, as large as Shopify lets them be.
+"""Pages of one connection, as large as Shopify's query cost allows.
 
-Page sizes and cursors belong here. What is listed, and whether a list is whole, is decided by those who ask.
+This module contains page sizes and cursors. Its callers choose the list and check its completeness.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,61 +21,62 @@ from shopify_xero_pipeline.shopify.throttle import SINGLE_QUERY_LIMIT
 Json = dict[str, Any]
 
 MAX_PAGE_SIZE = 250
-"""`first`, and the number of ids in one query, may not exceed this on any connection.
+"""Limit of `first`, and of the number of ids in one query, on every connection.
 
 Source: docs/contracts/shopify.md §3.1.
 """
 
 _HALVINGS_WHEN_UNAVAILABLE = 2
+"""Smaller pages tried after time-outs, before the read fails."""
 
 
 @dataclass
 class PageSize:
-    """How many rows to ask for: halved when a page is too dear, doubled when twice the cost would still fit.
+    """Number of rows of a page, halved if the page is too expensive and doubled if twice its cost is allowed.
 
     Attributes:
-        rows: The present size.
-        most: The largest size worth having.
+        rows: the present size.
+        most: the largest size.
     """
 
     rows: int
     most: int = MAX_PAGE_SIZE
 
     def shrink(self) -> bool:
-        """Halve; False if a page of one row is already the smallest."""
+        """Halve the size; return False if it is one row already."""
         before, self.rows = self.rows, max(1, self.rows // 2)
         return self.rows < before
 
     def grow(self, points: int | None) -> None:
-        """Double if a page that asked for so many points leaves room for another as dear."""
+        """Double the size if twice the requested cost of a page, in points, is allowed."""
         if points is not None and 2 * points <= SINGLE_QUERY_LIMIT:
             self.rows = min(self.most, 2 * self.rows)
 
 
 @dataclass
 class Pager:
-    """Sends operations whose size can vary, and remembers for each operation the size that worked.
+    """Sender of paged operations, with a cached page size for each operation.
 
     Args:
-        client: What sends.
-        sizes: Where to start; an operation not named starts with the largest page.
+        client: sends the operations.
+        sizes: the first page size by operation; the default is the largest page.
     """
 
     client: ShopifyClient
     sizes: dict[str, PageSize] = field(default_factory=dict)
 
     def ask(self, operation: str, variables: Callable[[int], Mapping[str, Any]]) -> Json:
-        """Send an operation in a size that Shopify accepts and return its data.
+        """Send an operation with a page size that Shopify accepts and return its data.
 
         Args:
-            operation: Name of the operation.
-            variables: Given the number of rows, the variables to send.
+            operation: the name of the operation.
+            variables: returns the variables for a number of rows.
 
         Raises:
-            ShopifyError: even the smallest page failed, or it failed for a reason that size does not cure.
+            ShopifyError: the smallest page failed, or the error does not depend on the page size.
         """
         size = self.sizes.setdefault(operation, PageSize(MAX_PAGE_SIZE))
-        patience = _HALVINGS_WHEN_UNAVAILABLE
+        halvings = _HALVINGS_WHEN_UNAVAILABLE
         text = document(operation)
         while True:
             try:
@@ -86,10 +87,9 @@ class Pager:
             except ShopifyUnreachableError:
                 raise
             except ShopifyUnavailableError:
-                # Shopify cuts off what takes longer than some 10 s (docs/contracts/shopify.md §8); a
-                # smaller page may not.
-                patience -= 1
-                if patience < 0 or not size.shrink():
+                # Shopify aborts queries after about 10 s (docs/contracts/shopify.md §8); a smaller page is faster.
+                halvings -= 1
+                if halvings < 0 or not size.shrink():
                     raise
             else:
                 size.grow(self.client.requested_points(text))
@@ -98,16 +98,16 @@ class Pager:
     def pages(
         self, operation: str, variables: Mapping[str, Any], find: Callable[[Json], Json], after: str | None = None
     ) -> Iterator[tuple[Json, Json]]:
-        """Yield the answers of an operation page by page, each with the connection found in it.
+        """Yield the data of each page of an operation with its paged connection.
 
         Args:
-            operation: Name of an operation with the variables `first` and `after`.
-            variables: Its other variables.
-            find: Finds the paged connection in the data.
-            after: Cursor to begin after.
+            operation: the name of an operation with the variables `first` and `after`.
+            variables: its other variables.
+            find: returns the paged connection in the data.
+            after: the cursor before the first page; None for the start of the list.
 
         Raises:
-            IncompleteRead: a page said that more follows but not where.
+            IncompleteReadError: a page has a next page but no cursor.
         """
         while True:
             cursor = after
@@ -119,7 +119,7 @@ class Pager:
                 return
             after = page["endCursor"]
             if after is None or after == cursor:
-                raise IncompleteReadError(f"A page of {operation} says that more follows but not where; run it again.")
+                raise IncompleteReadError(f"A page of {operation} has a next page but no cursor for it. Run it again.")
 
 
 def _page(variables: Mapping[str, Any], after: str | None, rows: int) -> Json:
@@ -127,7 +127,11 @@ def _page(variables: Mapping[str, Any], after: str | None, rows: int) -> Json:
 
 
 def nodes_of(connection: Mapping[str, Any]) -> list[Json]:
-    """Return the nodes of a connection selected as `nodes` or as `edges`."""
+    """Return the nodes of a connection with `nodes` or `edges`.
+
+    Args:
+        connection: a connection of a response.
+    """
     if "nodes" in connection:
         return list(connection["nodes"])
     return [edge["node"] for edge in connection["edges"]]

@@ -1,6 +1,6 @@
-"""From nodes as GraphQL answers them to our models: connections become tuples, references become ids.
+"""Conversion of GraphQL nodes to models: connections become tuples, references become ids.
 
-Pure, and about shape only: nothing is computed, nothing is decided. The nodes are whole when they come here.
+This module is pure and only changes shapes; it computes and decides nothing. Its input nodes are complete.
 """
 
 from collections.abc import Mapping
@@ -18,63 +18,63 @@ _FEES = {"RestockingFee": "Restocking fee", "ReturnShippingFee": "Return shippin
 
 
 def parse_order(node: Json) -> Order:
-    """Return an order from its whole node.
+    """Return the order of a complete node.
 
     Raises:
-        UnexpectedShape: a field is missing or of another type, as for all functions here.
+        UnexpectedShapeError: a field is missing or has another type. All functions of this module raise it.
     """
-    order = _plain(node)
+    order = _flatten(node)
     order["company"] = (order.get("purchasingEntity") or {}).get("company")
     for agreement in order["agreements"]:
         agreement["refundId"] = _id(agreement.get("refund"))
         for sale in agreement["sales"]:
             sale["lineItemId"] = _id(sale.get("lineItem"))
             sale["title"] = _title(sale)
-    _name_parents(order)
+    _add_parent_ids(order)
     for refund in order["refunds"]:
         refund["transactionIds"] = [transaction["id"] for transaction in refund["transactions"]]
         for line in refund["refundLineItems"]:
             line["lineItemId"] = _id(line["lineItem"])
-    return _model(Order, order)
+    return _validate(Order, order)
 
 
 def parse_customer(node: Json) -> Customer:
-    """Return a customer from its node."""
-    return _model(Customer, node)
+    """Return the customer of a node."""
+    return _validate(Customer, node)
 
 
 def parse_product(node: Json) -> Product:
-    """Return a product with all its variants from its whole node."""
-    return _model(Product, _plain(node))
+    """Return the product of a complete node, with all its variants."""
+    return _validate(Product, _flatten(node))
 
 
 def parse_changed_order(node: Json) -> ChangedOrder:
-    """Return when an order was placed and last changed."""
-    return _model(ChangedOrder, node)
+    """Return the times of an order's placement and last change."""
+    return _validate(ChangedOrder, node)
 
 
 def parse_order_money(node: Json) -> OrderMoney:
-    """Return how the money of an order stands."""
-    order = _plain(node)
-    _name_parents(order)
-    return _model(OrderMoney, order)
+    """Return the status of an order's transactions."""
+    order = _flatten(node)
+    _add_parent_ids(order)
+    return _validate(OrderMoney, order)
 
 
 def parse_shop(node: Json) -> Shop:
-    """Return the shop."""
-    return _model(Shop, node)
+    """Return the shop of a node."""
+    return _validate(Shop, node)
 
 
-def _plain(value: Any) -> Any:
-    """Copy a node with every connection replaced by the list of its nodes."""
+def _flatten(value: Any) -> Any:
+    """Return a copy of a node with each connection replaced by the list of its nodes."""
     if isinstance(value, dict):
         if "pageInfo" in value:
-            return [_plain(node) for node in nodes_of(value)]
-        return {key: _plain(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+            return [_flatten(node) for node in nodes_of(value)]
+        return {key: _flatten(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
+    return [_flatten(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _name_parents(order: Json) -> None:
+def _add_parent_ids(order: Json) -> None:
     for transaction in order["transactions"]:
         transaction["parentId"] = _id(transaction.get("parentTransaction"))
 
@@ -84,7 +84,7 @@ def _id(reference: Mapping[str, Any] | None) -> str | None:
 
 
 def _title(sale: Mapping[str, Any]) -> str | None:
-    """Return what a sale that is no line item is called; None if Shopify does not say."""
+    """Return the name of a sale without a line item; None if Shopify has no name for it."""
     if shipping := sale.get("shippingLine"):
         return str(shipping["title"])
     if fee := sale.get("additionalFee"):
@@ -96,13 +96,13 @@ def _title(sale: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _model(model: type[Model], node: Mapping[str, Any]) -> Model:
+def _validate(model: type[Model], node: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(node)
     except ValidationError as failure:
-        # Only places and kinds: pydantic's own message quotes values, which may be a customer's.
+        # Only places and types, because pydantic's message quotes values, which may be personal.
         places = [f"{'.'.join(map(str, e['loc']))} ({e['type']})" for e in failure.errors(include_input=False)[:5]]
     raise UnexpectedShapeError(
-        f"{node.get('id', model.__name__)} does not look like {model.__name__} of the pinned API version: "
-        f"{', '.join(places)}. Nothing of it is used; report this."
+        f"{node.get('id', model.__name__)} does not match {model.__name__} of the pinned API version: "
+        f"{', '.join(places)}. It is not used; report this."
     )

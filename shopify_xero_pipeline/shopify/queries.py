@@ -1,7 +1,7 @@
-"""The GraphQL documents, loaded from `graphql/` by the name of their operation.
+"""GraphQL documents, loaded from `graphql/` by the name of their operation.
 
-Only loading belongs here. A file may hold several operations that share fragments; each is handed out as a document of
-its own, so that Shopify is sent nothing it does not need and charges for nothing else.
+This module only loads documents. A file may contain several operations with shared fragments; each operation becomes a
+separate document with only its own fragments, so that a request contains no unused field and costs no more points.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from graphql.utilities import separate_operations
 
 @cache
 def documents() -> Mapping[str, str]:
-    """Return every operation in `queries/*.graphql` by its name, each with exactly the fragments it uses."""
-    found: dict[str, str] = {}
+    """Return the document of each operation in `graphql/*.graphql`, with exactly its own fragments, by name."""
+    by_name: dict[str, str] = {}
     for resource in files("shopify_xero_pipeline.shopify").joinpath("graphql").iterdir():
         if resource.name.endswith(".graphql"):
             operations = separate_operations(parse(resource.read_text(encoding="utf-8"), no_location=True))
-            found.update({name: print_ast(document) for name, document in operations.items()})
-    return found
+            by_name.update({name: print_ast(document) for name, document in operations.items()})
+    return by_name
 
 
 def document(operation: str) -> str:
     """Return the document of one operation, such as `Orders`.
 
     Raises:
-        KeyError: there is no such operation.
+        KeyError: the operation does not exist.
     """
     return documents()[operation]

@@ -1,7 +1,7 @@
-"""From an HTTP answer to the data it holds, or to the error it means (docs/contracts/shopify.md §8).
+"""Interpretation of HTTP responses, as data or as an error (docs/contracts/shopify.md §8).
 
-Pure: every shape an answer of Shopify's can take is told apart here and nowhere else. Nothing is sent, nothing retried.
-Text of Shopify's that goes into a message is cut and cleared of what looks like a secret or an address.
+This module is pure: it classifies every form of response and sends nothing. It truncates Shopify's text for messages
+and masks secrets and e-mail addresses in it.
 """
 
 import json
@@ -31,14 +31,14 @@ from shopify_xero_pipeline.shopify.errors import (
 from shopify_xero_pipeline.shopify.throttle import SHORTEST_WAIT, cost_of
 
 API_VERSION = "2026-10"
-"""The pinned version of the Admin API; Shopify supports it until 2027-10-01."""
+"""Pinned version of the Admin API, supported by Shopify until 2027-10-01."""
 
-_LONGEST_QUOTE = 300
+_MAX_QUOTE_CHARS = 300
 _SECRET = re.compile(r"\b(?:sh[a-z]{2,4}_\w+|[0-9a-f]{32,})\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
-# What protected customer data rules may withhold from an app (docs/contracts/shopify.md §1.6).
-# Nothing else may be missing.
+# Fields that an app may lack under the rules for protected customer data (docs/contracts/shopify.md §1.6). No other
+# field may be missing.
 _WITHHELD = frozenset(
     {
         *("customer", "displayName", "firstName", "lastName", "billingAddress", "shippingAddress", "defaultAddress"),
@@ -50,10 +50,10 @@ _WITHHELD = frozenset(
 
 @dataclass(frozen=True)
 class _Remedy:
-    """What an HTTP status means and what to do about it."""
+    """The error of an HTTP status, and its message with the remedy."""
 
     error: type[ShopifyError]
-    what: str
+    message: str
 
 
 _BY_STATUS: Mapping[int, _Remedy] = {
@@ -62,38 +62,38 @@ _BY_STATUS: Mapping[int, _Remedy] = {
         "Shopify does not accept the access token. Check SHOPIFY_ACCESS_TOKEN, or SHOPIFY_CLIENT_ID and "
         "SHOPIFY_CLIENT_SECRET, and that the app is still installed on the shop.",
     ),
-    402: _Remedy(ShopInactiveError, "The shop is frozen because a bill is unpaid. Its owner has to settle it."),
+    402: _Remedy(ShopInactiveError, "The shop is frozen because of an unpaid bill. Its owner must pay it."),
     403: _Remedy(
         AccessDeniedError,
-        "Shopify forbids the request. Grant the app its access scopes, or see whether the shop is flagged.",
+        "Shopify forbids the request. Grant the access scopes to the app, or check whether the shop is flagged.",
     ),
     404: _Remedy(
         QueryRefusedError,
-        "Shopify knows no shop or no API at this address. Check SHOPIFY_SHOP (the name.myshopify.com domain).",
+        "No shop or no API exists at this address. Check SHOPIFY_SHOP (the name.myshopify.com domain).",
     ),
-    423: _Remedy(ShopInactiveError, "The shop is locked. Its owner has to contact Shopify."),
+    423: _Remedy(ShopInactiveError, "The shop is locked. Its owner must contact Shopify."),
     430: _Remedy(
         QueryRefusedError,
-        "Shopify rejected the request for security reasons. Run fewer requests, and ask Shopify if it persists.",
+        "Shopify rejected the request for security reasons. Send fewer requests; if it persists, contact Shopify.",
     ),
 }
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:
-    """Return the JSON object of an answer with status 200, its decimals exact.
+    """Return the JSON object of a response with status 200, with exact decimals.
 
     Raises:
-        ShopifyError: the status is another one, or the body is no JSON object.
+        ShopifyError: the status is not 200, or the body is not a JSON object.
     """
     if response.status_code != 200:
-        raise _error_of_status(response)
+        raise _status_error(response)
     try:
         answer = json.loads(response.content, parse_float=Decimal)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise ShopifyUnavailableError(
-            "Shopify answered with something that is not JSON, or with half of it. Try again later.",
+            "Shopify sent an invalid or incomplete JSON response. Try again later.",
             status=response.status_code,
             request_id=request_id_of(response),
         )
@@ -101,16 +101,21 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
 
 
 def parse_data(answer: Mapping[str, Any], operation: str, request_id: str | None = None) -> dict[str, Any]:
-    """Return the `data` of a decoded GraphQL answer; `operation` and `request_id` are for messages.
+    """Return the `data` of a decoded GraphQL response.
 
-    Any error fails the whole answer, partial data or not, except that protected fields of customers may be withheld.
+    Any error fails the whole response, even with partial data, except for missing protected fields of customers.
+
+    Args:
+        answer: the JSON object of the response.
+        operation: the name of the operation, for messages.
+        request_id: the id of the request, for messages.
 
     Raises:
-        ShopifyError: the answer holds errors, ignored a part of a search, or has no data.
+        ShopifyError: the response contains errors, ignored a part of a search, or has no data.
     """
     errors, data = answer.get("errors"), answer.get("data")
-    if errors and not (isinstance(data, dict) and _only_withheld(errors)):
-        raise _error_of_list(errors, answer, operation, request_id)
+    if errors and not (isinstance(data, dict) and _is_only_withheld(errors)):
+        raise _graphql_error(errors, answer, operation, request_id)
     _check_search(answer, operation, request_id)
     if not isinstance(data, dict):
         raise ShopifyUnavailableError(
@@ -120,16 +125,16 @@ def parse_data(answer: Mapping[str, Any], operation: str, request_id: str | None
 
 
 def request_id_of(response: httpx.Response) -> str | None:
-    """Return the id Shopify's support asks for."""
+    """Return the request id, for Shopify's support."""
     request_id: str | None = response.headers.get("X-Request-Id")
     return request_id
 
 
 def check_version(response: httpx.Response) -> None:
-    """Compare the API version that answered with the pinned one (docs/contracts/shopify.md §3.8).
+    """Check that the response has the pinned API version (docs/contracts/shopify.md §3.8).
 
     Raises:
-        VersionMismatch: Shopify fell forward to another version.
+        VersionMismatchError: Shopify fell forward to another version.
     """
     served = response.headers.get("X-Shopify-API-Version", API_VERSION)
     if served != API_VERSION:
@@ -140,12 +145,12 @@ def check_version(response: httpx.Response) -> None:
         )
 
 
-def _error_of_status(response: httpx.Response) -> ShopifyError:
-    """Tell what a status other than 200 means."""
+def _status_error(response: httpx.Response) -> ShopifyError:
+    """Return the error of a status other than 200."""
     status, request_id = response.status_code, request_id_of(response)
     if status == 429:
         seconds = _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
-        message = f"Shopify asks for fewer requests; it wants {seconds:g} s of quiet. Other apps may share the limit."
+        message = f"The rate limit of Shopify is exceeded. Try again in {seconds:g} s. Other apps may share the limit."
         return ThrottledError(message, status=status, request_id=request_id, retry_after=seconds)
     if status >= 500:
         return ShopifyUnavailableError(
@@ -153,18 +158,18 @@ def _error_of_status(response: httpx.Response) -> ShopifyError:
         )
     if 300 <= status < 400:
         return ShopMovedError(
-            f"Shopify redirects to {_new_shop(response)}; the shop was probably renamed. Set SHOPIFY_SHOP to its "
-            "present name.myshopify.com domain.",
+            f"Shopify redirects to {_redirect_target(response)}; the shop was probably renamed. Set SHOPIFY_SHOP to "
+            "its present name.myshopify.com domain.",
             status=status,
             request_id=request_id,
         )
-    known = _BY_STATUS.get(status, _Remedy(QueryRefusedError, "Shopify refused the request."))
-    said = _said(response)
-    return known.error(f"{known.what} {said}".strip(), status=status, request_id=request_id)
+    remedy = _BY_STATUS.get(status, _Remedy(QueryRefusedError, "Shopify refused the request."))
+    message = f"{remedy.message} {_quote_errors(response)}".strip()
+    return remedy.error(message, status=status, request_id=request_id)
 
 
 def _retry_after(header: str, date: str) -> float:
-    """Read `Retry-After`: decimal seconds or, as HTTP allows, a date by the server's clock.
+    """Return the seconds of a `Retry-After` header: decimal seconds or, as in HTTP, a date by the server's clock.
 
     Source: docs/contracts/shopify.md §2.3.
     """
@@ -179,13 +184,13 @@ def _retry_after(header: str, date: str) -> float:
     return max(SHORTEST_WAIT, (until - now).total_seconds())
 
 
-def _new_shop(response: httpx.Response) -> str:
-    found = re.match(r"https://([a-z0-9-]+\.myshopify\.com)(?:/|$)", response.headers.get("Location", ""))
-    return found.group(1) if found else "another address"
+def _redirect_target(response: httpx.Response) -> str:
+    match = re.match(r"https://([a-z0-9-]+\.myshopify\.com)(?:/|$)", response.headers.get("Location", ""))
+    return match.group(1) if match else "another address"
 
 
-def _said(response: httpx.Response) -> str:
-    """Quote the `errors` of a refusal's JSON body (a text, a list or an object); nothing of other bodies."""
+def _quote_errors(response: httpx.Response) -> str:
+    """Return a quotation of the `errors` in a JSON body (a text, a list or an object), empty for other bodies."""
     try:
         body = json.loads(response.content)
     except ValueError:
@@ -193,17 +198,18 @@ def _said(response: httpx.Response) -> str:
     errors = (
         body.get("errors") or body.get("error_description") or body.get("error") if isinstance(body, dict) else None
     )
-    return f"Shopify says: {quoted(errors)}" if errors else ""
+    return f"Shopify's message: {quoted(errors)}" if errors else ""
 
 
 def quoted(errors: object) -> str:
-    """Return Shopify's own words for a message: short, without secrets and addresses."""
+    """Return the text of Shopify's errors for a message, truncated, with secrets and e-mail addresses masked."""
     if isinstance(errors, list):
-        text = "; ".join(str(e.get("message", "")) if isinstance(e, dict) else str(e) for e in errors)
+        messages = (str(error.get("message", "")) if isinstance(error, dict) else str(error) for error in errors)
+        text = "; ".join(messages)
     else:
         text = errors if isinstance(errors, str) else json.dumps(errors, default=str)
-    cleared = _EMAIL.sub("[address]", _SECRET.sub("[secret]", " ".join(text.split())))
-    return cleared if len(cleared) <= _LONGEST_QUOTE else cleared[:_LONGEST_QUOTE] + "…"
+    masked = _EMAIL.sub("[address]", _SECRET.sub("[secret]", " ".join(text.split())))
+    return masked if len(masked) <= _MAX_QUOTE_CHARS else masked[:_MAX_QUOTE_CHARS] + "…"
 
 
 def _code(error: object) -> str:
@@ -211,10 +217,10 @@ def _code(error: object) -> str:
     return str(extensions.get("code", "")) if isinstance(extensions, dict) else ""
 
 
-def _only_withheld(errors: object) -> bool:
-    """Whether all that is wrong is that fields of a customer are protected and not granted to this app.
+def _is_only_withheld(errors: object) -> bool:
+    """Return whether all errors are protected customer fields without approval for this app.
 
-    Only a field inside a listed record counts: a list that is withheld whole is an error like any other.
+    Only a field within a listed record counts; the absence of a whole list is an error like any other.
     """
     return isinstance(errors, list) and all(
         _code(error) == "ACCESS_DENIED"
@@ -225,88 +231,92 @@ def _only_withheld(errors: object) -> bool:
     )
 
 
-def _error_of_list(errors: object, answer: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    """Tell what the `errors` of an answer with status 200 mean; the first code of this order that occurs decides."""
-    by_code = {_code(e): e for e in reversed(errors)} if isinstance(errors, list) else {}
-    for code, make in _BY_CODE.items():
+def _graphql_error(errors: object, answer: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
+    """Return the error for the `errors` of a response with status 200; the first code in `_BY_CODE` decides."""
+    by_code = {_code(error): error for error in reversed(errors)} if isinstance(errors, list) else {}
+    for code, build_error in _BY_CODE.items():
         if code in by_code:
-            return make(by_code[code], answer, operation, request_id)
+            return build_error(by_code[code], answer, operation, request_id)
     return QueryRefusedError(f"Shopify refused {operation}: {quoted(errors)}", request_id=request_id)
 
 
-_Maker = Callable[[Mapping[str, Any], Mapping[str, Any], str, str | None], ShopifyError]
+_ErrorBuilder = Callable[[Mapping[str, Any], Mapping[str, Any], str, str | None], ShopifyError]
 
 
 def _throttled(_: Mapping[str, Any], answer: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
     cost = cost_of(answer)
     seconds = max(SHORTEST_WAIT, cost.seconds_until(cost.requested) if cost else 0.0)
-    message = (
-        f"{operation} did not fit into Shopify's rate limit; it will in {seconds:g} s. Other jobs may share the limit."
-    )
+    message = f"{operation} exceeds Shopify's rate limit. Try again in {seconds:g} s. Other jobs may share the limit."
     return ThrottledError(message, request_id=request_id, retry_after=seconds)
 
 
 def _too_expensive(
     error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None
 ) -> ShopifyError:
-    cost, limit = (_whole(error["extensions"].get(key)) for key in ("cost", "maxCost"))
+    cost, limit = (_to_int(error["extensions"].get(key)) for key in ("cost", "maxCost"))
     message = f"A page of {operation} costs {cost or 'more'} points where one query may cost {limit or 'fewer'}."
     return QueryTooExpensiveError(message, cost=cost, limit=limit, request_id=request_id)
 
 
-def _whole(value: object) -> int | None:
+def _to_int(value: object) -> int | None:
     return int(value) if isinstance(value, int | Decimal) else None
 
 
 def _denied(error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
     return AccessDeniedError(
-        f"The app may not read what {operation} asks for: {quoted([error])} Grant the access scope to the app and "
+        f"The app may not read a field of {operation}: {quoted([error])} Grant the access scope to the app and "
         "install it again.",
         request_id=request_id,
     )
 
 
-def _failed_inside(
+def _internal_error(
     error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None
 ) -> ShopifyError:
     path = [str(step) for step in error.get("path") or ()]
     field = f" at the field {'.'.join(path)}" if path else ""
-    said = f" ({words})" if (words := quoted([error])) else ""
+    detail = f" ({message})" if (message := quoted([error])) else ""
     return ShopifyUnavailableError(
-        f"Shopify failed inside while answering {operation}{field}{said}. Try again later; if it stays, "
-        "give Shopify's support the request.",
+        f"Shopify had an internal error in {operation}{field}{detail}. Try again later; if it persists, give the "
+        "request id to Shopify's support.",
         request_id=request_id,
     )
 
 
 def _inactive(_: Mapping[str, Any], __: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
     return ShopInactiveError(
-        f"The shop is inactive, so {operation} is not answered. Its owner has to act.", request_id=request_id
+        f"The shop is inactive, so Shopify does not execute {operation}. Its owner must act.", request_id=request_id
     )
 
 
-_BY_CODE: Mapping[str, _Maker] = {
+# The order matters: the first code that occurs decides.
+_BY_CODE: Mapping[str, _ErrorBuilder] = {
     "THROTTLED": _throttled,
     "MAX_COST_EXCEEDED": _too_expensive,
     "SHOP_INACTIVE": _inactive,
     "ACCESS_DENIED": _denied,
-    "INTERNAL_SERVER_ERROR": _failed_inside,
-    "TIMEOUT": _failed_inside,
+    "INTERNAL_SERVER_ERROR": _internal_error,
+    "TIMEOUT": _internal_error,
 }
 
 
 def _check_search(answer: Mapping[str, Any], operation: str, request_id: str | None) -> None:
-    """Refuse a list whose search was ignored in part: it holds more than was asked for.
+    """Refuse a list if Shopify ignored a part of its search, because the list then contains other records too.
 
     Source: docs/contracts/shopify.md §3.6.
     """
     extensions = answer.get("extensions")
     searches = extensions.get("search") if isinstance(extensions, dict) else None
-    warnings = [w for s in searches or () if isinstance(s, dict) for w in s.get("warnings") or ()]
+    warnings = [
+        warning for search in searches or () if isinstance(search, dict) for warning in search.get("warnings") or ()
+    ]
     if warnings:
-        words = "; ".join(f"{w.get('field')}: {w.get('message')}" if isinstance(w, dict) else str(w) for w in warnings)
+        text = "; ".join(
+            f"{warning.get('field')}: {warning.get('message')}" if isinstance(warning, dict) else str(warning)
+            for warning in warnings
+        )
         raise SearchIgnoredError(
-            f"Shopify ignored a part of {operation}'s search ({quoted(words)}), so its list is not the one asked for "
-            "and is not used. Report this: a search field changed its name.",
+            f"Shopify ignored a part of the search of {operation} ({quoted(text)}), so its list is wrong and is not "
+            "used. Report this: a search field was renamed.",
             request_id=request_id,
         )

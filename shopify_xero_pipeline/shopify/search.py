@@ -1,7 +1,9 @@
-"""Everything of a kind in a window of time, proved to be everything.
+"""Search for all records of a kind in a time window, with a check of completeness.
 
-The search text, the way around the index's lag, repeats and limits, and the proof by count belong here (Shopify fact
-sheet 3.1, 3.6). What a record looks like does not matter, except for its id and the instant it is searched by.
+Source: docs/contracts/shopify.md §3.1, §3.6.
+
+This module contains the search text, the handling of the index's lag, repeated rows and limits, and the check by count.
+Of a record it only uses the id and the instant of the search.
 """
 
 import logging
@@ -16,22 +18,22 @@ from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteRe
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
 
 INDEX_LAG = 30.0
-"""Seconds after which the search index has caught up; some 10 s have been seen, no bound is documented."""
+"""Seconds after which the search index is current; about 10 s were observed, no bound is documented."""
 
 RESTART_AFTER = 20_000
-"""Rows after which a list is begun anew from where it stands, because Shopify ends every list at 25,000."""
+"""Rows after which a new list starts at the last instant, because Shopify ends every list after 25,000 rows."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list that can be searched by time.
+    """A list with a search by time.
 
     Attributes:
-        operation: The document, sorted by the searched instant, with variables `query`, `window`, `first`, `after`.
-        root: The list's name in the answer; its count is called the same with `Count` after it.
-        term: The search field.
-        key: The searched instant's name in a node.
-        margin: How much wider to search, where the filter is coarser than a second.
+        operation: the operation, sorted by the searched instant, with variables `query`, `window`, `first`, `after`.
+        root: the name of the list in the response; the name of its count is the same with the suffix `Count`.
+        term: the search field.
+        key: the name of the searched instant in a node.
+        margin: the widening of the window for a filter that is coarser than a second.
     """
 
     operation: str
@@ -41,36 +43,36 @@ class Listing:
     margin: timedelta = timedelta()
 
     def text(self, start: datetime, end: datetime | None) -> str:
-        """Return the search from `start` to `end`: quoted UTC instants, bounds inclusive, seconds rounded outwards."""
-        since = f"{self.term}:>='{_second(start)}'"
+        """Return the search text for a window: quoted UTC instants, inclusive bounds, seconds rounded outwards."""
+        since = f"{self.term}:>='{_format_second(start)}'"
         if end is None:
             return since
-        return f"{since} {self.term}:<='{_second(end + timedelta(microseconds=999_999))}'"
+        return f"{since} {self.term}:<='{_format_second(end + timedelta(microseconds=999_999))}'"  # rounds up
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the instant an answer spells as `2026-06-15T13:21:43Z`.
+    """Return the instant of a text such as `2026-06-15T13:21:43Z`.
 
     Raises:
-        UnexpectedShape: it spells something else, which is not repeated.
+        UnexpectedShapeError: the text is not an instant; the message does not contain it.
     """
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise UnexpectedShapeError("Shopify gives a time that cannot be read. Nothing of the list is used; report this.")
+    raise UnexpectedShapeError("Shopify returned an invalid time. The list is not used; report this.")
 
 
-def _second(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _format_second(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class WindowSearch:
-    """Reads windows of lists.
+    """Reader of time windows of lists.
 
     Args:
-        pager: What reads pages.
-        clock: What waits for the index.
+        pager: reads the pages.
+        clock: waits for the search index.
     """
 
     def __init__(self, pager: Pager, clock: Clock) -> None:
@@ -80,91 +82,99 @@ class WindowSearch:
     def read(
         self, listing: Listing, start: datetime, end: datetime | None, variables: Mapping[str, Any] | None = None
     ) -> list[Json]:
-        """Return the nodes whose own instant lies in [start, end), each once, in the state read last.
+        """Return the nodes with an instant in [start, end), each once, in its last state.
 
-        The number found is compared with Shopify's own count of the same search. A shortfall is given one more chance
-        after the index had time to catch up.
+        The method compares the number of nodes with Shopify's count of the same search. If nodes are missing, it reads
+        the window once more after the index lag.
 
         Args:
-            listing: What to read.
-            start: Aware instant, inclusive.
-            end: Aware instant, exclusive; None for no end.
-            variables: Further variables of the document.
+            listing: the list to read.
+            start: the start of the window, aware, inclusive.
+            end: the end of the window, aware, exclusive; None for no end.
+            variables: further variables of the operation.
 
         Raises:
             ValueError: an instant is naive, or the window is empty.
-            IncompleteRead: fewer were found than Shopify counts, twice.
-            ShopifyError: Shopify could not be read.
+            IncompleteReadError: nodes are missing after the second read.
+            ShopifyError: the read failed.
         """
         _check_window(start, end)
-        found, counted = self._once(listing, start, end, variables or {})
-        if len(found) < counted:
-            said = {"operation": listing.operation, "found": len(found), "counted": counted}
-            events.log_event("shortfall_read_again", level=logging.WARNING, **said)
+        nodes, count = self._read_window(listing, start, end, variables or {})
+        if len(nodes) < count:
+            fields = {"operation": listing.operation, "found": len(nodes), "counted": count}
+            events.log_event("shortfall_read_again", level=logging.WARNING, **fields)
             self._clock.sleep(INDEX_LAG)
-            found, counted = self._once(listing, start, end, variables or {})
-        if len(found) < counted:
+            nodes, count = self._read_window(listing, start, end, variables or {})
+        if len(nodes) < count:
             raise IncompleteReadError(
-                f"Shopify counts {counted} {listing.root} for {listing.text(start, end)} but lists {len(found)} "
-                "on a second try too. They may change faster than they can be read. None is used; run it again later."
+                f"Shopify counts {count} {listing.root} for {listing.text(start, end)} but lists {len(nodes)}, also in "
+                "a second read. They may change faster than they can be read. None is used; run it again later."
             )
-        return [node for node in found.values() if _within(parse_instant(node[listing.key]), start, end)]
+        return [node for node in nodes.values() if _is_within(parse_instant(node[listing.key]), start, end)]
 
-    def _once(
+    def _read_window(
         self, listing: Listing, start: datetime, end: datetime | None, variables: Mapping[str, Any]
     ) -> tuple[dict[str, Json], int]:
-        """Read a window through in as many lists as its size takes; return nodes by id and the latest count."""
-        found: dict[str, Json] = {}
+        """Read a window with as many lists as needed; return the nodes by id, and the count of the last list."""
+        nodes: dict[str, Json] = {}
         since = start - listing.margin
         until = None if end is None else end + listing.margin
         window = listing.text(since, until)
         while True:
-            asked = {**variables, "query": listing.text(since, until), "window": window}
-            counted, resume = self._list(listing, asked, found)
+            parameters = {**variables, "query": listing.text(since, until), "window": window}
+            count, resume = self._read_list(listing, parameters, nodes)
             if resume is None:
-                return found, counted
+                return nodes, count
             if resume <= since:
                 raise IncompleteReadError(
-                    f"{RESTART_AFTER} or more {listing.root} cannot be told apart by time around {_second(since)}, and "
+                    f"{RESTART_AFTER} or more {listing.root} have the same time around {_format_second(since)}, and "
                     "Shopify lists no more than 25,000 at once."
                 )
             since = resume
 
-    def _list(
-        self, listing: Listing, variables: Mapping[str, Any], found: dict[str, Json]
+    def _read_list(
+        self, listing: Listing, variables: Mapping[str, Any], nodes: dict[str, Json]
     ) -> tuple[int, datetime | None]:
-        """Add the nodes of one list; return the count, and the instant to resume from if the list was left early."""
-        counted, rows = 0, 0
+        """Add the nodes of one list; return the count, and the start of the next list or None after the last."""
+        count, rows = 0, 0
         for data, connection in self._pager.pages(
             listing.operation, variables, lambda answer: require_object(answer, listing.root)
         ):
-            counted = int(require_object(data, f"{listing.root}Count")["count"])
-            nodes = nodes_of(connection)
-            found.update({node["id"]: node for node in nodes})
-            rows += len(nodes)
+            count = int(require_object(data, f"{listing.root}Count")["count"])
+            page = nodes_of(connection)
+            nodes.update({node["id"]: node for node in page})
+            rows += len(page)
             if rows >= RESTART_AFTER and connection["pageInfo"]["hasNextPage"]:
-                # A node may already be newer than the index it is sorted by, so the least instant of the page is safe.
-                return counted, min(parse_instant(node[listing.key]) for node in nodes)
-        return counted, None
+                # A node may be newer than its index entry, by which the page is sorted; the least instant is safe.
+                return count, min(parse_instant(node[listing.key]) for node in page)
+        return count, None
 
 
 def require_object(data: Mapping[str, Any], name: str) -> Json:
-    """Return an object of the answer that must be there."""
+    """Return an object of the response.
+
+    Args:
+        data: the `data` of a response.
+        name: the name of the object in it.
+
+    Raises:
+        AccessDeniedError: the object is null.
+    """
     value = data[name]
     if value is None:
         raise AccessDeniedError(
-            f"Shopify answers nothing for {name!r}: the app may not read it. Grant it the access scope."
+            f"Shopify returns null for {name!r}: the app may not read it. Grant the access scope to the app."
         )
-    found: Json = value
-    return found
+    content: Json = value
+    return content
 
 
-def _within(moment: datetime, start: datetime, end: datetime | None) -> bool:
-    return start <= moment and (end is None or moment < end)
+def _is_within(instant: datetime, start: datetime, end: datetime | None) -> bool:
+    return start <= instant and (end is None or instant < end)
 
 
 def _check_window(start: datetime, end: datetime | None) -> None:
     if start.tzinfo is None or (end is not None and end.tzinfo is None):
-        raise ValueError("a window needs aware instants: which day a naive one means is anyone's guess")
+        raise ValueError("a window needs aware instants, because a naive one has no defined day")
     if end is not None and end <= start:
         raise ValueError(f"an empty window: {start} to {end}")

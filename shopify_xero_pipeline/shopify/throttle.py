@@ -1,7 +1,6 @@
-"""Shopify's rate limit as a leaky bucket of points, seen from our side (docs/contracts/shopify.md §3.1, §3.3, §3.4).
+"""Shopify's rate limit, a leaky bucket of points, as seen by the client (docs/contracts/shopify.md §3.1, §3.3, §3.4).
 
-What the last answer said about the bucket, what each document asked for, and how long to wait belong here. Sleeping
-does not.
+This module stores the state of the bucket and the cost of each document, and computes waits. `client.py` sleeps.
 """
 
 import math
@@ -11,17 +10,22 @@ from decimal import Decimal
 from typing import Any
 
 SINGLE_QUERY_LIMIT = 1000
-"""Points one query may ask for, on every plan."""
+"""Limit of the requested cost of one query in points, on every plan."""
 
 SHORTEST_WAIT = 1.0
-"""Seconds to wait at least after THROTTLED."""
+"""Shortest wait after THROTTLED, in seconds."""
 
 
 @dataclass(frozen=True)
 class QueryCost:
-    """The `extensions.cost` of one answer, in points.
+    """The cost of one query in points, from `extensions.cost`.
 
-    `maximum`, `available` and `restored` (per second) describe the bucket after the query ran or was refused.
+    Attributes:
+        requested: the requested cost, for which the bucket must have room.
+        actual: the actual cost; None if the query was refused.
+        maximum: the size of the bucket.
+        available: the points in the bucket after the query.
+        restored: the points restored in each second.
     """
 
     requested: int
@@ -31,13 +35,17 @@ class QueryCost:
     restored: float
 
     def seconds_until(self, points: float) -> float:
-        """Return the whole seconds until so many points are there; a bucket is never asked for more than it holds."""
+        """Return the whole seconds until this many points, at most a full bucket, are available."""
         missing = min(points, self.maximum) - self.available
         return float(max(0, math.ceil(missing / self.restored)))
 
 
 def cost_of(answer: Mapping[str, Any]) -> QueryCost | None:
-    """Read the cost an answer reports; None if it reports none or an unreadable one."""
+    """Return the cost in a response; None if it is missing or invalid.
+
+    Args:
+        answer: the JSON object of a response.
+    """
     extensions = answer.get("extensions")
     cost = extensions.get("cost") if isinstance(extensions, dict) else None
     status = cost.get("throttleStatus") if isinstance(cost, dict) else None
@@ -54,31 +62,37 @@ def cost_of(answer: Mapping[str, Any]) -> QueryCost | None:
 
 
 def _number(value: object) -> float | None:
-    """Read a count of points, which Shopify prints as 46 or as 1000.0."""
+    """Return a number of points, which Shopify writes as 46 or 1000.0; None for other values."""
     return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 class Bucket:
-    """What we know of the bucket, so that a query that cannot fit yet is held back rather than refused."""
+    """State of the bucket after the last response, so that a query waits instead of being refused."""
 
     def __init__(self) -> None:
         self._last: QueryCost | None = None
         self._at: float | None = None
-        self._asked: dict[str, int] = {}
+        self._requested: dict[str, int] = {}
 
     def learn(self, document: str, cost: QueryCost | None, now: float) -> None:
-        """Take note of an answer's cost, at a moment by `Clock.elapsed`."""
+        """Store the cost in a response.
+
+        Args:
+            document: the document of the query.
+            cost: its cost; None if the response has none.
+            now: the present time, from `Clock.elapsed`.
+        """
         if cost is not None:
             self._last, self._at = cost, now
-            if cost.requested <= SINGLE_QUERY_LIMIT:  # a dearer one is never sent again as it was
-                self._asked[document] = cost.requested
+            if cost.requested <= SINGLE_QUERY_LIMIT:  # a more expensive query is sent again with a smaller page
+                self._requested[document] = cost.requested
 
     def requested_points(self, document: str) -> int | None:
-        """Return the points a document asked for when it was sent last."""
-        return self._asked.get(document)
+        """Return the last requested cost of a document in points; None if unknown."""
+        return self._requested.get(document)
 
     def wait_before(self, document: str, now: float) -> float:
-        """Return the seconds until a document is expected to fit, 0.0 where that is unknown; `now` as in `learn`."""
+        """Return the seconds until the bucket has room for a document, 0.0 if unknown; `now` as in `learn`."""
         if self._last is None or self._at is None:
             return 0.0
-        return max(0.0, self._last.seconds_until(self._asked.get(document, 0)) - (now - self._at))
+        return max(0.0, self._last.seconds_until(self._requested.get(document, 0)) - (now - self._at))

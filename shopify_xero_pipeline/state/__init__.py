@@ -1,1 +1,1 @@
-"""What we know we did: mapping, write journal, failed records, history and the mirror of Xero, in one database."""
+"""State of the pipeline: mapping, write journal, failed records, history and mirror of Xero, in one database."""

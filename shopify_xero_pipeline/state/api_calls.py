@@ -1,8 +1,8 @@
-"""The record of calls to Xero: when each began and ended, and what the answers said of Xero's limits.
+"""Log of calls to Xero, and the latest state of Xero's rate limits.
 
-Only keeping it belongs here; when a call may leave is decided in `xero/rate_limiter.py`. A store belongs to one
-organisation, so the limits of an organisation are the limits of a store. `Calls` keeps the record for one process
-alone, for clients without a store; `SharedCalls` keeps it in the store.
+This module only stores calls and limits; `xero/rate_limiter.py` decides when a call may leave. A store belongs to one
+organisation, so the limits of an organisation are the limits of a store. `InMemoryCalls` serves one process without a
+store, `SharedCalls` serves all processes on a store.
 """
 
 import platform
@@ -22,61 +22,68 @@ from shopify_xero_pipeline.state.tables import key_value
 
 MINUTE = timedelta(seconds=60)
 LOST_AFTER = timedelta(seconds=60)
-"""A call without an end is taken for one under way for so long; then its process has died."""
+"""Time after which a call without an end no longer counts as in flight: its process has died."""
 
 LATENCY_WINDOW = timedelta(minutes=3)
+"""Age of the oldest call in a `RateWindow`: more than `LOST_AFTER` and a minute."""
+
 CALL_RETENTION = timedelta(minutes=10)
-STANDING = "xero.limits"
+"""Age at which a call is deleted."""
+
+LIMITS_KEY = "xero.limits"
 CLOCK_FORGOTTEN_AFTER = timedelta(days=1)
-"""A host that has not spoken to Xero for so long, by Xero's time, is no longer among those whose clocks are watched."""
+"""Time without a call, by Xero's clock, after which a host's clock reading is deleted."""
 
 
 @dataclass
 class Call:
-    """One call; `id` is given by the store."""
+    """A call to Xero. The store assigns `id`. Instants are UTC."""
 
     started_at: datetime
     ended_at: datetime | None = None
     id: int = 0
 
-    def under_way(self, now: datetime) -> bool:
-        """Tell whether it may still be on its way."""
+    def is_under_way(self, now: datetime) -> bool:
+        """Return whether the call may still be in flight."""
         return self.ended_at is None and now < self.started_at + LOST_AFTER
 
-    def matters(self, now: datetime) -> bool:
-        """Tell whether it is to be reckoned with. A call of the future is not: the clock has been put back since."""
+    def is_counted(self, now: datetime) -> bool:
+        """Return whether the call counts towards the rate limit.
+
+        A call that starts in the future does not count: the clock was set back after it.
+        """
         return self.counts_until(now) > now and self.started_at <= now + MINUTE
 
     def counts_until(self, now: datetime) -> datetime:
-        """Return until when it counts among the calls of a minute.
+        """Return the instant until which the call counts among the calls of a minute.
 
-        Xero counts a call when it arrives, which may be at any moment between its start and its end.
+        Xero counts a call on arrival, at an unknown moment between its start and its end.
         """
         return (self.ended_at or min(now, self.started_at + LOST_AFTER)) + MINUTE
 
 
 class ClockReading(msgspec.Struct, frozen=True):
-    """How far a host's clock was ahead of Xero's, in seconds (negative: behind), and when that was by Xero's time."""
+    """Offset of a host's clock from Xero's clock, in seconds (negative: behind), and Xero's time of the reading."""
 
     ahead: float
     read_at: datetime
 
 
 class LimitStatus(msgspec.Struct):
-    """What Xero's answers said of its limits and of our clocks, known to all processes.
+    """Rate limits and clock offsets from Xero's responses, shared by all processes. Instants are UTC.
 
     Attributes:
-        not_before: no call leaves before, because a 429 said so.
-        limited_at: when the last 429 came, until a later call is answered otherwise; `limited` counts those in a row.
-        minute_left: calls left in Xero's minute, and `minute_from`, when its first answer came.
-        day_left: calls left in Xero's day, and `day_seen_at`, when that was said.
-        day_most: the most that was left in this day or the one before.
-        day_turns_at: when Xero's day turns, said when no call is left.
-        retries: what is left of the retry budget, and `failed_at`, when it was last drawn on.
-        denied: the status, 401 or 403, with which a call was denied at `denied_at`; 0 if none was.
-        denied_to: which credentials were denied, as a short hash.
-        denied_until: no write leaves before with these credentials.
-        clocks: how far the clock of each host is from Xero's, as its last answer showed, by the host's name.
+        not_before: the instant before which no call leaves, because of a 429.
+        limited_at: the time of the last 429, until a later call gets another response; `limited` counts them in a row.
+        minute_left: calls left in Xero's minute; its first response came at `minute_from`.
+        day_left: calls left in Xero's day, as of `day_seen_at`.
+        day_most: the highest `day_left` of this day or the previous one.
+        day_turns_at: the start of Xero's next day, known when no call is left.
+        retries: tokens left in the retry budget; `failed_at` is the time of the last withdrawal.
+        denied: the status, 401 or 403, of a denied call at `denied_at`; 0 if there was none.
+        denied_to: a short hash of the denied credentials.
+        denied_until: the instant before which no write leaves with these credentials.
+        clocks: the clock reading of each host, by host name.
     """
 
     not_before: datetime | None = None
@@ -98,13 +105,13 @@ class LimitStatus(msgspec.Struct):
 
     @property
     def clocks_ahead(self) -> dict[str, timedelta]:
-        """By how much the clock of each host is ahead of Xero's."""
-        return {host: timedelta(seconds=one.ahead) for host, one in self.clocks.items()}
+        """Offset of each host's clock from Xero's clock, by host name."""
+        return {host: timedelta(seconds=reading.ahead) for host, reading in self.clocks.items()}
 
 
 @dataclass
 class RateWindow:
-    """The record as one turn sees it: the present time, the calls of the last minutes, and what is known of limits."""
+    """The present time, the calls of the last minutes and the limits, within one transaction."""
 
     now: datetime
     calls: list[Call]
@@ -115,50 +122,52 @@ class RateWindow:
 
     @property
     def under_way(self) -> int:
-        """How many calls are in flight."""
-        return sum(one.under_way(self.now) for one in self.calls)
+        """Number of calls in flight."""
+        return sum(call.is_under_way(self.now) for call in self.calls)
 
     def start(self) -> Call:
-        """Enter a call that leaves now."""
+        """Add a call that leaves now."""
         self.began.append(Call(self.now))
         return self.began[-1]
 
     def end(self, call: Call) -> None:
-        """Note that a call is over: answered, broken off, or never sent."""
+        """Mark a call as ended: answered, aborted or never sent."""
         call.ended_at = self.now
         self.ended.append(call)
 
     def read_clock(self, ahead: timedelta) -> None:
-        """Keep how far this host's clock is ahead of Xero's; hosts that no longer speak to Xero are forgotten."""
+        """Store the offset of this host's clock from Xero's clock; drop the readings of inactive hosts."""
         read_at = self.now - ahead
-        watched = {
-            host: one for host, one in self.status.clocks.items() if read_at - one.read_at <= CLOCK_FORGOTTEN_AFTER
+        active = {
+            host: reading
+            for host, reading in self.status.clocks.items()
+            if read_at - reading.read_at <= CLOCK_FORGOTTEN_AFTER
         }
-        reading = ClockReading(round(ahead.total_seconds(), 1), read_at.replace(microsecond=0))
-        self.status.clocks = {**watched, self.host: reading}
+        latest = ClockReading(round(ahead.total_seconds(), 1), read_at.replace(microsecond=0))
+        self.status.clocks = {**active, self.host: latest}
 
 
 class InMemoryCalls:
-    """The calls of one process, kept in memory."""
+    """Calls and limits of one process, in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._host = platform.node()
         self._calls: list[Call] = []
-        self._standing = LimitStatus()
+        self._status = LimitStatus()
 
     @contextmanager
     def transaction(self) -> Iterator[RateWindow]:
-        """Give the record into the caller's hand; what is changed in it is kept. Raise before changing anything."""
+        """Yield the calls and limits, and store the caller's changes. A caller raises before its first change."""
         now = self._clock.now()
-        self._calls = [one for one in self._calls if one.matters(now)]
-        traffic = RateWindow(now, self._calls, self._standing, self._host)
+        self._calls = [call for call in self._calls if call.is_counted(now)]
+        traffic = RateWindow(now, self._calls, self._status, self._host)
         yield traffic
         self._calls += traffic.began
 
 
 class SharedCalls(InMemoryCalls):
-    """The calls of all processes on one store. Obtained from `StateStore.calls`. A turn is one short transaction."""
+    """Calls and limits of all processes on one store; see `StateStore.calls`."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         super().__init__(clock)
@@ -166,45 +175,48 @@ class SharedCalls(InMemoryCalls):
 
     @contextmanager
     def transaction(self) -> Iterator[RateWindow]:
-        """Give the record into the caller's hand; no other process has a turn meanwhile."""
+        """Yield the calls and limits in one short transaction, which excludes other processes."""
         with self._engine.begin() as connection:
             now = self._clock.now()
-            lately = table.c.started_at > now - LATENCY_WINDOW, table.c.started_at <= now + MINUTE
-            calls = _read(connection, select(table).where(*lately))
-            known = connection.scalar(select(key_value.c.value).where(key_value.c.key == STANDING))
-            calls = [one for one in calls if one.matters(now)]
-            traffic = RateWindow(now, calls, read_standing(known), self._host)
+            recent = table.c.started_at > now - LATENCY_WINDOW, table.c.started_at <= now + MINUTE
+            calls = _read_calls(connection, select(table).where(*recent))
+            stored = connection.scalar(select(key_value.c.value).where(key_value.c.key == LIMITS_KEY))
+            calls = [call for call in calls if call.is_counted(now)]
+            traffic = RateWindow(now, calls, parse_limit_status(stored), self._host)
             yield traffic
-            _write(connection, traffic)
-            said = msgspec.json.encode(traffic.status).decode()
-            if said != known:
-                row_writes.put_value(connection, STANDING, said, now)
+            _write_calls(connection, traffic)
+            limits = msgspec.json.encode(traffic.status).decode()
+            if limits != stored:
+                row_writes.put_value(connection, LIMITS_KEY, limits, now)
 
     def recent(self) -> list[Call]:
         """Return the calls of the last ten minutes, oldest first."""
         with self._engine.begin() as connection:
-            return _read(connection, select(table).where(table.c.started_at > self._clock.now() - CALL_RETENTION))
+            return _read_calls(connection, select(table).where(table.c.started_at > self._clock.now() - CALL_RETENTION))
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[Call]:
-    found = connection.execute(query.order_by(table.c.started_at, table.c.id)).all()
-    return [Call(row.started_at, row.ended_at, row.id) for row in found]
+def parse_limit_status(text: str | None) -> LimitStatus:
+    """Return the limits from their JSON, or empty limits if it is missing or invalid.
 
-
-def read_standing(known: str | None) -> LimitStatus:
-    """Read what is known of the limits; if it cannot be read, Xero's next answer says it again."""
+    Empty limits are safe: Xero's next response states the limits again.
+    """
     try:
-        return msgspec.json.decode(known or "{}", type=LimitStatus)
+        return msgspec.json.decode(text or "{}", type=LimitStatus)
     except msgspec.DecodeError:
         return LimitStatus()
 
 
-def _write(connection: Connection, traffic: RateWindow) -> None:
-    for one in traffic.ended:
-        same = (table.c.id == one.id, table.c.started_at == one.started_at)  # ids of forgotten calls are given again
-        connection.execute(update(table).where(*same).values(ended_at=one.ended_at))
-    for one in traffic.began:
+def _read_calls(connection: Connection, query: Select[Any]) -> list[Call]:
+    rows = connection.execute(query.order_by(table.c.started_at, table.c.id)).all()
+    return [Call(row.started_at, row.ended_at, row.id) for row in rows]
+
+
+def _write_calls(connection: Connection, traffic: RateWindow) -> None:
+    for call in traffic.ended:
+        same = (table.c.id == call.id, table.c.started_at == call.started_at)  # ids of deleted calls are reused
+        connection.execute(update(table).where(*same).values(ended_at=call.ended_at))
+    for call in traffic.began:
         connection.execute(delete(table).where(table.c.started_at <= traffic.now - CALL_RETENTION))
-        made = connection.execute(insert(table).values(started_at=one.started_at))
-        assert made.inserted_primary_key is not None
-        one.id = made.inserted_primary_key[0]
+        result = connection.execute(insert(table).values(started_at=call.started_at))
+        assert result.inserted_primary_key is not None
+        call.id = result.inserted_primary_key[0]

@@ -1,7 +1,6 @@
-"""Canonical JSON and its SHA-256: the same content always gives the same bytes.
+"""Canonical JSON and its SHA-256: equal content gives equal bytes.
 
-Only the encoding belongs here. Keys are sorted, decimals are written as exact numbers, and nothing passes through a
-float.
+This module only encodes and decodes. Keys are sorted, decimals are exact numbers, and no value passes through a float.
 """
 
 import hashlib
@@ -21,7 +20,11 @@ def canonical_json(content: object) -> str:
 
 
 def checksum(content: Mapping[str, object]) -> str:
-    """Return the SHA-256, in hexadecimal, of content's canonical JSON."""
+    """Return the SHA-256 of the canonical JSON of an object, in hexadecimal.
+
+    Args:
+        content: values of JSON types and `Decimal`, by name.
+    """
     return digest(canonical_json(content))
 
 
@@ -31,7 +34,7 @@ def digest(text: str | bytes) -> str:
 
 
 def parse_exact_json(text: str | bytes) -> Any:
-    """Read JSON with every number that has a fraction as `Decimal`.
+    """Return the content of JSON, with each fractional number as a `Decimal`.
 
     Raises:
         ValueError: the text is not JSON.

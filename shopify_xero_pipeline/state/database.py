@@ -1,13 +1,13 @@
-"""Opening the state store's database, and locks for what only one process at a time may do outside a transaction.
+"""Engine and process locks of the state store, for SQLite and Postgres.
 
-What SQLite and Postgres do differently stands here and nowhere else: which URL is accepted, how durable a commit is,
-how a transaction begins, who holds a lock.
+Every difference between the two databases is in this module: the URL, the durability of a commit, the start of a
+transaction, the holder of a lock.
 
-On both, a transaction is alone in the store from its first statement to its end, because most of them read and then
-write. On SQLite that is BEGIN IMMEDIATE; a deferred transaction fails at once when another process writes in between.
-On Postgres it is an advisory lock: row locks would not do, as what must stay true in between is often that a row is not
-there. The lock comes first and the isolation is READ COMMITTED, so that each statement sees what was committed before
-the lock was got; a stricter level would go on looking at a snapshot from before the wait.
+On both, a transaction is alone in the store from its first statement to its end, because most transactions read and
+then write. SQLite uses BEGIN IMMEDIATE: a deferred transaction fails at once if another process writes in between.
+Postgres uses an advisory lock: row locks do not protect the absence of a row, on which many transactions depend. The
+transaction takes the lock first and runs at READ COMMITTED, so that each statement sees everything committed before the
+lock was acquired; a stricter level would read a snapshot from before the wait.
 """
 
 import sqlite3
@@ -36,15 +36,17 @@ from shopify_xero_pipeline.state.database_errors import (
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
 BUSY_TIMEOUT = 10
+"""Seconds to wait for the lock of another process, or for a connection."""
+
 SESSION = {
     "synchronous_commit": "on",
     "lock_timeout": f"{BUSY_TIMEOUT}s",
-    # A process that hangs in a transaction, or a host that vanished, must not keep the others out for long ...
+    # A process that hangs in a transaction, or a lost host, must not lock out the others for long.
     "idle_in_transaction_session_timeout": "60s",
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
-    # ... and a lock that is held while Xero is asked must not be taken from its holder.
+    # A session that holds an advisory lock is idle during a call to Xero and must not lose the lock.
     "idle_session_timeout": "0",
 }
 T = TypeVar("T")
@@ -52,19 +54,19 @@ OpenedDatabase: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextMa
 
 
 class LockTimeoutError(Exception):
-    """Another process did not let go of a lock within the time given."""
+    """Another process did not release a lock in time."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """An opened database.
+    """An open database.
 
     Attributes:
         name: its URL for messages, without password and options.
-        engine: each transaction it begins is alone in the store, and durable once it is committed.
-        alone: holds a lock by its purpose, for at most one process at a time; entering waits so many whole seconds (of
-            real time) for another holder and then raises `HeldError`. It is freed when its holder's process dies, and
-            never stands in the way of transactions.
+        engine: begins transactions that are alone in the store and durable once committed.
+        lock: holds the lock of a purpose, for one process at a time. Entering waits at most that many whole seconds (of
+            real time) for another holder and then raises `LockTimeoutError`. The lock is released when its process
+            dies, and never blocks transactions.
     """
 
     name: str
@@ -73,44 +75,47 @@ class Database:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of this machine, and no server's."""
+        """Whether the database is a file on this machine and not on a server."""
         return self.engine.dialect.name == "sqlite"
 
 
 def open_database(url: str) -> Database:
-    """Open the database a URL names; an SQLite file is created if it is missing, readable by its owner alone.
+    """Open the database of a URL. A missing SQLite file is created, readable by its owner only.
 
     Raises:
-        StoreUrlError: the URL is of another form, or what it names cannot be used. Its password is never repeated.
-        StoreUnreachableError: its server does not answer now.
-        StoreUnwritableError: the disk or the permissions do not let the file be used.
-        StoreBusyError: another process keeps the file.
+        StoreUrlError: the URL is invalid, or its database cannot be used. The message never contains the password.
+        StoreUnreachableError: the server does not respond.
+        StoreUnwritableError: the disk or the permissions do not allow use of the file.
+        StoreBusyError: another process locks the file.
     """
-    parsed = _parsed(url)
+    parsed = _parse_url(url)
     name = parsed.set(query={}).render_as_string()
     try:
-        engine, alone = OPENERS[parsed.drivername](parsed)
+        engine, lock = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        found = translate_error(cause, name)
-        if isinstance(found, StoreBusyError | StoreUnreachableError | StoreUnwritableError):
-            raise found from None
-        said, wrong = (
-            " ".join(str(cause).split()),
-            NoDatabaseError if isinstance(found, StoreDamagedError) else StoreUrlError,
-        )
-        raise wrong(f"STATE_URL names {name}, which cannot be used as a state store: {said}.") from None
-    return Database(name, engine, alone)
+        translation = translate_error(cause, name)
+        if isinstance(translation, StoreBusyError | StoreUnreachableError | StoreUnwritableError):
+            raise translation from None
+        error = NoDatabaseError if isinstance(translation, StoreDamagedError) else StoreUrlError
+        detail = " ".join(str(cause).split())
+        raise error(f"STATE_URL names {name}, which cannot be used as a state store: {detail}.") from None
+    return Database(name, engine, lock)
 
 
 def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
-    """Yield values in tuples of at most `size`, so that an SQL IN list never outgrows a database's limit."""
+    """Yield values in tuples of at most `size`, so that an SQL IN list stays below a database's limit.
+
+    Args:
+        values: the values, read once.
+        size: the largest length of a tuple.
+    """
     rest = iter(values)
     while chunk := tuple(islice(rest, size)):
         yield chunk
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -121,7 +126,7 @@ def _parsed(url: str) -> URL:
             "sqlite:///path/to/state.db or postgresql://user:password@host/database."
         )
     if parsed.drivername != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
-        raise StoreUrlError("The password in STATE_URL holds an @: write it as %40.")
+        raise StoreUrlError("The password in STATE_URL contains an @: write it as %40.")
     return parsed
 
 
@@ -146,14 +151,14 @@ def _open_sqlite(url: URL) -> OpenedDatabase:
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
-    """Take transactions out of the driver's hands and make every commit reach the disk.
+    """Disable the driver's own transactions and flush every commit to the disk.
 
-    journal_mode=DELETE, because WAL has a corruption bug in the SQLite that many systems still carry.
+    journal_mode=DELETE, because WAL has a corruption bug in the SQLite of many current systems.
     """
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA secure_delete=ON")  # what was emptied is not left lying in the file
+    connection.execute("PRAGMA secure_delete=ON")  # overwrites deleted content in the file
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -177,33 +182,33 @@ def _hold_file(path: Path, purpose: str, wait: int) -> Iterator[None]:
 
 
 def _open_postgres(url: URL) -> OpenedDatabase:
-    sessions = _postgres_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    wanted = "current_schema(), current_setting('server_encoding'), has_schema_privilege(current_schema(), 'CREATE')"
+    sessions = _create_postgres_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    columns = "current_schema(), current_setting('server_encoding'), has_schema_privilege(current_schema(), 'CREATE')"
     with sessions.connect() as connection:
-        schema, encoding, may_create = connection.execute(text(f"SELECT {wanted}")).one()
+        schema, encoding, may_create = connection.execute(text(f"SELECT {columns}")).one()
     if encoding != "UTF8":
         raise ValueError(f"its encoding is {encoding}, and customers' names need UTF8")
     if not may_create:
         raise ValueError(f"its user may not create tables in the schema {schema or 'it looks in'}")
-    # A connection is kept for the next transaction, as making one costs five times what a transaction does.
-    engine = _postgres_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    # Transactions reuse pooled connections: opening one costs five times as much as a transaction.
+    engine = _create_postgres_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
     key = _lock_key("transaction", schema)
     event.listen(engine, "begin", lambda connection: _call(connection, "pg_advisory_xact_lock", key))
     return engine, partial(_hold_session, sessions, schema)
 
 
-def _postgres_engine(url: URL, **options: Any) -> Engine:
-    given = dict(url.query)
+def _create_postgres_engine(url: URL, **options: Any) -> Engine:
+    query = dict(url.query)
     settings = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-    given["options"] = f"{given.get('options', '')} {settings}".strip()
-    # A standby would accept the sign-in and refuse the first write.
+    query["options"] = f"{query.get('options', '')} {settings}".strip()
+    # A standby would accept the connection and refuse the first write.
     defaults = {"connect_timeout": str(BUSY_TIMEOUT), "target_session_attrs": "read-write"}
-    url = url.set(drivername="postgresql+psycopg", query={**defaults, **given})
+    url = url.set(drivername="postgresql+psycopg", query={**defaults, **query})
     return create_engine(url, hide_parameters=True, **options)
 
 
 def _lock_key(purpose: str, schema: str) -> int:
-    """Return the number of an advisory lock; Postgres itself keeps those of different databases apart."""
+    """Return the number of an advisory lock. Postgres separates the locks of different databases."""
     return int.from_bytes(sha256(f"shopify-xero {purpose} {schema}".encode()).digest()[:8], signed=True)
 
 
@@ -213,19 +218,19 @@ def _call(connection: Connection, function: str, key: int) -> Any:
 
 @contextmanager
 def _hold_session(sessions: Engine, schema: str, purpose: str, wait: int) -> Iterator[None]:
-    """Hold an advisory lock in a session of its own, outside any transaction; the server frees it if we die."""
+    """Hold an advisory lock in its own session, outside any transaction. The server releases it if the process dies."""
     key = _lock_key(purpose, schema)
     with sessions.connect() as connection:
-        if not _taken(connection, key, wait):
+        if not _acquire(connection, key, wait):
             raise LockTimeoutError(purpose)
         try:
             yield
         finally:
-            # Said, not left to the end of the session: the server comes to that only after the next holder has begun.
+            # Explicit, because the server processes the end of a session only after the next holder has begun.
             _call(connection, "pg_advisory_unlock", key)
 
 
-def _taken(connection: Connection, key: int, wait: int) -> bool:
+def _acquire(connection: Connection, key: int, wait: int) -> bool:
     if wait == 0:
         return bool(_call(connection, "pg_try_advisory_lock", key))
     connection.exec_driver_sql(f"SET lock_timeout = '{wait}s'")

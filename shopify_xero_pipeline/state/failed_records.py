@@ -1,8 +1,8 @@
-"""Failed records: when each is tried again by itself, and what a person decided about it.
+"""Failed records, with the time of their next attempt and people's decisions about them.
 
-A failure leaves the list only when its record is in Xero as wanted, when no plan wants it any more, or when a person
-dismisses it, whose reason is kept. Writing a failure down belongs to the journal, which does it with everything else
-that settles a record; whether a try may help is Xero's table in `loading/refusals.py`.
+A failure leaves the list only if its record is in Xero as planned, if no plan contains it any more, or if a person
+dismisses it with a reason. The journal writes failures, in the transaction that settles the record; the table in
+`loading/refusals.py` decides whether a failure is transient.
 """
 
 from collections.abc import Collection
@@ -19,20 +19,28 @@ from shopify_xero_pipeline.state.tables import sync_errors
 
 FIRST_PAUSE = timedelta(minutes=5)
 GROWTH = 4
+"""Factor by which each pause is longer than the one before."""
+
 LONGEST_PAUSE = timedelta(days=1)
 
 
 def next_attempt_at(failed_at: datetime, attempts: int, *, retryable: bool) -> datetime:
-    """Return when a record is tried again by itself: after 5, 20, 80 minutes and so on, at last once a day.
+    """Return the time of the next automatic attempt, by exponential back-off.
 
-    One that only a person can mend is looked at once a day, because what it waits for may have been put right in Xero.
+    The pauses are 5, 20 and 80 minutes and so on, at most one day. A failure that only a person can fix is retried once
+    a day, because the person may have fixed its cause in Xero.
+
+    Args:
+        failed_at: the time of the last failure.
+        attempts: the number of attempts so far, at least 1.
+        retryable: whether the failure is transient.
     """
-    pause = FIRST_PAUSE * GROWTH ** min(attempts - 1, 9) if retryable else LONGEST_PAUSE
+    pause = FIRST_PAUSE * GROWTH ** min(attempts - 1, 9) if retryable else LONGEST_PAUSE  # 9 prevents an overflow
     return failed_at + min(pause, LONGEST_PAUSE)
 
 
 class FailedRecords:
-    """What may be done about failures. Obtained from `StateStore.failed`."""
+    """Queue of failed records; see `StateStore.retry_queue`."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
@@ -41,60 +49,89 @@ class FailedRecords:
     def find(
         self, *, kind: str | None = None, shopify_id: str | None = None, natural_key: str | None = None
     ) -> list[SyncError]:
-        """Return the open failures that meet all that is given, dismissed ones among them, oldest first."""
-        table, given = sync_errors, {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
-        wanted = [table.c[name] == value for name, value in given.items() if value is not None]
-        query = select(table).where(table.c.resolved_at.is_(None), *wanted).order_by(table.c.first_failed_at)
+        """Return the open failures that match all arguments, dismissed ones included, oldest first.
+
+        Args:
+            kind: the kind of record; None for all.
+            shopify_id: the record's Shopify id; None for all.
+            natural_key: the record's natural key; None for all.
+        """
+        table, filters = sync_errors, {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
+        conditions = [table.c[name] == value for name, value in filters.items() if value is not None]
+        query = select(table).where(table.c.resolved_at.is_(None), *conditions).order_by(table.c.first_failed_at)
         with self._engine.begin() as connection:
             return [SyncError.model_validate(row) for row in read(connection, table, query)]
 
-    def deferred(self, writes: Collection[PlannedWrite], *, patient: bool) -> dict[tuple[str, str], SyncError]:
-        """Return, by kind and Shopify id, which of these writes are not tried now and the failure that says so.
+    def deferred(
+        self, writes: Collection[PlannedWrite], *, respect_retry_schedule: bool
+    ) -> dict[tuple[str, str], SyncError]:
+        """Return the failures whose records are not retried now.
 
         Args:
-            writes: what a plan wants; with another content than the one that failed a record is tried at once.
-            patient: leave out what is not due yet; otherwise only what a person dismissed.
+            writes: the planned writes. A write whose content or natural key changed since the failure is not deferred.
+            respect_retry_schedule: defer failures that are not due yet; False defers dismissed failures only.
+
+        Returns:
+            The failures by (kind, Shopify id).
         """
-        wanted = {(write.kind, write.shopify_id): (write.checksum, write.natural_key) for write in writes}
-        found = {}
-        for error in self._open_of(wanted.keys()):
+        contents = {(write.kind, write.shopify_id): (write.checksum, write.natural_key) for write in writes}
+        deferred = {}
+        for error in self._open_errors(contents.keys()):
             key = (error.kind, error.shopify_id)
-            early = patient and not is_due(error.next_attempt_at, self._clock.now(), LONGEST_PAUSE)
-            if wanted[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
-                found[key] = error
-        return found
+            early = respect_retry_schedule and not is_due(error.next_attempt_at, self._clock.now(), LONGEST_PAUSE)
+            if contents[key] == (error.payload_hash, error.natural_key) and (early or error.dismissed_at is not None):
+                deferred[key] = error
+        return deferred
 
     def of_orders(self, order_ids: Collection[str]) -> list[SyncError]:
-        """Return the open failures of orders, dismissed ones among them."""
-        found, table = [], sync_errors
-        for some in chunks(order_ids):
-            mine = table.c.resolved_at.is_(None), table.c.order_id.in_(some)
+        """Return the open failures of orders, dismissed ones included.
+
+        Args:
+            order_ids: Shopify ids of orders.
+        """
+        rows, table = [], sync_errors
+        for chunk in chunks(order_ids):
+            conditions = table.c.resolved_at.is_(None), table.c.order_id.in_(chunk)
             with self._engine.begin() as connection:
-                found += read(connection, table, select(table).where(*mine).order_by(table.c.first_failed_at))
-        return [SyncError.model_validate(row) for row in found]
+                rows += read(connection, table, select(table).where(*conditions).order_by(table.c.first_failed_at))
+        return [SyncError.model_validate(row) for row in rows]
 
     def dismissed(self, kind: str, shopify_ids: Collection[str]) -> set[str]:
-        """Return which of these records a person took off the list of failures."""
-        found = self._open_of([(kind, shopify_id) for shopify_id in shopify_ids])
-        return {error.shopify_id for error in found if error.dismissed_at is not None}
+        """Return the Shopify ids, among those of a kind, whose failure a person dismissed.
+
+        Args:
+            kind: the kind of the records.
+            shopify_ids: their Shopify ids.
+        """
+        errors = self._open_errors([(kind, shopify_id) for shopify_id in shopify_ids])
+        return {error.shopify_id for error in errors if error.dismissed_at is not None}
 
     def dismiss(self, errors: Collection[SyncError], because: str) -> None:
-        """Take failures off the list for a reason, until their record is wanted with another content."""
+        """Dismiss failures with a reason, until the content of their record changes.
+
+        Args:
+            errors: the failures.
+            because: the reason, for people.
+        """
         now = self._clock.now()
         for error in errors:
-            self._decide(error, dismissed_at=now, dismissal_reason=because)
+            self._update(error, dismissed_at=now, dismissal_reason=because)
 
     def retry_now(self, errors: Collection[SyncError]) -> None:
-        """Have records tried with the next load of their day, dismissed ones too."""
-        for error in errors:
-            self._decide(error, next_attempt_at=self._clock.now(), dismissed_at=None, dismissal_reason="")
+        """Make failures, dismissed ones included, due for the next load of their day.
 
-    def _open_of(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
+        Args:
+            errors: the failures.
+        """
+        for error in errors:
+            self._update(error, next_attempt_at=self._clock.now(), dismissed_at=None, dismissal_reason="")
+
+    def _open_errors(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
         with self._engine.begin() as connection:
             return [SyncError.model_validate(row) for row in row_writes.open_errors(connection, records)]
 
-    def _decide(self, error: SyncError, **values: object) -> None:
-        mine = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
+    def _update(self, error: SyncError, **values: object) -> None:
+        same = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
         with self._engine.begin() as connection:
-            found = read(connection, sync_errors, select(sync_errors).where(*mine))
-            update_rows(connection, sync_errors, found, lambda _: values)
+            rows = read(connection, sync_errors, select(sync_errors).where(*same))
+            update_rows(connection, sync_errors, rows, lambda _: values)

@@ -1,6 +1,6 @@
-"""Tables as they were called before schema 7, for migrations and for the rescue of a store that was never migrated.
+"""Tables under their names before schema 7, for migrations and for quarantined stores of an older schema.
 
-Only names that changed belong here; a table or a column that has the same name in `tables.py` is not repeated.
+This module only contains renamed tables; tables whose names and columns did not change are in `tables.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -125,14 +125,14 @@ FORMER_PREFIXES = {
     "reconciliation ": "reconciliation.",
     "mirror:": "mirror.",
 }
-"""Longer prefixes stand before those that they begin with."""
+"""Order matters: a prefix stands before any shorter prefix of itself."""
 
 
 def present_key(name: str) -> str:
-    """Return what a key of the former table `remembered` is called now."""
+    """Return the present name of a key of the former table `remembered`."""
     if name in FORMER_KEYS:
         return FORMER_KEYS[name]
-    prefix = next((one for one in FORMER_PREFIXES if name.startswith(one)), None)
+    prefix = next((prefix for prefix in FORMER_PREFIXES if name.startswith(prefix)), None)
     return name if prefix is None else FORMER_PREFIXES[prefix] + name.removeprefix(prefix)
 
 
@@ -142,13 +142,13 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Renaming:
-    """A table under its former and its present name.
+    """The renaming of a table.
 
     Attributes:
-        former: the table as it was.
-        present: the table as it is.
-        columns: present names of columns by their former ones, where they differ.
-        values: what becomes of the value of a column, by its present name.
+        former: the table before the renaming.
+        present: the table after it.
+        columns: the present names of renamed columns, by their former names.
+        values: the conversions of column values, by the present name of the column.
     """
 
     former: Table
@@ -157,9 +157,9 @@ class Renaming:
     values: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
     def row(self, former: Row) -> dict[str, Any]:
-        """Return a row of the former table as a row of the present one, without its hash."""
-        named = {self.columns.get(name, name): value for name, value in former.items() if name != "row_hash"}
-        return {name: self.values.get(name, _same)(value) for name, value in named.items()}
+        """Return a row of the former table as a row of the present table, without checksum."""
+        renamed = {self.columns.get(name, name): value for name, value in former.items() if name != "row_hash"}
+        return {name: self.values.get(name, _same)(value) for name, value in renamed.items()}
 
 
 RENAMINGS: Sequence[Renaming] = (
@@ -176,4 +176,4 @@ RENAMINGS: Sequence[Renaming] = (
     Renaming(sync_errors, tables.sync_errors, {"next_try": "next_attempt_at", "dismissed_because": "dismissal_reason"}),
 )
 FORMER_STATES = {"check": "needs_check", "review": "needs_review"}
-"""States of operations."""
+"""Present states of operations, by their former names."""

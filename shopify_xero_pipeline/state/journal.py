@@ -1,12 +1,11 @@
-"""The journal of writes: what is planned, what was sent under which key, what became of it, and the evidence for it.
+"""Journal of writes, with the operations, the batches, their states and the evidence for each outcome.
 
-It keeps the states of operations and batches and the order in which they may change; what an answer of Xero means is
-decided in `xero/`. Each method is one committed transaction, and a step that must be durable before the next one begins
-has returned when it is. An operation is one record's write, a batch is one request. There is at most one open operation
-of a record.
+This module only stores states and enforces their order; `loading/` interprets Xero's responses. An operation is the
+write of one record, a batch is one request. A record has at most one open operation. Each method is one committed
+transaction, so a step is durable when its method returns.
 
-Several processes may work on one journal. A batch belongs to whoever took it last, told by its fence; the others leave
-it alone until its lease is over. Operations are only ever moved on from the state in which they were read.
+Several processes may work on one journal. The last process to raise a batch's fence owns the batch; other processes may
+take it over only after its lease expires. An operation changes only if it is still in the state that was read.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,69 +36,83 @@ from shopify_xero_pipeline.state.send_watermark import SendWatermark
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation
 
 CHANGES = ("update", "delete")
+"""Verbs of writes to a record that is already mapped."""
+
 FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
-KEPT_RESPONSE = 65_536
+MAX_RESPONSE_BYTES = 65_536
+"""Bytes of a response that the journal stores."""
 
 
 class JournalOrderError(Exception):
-    """A batch was asked to take a step that its state does not allow; nothing was changed."""
+    """The state of a batch does not allow the step; nothing was changed."""
 
 
 class FenceLostError(JournalOrderError):
-    """Another process has taken the batch over, and settles it; nothing was changed."""
+    """Another process has taken over the batch and settles it; nothing was changed."""
 
 
 class Journal:
-    """Operations, batches and evidence. Obtained from `StateStore.journal`.
+    """Operations, batches and evidence; see `StateStore.journal`.
 
     Args:
-        engine: of the state store.
-        clock: stamps, and tells when a lease is over.
-        owner: who takes leases, in words for people; what holds a lease is its fence.
+        engine: the engine of the state store.
+        clock: stamps rows and decides when a lease has expired.
+        owner: the name of this process in messages; the fence, not the name, protects a lease.
+        send_watermark: the watermark of the last batch sent.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, owner: str, witness: SendWatermark) -> None:
+    def __init__(self, engine: Engine, clock: Clock, owner: str, send_watermark: SendWatermark) -> None:
         self._engine = engine
         self._clock = clock
         self._owner = owner
-        self.witness = witness
+        self.send_watermark = send_watermark
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def latest(self, kind: str, shopify_ids: Collection[str]) -> dict[str, Operation]:
-        """Return the newest operation of each of these records, by Shopify id."""
-        found: dict[str, Operation] = {}
-        for some in chunks(shopify_ids):
-            found |= {one.shopify_id: one for one in self._operations(queries.NEWEST, kind=kind, ids=some)}
-        return found
+        """Return the newest operation of each record of a kind, by Shopify id.
+
+        Args:
+            kind: the kind of the records.
+            shopify_ids: their Shopify ids.
+        """
+        newest: dict[str, Operation] = {}
+        for ids in chunks(shopify_ids):
+            operations = self._operations(queries.NEWEST, kind=kind, ids=ids)
+            newest |= {operation.shopify_id: operation for operation in operations}
+        return newest
 
     def in_state(self, *states: OperationState) -> list[Operation]:
         """Return all operations in one of these states, oldest first."""
         return self._operations(queries.BY_STATE, states=states)
 
     def operations_of(self, batch_id: int) -> list[Operation]:
-        """Return the operations still waiting for the outcome of a batch, in the order in which they were sent."""
+        """Return the operations that wait for the outcome of a batch, in the order of the request."""
         return self._operations(queries.WAITING, batch=batch_id)
 
     def of_order(self, order_id: str) -> list[Operation]:
         """Return all operations of an order, oldest first."""
-        mine = operation.c.order_id == order_id
-        return self._operations(select(operation).where(mine).order_by(operation.c.id))
+        same = operation.c.order_id == order_id
+        return self._operations(select(operation).where(same).order_by(operation.c.id))
 
     def batch(self, batch_id: int) -> Batch:
-        """Return a request."""
+        """Return a batch."""
         with self._engine.begin() as connection:
             return self._batch(connection, batch_id)
 
     def batches_of(self, operations: Iterable[Operation]) -> list[Batch]:
-        """Return the requests that these operations last left in, oldest first."""
-        ids = sorted({one.batch_id for one in operations if one.batch_id is not None})
+        """Return the last batch of each operation, oldest first.
+
+        Args:
+            operations: operations; those that were never in a batch are ignored.
+        """
+        batch_ids = sorted({operation.batch_id for operation in operations if operation.batch_id is not None})
         with self._engine.begin() as connection:
-            found = [row for some in chunks(ids) for row in read(connection, batch, queries.BATCHES, ids=some)]
-        return [Batch.model_validate(row) for row in found]
+            rows = [row for ids in chunks(batch_ids) for row in read(connection, batch, queries.BATCHES, ids=ids)]
+        return [Batch.model_validate(row) for row in rows]
 
     def unsettled(self) -> list[Batch]:
-        """Return the batches whose outcome is not known, oldest first."""
+        """Return the batches whose outcome is unknown, oldest first."""
         with self._engine.begin() as connection:
             return [Batch.model_validate(row) for row in read(connection, batch, queries.UNSETTLED_BATCHES)]
 
@@ -109,32 +122,40 @@ class Journal:
             return connection.scalar(queries.LAST_BATCH) or 0
 
     def evidence_of(self, operation_id: int) -> list[Evidence]:
-        """Return what look-ups found for an operation, oldest first."""
+        """Return the evidence for an operation, oldest first."""
         with self._engine.begin() as connection:
-            found = read(connection, evidence, queries.EVIDENCE, operation=operation_id)
-            return [Evidence.model_validate(row) for row in found]
+            rows = read(connection, evidence, queries.EVIDENCE, operation=operation_id)
+            return [Evidence.model_validate(row) for row in rows]
 
     # -- planning ------------------------------------------------------------------------------------------------------
 
     def plan(self, writes: Iterable[PlannedWrite]) -> None:
-        """Enter writes: a new operation each, or the record's open one brought up to date.
+        """Add an operation for each write, or update the open operation of its record.
 
-        An operation that may be in Xero (in a batch, under check, under review) is left alone. So is a record that was
-        written, or taken back, since the plan was made: then the mapping no longer is what the write was planned upon.
+        An operation that may already be in Xero (in a batch, needs check, needs review) is not changed. A write is
+        ignored if its record was written or deleted since the plan was made, because the mapping has changed since.
+
+        Args:
+            writes: the writes; the last of several for one record counts.
         """
         by_kind: dict[str, dict[str, PlannedWrite]] = {}
         for write in writes:
             by_kind.setdefault(write.kind, {})[write.shopify_id] = write
         with self._engine.begin() as connection:
-            for kind, same in by_kind.items():
-                for some in chunks(same):
-                    fitting = self._fitting(connection, kind, [same[key] for key in some])
-                    self._plan_some(connection, kind, fitting)
+            for kind, writes_by_id in by_kind.items():
+                for ids in chunks(writes_by_id):
+                    current = self._select_current(connection, kind, [writes_by_id[key] for key in ids])
+                    self._plan_chunk(connection, kind, current)
 
     def planned_of(self, kinds: Collection[str], days: Collection[date]) -> list[Operation]:
-        """Return the operations of these kinds and days that are planned and in no batch, oldest first."""
-        mine = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
-        planned = select(operation).where(*mine, operation.c.state == OperationState.PLANNED).order_by(operation.c.id)
+        """Return the planned operations of these kinds and days, oldest first. None of them is in a batch.
+
+        Args:
+            kinds: the kinds of the operations.
+            days: their days.
+        """
+        scope = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
+        planned = select(operation).where(*scope, operation.c.state == OperationState.PLANNED).order_by(operation.c.id)
         return self._operations(planned)
 
     def withdraw(
@@ -145,36 +166,46 @@ class Journal:
         unwanted: Sequence[Operation],
         listed: Collection[tuple[str, str]],
     ) -> None:
-        """Bring the journal in line with a new plan of these kinds and days.
+        """Withdraw the operations that a new plan of these kinds and days no longer contains.
 
         Args:
-            kinds: the kinds the plan is of.
-            days: the days it is of.
-            unwanted: planned operations that it does not name, as they were read when it was brought in; one that
-                another process has changed since is left to it.
-            listed: (kind, Shopify id) of all it names; failures of others are resolved, as nothing is left to do.
+            kinds: the kinds of the plan.
+            days: the days of the plan.
+            unwanted: the planned operations missing from the plan, as read before; an operation that another process
+                has changed since is not withdrawn.
+            listed: the (kind, Shopify id) of every record in the plan; the failures of other records are resolved.
         """
-        mine = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
+        scope = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
         under_review = select(operation.c.kind, operation.c.shopify_id).where(
-            *mine, operation.c.state == OperationState.NEEDS_REVIEW
+            *scope, operation.c.state == OperationState.NEEDS_REVIEW
         )
-        as_read = {one.id: one.model_dump() for one in unwanted}
-        over = {"state": OperationState.WITHDRAWN, "reason": "no longer wanted by the plan"}
+        as_read = {operation.id: operation.model_dump() for operation in unwanted}
+        withdrawn = {"state": OperationState.WITHDRAWN, "reason": "no longer in the plan"}
         with self._engine.begin() as connection:
-            present = self._by_id(connection, as_read)
-            self._change(connection, [row for row in present if row == as_read[row["id"]]], lambda _: over)
+            rows = self._by_id(connection, as_read)
+            self._change(connection, [row for row in rows if row == as_read[row["id"]]], lambda _: withdrawn)
             reviewed = {(row.kind, row.shopify_id) for row in connection.execute(under_review)}
             row_writes.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
-        """Note why operations, by id, are not sent now; they stay where they are."""
+        """Store why operations are not sent now; their state does not change.
+
+        Args:
+            reasons: the reasons by operation id, for people.
+        """
         if not reasons:
             return
         with self._engine.begin() as connection:
             self._change(connection, self._by_id(connection, reasons), lambda row: {"reason": reasons[row["id"]]})
 
     def complete(self, payloads: Mapping[int, str]) -> None:
-        """Put into planned operations, by id, what only became known when they can be sent, such as codes of Items."""
+        """Replace the payloads of planned operations just before they are sent.
+
+        The new payloads contain values that a plan cannot know, such as the codes of Items.
+
+        Args:
+            payloads: canonical JSON texts by operation id.
+        """
         if not payloads:
             return
         with self._engine.begin() as connection:
@@ -182,17 +213,22 @@ class Journal:
             self._change(connection, planned, lambda row: {"payload": payloads[row["id"]]})
 
     def skip(self, writes: Iterable[PlannedWrite], reason: str) -> None:
-        """Enter records that a plan finds nothing is to be written of, unless the journal knows it already."""
-        known = {(write.kind, write.shopify_id): write for write in writes}
+        """Add withdrawn operations for records that need no write, unless the journal already has one for them.
+
+        Args:
+            writes: the writes that are not needed.
+            reason: the reason, for people.
+        """
+        by_key = {(write.kind, write.shopify_id): write for write in writes}
         now = self._clock.now()
+        withdrawn = {"state": OperationState.WITHDRAWN, "retryable": False, "attempts": 0, "created_at": now}
         with self._engine.begin() as connection:
-            for kind in {kind for kind, _ in known}:
-                ids = [shopify_id for one, shopify_id in known if one == kind]
+            for kind in {kind for kind, _ in by_key}:
+                ids = [shopify_id for write_kind, shopify_id in by_key if write_kind == kind]
                 newest = read(connection, operation, queries.NEWEST, kind=kind, ids=ids)
-                there = {row["shopify_id"] for row in newest if row["state"] != OperationState.REJECTED}
-                fresh = {"state": OperationState.WITHDRAWN, "retryable": False, "attempts": 0, "created_at": now}
-                rows_of = [known[kind, key].model_dump() for key in ids if key not in there]
-                new = [row | fresh | {"updated_at": now, "reason": reason} for row in rows_of]
+                present = {row["shopify_id"] for row in newest if row["state"] != OperationState.REJECTED}
+                rows = [by_key[kind, key].model_dump() for key in ids if key not in present]
+                new = [row | withdrawn | {"updated_at": now, "reason": reason} for row in rows]
                 if new:
                     connection.execute(insert(operation), new)
                     add_checksums(
@@ -202,42 +238,43 @@ class Journal:
     # -- one request ---------------------------------------------------------------------------------------------------
 
     def intend(self, request: BatchRequest, operations: Sequence[Operation]) -> Batch:
-        """Freeze a request and put its operations in it: state INTENT, ours for the time of a lease.
+        """Store a request with its operations as a batch in state INTENT, leased to this process.
 
         Args:
-            request: what will be sent.
-            operations: what it writes, as read when the request was made.
+            request: the request to send.
+            operations: the operations in the request, as read when it was built.
 
         Raises:
-            JournalOrderError: one of the operations is not planned any more, or planned with another content.
+            JournalOrderError: an operation is no longer planned, or its content has changed.
         """
         now = self._clock.now()
         with self._engine.begin() as connection:
-            planned = self._planned(connection, [one.id for one in operations])
-            if {row["id"]: row["payload"] for row in planned} != {one.id: one.payload for one in operations}:
-                raise JournalOrderError("another process has taken on, or changed, what was to be sent")
+            planned = self._planned(connection, [operation.id for operation in operations])
+            payloads = {operation.id: operation.payload for operation in operations}
+            if {row["id"]: row["payload"] for row in planned} != payloads:
+                raise JournalOrderError("another process has taken over, or changed, an operation of the request")
             values = request.model_dump() | {"body_hash": digest(request.body), "state": BatchState.INTENT}
-            leased = {"owner": self._owner, "fence": 1, "lease_until": now + LEASE, "reason": ""}
-            result = connection.execute(insert(batch).values(**values, **leased, created_at=now, updated_at=now))
+            lease = {"owner": self._owner, "fence": 1, "lease_until": now + LEASE, "reason": ""}
+            result = connection.execute(insert(batch).values(**values, **lease, created_at=now, updated_at=now))
             batch_id = int((result.inserted_primary_key or [0])[0])
-            taken = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
-            self._change(connection, planned, lambda row: taken | {"attempts": row["attempts"] + 1})
-            (made,) = add_checksums(connection, batch, queries.BATCH, id=batch_id)
-            return Batch.model_validate(made)
+            in_batch = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
+            self._change(connection, planned, lambda row: in_batch | {"attempts": row["attempts"] + 1})
+            (row,) = add_checksums(connection, batch, queries.BATCH, id=batch_id)
+            return Batch.model_validate(row)
 
     def mark_sent(
         self, mine: Batch, *, xero_sent_at: datetime | None = None, xero_quiet_at: datetime | None = None
     ) -> Batch:
-        """Commit that the first byte is about to leave. Nothing may be sent before this has returned.
+        """Mark a batch SENT. No byte of it may leave before this method returns.
 
         Args:
             mine: the batch.
-            xero_sent_at: the present time by Xero's clock, at the latest, if it is known.
-            xero_quiet_at: from when on, by Xero's clock, nothing of it can be under way any more.
+            xero_sent_at: an upper bound of the present time by Xero's clock; None if unknown.
+            xero_quiet_at: the end of the batch's quiet time, by Xero's clock; None if unknown.
 
         Raises:
             JournalOrderError: the batch was sent before.
-            FenceLostError: another process has taken it over.
+            FenceLostError: another process has taken over the batch.
         """
         now = self._clock.now()
         sent = {"state": BatchState.SENT, "first_sent_at": now, "lease_until": now + LEASE}
@@ -246,24 +283,24 @@ class Journal:
             return self._step(connection, mine, [BatchState.INTENT], **sent)
 
     def renew_lease(self, mine: Batch, pause: timedelta) -> None:
-        """Keep a sent batch for one more attempt after a pause.
+        """Extend the lease of a sent batch by a pause and one more attempt.
 
         Raises:
-            FenceLostError: another process has taken it over.
+            FenceLostError: another process has taken over the batch.
         """
         with self._engine.begin() as connection:
             until = self._clock.now() + pause + LEASE
             self._step(connection, mine, [BatchState.SENT], lease_until=until)
 
-    def take_over(self, found: Batch) -> Batch | None:
-        """Take over an unsettled batch whose owner's lease is over; None if somebody has it, or was quicker."""
+    def take_over(self, unsettled: Batch) -> Batch | None:
+        """Take over an unsettled batch whose lease has expired; return None if another process owns it."""
         now = self._clock.now()
         with self._engine.begin() as connection:
-            present = self._batch(connection, found.id)
-            if present.is_leased(now) or present.fence != found.fence or present.state not in queries.UNSETTLED:
+            present = self._batch(connection, unsettled.id)
+            if present.is_leased(now) or present.fence != unsettled.fence or present.state not in queries.UNSETTLED:
                 return None
-            taken = {"owner": self._owner, "fence": present.fence + 1, "lease_until": now + LEASE}
-            return self._step(connection, present, queries.UNSETTLED, **taken)
+            lease = {"owner": self._owner, "fence": present.fence + 1, "lease_until": now + LEASE}
+            return self._step(connection, present, queries.UNSETTLED, **lease)
 
     def mark_ambiguous(
         self,
@@ -275,192 +312,204 @@ class Journal:
         status: int | None = None,
         answer: bytes = b"",
     ) -> None:
-        """Note that the outcome is unknown and when it can be read back; the operations stay in the batch.
+        """Mark the outcome of a batch as unknown until its read-back; its operations stay in the batch.
 
         Args:
             mine: the batch.
-            not_before: about when that is, by our clock.
-            reason: why the outcome is unknown, in words for people.
-            xero_quiet_at: when that is, by Xero's clock, if it is known; what was noted when it left stands, as Xero's
-                time is known more closely with every answer and the wait never becomes shorter.
-            status: of the answer, if there was one.
-            answer: its body.
+            not_before: the approximate time of the read-back, by our clock.
+            reason: why the outcome is unknown, for people.
+            xero_quiet_at: the end of the quiet time, by Xero's clock, if known. The value of `mark_sent` takes
+                precedence, so that the wait never becomes shorter: each response narrows the estimate of Xero's time.
+            status: the status of the response, if there was one.
+            answer: the body of the response.
 
         Raises:
-            FenceLostError: another process has taken it over.
+            FenceLostError: another process has taken over the batch.
         """
         unknown = {"state": BatchState.AMBIGUOUS, "not_before": not_before, "reason": reason, "lease_until": None}
-        kept = {"http_status": status, "response": answer[:KEPT_RESPONSE] or None}
+        response = {"http_status": status, "response": answer[:MAX_RESPONSE_BYTES] or None}
         with self._engine.begin() as connection:
             quiet_at = self._batch(connection, mine.id).xero_quiet_at or xero_quiet_at
-            seen = [BatchState.SENT, BatchState.AMBIGUOUS]
-            self._step(connection, mine, seen, **unknown, **kept, xero_quiet_at=quiet_at)
+            allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
+            self._step(connection, mine, allowed, **unknown, **response, xero_quiet_at=quiet_at)
             waiting = read(connection, operation, queries.WAITING, batch=mine.id)
             self._change(connection, waiting, lambda _: {"reason": reason})
 
     def wait(self, mine: Batch, *, not_before: datetime, xero_quiet_at: datetime) -> None:
-        """Note anew when a request of unknown outcome can be read back; see `mark_ambiguous`.
+        """Set a new time for the read-back of an ambiguous batch.
+
+        Args:
+            mine: the batch.
+            not_before: the approximate time of the read-back, by our clock.
+            xero_quiet_at: the end of the quiet time, by Xero's clock.
 
         Raises:
-            FenceLostError: another process has taken it over.
+            FenceLostError: another process has taken over the batch.
         """
         until = {"not_before": not_before, "xero_quiet_at": xero_quiet_at, "lease_until": None}
         with self._engine.begin() as connection:
             self._step(connection, mine, [BatchState.AMBIGUOUS], **until)
 
     def release(self, mine: Batch, reason: str) -> None:
-        """Plan the operations of a batch afresh, because Xero certainly executed nothing of it.
+        """Return the operations of a batch to the plan, because Xero certainly executed none of them.
 
         Raises:
-            FenceLostError: another process has taken it over.
+            FenceLostError: another process has taken over the batch.
         """
-        over = {"state": BatchState.RESOLVED, "reason": reason, "body": b"", "lease_until": None}
-        again = {"state": OperationState.PLANNED, "reason": reason}
+        resolved = {"state": BatchState.RESOLVED, "reason": reason, "body": b"", "lease_until": None}
+        planned = {"state": OperationState.PLANNED, "reason": reason}
         with self._engine.begin() as connection:
-            self._step(connection, mine, [BatchState.INTENT, BatchState.SENT], **over)
+            self._step(connection, mine, [BatchState.INTENT, BatchState.SENT], **resolved)
             waiting = read(connection, operation, queries.WAITING, batch=mine.id)
-            self._change(connection, waiting, lambda row: again | {"attempts": row["attempts"] - 1})
+            self._change(connection, waiting, lambda row: planned | {"attempts": row["attempts"] - 1})
 
     def settle(
         self,
-        verdicts: Sequence[OperationOutcome],
+        outcomes: Sequence[OperationOutcome],
         mine: Batch | None = None,
         *,
         status: int | None = None,
         xero_settled_at: datetime | None = None,
         over: bool = True,
     ) -> None:
-        """Record what became of operations, with mapping rows, mirror rows, failures and evidence, in one transaction.
+        """Store outcomes with their mapping rows, mirror rows, failures and evidence, in one transaction.
 
-        A verdict counts only while the operation still is where it was found: in the batch, or, without one, in the
-        state and the batch in which it was read. Otherwise another process has settled it since.
+        An outcome is ignored if its operation is no longer in the batch or, without a batch, in the expected state:
+        another process has settled the operation since.
 
         Args:
-            verdicts: one for each operation.
-            mine: the batch whose answer, or whose read-back, shows all this.
-            status: of the answer, if that shows it.
-            xero_settled_at: the present time by Xero's clock, if it is known.
-            over: with a batch: it is over; its bytes, which may hold personal data, are dropped and their hash kept.
+            outcomes: one outcome for each operation.
+            mine: the batch whose response or read-back gives the outcomes; None if there is none.
+            status: the status of the response, if the response gives the outcomes.
+            xero_settled_at: the present time by Xero's clock, if known.
+            over: whether the batch ends. An ended batch loses its body, which may contain personal data; its hash
+                stays.
 
         Raises:
-            FenceLostError: another process has taken the batch over.
+            FenceLostError: another process has taken over the batch.
         """
-        if not verdicts and mine is None:
+        if not outcomes and mine is None:
             return
         with self._engine.begin() as connection:
             if mine is not None:
-                answered = {"http_status": status, "xero_settled_at": xero_settled_at}
-                self._conclude(connection, mine, answered, over)
-            found = {row["id"]: row for row in self._by_id(connection, [one.operation_id for one in verdicts])}
-            self._settle_some(connection, self._counting(found, verdicts, mine), found)
+                response = {"http_status": status, "xero_settled_at": xero_settled_at}
+                self._settle_batch(connection, mine, response, over)
+            ids = [outcome.operation_id for outcome in outcomes]
+            rows = {row["id"]: row for row in self._by_id(connection, ids)}
+            self._settle_operations(connection, self._select_expected(rows, outcomes, mine), rows)
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _plan_some(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> None:
+    def _plan_chunk(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> None:
         ids = [write.shopify_id for write in writes]
-        known = {row["shopify_id"]: row for row in read(connection, operation, queries.UNFINISHED, kind=kind, ids=ids)}
+        rows = read(connection, operation, queries.UNFINISHED, kind=kind, ids=ids)
+        unfinished = {row["shopify_id"]: row for row in rows}
         now = self._clock.now()
-        fresh = {"state": OperationState.PLANNED, "retryable": False, "attempts": 0, "created_at": now}
+        planned = {"state": OperationState.PLANNED, "retryable": False, "attempts": 0, "created_at": now}
         values = {write.shopify_id: write.model_dump() | {"updated_at": now, "reason": ""} for write in writes}
-        new = [one | fresh for key, one in values.items() if key not in known]
+        new = [row | planned for key, row in values.items() if key not in unfinished]
         if new:
             connection.execute(insert(operation), new)
-            add_checksums(connection, operation, queries.PLANNED, kind=kind, ids=[one["shopify_id"] for one in new])
-        again = {"state": OperationState.PLANNED, "outcome": None}
-        planned = [row for row in known.values() if row["state"] in (OperationState.PLANNED, OperationState.REJECTED)]
-        self._change(connection, planned, lambda row: values[row["shopify_id"]] | again)
+            add_checksums(connection, operation, queries.PLANNED, kind=kind, ids=[row["shopify_id"] for row in new])
+        states = (OperationState.PLANNED, OperationState.REJECTED)
+        changed = [row for row in unfinished.values() if row["state"] in states]
+        reset = {"state": OperationState.PLANNED, "outcome": None}
+        self._change(connection, changed, lambda row: values[row["shopify_id"]] | reset)
 
-    def _fitting(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> list[PlannedWrite]:
-        """Return the writes whose record is mapped as they suppose: not at all, or to the Xero id they change."""
+    def _select_current(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> list[PlannedWrite]:
+        """Return the writes whose record is mapped as planned: not at all, or to the Xero id that they change."""
         ids = [write.shopify_id for write in writes]
-        found = read(connection, entity_mapping, queries.MAPPED, kind=kind, ids=ids)
-        mapped = {row["shopify_id"]: row["xero_id"] for row in found}
+        rows = read(connection, entity_mapping, queries.MAPPED, kind=kind, ids=ids)
+        mapped = {row["shopify_id"]: row["xero_id"] for row in rows}
         return [
             write
             for write in writes
             if mapped.get(write.shopify_id) == (write.xero_id if write.verb in CHANGES else None)
         ]
 
-    def _counting(
-        self, found: Mapping[int, Row], verdicts: Sequence[OperationOutcome], mine: Batch | None
+    def _select_expected(
+        self, rows: Mapping[int, Row], outcomes: Sequence[OperationOutcome], mine: Batch | None
     ) -> list[OperationOutcome]:
-        """Return the verdicts on operations that still are where they were found."""
-        there = {key: (row["state"], row["batch_id"]) for key, row in found.items()}
+        """Return the outcomes of operations that are still in the batch or in the expected state."""
+        present = {key: (row["state"], row["batch_id"]) for key, row in rows.items()}
         in_batch = None if mine is None else (OperationState.IN_BATCH, mine.id)
-        return [one for one in verdicts if there.get(one.operation_id) == (in_batch or one.expected_state)]
+        return [
+            outcome for outcome in outcomes if present.get(outcome.operation_id) == (in_batch or outcome.expected_state)
+        ]
 
-    def _conclude(self, connection: Connection, mine: Batch, answered: Mapping[str, object], over: bool) -> None:
+    def _settle_batch(self, connection: Connection, mine: Batch, response: Mapping[str, object], over: bool) -> None:
         allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
         if not over:
-            self._step(connection, mine, allowed, **answered)
+            self._step(connection, mine, allowed, **response)
             return
-        state = BatchState.CONFIRMED if answered["http_status"] == 200 else BatchState.RESOLVED
-        gone = {"body": b"", "response": None, "lease_until": None}
-        self._step(connection, mine, allowed, state=state, **answered, **gone)
+        state = BatchState.CONFIRMED if response["http_status"] == 200 else BatchState.RESOLVED
+        emptied = {"body": b"", "response": None, "lease_until": None}
+        self._step(connection, mine, allowed, state=state, **response, **emptied)
 
-    def _settle_some(
-        self, connection: Connection, verdicts: Sequence[OperationOutcome], found: Mapping[int, Row]
+    def _settle_operations(
+        self, connection: Connection, outcomes: Sequence[OperationOutcome], rows: Mapping[int, Row]
     ) -> None:
         now = self._clock.now()
-        row_writes.write_mapping(connection, [one.mapped for one in verdicts if one.mapped], now)
-        row_writes.write_mirror(connection, [one.mirrored for one in verdicts if one.mirrored])
-        for removed in (found[one.operation_id] for one in verdicts if one.removed):
+        row_writes.write_mapping(connection, [outcome.mapped for outcome in outcomes if outcome.mapped], now)
+        row_writes.write_mirror(connection, [outcome.mirrored for outcome in outcomes if outcome.mirrored])
+        for removed in (rows[outcome.operation_id] for outcome in outcomes if outcome.removed):
             row_writes.delete_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
-        seen = [one.evidence.model_dump() for one in verdicts if one.evidence]
-        if seen:
-            connection.execute(insert(evidence), seen)
-            add_checksums(connection, evidence, queries.UNSEALED_EVIDENCE, ids=[*{one["operation_id"] for one in seen}])
-        wanted = {"state", "outcome", "reason", "retryable", "correlation_id"}
-        said = {one.operation_id: one.model_dump(include=wanted) for one in verdicts}
-        mapped = {one.operation_id: one.mapped.xero_id for one in verdicts if one.mapped}
+        evidence_rows = [outcome.evidence.model_dump() for outcome in outcomes if outcome.evidence]
+        if evidence_rows:
+            connection.execute(insert(evidence), evidence_rows)
+            ids = {row["operation_id"] for row in evidence_rows}
+            add_checksums(connection, evidence, queries.EVIDENCE_WITHOUT_CHECKSUM, ids=[*ids])
+        columns = {"state", "outcome", "reason", "retryable", "correlation_id"}
+        values = {outcome.operation_id: outcome.model_dump(include=columns) for outcome in outcomes}
+        xero_ids = {outcome.operation_id: outcome.mapped.xero_id for outcome in outcomes if outcome.mapped}
         self._change(
             connection,
-            [found[key] for key in said],
-            lambda row: said[row["id"]] | {"xero_id": mapped.get(row["id"], row["xero_id"])},
+            [rows[key] for key in values],
+            lambda row: values[row["id"]] | {"xero_id": xero_ids.get(row["id"], row["xero_id"])},
         )
-        for one in verdicts:
-            if one.state in FAILED:
-                row_writes.write_error(connection, self._error(connection, one.operation_id))
+        for outcome in outcomes:
+            if outcome.state in FAILED:
+                row_writes.write_error(connection, self._build_error(connection, outcome.operation_id))
 
-    def _error(self, connection: Connection, operation_id: int) -> SyncError:
+    def _build_error(self, connection: Connection, operation_id: int) -> SyncError:
         failed = connection.execute(select(operation).where(operation.c.id == operation_id)).mappings().one()
-        same = {name: failed[name] for name in SyncError.model_fields if name in failed}
-        mine = (operation.c.kind == failed["kind"], operation.c.shopify_id == failed["shopify_id"])
-        written = select(func.max(operation.c.id)).where(*mine, operation.c.state == OperationState.CONFIRMED)
-        since = operation.c.id > func.coalesce(written.scalar_subquery(), 0)
-        attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*mine, since))
+        shared = {name: failed[name] for name in SyncError.model_fields if name in failed}
+        same = (operation.c.kind == failed["kind"], operation.c.shopify_id == failed["shopify_id"])
+        confirmed = select(func.max(operation.c.id)).where(*same, operation.c.state == OperationState.CONFIRMED)
+        since = operation.c.id > func.coalesce(confirmed.scalar_subquery(), 0)
+        attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*same, since))
         now = self._clock.now()
-        counted = {"attempts": attempts, "payload_hash": failed["checksum"]}
-        again = next_attempt_at(now, attempts, retryable=failed["retryable"])
-        told = {"first_failed_at": now, "last_failed_at": now, "next_attempt_at": again}
-        return SyncError.model_validate(same | counted | told)
+        content = {"attempts": attempts, "payload_hash": failed["checksum"]}
+        next_at = next_attempt_at(now, attempts, retryable=failed["retryable"])
+        times = {"first_failed_at": now, "last_failed_at": now, "next_attempt_at": next_at}
+        return SyncError.model_validate(shared | content | times)
 
-    def _change(self, connection: Connection, found: Sequence[Row], new: Values) -> None:
-        """Change operations as they were read, each as `new` says of it."""
+    def _change(self, connection: Connection, rows: Sequence[Row], new: Values) -> None:
+        """Update operations with the columns that `new` returns for each row."""
         now = self._clock.now()
-        update_rows(connection, operation, found, lambda row: {**new(row), "updated_at": now})
+        update_rows(connection, operation, rows, lambda row: {**new(row), "updated_at": now})
 
     def _step(self, connection: Connection, mine: Batch, allowed: Sequence[BatchState], **values: object) -> Batch:
-        """Change a batch, if it is still ours and in one of the states allowed."""
-        (found,) = read(connection, batch, queries.BATCH, id=mine.id)
-        if found["fence"] != mine.fence:
-            raise FenceLostError(f"batch {mine.id} has been taken over by {found['owner']}")
-        if found["state"] not in allowed:
-            raise JournalOrderError(f"batch {mine.id} is {found['state']}, not {' or '.join(allowed)}")
+        """Update a batch if this process still owns it and its state is allowed."""
+        (row,) = read(connection, batch, queries.BATCH, id=mine.id)
+        if row["fence"] != mine.fence:
+            raise FenceLostError(f"batch {mine.id} has been taken over by {row['owner']}")
+        if row["state"] not in allowed:
+            raise JournalOrderError(f"batch {mine.id} is {row['state']}, not {' or '.join(allowed)}")
         values["updated_at"] = self._clock.now()
-        (changed,) = update_rows(connection, batch, [found], lambda _: values)
+        (changed,) = update_rows(connection, batch, [row], lambda _: values)
         return Batch.model_validate(changed)
 
     def _batch(self, connection: Connection, batch_id: int) -> Batch:
-        (found,) = read(connection, batch, queries.BATCH, id=batch_id)
-        return Batch.model_validate(found)
+        (row,) = read(connection, batch, queries.BATCH, id=batch_id)
+        return Batch.model_validate(row)
 
-    def _planned(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
-        return [row for row in self._by_id(connection, ids) if row["state"] == OperationState.PLANNED]
+    def _planned(self, connection: Connection, operation_ids: Sequence[int]) -> list[Row]:
+        return [row for row in self._by_id(connection, operation_ids) if row["state"] == OperationState.PLANNED]
 
-    def _by_id(self, connection: Connection, ids: Collection[int]) -> list[Row]:
-        return [row for some in chunks(ids) for row in read(connection, operation, queries.BY_ID, ids=some)]
+    def _by_id(self, connection: Connection, operation_ids: Collection[int]) -> list[Row]:
+        return [row for ids in chunks(operation_ids) for row in read(connection, operation, queries.BY_ID, ids=ids)]
 
-    def _operations(self, query: Select[Any], **given: object) -> list[Operation]:
+    def _operations(self, query: Select[Any], **parameters: object) -> list[Operation]:
         with self._engine.begin() as connection:
-            return [Operation.model_validate(row) for row in read(connection, operation, query, **given)]
+            return [Operation.model_validate(row) for row in read(connection, operation, query, **parameters)]

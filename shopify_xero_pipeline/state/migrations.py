@@ -1,8 +1,8 @@
-"""Forward migrations of the state store: a list of functions, each from one schema version to the next.
+"""Forward migrations of the state store, one function for each schema version.
 
-A new store gets the present tables at once; an older one gets the functions it has not had yet, all in one transaction,
-so that a store is never left half way, and two processes that start at once do it once. There is no way back. SQL
-written by hand must mean the same to SQLite and to Postgres.
+A new store gets the present tables. An older store gets the missing migrations in one transaction, so that a migration
+is atomic, and two processes that start together run it once. There are no backward migrations. Literal SQL must have
+the same meaning in SQLite and in Postgres.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,16 +31,16 @@ from shopify_xero_pipeline.state.tables import (
 Migration = Callable[[Connection], None]
 
 
-def _count_what_was_taken_back(connection: Connection) -> None:
-    """Allocations can be taken back, and the mirror shows them: Credit Notes are read again from the beginning."""
+def _add_deleted_count(connection: Connection) -> None:
+    """Add the count of deleted Allocations; reset the mirror of Credit Notes, which now includes Allocations."""
     connection.execute(text("ALTER TABLE sync_history ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0"))
     connection.execute(delete(former.remembered).where(former.remembered.c.name == "mirror:credit_note"))
 
 
-def _seal_rows(connection: Connection) -> None:
-    """Rows bear a hash, batches a lease, failures a next try and a word of dismissal; tokens and calls are kept.
+def _add_checksums(connection: Connection) -> None:
+    """Add checksums of rows, leases of batches, the retry schedule and dismissal of failures, tokens and calls.
 
-    The mirror is read again from the beginning: it holds less of a Contact now.
+    The migration resets the mirror, which now holds less of a Contact.
     """
     for column in ("owner TEXT NOT NULL DEFAULT ''", "fence INTEGER NOT NULL DEFAULT 0", "lease_until TEXT"):
         connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column}"))
@@ -52,44 +52,44 @@ def _seal_rows(connection: Connection) -> None:
     ):
         connection.execute(text(f"ALTER TABLE sync_errors ADD COLUMN {column}"))
     written = ("entity_mapping", "sync_errors", "sync_history", "operation", "batch", "evidence")
-    kept = (*written, "xero_mirror", "remembered")
-    for table in kept:
+    checksummed = (*written, "xero_mirror", "remembered")
+    for table in checksummed:
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN row_hash TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("CREATE INDEX mirror_by_reference ON xero_mirror (kind, reference)"))
     connection.execute(delete(xero_mirror))
     connection.execute(delete(former.remembered).where(former.remembered.c.name.startswith("mirror:")))
     former.metadata.create_all(connection, tables=[former.token_set, former.call], checkfirst=False)
     tables = {**metadata.tables, **former.metadata.tables}
-    add_missing_checksums(connection, [tables[table] for table in kept])
+    add_missing_checksums(connection, [tables[table] for table in checksummed])
 
 
-def _keep_hints(connection: Connection) -> None:
-    """Deliveries of webhooks are kept."""
+def _add_webhook_hints(connection: Connection) -> None:
+    """Add the table of webhook deliveries."""
     former.metadata.create_all(connection, tables=[former.hint], checkfirst=False)
 
 
-def _keep_xeros_time(connection: Connection) -> None:
-    """Batches and evidence bear Xero's time. The mirror was swept by our clock's, so it is read from the beginning."""
+def _add_xero_times(connection: Connection) -> None:
+    """Add Xero's time to batches and evidence; reset the mirror, whose sweeps used our clock."""
     for column in ("xero_sent_at", "xero_quiet_at", "xero_settled_at"):
         connection.execute(text(f"ALTER TABLE batch ADD COLUMN {column} TEXT"))
     connection.execute(text("ALTER TABLE evidence ADD COLUMN xero_looked_up_at TEXT"))
     connection.execute(delete(former.remembered).where(former.remembered.c.name.startswith("mirror:")))
 
 
-def _name_orphans(connection: Connection) -> None:
-    """Records without an order are noted with people's decisions; the mapping is asked for the orders of a day."""
+def _add_orphans(connection: Connection) -> None:
+    """Add orphans and people's decisions about them; index the mapping by day."""
     former.metadata.create_all(connection, tables=[former.orphaned_order], checkfirst=False)
     metadata.create_all(connection, tables=[kept_record], checkfirst=False)
     connection.execute(text("CREATE INDEX ix_entity_mapping_partition ON entity_mapping (partition)"))
 
 
 def _use_standard_names(connection: Connection) -> None:
-    """Tables, columns, keys and states get the names of the glossary (docs/glossary.md). No row is lost or made up.
+    """Rename tables, columns, keys and states to the terms of docs/glossary.md. No row is lost or added.
 
-    Each row is verified before it moves, so that damage is not given a new checksum.
+    Each row is verified before it moves, so that a damaged row does not get a new checksum.
 
     Raises:
-        StoreDamagedError: a row does not match its checksum; the store is left as it was.
+        StoreDamagedError: a row does not match its checksum; the store is unchanged.
     """
     for renaming in former.RENAMINGS:
         _move_rows(connection, renaming)
@@ -100,10 +100,11 @@ def _use_standard_names(connection: Connection) -> None:
 
 
 def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
-    """Move all rows of a table to the one that replaces it, which may have the same name."""
+    """Move all rows of a table to its replacement, which may have the same name."""
     is_checksummed = renaming.present in CHECKSUMMED_TABLES
-    found = connection.execute(select(renaming.former)).mappings().all()
-    rows = [renaming.row(row) for row in (verified_rows(renaming.former, found) if is_checksummed else found)]
+    former_rows = connection.execute(select(renaming.former)).mappings().all()
+    verified = verified_rows(renaming.former, former_rows) if is_checksummed else former_rows
+    rows = [renaming.row(row) for row in verified]
     renaming.former.drop(connection)
     renaming.present.create(connection)
     if rows:
@@ -111,26 +112,30 @@ def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
 
 
 MIGRATIONS: tuple[Migration, ...] = (
-    _count_what_was_taken_back,
-    _seal_rows,
-    _keep_hints,
-    _keep_xeros_time,
-    _name_orphans,
+    _add_deleted_count,
+    _add_checksums,
+    _add_webhook_hints,
+    _add_xero_times,
+    _add_orphans,
     _use_standard_names,
 )
-"""The function at index 0 takes a store from version 1 to 2, and so on."""
+"""Order matters: the function at index 0 migrates version 1 to version 2, and so on."""
 
 
 class StoreTooNewError(Exception):
-    """The store was written by a newer version of this project."""
+    """A newer version of this project wrote the store."""
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring a store to the present schema, creating it if it is empty.
+    """Migrate a store to the present schema, or create the tables of an empty store.
+
+    Args:
+        engine: the engine of the state store.
+        migrations: the migrations from version 1 on, in order.
 
     Raises:
-        StoreTooNewError: the store's schema is newer than this code knows.
-        StoreUrlError: tables of another program stand there under the names of ours.
+        StoreTooNewError: the store has a newer schema than this version of the project.
+        StoreUrlError: another program has tables with the names of ours in the database.
     """
     newest = len(migrations) + 1
     with engine.begin() as connection:
@@ -142,15 +147,16 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
         version = _version(connection) if meta.name in present else None
         if version is None:
             raise StoreUrlError(
-                f"STATE_URL names a database in which another program keeps tables of its own ({', '.join(present)}): "
-                "give the state store a database, or a schema, for itself."
+                f"STATE_URL names a database with tables of another program ({', '.join(present)}): give the state "
+                "store its own database or schema."
             )
         if version > newest:
             raise StoreTooNewError(
-                f"The state store has schema {version}, this version of the project knows {newest}. Update the project."
+                f"The state store has schema version {version}, this version of the project supports {newest}. Update "
+                "the project."
             )
-        for step in migrations[version - 1 :]:
-            step(connection)
+        for migration in migrations[version - 1 :]:
+            migration(connection)
         if version < newest:
             connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(newest)))
 
@@ -159,5 +165,5 @@ def _version(connection: Connection) -> int | None:
     columns = {column["name"] for column in inspect(connection).get_columns(meta.name)}
     if columns != set(meta.columns.keys()):
         return None
-    found = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
-    return None if found is None else int(found)
+    version = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+    return None if version is None else int(version)

@@ -1,9 +1,8 @@
-"""Orders of which records stand in Xero without an order of the books, and what people decided about the records.
+"""Orphaned orders, and people's decisions about their records in Xero.
 
-An order is noted when Shopify answers, asked by id, that it has none, or when what Shopify has of it is not to be
-posted; the note says when, and goes when the order is wanted again. A decision belongs to the record in Xero and is
-kept for good. Which orders are asked for is decided in `pipeline/record_ownership.py`, what follows from it in
-`reconciliation/orphans.py`.
+This module only stores notes and decisions. `pipeline/record_ownership.py` chooses the orders to look up, and
+`reconciliation/orphans.py` derives the orphans. A note exists from the time when Shopify has no such order, or when no
+rule posts the order, until a plan contains the order again. A decision belongs to a record in Xero and has no end.
 """
 
 from collections.abc import Collection
@@ -20,62 +19,85 @@ DECISIONS = select(kept_record)
 
 
 class Orphans:
-    """The notes and decisions of a store. Obtained from `StateStore.orphans`; every method is short transactions."""
+    """Notes and decisions of a store; see `StateStore.orphans`. Each method uses short transactions."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def notes(self) -> list[OrphanNote]:
-        """Return all notes, by day."""
+        """Return all notes, by day and order id."""
         with self._engine.begin() as connection:
             return [OrphanNote.model_validate(row) for row in read(connection, orphaned_order, NOTES)]
 
-    def note(self, found: Collection[OrphanNote]) -> None:
-        """Write notes, each in place of an earlier one of its order, which keeps the time of the same cause."""
+    def note(self, notes: Collection[OrphanNote]) -> None:
+        """Store notes, one for each order. A note with the same cause as the stored one keeps its `noted_at`.
+
+        Args:
+            notes: the notes, at most one for each order.
+        """
         table = orphaned_order
-        for some in chunks(found):
-            mine = table.c.order_id.in_([one.order_id for one in some])
+        for chunk in chunks(notes):
+            same = table.c.order_id.in_([note.order_id for note in chunk])
             with self._engine.begin() as connection:
-                known = {row["order_id"]: row for row in read(connection, table, select(table).where(mine))}
-                connection.execute(delete(table).where(mine))
-                rows = [{**one.model_dump(), "noted_at": _since(one, known.get(one.order_id))} for one in some]
+                earlier = {row["order_id"]: row for row in read(connection, table, select(table).where(same))}
+                connection.execute(delete(table).where(same))
+                rows = [
+                    {**note.model_dump(), "noted_at": _noted_at(note, earlier.get(note.order_id))} for note in chunk
+                ]
                 connection.execute(insert(table), [with_checksum(row) for row in rows])
 
     def clear(self, order_ids: Collection[str]) -> None:
-        """Delete the notes of orders that are wanted again."""
-        for some in chunks(order_ids):
+        """Delete the notes of orders that a plan contains again.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
+        for chunk in chunks(order_ids):
             with self._engine.begin() as connection:
-                connection.execute(delete(orphaned_order).where(orphaned_order.c.order_id.in_(some)))
+                connection.execute(delete(orphaned_order).where(orphaned_order.c.order_id.in_(chunk)))
 
     def keep(self, records: Collection[KeptRecord]) -> None:
-        """Write decisions, each in place of an earlier one about its record."""
-        for some in chunks(records):
+        """Store decisions, one for each record in Xero; a decision replaces an earlier one.
+
+        Args:
+            records: the decisions, at most one for each record.
+        """
+        for chunk in chunks(records):
+            same = kept_record.c.xero_id.in_([record.xero_id for record in chunk])
             with self._engine.begin() as connection:
-                connection.execute(delete(kept_record).where(kept_record.c.xero_id.in_([one.xero_id for one in some])))
-                connection.execute(insert(kept_record), [with_checksum(one.model_dump()) for one in some])
+                connection.execute(delete(kept_record).where(same))
+                connection.execute(insert(kept_record), [with_checksum(record.model_dump()) for record in chunk])
 
     def release(self, order_ids: Collection[str]) -> int:
-        """Take back the decisions about the records of orders; return how many there were."""
+        """Delete the decisions about the records of orders; return their number.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
         count = 0
-        for some in chunks(order_ids):
+        for chunk in chunks(order_ids):
             with self._engine.begin() as connection:
-                count += connection.execute(delete(kept_record).where(kept_record.c.order_id.in_(some))).rowcount
+                count += connection.execute(delete(kept_record).where(kept_record.c.order_id.in_(chunk))).rowcount
         return count
 
     def kept_ids(self) -> set[str]:
-        """Return the Xero ids of all records that a person decided to keep."""
+        """Return the Xero ids of all records about which a person decided."""
         with self._engine.begin() as connection:
             return {row["xero_id"] for row in read(connection, kept_record, DECISIONS)}
 
     def decisions(self, order_ids: Collection[str]) -> dict[str, KeptRecord]:
-        """Return what was decided about records of orders, by Xero id."""
-        found = []
-        for some in chunks(order_ids):
+        """Return the decisions about the records of orders, by Xero id.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
+        rows = []
+        for chunk in chunks(order_ids):
             with self._engine.begin() as connection:
-                found += read(connection, kept_record, DECISIONS.where(kept_record.c.order_id.in_(some)))
-        return {row["xero_id"]: KeptRecord.model_validate(row) for row in found}
+                rows += read(connection, kept_record, DECISIONS.where(kept_record.c.order_id.in_(chunk)))
+        return {row["xero_id"]: KeptRecord.model_validate(row) for row in rows}
 
 
-def _since(new: OrphanNote, known: dict[str, object] | None) -> object:
+def _noted_at(note: OrphanNote, earlier: dict[str, object] | None) -> object:
     """Return since when an order has been an orphan for its cause."""
-    return known["noted_at"] if known is not None and known["cause"] == new.cause else new.noted_at
+    return earlier["noted_at"] if earlier is not None and earlier["cause"] == note.cause else note.noted_at

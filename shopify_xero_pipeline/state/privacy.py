@@ -1,9 +1,9 @@
-"""Taking personal data out of the state store: payloads that have served their time, and customers to be forgotten.
+"""Removal of personal data from the state store, for old payloads and for redacted customers.
 
-A written record's payload is needed until its outcome is known. After that hash, ids and amounts are enough, and it is
-emptied. A Contact's content is kept while Xero holds the Contact, as changes are found by it; if its customer is to be
-forgotten, it is emptied at once, and whatever Xero still shows of the Contact is not kept any more. Which fields are
-personal is said by the caller; nothing else of a row ever changes here.
+The payload of a write is needed until its outcome is known; after that, hash, ids and amounts are enough, and the
+payload is emptied. The content of a Contact is needed to detect changes while the Contact is in Xero. When its customer
+is redacted, it is emptied at once, and later content from Xero is not stored. The caller decides which fields are
+personal. This module changes no other data.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,7 +19,7 @@ from shopify_xero_pipeline.state.tables import batch, entity_mapping, key_value,
 
 CONTACT = "contact"
 NOTE = "redacted_contact."
-"""Under this name and the Contact's Shopify id stands what was redacted: `{"keys": [...], ...}`."""
+"""Prefix of the key of a redaction note, before the Contact's Shopify id; its value is `{"keys": [...], ...}`."""
 
 NOTES = select(key_value).where(key_value.c.key.startswith(NOTE, autoescape=True))
 
@@ -28,42 +28,46 @@ EMPTY: Mapping[str, Any] = {"payload": ""}
 SETTLED = (OperationState.CONFIRMED, OperationState.REJECTED, OperationState.WITHDRAWN)
 ON_ITS_WAY = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK)
 NOT_SENT = (OperationState.PLANNED, OperationState.NEEDS_REVIEW)
-AT_ONCE = 2_000
+MAX_ROWS = 2_000
+"""Rows of a table that one transaction changes, so that a transaction stays short."""
 
 
 class ContactOnItsWayError(Exception):
-    """A write of the Contact is under way, and its bytes are needed until it is known what became of it."""
+    """A write of the Contact is in progress, and its payload is needed until the outcome is known."""
 
 
 def forget_payloads(engine: Engine, before: datetime) -> int:
-    """Empty the payloads of what was settled before an instant, in short transactions; return how many there were.
+    """Empty the payloads of writes settled before an instant, in short transactions; return their number.
 
-    What is still listed as failed keeps its payload.
+    A record on the list of failures keeps its payload.
 
     Raises:
-        StoreDamagedError: a row does not say what was written there; it is not touched.
+        StoreDamagedError: a row does not match its checksum; it is not changed.
     """
-    emptied = 0
+    total = 0
     while True:
         with engine.begin() as connection:
-            some = _forget_some(connection, before)
-        emptied += some
-        if not some:
-            return emptied
+            count = _forget_chunk(connection, before)
+        total += count
+        if not count:
+            return total
 
 
 def redact_contact(connection: Connection, shopify_id: str, payload: str, at: datetime) -> dict[str, int]:
-    """Empty everything personal that is kept of a Contact, for good; return how many rows were emptied, by table.
+    """Empty all stored personal data of a Contact.
 
     Args:
-        connection: inside a transaction.
-        shopify_id: the Contact's.
-        payload: what its mapping row shall say from now on.
-        at: now.
+        connection: a connection in a transaction.
+        shopify_id: the Contact's Shopify id.
+        payload: the new payload of its mapping row.
+        at: the present time, in UTC.
+
+    Returns:
+        The number of emptied rows by table.
 
     Raises:
-        ContactOnItsWayError: nothing was changed; it can be done once the write is settled.
-        StoreDamagedError: a row does not say what was written there; nothing was changed.
+        ContactOnItsWayError: a write of the Contact is in progress; nothing was changed.
+        StoreDamagedError: a row does not match its checksum; nothing was changed.
     """
     own = (operation.c.kind == CONTACT, operation.c.shopify_id == shopify_id)
     if connection.execute(select(operation.c.id).where(*own, operation.c.state.in_(ON_ITS_WAY))).first():
@@ -73,93 +77,105 @@ def redact_contact(connection: Connection, shopify_id: str, payload: str, at: da
     posted = {"payload": payload, "checksum": digest(payload)}
     withdrawn = {**EMPTY, "state": OperationState.WITHDRAWN, "reason": "redacted before it was written"}
     written, planned = (*own, operation.c.state.in_(SETTLED)), (*own, operation.c.state.in_(NOT_SENT))
-    keys = _keys(connection, shopify_id)
+    keys = _mirror_keys(connection, shopify_id)
     write_note(connection, shopify_id, {"keys": sorted(keys)}, at)
     return {
-        "mapping": _change(connection, entity_mapping, [*mapped, entity_mapping.c.payload != payload], posted),
-        "operations": _change(connection, operation, [*written, operation.c.payload != ""], EMPTY)
-        + _change(connection, operation, planned, withdrawn),
-        "failed records": _change(connection, sync_errors, [*failed, sync_errors.c.payload != ""], EMPTY),
-        "mirror": _strip_mirror(connection, keys),
+        "mapping": _update(connection, entity_mapping, [*mapped, entity_mapping.c.payload != payload], posted),
+        "operations": _update(connection, operation, [*written, operation.c.payload != ""], EMPTY)
+        + _update(connection, operation, planned, withdrawn),
+        "failed records": _update(connection, sync_errors, [*failed, sync_errors.c.payload != ""], EMPTY),
+        "mirror": _redact_stored_mirror(connection, keys),
     }
 
 
-def write_note(connection: Connection, shopify_id: str, told: Mapping[str, object], at: datetime) -> None:
-    """Write down what became of a redaction, beside what is there; the caller sees to it that nothing is personal."""
+def write_note(connection: Connection, shopify_id: str, facts: Mapping[str, object], at: datetime) -> None:
+    """Merge facts into the redaction note of a Contact.
+
+    Args:
+        connection: a connection in a transaction.
+        shopify_id: the Contact's Shopify id.
+        facts: JSON values by name; the caller ensures that none is personal.
+        at: the present time, in UTC.
+    """
     name = f"{NOTE}{shopify_id}"
-    earlier = read(connection, key_value, select(key_value).where(key_value.c.key == name))
-    known = parse_exact_json(earlier[0]["value"] if earlier else "{}")
-    values = {"value": canonical_json({**known, **told}), "updated_at": at}
-    update_rows(connection, key_value, earlier, lambda _: values)
-    if not earlier:
+    rows = read(connection, key_value, select(key_value).where(key_value.c.key == name))
+    earlier = parse_exact_json(rows[0]["value"] if rows else "{}")
+    values = {"value": canonical_json({**earlier, **facts}), "updated_at": at}
+    update_rows(connection, key_value, rows, lambda _: values)
+    if not rows:
         connection.execute(insert(key_value), [with_checksum({"key": name, **values})])
 
 
 def redacted_customers(connection: Connection) -> dict[str, dict[str, Any]]:
-    """Return the notes of all redacted Contacts by Shopify id."""
-    found = read(connection, key_value, NOTES)
-    return {row["key"].removeprefix(NOTE): parse_exact_json(row["value"]) for row in found}
+    """Return the notes of all redacted Contacts, by Shopify id."""
+    rows = read(connection, key_value, NOTES)
+    return {row["key"].removeprefix(NOTE): parse_exact_json(row["value"]) for row in rows}
 
 
 def redact_mirror_rows(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
-    """Return what Xero shows without what it still shows of redacted Contacts."""
-    found = list(records)
-    if not any(record.kind == CONTACT for record in found):
-        return found
+    """Return records from Xero, with the personal data of redacted Contacts removed.
+
+    Args:
+        connection: a connection in a transaction.
+        records: records of any kind.
+    """
+    rows = list(records)
+    if not any(record.kind == CONTACT for record in rows):
+        return rows
     keys = {key for note in redacted_customers(connection).values() for key in note["keys"]}
     return [
-        record.model_copy(update={"payload": _stripped(record.payload)})
+        record.model_copy(update={"payload": _redact_payload(record.payload)})
         if record.kind == CONTACT and {record.xero_id, record.natural_key} & keys
         else record
-        for record in found
+        for record in rows
     ]
 
 
-def _forget_some(connection: Connection, before: datetime) -> int:
+def _forget_chunk(connection: Connection, before: datetime) -> int:
     listed = select(sync_errors.c.kind).where(
         sync_errors.c.kind == operation.c.kind,
         sync_errors.c.shopify_id == operation.c.shopify_id,
         sync_errors.c.resolved_at.is_(None),
         sync_errors.c.dismissed_at.is_(None),
     )
-    done = (operation.c.state.in_(SETTLED), operation.c.updated_at < before, ~listed.exists())
-    over = (batch.c.state.in_((BatchState.CONFIRMED, BatchState.RESOLVED)), batch.c.updated_at < before)
-    left = or_(batch.c.body != b"", batch.c.response.is_not(None))
-    gone = or_(
+    settled = (operation.c.state.in_(SETTLED), operation.c.updated_at < before, ~listed.exists())
+    ended = (batch.c.state.in_((BatchState.CONFIRMED, BatchState.RESOLVED)), batch.c.updated_at < before)
+    has_content = or_(batch.c.body != b"", batch.c.response.is_not(None))
+    closed = or_(
         sync_errors.c.resolved_at < before,
         and_(sync_errors.c.dismissed_at.is_not(None), sync_errors.c.dismissed_at < before),
     )
     return (
-        _change(connection, operation, [*done, operation.c.payload != ""], EMPTY)
-        + _change(connection, batch, [*over, left], {"body": b"", "response": None})
-        + _change(connection, sync_errors, [gone, sync_errors.c.payload != ""], EMPTY)
+        _update(connection, operation, [*settled, operation.c.payload != ""], EMPTY)
+        + _update(connection, batch, [*ended, has_content], {"body": b"", "response": None})
+        + _update(connection, sync_errors, [closed, sync_errors.c.payload != ""], EMPTY)
     )
 
 
-def _change(
+def _update(
     connection: Connection, table: Table, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]
 ) -> int:
-    """Change some rows of a sealed table in the same way."""
-    found = read(connection, table, select(table).where(*where).limit(AT_ONCE))
-    return len(update_rows(connection, table, found, lambda _: values))
+    """Set the same values in at most `MAX_ROWS` rows of a checksummed table; return the number of rows."""
+    rows = read(connection, table, select(table).where(*where).limit(MAX_ROWS))
+    return len(update_rows(connection, table, rows, lambda _: values))
 
 
-def _keys(connection: Connection, shopify_id: str) -> set[str]:
-    """Return by what Xero's copy of a Contact is known: its Xero id and its ContactNumber."""
+def _mirror_keys(connection: Connection, shopify_id: str) -> set[str]:
+    """Return the keys of a Contact in the mirror: its Xero id and its ContactNumber."""
     table = entity_mapping
     own = (table.c.kind == CONTACT, table.c.shopify_id == shopify_id)
     rows = connection.execute(select(table.c.xero_id, table.c.natural_key).where(*own)).all()
     return {f"shopify:{shopify_id}", *(key for row in rows for key in row)}
 
 
-def _strip_mirror(connection: Connection, keys: Collection[str]) -> int:
+def _redact_stored_mirror(connection: Connection, keys: Collection[str]) -> int:
     table = xero_mirror
     own = (table.c.kind == CONTACT, or_(table.c.xero_id.in_(keys), table.c.natural_key.in_(keys)))
-    found = read(connection, table, select(table).where(*own))
-    full = [row for row in found if row["payload"] != _stripped(row["payload"])]
-    return len(update_rows(connection, table, full, lambda row: {"payload": _stripped(row["payload"])}))
+    rows = read(connection, table, select(table).where(*own))
+    personal = [row for row in rows if row["payload"] != _redact_payload(row["payload"])]
+    return len(update_rows(connection, table, personal, lambda row: {"payload": _redact_payload(row["payload"])}))
 
 
-def _stripped(payload: str) -> str:
-    shown = parse_exact_json(payload)
-    return canonical_json({name: shown[name] for name in CONTACT_FIELDS_RETAINED if name in shown})
+def _redact_payload(payload: str) -> str:
+    fields = parse_exact_json(payload)
+    return canonical_json({name: fields[name] for name in CONTACT_FIELDS_RETAINED if name in fields})

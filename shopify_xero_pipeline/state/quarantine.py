@@ -1,8 +1,8 @@
-"""Putting a state store aside, so that a new one can take its place. Nothing is ever deleted.
+"""Quarantine of a state store, so that a new store can replace it. Nothing is deleted.
 
-An SQLite file gets another name, with its rollback journal; the tables of a Postgres store move to a schema of their
-own. What nobody else knows is brought over to the new store, as far as it can still be read: sign-ins by consent, which
-customers were redacted, which requests about customers' data came, and what people decided about records.
+An SQLite file gets another name, with its rollback journal; the tables of a Postgres store move to another schema. Rows
+that exist nowhere else are carried over to the new store if they are readable: OAuth sign-ins, redacted customers,
+privacy requests and people's decisions about records.
 """
 
 import sqlite3
@@ -37,13 +37,13 @@ STAMP = "%Y%m%dT%H%M%SZ"
 JOURNAL = "-journal"
 SQLITE = "sqlite:///"
 DECISIONS_KEY = "decision"
-"""Below this word and the name of a record stands what a person decided about a conflict."""
+"""Prefix, before a dot and the name of a record, of the key of a person's decision about a conflict."""
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 CARRIED_OVER_TABLES: Mapping[str, Select[Any]] = {
     oauth_token.name: select(oauth_token),
     key_value.name: select(key_value).where(
-        or_(*(key_value.c.key.startswith(first, autoescape=True) for first in (NOTE, f"{DECISIONS_KEY}.")))
+        or_(*(key_value.c.key.startswith(prefix, autoescape=True) for prefix in (NOTE, f"{DECISIONS_KEY}.")))
     ),
     webhook_hint.name: REQUESTS,
     kept_record.name: DECISIONS,
@@ -57,27 +57,36 @@ FORMER_CARRIED_OVER: Mapping[str, Select[Any]] = {
     ),
     webhook_hint.name: select(former.hint).where(former.hint.c.topic.in_(PRIVACY)),
 }
-"""The same rows in a store of before schema 7, by the present name of the table."""
+"""The same rows in a store before schema 7, by the present name of the table."""
 
 
 @dataclass(frozen=True)
 class QuarantinedStore:
-    """A store that was put aside: where it is now, and what is to be brought over, as rows by table."""
+    """A quarantined store.
+
+    Attributes:
+        name: its present path, or its schema and database.
+        carried_over: the rows for the new store, by table.
+    """
 
     name: str
     carried_over: Rows = field(default_factory=dict)
 
 
 def store_exists(url: str) -> bool:
-    """Tell whether there is anything to put aside; of a server that is found out by `put_aside`."""
+    """Return whether a store exists. For a server it is always True; `quarantine_store` then checks the tables."""
     return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
 
 
 def quarantine_store(url: str, now: datetime) -> QuarantinedStore | None:
-    """Put the store of a URL aside, in whatever state it is, and return what it is called now; None if there is none.
+    """Move the store of a URL, in any condition, to a new name; return None if no store exists.
+
+    Args:
+        url: the URL of the store.
+        now: the present time, which becomes part of the new name in UTC.
 
     Raises:
-        StoreUrlError: the URL names no store, or a store that may not be moved.
+        StoreUrlError: the URL is invalid, or the database does not allow the move.
     """
     stamp = f"damaged-{now.astimezone(UTC).strftime(STAMP)}"
     if not url.startswith(SQLITE):
@@ -85,18 +94,19 @@ def quarantine_store(url: str, now: datetime) -> QuarantinedStore | None:
     path = Path(url.removeprefix(SQLITE))
     if not path.exists():
         return None
-    new = _free(path.with_name(f"{path.name}.{stamp}"))
+    new = _unused_path(path.with_name(f"{path.name}.{stamp}"))
     journal = path.with_name(path.name + JOURNAL)
     if journal.exists():
         journal.rename(new.with_name(new.name + JOURNAL))
     path.rename(new)
-    untouched = (
-        f"{SQLITE}file:{quote(str(new))}?immutable=1&uri=true"  # or SQLite would roll back, and drop, its journal
+    # Without `immutable`, SQLite would roll back and delete the journal.
+    read_only = f"{SQLITE}file:{quote(str(new))}?immutable=1&uri=true"
+    return QuarantinedStore(
+        str(new), _read_carried_over(create_engine(read_only, poolclass=NullPool, hide_parameters=True))
     )
-    return QuarantinedStore(str(new), _carried_over(create_engine(untouched, poolclass=NullPool, hide_parameters=True)))
 
 
-def _free(path: Path) -> Path:
+def _unused_path(path: Path) -> Path:
     names = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 100))]
     return next(name for name in names if not name.exists())
 
@@ -112,31 +122,31 @@ def _move_tables(url: str, schema: str) -> QuarantinedStore | None:
             for name in sorted(present):
                 connection.execute(text(f"ALTER TABLE {name} SET SCHEMA {schema}"))
         moved = database.engine.execution_options(schema_translate_map={None: schema})
-        return QuarantinedStore(f"schema {schema} of {database.name}", _carried_over(moved))
+        return QuarantinedStore(f"schema {schema} of {database.name}", _read_carried_over(moved))
     except SQLAlchemyError as problem:
-        said = " ".join(str(getattr(problem, "orig", problem)).split())
+        detail = " ".join(str(getattr(problem, "orig", problem)).split())
         raise StoreUrlError(
-            f"The tables of {database.name} cannot be moved to a schema {schema}: {said}. Let its user create schemas "
-            "in the database (GRANT CREATE ON DATABASE), or give STATE_URL an empty database."
+            f"The tables of {database.name} cannot be moved to the schema {schema}: {detail}. Allow its user to create "
+            "schemas in the database (GRANT CREATE ON DATABASE), or set STATE_URL to an empty database."
         ) from None
     finally:
         database.engine.dispose()
 
 
-def _carried_over(engine: Engine) -> Rows:
-    """Read the rows that can still be read, under the table's present or former name; the others are lost."""
-    found: dict[str, list[dict[str, Any]]] = {}
+def _read_carried_over(engine: Engine) -> Rows:
+    """Return the readable rows from tables under their present or former names; damaged rows are lost."""
+    carried_over: dict[str, list[dict[str, Any]]] = {}
     renamings = {renaming.present.name: renaming for renaming in former.RENAMINGS}
     for name, query in CARRIED_OVER_TABLES.items():
-        rows = _readable(engine, query)
+        rows = _readable_rows(engine, query)
         if rows is None and name in FORMER_CARRIED_OVER:
-            renamed = map(renamings[name].row, _readable(engine, FORMER_CARRIED_OVER[name]) or [])
+            renamed = map(renamings[name].row, _readable_rows(engine, FORMER_CARRIED_OVER[name]) or [])
             rows = [with_checksum(row) if renamings[name].present in CHECKSUMMED_TABLES else row for row in renamed]
-        found[name] = rows or []
-    return found
+        carried_over[name] = rows or []
+    return carried_over
 
 
-def _readable(engine: Engine, query: Select[Any]) -> list[dict[str, Any]] | None:
+def _readable_rows(engine: Engine, query: Select[Any]) -> list[dict[str, Any]] | None:
     """Return the rows whose checksum matches, or None if the table cannot be read."""
     try:
         with engine.connect() as connection:

@@ -1,7 +1,7 @@
-"""The queries that every load asks many times, each made once: making one takes several times as long as asking it.
+"""Queries of the load, built once: building a query takes several times as long as executing it.
 
-Only queries belong here; what is done with their rows stands in the modules that ask them. Those that give rows give
-them whole, as their hashes are verified when they are read (`row_checksums.py`).
+This module only contains queries; the modules that execute them use the rows. Queries for rows select whole rows,
+because each read verifies a checksum over all columns (`row_checksums.py`).
 """
 
 from functools import cache
@@ -16,20 +16,20 @@ UNSETTLED = (BatchState.INTENT, BatchState.SENT, BatchState.AMBIGUOUS)
 
 
 def one_of(column: Column[Any], name: str = "ids") -> ColumnElement[bool]:
-    """Return that a column is one of the values given under a name."""
+    """Return the condition that a column has one of the values of a list parameter."""
     return column.in_(bindparam(name, expanding=True))
 
 
 def of_records(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return that a row is of some records: of a `kind`, their Shopify `ids`."""
+    """Return the conditions for the rows of records, with the parameters `kind` and `ids` (Shopify ids)."""
     return table.c.kind == bindparam("kind"), one_of(table.c.shopify_id)
 
 
 @cache
 def of_kind(table: Table, column: Column[Any]) -> Select[Any]:
-    """Return the query for rows of a `kind` in which a column is one of some `ids`."""
-    mine = (table.c.kind == bindparam("kind"), one_of(column))
-    return select(table).where(*mine).order_by(*table.primary_key)
+    """Return the query for the rows of a `kind` whose column has one of the `ids`."""
+    conditions = (table.c.kind == bindparam("kind"), one_of(column))
+    return select(table).where(*conditions).order_by(*table.primary_key)
 
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
@@ -55,4 +55,4 @@ UNSETTLED_BATCHES = select(batch).where(batch.c.state.in_(UNSETTLED)).order_by(b
 LAST_BATCH = select(func.max(batch.c.id))
 
 EVIDENCE = select(evidence).where(evidence.c.operation_id == bindparam("operation")).order_by(evidence.c.id)
-UNSEALED_EVIDENCE = select(evidence).where(one_of(evidence.c.operation_id), evidence.c.row_hash == "")
+EVIDENCE_WITHOUT_CHECKSUM = select(evidence).where(one_of(evidence.c.operation_id), evidence.c.row_hash == "")

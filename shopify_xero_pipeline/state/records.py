@@ -1,7 +1,7 @@
-"""Rows of the state store as the rooms see them. Only shapes belong here; tables stand in `tables.py`.
+"""Models of the state store's rows. This module only defines models; the tables are in `tables.py`.
 
 Kinds are text (`contact`, `item`, `invoice`, `credit_note`, `payment`, `allocation`), payloads are canonical JSON text
-with exact decimals, instants are UTC, days are shop-local.
+with exact decimals, instants are UTC, days are in the shop's time zone.
 """
 
 from datetime import date, datetime, timedelta
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Row(BaseModel):
-    """Base of all rows: frozen. What does not fit is never quoted: it may be a customer's."""
+    """Frozen base of all rows. Validation errors never quote a value, because it may be personal."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class MappedRecord(Row):
-    """A record that is in Xero, and the Xero id it got. `payload` is the record's content as posted."""
+    """A record in Xero with its Xero id. `payload` is the posted content."""
 
     kind: str
     shopify_id: str
@@ -32,7 +32,7 @@ class MappedRecord(Row):
 
 
 class MirrorRecord(Row):
-    """A record as Xero last showed it, whoever made it. `payload` is Xero's own element."""
+    """A record in Xero as of the last read, made by this project or by people. `payload` is Xero's element."""
 
     kind: str
     xero_id: str
@@ -44,7 +44,7 @@ class MirrorRecord(Row):
 
 
 class SyncError(Row):
-    """A record that could not be written, with what is needed to understand and retry it."""
+    """A failed record, with the data to understand and retry it."""
 
     kind: str
     shopify_id: str
@@ -67,13 +67,14 @@ class SyncError(Row):
 
 
 class OrphanNote(Row):
-    """That no order of the books wants the records of an order in Xero; `cause` as `reconciliation/orphans.py` says.
+    """A note that an order is an orphan.
 
     Attributes:
         partition: the day under which the order is listed.
-        detail: of the cause, such as why a posted order is skipped now; may be empty.
-        noted_at: when this cause was found first.
-        looked_up_at: when Shopify was asked last.
+        cause: the cause, as in `reconciliation/orphans.py`.
+        detail: details of the cause, such as why a posted order is now skipped; may be empty.
+        noted_at: the time when the cause was first detected.
+        looked_up_at: the time of the last look-up in Shopify.
     """
 
     order_id: str
@@ -85,7 +86,7 @@ class OrphanNote(Row):
 
 
 class KeptRecord(Row):
-    """A person's decision that a record without an order stays in Xero as it is."""
+    """A person's decision that the record of an orphaned order stays in Xero unchanged."""
 
     xero_id: str
     kind: str
@@ -96,7 +97,7 @@ class KeptRecord(Row):
 
 
 class HistoryRow(Row):
-    """What one load did for one kind on one day. `calls` and `duration_ms` are those of the whole load."""
+    """The counts of one load for one kind on one day. `calls` and `duration_ms` are totals of the whole load."""
 
     run_id: str
     partition: date
@@ -114,7 +115,7 @@ class HistoryRow(Row):
 
 
 class OperationState(StrEnum):
-    """Where one record's write stands. The first four are open: it is still to go to Xero, or may be there."""
+    """The state of an operation. In the first four states it is open: not yet in Xero, or perhaps there."""
 
     PLANNED = "planned"
     IN_BATCH = "in_batch"
@@ -129,11 +130,11 @@ OPEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CH
 
 
 UNANSWERED = "unanswered"
-"""Outcome of a rejected operation that Xero could not answer; planned again, it goes on counting its attempts."""
+"""Outcome of an operation rejected because Xero could not answer it; a new plan continues its count of attempts."""
 
 
 class BatchState(StrEnum):
-    """Where a request stands. INTENT: no byte has left. SENT, AMBIGUOUS: perhaps executed. The others are over."""
+    """The state of a batch. INTENT: no byte has left. SENT, AMBIGUOUS: perhaps executed. The other states are final."""
 
     INTENT = "intent"
     SENT = "sent"
@@ -143,7 +144,7 @@ class BatchState(StrEnum):
 
 
 class FrozenRecord(Row):
-    """A record whose number, date and placement must stay, because its write is planned or under way."""
+    """A record whose number, date and applications must not change, because its write is planned or in progress."""
 
     kind: str
     shopify_id: str
@@ -153,9 +154,13 @@ class FrozenRecord(Row):
 
 
 class PlannedWrite(FrozenRecord):
-    """A write to journal. `verb` create, update, adopt or delete; `payload` the whole record, `checksum` its content's.
+    """A write for the journal.
 
-    With `delete` the record is what was posted, and `xero_id` what is to go.
+    Attributes:
+        payload: the whole record; for `delete`, the posted record.
+        verb: create, update, adopt or delete.
+        checksum: the checksum of the record's content.
+        xero_id: the record to change; for `delete`, the record to delete.
     """
 
     order_name: str | None = None
@@ -167,7 +172,12 @@ class PlannedWrite(FrozenRecord):
 
 
 class Operation(PlannedWrite):
-    """A journalled write. `outcome` created, updated, adopted or deleted once confirmed; `reason` why it is not."""
+    """A write in the journal.
+
+    Attributes:
+        outcome: created, updated, adopted or deleted, once the write is confirmed.
+        reason: why the write is not confirmed.
+    """
 
     id: int
     state: OperationState
@@ -182,7 +192,7 @@ class Operation(PlannedWrite):
 
 
 class BatchRequest(Row):
-    """One request as frozen before anything is sent: route, exact bytes and Idempotency-Key never change afterwards."""
+    """A request, stored before it is sent. Its route, exact bytes and Idempotency-Key never change."""
 
     kind: str
     method: str
@@ -192,23 +202,23 @@ class BatchRequest(Row):
 
 
 LEASE = timedelta(seconds=45)
-"""How long a batch is left to its owner: one attempt of 30 s and what it takes to settle it."""
+"""Time for which a batch belongs to its owner: one attempt of 30 s and its settlement."""
 
 LONGEST_LEASE = LEASE + timedelta(seconds=120)
-"""A lease is kept on by the pause before another attempt, which is never longer than the time for all of them."""
+"""A renewed lease includes the pause before the next attempt, at most the 120 s of the replay horizon."""
 
 
 class Batch(BatchRequest):
-    """A journalled request. `first_sent_at` is committed before the first byte.
-
-    Until `lease_until` it is its owner's alone; `fence` counts who took it, and only the last one may go on with it.
+    """A request in the journal.
 
     Attributes:
-        first_sent_at: when it was marked SENT, by our clock; for people.
-        not_before: about when it can be read back, by our clock; for people, and for whoever decides to start a run.
-        xero_sent_at: when it was marked SENT, by Xero's clock, at the latest; None where that was not known.
-        xero_quiet_at: from when on nothing of it can be under way any more, by Xero's clock.
-        xero_settled_at: when its outcome was known, by Xero's clock.
+        first_sent_at: the time of the mark SENT, by our clock, committed before the first byte leaves; for people.
+        not_before: the approximate time of the read-back, by our clock; for people and for the start of runs.
+        fence: the number of processes that have owned the batch; only the last of them may change it.
+        lease_until: the end of the owner's exclusive use, by our clock.
+        xero_sent_at: an upper bound of the time of the mark SENT, by Xero's clock; None if unknown.
+        xero_quiet_at: the end of the quiet time, by Xero's clock.
+        xero_settled_at: the time when the outcome was known, by Xero's clock.
     """
 
     id: int
@@ -225,14 +235,16 @@ class Batch(BatchRequest):
     xero_settled_at: datetime | None = None
 
     def is_leased(self, now: datetime) -> bool:
-        """Tell whether it is its owner's alone; a lease that ends too late was taken before our clock was put back."""
+        """Return whether the batch is leased. A lease with an end too far ahead predates a set-back of our clock."""
         return self.lease_until is not None and now <= self.lease_until <= now + LONGEST_LEASE
 
 
 class Evidence(Row):
-    """What a look-up in Xero found: why a record was adopted, planned again or put up for review. Never changed.
+    """The result of a look-up in Xero: why a record was adopted, planned again or set to needs review. Never changed.
 
-    `looked_up_at` is by our clock, `xero_looked_up_at` by Xero's; None where the mirror was looked at.
+    Attributes:
+        looked_up_at: the time of the look-up, by our clock.
+        xero_looked_up_at: the same by Xero's clock; None for a look-up in the mirror.
     """
 
     operation_id: int
@@ -246,10 +258,13 @@ class Evidence(Row):
 
 
 class OperationOutcome(Row):
-    """What became of one operation. `mapped` and `mirrored` are written with it, in one transaction.
+    """The outcome of one operation.
 
-    `found` is the state and the batch in which the operation was read; `removed`: the record was taken back, so that
-    its mapping and mirror rows go.
+    Attributes:
+        expected_state: the state and the batch of the operation as read; if they have changed, the outcome is ignored.
+        mapped: the mapping row, written in the same transaction.
+        mirrored: the mirror row, written in the same transaction.
+        removed: whether the record was deleted in Xero, so that its mapping and mirror rows are deleted.
     """
 
     operation_id: int

@@ -1,9 +1,9 @@
-"""Hashes of rows: each row of a sealed table bears the SHA-256 of all its other columns, so that damage is seen.
+"""Row checksums, which detect damage: each row of a checksummed table contains the SHA-256 of its other columns.
 
-SQLite has no checksums of its own: of single flipped bits that change what a row says, its integrity check sees one in
-six, the hash of the row all of them. A row whose hash is wrong is never used: reading it raises. Whoever inserts rows
-of a sealed table seals them in the same transaction; rows are changed by `rewrite` alone, and only as they were read
-and found sound, so that no damage is sealed over.
+SQLite has no checksums of its own. Of the single flipped bits that change a value, its integrity check detects one in
+six, the row checksum all of them. A row with a wrong checksum is never used: reading it raises. Code that inserts rows
+of a checksummed table adds their checksums in the same transaction. Only `update_rows` changes rows, and only verified
+ones, so that a damaged row never gets a new checksum.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,62 +18,76 @@ from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES
 
 CHECKSUM_COLUMN = "row_hash"
 ADDED = frozenset({"xero_sent_at", "xero_quiet_at", "xero_settled_at", "xero_looked_up_at"})
-"""Columns added after their tables were sealed: empty, they count for nothing, so that older rows keep their hashes."""
+"""Columns added to checksummed tables. An empty one is not hashed, so that older checksums stay valid."""
 
 Row = Mapping[str, Any]
 Values = Callable[[Row], Row]
 
 
 class StoreDamagedError(Exception):
-    """What the state store says cannot be trusted; nothing is written to Xero by it any more."""
+    """The content of the state store cannot be trusted; nothing more is written to Xero from it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"The state store is damaged: {what}. Nothing was written to Xero. Run `shopify-xero rebuild`: it puts the "
-            "damaged store aside and makes a new one from Shopify and Xero."
+            f"The state store is damaged: {what}. Nothing was written to Xero. Run `shopify-xero rebuild`: it "
+            "quarantines the damaged store and builds a new one from Shopify and Xero."
         )
 
 
-def read(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
-    """Return rows of a sealed table without their hashes.
+def read(connection: Connection, table: Table, query: Select[Any], **parameters: object) -> list[dict[str, Any]]:
+    """Return verified rows of a checksummed table, without their checksums.
 
     Args:
-        connection: inside a transaction.
-        table: a sealed one.
-        query: selects all its columns.
-        given: the query's parameters.
+        connection: a connection in a transaction.
+        table: the checksummed table.
+        query: a query for all columns of the table.
+        parameters: the parameters of the query.
 
     Raises:
-        StoreDamagedError: a row does not say what was written there.
+        StoreDamagedError: a row does not match its checksum.
     """
-    return verified_rows(table, connection.execute(query, given).mappings().all())
+    return verified_rows(table, connection.execute(query, parameters).mappings().all())
 
 
 def with_checksum(values: Row) -> dict[str, Any]:
-    """Return a whole row, as it is about to be inserted, with its hash."""
+    """Return a whole row for an insert, with its checksum."""
     return {**values, CHECKSUM_COLUMN: row_hash(values)}
 
 
-def add_checksums(connection: Connection, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
-    """Give rows that were inserted in this transaction, and got their ids, their hashes; return them without."""
-    found = connection.execute(query, given).mappings().all()
-    return _write(connection, table, [(row, {}) for row in found])
+def add_checksums(
+    connection: Connection, table: Table, query: Select[Any], **parameters: object
+) -> list[dict[str, Any]]:
+    """Add checksums to rows that the database gave their ids; return the rows without checksums.
+
+    Args:
+        connection: a connection in the transaction that inserted the rows.
+        table: the checksummed table.
+        query: a query for all columns of the rows.
+        parameters: the parameters of the query.
+    """
+    rows = connection.execute(query, parameters).mappings().all()
+    return _write(connection, table, [(row, {}) for row in rows])
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row], new: Values) -> list[dict[str, Any]]:
-    """Change rows of a sealed table, and seal them; return them as they are now.
+    """Update rows of a checksummed table and their checksums; return the rows after the update.
 
     Args:
-        connection: inside the transaction in which the rows were read.
-        table: a sealed one.
-        rows: whole, as `read` gave them.
-        new: gives, for a row as it is, the columns to be changed, of all rows the same ones.
+        connection: a connection in the transaction that read the rows.
+        table: the checksummed table.
+        rows: whole rows, as returned by `read`.
+        new: returns the new values of a row by column; the columns are the same for all rows.
     """
     return _write(connection, table, [(row, new(row)) for row in rows])
 
 
 def add_missing_checksums(connection: Connection, tables: Collection[Table] = CHECKSUMMED_TABLES) -> None:
-    """Seal all rows of sealed tables, which may still lack columns of a later version."""
+    """Add checksums to all rows of checksummed tables, which may lack the columns of later versions.
+
+    Args:
+        connection: a connection in a transaction.
+        tables: the checksummed tables.
+    """
     for table in tables:
         present = {column["name"] for column in inspect(connection).get_columns(table.name)}
         add_checksums(connection, table, select(*(column for column in table.c if column.name in present)))
@@ -82,16 +96,16 @@ def add_missing_checksums(connection: Connection, tables: Collection[Table] = CH
 def _write(
     connection: Connection, table: Table, changes: Sequence[tuple[Mapping[Any, Any], Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Write changes of rows with the new hashes; return the rows, changed, without them."""
+    """Update rows and their checksums; return the rows after the update, without checksums."""
     if not changes:
         return []
     keys = [column.name for column in table.primary_key]
-    changed = [{**row, **said} for row, said in changes]
+    changed = [{**row, **columns} for row, columns in changes]
     values = [
         {f"old_{key}": row[key] for key in keys}
-        | {f"new_{name}": value for name, value in said.items()}
-        | {f"new_{CHECKSUM_COLUMN}": row_hash(now)}
-        for (row, said), now in zip(changes, changed, strict=True)
+        | {f"new_{name}": value for name, value in columns.items()}
+        | {f"new_{CHECKSUM_COLUMN}": row_hash(new_row)}
+        for (row, columns), new_row in zip(changes, changed, strict=True)
     ]
     connection.execute(_update(table, tuple(changes[0][1])), values)
     return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in changed]
@@ -104,27 +118,37 @@ def _update(table: Table, columns: tuple[str, ...]) -> Update:
 
 
 def row_hash(row: Mapping[Any, Any]) -> str:
-    """Return the hash of a row's columns, whatever it bears as hash now."""
-    counted = (
-        one for one in sorted(row.items()) if one[0] != CHECKSUM_COLUMN and not (one[1] is None and one[0] in ADDED)
+    """Return the checksum of a row's columns, its checksum column excluded.
+
+    Args:
+        row: values by column name.
+    """
+    hashed = (
+        (name, value)
+        for name, value in sorted(row.items())
+        if name != CHECKSUM_COLUMN and not (value is None and name in ADDED)
     )
-    return digest("\x1f".join([f"{name}\x1e{_text(value)}" for name, value in counted]))
+    return digest("\x1f".join([f"{name}\x1e{_text(value)}" for name, value in hashed]))
 
 
 def verified_rows(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """Return rows without their hashes.
+    """Return rows without their checksums.
+
+    Args:
+        table: the checksummed table.
+        rows: whole rows of the table, with their checksums.
 
     Raises:
-        StoreDamagedError: a row does not say what it said when it was sealed.
+        StoreDamagedError: a row does not match its checksum.
     """
     for row in rows:
         if row_hash(row) != row[CHECKSUM_COLUMN]:
-            raise StoreDamagedError(f"a row of {table.name} does not say what was written there")
+            raise StoreDamagedError(f"a row of {table.name} does not match its checksum")
     return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in rows]
 
 
 def _text(value: object) -> str:
-    """Write a value so that no two different ones look alike, and one about to be written as it will be read."""
+    """Return a text that differs for different values, and is the same before an insert and after a read."""
     if isinstance(value, str):
         return f"str {str(value)!r}"
     if isinstance(value, datetime):

@@ -1,8 +1,8 @@
-"""Statements that write mapping, mirror and error rows inside a transaction that someone else opened.
+"""Writes of mapping, mirror, failure and key-value rows within the caller's transaction.
 
-They are shared by the store and the journal, so that settling a batch and recording what it did is one transaction.
-Nothing here opens or commits one. Deleting and inserting takes the place of an upsert, which each database spells in
-its own way.
+The store and the journal share this module, so that a batch is settled and its results are stored in one transaction.
+No function here opens or commits a transaction. Delete and insert replace an upsert, whose SQL differs between SQLite
+and Postgres.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -22,50 +22,59 @@ from shopify_xero_pipeline.state.tables import entity_mapping, key_value, sync_e
 
 R = TypeVar("R", MappedRecord, MirrorRecord)
 
-_SHOWN = (xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id))
-SHOWN = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(*_SHOWN)
-DROP_SHOWN = delete(xero_mirror).where(*_SHOWN)
-DROP_MAPPED = delete(entity_mapping).where(*queries.of_records(entity_mapping))
+_MIRRORED = (xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id))
+SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(*_MIRRORED)
+DELETE_MIRRORED = delete(xero_mirror).where(*_MIRRORED)
+DELETE_MAPPED = delete(entity_mapping).where(*queries.of_records(entity_mapping))
 
 
 def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: datetime) -> None:
-    """Write mapping rows, each in place of an earlier one of the same record, whose failures are resolved thereby.
+    """Write mapping rows, which replace earlier rows of their records, and resolve the failures of the records.
+
+    Args:
+        connection: a connection in a transaction.
+        records: the rows to write.
+        at: the present time, in UTC.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: the Xero id already stands for another record.
+        sqlalchemy.exc.IntegrityError: a Xero id is already mapped to another record.
     """
-    for kind, same in _by_kind(records).items():
-        for some in chunks(same):
-            ids = [row.shopify_id for row in some]
-            connection.execute(DROP_MAPPED, {"kind": kind, "ids": ids})
-            connection.execute(insert(entity_mapping), [with_checksum(row.model_dump()) for row in some])
+    for kind, rows in _by_kind(records).items():
+        for chunk in chunks(rows):
+            ids = [row.shopify_id for row in chunk]
+            connection.execute(DELETE_MAPPED, {"kind": kind, "ids": ids})
+            connection.execute(insert(entity_mapping), [with_checksum(row.model_dump()) for row in chunk])
             resolve_errors(connection, kind, ids, at)
 
 
 def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set[str]:
-    """Write mirror rows, each in place of what was there under its Xero id; the last of equals counts.
+    """Write mirror rows, which replace earlier rows with their Xero ids. The last of several rows for one id counts.
 
-    What was read before another process read something newer of the same record is left out.
+    A row is not written if the mirror already has a newer one, which another process has read since.
+
+    Args:
+        connection: a connection in a transaction.
+        records: the rows in reading order.
 
     Returns:
-        The Xero ids of those written.
+        The Xero ids of the written rows.
     """
     written = set[str]()
-    for kind, same in _by_kind(redact_mirror_rows(connection, records)).items():
-        newest = {row.xero_id: row for row in same}
-        for some in chunks(newest):
-            found = connection.execute(SHOWN, {"kind": kind, "ids": some})
-            known = {row.xero_id: row.updated_at for row in found}
-            fresh = [key for key in some if key not in known or known[key] <= newest[key].updated_at]
+    for kind, rows in _by_kind(redact_mirror_rows(connection, records)).items():
+        newest = {row.xero_id: row for row in rows}
+        for ids in chunks(newest):
+            stored = connection.execute(SELECT_MIRRORED, {"kind": kind, "ids": ids})
+            updated_at = {row.xero_id: row.updated_at for row in stored}
+            fresh = [key for key in ids if key not in updated_at or updated_at[key] <= newest[key].updated_at]
             if fresh:
-                connection.execute(DROP_SHOWN, {"kind": kind, "ids": fresh})
+                connection.execute(DELETE_MIRRORED, {"kind": kind, "ids": fresh})
                 connection.execute(insert(xero_mirror), [with_checksum(newest[key].model_dump()) for key in fresh])
             written |= {*fresh}
     return written
 
 
 def write_error(connection: Connection, error: SyncError) -> None:
-    """Write a failed record, in place of an earlier row; a failure that was not resolved keeps its first time."""
+    """Write a failed record, which replaces an earlier row. An open failure keeps the time when it first failed."""
     table = sync_errors
     same = (table.c.kind == error.kind, table.c.shopify_id == error.shopify_id)
     earlier = connection.execute(select(table).where(*same, table.c.resolved_at.is_(None))).mappings().first()
@@ -77,21 +86,34 @@ def write_error(connection: Connection, error: SyncError) -> None:
 
 
 def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return the failures of records, by kind and Shopify id, that are not resolved; mostly there are none at all."""
+    """Return the open failures of records.
+
+    Args:
+        connection: a connection in a transaction.
+        records: pairs of kind and Shopify id.
+    """
+    # Most stores have no open failure: one query for all of them then replaces the queries by kind.
     failed = {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)} & {*records}
     return [
         row
-        for kind, same in groupby(sorted(failed), itemgetter(0))
-        for some in chunks(shopify_id for _, shopify_id in same)
-        for row in read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=some)
+        for kind, keys in groupby(sorted(failed), itemgetter(0))
+        for ids in chunks(shopify_id for _, shopify_id in keys)
+        for row in read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
     ]
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:
-    """Mark failures of these records as resolved."""
-    for some in chunks(shopify_ids):
-        still_open = read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=some)
-        update_rows(connection, sync_errors, still_open, lambda _: {"resolved_at": at})
+    """Resolve the open failures of records of one kind.
+
+    Args:
+        connection: a connection in a transaction.
+        kind: the kind of the records.
+        shopify_ids: their Shopify ids.
+        at: the present time, in UTC.
+    """
+    for ids in chunks(shopify_ids):
+        open_rows = read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
+        update_rows(connection, sync_errors, open_rows, lambda _: {"resolved_at": at})
 
 
 def resolve_errors_except(
@@ -101,48 +123,81 @@ def resolve_errors_except(
     keep: Collection[tuple[str, str]],
     at: datetime,
 ) -> None:
-    """Mark failures of these kinds and days as resolved unless their (kind, Shopify id) is to be kept."""
+    """Resolve the open failures of kinds and days, except for some records.
+
+    Args:
+        connection: a connection in a transaction.
+        kinds: the kinds of the failures.
+        days: the days of the failures.
+        keep: the (kind, Shopify id) of records whose failures stay open.
+        at: the present time, in UTC.
+    """
     table = sync_errors
-    mine = (table.c.kind.in_(kinds), table.c.partition.in_(days), table.c.resolved_at.is_(None))
-    found = connection.execute(select(table.c.kind, table.c.shopify_id).where(*mine)).all()
+    scope = (table.c.kind.in_(kinds), table.c.partition.in_(days), table.c.resolved_at.is_(None))
+    rows = connection.execute(select(table.c.kind, table.c.shopify_id).where(*scope)).all()
     for kind in kinds:
-        gone = [row.shopify_id for row in found if row.kind == kind and (row.kind, row.shopify_id) not in keep]
-        resolve_errors(connection, kind, gone, at)
+        ids = [row.shopify_id for row in rows if row.kind == kind and (row.kind, row.shopify_id) not in keep]
+        resolve_errors(connection, kind, ids, at)
 
 
 def put_value(connection: Connection, name: str, text: str, at: datetime) -> None:
-    """Write a small text under a name."""
+    """Store a text under a key.
+
+    Args:
+        connection: a connection in a transaction.
+        name: the key.
+        text: the value.
+        at: the present time, in UTC.
+    """
     delete_value(connection, name)
     connection.execute(insert(key_value), [with_checksum({"key": name, "value": text, "updated_at": at})])
 
 
 def delete_value(connection: Connection, name: str) -> None:
-    """Delete the small text that is kept under a name, if there is one."""
+    """Delete the text under a key, if there is one."""
     connection.execute(delete(key_value).where(key_value.c.key == name))
 
 
 def delete_mirror_except(connection: Connection, kind: str, keep: Sequence[str], before: datetime) -> None:
-    """Delete mirror rows of one kind that a complete listing no longer shows; what changed after an instant stays.
+    """Delete mirror rows of one kind that are missing from a complete listing.
 
-    Both instants are Xero's own.
+    Args:
+        connection: a connection in a transaction.
+        kind: the kind of the rows.
+        keep: the Xero ids in the listing.
+        before: the time of the listing, by Xero's clock; rows that changed later, by Xero's clock, stay.
     """
     table = xero_mirror
-    shown = set(keep)
+    listed = set(keep)
     older = (table.c.kind == kind, table.c.updated_at <= before)
-    known = connection.scalars(select(table.c.xero_id).where(*older)).all()
-    for some in chunks(xero_id for xero_id in known if xero_id not in shown):
-        connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(some)))
+    xero_ids = connection.scalars(select(table.c.xero_id).where(*older)).all()
+    for ids in chunks(xero_id for xero_id in xero_ids if xero_id not in listed):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(ids)))
 
 
-def delete_allocations_of(connection: Connection, kind: str, bearers: Collection[str]) -> None:
-    """Delete the mirror rows of what these records carried: those name their bearer's Xero id as reference."""
+def delete_allocations_of(connection: Connection, kind: str, owner_ids: Collection[str]) -> None:
+    """Delete the mirror rows of Allocations.
+
+    Args:
+        connection: a connection in a transaction.
+        kind: the kind of the rows.
+        owner_ids: the Xero ids of the Credit Notes that the Allocations have as their reference.
+    """
     table = xero_mirror
-    for some in chunks(bearers):
-        connection.execute(delete(table).where(table.c.kind == kind, table.c.reference.in_(some)))
+    for ids in chunks(owner_ids):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.reference.in_(ids)))
 
 
 def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: str, at: datetime) -> None:
-    """Delete mapping and mirror row of a record that was taken back; its failures are resolved thereby."""
+    """Delete the mapping and mirror rows of a record that was deleted in Xero, and resolve its failures.
+
+    Args:
+        connection: a connection in a transaction.
+        kind: the kind of the record.
+        shopify_id: its Shopify id.
+        xero_id: its Xero id.
+        at: the present time, in UTC.
+    """
     mapping, mirror = entity_mapping, xero_mirror
     connection.execute(delete(mapping).where(mapping.c.kind == kind, mapping.c.shopify_id == shopify_id))
     connection.execute(delete(mirror).where(mirror.c.kind == kind, mirror.c.xero_id == xero_id))
@@ -150,7 +205,7 @@ def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: s
 
 
 def _by_kind(records: Iterable[R]) -> dict[str, list[R]]:
-    found: dict[str, list[R]] = {}
+    by_kind: dict[str, list[R]] = {}
     for record in records:
-        found.setdefault(record.kind, []).append(record)
-    return found
+        by_kind.setdefault(record.kind, []).append(record)
+    return by_kind

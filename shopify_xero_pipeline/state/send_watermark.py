@@ -1,14 +1,14 @@
-"""Whether the journal may be trusted to know all that was sent, judged by the witness kept outside it.
+"""Send watermark, which shows whether the journal contains all requests sent before.
 
-A journal that is older than its witness says is a restored copy, one that the witness does not know has taken another's
-place: it is doubted, and while it is nothing may be sent. Until when something may be under way, by Xero's clock, is
-told with it where a witness knows; how long is waited, and what is read back then, is decided in
-`loading/safe_mode.py`.
+A journal that is older than its watermark file is a restored copy. A journal that its watermark file does not name has
+replaced another one. Such a journal has a trust issue, and nothing may be sent while it has one. The watermark file may
+also contain the end of the quiet time by Xero's clock. This module only compares; `loading/safe_mode.py` decides how
+long to wait and what to read back.
 """
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,12 +20,14 @@ from shopify_xero_pipeline.state.tables import batch, meta
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim, WatermarkFile
 
 EPOCH, TRUSTED, ANSWERED, DOUBT = "epoch", "trusted epoch", "answered claims", "doubt"
+"""Names in the table `meta`: the journal's random name, the last name trusted, claims read back, the trust issue."""
+
 MISSING = "missing"
 NEW = "it is new"
-RESTORED = "it is older than what was sent by it: a copy was put in its place"
-REPLACED = "it took the place of another one, by which something may have been sent"
-LOST = "the file that witnesses what was sent is missing or damaged"
-UNSURE = "it does not say that what was sent before is read back"
+RESTORED = "it is older than the last request sent: a copy was restored"
+REPLACED = "it replaced another store, which may have sent requests"
+LOST = "its watermark file is missing or damaged"
+UNSURE = "it has no record that earlier requests were read back"
 
 META = select(meta)
 SENT_AT = select(batch.c.first_sent_at).where(batch.c.id == bindparam("id"))
@@ -33,13 +35,13 @@ SENT_AT = select(batch.c.first_sent_at).where(batch.c.id == bindparam("id"))
 
 @dataclass(frozen=True)
 class TrustIssue:
-    """Why a journal is not trusted.
+    """The reason why a journal is not trusted.
 
     Attributes:
-        why: in words.
-        quiet_at: from when on, by Xero's clock, nothing is under way that it does not know of; None if not known yet.
-        new: it was just made and no witness knows of another one before it.
-        claims: the lines of the witnesses that it was judged by.
+        reason: the reason in words, as a clause about the store.
+        quiet_at: the end of the quiet time of all requests unknown to the journal, by Xero's clock; None if unknown.
+        new: whether the journal was just created and no watermark file names an earlier one.
+        claims: the lines of the watermark files at the time of the issue.
     """
 
     reason: str
@@ -49,12 +51,12 @@ class TrustIssue:
 
 
 class SendWatermark:
-    """The witness of one journal.
+    """The send watermark of one journal.
 
     Args:
-        engine: the journal's database.
-        file: where the witness is kept.
-        needed: whether a journal that is trusted must have a witness; one on a database server of its own need not.
+        engine: the engine of the journal's database.
+        file: the watermark file.
+        needed: whether a trusted journal must have a watermark file; a journal on a database server need not.
     """
 
     def __init__(self, engine: Engine, file: WatermarkFile, *, needed: bool) -> None:
@@ -62,85 +64,87 @@ class SendWatermark:
         self._file = file
         self._needed = needed
         with engine.begin() as connection:
-            said = _said(connection)
-            if EPOCH not in said:
-                _write(connection, EPOCH, secrets.token_hex(16))
-                _write(connection, DOUBT, _text(TrustIssue(NEW, None, new=True)))
+            if EPOCH not in _read_values(connection):
+                _write_value(connection, EPOCH, secrets.token_hex(16))
+                _write_value(connection, DOUBT, _dump_issue(TrustIssue(NEW, None, new=True)))
 
     def record_send(self, marked: Batch) -> None:
-        """Write down that a batch was marked SENT: called after that commit, and before a byte of it leaves.
+        """Write a batch to the watermark file, after the commit of its mark SENT and before its first byte leaves.
 
         Raises:
-            StoreReplacedError: the journal was replaced by another one meanwhile.
-            StoreUnwritableError: the witness cannot be written.
+            StoreReplacedError: another journal replaced this one.
+            StoreUnwritableError: the watermark file cannot be written.
         """
-        with self._file.alone():
-            known = self._file.own()
+        with self._file.lock():
+            earlier = self._file.own()
             with self._engine.begin() as connection:
-                said = _said(connection)
-                if known is not None and not _is_known(connection, said, known):
+                values = _read_values(connection)
+                if earlier is not None and not _is_known(connection, values, earlier):
                     raise StoreReplacedError
-            claim = WatermarkClaim.of(said.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
-            self._file.write(claim if known is None else claim.after(known))
+            claim = WatermarkClaim.of(values.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
+            self._file.write(claim if earlier is None else claim.after(earlier))
 
     def find_issue(self) -> TrustIssue | None:
-        """Return why the journal is not to be trusted, or None; a new reason to doubt it is kept until `trust`."""
+        """Return the trust issue of the journal, or None. A new issue is stored until a call of `trust`."""
         claims, own = self._file.claims(), self._file.own()
         with self._engine.begin() as connection:
-            said = _said(connection)
-            held, trusted = _doubt(said.get(DOUBT)), said.get(TRUSTED) == said.get(EPOCH) and DOUBT not in said
-            judged = held.claims if held is not None else ()
-            strange = [one for one in claims if one.text not in judged and not _is_known(connection, said, one)]
-            if self._needed and own is None and TRUSTED in said:
-                strange.append(WatermarkClaim.read(MISSING))
-            if trusted and not strange:
+            values = _read_values(connection)
+            issue = _parse_issue(values.get(DOUBT))
+            is_trusted = values.get(TRUSTED) == values.get(EPOCH) and DOUBT not in values
+            judged = issue.claims if issue is not None else ()
+            unknown = [
+                claim for claim in claims if claim.text not in judged and not _is_known(connection, values, claim)
+            ]
+            if self._needed and own is None and TRUSTED in values:
+                unknown.append(WatermarkClaim.parse(MISSING))
+            if is_trusted and not unknown:
                 return None
-            if held is None or strange:
-                held = _doubted(held, strange, said.get(EPOCH), claims)
-                _write(connection, DOUBT, _text(held))
+            if issue is None or unknown:
+                issue = _build_issue(issue, unknown, values.get(EPOCH), claims)
+                _write_value(connection, DOUBT, _dump_issue(issue))
                 connection.execute(delete(meta).where(meta.c.name == TRUSTED))
-            return held
+            return issue
 
-    def record_wait(self, doubt: TrustIssue, quiet_at: datetime) -> TrustIssue:
-        """Keep from when on, by Xero's clock, nothing unknown is under way; return the doubt that says so."""
-        known = replace(doubt, quiet_at=quiet_at)
+    def record_wait(self, issue: TrustIssue, quiet_at: datetime) -> TrustIssue:
+        """Store the end of the quiet time of an issue, by Xero's clock; return the issue with it."""
+        updated = replace(issue, quiet_at=quiet_at)
         with self._engine.begin() as connection:
-            if _doubt(_said(connection).get(DOUBT)) == doubt:
-                _write(connection, DOUBT, _text(known))
-        return known
+            if _parse_issue(_read_values(connection).get(DOUBT)) == issue:
+                _write_value(connection, DOUBT, _dump_issue(updated))
+        return updated
 
-    def trust(self, doubt: TrustIssue) -> None:
-        """Trust the journal again, because all that was sent until the doubt arose is read back.
+    def trust(self, issue: TrustIssue) -> None:
+        """Clear a trust issue, after everything sent before it was read back.
 
         Raises:
-            StoreUnwritableError: the witness cannot be written.
+            StoreUnwritableError: the watermark file cannot be written.
         """
-        with self._file.alone():
+        with self._file.lock():
             with self._engine.begin() as connection:
-                said, last = _said(connection), _last_sent(connection)
+                values, last = _read_values(connection), _last_sent(connection)
             number, at, quiet_at = last if last is not None else (0, None, None)
-            self._file.write(WatermarkClaim.of(said[EPOCH], number, at, quiet_at))
+            self._file.write(WatermarkClaim.of(values[EPOCH], number, at, quiet_at))
             with self._engine.begin() as connection:
-                if _doubt(_said(connection).get(DOUBT)) == doubt:
-                    _write(connection, ANSWERED, "\n".join(doubt.claims))
-                    _write(connection, TRUSTED, said[EPOCH])
+                if _parse_issue(_read_values(connection).get(DOUBT)) == issue:
+                    _write_value(connection, ANSWERED, "\n".join(issue.claims))
+                    _write_value(connection, TRUSTED, values[EPOCH])
                     connection.execute(delete(meta).where(meta.c.name == DOUBT))
 
 
-def _doubted(
-    held: TrustIssue | None, strange: Sequence[WatermarkClaim], epoch: str | None, claims: Sequence[WatermarkClaim]
+def _build_issue(
+    earlier: TrustIssue | None, unknown: Sequence[WatermarkClaim], epoch: str | None, claims: Sequence[WatermarkClaim]
 ) -> TrustIssue:
-    """Return the doubt that strange claims raise beside one that is held already."""
-    times = [one.quiet_at for one in strange] or [None]
-    if held is not None and not held.new:
-        times.append(held.quiet_at)
-    known = [at for at in times if at is not None]
-    quiet_at = max(known) if len(known) == len(times) else None
-    return TrustIssue(_why(strange, epoch), quiet_at, claims=tuple(one.text for one in claims))
+    """Return the issue of unknown claims, merged with an earlier issue."""
+    times = [claim.quiet_at for claim in unknown] or [None]
+    if earlier is not None and not earlier.new:
+        times.append(earlier.quiet_at)
+    known_times = [at for at in times if at is not None]
+    quiet_at = max(known_times) if len(known_times) == len(times) else None
+    return TrustIssue(_reason(unknown, epoch), quiet_at, claims=tuple(claim.text for claim in claims))
 
 
-def _why(strange: Sequence[WatermarkClaim], epoch: str | None) -> str:
-    epochs = {one.epoch for one in strange}
+def _reason(unknown: Sequence[WatermarkClaim], epoch: str | None) -> str:
+    epochs = {claim.epoch for claim in unknown}
     if not epochs:
         return UNSURE
     if epochs == {""}:
@@ -148,41 +152,43 @@ def _why(strange: Sequence[WatermarkClaim], epoch: str | None) -> str:
     return RESTORED if epoch in epochs else REPLACED
 
 
-def _is_known(connection: Connection, said: dict[str, str], claim: WatermarkClaim) -> bool:
-    """Tell whether the journal knows of the sending that a witness claims, or has it read back."""
-    if claim.text in said.get(ANSWERED, "").splitlines():
+def _is_known(connection: Connection, values: Mapping[str, str], claim: WatermarkClaim) -> bool:
+    """Return whether the journal contains the batch of a claim, or has read it back."""
+    if claim.text in values.get(ANSWERED, "").splitlines():
         return True
-    if claim.epoch != said.get(EPOCH):
+    if claim.epoch != values.get(EPOCH):
         return False
-    found = connection.scalar(SENT_AT, {"id": claim.batch})
-    return claim.batch == 0 or (found is not None and found == claim.sent_at)
+    sent_at = connection.scalar(SENT_AT, {"id": claim.batch})
+    return claim.batch == 0 or (sent_at is not None and sent_at == claim.sent_at)
 
 
 def _last_sent(connection: Connection) -> tuple[int, datetime, datetime | None] | None:
     last = select(func.max(batch.c.id)).where(batch.c.first_sent_at.is_not(None)).scalar_subquery()
     sent = select(batch.c.id, batch.c.first_sent_at, batch.c.xero_quiet_at).where(batch.c.id == last)
-    found = connection.execute(sent).first()
-    return None if found is None else (found[0], found[1], found[2])
+    row = connection.execute(sent).first()
+    return None if row is None else (row[0], row[1], row[2])
 
 
-def _said(connection: Connection) -> dict[str, str]:
+def _read_values(connection: Connection) -> dict[str, str]:
     return {row.name: row.value for row in connection.execute(META)}
 
 
-def _write(connection: Connection, name: str, value: str) -> None:
+def _write_value(connection: Connection, name: str, value: str) -> None:
     connection.execute(delete(meta).where(meta.c.name == name))
     connection.execute(insert(meta).values(name=name, value=value))
 
 
-def _text(doubt: TrustIssue) -> str:
-    return json.dumps(asdict(doubt) | {"quiet_at": doubt.quiet_at and doubt.quiet_at.astimezone(UTC).isoformat()})
+def _dump_issue(issue: TrustIssue) -> str:
+    return json.dumps(asdict(issue) | {"quiet_at": issue.quiet_at and issue.quiet_at.astimezone(UTC).isoformat()})
 
 
-def _doubt(text: str | None) -> TrustIssue | None:
+def _parse_issue(text: str | None) -> TrustIssue | None:
     try:
-        held = json.loads(text or "")
-        held.pop("since", None)  # an earlier version's, by our clock
-        at = held.get("quiet_at")
-        return TrustIssue(**held | {"quiet_at": at and datetime.fromisoformat(at), "claims": tuple(held["claims"])})
+        fields = json.loads(text or "")
+        fields.pop("since", None)  # written by older versions, by our clock
+        if "why" in fields:  # what schema 6 called the reason
+            fields["reason"] = fields.pop("why")
+        at = fields.get("quiet_at")
+        return TrustIssue(**fields | {"quiet_at": at and datetime.fromisoformat(at), "claims": tuple(fields["claims"])})
     except (LookupError, TypeError, ValueError):
         return None

@@ -1,7 +1,7 @@
-"""The state store: what we know we did, and what we last saw in Xero. The one door to the database for the other rooms.
+"""State store with mapping, failures, history, mirror and small texts; the database interface of the other rooms.
 
-Reading and plain writing stand here; the exactly-once journal stands in `journal.py`, behind `StateStore.journal`.
-Every method is one short transaction; none is ever open while something waits for the network.
+This module only contains reads and plain writes; the exactly-once journal is in `journal.py`. Each method uses short
+transactions. No transaction is open during a network call.
 """
 
 import os
@@ -53,29 +53,30 @@ NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationSta
 MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
 DOCUMENTS = ("invoice", "credit_note")
 ALLOCATION_CARRIER, ALLOCATION_TARGET = "credit_note", "allocation"
-TAKEN_BACK = "delete"
+DELETE_VERB = "delete"
 LOCK_SECONDS = 10
+"""Time to wait for the lock of the watermark file."""
 
 
 class StateStore:
     """Mapping, journal, failed records, history and mirror in one database.
 
     Args:
-        url: `sqlite:///path/to/state.db`, created with its folder and readable by its owner alone, or
+        url: `sqlite:///path/to/state.db`, created with its folder and readable by its owner only, or
             `postgresql://user:password@host/database`, in which the tables are created.
         clock: stamps the rows.
-        witnesses: the folder of the files that witness what was sent (`send_watermark.py`); by default an SQLite file's
-            own folder, and none for Postgres.
+        watermark_folder: the folder of the watermark files (`send_watermark.py`); by default the folder of an SQLite
+            file, and none for Postgres.
 
     Raises:
-        StoreUrlError: the URL is of another form, or what it names cannot be used as a state store.
-        StoreBusyError: another process keeps it.
-        StoreTooNewError: the store was written by a newer version of this project.
-        StoreDamagedError: its file is damaged, as far as a quick look shows.
+        StoreUrlError: the URL is invalid, or its database cannot be used as a state store.
+        StoreBusyError: another process locks the store.
+        StoreTooNewError: a newer version of this project wrote the store.
+        StoreDamagedError: a quick check fails.
     """
 
-    def __init__(self, url: str, clock: Clock, witnesses: Path | None = None) -> None:
-        self._database = _opened(url, witnesses)
+    def __init__(self, url: str, clock: Clock, watermark_folder: Path | None = None) -> None:
+        self._database = _open(url, watermark_folder)
         self._clock = clock
         self._engine = self._database.engine
         self._verified = False
@@ -83,7 +84,8 @@ class StateStore:
         try:
             verification.quick_check(self._engine)
             migrate(self._engine)
-            self.witness = SendWatermark(self._engine, self._witness_file(witnesses), needed=self._database.is_file)
+            file = self._watermark_file(watermark_folder)
+            self.send_watermark = SendWatermark(self._engine, file, needed=self._database.is_file)
         except BaseException:
             self.close()
             raise
@@ -91,7 +93,8 @@ class StateStore:
         self.calls = SharedCalls(self._engine, clock)
         self.hints = WebhookHints(self._engine, clock)
         self.orphans = Orphans(self._engine)
-        self.journal = Journal(self._engine, clock, f"process {os.getpid()} on {platform.node()}", self.witness)
+        owner = f"process {os.getpid()} on {platform.node()}"
+        self.journal = Journal(self._engine, clock, owner, self.send_watermark)
 
     @property
     def name(self) -> str:
@@ -103,126 +106,162 @@ class StateStore:
         self._engine.dispose()
 
     def verify(self) -> None:
-        """Look over everything that is stored, once: before a load, and before anything is sent.
+        """Verify all stored rows, once for each process: before its first load, and before it sends anything.
 
         Raises:
-            StoreDamagedError: something does not say what was written there.
+            StoreDamagedError: the store is damaged.
         """
         if not self._verified:
             verification.verify(self._engine)
             self._verified = True
 
-    def import_rows(self, keepsakes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Write rows that another store kept, by table, where this one has none of their keys."""
-        for name, found in keepsakes.items():
+    def import_rows(self, rows_by_table: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Insert the rows of a quarantined store whose keys this store does not have.
+
+        Args:
+            rows_by_table: rows by table name, each with values by column name.
+        """
+        for name, rows in rows_by_table.items():
             table = metadata.tables[name]
             (key,) = table.primary_key
             with self._engine.begin() as connection:
-                known = {*connection.scalars(select(key))}
-                if new := [dict(row) for row in found if row[key.name] not in known]:
+                present = {*connection.scalars(select(key))}
+                if new := [dict(row) for row in rows if row[key.name] not in present]:
                     connection.execute(insert(table), new)
 
-    def _witness_file(self, folder: Path | None) -> WatermarkFile:
-        url, alone = self._engine.url, partial(self._database.lock, "witness", LOCK_SECONDS)
+    def _watermark_file(self, folder: Path | None) -> WatermarkFile:
+        url, lock = self._engine.url, partial(self._database.lock, "witness", LOCK_SECONDS)
         if self._database.is_file:
             path = Path(str(url.database))
-            return WatermarkFile(folder or path.parent, path.name, "", alone)
-        where = f"{url.host} {url.port} {url.database} {url.query.get('options', '')}"
-        return WatermarkFile(folder, f"postgres-{digest(where)[:12]}", digest(platform.node())[:12], alone)
+            return WatermarkFile(folder or path.parent, path.name, "", lock)
+        location = f"{url.host} {url.port} {url.database} {url.query.get('options', '')}"
+        return WatermarkFile(folder, f"postgres-{digest(location)[:12]}", digest(platform.node())[:12], lock)
 
     def tokens(self, name: str, keys: str) -> TokenStore:
-        """Return the sign-in of an app kept here; see `TokenSets`.
+        """Return the OAuth tokens of an app; see `TokenStore`.
 
         Raises:
-            TokenKeyError: `keys` holds something that is not a key.
+            TokenKeyError: `keys` contains an invalid key.
         """
         return TokenStore(self._database, name, keys, self._clock)
 
     def invariants(self) -> list[InvariantResult]:
-        """Return what must be true of the store, and what breaks it."""
+        """Return the result of each invariant check."""
         return check_invariants(self._engine, self._clock.now())
 
     def metrics(self) -> StoreMetrics:
-        """Return counts and times of what is kept, for those who watch."""
+        """Return counts and times for monitoring."""
         return read_metrics(self._engine, self._clock.now())
 
     # -- mapping -------------------------------------------------------------------------------------------------------
 
     def mapped(self, kind: str, shopify_ids: Collection[str] | None = None) -> dict[str, MappedRecord]:
-        """Return mapping rows of one kind by Shopify id: all of them, or those asked for that exist."""
-        found = self._select(entity_mapping, kind, entity_mapping.c.shopify_id, shopify_ids)
-        return {row["shopify_id"]: MappedRecord.model_validate(row) for row in found}
+        """Return mapping rows of one kind by Shopify id.
+
+        Args:
+            kind: the kind of the records.
+            shopify_ids: their Shopify ids; unmapped ids are left out. None for all records.
+        """
+        rows = self._select(entity_mapping, kind, entity_mapping.c.shopify_id, shopify_ids)
+        return {row["shopify_id"]: MappedRecord.model_validate(row) for row in rows}
 
     def ids_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
-        """Return which Shopify id each of these Xero ids stands for, where it is mapped at all."""
-        found = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
-        return {row["xero_id"]: row["shopify_id"] for row in found}
+        """Return the Shopify ids of mapped Xero ids, by Xero id.
+
+        Args:
+            kind: the kind of the records.
+            xero_ids: their Xero ids.
+        """
+        rows = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
+        return {row["xero_id"]: row["shopify_id"] for row in rows}
 
     def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
-        """Return which Shopify id each of these natural keys is mapped to, where it is mapped at all."""
-        found = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
-        return {row["natural_key"]: row["shopify_id"] for row in found}
+        """Return the Shopify ids of mapped natural keys, by natural key.
+
+        Args:
+            kind: the kind of the records.
+            natural_keys: their natural keys.
+        """
+        rows = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
+        return {row["natural_key"]: row["shopify_id"] for row in rows}
 
     def mapped_of_orders(self, order_ids: Collection[str]) -> list[MappedRecord]:
-        """Return the mapping rows of every document, payment and allocation of these orders, in posting order."""
-        table, found = entity_mapping, []
-        for some in chunks(order_ids):
-            found += self._sound(table, select(table).where(table.c.order_id.in_(some)))
-        return sorted(
-            (MappedRecord.model_validate(row) for row in found), key=lambda row: (row.posted_at, row.natural_key)
-        )
+        """Return the mapping rows of every document, payment and allocation of orders, in the order of posting.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
+        table, rows = entity_mapping, []
+        for ids in chunks(order_ids):
+            rows += self._read(table, select(table).where(table.c.order_id.in_(ids)))
+        records = [MappedRecord.model_validate(row) for row in rows]
+        return sorted(records, key=lambda record: (record.posted_at, record.natural_key))
 
     def frozen_of_orders(self, order_ids: Collection[str]) -> list[FrozenRecord]:
-        """Return what these orders have in the journal and not in the mapping, and what must therefore stay as it is.
+        """Return the records of orders that must not change because the journal contains an open write of them.
 
-        Documents count from the first plan on, because their number and date are frozen then; money counts once it may
-        have reached Xero. Records refused for good are left out.
+        A document is frozen from the first plan on, with its number and date; a payment or an allocation from the time
+        when it may be in Xero. Records that Xero rejected are left out.
+
+        Args:
+            order_ids: Shopify ids of the orders.
         """
-        found = []
-        for some in chunks(order_ids):
+        rows = []
+        for ids in chunks(order_ids):
             is_document = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_((*NOT_YET_WRITTEN, *MAYBE_WRITTEN))
-            wanted = is_document | operation.c.state.in_(MAYBE_WRITTEN)
-            mine = (operation.c.order_id.in_(some), operation.c.verb != TAKEN_BACK, wanted)
-            query = select(operation).where(*mine).order_by(operation.c.id)
-            found += self._sound(operation, query)
-        return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in found]
+            is_frozen = is_document | operation.c.state.in_(MAYBE_WRITTEN)
+            conditions = (operation.c.order_id.in_(ids), operation.c.verb != DELETE_VERB, is_frozen)
+            rows += self._read(operation, select(operation).where(*conditions).order_by(operation.c.id))
+        return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in rows]
 
     def order_ids(self, name: str) -> set[str]:
-        """Return the orders that a name stands for: an order's own, its Shopify id, or the number of a document."""
+        """Return the ids of the orders with this name, this Shopify id or a document of this number."""
         posted, planned = entity_mapping.c, operation.c
         among_posted = or_(posted.natural_key == name, posted.order_id == name)
         among_planned = or_(planned.natural_key == name, planned.order_id == name, planned.order_name == name)
         with self._engine.begin() as connection:
-            found = [
+            order_ids = [
                 *connection.scalars(select(posted.order_id).where(among_posted)),
                 *connection.scalars(select(planned.order_id).where(among_planned)),
             ]
-        return {order_id for order_id in found if order_id is not None}
+        return {order_id for order_id in order_ids if order_id is not None}
 
     def orders_of_days(self, days: Collection[date]) -> dict[str, date]:
-        """Return the orders of which a record is mapped to one of these days, each with its first such day."""
-        found = [pair for some in chunks(days) for pair in self._order_days(entity_mapping.c.partition.in_(some))]
-        return _first_days(found)
+        """Return the orders with a record mapped to one of these days, with the first such day by order id.
+
+        Args:
+            days: days in the shop's time zone.
+        """
+        pairs = [pair for chunk in chunks(days) for pair in self._order_days(entity_mapping.c.partition.in_(chunk))]
+        return _first_days(pairs)
 
     def orders_before(self, day: date) -> dict[str, date]:
-        """Return the orders of which a record is mapped to an earlier day, each with its first one."""
+        """Return the orders with a record mapped to an earlier day, with the first such day by order id."""
         return _first_days(self._order_days(entity_mapping.c.partition < day))
 
     def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
-        """Return the days to which records of these orders are mapped; orders without any are left out."""
-        found: dict[str, set[date]] = {}
-        for some in chunks(order_ids):
-            for order_id, day in self._order_days(entity_mapping.c.order_id.in_(some)):
-                found.setdefault(order_id, set()).add(day)
-        return found
+        """Return the days of the mapped records of orders, by order id; orders without a record are left out.
+
+        Args:
+            order_ids: Shopify ids of the orders.
+        """
+        days: dict[str, set[date]] = {}
+        for ids in chunks(order_ids):
+            for order_id, day in self._order_days(entity_mapping.c.order_id.in_(ids)):
+                days.setdefault(order_id, set()).add(day)
+        return days
 
     def assign(self, days: Mapping[str, date]) -> None:
-        """Let all mapped records of orders, by order id, belong to another day."""
+        """Move the mapped records of orders to other days.
+
+        Args:
+            days: the new days by order id.
+        """
         table = entity_mapping
-        for some in chunks(days):
+        for ids in chunks(days):
             with self._engine.begin() as connection:
-                found = read(connection, table, select(table).where(table.c.order_id.in_(some)))
-                moved = [row for row in found if row["partition"] != days[row["order_id"]]]
+                rows = read(connection, table, select(table).where(table.c.order_id.in_(ids)))
+                moved = [row for row in rows if row["partition"] != days[row["order_id"]]]
                 update_rows(connection, table, moved, lambda row: {"partition": days[row["order_id"]]})
 
     def _order_days(self, *where: ColumnElement[bool]) -> list[tuple[str, date]]:
@@ -236,7 +275,13 @@ class StateStore:
     def failed_records(
         self, open_only: bool = True, days: Collection[date] | None = None, kinds: Collection[str] | None = None
     ) -> list[SyncError]:
-        """Return failed records, oldest failure first; by default those neither resolved nor dismissed, on all days."""
+        """Return failed records, oldest failure first.
+
+        Args:
+            open_only: leave out resolved and dismissed failures.
+            days: the days of the failures; None for all.
+            kinds: the kinds of the failures; None for all.
+        """
         query = select(sync_errors).order_by(sync_errors.c.first_failed_at, sync_errors.c.shopify_id)
         if open_only:
             query = query.where(sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None))
@@ -244,10 +289,14 @@ class StateStore:
             query = query.where(sync_errors.c.partition.in_(list(days)))
         if kinds is not None:
             query = query.where(sync_errors.c.kind.in_(list(kinds)))
-        return [SyncError.model_validate(row) for row in self._sound(sync_errors, query)]
+        return [SyncError.model_validate(row) for row in self._read(sync_errors, query)]
 
     def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
-        """Mark failures of records, by kind and Shopify id, as resolved: they turned out to be in Xero as wanted."""
+        """Resolve the failures of records that are in Xero as planned.
+
+        Args:
+            records: pairs of kind and Shopify id.
+        """
         if not records:
             return
         with self._engine.begin() as connection:
@@ -255,7 +304,11 @@ class StateStore:
             update_rows(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
-        """Write what a load did for each kind and day; recording the same run, day and kind again replaces it."""
+        """Store the counts of a load, one row for each run, day and kind; a row replaces an earlier one.
+
+        Args:
+            history: the rows, at most one for each run, day and kind.
+        """
         if not history:
             return
         keys = [column.name for column in sync_history.primary_key]
@@ -266,16 +319,21 @@ class StateStore:
             connection.execute(insert(sync_history), [with_checksum(row.model_dump()) for row in history])
 
     def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
-        """Return what loads did, oldest first: all, or those of one run, or of some days."""
+        """Return the counts of loads, oldest first.
+
+        Args:
+            run_id: the run; None for all.
+            days: the days; None for all.
+        """
         query = select(sync_history).order_by(sync_history.c.finished_at, sync_history.c.partition, sync_history.c.kind)
         if run_id is not None:
             query = query.where(sync_history.c.run_id == run_id)
         if days is not None:
             query = query.where(sync_history.c.partition.in_(list(days)))
-        return [HistoryRow.model_validate(row) for row in self._sound(sync_history, query)]
+        return [HistoryRow.model_validate(row) for row in self._read(sync_history, query)]
 
     def unfinished_days(self) -> set[date]:
-        """Return days with writes still planned, under way or unclear, or with failures worth trying again."""
+        """Return the days with an open write that needs no review, or with an open transient failure."""
         waiting = select(operation.c.partition).where(operation.c.state.in_(NOT_YET_WRITTEN))
         failed = select(sync_errors.c.partition).where(
             sync_errors.c.retryable, sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None)
@@ -286,27 +344,46 @@ class StateStore:
     # -- mirror of Xero ------------------------------------------------------------------------------------------------
 
     def mirror(self, kind: str, natural_keys: Collection[str] | None = None) -> list[MirrorRecord]:
-        """Return what Xero last showed of one kind: everything, or all that stands under these natural keys."""
-        found = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
-        return [MirrorRecord.model_validate(row) for row in found]
+        """Return the mirrored records of one kind.
+
+        Args:
+            kind: the kind of the records.
+            natural_keys: their natural keys; None for all.
+        """
+        rows = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
+        return [MirrorRecord.model_validate(row) for row in rows]
 
     def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
-        """Return what Xero last showed of one kind that bears one of these references."""
-        found = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
-        return [MirrorRecord.model_validate(row) for row in found]
+        """Return the mirrored records of one kind with one of these references.
+
+        Args:
+            kind: the kind of the records.
+            references: their references.
+        """
+        rows = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
+        return [MirrorRecord.model_validate(row) for row in rows]
 
     def mirror_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
-        """Return what Xero last showed under these Xero ids."""
-        found = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
-        return {row["xero_id"]: MirrorRecord.model_validate(row) for row in found}
+        """Return the mirrored records of one kind, by Xero id.
+
+        Args:
+            kind: the kind of the records.
+            xero_ids: their Xero ids.
+        """
+        rows = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
+        return {row["xero_id"]: MirrorRecord.model_validate(row) for row in rows}
 
     def unmapped_mirror(self, kinds: Collection[str]) -> list[MirrorRecord]:
-        """Return what Xero last showed of these kinds and the mapping does not know, people's own records among it."""
+        """Return the mirrored records of these kinds that are not mapped, people's own records included.
+
+        Args:
+            kinds: the kinds of the records.
+        """
         mirror, mapping = xero_mirror, entity_mapping
         same = (mirror.c.kind == mapping.c.kind) & (mirror.c.xero_id == mapping.c.xero_id)
-        unknown = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
-        query = select(mirror).outerjoin(mapping, same).where(*unknown).order_by(*mirror.primary_key)
-        return [MirrorRecord.model_validate(row) for row in self._sound(mirror, query)]
+        unmapped = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
+        query = select(mirror).outerjoin(mapping, same).where(*unmapped).order_by(*mirror.primary_key)
+        return [MirrorRecord.model_validate(row) for row in self._read(mirror, query)]
 
     def update_mirror(
         self,
@@ -318,17 +395,17 @@ class StateStore:
         gone_before: datetime | None = None,
         carried: Sequence[MirrorRecord] = (),
     ) -> None:
-        """Write what Xero shows now.
+        """Store records as read from Xero.
 
         Args:
             kind: the kind of all records.
-            records: what was read, in reading order; of the same Xero id the last one counts.
-            swept_at: when the sweep began that read everything changed since the one before, by our clock; None for
-                single records.
-            watermark: the same by Xero's clock: what changed until then is read; None where it is not known.
-            gone_before: the records are all there are, so that rows not among them are gone in Xero, unless they
-                changed after this instant, by Xero's clock; None if there are others.
-            carried: the Allocations that these Credit Notes show; others of theirs are gone in Xero.
+            records: the records in reading order; the last of several records with one Xero id counts.
+            swept_at: the start of the sweep of all changes since the previous one, by our clock; None for single
+                records.
+            watermark: the start of the sweep by Xero's clock, up to which all changes are read; None if unknown.
+            gone_before: the time of a complete listing, by Xero's clock: rows that are missing from it and did not
+                change later are deleted. None if the listing is incomplete.
+            carried: the Allocations in these Credit Notes; other Allocations of the Credit Notes are deleted.
         """
         with self._engine.begin() as connection:
             if gone_before is not None:
@@ -336,30 +413,34 @@ class StateStore:
             written = row_writes.write_mirror(connection, records)
             if kind == ALLOCATION_CARRIER:
                 row_writes.delete_allocations_of(connection, ALLOCATION_TARGET, written)
-                row_writes.write_mirror(connection, [one for one in carried if one.reference in written])
+                row_writes.write_mirror(connection, [record for record in carried if record.reference in written])
             if swept_at is not None:
                 text = watermark.isoformat() if watermark is not None else ""
                 row_writes.put_value(connection, f"mirror.{kind}", text, swept_at)
 
     def mirror_swept_at(self, kind: str) -> datetime | None:
-        """Return when the last sweep of a kind began, by our clock, or None if there was none."""
-        known = self.get_value(f"mirror.{kind}")
-        return known[1] if known else None
+        """Return the start of the last sweep of a kind, by our clock; None if there was no sweep."""
+        value = self.get_value(f"mirror.{kind}")
+        return value[1] if value else None
 
     def mirror_watermark(self, kind: str) -> datetime | None:
-        """Return up to when the changes of a kind are read, by Xero's clock; None if that is not known."""
-        known = self.get_value(f"mirror.{kind}")
-        return datetime.fromisoformat(known[0]) if known and known[0] else None
+        """Return the instant up to which all changes of a kind are read, by Xero's clock; None if unknown."""
+        value = self.get_value(f"mirror.{kind}")
+        return datetime.fromisoformat(value[0]) if value and value[0] else None
 
     # -- small texts ---------------------------------------------------------------------------------------------------
 
     def put_value(self, name: str, text: str) -> None:
-        """Keep a small text, such as the organisation's settings, under a name, with the present time."""
+        """Store a small text, such as the organisation's settings, under a key, with the present time."""
         with self._engine.begin() as connection:
             row_writes.put_value(connection, name, text, self._clock.now())
 
     def put_values(self, texts: Mapping[str, str | None]) -> None:
-        """Keep texts under their names in one transaction, with the present time; None deletes what is kept there."""
+        """Store texts in one transaction, with the present time.
+
+        Args:
+            texts: the texts by key; None deletes.
+        """
         now = self._clock.now()
         with self._engine.begin() as connection:
             for name, text in texts.items():
@@ -369,38 +450,47 @@ class StateStore:
                     row_writes.put_value(connection, name, text, now)
 
     def get_values(self, prefix: str) -> dict[str, str]:
-        """Return the texts whose names begin with a word and a blank, by the rest of the name; asked by key range."""
-        name, first, after = key_value.c.key, f"{prefix}.", f"{prefix}/"  # "/" is the character after the dot
-        found = self._sound(key_value, select(key_value).where(name >= first, name < after).order_by(name))
-        return {row["key"].removeprefix(first): row["value"] for row in found}
+        """Return the texts whose keys begin with a prefix and a dot, by the rest of the key."""
+        key, first, after = key_value.c.key, f"{prefix}.", f"{prefix}/"  # a key range: "/" is the character after "."
+        rows = self._read(key_value, select(key_value).where(key >= first, key < after).order_by(key))
+        return {row["key"].removeprefix(first): row["value"] for row in rows}
 
     def get_value(self, name: str) -> tuple[str, datetime] | None:
-        """Return a kept text and when it was kept."""
-        found = self._sound(key_value, select(key_value).where(key_value.c.key == name))
-        return (found[0]["value"], found[0]["updated_at"]) if found else None
+        """Return the text of a key and the time when it was stored, in UTC; None if there is none."""
+        rows = self._read(key_value, select(key_value).where(key_value.c.key == name))
+        return (rows[0]["value"], rows[0]["updated_at"]) if rows else None
 
     # -- privacy -------------------------------------------------------------------------------------------------------
 
     def forget_payloads(self, before: datetime) -> int:
-        """Empty the payloads of what was settled before an instant and return how many there were."""
+        """Empty the payloads of writes settled before an instant and return their number."""
         return privacy.forget_payloads(self._engine, before)
 
     def redact_contact(self, shopify_id: str, payload: str) -> dict[str, int]:
-        """Empty what is kept of a Contact, for good, and return how many rows of which table; see `privacy.py`.
+        """Empty all stored personal data of a Contact; return the number of emptied rows by table (`privacy.py`).
+
+        Args:
+            shopify_id: the Contact's Shopify id.
+            payload: the new payload of its mapping row.
 
         Raises:
-            ContactOnItsWayError: a write of it is under way; nothing was changed.
+            ContactOnItsWayError: a write of the Contact is in progress; nothing was changed.
         """
         with self._engine.begin() as connection:
             return privacy.redact_contact(connection, shopify_id, payload, self._clock.now())
 
-    def note_redaction(self, shopify_id: str, told: Mapping[str, object]) -> None:
-        """Write down what became of a redaction; nothing personal may be among it."""
+    def note_redaction(self, shopify_id: str, facts: Mapping[str, object]) -> None:
+        """Merge facts, none of them personal, into the redaction note of a Contact.
+
+        Args:
+            shopify_id: the Contact's Shopify id.
+            facts: JSON values by name.
+        """
         with self._engine.begin() as connection:
-            privacy.write_note(connection, shopify_id, told, self._clock.now())
+            privacy.write_note(connection, shopify_id, facts, self._clock.now())
 
     def redacted_customers(self) -> dict[str, dict[str, Any]]:
-        """Return the notes of all redacted Contacts by Shopify id."""
+        """Return the notes of all redacted Contacts, by Shopify id."""
         with self._engine.begin() as connection:
             return privacy.redacted_customers(connection)
 
@@ -410,29 +500,29 @@ class StateStore:
         self, table: Table, kind: str, column: Column[Any], values: Collection[str] | None
     ) -> list[dict[str, Any]]:
         if values is None:
-            return self._sound(table, select(table).where(table.c.kind == kind).order_by(*table.primary_key))
+            return self._read(table, select(table).where(table.c.kind == kind).order_by(*table.primary_key))
         query = queries.of_kind(table, column)
-        return [row for some in chunks(values) for row in self._sound(table, query, kind=kind, ids=some)]
+        return [row for ids in chunks(values) for row in self._read(table, query, kind=kind, ids=ids)]
 
-    def _sound(self, table: Table, query: Select[Any], **given: object) -> list[dict[str, Any]]:
+    def _read(self, table: Table, query: Select[Any], **parameters: object) -> list[dict[str, Any]]:
         with self._engine.begin() as connection:
-            return read(connection, table, query, **given)
+            return read(connection, table, query, **parameters)
 
 
-def _first_days(found: Iterable[tuple[str, date]]) -> dict[str, date]:
-    """Return the first day of each order."""
+def _first_days(pairs: Iterable[tuple[str, date]]) -> dict[str, date]:
+    """Return the first day of each order, from pairs of order id and day."""
     days: dict[str, date] = {}
-    for order_id, day in found:
+    for order_id, day in pairs:
         days[order_id] = min(day, days.get(order_id, day))
     return days
 
 
-def _opened(url: str, witnesses: Path | None) -> Database:
-    """Open a database; a file that is none is a damaged store of ours where a witness of it stands."""
+def _open(url: str, watermark_folder: Path | None) -> Database:
+    """Open a database. A file that is not a database is a damaged store if it has a watermark file."""
     try:
         return open_database(url)
     except NoDatabaseError:
         path = Path(url.removeprefix("sqlite:///"))
-        if url.startswith("sqlite:") and ((witnesses or path.parent) / f"{path.name}{SUFFIX}").exists():
+        if url.startswith("sqlite:") and ((watermark_folder or path.parent) / f"{path.name}{SUFFIX}").exists():
             raise StoreDamagedError("its file cannot be read as a database") from None
         raise

@@ -1,7 +1,7 @@
-"""What a store shows of itself in figures: counts and times, computed when somebody asks, in one short transaction.
+"""Metrics of a state store, computed on demand in one short transaction.
 
-Only counting belongs here; whether a figure is good is for `service/health.py`, how it is shown for
-`service/metrics.py`. No figure names a record, so nothing personal is among them.
+This module only counts; `service/health.py` judges the metrics and `service/metrics.py` formats them. No metric names a
+record, so none is personal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, func, select
 
 from shopify_xero_pipeline.state import queries
-from shopify_xero_pipeline.state.api_calls import CALL_RETENTION, STANDING, LimitStatus, read_standing
+from shopify_xero_pipeline.state.api_calls import CALL_RETENTION, LIMITS_KEY, LimitStatus, parse_limit_status
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.tables import (
     api_call,
@@ -27,13 +27,16 @@ from shopify_xero_pipeline.state.tables import (
 from shopify_xero_pipeline.state.webhook_hints import PRIVACY
 
 RECENT_PERIOD = timedelta(days=1)
+"""Age of the oldest load in `StoreMetrics.loads`."""
+
 COUNTED = ("created", "updated", "adopted", "deleted", "unchanged", "failed", "postponed")
-COMPARED = "reconciliation."
+RECONCILIATION_PREFIX = "reconciliation."
+"""Prefix of the keys under which reconciliations of days are stored."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """One load: of which run, when it ended, how long it took, the calls it made, and its records by outcome."""
+    """A load, with the run, the end (UTC), the duration, the calls to Xero and the number of records by outcome."""
 
     run_id: str
     finished_at: datetime
@@ -43,28 +46,29 @@ class Load:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing of it failed or was left for later."""
+        """Whether no record failed or was postponed."""
         return not self.records["failed"] and not self.records["postponed"]
 
 
 @dataclass(frozen=True)
 class StoreMetrics:
-    """A store in figures. Instants are UTC.
+    """Metrics of a store. Instants are UTC.
 
     Attributes:
-        operations: how many writes stand in each state.
-        mapped: how many records of each kind are in Xero.
-        failed: how many open failures there are, by kind and by whether trying again can help.
-        unsettled: how many requests to Xero have an outcome that is not known yet.
-        unsettled_since: since when the oldest of them, or of the records to be read back, is in doubt.
-        loads: those of the last 24 hours, oldest first.
-        last_whole_load: when a load last ended with nothing failed or left.
-        last_comparison: when a day was last compared, which ends each sync.
-        latencies: seconds of each call to Xero that ended, of those that began within the last ten minutes.
-        calls: how many calls to Xero began within the last ten minutes.
-        standing: what Xero's answers said of its limits.
-        hints: how many hints nobody has looked at, by source.
-        requests: how many privacy requests nobody has seen to, and since when the oldest one waits.
+        operations: the number of operations by state.
+        mapped: the number of mapped records by kind.
+        failed: the number of open failures by (kind, whether the failure is transient).
+        unsettled: the number of batches with an unknown outcome.
+        unsettled_since: the creation of the oldest of these batches, or the last change of the oldest record that needs
+            a check.
+        loads: the loads of the last 24 hours, oldest first.
+        last_whole_load: the end of the last load without failed or postponed records.
+        last_comparison: the time of the last reconciliation of a day, which ends each sync.
+        latencies: the duration in seconds of each ended call to Xero among `calls`.
+        calls: the number of calls to Xero that began within the last ten minutes.
+        standing: Xero's rate limits, from its responses.
+        hints: the number of unprocessed hints by source.
+        requests: the number of open privacy requests, and the time when the oldest was received.
     """
 
     operations: Mapping[str, int]
@@ -83,28 +87,28 @@ class StoreMetrics:
 
 
 def read_metrics(engine: Engine, now: datetime) -> StoreMetrics:
-    """Compute the figures of a store."""
+    """Return the metrics of a store at an instant."""
     with engine.begin() as connection:
         unsettled, since = connection.execute(_UNSETTLED).one()
         requests, oldest = connection.execute(_REQUESTS).one()
-        in_doubt = connection.scalar(_IN_DOUBT)
+        unchecked_since = connection.scalar(_UNCHECKED_SINCE)
         calls = connection.execute(
             select(api_call.c.started_at, api_call.c.ended_at).where(api_call.c.started_at > now - CALL_RETENTION)
         )
-        took = [row.ended_at and (row.ended_at - row.started_at).total_seconds() for row in calls]
+        durations = [row.ended_at and (row.ended_at - row.started_at).total_seconds() for row in calls]
         return StoreMetrics(
-            operations=_counts(connection, operation, operation.c.state),
-            mapped=_counts(connection, entity_mapping, entity_mapping.c.kind),
-            failed={(row.kind, row.retryable): row.found for row in connection.execute(_FAILED)},
+            operations=_count_by(connection, operation, operation.c.state),
+            mapped=_count_by(connection, entity_mapping, entity_mapping.c.kind),
+            failed={(row.kind, row.retryable): row.failures for row in connection.execute(_FAILED)},
             unsettled=unsettled,
-            unsettled_since=min(filter(None, (since, in_doubt)), default=None),
-            loads=_loads(connection, now - RECENT_PERIOD),
-            last_whole_load=connection.scalar(_LAST_WHOLE),
-            last_comparison=connection.scalar(_LAST_COMPARED),
-            latencies=[seconds for seconds in took if seconds is not None],
-            calls=len(took),
-            standing=read_standing(connection.scalar(_STANDING)),
-            hints=_counts(
+            unsettled_since=min(filter(None, (since, unchecked_since)), default=None),
+            loads=_read_loads(connection, now - RECENT_PERIOD),
+            last_whole_load=connection.scalar(_LAST_CLEAN_LOAD),
+            last_comparison=connection.scalar(_LAST_RECONCILIATION),
+            latencies=[seconds for seconds in durations if seconds is not None],
+            calls=len(durations),
+            standing=parse_limit_status(connection.scalar(_LIMITS)),
+            hints=_count_by(
                 connection,
                 webhook_hint,
                 webhook_hint.c.source,
@@ -118,9 +122,9 @@ def read_metrics(engine: Engine, now: datetime) -> StoreMetrics:
 _UNSETTLED: Select[int, Any] = select(func.count(), func.min(batch.c.created_at)).where(
     batch.c.state.in_(queries.UNSETTLED)
 )
-_IN_DOUBT = select(func.min(operation.c.updated_at)).where(operation.c.state == OperationState.NEEDS_CHECK)
+_UNCHECKED_SINCE = select(func.min(operation.c.updated_at)).where(operation.c.state == OperationState.NEEDS_CHECK)
 _FAILED: Select[Any] = (
-    select(sync_errors.c.kind, sync_errors.c.retryable, func.count().label("found"))
+    select(sync_errors.c.kind, sync_errors.c.retryable, func.count().label("failures"))
     .where(sync_errors.c.resolved_at.is_(None), sync_errors.c.dismissed_at.is_(None))
     .group_by(sync_errors.c.kind, sync_errors.c.retryable)
 )
@@ -131,26 +135,26 @@ _HISTORY: Select[Any] = select(
     func.max(sync_history.c.calls).label("calls"),
     *(func.sum(sync_history.c[name]).label(name) for name in COUNTED),
 ).group_by(*_LOAD)
-_WHOLE = (
+_CLEAN_LOADS = (
     select(sync_history.c.finished_at)
     .group_by(*_LOAD)
     .having(func.sum(sync_history.c.failed + sync_history.c.postponed) == 0)
     .subquery()
 )
-_LAST_WHOLE = select(func.max(_WHOLE.c.finished_at))
-_LAST_COMPARED = select(func.max(key_value.c.updated_at)).where(key_value.c.key.startswith(COMPARED))
-_STANDING = select(key_value.c.value).where(key_value.c.key == STANDING)
+_LAST_CLEAN_LOAD = select(func.max(_CLEAN_LOADS.c.finished_at))
+_LAST_RECONCILIATION = select(func.max(key_value.c.updated_at)).where(key_value.c.key.startswith(RECONCILIATION_PREFIX))
+_LIMITS = select(key_value.c.value).where(key_value.c.key == LIMITS_KEY)
 _REQUESTS: Select[int, Any] = select(func.count(), func.min(webhook_hint.c.received_at)).where(
     webhook_hint.c.processed_at.is_(None), webhook_hint.c.topic.in_(PRIVACY)
 )
 
 
-def _counts(connection: Connection, table: Table, by: Any, *where: Any) -> dict[str, int]:
-    found = connection.execute(select(by, func.count()).select_from(table).where(*where).group_by(by))
-    return {key: count for key, count in found}
+def _count_by(connection: Connection, table: Table, column: Any, *where: Any) -> dict[str, int]:
+    rows = connection.execute(select(column, func.count()).select_from(table).where(*where).group_by(column))
+    return {key: count for key, count in rows}
 
 
-def _loads(connection: Connection, after: datetime) -> list[Load]:
+def _read_loads(connection: Connection, after: datetime) -> list[Load]:
     query = _HISTORY.where(sync_history.c.finished_at > after).order_by(sync_history.c.finished_at)
     return [
         Load(

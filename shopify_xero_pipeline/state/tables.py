@@ -1,6 +1,6 @@
-"""The tables of the state store, plain to read: instants and days are ISO text, money is JSON text.
+"""Tables of the state store, readable with plain SQL: instants and days are ISO text, money is JSON text.
 
-Only columns, keys and the two column types belong here; the statements stand in `row_writes.py`, `store.py` and
+This module only defines columns, keys and the two column types; the statements are in `row_writes.py`, `store.py` and
 `journal.py`.
 """
 
@@ -24,24 +24,28 @@ from sqlalchemy import (
 from shopify_xero_pipeline.state.records import OPEN
 
 INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
-# Sorted by its bytes, as in SQLite; Postgres would else sort by the rules of the language it was set up with.
+# The collation C sorts by bytes, as SQLite does; the default collation of Postgres depends on its locale.
 SortableText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A UTC instant as text of fixed width, so that text order is time order. Naive instants are refused."""
+    """An instant in UTC, as text of fixed width whose order is the order of time. Naive instants are refused."""
 
     impl = SortableText
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Write as ISO text in UTC."""
+        """Return the instant as ISO text in UTC.
+
+        Raises:
+            ValueError: the instant is naive.
+        """
         if value is not None and value.tzinfo is None:
             raise ValueError("an instant without a time zone cannot be stored")
         return None if value is None else value.astimezone(UTC).strftime(INSTANT)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read back as an aware UTC datetime."""
+        """Return the instant as an aware datetime in UTC."""
         return None if value is None else datetime.fromisoformat(value)
 
 
@@ -52,11 +56,11 @@ class Date(TypeDecorator[date]):
     cache_ok = True
 
     def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Write as `YYYY-MM-DD`."""
+        """Return the day as `YYYY-MM-DD`."""
         return None if value is None else value.isoformat()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:  # noqa: ARG002
-        """Read back as a date."""
+        """Return the day as a date."""
         return None if value is None else date.fromisoformat(value)
 
 
@@ -64,7 +68,7 @@ metadata = MetaData()
 
 
 def checksum_column() -> Column[str]:
-    """Return the column that holds the hash of all others, by which a damaged row is known (`row_checksums.py`)."""
+    """Return the checksum column, which contains a hash of all other columns (`row_checksums.py`)."""
     return Column("row_hash", SortableText, nullable=False, server_default="")
 
 
@@ -299,4 +303,4 @@ CHECKSUMMED_TABLES = (
     entity_mapping, sync_errors, sync_history, operation, batch, evidence, xero_mirror, key_value, webhook_hint,
     orphaned_order, kept_record,
 )  # fmt: skip
-"""The tables whose rows bear a hash."""
+"""The tables whose rows have a checksum."""

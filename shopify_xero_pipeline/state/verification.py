@@ -1,8 +1,8 @@
-"""Whether a state store still says what was written to it: looked at before the first load of a process.
+"""Verification of a state store before the first load of a process.
 
-SQLite keeps no checksums of its own, so the hash of every sealed row is computed again, and beside SQLite's own check
-stand those that only we can make: rows are never deleted from the journal, and what it says was written is in the
-mapping. Read in short transactions, from the driver itself: rows of a hundred thousand records take seconds.
+SQLite has no checksums of its own, so the verification computes the checksum of every row again. Beside SQLite's own
+check it also checks two facts of this project: no row is ever deleted from the journal, and the mapping contains every
+confirmed write. It reads raw rows from the driver in short transactions: the rows of 100,000 records take seconds.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +17,8 @@ from shopify_xero_pipeline.state.row_checksums import ADDED, CHECKSUM_COLUMN, St
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, Date, UtcDateTime, batch, evidence, operation
 
 ROWS = 2_000
+"""Rows that one transaction reads."""
+
 NEVER_DELETED = (operation, batch, evidence)
 
 CONFIRMED = """
@@ -26,38 +28,38 @@ CONFIRMED = """
 """
 SAME = "m.kind = o.kind AND m.shopify_id = o.shopify_id AND m.xero_id = o.xero_id"
 CONTRADICTIONS = {
-    "a record that was written is missing from the mapping": (
+    "a written record is missing from the mapping": (
         f"({CONFIRMED}) o LEFT JOIN entity_mapping m ON {SAME} WHERE m.kind IS NULL"
     ),
-    "the mapping holds a record that was never written": (
+    "the mapping contains a record that was never written": (
         f"entity_mapping m LEFT JOIN ({CONFIRMED}) o ON {SAME} WHERE o.kind IS NULL"
     ),
-    "a record waits for a request that is over, or for none": (
+    "a record waits for a request that has ended or does not exist": (
         "operation o LEFT JOIN batch b ON b.id = o.batch_id "
         "WHERE o.state = 'in_batch' AND (b.id IS NULL OR b.state IN ('confirmed', 'resolved'))"
     ),
-    "there is evidence for a record that is not in the journal": (
+    "evidence exists for a record that is not in the journal": (
         "evidence e LEFT JOIN operation o ON o.id = e.operation_id WHERE o.id IS NULL"
     ),
 }
 
 
 def quick_check(engine: Engine) -> None:
-    """Have SQLite look over its file, without its indexes; Postgres looks after itself.
+    """Run SQLite's quick check, which skips the indexes. Postgres needs no check.
 
     Raises:
-        StoreDamagedError: it finds something.
+        StoreDamagedError: SQLite reports damage.
     """
-    _ask_sqlite(engine, "quick_check")
+    _run_sqlite_check(engine, "quick_check")
 
 
 def verify(engine: Engine) -> None:
-    """Look at everything.
+    """Verify the file, every row and the consistency of the tables.
 
     Raises:
-        StoreDamagedError: the store does not say what was written to it.
+        StoreDamagedError: a check failed.
     """
-    _ask_sqlite(engine, "integrity_check")
+    _run_sqlite_check(engine, "integrity_check")
     for table in CHECKSUMMED_TABLES:
         _verify_rows(engine, table)
     with engine.begin() as connection:
@@ -69,13 +71,13 @@ def verify(engine: Engine) -> None:
                 raise StoreDamagedError(contradiction)
 
 
-def _ask_sqlite(engine: Engine, check: str) -> None:
+def _run_sqlite_check(engine: Engine, check: str) -> None:
     if engine.dialect.name != "sqlite":
         return
     with engine.begin() as connection:
-        said = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar()
-    if said != "ok":
-        raise StoreDamagedError("SQLite finds its file malformed")
+        result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar()
+    if result != "ok":
+        raise StoreDamagedError("SQLite reports that its file is malformed")
 
 
 def _count_rows(connection: Connection, table: Table) -> None:
@@ -85,72 +87,72 @@ def _count_rows(connection: Connection, table: Table) -> None:
 
 
 def _verify_rows(engine: Engine, table: Table) -> None:
-    hashed = _hasher(table)
+    compute_hash = _build_hasher(table)
     for row in _rows(engine, table):
         try:
-            sound = hashed(row[:-1]) == row[-1]
+            matches = compute_hash(row[:-1]) == row[-1]
         except (LookupError, TypeError, ValueError):
-            sound = False
-        if not sound:
-            raise StoreDamagedError(f"a row of {table.name} does not say what was written there")
+            matches = False
+        if not matches:
+            raise StoreDamagedError(f"a row of {table.name} does not match its checksum")
 
 
 def _rows(engine: Engine, table: Table) -> Iterator[Sequence[Any]]:
-    """Yield the columns by name, the hash last, some thousand rows a transaction, so that nobody waits for long."""
-    names = ", ".join(f'"{name}"' for name in (*sorted(_said(table)), CHECKSUM_COLUMN))
+    """Yield raw rows with their columns in the order of names and the checksum last, in short transactions."""
+    names = ", ".join(f'"{name}"' for name in (*sorted(_hashed_columns(table)), CHECKSUM_COLUMN))
     keys = ", ".join(column.name for column in table.primary_key)
-    places = [sorted(_said(table)).index(column.name) for column in table.primary_key]
-    mark = "?" if engine.dialect.name == "sqlite" else "%s"
+    key_positions = [sorted(_hashed_columns(table)).index(column.name) for column in table.primary_key]
+    placeholder = "?" if engine.dialect.name == "sqlite" else "%s"
     after, last = "", tuple[Any, ...]()
     while True:
         query = f"SELECT {names} FROM {table.name} {after} ORDER BY {keys} LIMIT {ROWS}"  # noqa: S608
         with engine.begin() as connection:
-            found = connection.exec_driver_sql(query, last).all()
-        yield from found
-        if len(found) < ROWS:
+            rows = connection.exec_driver_sql(query, last).all()
+        yield from rows
+        if len(rows) < ROWS:
             return
-        after = f"WHERE ({keys}) > ({', '.join(mark for _ in places)})"
-        last = tuple(found[-1][place] for place in places)
+        after = f"WHERE ({keys}) > ({', '.join(placeholder for _ in key_positions)})"
+        last = tuple(rows[-1][position] for position in key_positions)
 
 
-def _hasher(table: Table) -> Callable[[Sequence[Any]], str]:
-    """Return what computes the hash of a row as `seals.row_hash` does, from what the driver gives."""
-    columns = [(name, _text_of(column), name in ADDED) for name, column in sorted(_said(table).items())]
+def _build_hasher(table: Table) -> Callable[[Sequence[Any]], str]:
+    """Return a function that computes `row_checksums.row_hash` from the driver's raw values."""
+    columns = [(name, _formatter(column), name in ADDED) for name, column in sorted(_hashed_columns(table).items())]
 
-    def hashed(row: Sequence[Any]) -> str:
-        values = zip(columns, row, strict=True)
-        counted = [f"{name}\x1e{text(one)}" for (name, text, added), one in values if one is not None or not added]
-        return digest("\x1f".join(counted))
+    def compute_hash(row: Sequence[Any]) -> str:
+        pairs = zip(columns, row, strict=True)
+        fields = [f"{name}\x1e{text(value)}" for (name, text, added), value in pairs if value is not None or not added]
+        return digest("\x1f".join(fields))
 
-    return hashed
+    return compute_hash
 
 
-def _said(table: Table) -> dict[str, Column[Any]]:
+def _hashed_columns(table: Table) -> dict[str, Column[Any]]:
     return {column.name: column for column in table.columns if column.name != CHECKSUM_COLUMN}
 
 
-def _text_of(column: Column[Any]) -> Callable[[Any], str]:
+def _formatter(column: Column[Any]) -> Callable[[Any], str]:
     if isinstance(column.type, UtcDateTime):
-        return _instant
+        return _format_instant
     if isinstance(column.type, Date):
-        return lambda value: _plain(value) if value is None else f"at {date.fromisoformat(value).isoformat()}"
+        return lambda value: _format_plain(value) if value is None else f"at {date.fromisoformat(value).isoformat()}"
     if isinstance(column.type, Boolean):
-        return lambda value: f"bool {_SWITCH[value]!r}"
-    return _plain
+        return lambda value: f"bool {_BOOLEANS[value]!r}"
+    return _format_plain
 
 
 @lru_cache(ROWS)
-def _instant(value: str | None) -> str:
-    """Read an instant in just the form in which it is written: others mean the same, but nobody wrote them."""
+def _format_instant(value: str | None) -> str:
+    """Return the text of an instant in exactly the stored format; this project writes no other format."""
     if value is None:
-        return _plain(value)
+        return _format_plain(value)
     if value[10] != "T" or value[19] != "." or value[-1] != "Z":
         raise ValueError(value)
     return f"at {datetime.fromisoformat(value).isoformat()}"
 
 
-def _plain(value: object) -> str:
+def _format_plain(value: object) -> str:
     return f"str {value!r}" if value.__class__ is str else f"{type(value).__name__} {value!r}"
 
 
-_SWITCH = {0: False, 1: True}
+_BOOLEANS = {0: False, 1: True}

@@ -1,8 +1,7 @@
-"""The witness: a small file kept outside the database that says what was sent last, so that an old copy of it is known.
+"""Watermark file outside the database, with the last batch sent, so that an old copy of the database is detected.
 
-Only the file belongs here: one line, replaced as a whole and forced to the disk before a request may leave. What it
-means beside what the journal says is judged in `send_watermark.py`. Every host writes a file of its own and reads them
-all.
+This module only reads and writes the file: one line, replaced atomically and flushed to the disk before a request
+leaves. `send_watermark.py` compares it with the journal. Each host writes its own file and reads all files.
 """
 
 import glob
@@ -19,19 +18,19 @@ from shopify_xero_pipeline.state.database_errors import StoreUnwritableError
 
 SUFFIX = ".witness"
 XERO = "xero:"
-"""Stands before an instant by Xero's clock; earlier versions wrote one by ours there, which says nothing."""
+"""Prefix of an instant by Xero's clock. Older versions wrote an instant by our clock without it, which is ignored."""
 
 
 @dataclass(frozen=True)
 class WatermarkClaim:
-    """What a witness says of the journal it belongs to.
+    """The content of a watermark file.
 
     Attributes:
-        epoch: which journal, by the random name it got when it was made; empty where a file cannot be read.
-        batch: the last batch that was marked SENT, 0 if none was.
-        sent_at: when that one was, by our clock; None if none was.
-        quiet_at: from when on, by Xero's clock, nothing that was ever marked so is under way; None if not known.
-        text: the line itself.
+        epoch: the random name of the journal, assigned when it was created; empty if the file is unreadable.
+        batch: the id of the last batch marked SENT, 0 if there is none.
+        sent_at: the time of its mark, by our clock; None if there is none.
+        quiet_at: the end of the quiet time of all batches marked SENT, by Xero's clock; None if unknown.
+        text: the line.
     """
 
     epoch: str
@@ -42,75 +41,82 @@ class WatermarkClaim:
 
     @classmethod
     def of(cls, epoch: str, batch: int, sent_at: datetime | None, quiet_at: datetime | None) -> "WatermarkClaim":
-        """Return a claim with its line."""
-        said = f"{epoch} {batch} {_text(sent_at)} {XERO}{_text(quiet_at)}"
-        return cls(epoch, batch, sent_at, quiet_at, f"{said} {digest(said)}")
+        """Return a claim with its line.
+
+        Args:
+            epoch: the name of the journal.
+            batch: the id of the last batch marked SENT.
+            sent_at: the time of its mark, by our clock.
+            quiet_at: the end of the quiet time, by Xero's clock.
+        """
+        content = f"{epoch} {batch} {_text(sent_at)} {XERO}{_text(quiet_at)}"
+        return cls(epoch, batch, sent_at, quiet_at, f"{content} {digest(content)}")
 
     @classmethod
-    def read(cls, line: str) -> "WatermarkClaim":
-        """Read a line; one that is not what was written claims nothing but itself."""
-        said, _, seal = line.rpartition(" ")
+    def parse(cls, line: str) -> "WatermarkClaim":
+        """Return the claim of a line. A line with a wrong checksum gives a claim without an epoch."""
+        content, _, checksum = line.rpartition(" ")
         with suppress(ValueError):
-            epoch, batch, sent_at, quiet_at = said.split(" ")
-            if digest(said) == seal:
-                known = _instant(quiet_at.removeprefix(XERO)) if quiet_at.startswith(XERO) else None
-                return cls(epoch, int(batch), _instant(sent_at), known, line)
+            epoch, batch, sent_at, quiet_at = content.split(" ")
+            if digest(content) == checksum:
+                instant = _parse_instant(quiet_at.removeprefix(XERO)) if quiet_at.startswith(XERO) else None
+                return cls(epoch, int(batch), _parse_instant(sent_at), instant, line)
         return cls("", 0, None, None, f"unreadable {digest(line)}")
 
-    def after(self, known: "WatermarkClaim") -> "WatermarkClaim":
-        """Return this claim beside an earlier one of the same journal; requests may be witnessed out of turn."""
-        if known.epoch != self.epoch:
+    def after(self, earlier: "WatermarkClaim") -> "WatermarkClaim":
+        """Return this claim merged with an earlier one of the same journal; claims may be written out of order."""
+        if earlier.epoch != self.epoch:
             return self
-        last = max(known, self, key=lambda claim: claim.batch)
-        quiet_at = max(known.quiet_at, self.quiet_at) if known.quiet_at and self.quiet_at else None
-        return WatermarkClaim.of(self.epoch, last.batch, last.sent_at, quiet_at if known.batch else self.quiet_at)
+        last = max(earlier, self, key=lambda claim: claim.batch)
+        quiet_at = max(earlier.quiet_at, self.quiet_at) if earlier.quiet_at and self.quiet_at else None
+        return WatermarkClaim.of(self.epoch, last.batch, last.sent_at, quiet_at if earlier.batch else self.quiet_at)
 
 
 class WatermarkFile:
-    """The file of one writer, beside those of others.
+    """The watermark file of this host, beside the files of other hosts.
 
     Args:
-        folder: where the files lie; None for none at all.
-        name: what all files of the journal are called.
-        host: tells this one from those of other hosts; empty for a journal of one host.
-        alone: lets one process at a time of all those that write the same file go on.
+        folder: the folder of the files; None for a journal without watermark files.
+        name: the common part of the file names of a journal.
+        host: the part of the file name for this host; empty for a journal of one host.
+        lock: returns a lock that excludes other processes that write the same file.
     """
 
     def __init__(
-        self, folder: Path | None, name: str, host: str, alone: Callable[[], AbstractContextManager[None]]
+        self, folder: Path | None, name: str, host: str, lock: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        self._folder, self._all = folder, f"{glob.escape(name)}*{SUFFIX}"
+        self._folder, self._pattern = folder, f"{glob.escape(name)}*{SUFFIX}"
         self._path = folder / f"{name}{'.' if host else ''}{host}{SUFFIX}" if folder is not None else None
-        self._alone = alone
+        self._lock = lock
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Be the only one of all processes that write this file.
+    def lock(self) -> Iterator[None]:
+        """Hold the lock that excludes other processes that write the file.
 
         Raises:
-            StoreUnwritableError: another process does not let go of it, or its lock cannot be written.
+            StoreUnwritableError: another process does not release the lock, or the lock cannot be written.
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._alone())
+                stack.enter_context(self._lock())
             except LockTimeoutError:
-                raise StoreUnwritableError(str(self._path), "its lock cannot be got") from None
+                raise StoreUnwritableError(str(self._path), "it is locked by another process") from None
             yield
 
     def own(self) -> WatermarkClaim | None:
-        """Return what this host's file says, or None if there is none."""
-        return _read(self._path) if self._path is not None else None
+        """Return the claim in this host's file, or None if there is no file."""
+        return _read_file(self._path) if self._path is not None else None
 
     def claims(self) -> list[WatermarkClaim]:
-        """Return what all files say."""
-        found = sorted(self._folder.glob(self._all)) if self._folder is not None else []
-        return [claim for path in found if (claim := _read(path)) is not None]
+        """Return the claims in the files of all hosts, by file name."""
+        paths = sorted(self._folder.glob(self._pattern)) if self._folder is not None else []
+        return [claim for path in paths if (claim := _read_file(path)) is not None]
 
     def write(self, claim: WatermarkClaim) -> None:
-        """Replace this host's file; it is on the disk when this returns.
+        """Replace this host's file atomically; it is on the disk when this method returns.
 
         Raises:
-            StoreUnwritableError: it cannot be written.
+            StoreUnwritableError: the file cannot be written.
         """
         if self._path is None:
             return
@@ -120,7 +126,7 @@ class WatermarkFile:
             handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 os.write(handle, claim.text.encode())
-                os.fsync(handle)
+                os.fsync(handle)  # before the rename, or a power cut could leave an empty file
             finally:
                 os.close(handle)
             new.replace(self._path)
@@ -129,9 +135,9 @@ class WatermarkFile:
             raise StoreUnwritableError(str(self._path), problem.strerror or type(problem).__name__) from None
 
 
-def _read(path: Path) -> WatermarkClaim | None:
+def _read_file(path: Path) -> WatermarkClaim | None:
     try:
-        return WatermarkClaim.read(path.read_bytes().decode("ascii", errors="replace"))
+        return WatermarkClaim.parse(path.read_bytes().decode("ascii", errors="replace"))
     except FileNotFoundError:
         return None
     except OSError as problem:
@@ -139,7 +145,7 @@ def _read(path: Path) -> WatermarkClaim | None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename last; some systems do not open folders, and there it lasts without."""
+    """Make a rename durable. Systems that cannot open folders do not need it."""
     with suppress(PermissionError, IsADirectoryError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -152,5 +158,5 @@ def _text(instant: datetime | None) -> str:
     return "-" if instant is None else instant.astimezone(UTC).isoformat()
 
 
-def _instant(text: str) -> datetime | None:
+def _parse_instant(text: str) -> datetime | None:
     return None if text == "-" else datetime.fromisoformat(text)

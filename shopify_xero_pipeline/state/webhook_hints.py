@@ -1,8 +1,8 @@
-"""Hints: what a webhook said may have changed, kept until somebody has looked, and requests about customers' data.
+"""Webhook hints, which name records that may have changed, and privacy requests about customers' data.
 
-A hint names a record and nothing more; what is true of it is read from its own side. A delivery is known again by its
-name and by its content, so that it counts once however often it is sent, under whatever name. Hints are forgotten in
-time, as polling finds what they said; privacy requests never are. Nothing personal is kept of either.
+A hint only names a record; the current state comes from Shopify or Xero. A delivery is identified by its name and by
+its content, so that a repeated delivery counts once, even under another name. Old hints are deleted, because polling
+detects the same changes; privacy requests are never deleted. Neither contains personal data.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,22 +18,26 @@ from shopify_xero_pipeline.state.tables import webhook_hint as table
 
 REDACT_CUSTOMER = "customers/redact"
 PRIVACY = ("customers/data_request", REDACT_CUSTOMER, "shop/redact")
-"""Topics by which Shopify passes on what a person may ask for by law (docs/contracts/shopify.md §7)."""
+"""Topics of the mandatory privacy webhooks (docs/contracts/shopify.md §7)."""
 
-AT_ONCE = 1_000
+MAX_HINTS = 1_000
+"""Hints that one call of `WebhookHints.open` returns."""
+
 _OPEN = table.c.processed_at.is_(None)
 REQUESTS = select(table).where(table.c.topic.in_(PRIVACY)).order_by(table.c.received_at, table.c.id)
 
 
 class WebhookHint(Row):
-    """Something that may have changed. `source`: shopify or xero; `record`: what kind of record `record_id` is.
+    """A webhook delivery, stored as the record to read. Instants are UTC.
 
     Attributes:
-        id: a hash of what was delivered, by which a delivery under another name is known again.
-        delivery: a hash of the name under which it was delivered.
-        orders: of a privacy request, the digits of the orders it names, divided by spaces.
-        occurred_at: when it happened, as the sender says.
-        processed_at: when somebody looked, or did what was requested.
+        id: a hash of the content, which identifies a repeated delivery under another name.
+        source: shopify or xero.
+        record: the kind of the record with the id `record_id`.
+        delivery: a hash of the delivery's name.
+        orders: for a privacy request, the Shopify ids (digits) of its orders, separated by spaces.
+        occurred_at: the time of the change, according to the sender.
+        processed_at: the time when the hint was processed or the privacy request was completed.
     """
 
     id: str
@@ -49,60 +53,72 @@ class WebhookHint(Row):
 
 
 class WebhookHints:
-    """The hints of a store. Obtained from `StateStore.hints`; every method is one short transaction."""
+    """Hints of a store; see `StateStore.hints`. Each method is one short transaction."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
     def add(self, hints: Sequence[WebhookHint]) -> list[bool]:
-        """Keep hints, and return of each whether it is new; when this has returned, they outlive a power cut."""
+        """Store hints durably.
+
+        Args:
+            hints: the hints, in order of delivery.
+
+        Returns:
+            For each hint, whether it is new.
+        """
         with self._engine.begin() as connection:
-            ids, deliveries = _known(connection, hints)
+            ids, deliveries = _stored_keys(connection, hints)
             new = []
-            for one in hints:
-                new.append(one.id not in ids and one.delivery not in deliveries)
-                ids.add(one.id)
-                deliveries.add(one.delivery)
-            rows = [with_checksum(one.model_dump()) for one, is_new in zip(hints, new, strict=True) if is_new]
+            for hint in hints:
+                new.append(hint.id not in ids and hint.delivery not in deliveries)
+                ids.add(hint.id)
+                deliveries.add(hint.delivery)
+            rows = [with_checksum(hint.model_dump()) for hint, is_new in zip(hints, new, strict=True) if is_new]
             if rows:
                 connection.execute(insert(table), rows)
         return new
 
     def open(self, source: str | None = None) -> list[WebhookHint]:
-        """Return hints at which nobody has looked, oldest first, at most a thousand; no privacy requests."""
-        mine = [_OPEN, table.c.topic.not_in(PRIVACY), *([] if source is None else [table.c.source == source])]
-        query = select(table).where(*mine).order_by(table.c.received_at, table.c.id).limit(AT_ONCE)
+        """Return unprocessed hints, oldest first, at most a thousand, without privacy requests."""
+        conditions = [_OPEN, table.c.topic.not_in(PRIVACY), *([] if source is None else [table.c.source == source])]
+        query = select(table).where(*conditions).order_by(table.c.received_at, table.c.id).limit(MAX_HINTS)
         with self._engine.begin() as connection:
             return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
 
     def requests(self, *, open_only: bool = True) -> list[WebhookHint]:
-        """Return privacy requests, oldest first; by default those that nobody has seen to yet."""
+        """Return privacy requests, oldest first; by default only those that are not completed."""
         query = REQUESTS.where(_OPEN) if open_only else REQUESTS
         with self._engine.begin() as connection:
             return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
 
     def mark_processed(self, hints: Iterable[WebhookHint]) -> None:
-        """Note that somebody looked at just these, or did what was requested; what came since stays open."""
+        """Mark hints as processed, or privacy requests as completed; later deliveries stay open.
+
+        Args:
+            hints: the hints, as read from the store.
+        """
         now = self._clock.now()
-        for some in chunks(one.id for one in hints):
+        for ids in chunks(hint.id for hint in hints):
             with self._engine.begin() as connection:
-                found = read(connection, table, select(table).where(table.c.id.in_(some), _OPEN))
-                update_rows(connection, table, found, lambda _: {"processed_at": now})
+                rows = read(connection, table, select(table).where(table.c.id.in_(ids), _OPEN))
+                update_rows(connection, table, rows, lambda _: {"processed_at": now})
 
     def purge_before(self, before: datetime) -> int:
-        """Delete hints received before an instant, and return how many; privacy requests stay."""
+        """Delete the hints received before an instant and return their number; privacy requests stay."""
         old = (table.c.received_at < before, table.c.topic.not_in(PRIVACY))
         with self._engine.begin() as connection:
             return connection.execute(delete(table).where(*old)).rowcount
 
 
-def _known(connection: Connection, hints: Collection[WebhookHint]) -> tuple[set[str], set[str]]:
-    """Return which ids and names of deliveries are among those kept."""
+def _stored_keys(connection: Connection, hints: Collection[WebhookHint]) -> tuple[set[str], set[str]]:
+    """Return the ids and the delivery hashes of these hints that are already stored."""
     ids, deliveries = set[str](), set[str]()
-    for some in chunks(hints):
-        mine = or_(table.c.id.in_([one.id for one in some]), table.c.delivery.in_([one.delivery for one in some]))
-        for row in connection.execute(select(table.c.id, table.c.delivery).where(mine)):
+    for chunk in chunks(hints):
+        same_id = table.c.id.in_([hint.id for hint in chunk])
+        same_delivery = table.c.delivery.in_([hint.delivery for hint in chunk])
+        for row in connection.execute(select(table.c.id, table.c.delivery).where(or_(same_id, same_delivery))):
             ids.add(row.id)
             deliveries.add(row.delivery)
     return ids, deliveries

@@ -260,7 +260,7 @@ def test_a_store_that_another_process_keeps_is_looked_at_a_minute_later(
 ) -> None:
     house.cursor = "{}"
     monkeypatch.setattr(service, "AlertService", Busy)
-    assert house.minutes(1).startswith("The state store state.db was kept by another process")
+    assert house.minutes(1).startswith("The state store state.db is locked by another process")
     assert (house.cursor, house.web.slack) == ("{}", [])
 
 

@@ -93,7 +93,7 @@ def test_a_tenant_that_the_connection_does_not_know_is_named(stage: Stage, insta
     ("path", "kind", "said"),
     [
         ("/admin/", FaultKind.UNREACHABLE, "sandbox.myshopify.com could not be reached (ConnectError)."),
-        ("/admin/", FaultKind.HTML, "Shopify answered with something that is not JSON"),
+        ("/admin/", FaultKind.HTML, "Shopify sent an invalid or incomplete JSON response"),
         ("/connect/token", FaultKind.UNREACHABLE, "Xero's sign-in service cannot be reached. Check the network"),
         ("/connect/token", FaultKind.HTML, "Xero's sign-in service gave no usable response"),
         ("/api.xro/", FaultKind.UNREACHABLE, "Reading /Organisation failed 6 times: no response (ConnectError)."),

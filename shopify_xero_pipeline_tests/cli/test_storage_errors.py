@@ -210,7 +210,7 @@ def test_a_state_store_that_another_process_keeps_is_told_to_come_again(
     path = house.stage.folder / "state.db"
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        one_sentence(invoke(*command), exit_codes.RETRY_LATER, "was kept by another process", "Nothing is lost")
+        one_sentence(invoke(*command), exit_codes.RETRY_LATER, "is locked by another process", "Nothing is lost")
 
 
 @pytest.mark.parametrize("command", [("status",), ("sync", "--day", str(FIRST))])

@@ -61,7 +61,7 @@ class Fleeting(SystemClock):
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xero, "DEADLINE_SECONDS", timedelta(seconds=SECONDS))
-    monkeypatch.setattr(shopify, "_SECONDS", SECONDS)
+    monkeypatch.setattr(shopify, "_CALL_SECONDS", SECONDS)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def test_a_call_to_shopify_ends_and_is_sent_again(slow: str, credentials: Static
     with (
         peer(SLOW[slow]) as other,
         shopify_at(other, credentials) as client,
-        pytest.raises(ShopifyUnavailableError, match=r"did not answer whole \(ReadTimeout\)") as caught,
+        pytest.raises(ShopifyUnavailableError, match=r"sent no complete response \(ReadTimeout\)") as caught,
     ):
         client.execute("query Shop { shop { name } }", {})
     assert not isinstance(caught.value, ShopifyUnreachableError)
@@ -133,7 +133,7 @@ def test_a_call_to_shopify_ends_and_is_sent_again(slow: str, credentials: Static
 
 @pytest.mark.parametrize("slow", SLOW)
 def test_a_call_to_shopify_while_time_is_short_ends_with_that_time(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shopify, "_SECONDS", 600.0)
+    monkeypatch.setattr(shopify, "_CALL_SECONDS", 600.0)
     with (
         peer(SLOW[slow]) as other,
         shopify_at(other, StaticToken("t")) as client,
@@ -180,7 +180,7 @@ def test_a_run_ends_with_a_sentence_where_shopify_drips(
     with peer(SLOW[slow]) as other:
         (failure,) = planned(tmp_path, other.address, "", instance, FIRST)
     assert failure.startswith(
-        "shopify/customers, shopify/orders, shopify/products: sandbox.myshopify.com did not answer"
+        "shopify/customers, shopify/orders, shopify/products: sandbox.myshopify.com sent no complete response"
     )
 
 

@@ -167,7 +167,7 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
 
 def test_a_request_that_comes_too_late_after_its_mark_does_not_leave(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.witness.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
+    line.journal.send_watermark.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
 
     reply = line.delivery.send(line.batch)
 

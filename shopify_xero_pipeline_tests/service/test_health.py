@@ -223,7 +223,7 @@ def test_a_store_that_cannot_be_read_is_told_and_xero_is_not_asked_meanwhile(wat
     watched.wait(MINUTE)
     broken = watched.broken()
     assert broken.keys() == {"state_store", "unsettled_writes", "clock", "xero"}
-    assert broken["state_store"].startswith("The state store is damaged: its file is not a database any more.")
+    assert broken["state_store"].startswith("The state store is damaged: its file is no longer a database.")
     assert "shopify-xero rebuild" in broken["state_store"]
     assert broken["xero"] == "Xero is not checked while the state store is unavailable."
     file.write_bytes(kept)

@@ -1,4 +1,4 @@
-"""Nodes as the documents in `queries/` select them, their connections whole, as plain lists."""
+"""Nodes with the fields of the documents in `graphql/`, with complete connections as plain lists."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The client: where credentials go, what is tried again and after how long, what each answer means."""
+"""Tests of the client: addresses for credentials, retries with back-off, and the error of each response."""
 
 import json
 import traceback
@@ -200,7 +200,7 @@ def test_a_throttled_query_waits_a_second_at_least() -> None:
 def test_a_query_that_stays_throttled_is_given_up_after_thirty_tries() -> None:
     clock = RecordingClock()
     script = Script(*[refused(error("THROTTLED"), requested=100, available=0)] * 30)
-    with pytest.raises(ThrottledError, match="will in 1 s"):
+    with pytest.raises(ThrottledError, match=r"exceeds Shopify's rate limit\. Try again in 1 s"):
         client_of(script, clock).execute(DOCUMENT, {})
     assert not script.answers
     assert len(clock.slept) == 29

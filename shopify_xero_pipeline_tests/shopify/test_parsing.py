@@ -1,4 +1,4 @@
-"""Nodes become models: connections flattened, references by id, money exact, unknown values kept."""
+"""Tests of parsing: flattened connections, references by id, exact money, unknown enumeration values."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The documents: valid in the real schema where it is at hand, and affordable (docs/contracts/shopify.md §3.2)."""
+"""Tests of the documents: valid in the real schema, if available, and affordable (docs/contracts/shopify.md §3.2)."""
 
 from pathlib import Path
 

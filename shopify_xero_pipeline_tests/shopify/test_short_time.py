@@ -1,4 +1,4 @@
-"""Reading Shopify while time is short, as a sensor's tick does."""
+"""Tests of reads within a time budget, as in a sensor's tick."""
 
 import httpx
 import pytest
@@ -24,7 +24,10 @@ def test_an_empty_rate_limit_is_told_instead_of_waited_for() -> None:
     script = Script(answered({}, cost=500, available=0), refused(error("THROTTLED"), requested=500, available=0))
     client = client_of(script, clock)
     client.execute(QUERY, {})
-    with client.time_budget(4.0), pytest.raises(ThrottledError, match="rate limit is used up for now"):
+    with (
+        client.time_budget(4.0),
+        pytest.raises(ThrottledError, match=r"rate limit of sandbox\.myshopify\.com is used up for now"),
+    ):
         client.execute(QUERY, {})
     assert clock.slept == []
     assert len(script.requests) == 1

@@ -1,4 +1,4 @@
-"""Client and reader against the local Shopify: its GraphQL, its costs, its late index, its faults."""
+"""Tests of client and reader against the sandbox: GraphQL, query costs, index lag, faults."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The record of calls: what one process enters is what the others reckon with."""
+"""Tests of the log of calls to Xero, which all processes share."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state.api_calls import STANDING, Call, InMemoryCalls, SharedCalls
+from shopify_xero_pipeline.state.api_calls import LIMITS_KEY, Call, InMemoryCalls, SharedCalls
 from shopify_xero_pipeline.state.store import StateStore
 
 START = datetime(2026, 9, 22, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_what_is_known_of_the_limits_is_known_to_all(store: StateStore, other: S
 
 def test_what_cannot_be_read_of_the_limits_begins_anew(store: StateStore) -> None:
     for damaged in ('{"day_left": 1', '{"day_left": "many"}', ""):
-        store.put_value(STANDING, damaged)
+        store.put_value(LIMITS_KEY, damaged)
         with store.calls.transaction() as traffic:
             assert traffic.status.day_left is None
 

@@ -1,4 +1,4 @@
-"""Opening the database: which URLs, how safe a commit is, that a transaction is alone, and the locks outside of one."""
+"""Tests of the database: URLs, durable commits, exclusive transactions and process locks."""
 
 import multiprocessing
 import sqlite3
@@ -168,9 +168,9 @@ def test_an_sqlite_store_that_a_suspended_process_keeps_is_busy_and_not_damaged(
     with closing(StateStore(url, clock)) as store, closing(sqlite3.connect(path, isolation_level=None)) as suspended:
         path.with_name(f"{path.name}{SUFFIX}").touch()  # something was sent by it
         suspended.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(StoreBusyError, match="was kept by another process"):
+        with pytest.raises(StoreBusyError, match="is locked by another process"):
             store.put_value("name", "text")
-        with pytest.raises(StoreBusyError, match="let it go on or end it; then run again"):
+        with pytest.raises(StoreBusyError, match="resume or end it; then run again"):
             StateStore(url, clock)
         suspended.execute("ROLLBACK")
         store.put_value("name", "text")
@@ -182,7 +182,7 @@ def test_a_postgres_store_that_a_suspended_process_keeps_is_busy(
     monkeypatch.setitem(opening.SESSION, "lock_timeout", "1ms")
     url = postgres.new_schema()
     with closing(StateStore(url, clock)) as store, closing(StateStore(url, clock)) as suspended:
-        with suspended._engine.begin(), pytest.raises(StoreBusyError, match="was kept by another process"):
+        with suspended._engine.begin(), pytest.raises(StoreBusyError, match="is locked by another process"):
             store.put_value("name", "text")
         store.put_value("name", "text")
 

@@ -1,4 +1,4 @@
-"""The journal of writes: which steps follow which, and what one transaction holds."""
+"""Tests of the journal: the order of steps, and the content of each transaction."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -375,7 +375,7 @@ def test_what_was_planned_anew_with_another_content_since_it_was_read_is_not_put
     journal.plan([write()])
     read = latest(journal)
     journal.plan([write(payload='{"total":"2.00"}')])
-    with pytest.raises(JournalOrderError, match="another process has taken on, or changed"):
+    with pytest.raises(JournalOrderError, match="another process has taken over, or changed"):
         journal.intend(request(), [read])
     assert (latest(journal).state, journal.unsettled()) == (OperationState.PLANNED, [])
 
@@ -516,7 +516,7 @@ def test_a_damaged_operation_is_never_used(store: StateStore, journal: Journal, 
     sent(journal, 1)
     with store._engine.begin() as connection:
         connection.exec_driver_sql(damage)
-    with pytest.raises(StoreDamagedError, match="a row of operation does not say what was written there"):
+    with pytest.raises(StoreDamagedError, match="a row of operation does not match its checksum"):
         latest(journal)
     with pytest.raises(StoreDamagedError):
         journal.plan([write()])
@@ -585,7 +585,7 @@ def test_a_fresh_request_is_leased_from_now_on_and_its_writes_begin_without_a_re
     one = journal.intend(request(), [planned])
     assert (one.id, one.lease_until, one.fence) == (1, clock.now() + timedelta(seconds=45), 1)
     assert journal.last_batch() == 1
-    assert journal.witness.find_issue() is not None
+    assert journal.send_watermark.find_issue() is not None
 
 
 def test_the_newest_writes_of_more_records_than_fit_into_one_query_are_all_told(journal: Journal) -> None:
@@ -609,11 +609,13 @@ def test_steps_that_are_refused_and_writes_that_are_withdrawn_say_why(journal: J
     journal.settle([confirmed(latest(journal))], one, status=200)
     with pytest.raises(JournalOrderError, match=r"^batch 1 is confirmed, not sent or ambiguous$"):
         journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
-    with pytest.raises(JournalOrderError, match=r"^another process has taken on, or changed, what was to be sent$"):
+    with pytest.raises(
+        JournalOrderError, match=r"^another process has taken over, or changed, an operation of the request$"
+    ):
         journal.intend(request("other"), [latest(journal)])
     journal.plan([write(2)])
     journal.withdraw(["invoice"], [DAY], unwanted=journal.planned_of(["invoice"], [DAY]), listed=set())
-    assert latest(journal, 2).reason == "no longer wanted by the plan"
+    assert latest(journal, 2).reason == "no longer in the plan"
 
 
 def test_what_was_taken_back_leaves_mapping_and_mirror_and_its_failure_is_over(

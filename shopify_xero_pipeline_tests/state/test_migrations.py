@@ -1,4 +1,4 @@
-"""Schema changes: in one transaction, once, and never half done, whatever dies in between; on both databases."""
+"""Tests of migrations: each is atomic and runs once, even if a process dies; on both databases."""
 
 import multiprocessing
 import os
@@ -314,7 +314,7 @@ def test_damage_in_a_store_of_version_6_is_not_sealed_over_and_the_store_is_left
     with transaction(url) as connection:
         connection.execute(text(f"UPDATE {table} SET {column} = 'other'"))
     before = shape(url)
-    with pytest.raises(StoreDamagedError, match=f"a row of {table} does not say"):
+    with pytest.raises(StoreDamagedError, match=f"a row of {table} does not match its checksum"):
         StateStore(url, clock)
     assert shape(url) == before
 
@@ -342,7 +342,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema 8, this version of the project knows 7"):
+    with pytest.raises(StoreTooNewError, match="schema version 8, this version of the project supports 7"):
         StateStore(url, clock)
 
 
@@ -360,7 +360,9 @@ def test_a_database_in_which_another_program_keeps_its_tables_is_left_alone(
     with transaction(url) as connection:
         connection.exec_driver_sql(foreign)
     before = shape(url)
-    with pytest.raises(StoreUrlError, match=rf"tables of its own \({foreign.split()[2]}\): give the state store"):
+    with pytest.raises(
+        StoreUrlError, match=rf"tables of another program \({foreign.split()[2]}\): give the state store"
+    ):
         StateStore(url, clock)
     assert shape(url) == before
 

@@ -1,4 +1,4 @@
-"""Notes of orphaned orders and people's decisions, and which day the records of an order belong to; on both stores."""
+"""Tests of orphan notes, people's decisions and the days of an order's records; on both databases."""
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta

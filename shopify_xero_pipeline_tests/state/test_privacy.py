@@ -1,4 +1,4 @@
-"""Personal data leaves the state store: payloads some time after they were settled, a redacted Contact's at once."""
+"""Tests of the removal of personal data: old payloads after a time, redacted Contacts at once."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -152,7 +152,7 @@ def test_bytes_left_in_a_request_that_is_over_are_emptied(store: StateStore, clo
 def test_more_than_one_portion_is_emptied(
     store: StateStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shopify_xero_pipeline.state.privacy.AT_ONCE", 2)
+    monkeypatch.setattr("shopify_xero_pipeline.state.privacy.MAX_ROWS", 2)
     for number in range(5):
         confirmed(store, str(number))
     clock.sleep(60)

@@ -1,4 +1,4 @@
-"""Putting a store aside: nothing is deleted, a new one can take its place, and what nobody else knows goes with it."""
+"""Tests of the quarantine: nothing is deleted, and rows that exist nowhere else are carried over."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def test_a_store_is_put_aside_with_all_it_holds_and_a_new_one_begins_empty(
 
 
 def old_shop(url: str, aside: QuarantinedStore) -> str:
-    """Read what stands in the store that was put aside."""
+    """Return the shop in the quarantined store."""
     statement, where = "SELECT value FROM key_value WHERE key = 'shop'", url
     if url.startswith("sqlite"):
         assert aside.name.endswith("state.db.damaged-20260922T083000Z")
@@ -83,5 +83,7 @@ def test_a_postgres_user_who_may_not_make_schemas_is_told_what_to_do(postgres: S
     StateStore(url, clock).close()
     schema = url.rpartition("%3D")[2]
     postgres.run(f"CREATE ROLE mover LOGIN; GRANT ALL ON SCHEMA {schema} TO mover", postgres.shared)
-    with pytest.raises(StoreUrlError, match=r"cannot be moved to a schema damaged_20260922t083000z: .*GRANT CREATE ON"):
+    with pytest.raises(
+        StoreUrlError, match=r"cannot be moved to the schema damaged_20260922t083000z: .*GRANT CREATE ON"
+    ):
         quarantine_store(url.replace("postgres@", "mover@", 1), NOW)

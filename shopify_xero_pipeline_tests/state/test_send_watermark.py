@@ -1,4 +1,4 @@
-"""The witness outside the journal tells a lost, older or other one from the one it belongs to; damage is told."""
+"""Tests of the send watermark: a lost, older, replaced or damaged journal is not trusted."""
 
 import resource
 import shutil
@@ -36,10 +36,10 @@ def opened(path: Path, clock: ManualClock) -> StateStore:
 
 
 def trusted(store: StateStore) -> StateStore:
-    doubt = store.witness.find_issue()
+    doubt = store.send_watermark.find_issue()
     assert doubt is not None
-    store.witness.trust(doubt)
-    assert store.witness.find_issue() is None
+    store.send_watermark.trust(doubt)
+    assert store.send_watermark.find_issue() is None
     return store
 
 
@@ -53,17 +53,17 @@ def marked(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> Ba
 
 
 def send(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> None:
-    store.witness.record_send(marked(store, key, quiet_at))
+    store.send_watermark.record_send(marked(store, key, quiet_at))
 
 
 def why(store: StateStore) -> str:
-    doubt = store.witness.find_issue()
+    doubt = store.send_watermark.find_issue()
     return "" if doubt is None else doubt.reason
 
 
 def test_a_new_store_is_doubted_until_it_is_known_that_nothing_was_sent_before(path: Path, clock: ManualClock) -> None:
     with closing(opened(path, clock)) as store:
-        doubt = store.witness.find_issue()
+        doubt = store.send_watermark.find_issue()
         assert doubt is not None
         assert (doubt.new, doubt.quiet_at) == (True, None)
 
@@ -72,7 +72,7 @@ def test_a_store_that_knows_what_was_sent_last_is_trusted(path: Path, clock: Man
     with closing(trusted(opened(path, clock))) as store:
         send(store, "one")
     with closing(opened(path, clock)) as again:
-        assert again.witness.find_issue() is None
+        assert again.send_watermark.find_issue() is None
 
 
 def test_a_restored_copy_is_doubted_until_what_it_does_not_know_is_quiet(path: Path, clock: ManualClock) -> None:
@@ -84,13 +84,13 @@ def test_a_restored_copy_is_doubted_until_what_it_does_not_know_is_quiet(path: P
     clock.sleep(5_000)
     shutil.copy(path.with_name("backup"), path)
     with closing(opened(path, clock)) as restored:
-        doubt = restored.witness.find_issue()
+        doubt = restored.send_watermark.find_issue()
         assert doubt is not None
         assert (doubt.quiet_at, doubt.new) == (QUIET + timedelta(seconds=100), False)
-        assert "a copy was put in its place" in doubt.reason
+        assert "a copy was restored" in doubt.reason
         trusted(restored)
         send(restored, "three")
-        assert restored.witness.find_issue() is None
+        assert restored.send_watermark.find_issue() is None
 
 
 def test_a_copy_restored_under_a_running_load_stops_it_before_a_byte_leaves(path: Path, clock: ManualClock) -> None:
@@ -105,7 +105,7 @@ def test_a_copy_restored_under_a_running_load_stops_it_before_a_byte_leaves(path
 
 
 @pytest.mark.parametrize("left", [[".witness"], []])
-def test_a_deleted_store_is_doubted_with_its_witness_and_without(
+def test_a_deleted_store_is_doubted_with_its_watermark_file_and_without(
     path: Path, clock: ManualClock, left: list[str]
 ) -> None:
     with closing(trusted(opened(path, clock))) as store:
@@ -115,65 +115,65 @@ def test_a_deleted_store_is_doubted_with_its_witness_and_without(
         if file.suffix not in left:
             file.unlink()
     with closing(opened(path, clock)) as fresh:
-        doubt = fresh.witness.find_issue()
+        doubt = fresh.send_watermark.find_issue()
         assert doubt is not None
         assert (doubt.new, doubt.quiet_at) == ((False, QUIET) if left else (True, None))
 
 
-def test_how_long_a_doubt_lasts_is_kept_where_no_witness_knew_it(path: Path, clock: ManualClock) -> None:
+def test_how_long_a_doubt_lasts_is_kept_where_no_watermark_file_has_it(path: Path, clock: ManualClock) -> None:
     with closing(opened(path, clock)) as store:
-        doubt = store.witness.find_issue()
+        doubt = store.send_watermark.find_issue()
         assert doubt is not None
-        store.witness.record_wait(doubt, QUIET)
+        store.send_watermark.record_wait(doubt, QUIET)
     with closing(opened(path, clock)) as again:
-        known = again.witness.find_issue()
+        known = again.send_watermark.find_issue()
         assert known is not None
         assert (known.quiet_at, known.new) == (QUIET, True)
-        again.witness.trust(known)
-        assert again.witness.find_issue() is None
+        again.send_watermark.trust(known)
+        assert again.send_watermark.find_issue() is None
 
 
-def test_a_witness_of_an_earlier_version_does_not_say_when_it_is_quiet(path: Path, clock: ManualClock) -> None:
+def test_a_watermark_file_of_an_earlier_version_has_no_quiet_time(path: Path, clock: ManualClock) -> None:
     said = f"epoch 1 {clock.now().isoformat()} {clock.now().isoformat()}"
-    claim = WatermarkClaim.read(f"{said} {digest(said)}")
+    claim = WatermarkClaim.parse(f"{said} {digest(said)}")
     assert (claim.epoch, claim.batch, claim.sent_at, claim.quiet_at) == ("epoch", 1, clock.now(), None)
 
 
-def test_a_store_without_its_witness_is_doubted_once(path: Path, clock: ManualClock) -> None:
+def test_a_store_without_its_watermark_file_is_doubted_once(path: Path, clock: ManualClock) -> None:
     with closing(trusted(opened(path, clock))) as store:
         send(store, "one")
         path.with_name("state.db.witness").unlink()
-        doubt = store.witness.find_issue()
+        doubt = store.send_watermark.find_issue()
         clock.sleep(300)
-        assert doubt == store.witness.find_issue()
+        assert doubt == store.send_watermark.find_issue()
         assert "missing or damaged" in why(store)
         trusted(store)
 
 
-def test_a_witness_in_which_a_bit_flipped_is_no_witness(path: Path, clock: ManualClock) -> None:
+def test_a_watermark_file_in_which_a_bit_flipped_is_unreadable(path: Path, clock: ManualClock) -> None:
     with closing(trusted(opened(path, clock))) as store:
         send(store, "one")
         file = path.with_name("state.db.witness")
         said = file.read_bytes()
         for place in range(len(said)):
             assert (
-                WatermarkClaim.read((said[:place] + bytes([said[place] ^ 1]) + said[place + 1 :]).decode()).epoch == ""
+                WatermarkClaim.parse((said[:place] + bytes([said[place] ^ 1]) + said[place + 1 :]).decode()).epoch == ""
             )
         file.write_bytes(said[:-1] + b"?")
         assert "missing or damaged" in why(store)
 
 
-def test_requests_witnessed_out_of_turn_never_take_the_witness_back(path: Path, clock: ManualClock) -> None:
+def test_requests_recorded_out_of_order_never_lower_the_watermark(path: Path, clock: ManualClock) -> None:
     with closing(trusted(opened(path, clock))) as store:
         first = marked(store, "one", QUIET + timedelta(seconds=1))
         send(store, "two")
-        store.witness.record_send(first)
-        claim = WatermarkClaim.read(path.with_name("state.db.witness").read_text())
+        store.send_watermark.record_send(first)
+        claim = WatermarkClaim.parse(path.with_name("state.db.witness").read_text())
         assert (claim.batch, claim.quiet_at) == (2, QUIET + timedelta(seconds=1))
-        assert store.witness.find_issue() is None
+        assert store.send_watermark.find_issue() is None
 
 
-def test_each_host_of_a_server_keeps_a_witness_and_reads_them_all(
+def test_each_host_of_a_server_has_a_watermark_file_and_reads_them_all(
     postgres: Server, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.new_schema()
@@ -181,7 +181,7 @@ def test_each_host_of_a_server_keeps_a_witness_and_reads_them_all(
         send(store, "one")
     monkeypatch.setattr("platform.node", lambda: "another host")
     with closing(StateStore(url, clock, tmp_path)) as other:
-        assert other.witness.find_issue() is None
+        assert other.send_watermark.find_issue() is None
         send(other, "two")
         assert len(list(tmp_path.glob("*.witness"))) == 2
     fallen_behind = postgres.new_schema()
@@ -204,11 +204,11 @@ def test_on_a_full_disk_nothing_is_marked_sent_and_so_nothing_leaves(path: Path,
     with closing(trusted(opened(path, clock))) as store:
         request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="one")
         intended = store.journal.intend(request, [])
-        with disk_full(0), pytest.raises(StoreUnwritableError, match="Free some space"):
+        with disk_full(0), pytest.raises(StoreUnwritableError, match="Free some disk space"):
             store.journal.mark_sent(intended)
         sent = store.journal.mark_sent(intended)
         with disk_full(0), pytest.raises(StoreUnwritableError, match="witness"):
-            store.witness.record_send(sent)
+            store.send_watermark.record_send(sent)
 
 
 def test_a_database_that_may_not_grow_is_told_as_unwritable(path: Path, clock: ManualClock) -> None:

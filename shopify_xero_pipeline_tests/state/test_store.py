@@ -1,4 +1,4 @@
-"""What the state store keeps, and how it comes back; on SQLite and on Postgres."""
+"""Tests of the state store: rows are read back as written, on SQLite and on Postgres."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A store in figures: counts and times as the rows say, on both databases."""
+"""Tests of the store's metrics, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
 

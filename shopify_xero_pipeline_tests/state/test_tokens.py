@@ -1,4 +1,4 @@
-"""Keeping a sign-in: encrypted, one pair after the other, with the words a person gets about its age and its keys."""
+"""Tests of stored OAuth tokens: encryption, token refresh, and the warnings about age and keys."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -188,7 +188,7 @@ def test_the_new_key_encrypts_and_the_old_one_still_opens_what_it_closed(opened:
 
 def test_a_wrong_key_is_told_with_what_to_do(opened: Opened, clock: ManualClock) -> None:
     signed_in(opened(OLD), clock)
-    with pytest.raises(TokenKeyError, match=r"TOKEN_KEY does not open .* kept in .*login` again") as told:
+    with pytest.raises(TokenKeyError, match=r"TOKEN_KEY does not decrypt .* in .*login` again") as told:
         opened(NEW).load()
     assert told.value.__suppress_context__
     assert NEW not in str(told.value)
@@ -246,8 +246,8 @@ def test_a_week_before_an_unused_sign_in_lapses_a_person_is_told(opened: Opened,
     in_time, soon, gone = (START + timedelta(days=days) for days in (52, 53, 60))
     assert [known.expires_soon(now) for now in (in_time, soon, gone)] == [False, True, True]
     assert known.warning(in_time) is None
-    assert "lapses on 2026-11-21 as it was not used" in str(known.warning(soon))
-    assert "must be renewed: run `shopify-xero login`" in str(known.warning(gone))
+    assert "expires on 2026-11-21 because it is unused" in str(known.warning(soon))
+    assert "is no longer valid: run `shopify-xero login`" in str(known.warning(gone))
 
     clock.move_to(soon)
     assert renewed(tokens, known, clock, 2).warning(clock.now()) is None
@@ -260,7 +260,9 @@ def test_a_renewal_that_is_unfinished_after_the_30_minutes_of_grace_is_told(open
     assert known is not None
     assert known.warning(START + timedelta(minutes=30)) is None
     late = str(known.warning(START + timedelta(minutes=31)))
-    assert "begun at 2026-09-22 00:00 UTC and never finished: if the next call fails, run `shopify-xero login`" in late
+    assert (
+        "started at 2026-09-22 00:00 UTC and never finished: if the next call fails, run `shopify-xero login`" in late
+    )
 
 
 def test_a_refused_sign_in_is_told_without_its_key(opened: Opened, clock: ManualClock) -> None:
@@ -268,4 +270,4 @@ def test_a_refused_sign_in_is_told_without_its_key(opened: Opened, clock: Manual
     tokens.mark_refused(signed_in(tokens, clock))
     known = opened("").peek()
     assert known is not None
-    assert known.warning(START) == "Xero's consent must be renewed: run `shopify-xero login`."
+    assert known.warning(START) == "The sign-in to Xero is no longer valid: run `shopify-xero login`."

@@ -1,4 +1,4 @@
-"""Hints of webhooks: each counts once, is found until somebody looked, and is forgotten in time; requests never are."""
+"""Tests of webhook hints: each counts once, stays open until processed, and is deleted in time, unlike requests."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -104,7 +104,7 @@ def test_a_hint_that_was_changed_behind_our_back_is_not_used(store: StateStore, 
     with engine.begin() as connection:
         connection.execute(text("UPDATE webhook_hint SET record_id = '2'"))
     engine.dispose()
-    with pytest.raises(StoreDamagedError, match="a row of webhook_hint does not say what was written there"):
+    with pytest.raises(StoreDamagedError, match="a row of webhook_hint does not match its checksum"):
         store.hints.open()
     with pytest.raises(StoreDamagedError, match="a row of webhook_hint"):
         store.verify()

@@ -73,9 +73,9 @@ class World:
 
     def trust(self) -> None:
         """Mark the store as the first one of this organisation, which saves the calls to verify it."""
-        doubt = self.store.witness.find_issue()
+        doubt = self.store.send_watermark.find_issue()
         if doubt is not None:
-            self.store.witness.trust(doubt)
+            self.store.send_watermark.trust(doubt)
 
     def load(self, *records: AnyRecord, **plan: Any) -> LoadReport:
         """Load all families at once, for speed; production loads one family after the other."""

@@ -367,5 +367,5 @@ def test_status_warns_of_a_sign_in_that_is_about_to_lapse(stage: Stage, monkeypa
         assert "sign-in to Xero" not in CliRunner().invoke(cli.main, ["status"]).output
         stage.clock.sleep(54 * 86_400)
         assert (
-            "sign-in to Xero          The sign-in to Xero lapses on" in CliRunner().invoke(cli.main, ["status"]).output
+            "sign-in to Xero          The sign-in to Xero expires on" in CliRunner().invoke(cli.main, ["status"]).output
         )

@@ -280,7 +280,7 @@ def test_after_the_grace_a_person_is_asked_to_sign_in_and_xero_is_not_asked_agai
             with pytest.raises(XeroConsentError, match=RENEW):
                 process.call()
     assert scene.asked == [scene.first, scene.first]
-    assert "must be renewed" in str(scene.stored().warning(scene.clock.now()))
+    assert "is no longer valid" in str(scene.stored().warning(scene.clock.now()))
 
 
 @IN_MAKE_TEST_ON_SQLITE

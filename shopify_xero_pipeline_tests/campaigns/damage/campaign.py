@@ -96,7 +96,7 @@ def suffer(life: Life, seed: int, folder: Path) -> Outcome:
 def _first_load(world: World, life: Life, watch: Watch) -> str:
     try:
         world.restart()
-        doubted = world.store.witness.find_issue() is not None
+        doubted = world.store.send_watermark.find_issue() is not None
         world.load(*life.records)
     except REPORTED:
         return "told"

@@ -174,13 +174,13 @@ def no_fence() -> Patches:
 
 
 def settled_unconditionally() -> Patches:
-    return [patch.object(Journal, "_counting", lambda _self, _found, verdicts, _mine: list(verdicts))]
+    return [patch.object(Journal, "_select_expected", lambda _self, _rows, outcomes, _mine: list(outcomes))]
 
 
 def planned_unconditionally() -> Patches:
     """Both rules that see what another process has created since: of the mapping, and of the mirror."""
     return [
-        patch.object(Journal, "_fitting", lambda _self, _connection, _kind, writes: list(writes)),
+        patch.object(Journal, "_select_current", lambda _self, _connection, _kind, writes: list(writes)),
         patch.object(loader.Loader, "_adopt_existing", lambda _self, _kind, _writes: set()),
     ]
 

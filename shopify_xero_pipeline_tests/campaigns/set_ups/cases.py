@@ -493,7 +493,7 @@ GOODS = {"SHOPIFY_SHOP": "goods.myshopify.com"}
 SURROUNDINGS = [
     SetUp(
         "a shop that is no domain",
-        "SHOPIFY_SHOP is no shop's permanent domain",
+        "SHOPIFY_SHOP is not the permanent domain of a shop",
         environ={"SHOPIFY_SHOP": "https://goods.example/admin"},
     ),
     SetUp(

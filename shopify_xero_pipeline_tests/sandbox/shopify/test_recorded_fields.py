@@ -121,6 +121,6 @@ def unchecked(tmp_path: Path, nodes: dict[str, list[Node]]) -> Iterator[Any]:
 def test_an_error_of_shopify_that_names_a_field_is_shown_with_it(unchecked: Any, instance: Any) -> None:
     report = unchecked.runner(instance).sync([FIRST])
     (failure,) = [one for one in report.failures if "Orders" in one]
-    assert "Shopify failed inside while answering Orders at the field orders.nodes." in failure
+    assert "Shopify had an internal error in Orders at the field orders.nodes." in failure
     assert "lineItems.nodes.0.originalUnitPriceSet" in failure
     assert "Cannot return null for non-nullable field LineItem.originalUnitPriceSet" in failure
