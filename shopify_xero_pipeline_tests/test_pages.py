@@ -165,11 +165,11 @@ def test_every_command_of_a_code_block_runs(stage: Stage) -> None:
         id=REQUEST, source="shopify", topic="customers/data_request", record="customer", record_id="701",
         delivery="1", received_at=NIGHT_AFTER,
     )  # fmt: skip
-    stage.sync_service.store.hints.add([request])
+    stage.sync_service.connections.store.hints.add([request])
     runs = [arguments for arguments in ours(IN_CODE) if is_run(arguments)]
     assert {arguments[0] for arguments in runs} == {*CODES}
     for arguments in sorted(runs, key=lambda one: [*CODES].index(one[0])):
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         stage.restart()
         result = invoke(*arguments)
         said = f"shopify-xero {shlex.join(arguments)} ended with {result.exit_code}:\n{result.output}"
@@ -316,4 +316,4 @@ def test_every_schedule_and_sensor_is_explained() -> None:
 def test_every_invariant_is_named(stage: Stage) -> None:
     rows = dict(re.findall(r"^\| (I\d+) \| ([^|]+) \|", RELIABILITY.read_text(), re.MULTILINE))
     assert [*rows] == [f"I{number}" for number in range(1, 15)]
-    assert {one.number for one in stage.sync_service.store.invariants()} <= {*rows}
+    assert {one.number for one in stage.sync_service.connections.store.invariants()} <= {*rows}

@@ -35,8 +35,8 @@ def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
         sync_service: the service whose store is read; nothing is requested from Shopify or Xero.
         now: the present instant in UTC.
     """
-    store = sync_service.store
-    figures, budget, sign_in = store.metrics(), sync_service.daily_quota(), sync_service.sign_in
+    store = sync_service.connections.store
+    figures, budget, sign_in = store.metrics(), sync_service.daily_quota(), sync_service.connections.sign_in
     failed = sum(error.last_failed_at > now - ONE_DAY for error in store.failed_records())
     written = sum(load.records[outcome] for load in figures.loads for outcome in WRITING_OUTCOMES)
     return {

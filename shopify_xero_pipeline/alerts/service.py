@@ -72,7 +72,7 @@ class AlertService:
     def __init__(self, sync_service: SyncService, runs: RunHistory) -> None:
         self._sync_service = sync_service
         self._runs = runs
-        self._redactor = Redactor(sync_service.secrets)
+        self._redactor = Redactor(sync_service.connections.secrets)
 
     def current_alerts(self) -> list[Alert]:
         """Return the present alerts, the most severe first.
@@ -92,7 +92,7 @@ class AlertService:
         Raises:
             StoreBusyError: the store is locked by another process; no message was sent.
         """
-        clock, alerts = self._sync_service.clock, self.current_alerts()
+        clock, alerts = self._sync_service.connections.clock, self.current_alerts()
         began, stored = clock.elapsed(), self._stored_state(known_state)
         state = NotificationState.load(stored).notify(
             alerts, channels, clock.now(), lambda: clock.elapsed() - began < NOTIFY_BUDGET_SECONDS
@@ -100,12 +100,12 @@ class AlertService:
         text = state.dump()
         if text != stored:
             with suppress(*UNREADABLE_STORE_ERRORS):
-                self._sync_service.store.put_value(ALERT_STATE_KEY, text)
+                self._sync_service.connections.store.put_value(ALERT_STATE_KEY, text)
         return alerts, text
 
     def gather_facts(self) -> Facts:
         """Return the present facts; if the store cannot be read, those of Dagster and the reason."""
-        now = self._sync_service.clock.now()
+        now = self._sync_service.connections.clock.now()
         known: dict[str, Any] = {
             "now": now,
             "api_version": API_VERSION,
@@ -113,14 +113,16 @@ class AlertService:
             "failed_checks": self._runs.failed_checks(),
         }
         try:
-            known["failed_checks"] = facts.exclude_unfinished_days(known["failed_checks"], self._sync_service.store)
+            known["failed_checks"] = facts.exclude_unfinished_days(
+                known["failed_checks"], self._sync_service.connections.store
+            )
             return Facts(**known, **facts.store_facts(self._sync_service, now))
         except UNREADABLE_STORE_ERRORS as error:
             return Facts(**known, store_unreadable=str(error))
 
     def _stored_state(self, default: str | None) -> str | None:
         with suppress(*UNREADABLE_STORE_ERRORS):
-            entry = self._sync_service.store.get_value(ALERT_STATE_KEY)
+            entry = self._sync_service.connections.store.get_value(ALERT_STATE_KEY)
             return entry[0] if entry is not None else default
         return default
 

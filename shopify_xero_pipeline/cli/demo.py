@@ -26,6 +26,7 @@ from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.cli import job_runner, output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.pipeline.calendar import days_between
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
@@ -83,7 +84,7 @@ def run_demo(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None)
                 report = _scene(stage, day, table, faults=not before)
                 bar.end_range(day, day)
         report.seconds = time.monotonic() - started
-        report.shopify_calls, report.xero_calls = stage.runner.sync_service.calls
+        report.shopify_calls, report.xero_calls = stage.runner.sync_service.connections.calls
         created = _size(stage.sandbox.books) - before
         _print(stage, table, report, created, home)
         meant = _meant(stage, report)
@@ -113,8 +114,8 @@ def _stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[DemoStage]:
             "STATE_URL": f"sqlite:///{home / 'state.db'}",
             "ASSET_STORAGE": str(home / "assets"),
         }
-        sync_service = SyncService(Settings.from_environment(environ, dotenv=None), clock)
-        stack.callback(sync_service.close)
+        sync_service = SyncService(Connections(Settings.from_environment(environ, dotenv=None), clock))
+        stack.callback(sync_service.connections.close)
         opened = job_runner.dagster_instance() if keep_runs else dg.DagsterInstance.ephemeral()
         instance = stack.enter_context(opened)
         yield DemoStage(clock, sandbox, shop, job_runner.JobRunner(sync_service, instance, UPath(home / "assets")))
@@ -183,7 +184,7 @@ def _arm(stage: DemoStage, day: date, what: str, fault: Fault, became: str) -> N
 def _archived_contact(stage: DemoStage, day: date) -> None:
     """Between plan and load, a person archives a Contact of one of the day's Invoices, which Xero then refuses."""
     stage.runner.run("plan", [day])
-    posted = stage.runner.sync_service.store.mapped(Kind.CONTACT)
+    posted = stage.runner.sync_service.connections.store.mapped(Kind.CONTACT)
     for change_set in stage.runner.plans([day]):
         for line in change_set.changes:
             record = line.record
@@ -211,7 +212,9 @@ def _note_outcomes(stage: DemoStage, day: date, report: SyncReport) -> None:
 def _note_refusal(stage: DemoStage, day: date) -> None:
     assert stage.refused is not None
     on, number, contact = stage.refused
-    errors = [error for error in stage.runner.sync_service.store.failed_records() if error.natural_key == number]
+    errors = [
+        error for error in stage.runner.sync_service.connections.store.failed_records() if error.natural_key == number
+    ]
     if day == on and errors:
         what = f"Xero refused Invoice {number}: a person had archived its Contact"
         stage.incidents.append((on, what, "listed with Xero's words; every other record of the batch was booked"))

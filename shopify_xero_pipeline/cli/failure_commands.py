@@ -37,12 +37,12 @@ def retry(
     if everything == any((kind, shopify_id, natural_key)):
         raise click.UsageError("Name records with --kind, --id or --key, or use --all.")
     with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
-        failed, ownership = sync_service.store.retry_queue, sync_service.record_ownership
+        failed, ownership = sync_service.connections.store.retry_queue, sync_service.record_ownership
         errors = failed.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
         orphans = [orphan for orphan in ownership.select_orphans(natural_key or shopify_id) if not orphan.is_open]
         ownership.reopen(orphans)
         decided = named_conflicts(sync_service, natural_key or shopify_id, decided=True)
-        day_issues.withdraw_decisions(sync_service.store, [line for _, line in decided])
+        day_issues.withdraw_decisions(sync_service.connections.store, [line for _, line in decided])
         if not (shopify_id or natural_key):
             errors = [error for error in errors if error.dismissed_at is None]
         failed.retry_now(errors)
@@ -54,7 +54,9 @@ def retry(
             failures = runner.run("sync", days, bar.end_range, respect_retry_schedule=True)
         tried = {(error.kind, error.shopify_id) for error in errors}
         still_failed = [
-            error for error in sync_service.store.failed_records() if (error.kind, error.shopify_id) in tried
+            error
+            for error in sync_service.connections.store.failed_records()
+            if (error.kind, error.shopify_id) in tried
         ]
         output.print_failures(failures)
         output.print_failed_records(still_failed)
@@ -62,7 +64,7 @@ def retry(
         order_ids = {orphan.order_id for orphan in orphans}
         open_again = [orphan for orphan in ownership.orphans() if orphan.order_id in order_ids]
         output.print_orphans(open_again)
-        held = day_issues.held_lines(sync_service.store, days)
+        held = day_issues.held_lines(sync_service.connections.store, days)
         output.print_conflicts(held)
     content = {
         "tried": len(tried),
@@ -110,7 +112,7 @@ def dismiss(
     if not because.strip():
         raise click.UsageError("Give a reason with --because; it is stored.")
     with options.open_service() as (sync_service, _):
-        failed, ownership = sync_service.store.retry_queue, sync_service.record_ownership
+        failed, ownership = sync_service.connections.store.retry_queue, sync_service.record_ownership
         selection = {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
         errors = [] if before_start else failed.find(**selection)
         failed.dismiss(errors, because)
@@ -118,7 +120,9 @@ def dismiss(
             ownership.select_orphans(natural_key or shopify_id, before_start=before_start), because
         )
         conflicts = [] if before_start else named_conflicts(sync_service, natural_key or shopify_id)
-        day_issues.decide(sync_service.store, [line for _, line in conflicts], because, options.clock().now())
+        day_issues.decide(
+            sync_service.connections.store, [line for _, line in conflicts], because, options.clock().now()
+        )
         ownership.invalidate_days([*(error.partition for error in errors), *(day for day, _ in conflicts)])
         if errors or not (orphans or conflicts):
             output.print_pairs({"dismissed": ", ".join(error.natural_key for error in errors) or "none"})
@@ -149,6 +153,6 @@ def named_conflicts(
 
     if name is None:
         return []
-    held = day_issues.held_lines(sync_service.store)
+    held = day_issues.held_lines(sync_service.connections.store)
     lines = unwritten_records.decided_lines(held) if decided else unwritten_records.conflict_lines(held)
     return [(day, line) for day, line in lines if is_named(name, line)]

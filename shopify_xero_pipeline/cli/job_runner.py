@@ -176,7 +176,7 @@ class JobRunner:
             RunRefused: another run is writing to Xero at this moment.
             SettingsError: credentials are missing, or assets cannot be stored where ASSET_STORAGE says.
         """
-        self.sync_service.check_settings()
+        self.sync_service.connections.check_settings()
         check_storage(self._storage)
         failures: list[StepFailure] = []
         self.postponed_days = []
@@ -205,9 +205,9 @@ class JobRunner:
         self, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
     ) -> SyncReport:
         """Sync days and return what came of them; see `run`."""
-        started, before = time.monotonic(), self.sync_service.calls
+        started, before = time.monotonic(), self.sync_service.connections.calls
         failures = self.run("sync", days, on_chunk, respect_retry_schedule=respect_retry_schedule)
-        after = self.sync_service.calls
+        after = self.sync_service.connections.calls
         done = [day for day in days if day not in self.postponed_days]
         return SyncReport(
             days=[] if failures else self.sync_service.stored_reconciliations(done),
@@ -215,7 +215,7 @@ class JobRunner:
             failures=failures,
             is_transient=self.is_transient,
             needs_setting=self.needs_setting,
-            failed_records=[] if failures else self.sync_service.store.failed_records(days=done),
+            failed_records=[] if failures else self.sync_service.connections.store.failed_records(days=done),
             seconds=time.monotonic() - started,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
@@ -243,9 +243,9 @@ class JobRunner:
         """The code location with this sync_service in it."""
         resources = {
             "sync_service": self.sync_service,
-            "io_manager": JsonIOManager(self._storage, self.sync_service.payload_retention),
+            "io_manager": JsonIOManager(self._storage, self.sync_service.connections.payload_retention),
         }
-        return build_definitions(policy=self.sync_service.policy, resources=resources)
+        return build_definitions(policy=self.sync_service.connections.policy, resources=resources)
 
     def _refuse_if_busy(self) -> None:
         """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""

@@ -141,14 +141,15 @@ def clock() -> Clock:
 @contextmanager
 def open_service() -> "Iterator[tuple[SyncService, UPath]]":
     """Yield a sync service with the environment's settings, and the storage of assets."""
+    from shopify_xero_pipeline.pipeline.connections import Connections
     from shopify_xero_pipeline.pipeline.sync import SyncService
 
     settings = Settings.from_environment(os.environ)
-    sync_service = SyncService(settings, clock())
+    sync_service = SyncService(Connections(settings, clock()))
     try:
         yield sync_service, UPath(settings.asset_storage)
     finally:
-        sync_service.close()
+        sync_service.connections.close()
 
 
 def resolve_days(
@@ -169,12 +170,12 @@ def resolve_days(
 
     if (day is None) == (first is None) or (day is not None and last is not None):
         raise click.UsageError("Give --day, or --from with or without --to.")
-    begin, today = (day or first), sync_service.today()
+    begin, today = (day or first), sync_service.connections.today()
     assert begin is not None
     end = last.date() if last is not None else (begin.date() if day is not None else today)
     if last is not None and end < begin.date():
         raise click.UsageError(f"--to {end} is before --from {begin.date()}.")
-    start = sync_service.policy.start_date
+    start = sync_service.connections.policy.start_date
     if not start <= begin.date() <= end <= today:
         raise click.UsageError(
             f"Days run from start_date {start} (books.yaml) to today, {today} in the shop's time zone."

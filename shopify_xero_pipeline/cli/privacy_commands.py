@@ -20,7 +20,7 @@ def requests(done: str | None, json_file: Path | None) -> None:
     from shopify_xero_pipeline.cli import output
 
     with options.open_service() as (sync_service, _):
-        hints = sync_service.store.hints
+        hints = sync_service.connections.store.hints
         completed = [request for request in hints.requests() if request.id.startswith(done)] if done else []
         if done and len(completed) != 1:
             raise click.UsageError("--done takes the id of one open request, as `shopify-xero requests` shows it.")
@@ -49,7 +49,7 @@ def redact(customer: str, reason: str, json_file: Path | None) -> None:
         raise click.UsageError("--customer takes the digits of a customer's Shopify id, such as 7300000000101.")
     with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
         job_runner.refuse_while_runs_are_active(instance)
-        report = redaction.redact_customer(sync_service.store, JsonIOManager(storage), customer, reason)
+        report = redaction.redact_customer(sync_service.connections.store, JsonIOManager(storage), customer, reason)
     output.print_pairs({f"emptied: {name}": count for name, count in report.emptied.items()})
     output.print_pairs({f"kept: {name}": count for name, count in report.kept.items()})
     output.print_pairs({"Contact in Xero": report.link or "none"})

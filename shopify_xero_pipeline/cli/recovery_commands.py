@@ -33,7 +33,7 @@ def login(new_key: bool, port: int, host: str, json_file: Path | None) -> None:
         click.echo(tokens.new_key())
         return
     with options.open_service() as (sync_service, _):
-        signed_in = sync_service.login(port, functools.partial(click.echo, err=True), host=host)
+        signed_in = sync_service.connections.login(port, functools.partial(click.echo, err=True), host=host)
     for organisation in signed_in.organisations:
         output.print_pairs({organisation.name: organisation.tenant_id})
     click.echo(signed_in.verdict, err=True)
@@ -57,7 +57,7 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
     old_store = set_aside_store(Settings.from_environment(os.environ), clock)
     with options.open_service() as (sync_service, _):
         if old_store is not None:
-            sync_service.store.import_rows(old_store.carried_over)
+            sync_service.connections.store.import_rows(old_store.carried_over)
             output.print_pairs({"the old store is now": old_store.name})
         work = Rebuild(sync_service, clock)
         rest = work.quiet_until()

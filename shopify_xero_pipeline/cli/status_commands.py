@@ -66,7 +66,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         output.print_pairs({"days with work left": ", ".join(map(str, current.unfinished)) or "none"})
         if current.requests:
             output.print_requests(current.requests)
-        if warning := sync_service.sign_in_warning():
+        if warning := sync_service.connections.sign_in_warning():
             output.print_pairs({"sign-in to Xero": warning})
         if current.days:
             output.print_verdict(current.standing, current.message)
@@ -82,7 +82,7 @@ def _show_order(name: str, json_file: Path | None) -> int:
     from shopify_xero_pipeline.reconciliation.verdict import worst_standing
 
     with options.open_service() as (sync_service, _):
-        days = days_between(sync_service.policy.start_date, sync_service.today())
+        days = days_between(sync_service.connections.policy.start_date, sync_service.connections.today())
         histories = order_histories(sync_service, name, days)
     if not histories:
         raise click.ClickException(f"Nothing is known of {name}: give an order's name or id, or a document's number.")
@@ -116,7 +116,9 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
             if not has_failed(checks, STORE_NEEDS):
                 results = _check_invariants(sync_service, offline=offline or bool(checks))
                 reconciliations = sync_service.stored_reconciliations(sync_service.days())
-                taxes = match_taxes(sync_service.policy, (tax for day in reconciliations for tax in day.taxes))
+                taxes = match_taxes(
+                    sync_service.connections.policy, (tax for day in reconciliations for tax in day.taxes)
+                )
     except EXPECTED_ERRORS as problem:
         later = isinstance(problem, TRANSIENT_ERRORS)
         if later and not checks:

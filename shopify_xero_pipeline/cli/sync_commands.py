@@ -116,7 +116,7 @@ def sync(
         output.print_postponed_days(report.postponed_days)
         held: HeldLines = {}
         if report.days:
-            held = day_issues.held_lines(sync_service.store, [day.day for day in report.days])
+            held = day_issues.held_lines(sync_service.connections.store, [day.day for day in report.days])
             output.print_days(report.days)
             output.print_conflicts(held)
             output.print_unposted_orders(listed_orders(report.days), conflicts.orders_in_conflict(held))

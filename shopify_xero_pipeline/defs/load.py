@@ -68,11 +68,11 @@ def _load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
             done = sync_service.load(
                 [plans[day] for day in sorted(plans)], run_id=context.run.run_id, respect_retry_schedule=patient
             )
-        links = tables.Links(sync_service.shop_domain)
+        links = tables.Links(sync_service.connections.shop_domain)
         written = sum(result.outcome in WRITING_OUTCOMES for results in done.values() for result in results)
         if written:
             context.log_event(dg.AssetMaterialization(MAPPING, metadata={"rows written": written}))
-        errors = sync_service.store.failed_records(days=done.keys())
+        errors = sync_service.connections.store.failed_records(days=done.keys())
         checks = {day: tables.all_loaded_outcome(results, links, errors) for day, results in done.items()}
         told = {day: {**checks[day].metadata, **tables.load_metadata(results)} for day, results in done.items()}
         yield from report_partitions(context, {"all_loaded": checks}, told, calls)

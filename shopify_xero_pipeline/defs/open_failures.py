@@ -129,15 +129,18 @@ def all_days_loaded_outcome(sync_service: SyncService, key: dg.AssetKey) -> Chec
     """Return what the check of a load that looks at all days finds now."""
     with as_dagster_failure():
         return all_days_loaded(
-            open_records(sync_service.store, ALL_DAYS_LOADED[key]), tables.Links(sync_service.shop_domain)
+            open_records(sync_service.connections.store, ALL_DAYS_LOADED[key]),
+            tables.Links(sync_service.connections.shop_domain),
         )
 
 
 def _verdicts(sync_service: SyncService) -> dict[dg.AssetKey, CheckOutcome]:
     """Return what all these checks find now; the open records of all loads are read at once."""
-    links = tables.Links(sync_service.shop_domain)
+    links = tables.Links(sync_service.connections.shop_domain)
     with as_dagster_failure():
-        found = open_records(sync_service.store, [kind for kinds in ALL_DAYS_LOADED.values() for kind in kinds])
+        found = open_records(
+            sync_service.connections.store, [kind for kinds in ALL_DAYS_LOADED.values() for kind in kinds]
+        )
         verdicts = {
             key: all_days_loaded([one for one in found if one.kind in kinds], links)
             for key, kinds in ALL_DAYS_LOADED.items()

@@ -116,6 +116,6 @@ def _publish(
     calls: Mapping[str, Any],
 ) -> Plans:
     """Attach each day's plan to its materialisation as metadata; return the plans by day."""
-    links = tables.Links(sync_service.shop_domain)
+    links = tables.Links(sync_service.connections.shop_domain)
     add_partition_metadata(context, key, {plan.day: tables.plan_metadata(plan, links) for plan in plans}, calls)
     return {plan.day: plan for plan in plans}

@@ -57,7 +57,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
             days = sync_service.reconcile(orders)
             recent = sync_service.stored_reconciliations(_recent([day.day for day in days]))
             chart = sync_service.account_names
-        links = tables.Links(sync_service.shop_domain)
+        links = tables.Links(sync_service.connections.shop_domain)
         checks = {
             name: {day.day: tables.reconciliation_outcome(name, day, links) for day in days}
             for name in RECONCILIATION_CHECKS
@@ -68,7 +68,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
             for day in days
         }
         yield from report_partitions(context, checks, described, calls)
-        history = sync_service.store.history(context.run.run_id)
+        history = sync_service.connections.store.history(context.run.run_id)
         for day in days:
             drawn = trend_metadata(day, [row for row in history if row.partition == day.day], calls["calls to Xero"])
             context.log_event(dg.AssetMaterialization(TRENDS_KEY, partition=str(day.day), metadata=drawn))

@@ -20,7 +20,7 @@ from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.run_liveness import hold_run_lock
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS, Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import Settings
@@ -42,7 +42,7 @@ class SyncServiceResource(dg.ConfigurableResource[SyncService]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[SyncService]:
         """Yield a sync service; hold the run's lock and keep its time limit until the run ends."""
-        sync_service = SyncService(_settings(self.env_file), SystemClock())
+        sync_service = SyncService(Connections(_settings(self.env_file), SystemClock()))
         run, instance = context.run, context.instance
         try:
             with ExitStack() as stack:
@@ -52,7 +52,7 @@ class SyncServiceResource(dg.ConfigurableResource[SyncService]):
                     stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
                 yield sync_service
         finally:
-            sync_service.close()
+            sync_service.connections.close()
 
 
 class JsonStorage(dg.ConfigurableIOManagerFactory[JsonIOManager]):
@@ -83,10 +83,10 @@ def _settings(env_file: str) -> Settings:
 @contextmanager
 def count_api_calls(sync_service: SyncService) -> Iterator[dict[str, int]]:
     """Let a sync service do a step's work; afterwards what is yielded holds the calls it made, as the UI plots them."""
-    before, calls = sync_service.calls, dict[str, int]()
+    before, calls = sync_service.connections.calls, dict[str, int]()
     with as_dagster_failure():
         yield calls
-    made = (after - earlier for earlier, after in zip(before, sync_service.calls, strict=True))
+    made = (after - earlier for earlier, after in zip(before, sync_service.connections.calls, strict=True))
     calls |= zip(("calls to Shopify", "calls to Xero"), made, strict=True)
 
 

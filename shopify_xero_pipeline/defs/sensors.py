@@ -73,7 +73,7 @@ def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], runnin
         """
         with as_dagster_failure():
             found = ChangeDetector(sync_service).detect(context.cursor)
-            at_hand = hourly_days(sync_service.clock.now().astimezone(ZoneInfo(zone)))
+            at_hand = hourly_days(sync_service.connections.clock.now().astimezone(ZoneInfo(zone)))
         late = [one for one in found.changes if one.day not in at_hand]
         waiting = days_of_runs(context.instance, WAITING_STATUSES) if late else set()
         news = [one for one in late if one.day not in waiting]
@@ -100,7 +100,7 @@ def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], runnin
         failed, a renewal of the sign-in that was not finished.
         """
         with as_dagster_failure():
-            budget, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.clock.now()
+            budget, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.connections.clock.now()
             if budget.blocked_until is not None:
                 return dg.SensorResult(
                     skip_reason=f"Xero takes no calls before {budget.blocked_until:%Y-%m-%d %H:%M} UTC"

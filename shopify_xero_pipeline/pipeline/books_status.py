@@ -98,9 +98,9 @@ def books_status(sync_service: SyncService) -> BooksStatus:
     """Return how a shop's books stand; nobody is called."""
     return BooksStatus(
         days=sync_service.stored_reconciliations(sync_service.days()),
-        failed=sync_service.store.failed_records(),
+        failed=sync_service.connections.store.failed_records(),
         unfinished=sorted(sync_service.unfinished_days()),
-        held=day_issues.held_lines(sync_service.store),
+        held=day_issues.held_lines(sync_service.connections.store),
         orphans=sync_service.record_ownership.orphans(),
-        requests=sync_service.store.hints.requests(),
+        requests=sync_service.connections.store.hints.requests(),
     )

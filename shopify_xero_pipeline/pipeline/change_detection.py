@@ -97,7 +97,7 @@ class ChangeDetector:
         seen = _read(cursor) or self._begin()
         if seen is None:
             return DetectionResult((), None)
-        with self._sync_service.shopify_client.time_budget(TICK_BUDGET_SECONDS):
+        with self._sync_service.connections.shopify_client.time_budget(TICK_BUDGET_SECONDS):
             seen, changes = self._list(seen)
             seen, asked = self._read_hinted_and_pending(seen)
         seen, heard = self._detect_xero_changes(seen)
@@ -109,7 +109,9 @@ class ChangeDetector:
         if not compared:
             return None
         oldest = min(compared.values()) - MAX_RUN_DURATION
-        return ChangeCursor(greatest=oldest, seen_at=self._sync_service.clock.now(), since=oldest, rebuilding=True)
+        return ChangeCursor(
+            greatest=oldest, seen_at=self._sync_service.connections.clock.now(), since=oldest, rebuilding=True
+        )
 
     def _list(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Go on with the list of changed orders, for some pages or until it ends."""
@@ -118,14 +120,14 @@ class ChangeDetector:
         for _ in range(MAX_PAGES_PER_TICK):
             orders, after = self._page(since, after)
             found += orders
-            if after is None or self._sync_service.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
+            if after is None or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
                 break
         news = [one for one in found if seen.told.get(one.legacy_id) != one.updated_at]
         changes = self._changes(news, rebuilding=seen.rebuilding)
         return self._advance(seen, found, since, after), changes
 
     def _page(self, since: datetime, after: str | None) -> tuple[list[ChangedOrder], str | None]:
-        reader = self._sync_service.reader
+        reader = self._sync_service.connections.reader
         try:
             return reader.changed_page(since, after)
         except QueryRefusedError:
@@ -135,7 +137,7 @@ class ChangeDetector:
 
     def _visible(self, since: datetime) -> datetime:
         """Return where a list may begin: without `read_all_orders` Shopify shows no older orders."""
-        hidden = self._sync_service.reader.sees_since()
+        hidden = self._sync_service.connections.reader.sees_since()
         return since if hidden is None else max(since, hidden)
 
     def _advance(
@@ -145,7 +147,7 @@ class ChangeDetector:
 
         The next list overlaps this one until nothing greater has come for a while; then the index has caught up.
         """
-        now = self._sync_service.clock.now()
+        now = self._sync_service.connections.clock.now()
         greatest = max((seen.greatest, *(one.updated_at for one in found)))
         seen_at = seen.seen_at if greatest == seen.greatest else now
         begin = greatest if now - seen_at >= INDEX_LAG_OVERLAP else greatest - INDEX_LAG_OVERLAP
@@ -164,7 +166,7 @@ class ChangeDetector:
     def _changed_days(self, orders: Iterable[ChangedOrder]) -> list[DetectedChange]:
         """Return the changes of orders: of the day each belongs to, and of a day that its records were posted under."""
         changes, some = [], list(orders)
-        posted = self._sync_service.store.days_of_orders([one.legacy_id for one in some])
+        posted = self._sync_service.connections.store.days_of_orders([one.legacy_id for one in some])
         for one in some:
             change = self._change(one)
             left = posted.get(one.legacy_id, set()) - {change.day}
@@ -186,15 +188,15 @@ class ChangeDetector:
         """
         noted, hints = (
             self._sync_service.pending_by_order(),
-            webhook_hints.hinted_orders(self._sync_service.store, MAX_ORDERS_PER_TICK),
+            webhook_hints.hinted_orders(self._sync_service.connections.store, MAX_ORDERS_PER_TICK),
         )
         named = {one.record_id for one in hints}
         in_turn = _in_turn(sorted(noted), seen.turn, MAX_ORDERS_PER_TICK - len(named))
         still = seen.settled & {one for transactions in noted.values() for one in transactions}
-        if not (named or in_turn) or self._sync_service.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
+        if not (named or in_turn) or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
             return seen.model_copy(update={"settled": still}), []
         changes, told, settled = [], dict(seen.told), set(still)
-        found = self._sync_service.reader.money_of({*named, *in_turn})
+        found = self._sync_service.connections.reader.money_of({*named, *in_turn})
         changes += self._deleted_orders(
             [one for one in hints if one.record_id not in {money.legacy_id for money in found}]
         )
@@ -205,7 +207,7 @@ class ChangeDetector:
                 changes.append(self._change(money, f"settled {' '.join(sorted(rested))}" if rested else ""))
                 told[money.legacy_id] = money.updated_at
             settled |= rested
-        self._sync_service.store.hints.mark_processed(hints)
+        self._sync_service.connections.store.hints.mark_processed(hints)
         turn = in_turn[-1] if in_turn else seen.turn
         return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": turn}), changes
 
@@ -214,7 +216,7 @@ class ChangeDetector:
         named = {one.record_id: one for one in hints}
         return [
             DetectedChange(day, named[order_id].received_at, f"{order_id} gone")
-            for order_id, days in self._sync_service.store.days_of_orders(named).items()
+            for order_id, days in self._sync_service.connections.store.days_of_orders(named).items()
             for day in sorted(days)
         ]
 
@@ -224,7 +226,7 @@ class ChangeDetector:
 
     def _detect_xero_changes(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Tell once of each record of ours that Xero says was changed; the run that looks there ends it."""
-        changed = webhook_hints.triage_xero_hints(self._sync_service.store)
+        changed = webhook_hints.triage_xero_hints(self._sync_service.connections.store)
         news = [
             DetectedChange(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard
         ]

@@ -109,7 +109,7 @@ class Connections:
         self._clock = clock
         self._shopify_transport = shopify_transport
         self._xero_transport = xero_transport
-        self._rng = rng or random.SystemRandom()
+        self.rng = rng or random.SystemRandom()
         self._opened: list[ShopifyClient | XeroClient | StateStore] = []
         self._organisations: dict[str, tuple[Organisation, datetime]] = {}
         self._shop_currency: str | None = None
@@ -157,7 +157,7 @@ class Connections:
             clock=self._clock,
             base_url=given.shopify_base_url or None,
             transport=self._shopify_transport,
-            rng=self._rng,
+            rng=self.rng,
         )
         self._opened.append(client)
         return client
@@ -196,7 +196,7 @@ class Connections:
             clock=self._clock,
             base_url=given.xero_base_url or None,
             transport=self._xero_transport,
-            rng=self._rng,
+            rng=self.rng,
             calls=self.store.calls,
             tokens=tokens,
         )

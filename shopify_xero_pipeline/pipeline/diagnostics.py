@@ -70,11 +70,11 @@ def run_diagnostics(
         StoreDamagedError: the store cannot be trusted, so nothing of it was examined.
         XeroError: Xero does not answer.
     """
-    store = sync_service.store
+    store = sync_service.connections.store
     store.verify()
     if not offline:
-        sync_service.organisation()
-        Mirror(sync_service.xero_client, store, clock).refresh(Kind, FORCE_REFRESH)
+        sync_service.connections.organisation()
+        Mirror(sync_service.connections.xero_client, store, clock).refresh(Kind, FORCE_REFRESH)
     orphans = sync_service.record_ownership.orphans()
     decided = {line.xero_id for lines in day_issues.held_lines(store).values() for line in lines if line.decided}
     gone = {record.xero_id for one in orphans for record in one.records if not record.is_live}

@@ -127,7 +127,7 @@ def order_histories(sync_service: SyncService, name: str, days: Sequence[date]) 
     named |= {key for key, one in orphans.items() if name in (key, one.order_name)}
     found = [
         _trace(sync_service, order_id, *rows.get(order_id, (None, None)))
-        for order_id in sorted(named | sync_service.store.order_ids(name))
+        for order_id in sorted(named | sync_service.connections.store.order_ids(name))
     ]
     return [_orphaned(one, orphans[one.order_id]) if one.order_id in orphans else one for one in found]
 
@@ -144,20 +144,23 @@ def _orphaned(found: OrderHistory, orphan: OrphanedOrder) -> OrderHistory:
 
 
 def _trace(sync_service: SyncService, order_id: str, day: date | None, row: OrderRow | None) -> OrderHistory:
-    operations = sync_service.store.journal.of_order(order_id)
-    records = tuple(_records(sync_service.store, order_id, operations))
+    operations = sync_service.connections.store.journal.of_order(order_id)
+    records = tuple(_records(sync_service.connections.store, order_id, operations))
     known = [one.order_name for one in operations if one.order_name]
     return OrderHistory(
         order_id=order_id,
         order_name=row.order_name if row else known[-1] if known else "",
-        page=order_page(sync_service.shop_domain, order_id),
+        page=order_page(sync_service.connections.shop_domain, order_id),
         day=day or (records[0].day if records else None),
         outcome=row.outcome if row else "",
         reason=row.reason if row else "",
         problems=row.problems if row else (),
         records=records,
         held=tuple(
-            line for lines in held_lines(sync_service.store).values() for line in lines if line.order_id == order_id
+            line
+            for lines in held_lines(sync_service.connections.store).values()
+            for line in lines
+            if line.order_id == order_id
         ),
     )
 

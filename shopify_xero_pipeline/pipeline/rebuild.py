@@ -101,11 +101,11 @@ class Rebuild:
     """
 
     def __init__(self, sync_service: SyncService, clock: Clock) -> None:
-        self._keeper = sync_service
+        self._sync_service = sync_service
         self._clock = clock
-        self._safe = SafeMode(sync_service.xero_client, sync_service.store, clock)
-        sync_service.organisation()
-        sync_service.store.put_value(REBUILD, UNDER_WAY)
+        self._safe = SafeMode(sync_service.connections.xero_client, sync_service.connections.store, clock)
+        sync_service.connections.organisation()
+        sync_service.connections.store.put_value(REBUILD, UNDER_WAY)
 
     @property
     def days(self) -> int:
@@ -140,11 +140,11 @@ class Rebuild:
                 on_chunk(some[0], some[-1])
         self._adopt_contacts_of_deleted_customers(run_id)
         self._count_unclaimed(found)
-        self._keeper.store.put_value(REBUILD, DONE)
+        self._sync_service.connections.store.put_value(REBUILD, DONE)
         return found
 
     def _days(self) -> list[date]:
-        start, today = self._keeper.policy.start_date, self._keeper.today()
+        start, today = self._sync_service.connections.policy.start_date, self._sync_service.connections.today()
         return [start + timedelta(days=number) for number in range((today - start).days + 1)]
 
     def _adopt_days(self, days: Sequence[date], run_id: str, found: RebuildReport) -> None:
@@ -152,13 +152,13 @@ class Rebuild:
             change_sets = plan()
             adoptions = [self._adoptions(one) for one in change_sets]
             if any(one.changes for one in adoptions):
-                self._keeper.load([one for one in adoptions if one.changes], run_id)
+                self._sync_service.load([one for one in adoptions if one.changes], run_id)
                 change_sets = plan()
             for line in (line for one in change_sets for line in one.changes):
                 self._count(line, found)
 
     def _plans(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
-        sync_service = self._keeper
+        sync_service = self._sync_service
         customers, products = sync_service.read_customers(days), sync_service.read_products(days)
         orders = sync_service.read_orders(days)
         yield lambda: sync_service.plan_contacts(customers, orders)
@@ -168,7 +168,7 @@ class Rebuild:
 
     def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
         """Map Contacts whose customers Shopify no longer has, as documents of theirs may still be to come."""
-        store = self._keeper.store
+        store = self._sync_service.connections.store
         ours = [row for row in store.mirror(Kind.CONTACT) if references.is_own_contact_number(row.natural_key)]
         known = store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in ours])
         lines = []
@@ -176,15 +176,21 @@ class Rebuild:
             contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
             lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
-            self._keeper.load([ChangeSet(kind=Kind.CONTACT, day=self._keeper.today(), changes=tuple(lines))], run_id)
+            self._sync_service.load(
+                [ChangeSet(kind=Kind.CONTACT, day=self._sync_service.connections.today(), changes=tuple(lines))], run_id
+            )
 
     def _adoptions(self, change_set: ChangeSet) -> ChangeSet:
         """Return the records that stand in Xero under our key already; to adopt any other, Xero would be written to."""
         renamed = self._items_by_name() if change_set.kind is Kind.ITEM else {}
         found = [_under_other_code(line, renamed) for line in change_set.changes]
         lines = [line for line in found if line.action is Action.ADOPT]
-        shown = self._keeper.store.mirror_by_xero_id(change_set.kind, [str(line.xero_id) for line in lines])
-        shown |= self._keeper.store.mirror_by_xero_id(Kind.ALLOCATION, [str(line.xero_id) for line in lines])
+        shown = self._sync_service.connections.store.mirror_by_xero_id(
+            change_set.kind, [str(line.xero_id) for line in lines]
+        )
+        shown |= self._sync_service.connections.store.mirror_by_xero_id(
+            Kind.ALLOCATION, [str(line.xero_id) for line in lines]
+        )
         keys = {xero_id: row.natural_key.casefold() for xero_id, row in shown.items()}
         ours = tuple(line for line in lines if keys.get(str(line.xero_id)) == line.natural_key.casefold())
         return change_set.model_copy(update={"changes": ours})
@@ -192,7 +198,7 @@ class Rebuild:
     def _items_by_name(self) -> dict[tuple[str, str], MirrorRecord]:
         """Return the Items that nothing is mapped to, by name and description, where only one is called so."""
         found: dict[tuple[str, str], list[MirrorRecord]] = {}
-        for row in self._keeper.store.unmapped_mirror([Kind.ITEM]):
+        for row in self._sync_service.connections.store.unmapped_mirror([Kind.ITEM]):
             element = parse_payload(row.payload)
             found.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
         return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
@@ -206,7 +212,7 @@ class Rebuild:
             found.missing[line.kind] += 1
 
     def _count_unclaimed(self, found: RebuildReport) -> None:
-        store = self._keeper.store
+        store = self._sync_service.connections.store
         kept = store.orphans.kept_ids()
         for kind in Kind:
             found.adopted[kind] = len(store.mapped(kind))

@@ -68,7 +68,7 @@ def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dic
         sync_service: its days and its store.
         failed: days whose last run failed.
     """
-    store, now = sync_service.store, sync_service.clock.now()
+    store, now = sync_service.connections.store, sync_service.connections.clock.now()
     found: dict[date, list[RetryReason]] = defaultdict(list)
     under_way: Counter[date] = Counter()
     for one in store.journal.unsettled():
@@ -86,8 +86,8 @@ def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dic
         found[day].append(RetryReason(why, now))
     for day in failed:
         found[day].append(RetryReason(FAILED_RUN))
-    if (begun := sync_service.unfinished_token_refresh()) is not None:
-        found[sync_service.today()].append(
+    if (begun := sync_service.connections.unfinished_token_refresh()) is not None:
+        found[sync_service.connections.today()].append(
             RetryReason(f"{SIGN_IN} ({begun:%Y-%m-%d %H:%M:%S} UTC)", begun + SIGN_IN_DURATION)
         )
     return {day: _first(found[day], now) for day in sync_service.days() if day in found}

@@ -75,23 +75,29 @@ class SetupDiagnostics:
         """Look at everything and return what was found, in the order in which it was looked at."""
         sync_service = self._sync_service
         policy = self._ask(
-            "books.yaml", lambda: sync_service.policy, lambda _: f"{sync_service.books_file} can be read"
+            "books.yaml",
+            lambda: sync_service.connections.policy,
+            lambda _: f"{sync_service.connections.books_file} can be read",
         )
-        store = self._ask("state store", lambda: sync_service.store, lambda store: store.name)
+        store = self._ask("state store", lambda: sync_service.connections.store, lambda store: store.name)
         for name, question in self._places.items():
             self._ask(name, question, lambda _: "it can be used")
         given = self._ask("credentials", self._credentials, lambda _: "those of both sides are given")
         if given is None:
             return self.checks
         shop = self._ask(
-            "Shopify", sync_service.shop_reader.shop, lambda shop: _described(sync_service.shop_domain, shop)
+            "Shopify",
+            sync_service.connections.shop_reader.shop,
+            lambda shop: _described(sync_service.connections.shop_domain, shop),
         )
         if shop is not None and policy is not None:
             self.checks += self._shop(policy, shop)
         if store is not None:
-            organisation = self._ask("Xero", lambda: sync_service.organisation(FORCE_REFRESH), _organisation)
+            organisation = self._ask(
+                "Xero", lambda: sync_service.connections.organisation(FORCE_REFRESH), _organisation
+            )
             if organisation is not None:
-                self.checks.append(_clock(sync_service.xero_client.time.ahead))
+                self.checks.append(_clock(sync_service.connections.xero_client.time.ahead))
                 self._organisation(policy, shop, organisation)
         return self.checks
 
@@ -106,7 +112,7 @@ class SetupDiagnostics:
         return found
 
     def _credentials(self) -> bool:
-        self._sync_service.check_settings()
+        self._sync_service.connections.check_settings()
         return True
 
     def _shop(self, policy: BooksPolicy, shop: Shop) -> Iterator[Check]:
@@ -116,7 +122,7 @@ class SetupDiagnostics:
             remedy = f"set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly"
             yield Check("books.yaml: time_zone", Status.FAIL, says, remedy)
         start = datetime.combine(policy.start_date, time(), policy.zone)
-        missing = self._sync_service.shop_reader.missing_scopes(start)
+        missing = self._sync_service.connections.shop_reader.missing_scopes(start)
         if missing:
             says = f"the app lacks the access scope {', '.join(missing)}"
             remedy = "grant it in the app's configuration and install the app on the shop again"
@@ -132,7 +138,7 @@ class SetupDiagnostics:
             policy,
             organisation,
             shop_currency=shop.currency_code if shop is not None else "",
-            today=sync_service.today(),
+            today=sync_service.connections.today(),
         )
         self.checks += [_of_problem(problem) for problem in found]
         if not found:
@@ -148,7 +154,9 @@ class SetupDiagnostics:
         """Read what changed of a kind in Xero; a scope that is missing shows here and nowhere before."""
         sync_service = self._sync_service
         try:
-            Mirror(sync_service.xero_client, sync_service.store, sync_service.clock).refresh((kind,), FORCE_REFRESH)
+            Mirror(
+                sync_service.connections.xero_client, sync_service.connections.store, sync_service.connections.clock
+            ).refresh((kind,), FORCE_REFRESH)
         except EXPECTED_ERRORS as problem:
             self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(problem)))
             return False
@@ -157,7 +165,9 @@ class SetupDiagnostics:
     def _newest(self) -> BlockedOrders:
         """Make the books of the newest orders as the next plan would."""
         sync_service = self._sync_service
-        kept = sync_service.build_order_books({sync_service.today(): sync_service.newest_orders(NEWEST_ORDERS)})
+        kept = sync_service.build_order_books(
+            {sync_service.connections.today(): sync_service.newest_orders(NEWEST_ORDERS)}
+        )
         return count_blocked_orders(books for day in kept.values() for books in day)
 
 

@@ -69,42 +69,43 @@ LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
 N = TypeVar("N", bound=Node)
 
 
-class SyncService(Connections):
-    """What one run does with its connections; see `Connections` for how it is made."""
+class SyncService:
+    """Reads, plans, loads and reconciles days.
 
-    _unmapped: Sequence[MirrorRecord] = ()
+    Args:
+        connections: of the run; whoever opened them closes them.
+    """
 
-    @cached_property
-    def _looked_at(self) -> dict[Kind, float]:
-        """When this sync looked at each kind in Xero, by `Clock.elapsed`; its end forgets it."""
-        return {}
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self._unmapped: Sequence[MirrorRecord] = ()
+        self._refreshed_at: dict[Kind, float] = {}  # by `Clock.elapsed`; cleared by the reconciliation
+        self._reviewed_days: set[date] = set()
 
     @cached_property
     def _books_cache(self) -> OrderBooksCache:
-        return OrderBooksCache(self.policy, self.shop_handle)
-
-    @cached_property
-    def _reviewed_days(self) -> set[date]:
-        """Days whose orders were reviewed in this run."""
-        return set()
+        return OrderBooksCache(self.connections.policy, self.connections.shop_handle)
 
     @cached_property
     def settings_review(self) -> SettingsReview:
         """The settings examined, and what was said of them in this run."""
-        return SettingsReview(self)
+        return SettingsReview(self.connections)
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones are empty but for their id."""
         with self._log_work("read", "customer", days) as told:
-            redacted = self.store.redacted_customers()
-            found = [customer.redacted_if(redacted) for customer in self.reader.customers(*self._time_window(days))]
+            redacted = self.connections.store.redacted_customers()
+            found = [
+                customer.redacted_if(redacted)
+                for customer in self.connections.reader.customers(*self._time_window(days))
+            ]
             told["rows"] = len(found)
         return self._split_by_day(days, found, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
         """Return the products last changed on each day."""
         with self._log_work("read", "product", days) as told:
-            found = self.reader.products(*self._time_window(days))
+            found = self.connections.reader.products(*self._time_window(days))
             told["rows"] = len(found)
         return self._split_by_day(days, found, lambda product: product.updated_at)
 
@@ -115,11 +116,11 @@ class SyncService(Connections):
         §10).
         """
         with self._log_work("read", "order", days) as told:
-            read_at = self.reader.time()
-            found = self.reader.orders(*self._time_window(days))
-            opening = self._opening_orders() if self.policy.start_date in days else []
+            read_at = self.connections.reader.time()
+            found = self.connections.reader.orders(*self._time_window(days))
+            opening = self._opening_orders() if self.connections.policy.start_date in days else []
             listed = [*opening, *found]
-            redacted = self.store.redacted_customers()
+            redacted = self.connections.store.redacted_customers()
             known = [
                 order.redacted_if(redacted) for order in (*listed, *self.record_ownership.unlisted_orders(days, listed))
             ]
@@ -129,12 +130,16 @@ class SyncService(Connections):
 
     def newest_orders(self, limit: int) -> list[Order]:
         """Return the newest orders of these books, at most a page, whatever day they are of."""
-        return [order for order in self.shop_reader.newest_orders(limit) if order.processed_at >= self._first_instant]
+        return [
+            order
+            for order in self.connections.shop_reader.newest_orders(limit)
+            if order.processed_at >= self._first_instant
+        ]
 
     @cached_property
     def record_ownership(self) -> RecordOwnership:
         """Which order each record belongs to."""
-        return RecordOwnership(self, self.day_of, self._drop_reconciliations)
+        return RecordOwnership(self.connections, self.day_of, self._drop_reconciliations)
 
     def day_of(self, order: ChangedOrder) -> date:
         """Return the day an order belongs to; those from before the start date are with that."""
@@ -142,12 +147,12 @@ class SyncService(Connections):
 
     def days(self) -> list[date]:
         """Return the days of the books, from the start date to the one in progress."""
-        start = self.policy.start_date
-        return [start + timedelta(days=n) for n in range((self.today() - start).days + 1)]
+        start = self.connections.policy.start_date
+        return [start + timedelta(days=n) for n in range((self.connections.today() - start).days + 1)]
 
     def last_reconciled_at(self, days: Iterable[date]) -> dict[date, datetime]:
         """Return when each day was last compared, by our clock; days that never were are left out."""
-        found = {day: self.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
+        found = {day: self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
         return {day: known[1] for day, known in found.items() if known is not None}
 
     def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
@@ -155,14 +160,14 @@ class SyncService(Connections):
 
         Days that never were, or of which Shopify did not state the time, are left out.
         """
-        found = {day: self.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
+        found = {day: self.connections.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
         return {day: datetime.fromisoformat(known[0]) for day, known in found.items() if known is not None}
 
     def _record_read(self, days: Sequence[date], read_at: datetime | None) -> None:
         """Keep up to when the orders of days were read; without a time they count as never read."""
         text = read_at.isoformat() if read_at is not None else ""
         for day in days:
-            self.store.put_value(f"{READ_UP_TO_KEY}.{day}", text)
+            self.connections.store.put_value(f"{READ_UP_TO_KEY}.{day}", text)
 
     def pending_by_order(self) -> dict[str, list[str]]:
         """Return the transactions that were pending when their day was last compared, by order; digits of their ids."""
@@ -175,15 +180,15 @@ class SyncService(Connections):
         }
 
     def _pending_of_month(self, month: str) -> pending_transactions.PendingByDay:
-        known = self.store.get_value(f"{PENDING_KEY}.{month}")
+        known = self.connections.store.get_value(f"{PENDING_KEY}.{month}")
         return pending_transactions.load_pending(known[0]) if known is not None else {}
 
     def plan_contacts(
         self, customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]]
     ) -> list[ChangeSet]:
         """Return the change-sets of Contacts."""
-        contacts = desired_state.desired_contacts(customers, orders, self.policy)
-        adopt = self.policy.contacts.adopt_by_email
+        contacts = desired_state.desired_contacts(customers, orders, self.connections.policy)
+        adopt = self.connections.policy.contacts.adopt_by_email
 
         def plan() -> list[ChangeSet]:
             return plan_contacts(contacts, self._known_records(Kind.CONTACT), adopt=adopt, restore=self._restores_xero)
@@ -198,8 +203,8 @@ class SyncService(Connections):
         """Return the change-sets of Items."""
 
         def plan() -> list[ChangeSet]:
-            known, base = self._known_records(Kind.ITEM), self.organisation().base_currency
-            shop = self.shop_currency()
+            known, base = self._known_records(Kind.ITEM), self.connections.organisation().base_currency
+            shop = self.connections.shop_currency()
             items = desired_state.desired_items(products, orders, shop_currency=shop, base_currency=base, known=known)
             return plan_records(Kind.ITEM, items, known, restore=self._restores_xero)
 
@@ -235,25 +240,33 @@ class SyncService(Connections):
 
     def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
         """Keep what plans hold back, for those who look later; return them."""
-        day_issues.store_held_lines(self.store, plans, posted)
+        day_issues.store_held_lines(self.connections.store, plans, posted)
         return plans
 
     def _decided(self, plans: list[ChangeSet]) -> list[ChangeSet]:
         """Return plans without the conflicts that a person decided about."""
-        return with_decisions(plans, day_issues.decisions(self.store)) if has_conflicts(plans) else plans
+        return with_decisions(plans, day_issues.decisions(self.connections.store)) if has_conflicts(plans) else plans
 
     def build_order_books(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
         """Return the books of each day's orders, given what is posted of them; cached for the run."""
         ids = [order.legacy_id for found in orders.values() for order in found]
-        ledgers = posted_records_by_order(self.store.mapped_of_orders(ids), self.store.frozen_of_orders(ids))
-        documents = [row for kind in DOCUMENTS for row in self.store.mirror(kind)]
-        self._unmapped = unmapped = self.store.unmapped_mirror((*DOCUMENTS, *COMPANION_KINDS[Kind.PAYMENT]))
+        ledgers = posted_records_by_order(
+            self.connections.store.mapped_of_orders(ids), self.connections.store.frozen_of_orders(ids)
+        )
+        documents = [row for kind in DOCUMENTS for row in self.connections.store.mirror(kind)]
+        self._unmapped = unmapped = self.connections.store.unmapped_mirror((*DOCUMENTS, *COMPANION_KINDS[Kind.PAYMENT]))
         if unmapped:
-            contacts = {row.xero_id: row.natural_key for row in self.store.mirror(Kind.CONTACT)}
+            contacts = {row.xero_id: row.natural_key for row in self.connections.store.mirror(Kind.CONTACT)}
             ledgers = include_unmapped_posted(ledgers, set(ids), unmapped, contacts)
         self._books_cache.keep_only(ids)
         return desired_state.desired_order_books(
-            orders, self.policy, self.organisation(), ledgers, documents, self.shop_handle, self._books_cache
+            orders,
+            self.connections.policy,
+            self.connections.organisation(),
+            ledgers,
+            documents,
+            self.connections.shop_handle,
+            self._books_cache,
         )
 
     def load(
@@ -262,14 +275,16 @@ class SyncService(Connections):
         """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
         with self._log_work("sync", " and ".join(dict.fromkeys(one.kind for one in change_sets)), [*results]) as told:
-            self.organisation(
-                FORCE_REFRESH if self.unfinished_token_refresh() is not None else None
+            self.connections.organisation(
+                FORCE_REFRESH if self.connections.unfinished_token_refresh() is not None else None
             )  # a call finishes it
-            loader = Loader(self.xero_client, self.store, self._clock, self._rng)
+            loader = Loader(
+                self.connections.xero_client, self.connections.store, self.connections.clock, self.connections.rng
+            )
             loaded = loader.load(change_sets, run_id, respect_retry_schedule=respect_retry_schedule)
             told |= {"calls": loaded.calls} | {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}
         if loaded.calls:
-            self.store.put_value(LAST_WRITE_KEY, f"batch {self.store.journal.last_batch()}")
+            self.connections.store.put_value(LAST_WRITE_KEY, f"batch {self.connections.store.journal.last_batch()}")
         for result in loaded.results:
             results[result.day].append(result)
         self._purge_expired_payloads()
@@ -279,7 +294,7 @@ class SyncService(Connections):
         """Return each day's three columns; Xero is read again if anything was written since it was last read."""
         with self._log_work("reconciliation", "order", [*orders]) as told:
             days = self._compare_days(orders)
-            self._looked_at.clear()
+            self._refreshed_at.clear()
             told["orders"] = sum(len(day.rows) for day in days)
             told["unequal"] = sum(len(day.unequal) for day in days)
         return days
@@ -288,26 +303,28 @@ class SyncService(Connections):
         kinds = (*DOCUMENTS, Kind.PAYMENT)
         self._read_back(kinds, again=any(one.is_open for one in self.record_ownership.orphans(orders)))
         ids = [order.legacy_id for found in orders.values() for order in found]
-        mirror = {kind: self.store.mirror(kind) for kind in kinds}
+        mirror = {kind: self.connections.store.mirror(kind) for kind in kinds}
         under_way, kept, organisation = (
-            self.store.frozen_of_orders(ids),
+            self.connections.store.frozen_of_orders(ids),
             self.build_order_books(orders),
-            self.organisation(),
+            self.connections.organisation(),
         )
-        parts = ParentIds(self.store, [one for some in kept.values() for books in some for one in books.documents])
+        parts = ParentIds(
+            self.connections.store, [one for some in kept.values() for books in some for one in books.documents]
+        )
         evidence = ReconciliationInputs(
-            self.store.mapped_of_orders(ids),
+            self.connections.store.mapped_of_orders(ids),
             mirror,
-            self.store.retry_queue.of_orders(ids),
+            self.connections.store.retry_queue.of_orders(ids),
             under_way,
             contacts=parts.contacts(),
             item_codes=parts.item_codes(),
-            held=[line for lines in day_issues.held_lines(self.store).values() for line in lines],
-            unwritten=self.store.journal.in_state(*NOT_YET_WRITTEN),
+            held=[line for lines in day_issues.held_lines(self.connections.store).values() for line in lines],
+            unwritten=self.connections.store.journal.in_state(*NOT_YET_WRITTEN),
         )
-        chart, days = account_names(self.policy, organisation), []
+        chart, days = account_names(self.connections.policy, organisation), []
         for day, books in sorted(kept.items()):
-            moved = movements_by_order(orders[day], books, self.policy, organisation, chart)
+            moved = movements_by_order(orders[day], books, self.connections.policy, organisation, chart)
             compared = reconcile_day(day, books, evidence, moved, chart)
             days.append(compared.model_copy(update={"taxes": tax_usage(orders[day])}))
         self._store_reconciliations(days)
@@ -318,31 +335,35 @@ class SyncService(Connections):
     def _store_reconciliations(self, days: Iterable[DayReconciliation]) -> None:
         """Keep each day as it was compared, in one transaction with whether it disagrees and how far it was read."""
         for day in days:
-            read = self.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
+            read = self.connections.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
             compared = {f"{RECONCILED_UP_TO_KEY}.{day.day}": read[0]} if read is not None and read[0] else {}
-            self.store.put_values(
+            self.connections.store.put_values(
                 {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **compared}
             )
 
     def _drop_reconciliations(self, days: Iterable[date]) -> None:
         """Keep what was compared of days no longer, as it does not hold any more."""
         names = [name for day in days for name in (f"{RECONCILIATION_KEY}.{day}", day_issues.issue_key(day))]
-        self.store.put_values(dict.fromkeys(names))
+        self.connections.store.put_values(dict.fromkeys(names))
 
     def disagreements(self) -> list[Disagreement]:
         """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
 
         The days of a store from before these notes were kept are read once.
         """
-        if self.store.get_value(DISAGREEMENTS_STORED_KEY) is None:
+        if self.connections.store.get_value(DISAGREEMENTS_STORED_KEY) is None:
             notes = {
                 name: text
                 for day in self.stored_reconciliations(self.days())
                 for name, text in day_issues.issue_entry(day).items()
             }
-            self.store.put_values({**notes, DISAGREEMENTS_STORED_KEY: "yes"})
-        start, today = self.policy.start_date, self.today()
-        found = {day: one for day, one in day_issues.days_in_disagreement(self.store).items() if start <= day <= today}
+            self.connections.store.put_values({**notes, DISAGREEMENTS_STORED_KEY: "yes"})
+        start, today = self.connections.policy.start_date, self.connections.today()
+        found = {
+            day: one
+            for day, one in day_issues.days_in_disagreement(self.connections.store).items()
+            if start <= day <= today
+        }
         return with_undecided(found, self.record_ownership.orphans())
 
     def _record_pending_transactions(self, orders: Mapping[date, Sequence[Order]]) -> None:
@@ -356,11 +377,11 @@ class SyncService(Connections):
                 known, {day: some for day, some in orders.items() if f"{day:%Y-%m}" == month}
             )
             if found != known:
-                self.store.put_value(f"{PENDING_KEY}.{month}", pending_transactions.dump_pending(found))
+                self.connections.store.put_value(f"{PENDING_KEY}.{month}", pending_transactions.dump_pending(found))
 
     def stored_reconciliations(self, days: Iterable[date]) -> list[DayReconciliation]:
         """Return the three columns of days as they were last compared; days never compared are left out."""
-        found = [self.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
+        found = [self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
         compared = [(DayReconciliation.model_validate_json(one[0]), one[1]) for one in found if one is not None]
         return self._with_orphans(without_moved_orders(compared))
 
@@ -372,7 +393,11 @@ class SyncService(Connections):
 
     def month_statement(self, first: date) -> Month:
         """Return a month (by its first day) from its days as they were last compared; nobody is called."""
-        start, today, organisation = self.policy.start_date, self.today(), self.cached_organisation()
+        start, today, organisation = (
+            self.connections.policy.start_date,
+            self.connections.today(),
+            self.connections.cached_organisation(),
+        )
         days = self.stored_reconciliations(start + timedelta(days=n) for n in range((today - start).days + 1))
         cards = self._gift_cards(organisation.base_currency if organisation is not None else "")
         return build_month(first, days, (start, today), cards, self.account_names, self.record_ownership.orphans())
@@ -380,77 +405,90 @@ class SyncService(Connections):
     @property
     def account_names(self) -> AccountNames:
         """The chart of accounts; without names if Xero's settings were never read."""
-        return account_names(self.policy, self.cached_organisation())
+        return account_names(self.connections.policy, self.connections.cached_organisation())
 
     def _gift_cards(self, base_currency: str) -> LiabilityAccount:
         """Return what Xero shows of the gift-card liability; rows that do not name the account are not looked into."""
-        code, kinds = self.policy.accounts.gift_cards, (*DOCUMENTS, Kind.PAYMENT)
-        shown = [row for kind in kinds for row in self.store.mirror(kind) if f'"{code}"' in row.payload]
+        code, kinds = self.connections.policy.accounts.gift_cards, (*DOCUMENTS, Kind.PAYMENT)
+        shown = [row for kind in kinds for row in self.connections.store.mirror(kind) if f'"{code}"' in row.payload]
         mapped = {
-            xero_id for kind in kinds for xero_id in self.store.ids_by_xero_id(kind, [row.xero_id for row in shown])
+            xero_id
+            for kind in kinds
+            for xero_id in self.connections.store.ids_by_xero_id(kind, [row.xero_id for row in shown])
         }
         return LiabilityAccount(code, shown, mapped, base_currency)
 
     def daily_quota(self) -> DailyQuota:
         """Return what is left of Xero's day."""
-        return daily_quota(self.store)
+        return daily_quota(self.connections.store)
 
     def unfinished_days(self) -> set[date]:
         """Return the days with work left that may succeed by itself."""
-        return self.store.unfinished_days() | {*self.record_ownership.days_to_reconcile(decided=False)}
+        return self.connections.store.unfinished_days() | {*self.record_ownership.days_to_reconcile(decided=False)}
 
     def mapping_violations(self) -> dict[str, list[str]]:
         """Return what is wrong with the mapping, by the name of the check."""
-        return violations(row for kind in Kind for row in self.store.mapped(kind).values())
+        return violations(row for kind in Kind for row in self.connections.store.mapped(kind).values())
 
     def _log_work(
         self, name: str, entity_type: str, days: Collection[date]
     ) -> AbstractContextManager[dict[str, object]]:
         """Tell the log of a piece of work on days."""
         return events.log_operation(
-            self._clock, name, entity_type=str(entity_type), partition=events.format_day_range(days)
+            self.connections.clock, name, entity_type=str(entity_type), partition=events.format_day_range(days)
         )
 
     def _purge_expired_payloads(self) -> None:
         """Once a day, empty what is no longer needed of the payloads of settled writes."""
-        known, now = self.store.get_value(LAST_PURGE_KEY), self._clock.now()
+        known, now = self.connections.store.get_value(LAST_PURGE_KEY), self.connections.clock.now()
         if known is None or not is_recent(known[1], now, PURGE_INTERVAL):
-            count = self.store.forget_payloads(now - self.payload_retention)
-            self.store.put_value(LAST_PURGE_KEY, f"{count} payloads")
+            count = self.connections.store.forget_payloads(now - self.connections.payload_retention)
+            self.connections.store.put_value(LAST_PURGE_KEY, f"{count} payloads")
 
     @property
     def _restores_xero(self) -> bool:
-        return self.policy.on_conflict == "restore"
+        return self.connections.policy.on_conflict == "restore"
 
     def _read_back(self, kinds: Sequence[Kind], *, again: bool = False) -> None:
         """Sweep the documents and the money if anything was written since they were last read back.
 
         With `again` also if nothing was: a person may have voided records in Xero that have no order.
         """
-        written, seen = self.store.get_value(LAST_WRITE_KEY), self.store.get_value(LAST_READBACK_KEY)
+        written, seen = (
+            self.connections.store.get_value(LAST_WRITE_KEY),
+            self.connections.store.get_value(LAST_READBACK_KEY),
+        )
         if written is not None and (again or seen is None or seen[0] != written[0]):
-            self.organisation()
-            Mirror(self.xero_client, self.store, self._clock).refresh(kinds, FORCE_REFRESH)
-            self.store.put_value(LAST_READBACK_KEY, written[0])
+            self.connections.organisation()
+            Mirror(self.connections.xero_client, self.connections.store, self.connections.clock).refresh(
+                kinds, FORCE_REFRESH
+            )
+            self.connections.store.put_value(LAST_READBACK_KEY, written[0])
 
     @property
     def _first_instant(self) -> datetime:
-        return datetime.combine(self.policy.start_date, time(), self.zone)
+        return datetime.combine(self.connections.policy.start_date, time(), self.connections.zone)
 
     def _opening_orders(self) -> list[Order]:
         changed = [
             order.id
-            for order in self.reader.changed_orders(self._first_instant)
+            for order in self.connections.reader.changed_orders(self._first_instant)
             if order.processed_at < self._first_instant
         ]
-        return [order for order in self.reader.orders_by_id(changed) if has_activity_since(order, self._first_instant)]
+        return [
+            order
+            for order in self.connections.reader.orders_by_id(changed)
+            if has_activity_since(order, self._first_instant)
+        ]
 
     def _time_window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
         first, after = min(days), max(days) + timedelta(days=1)
-        return datetime.combine(first, time(), self.zone), datetime.combine(after, time(), self.zone)
+        return datetime.combine(first, time(), self.connections.zone), datetime.combine(
+            after, time(), self.connections.zone
+        )
 
     def _day_of_instant(self, instant: datetime) -> date:
-        return instant.astimezone(self.zone).date()
+        return instant.astimezone(self.connections.zone).date()
 
     def _split_by_day(
         self, days: Sequence[date], found: Iterable[N], when: Callable[[N], datetime]
@@ -462,19 +500,27 @@ class SyncService(Connections):
 
     def _held_orders(self, orders: Sequence[OrderBooks]) -> dict[str, str]:
         """Return why nothing more is written of orders, by order id; asked for by key, whatever the books hold."""
-        rows = [row for row in self.store.mapped_of_orders([one.order_id for one in orders]) if row.kind in DOCUMENTS]
+        rows = [
+            row
+            for row in self.connections.store.mapped_of_orders([one.order_id for one in orders])
+            if row.kind in DOCUMENTS
+        ]
         shown: dict[str, MirrorRecord] = {}
         for kind in DOCUMENTS:
-            shown |= self.store.mirror_by_xero_id(kind, [row.xero_id for row in rows if row.kind == kind])
-        contacts = ParentIds(self.store, [document for one in orders for document in one.documents]).contacts()
+            shown |= self.connections.store.mirror_by_xero_id(kind, [row.xero_id for row in rows if row.kind == kind])
+        contacts = ParentIds(
+            self.connections.store, [document for one in orders for document in one.documents]
+        ).contacts()
         mapped = {row.shopify_id: row for row in rows}
-        return held_orders(orders, mapped, shown, contacts, day_issues.decisions(self.store))
+        return held_orders(orders, mapped, shown, contacts, day_issues.decisions(self.connections.store))
 
     def _known_records(self, kind: Kind) -> KnownRecords:
         kinds = COMPANION_KINDS.get(kind, (kind,))
-        mapped = {key: row for one in kinds for key, row in self.store.mapped(one).items()}
-        listed = [one for one in kinds if one in LISTING_KIND and self.store.mirror_swept_at(LISTING_KIND[one])]
-        return KnownRecords(mapped, [row for one in kinds for row in self.store.mirror(one)], listed)
+        mapped = {key: row for one in kinds for key, row in self.connections.store.mapped(one).items()}
+        listed = [
+            one for one in kinds if one in LISTING_KIND and self.connections.store.mirror_swept_at(LISTING_KIND[one])
+        ]
+        return KnownRecords(mapped, [row for one in kinds for row in self.connections.store.mirror(one)], listed)
 
     def _review_settings(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Examine the settings if they changed, and say so if most of these orders would be blocked by them.
@@ -500,7 +546,7 @@ class SyncService(Connections):
         disagree: whoever has just put Xero right, as the remedy says, runs the day again at once. What a person decided
         about is no disagreement.
         """
-        plans, told = self._decided(plan()), bool(webhook_hints.changed_in_xero(self.store, kinds))
+        plans, told = self._decided(plan()), bool(webhook_hints.changed_in_xero(self.connections.store, kinds))
         if told or has_writes(plans) or has_conflicts(plans) or self._is_drift_check_due(kinds):
             self._refresh_mirror(kinds)
             plans = self._decided(plan())
@@ -508,15 +554,15 @@ class SyncService(Connections):
 
     def _is_drift_check_due(self, kinds: tuple[Kind, ...]) -> bool:
         """Tell whether what people did in Xero to records of ours was not looked for lately (docs/books.md §11)."""
-        swept = [at for kind in kinds if (at := self.store.mirror_swept_at(kind)) is not None]
-        return not all(is_recent(at, self._clock.now(), DRIFT_CHECK_INTERVAL) for at in swept)
+        swept = [at for kind in kinds if (at := self.connections.store.mirror_swept_at(kind)) is not None]
+        return not all(is_recent(at, self.connections.clock.now(), DRIFT_CHECK_INTERVAL) for at in swept)
 
     def _refresh_mirror(self, kinds: tuple[Kind, ...]) -> None:
-        self.organisation(max_age=ORGANISATION_MAX_AGE)
+        self.connections.organisation(max_age=ORGANISATION_MAX_AGE)
         self.settings_review.check_settings()
-        now = self._clock.elapsed()
-        seen = {kind for kind, at in self._looked_at.items() if now - at < MIRROR_MAX_AGE.total_seconds()}
-        Mirror(self.xero_client, self.store, self._clock).refresh(
+        now = self.connections.clock.elapsed()
+        seen = {kind for kind, at in self._refreshed_at.items() if now - at < MIRROR_MAX_AGE.total_seconds()}
+        Mirror(self.connections.xero_client, self.connections.store, self.connections.clock).refresh(
             [kind for kind in kinds if kind not in seen], FORCE_REFRESH
         )
-        self._looked_at |= {kind: now for kind in kinds if kind not in seen}
+        self._refreshed_at |= {kind: now for kind in kinds if kind not in seen}

@@ -175,21 +175,21 @@ def test_a_write_of_which_nothing_is_known_calls_until_it_is_read_back(house: Ho
 def test_days_are_synced_while_one_of_the_newest_was_compared_lately(house: House) -> None:
     sync_service, clock = house.stage.sync_service, house.stage.clock
     assert house.causes() == []
-    sync_service.store.put_value(f"reconciliation.{FIRST + timedelta(days=1)}", "today's")
+    sync_service.connections.store.put_value(f"reconciliation.{FIRST + timedelta(days=1)}", "today's")
     clock.sleep(20 * 3600)
-    sync_service.store.put_value(f"reconciliation.{FIRST}", "yesterday's, later")
+    sync_service.connections.store.put_value(f"reconciliation.{FIRST}", "yesterday's, later")
     clock.sleep(24 * 3600)
     assert house.causes() == []
     clock.sleep(3600)
     assert house.causes() == ["nothing-synced"]
     clock.sleep(40 * 86_400)
     assert house.causes() == ["nothing-synced"]
-    sync_service.store.put_value(f"reconciliation.{sync_service.today()}", "today's")
+    sync_service.connections.store.put_value(f"reconciliation.{sync_service.connections.today()}", "today's")
     assert house.causes() == []
 
 
 def test_what_is_left_of_xeros_day_counts_until_it_is_said_anew_or_the_day_has_turned(house: House) -> None:
-    store, clock = house.stage.sync_service.store, house.stage.clock
+    store, clock = house.stage.sync_service.connections.store, house.stage.clock
 
     def left(calls: int | None, **more: Any) -> RemainingCalls | None:
         with store.calls.transaction() as traffic:
@@ -213,7 +213,7 @@ def test_what_is_left_of_xeros_day_counts_until_it_is_said_anew_or_the_day_has_t
 
 
 def test_slow_calls_are_seen_in_the_record_of_calls(house: House) -> None:
-    store, clock = house.stage.sync_service.store, house.stage.clock
+    store, clock = house.stage.sync_service.connections.store, house.stage.clock
     for seconds in (1.0,) * 18 + (6.5,) * 2:
         with store.calls.transaction() as traffic:
             call = traffic.start()
@@ -227,10 +227,10 @@ def test_slow_calls_are_seen_in_the_record_of_calls(house: House) -> None:
 
 
 def test_a_sign_in_that_nobody_uses_calls_a_week_before_it_lapses_and_when_it_has(house: House) -> None:
-    house.stage.sync_service.close()
+    house.stage.sync_service.connections.close()
     house.stage.environ |= {"TOKEN_KEY": new_key()}
     sync_service, clock = house.stage.restart(), house.stage.clock
-    sync_service._tokens.put("access", "refresh", clock.now(), clock.now() + timedelta(minutes=30))
+    sync_service.connections._tokens.put("access", "refresh", clock.now(), clock.now() + timedelta(minutes=30))
     clock.sleep(52 * 86_400)
     assert house.causes() == []
     clock.sleep(86_400)
@@ -241,7 +241,7 @@ def test_a_sign_in_that_nobody_uses_calls_a_week_before_it_lapses_and_when_it_ha
 
 def test_a_damaged_store_is_told_once_although_nothing_can_be_kept_in_it(house: House) -> None:
     house.minutes(1)
-    house.stage.sync_service.close()
+    house.stage.sync_service.connections.close()
     (house.stage.folder / "state.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 1_000)
     house.stage.restart()
     assert house.minutes(10).startswith("calling for a person: store;")
@@ -418,4 +418,4 @@ def test_the_command_lists_what_calls_for_a_person_and_tells_nobody(
     assert cause == dataclasses.asdict(
         AlertService(house.stage.sync_service, InstanceHistory(house.instance)).current_alerts()[0]
     )
-    assert house.stage.sync_service.store.get_value(service.ALERT_STATE_KEY) is None
+    assert house.stage.sync_service.connections.store.get_value(service.ALERT_STATE_KEY) is None

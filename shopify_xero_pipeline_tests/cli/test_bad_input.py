@@ -33,7 +33,7 @@ def told(stage: Stage, instance: dg.DagsterInstance) -> str:
     assert not report.succeeded
     assert report.days == []
     assert stage.size() == 0
-    assert not any(stage.sync_service.store.mapped(kind) for kind in Kind)
+    assert not any(stage.sync_service.connections.store.mapped(kind) for kind in Kind)
     assert not list((stage.folder / "assets").rglob("*.partial"))
     (message,) = report.failures
     assert "Traceback" not in message
@@ -48,7 +48,7 @@ def test_missing_credentials_are_named_before_any_run_begins(
     stage.environ[name] = ""
     side = name.partition("_")[0].capitalize()
     with pytest.raises(SettingsError, match=f"{side} credentials are not set: give .*from the file .env") as caught:
-        stage.restart().check_settings()
+        stage.restart().connections.check_settings()
     other = {"Shopify": "Xero", "Xero": "Shopify"}[side]
     assert f"{other} credentials" not in str(caught.value)
     with pytest.raises(SettingsError):
@@ -138,9 +138,9 @@ def test_a_start_date_in_the_future_is_refused_on_the_shops_calendar(tmp_path: P
     path = books_file(tmp_path, ("2026-09-21 ", "2026-09-23 "))
     with staged(tmp_path, NOW, BOOKS_FILE=path) as stage:
         with pytest.raises(PolicyError, match=r"start_date 2026-09-23 lies in the future \(today is 2026-09-22\): set"):
-            _ = stage.sync_service.policy
+            _ = stage.sync_service.connections.policy
         stage.clock.sleep(12 * 3600)
-        assert stage.sync_service.today() == FIRST + timedelta(days=2)
+        assert stage.sync_service.connections.today() == FIRST + timedelta(days=2)
 
 
 def test_another_time_zone_than_the_shops_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -172,7 +172,7 @@ def test_a_store_of_another_kind_is_refused_without_showing_its_password(stage: 
 
 def test_a_store_of_another_shop_fails_the_step_with_a_way_out(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.sync_service.unfinished_days()
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     stage.environ["SHOPIFY_SHOP"] = "other.myshopify.com"
     stage.restart()
     report = stage.runner(instance).sync([FIRST])

@@ -179,7 +179,7 @@ def test_days_that_cannot_be_are_refused(stage: Stage, command: str, options: tu
     result = invoke(command, *options)
     assert result.exit_code == 2
     assert said in result.stderr
-    assert stage.sync_service.calls == (0, 0)
+    assert stage.sync_service.connections.calls == (0, 0)
 
 
 def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage) -> None:
@@ -191,12 +191,12 @@ def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage
     plans = sync_service.plan_contacts({}, orders)
     stage.sandbox.faults.add(Fault(kind=FaultKind.ANSWER, method="PUT", path="/Contacts", status=503, times=None))
     sync_service.load(plans, "a run")
-    calls = sync_service.calls
+    calls = sync_service.connections.calls
     result = invoke("status", "--json", "-")
     assert result.exit_code == exit_codes.RETRY_LATER
     assert json.loads(result.stdout)["unfinished_days"] == ["2026-09-21"]
     assert "days with work left      2026-09-21" in result.stderr
-    assert sync_service.calls == calls
+    assert sync_service.connections.calls == calls
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -235,7 +235,7 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
     assert told["still_failed"][0]["next_try"]
 
     dismissed = invoke("dismiss", "--key", number, "--because", "by hand", "--json", "-")
-    (row,) = stage.sync_service.store.failed_records(open_only=False)
+    (row,) = stage.sync_service.connections.store.failed_records(open_only=False)
     assert json.loads(dismissed.stdout) == {"dismissed": [["invoice", row.shopify_id]], "kept": [], "left": []}
     assert json.loads(invoke("status", "--json", "-").stdout)["failed_records"] == []
     assert json.loads(invoke("retry", "--all", "--json", "-").stdout)["tried"] == 0
@@ -250,7 +250,7 @@ def test_a_failed_record_is_tried_again_by_name_or_dismissed_for_a_reason(stage:
         "conflicts": [],
         "failures": [],
     }
-    assert number in [row.natural_key for row in stage.sync_service.store.mapped("invoice").values()]
+    assert number in [row.natural_key for row in stage.sync_service.connections.store.mapped("invoice").values()]
     assert invoke("status", number).exit_code == 0
 
 

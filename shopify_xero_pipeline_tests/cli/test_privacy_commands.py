@@ -22,7 +22,7 @@ def ask(stage: Stage, number: int, topic: str) -> None:
         id=f"{number}" * 64, source="shopify", topic=topic, record="customer", record_id=f"70{number}",
         delivery=f"{number}", orders="11 12", received_at=NOW,
     )  # fmt: skip
-    stage.sync_service.store.hints.add([hint])
+    stage.sync_service.connections.store.hints.add([hint])
 
 
 def test_without_requests_there_is_nothing_to_do(stage: Stage) -> None:

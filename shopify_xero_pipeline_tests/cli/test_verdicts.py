@@ -99,7 +99,7 @@ def test_what_is_only_postponed_ends_with_the_code_to_come_again(stage: Stage) -
     assert "postponed 9" in printed
     assert told("status")[0] == exit_codes.RETRY_LATER
     here, elsewhere = (FailedCheck("xero/payments", "all_loaded", day) for day in (FIRST, FIRST + timedelta(days=1)))
-    assert facts.exclude_unfinished_days([here, elsewhere], stage.sync_service.store) == [elsewhere], (
+    assert facts.exclude_unfinished_days([here, elsewhere], stage.sync_service.connections.store) == [elsewhere], (
         "a later run goes on by itself"
     )
     stage.sandbox.faults.clear()

@@ -120,7 +120,9 @@ def test_what_a_person_settles_without_a_run_is_green_after_the_night(
     runner.sync([FIRST])
     assert "xero/payments all_days_loaded" in red(instance)
     assert "xero/payments" in [row["asset"] for row in listed(instance)]
-    stage.sync_service.store.retry_queue.dismiss(stage.sync_service.store.failed_records(), "entered by hand")
+    stage.sync_service.connections.store.retry_queue.dismiss(
+        stage.sync_service.connections.store.failed_records(), "entered by hand"
+    )
     night(stage, instance)
     assert "xero/payments all_days_loaded" not in red(instance)
     assert [row["asset"] for row in listed(instance)] == ["books/reconciliation"]

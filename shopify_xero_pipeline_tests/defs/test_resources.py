@@ -14,7 +14,7 @@ from shopify_xero_pipeline.defs.resources import (
     as_dagster_failure,
     count_api_calls,
 )
-from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.pipeline.connections import Connections, PipelineError
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 
@@ -24,13 +24,13 @@ def test_the_sync_service_is_opened_on_the_environments_settings_and_closed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOPIFY_SHOP", "goods.myshopify.com")
-    closed: list[SyncService] = []
-    monkeypatch.setattr(SyncService, "close", lambda self: closed.append(self))
+    closed: list[Connections] = []
+    monkeypatch.setattr(Connections, "close", lambda self: closed.append(self))
     with dg.build_resources({"sync_service": SyncServiceResource()}) as resources:
         sync_service = resources.sync_service
-        assert sync_service.shop_domain == "goods.myshopify.com"
+        assert sync_service.connections.shop_domain == "goods.myshopify.com"
         assert closed == []
-    assert closed == [sync_service]
+    assert closed == [sync_service.connections]
 
 
 def test_assets_are_stored_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,8 +60,8 @@ def test_what_the_rooms_raise_becomes_a_failed_step_without_a_chain_and_without_
 
 def test_a_steps_calls_to_both_sides_are_counted_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     made = iter([(3, 5), (4, 9)])
-    monkeypatch.setattr(SyncService, "calls", property(lambda _: next(made)))
-    sync_service = SyncService(Settings.from_environment({}, None), SystemClock())
+    monkeypatch.setattr(Connections, "calls", property(lambda _: next(made)))
+    sync_service = SyncService(Connections(Settings.from_environment({}, None), SystemClock()))
     with count_api_calls(sync_service) as calls:
         assert calls == {}
     assert calls == {"calls to Shopify": 1, "calls to Xero": 4}

@@ -251,7 +251,7 @@ def hint(stage: Stage, **other: Any) -> WebhookHint:
 def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders_knows_it(
     stage: Stage, changed: Daemon
 ) -> None:
-    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.store.hints
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.connections.store.hints
     shop(stage).edit(gid, stage.clock.now())
     stage.clock.sleep(2)
     assert changed.ranges() == []
@@ -263,7 +263,7 @@ def test_an_order_that_a_webhook_names_is_seen_before_the_list_of_changed_orders
 
 
 def test_a_deleted_order_that_a_webhook_names_reopens_its_day_once(stage: Stage, changed: Daemon) -> None:
-    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.store.hints
+    gid, hints = shop(stage).orders_of(FIRST)[0], stage.sync_service.connections.store.hints
     shop(stage).delete(gid, stage.clock.now())
     stage.clock.sleep(30)
     assert changed.ranges() == []  # the list of changed orders says nothing of it
@@ -279,7 +279,7 @@ def test_a_deleted_order_that_a_webhook_names_reopens_its_day_once(stage: Stage,
 
 
 def test_a_deleted_order_of_which_nothing_was_posted_reopens_no_day(stage: Stage, changed: Daemon) -> None:
-    hints = stage.sync_service.store.hints
+    hints = stage.sync_service.connections.store.hints
     hints.add([hint(stage, source="shopify", topic="orders/delete", record="order", record_id="4711")])
     assert changed.ranges() == []
     assert hints.open() == []
@@ -288,7 +288,9 @@ def test_a_deleted_order_of_which_nothing_was_posted_reopens_no_day(stage: Stage
 def test_an_order_moved_to_another_day_reopens_both_days(stage: Stage, changed: Daemon) -> None:
     source, sync_service = shop(stage), stage.sync_service
     (gid, *_) = [
-        one for one in source.orders_of(FIRST) if sync_service.store.mapped_of_orders([one.rpartition("/")[2]])
+        one
+        for one in source.orders_of(FIRST)
+        if sync_service.connections.store.mapped_of_orders([one.rpartition("/")[2]])
     ]
     to = at(FIRST + timedelta(days=4), 9).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     source.edit(gid, stage.clock.now(), processedAt=to)
@@ -307,15 +309,15 @@ def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_o
     stage: Stage, changed: Daemon
 ) -> None:
     sync_service = stage.sync_service
-    ours = next(row for row in sync_service.store.mapped(Kind.INVOICE).values() if row.partition == FIRST)
+    ours = next(row for row in sync_service.connections.store.mapped(Kind.INVOICE).values() if row.partition == FIRST)
     about = {"source": "xero", "record": "invoice", "record_id": ours.xero_id}
-    sync_service.store.hints.add([hint(stage, **about, happened_at=ours.posted_at)])
+    sync_service.connections.store.hints.add([hint(stage, **about, happened_at=ours.posted_at)])
     assert changed.ranges() == []
-    assert sync_service.store.hints.open() == []
+    assert sync_service.connections.store.hints.open() == []
 
     Person(stage.sandbox.books, stage.clock).void_document(stage.sandbox.books.documents[ours.xero_id])
     stage.clock.sleep(1)
-    sync_service.store.hints.add([hint(stage, **about)])
+    sync_service.connections.store.hints.add([hint(stage, **about)])
     (request,) = changed.tick()
     assert ends(request.tags) == ("2026-09-21", "2026-09-21")
     assert changed.tick() == []
@@ -324,7 +326,7 @@ def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_o
     (row,) = (row for row in day.rows if row.order_id == ours.order_id)
     assert f"invoice {ours.natural_key} was posted and Xero no longer shows it" in row.problems
     assert changed.tick() == []
-    assert sync_service.store.hints.open() == []
+    assert sync_service.connections.store.hints.open() == []
 
 
 def test_thousands_of_changed_orders_are_read_some_at_a_tick_and_none_is_forgotten(
@@ -344,13 +346,13 @@ def test_thousands_of_changed_orders_are_read_some_at_a_tick_and_none_is_forgott
     days: set[date] = set()
     ticks = 0
     while not days or '"after":"' in str(changed.cursor):
-        calls = stage.sync_service.calls[0]
+        calls = stage.sync_service.connections.calls[0]
         for request in changed.tick():
             first, last = (
                 date.fromisoformat(request.tags[f"dagster/asset_partition_range_{end}"]) for end in ("start", "end")
             )
             days |= {first + timedelta(days=n) for n in range((last - first).days + 1)}
-        assert stage.sync_service.calls[0] - calls <= 6
+        assert stage.sync_service.connections.calls[0] - calls <= 6
         ticks += 1
         stage.clock.sleep(30)
     assert days == {FIRST + timedelta(days=number) for number in range(20)}
@@ -368,10 +370,10 @@ def unfinished(stage: Stage, instance: dg.DagsterInstance) -> Daemon:
 def test_where_nothing_is_left_nothing_is_asked_for_and_neither_side_is_called(
     stage: Stage, unfinished: Daemon
 ) -> None:
-    calls = stage.sync_service.calls
+    calls = stage.sync_service.connections.calls
     assert unfinished.tick() == []
     assert unfinished.said == "nothing is left to do"
-    assert stage.sync_service.calls == calls
+    assert stage.sync_service.connections.calls == calls
 
 
 @pytest.mark.long
@@ -404,7 +406,7 @@ def test_a_failed_record_is_tried_again_when_it_is_due_and_its_day_is_then_done(
             Fault(kind=FaultKind.REFUSED, path="/Items", body="Code", times=None, answer="Xero is offline")
         )
         start(stage, instance, range_tags(FIRST, FIRST))
-        failed = [one for one in stage.sync_service.store.failed_records() if one.retryable]
+        failed = [one for one in stage.sync_service.connections.store.failed_records() if one.retryable]
         assert failed
         fault.times = 0
         unfinished, asked = Daemon(stage, instance, "unfinished_writes"), []
@@ -446,7 +448,7 @@ def test_an_unclear_write_is_settled_once_it_may_be_read_back(tmp_path: Path, in
         fault = stage.sandbox.faults.add(Fault(kind=FaultKind.SERVER_ERROR, method="PUT", path="/Payments"))
         start(stage, instance, range_tags(FIRST, FIRST))
         assert fault.fired
-        assert stage.sync_service.store.journal.unsettled()
+        assert stage.sync_service.connections.store.journal.unsettled()
         unfinished, began, asked = Daemon(stage, instance, "unfinished_writes"), stage.clock.now(), []
         while not asked:
             asked = unfinished.tick()
@@ -454,7 +456,7 @@ def test_an_unclear_write_is_settled_once_it_may_be_read_back(tmp_path: Path, in
         assert stage.clock.now() - began <= timedelta(minutes=15)
         for request in asked:
             assert unfinished.run(request)
-        assert stage.sync_service.store.journal.unsettled() == []
+        assert stage.sync_service.connections.store.journal.unsettled() == []
 
 
 # -- whether they run --------------------------------------------------------------------------------------------------

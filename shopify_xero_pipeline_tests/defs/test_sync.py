@@ -182,9 +182,9 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     assert report.failures == []
     assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": False}
     assert check_of_days(instance, ["books", "reconciliation"], "every_order_accounted_for") == {"2026-09-21": False}
-    assert {error.kind for error in stage.sync_service.store.failed_records()} == {"payment"}
+    assert {error.kind for error in stage.sync_service.connections.store.failed_records()} == {"payment"}
     says, table = said_of(instance, "xero/payments", "all_loaded")
-    count = len(stage.sync_service.store.failed_records())
+    count = len(stage.sync_service.connections.store.failed_records())
     assert re.match(rf"{count} of \d+ records not in Xero: payment ", says)
     assert [row["attempts"] for row in table] == ["1"] * count
     runner.sync([FIRST])
@@ -193,7 +193,7 @@ def test_a_refused_record_turns_its_day_red_and_the_mended_day_green(
     stage.clock.sleep(3600)
     assert figures(stage.runner(instance).sync([FIRST])) == {"days": 1, **SOUND}
     assert check_of_days(instance, ["xero", "payments"], "all_loaded") == {"2026-09-21": True}
-    assert stage.sync_service.store.failed_records() == []
+    assert stage.sync_service.connections.store.failed_records() == []
 
 
 def test_a_lost_answer_after_xero_booked_the_batch_posts_nothing_twice(

@@ -19,6 +19,7 @@ from upath import UPath
 from shopify_xero_pipeline.cli.job_runner import JobRunner
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.loading.batch_sender import NOT_CONNECTED
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import build_sandbox
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -158,11 +159,13 @@ def planned(folder: Path, shopify_url: str, xero_url: str, instance: dg.DagsterI
         "BOOKS_FILE": str(BOOKS),
     }
     sync_service = SyncService(
-        Settings.from_environment(environ, dotenv=None),
-        clock,
-        shopify_transport=None if shopify_url else sandbox,
-        xero_transport=None if xero_url else sandbox,
-        rng=random.Random(1),
+        Connections(
+            Settings.from_environment(environ, dotenv=None),
+            clock,
+            shopify_transport=None if shopify_url else sandbox,
+            xero_transport=None if xero_url else sandbox,
+            rng=random.Random(1),
+        )
     )
     with closing(sync_service):
         return JobRunner(sync_service, instance, UPath(folder / "assets")).run("plan", [day])

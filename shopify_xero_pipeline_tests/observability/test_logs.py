@@ -331,7 +331,7 @@ def test_the_log_of_a_whole_day_is_complete_valid_and_tells_nothing_of_anybody(
 
     calls = written.of("api_call")
     made = Counter(line["api"] for line in calls)
-    assert (made["shopify"], made["xero"]) == runner.sync_service.calls
+    assert (made["shopify"], made["xero"]) == runner.sync_service.connections.calls
     assert made["xero"] > 20
     assert report.failures == []
     for call in calls:

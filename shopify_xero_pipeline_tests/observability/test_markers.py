@@ -27,6 +27,7 @@ from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.metadata import tables
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import build_sandbox
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -88,16 +89,18 @@ class Marked:
     def connected(self) -> Iterator[tuple[SyncService, UPath]]:
         settings = Settings.from_environment(self.environ, dotenv=None)
         sync_service = SyncService(
-            settings,
-            self.clock,
-            shopify_transport=self.transport,
-            xero_transport=self.transport,
-            rng=random.Random(1),
+            Connections(
+                settings,
+                self.clock,
+                shopify_transport=self.transport,
+                xero_transport=self.transport,
+                rng=random.Random(1),
+            )
         )
         try:
             yield sync_service, UPath(settings.asset_storage)
         finally:
-            sync_service.close()
+            sync_service.connections.close()
 
     def command(self, *arguments: str, code: int | None = None) -> str:
         """Run a command, keep all it says and writes, and return what it printed."""
@@ -231,7 +234,7 @@ def test_no_secret_and_nothing_personal_is_written_anywhere_but_in_the_store_and
     house: Marked, logs: Captured, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with house.connected() as (sync_service, _):
-        sync_service.login(0, Browser(house).tell)
+        sync_service.connections.login(0, Browser(house).tell)
     let_shopify_fail(house)
     assert "create" in house.command("plan", "--day", str(FIRST), code=0)
     let_xero_fail(house)

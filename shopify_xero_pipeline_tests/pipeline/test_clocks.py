@@ -52,14 +52,14 @@ def test_payments_whose_answers_were_lost_are_adopted_and_never_sent_again(tmp_p
         assert committed
         stage.sandbox.faults.clear()
         stage.clock.sleep(660)
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         compared = carry(stage.restart(), DAYS, "eleven minutes later")
 
         assert set(money(stage).values()) == {1}
         assert committed <= money(stage)
         assert {number: left[number] for number in left} == outstanding(stage)
         assert [row for day in compared for row in day.unequal] == []
-        assert stage.sync_service.store.failed_records() == []
+        assert stage.sync_service.connections.store.failed_records() == []
 
 
 @pytest.mark.parametrize("step", [timedelta(days=3), timedelta(hours=-5)], ids=str)
@@ -72,13 +72,13 @@ def test_a_clock_that_is_set_while_writes_are_in_doubt_ends_no_quiet_time_and_ho
         carry(stage.sync_service, DAYS[:1])
         stage.sandbox.faults.clear()
         stage.own.ahead += step
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         carry(stage.restart(), DAYS[:1], "too early")
-        assert stage.sync_service.store.journal.unsettled()
+        assert stage.sync_service.connections.store.journal.unsettled()
         stage.clock.sleep(660)
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         (compared,) = carry(stage.restart(), DAYS[:1], "in time")
-        assert stage.sync_service.store.journal.unsettled() == []
+        assert stage.sync_service.connections.store.journal.unsettled() == []
         assert set(money(stage).values()) == {1}
         assert compared.unequal == []
 

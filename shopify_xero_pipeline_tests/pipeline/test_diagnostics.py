@@ -44,7 +44,7 @@ def examined(stage: Stage, home: Path | None = None, *, offline: bool = False) -
 
 def change(stage: Stage, statement: str) -> None:
     """Change what the store says, as only a mistake of ours could: sealed and consistent with itself."""
-    with stage.sync_service.store._engine.begin() as connection:
+    with stage.sync_service.connections.store._engine.begin() as connection:
         connection.execute(text(statement))
         add_missing_checksums(connection)
 
@@ -58,9 +58,9 @@ def test_a_sound_store_keeps_every_promise(stage: Stage) -> None:
 
 
 def test_offline_it_calls_nobody(stage: Stage) -> None:
-    calls = stage.sync_service.calls
+    calls = stage.sync_service.connections.calls
     assert diagnostics.all_passed(examined(stage, offline=True).values())
-    assert stage.sync_service.calls == calls
+    assert stage.sync_service.connections.calls == calls
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_offline_it_calls_nobody(stage: Stage) -> None:
     ],
 )
 def test_a_broken_promise_of_the_journal_is_found(stage: Stage, number: str, statement: str) -> None:
-    store = stage.sync_service.store
+    store = stage.sync_service.connections.store
     store.verify = lambda: None  # type: ignore[method-assign] - what is broken here would be refused before
     change(stage, statement)
     assert {name for name, one in examined(stage, offline=True).items() if one.violations} == {number}
 
 
 def test_calls_that_crowd_are_found(stage: Stage) -> None:
-    with stage.sync_service.store._engine.begin() as connection:
+    with stage.sync_service.connections.store._engine.begin() as connection:
         for second in range(61):
             at_ = f"2026-09-20T00:00:{second % 60:02d}.000000Z"
             connection.execute(text(f"INSERT INTO api_call (started_at, ended_at) VALUES ('{at_}', '{at_}')"))
@@ -98,15 +98,15 @@ def test_calls_that_crowd_are_found(stage: Stage) -> None:
 
 
 def test_two_records_in_xero_under_one_key_of_ours_are_found(stage: Stage) -> None:
-    row = next(iter(stage.sync_service.store.mapped("payment").values()))
-    store = stage.sync_service.store
+    row = next(iter(stage.sync_service.connections.store.mapped("payment").values()))
+    store = stage.sync_service.connections.store
     shown = store.mirror_by_xero_id("payment", [row.xero_id])[row.xero_id]
     store.update_mirror("payment", [shown.model_copy(update={"xero_id": "another"})], None)
     assert examined(stage, offline=True)["I1"].violations == (f"payment {row.natural_key}: 2 records",)
 
 
 def test_what_a_person_did_to_our_records_in_xero_is_found(stage: Stage) -> None:
-    number = next(iter(stage.sync_service.store.mapped("credit_note").values())).natural_key
+    number = next(iter(stage.sync_service.connections.store.mapped("credit_note").values())).natural_key
     note = stage.person.credit_note(number)
     stage.person.remove_allocations(note)
     for payment in [one for one in stage.sandbox.books.payments.values() if one.document_id == note.id]:
@@ -119,14 +119,14 @@ def test_what_a_person_did_to_our_records_in_xero_is_found(stage: Stage) -> None
 def test_a_day_whose_books_do_not_agree_is_found(stage: Stage) -> None:
     day = stage.sync_service.stored_reconciliations([FIRST])[0]
     wrong = day.model_copy(update={"rows": (day.rows[0].model_copy(update={"lost": 1}), *day.rows[1:])})
-    stage.sync_service.store.put_value(f"reconciliation.{FIRST}", wrong.model_dump_json())
+    stage.sync_service.connections.store.put_value(f"reconciliation.{FIRST}", wrong.model_dump_json())
     assert examined(stage, offline=True)["I9"].violations
 
 
 def test_a_secret_or_a_customers_address_in_what_dagster_keeps_is_found(stage: Stage, tmp_path: Path) -> None:
     mail = next(
         address
-        for row in stage.sync_service.store.mapped(Kind.CONTACT).values()
+        for row in stage.sync_service.connections.store.mapped(Kind.CONTACT).values()
         if (address := json.loads(row.payload).get("email"))
     )
     home = tmp_path / "home"
@@ -139,7 +139,7 @@ def test_a_secret_or_a_customers_address_in_what_dagster_keeps_is_found(stage: S
 
 
 def test_a_damaged_store_is_not_examined(stage: Stage) -> None:
-    with stage.sync_service.store._engine.begin() as connection:
+    with stage.sync_service.connections.store._engine.begin() as connection:
         connection.execute(text("UPDATE operation SET attempts = 9 WHERE id = 1"))
     stage.restart()
     with pytest.raises(StoreDamagedError):

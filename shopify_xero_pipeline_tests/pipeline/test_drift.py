@@ -34,7 +34,7 @@ def a_day_later(stage: Stage) -> list[Change]:
     """Run the day again when Xero has not been looked at for a day; return what is said of it but unchanged."""
     stage.clock.sleep(86_401)
     size = stage.size()
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     found = [one for change_sets in plans(stage.restart(), [FIRST]) for one in change_sets]
     for one in found:
         stage.sync_service.load([one], "a day later")

@@ -47,9 +47,9 @@ def line(found: dict[str, Any], side: str, what: str, account: str = "") -> tupl
 
 
 def test_both_months_of_a_fortnight_reconcile_to_the_cent_and_cost_no_call(stage: Stage) -> None:
-    calls = stage.sync_service.calls
+    calls = stage.sync_service.connections.calls
     months = [month("2026-09", exit_codes.SUCCESS), month("2026-10", exit_codes.RETRY_LATER)]
-    assert stage.sync_service.calls == calls
+    assert stage.sync_service.connections.calls == calls
     for found in months:
         (statement,) = found["statements"]
         compared = [one for one in statement["lines"] if one["xero"] is not None]

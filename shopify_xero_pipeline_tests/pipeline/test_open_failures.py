@@ -32,21 +32,21 @@ def disagreements(stage: Stage) -> list[tuple[date, int, list[str]]]:
 
 def remember(stage: Stage, day: date, *rows: object) -> None:
     compared = DayReconciliation.model_validate({"day": day, "rows": rows})
-    stage.sync_service.store.put_value(f"reconciliation.{day}", compared.model_dump_json())
+    stage.sync_service.connections.store.put_value(f"reconciliation.{day}", compared.model_dump_json())
 
 
 @pytest.mark.campaign
 def test_a_refused_record_is_open_with_its_order_and_reason_and_what_waits_for_it_is_open_as_well(stage: Stage) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.REFUSED, path="/Invoices", times=None, answer="No more invoices"))
     (day,) = carry(stage.sync_service, [FIRST])
-    invoices = open_records(stage.sync_service.store, ["invoice"])
+    invoices = open_records(stage.sync_service.connections.store, ["invoice"])
     assert {(one.day, one.is_failed) for one in invoices} == {(FIRST, True)}
     assert {one.order_name for one in invoices} <= {row.order_name for row in day.rows}
     assert all("No more invoices" in one.reason and one.name.startswith("SH-") for one in invoices)
-    payments = open_records(stage.sync_service.store, ["payment", "allocation"])
+    payments = open_records(stage.sync_service.connections.store, ["payment", "allocation"])
     assert {one.is_failed for one in payments} == {False}
     assert all(one.reason.startswith(PLANNED_REASON) and "waits for its Invoice" in one.reason for one in payments)
-    assert open_records(stage.sync_service.store, ["contact"]) == []
+    assert open_records(stage.sync_service.connections.store, ["contact"]) == []
     ((at_first, orders, _),) = disagreements(stage)
     assert (at_first, orders) == (FIRST, day.count("failed"))
     assert orders > 0
@@ -57,14 +57,14 @@ def test_a_write_whose_outcome_is_not_known_is_open_until_it_is_read_back(stage:
     drop = Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Payments", times=None)
     stage.sandbox.faults.add(drop)
     carry(stage.sync_service, [FIRST])
-    found = open_records(stage.sync_service.store, ["payment"])
+    found = open_records(stage.sync_service.connections.store, ["payment"])
     assert found
     assert {one.is_failed for one in found} == {False}
     assert any(one.reason.startswith(IN_DOUBT_REASON) for one in found)
     stage.sandbox.faults.clear()
     stage.clock.sleep(3600)
     carry(stage.sync_service, [FIRST], "the next run")
-    assert open_records(stage.sync_service.store, KINDS) == []
+    assert open_records(stage.sync_service.connections.store, KINDS) == []
     assert disagreements(stage) == []
 
 
@@ -105,7 +105,7 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
     )
     sync_service.disagreements()
     asked: list[tuple[str, object]] = []
-    engine = sync_service.store._engine
+    engine = sync_service.connections.store._engine
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     assert sync_service.disagreements() == []
     selects = [(words, values) for words, values in asked if "FROM key_value" in words]

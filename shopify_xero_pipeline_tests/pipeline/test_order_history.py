@@ -52,7 +52,10 @@ def test_what_is_in_xero_names_its_page_its_run_and_the_request_it_came_with(sta
     found = one(stage, "#1001")
     invoice = next(record for record in found.records if record.kind == "invoice")
     assert (found.outcome, found.standing, found.day) == ("posted", Standing.AGREE, FIRST)
-    assert found.page == f"https://admin.shopify.com/store/{stage.sync_service.shop_handle}/orders/{found.order_id}"
+    assert (
+        found.page
+        == f"https://admin.shopify.com/store/{stage.sync_service.connections.shop_handle}/orders/{found.order_id}"
+    )
     (shown,) = [one for one in stage.sandbox.books.documents.values() if one.number == invoice.name]
     assert (invoice.state, invoice.xero_id, invoice.amount) == ("in Xero", shown.id, str(shown.total))
     assert invoice.page == f"https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID={shown.id}"

@@ -46,7 +46,7 @@ def stage(tmp_path: Path, shop: SmallShop, monkeypatch: pytest.MonkeyPatch) -> I
 def run(stage: Stage, *arguments: str, code: int = 0) -> dict[str, Any]:
     """Run a command in a process of its own, a minute after the last one; return its JSON."""
     stage.clock.sleep(60)
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     stage.restart()
     result = invoke(*arguments, "--json", "-")
     assert result.exit_code == code, result.output
@@ -447,7 +447,7 @@ def test_a_document_with_our_mark_that_only_xero_knows_is_named_on_the_day_it_be
     sync(stage)
     shop.delete(GOES, stage.clock.now())
     stage.clock.sleep(3_600)
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     rebuilt = run(stage, "rebuild", code=1)
     assert (rebuilt["unclaimed"]["invoice"], rebuilt["unclaimed"]["payment"]) == (1, 1)
 
@@ -463,7 +463,7 @@ def test_orders_before_a_later_start_date_are_named_also_when_only_xero_knows_of
     sync(stage)
     later_start(stage, NEXT)
     stage.clock.sleep(3_600)
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     run(stage, "rebuild", code=1)
     found = sync(stage, NEXT, code=1)
     assert [(one["cause"], one["day"], one["name"]) for one in found["without_order"]] == [
@@ -482,7 +482,7 @@ def test_a_decision_outlives_the_store_it_was_made_in(stage: Stage, shop: SmallS
     deleted(stage, shop)
     run(stage, "dismiss", "--key", "SH-2071", "--because", "written off")
     stage.clock.sleep(3_600)
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     rebuilt = run(stage, "rebuild")
     assert rebuilt["unclaimed"]["invoice"] == 0
     assert [decision for _, decision, _ in named(sync(stage))] == [

@@ -35,7 +35,7 @@ class House:
     def sync(self, days: list[date]) -> None:
         """Sync days in a process of its own, a minute later."""
         self.stage.clock.sleep(60)
-        self.stage.sync_service.close()
+        self.stage.sync_service.connections.close()
         carry(self.stage.restart(), days)
 
     @property
@@ -46,7 +46,7 @@ class House:
     @property
     def posted(self) -> set[str]:
         """The orders of which anything is in Xero."""
-        return {one for one in self.orders if self.stage.sync_service.store.mapped_of_orders([one])}
+        return {one for one in self.orders if self.stage.sync_service.connections.store.mapped_of_orders([one])}
 
 
 @pytest.fixture

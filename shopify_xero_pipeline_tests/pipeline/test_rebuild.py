@@ -33,12 +33,12 @@ def content(store: StateStore) -> Content:
 
 def rebuild(stage: Stage) -> RebuildReport:
     """Rebuild as the command does, on the stage's clock."""
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     settings = Settings.from_environment(stage.environ, dotenv=None)
     aside = set_aside_store(settings, stage.clock)
     sync_service = stage.restart()
     if aside is not None:
-        sync_service.store.import_rows(aside.carried_over)
+        sync_service.connections.store.import_rows(aside.carried_over)
     work = Rebuild(sync_service, stage.clock)
     rest = work.quiet_until()
     assert all(left > 0 for left in work.wait(rest))
@@ -51,7 +51,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with staged(tmp_path_factory.mktemp("rebuild"), at(FIRST + timedelta(days=9), 3)) as stage:
         carry(stage.sync_service, DAYS[:9])
         stage.clock.move_to(at(FIRST + timedelta(days=14), 3))
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         carry(stage.restart(), DAYS)
         stage.person.set_lock_dates(period=DAYS[9])
         yield stage
@@ -59,18 +59,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.long
 def test_the_mapping_is_made_anew_record_by_record_and_a_sync_of_everything_writes_nothing(stage: Stage) -> None:
-    before, size = content(stage.sync_service.store), stage.size()
+    before, size = content(stage.sync_service.connections.store), stage.size()
     assert len(before) > 500
     (stage.folder / "state.db").write_bytes(b"SQLite format 3\0 and nothing of it")
 
     found = rebuild(stage)
 
-    after = content(stage.sync_service.store)
+    after = content(stage.sync_service.connections.store)
     assert {key: row for key, row in after.items() if row != before.get(key)} == {}
     assert {key[0] for key in before.keys() - after.keys()} <= {"item"}
     assert (found.conflicts, found.succeeded, stage.size()) == ([], True, size)
     assert not any(has_writes(change_sets) for change_sets in plans(stage.sync_service, DAYS))
-    assert stage.sync_service.store.journal.last_batch() == 0
+    assert stage.sync_service.connections.store.journal.last_batch() == 0
     assert len(list(stage.folder.glob("state.db.damaged-*"))) == 1
 
 
@@ -79,10 +79,10 @@ def test_a_rebuild_that_was_stopped_goes_on_with_the_store_it_began(tmp_path: Pa
         settings = Settings.from_environment(stage.environ, dotenv=None)
         assert set_aside_store(settings, stage.clock) is None
         Rebuild(stage.sync_service, stage.clock)
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         assert set_aside_store(settings, stage.clock) is None
         rebuild(stage)
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         aside = set_aside_store(settings, stage.clock)
         assert aside is not None
         assert Path(aside.name).exists()
@@ -91,7 +91,7 @@ def test_a_rebuild_that_was_stopped_goes_on_with_the_store_it_began(tmp_path: Pa
 def test_nothing_is_adopted_while_something_may_be_under_way(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
         carry(stage.sync_service, DAYS[:1])
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
         for path in tmp_path.glob("state.db*"):
             path.unlink()
         work = Rebuild(stage.restart(), stage.clock)
@@ -102,9 +102,9 @@ def test_nothing_is_adopted_while_something_may_be_under_way(tmp_path: Path) -> 
 
 def test_sign_ins_and_redactions_are_brought_over(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
-        stage.sync_service.store.note_redaction("7", {"keys": ["shopify:7"]})
+        stage.sync_service.connections.store.note_redaction("7", {"keys": ["shopify:7"]})
         rebuild(stage)
-        assert stage.sync_service.store.redacted_customers()["7"]["keys"] == ["shopify:7"]
+        assert stage.sync_service.connections.store.redacted_customers()["7"]["keys"] == ["shopify:7"]
 
 
 @pytest.mark.parametrize("number", ["SH-1001", "SH-1006-R2455050010"])

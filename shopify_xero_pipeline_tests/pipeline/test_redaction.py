@@ -83,7 +83,7 @@ def left(stage: Stage) -> set[str]:
 
 def content(stage: Stage, but: str) -> dict[str, str]:
     """What the mapping says of every record but one Contact."""
-    rows = {key: row for kind in Kind for key, row in stage.sync_service.store.mapped(kind).items()}
+    rows = {key: row for kind in Kind for key, row in stage.sync_service.connections.store.mapped(kind).items()}
     return {f"{row.kind} {key}": row.payload for key, row in rows.items() if (row.kind, key) != (Kind.CONTACT, but)}
 
 
@@ -95,7 +95,9 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
     assert left(stage) == {".", "assets/shopify/customers", "assets/shopify/orders", "assets/changes/contacts"}
     before, size = content(stage, customer), stage.size()
     (in_xero,) = [one for one in stage.sandbox.books.contacts.values() if PERSONAL in one.name]
-    done = redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer, "letter of 3 October")
+    done = redact_customer(
+        stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer, "letter of 3 October"
+    )
     assert left(stage) == set()
     assert done.emptied["mapping"] == done.emptied["operations"] == done.emptied["mirror"] == 1
     assert min(done.emptied[f"days of {name}"] for name in ("shopify/orders", "changes/contacts")) >= 1
@@ -116,7 +118,7 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
 def test_a_customer_forgotten_before_it_ever_came_arrives_nameless_and_its_orders_are_posted(
     stage: Stage, customer: str
 ) -> None:
-    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
+    redact_customer(stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer)
     days = carry(stage.sync_service, DAYS)
     assert not any(day.unequal or day.count("failed") for day in days)
     assert left(stage) == set()
@@ -128,7 +130,7 @@ def test_a_customer_forgotten_before_it_ever_came_arrives_nameless_and_its_order
 @pytest.mark.long
 def test_what_a_person_then_makes_of_the_contact_in_xero_is_left_alone(stage: Stage, customer: str) -> None:
     carry(stage.sync_service, DAYS)
-    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
+    redact_customer(stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer)
     stage.person.archive_contact(stage.person.contact(f"shopify:{customer}"))
     stage.clock.sleep(2 * 86_400)
     contacts = len(stage.sandbox.books.contacts)
@@ -144,11 +146,11 @@ def test_a_contact_whose_write_has_no_answer_yet_is_redacted_only_after_it_is_se
     stage.sandbox.faults.add(Fault(kind=FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts"))
     stage.sync_service.load(plans(stage.sync_service, DAYS)[0], "a run")
     with pytest.raises(PipelineError, match=f"A write of Contact shopify:{customer} is under way, and nothing was"):
-        redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
+        redact_customer(stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer)
     assert left(stage) != set()
     stage.clock.sleep(900)
     carry(stage.sync_service, DAYS)
-    redact_customer(stage.sync_service.store, JsonIOManager(assets(stage)), customer)
+    redact_customer(stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer)
     assert left(stage) == set()
 
 
@@ -168,12 +170,12 @@ def test_the_command_tells_what_it_did_what_it_kept_and_what_is_left_to_do(
     assert (told["customer"], told["emptied"]["mapping"]) == (customer, 1)
     assert PERSONAL not in result.output + file.read_text()
     assert (wrong.exit_code, "takes the digits" in wrong.output) == (2, True)
-    note = stage.sync_service.store.redacted_customers()[customer]
+    note = stage.sync_service.connections.store.redacted_customers()[customer]
     assert {name: note[name] for name in ("emptied", "kept")} == {name: told[name] for name in ("emptied", "kept")}
 
 
 def test_a_load_empties_once_a_day_what_was_settled_longer_ago_than_is_kept(stage: Stage) -> None:
-    store = stage.sync_service.store
+    store = stage.sync_service.connections.store
     carry(stage.sync_service, DAYS)
     settled = store.journal.in_state(OperationState.CONFIRMED)
     assert all(one.payload for one in settled)

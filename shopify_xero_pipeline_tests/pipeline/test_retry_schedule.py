@@ -90,11 +90,11 @@ def test_a_day_to_be_compared_again_is_due_at_once_and_one_that_was_only_decided
     stage: Stage,
 ) -> None:
     sync_service = stage.sync_service
-    sync_service.store.put_value(
+    sync_service.connections.store.put_value(
         RECONCILE_AGAIN_KEY,
         json.dumps({str(FIRST): AskReason.MOVED, str(NEXT): AskReason.DECIDED, "2026-09-01": AskReason.MOVED}),
     )
-    now = sync_service.clock.now()
+    now = sync_service.connections.clock.now()
     assert retry_reasons(sync_service) == {
         FIRST: RetryReason(AskReason.MOVED, now),
         NEXT: RetryReason(AskReason.DECIDED, now),
@@ -119,7 +119,7 @@ def test_a_store_with_nothing_left_gives_no_reason(stage: Stage) -> None:
 @pytest.mark.campaign
 def test_an_unclear_request_is_due_when_it_may_be_read_back(stage: Stage) -> None:
     load_contacts(stage, FaultKind.SERVER_ERROR)
-    (batch,) = stage.sync_service.store.journal.unsettled()
+    (batch,) = stage.sync_service.connections.store.journal.unsettled()
     assert batch.not_before is not None
     due = batch.not_before + timedelta(seconds=5)
     assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(f"request {batch.id} is to be read back", due)}
@@ -127,7 +127,7 @@ def test_an_unclear_request_is_due_when_it_may_be_read_back(stage: Stage) -> Non
 
 def test_a_request_noted_by_a_clock_that_was_put_back_since_is_due_at_once(stage: Stage) -> None:
     load_contacts(stage, FaultKind.SERVER_ERROR)
-    (batch,) = stage.sync_service.store.journal.unsettled()
+    (batch,) = stage.sync_service.connections.store.journal.unsettled()
     stage.clock._now -= timedelta(hours=12)
     assert retry_reasons(stage.sync_service)[FIRST] == RetryReason(
         f"request {batch.id} is to be read back", stage.clock.now()
@@ -148,8 +148,8 @@ def test_what_the_days_budget_left_is_planned(stage: Stage) -> None:
 @pytest.mark.campaign
 def test_a_failure_worth_another_try_is_due_when_the_store_says_so_and_others_are_a_persons(stage: Stage) -> None:
     load_contacts(stage, FaultKind.REFUSED, body="ContactNumber", times=None, answer="Xero is offline")
-    failed = stage.sync_service.store.failed_records()
+    failed = stage.sync_service.connections.store.failed_records()
     assert failed
     assert {reason.due_at for reason in retry_reasons(stage.sync_service).values()} == {failed[0].next_attempt_at}
-    stage.sync_service.store.retry_queue.dismiss(failed, "by hand")
+    stage.sync_service.connections.store.retry_queue.dismiss(failed, "by hand")
     assert retry_reasons(stage.sync_service) == {}

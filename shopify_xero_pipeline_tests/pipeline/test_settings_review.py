@@ -37,7 +37,7 @@ def stage(carried: Stage, tmp_path: Path) -> Iterator[Stage]:
 
 def restarted(stage: Stage, *changed: tuple[str, str]) -> Stage:
     """Begin another run, with `books.yaml` changed."""
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     if changed:
         stage.environ["BOOKS_FILE"] = books_file(stage.folder, *changed)
     stage.restart()
@@ -50,7 +50,7 @@ def writes(stage: Stage) -> int:
 
 
 def calls(stage: Stage) -> int:
-    return stage.sync_service.calls[1]
+    return stage.sync_service.connections.calls[1]
 
 
 def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(stage: Stage) -> None:
@@ -160,7 +160,7 @@ def test_the_digest_of_the_same_settings_is_the_same_in_every_process(stage: Sta
         "from shopify_xero_pipeline.xero.models import Organisation; "
         "print(e.settings_digest(BooksPolicy(), Organisation.model_validate_json(sys.stdin.read())))"
     )
-    organisation = stage.sync_service.cached_organisation()
+    organisation = stage.sync_service.connections.cached_organisation()
     assert organisation is not None
     found = {
         subprocess.run(

@@ -26,7 +26,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def fresh(stage: Stage) -> None:
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
     stage.restart()
 
 
@@ -41,7 +41,7 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) 
         (again,) = carry(stage.sync_service, [FIRST], "the next run")
         assert again == day
         assert stage.size() == size
-        shopify, xero = stage.sync_service.calls
+        shopify, xero = stage.sync_service.connections.calls
         assert (shopify > 0, xero) == (True, 0)
 
 
@@ -57,9 +57,9 @@ def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_eve
 
     def calls() -> int:
         sync_service = stage.sync_service
-        before = sync_service.calls[1]
+        before = sync_service.connections.calls[1]
         assert any(line.action is Action.CREATE for line in sync_service.plan_contacts({}, orders)[0].changes)
-        return sync_service.calls[1] - before
+        return sync_service.connections.calls[1] - before
 
     assert calls() == SETTINGS_CALLS + NUMBERS_CALLS + SWEEP
     assert calls() == 0, "the plans of one sync follow each other"
@@ -86,11 +86,11 @@ def test_xero_is_read_back_once_after_a_write(stage: Stage) -> None:
     sync_service = stage.sync_service
     for change_sets in plans(sync_service, [FIRST]):
         sync_service.load(change_sets, "a run")
-    orders, before = sync_service.read_orders([FIRST]), sync_service.calls[1]
+    orders, before = sync_service.read_orders([FIRST]), sync_service.connections.calls[1]
     first = sync_service.reconcile(orders)
-    assert sync_service.calls[1] - before == 3 * SWEEP
+    assert sync_service.connections.calls[1] - before == 3 * SWEEP
     assert sync_service.reconcile(orders) == first
-    assert sync_service.calls[1] - before == 3 * SWEEP
+    assert sync_service.connections.calls[1] - before == 3 * SWEEP
     assert sync_service.stored_reconciliations([FIRST, FIRST + timedelta(days=1)]) == first
 
 
@@ -110,7 +110,7 @@ def test_a_number_that_somebody_else_uses_is_given_up_for_one_with_the_orders_id
     (day,) = carry(stage.sync_service, [FIRST])
     row = next(row for row in day.rows if row.order_name == "#1001")
     assert row.outcome == "posted"
-    numbers = {found.natural_key for found in stage.sync_service.store.mapped_of_orders([row.order_id])}
+    numbers = {found.natural_key for found in stage.sync_service.connections.store.mapped_of_orders([row.order_id])}
     assert f"SH-1001-{row.order_id}" in numbers
     assert "SH-1001" not in numbers
     assert not day.unequal
@@ -137,7 +137,7 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_keeps_its_own_orders(tmp
         assert [[order.name for order in found[day]] for day in days] == [["#C1"], ["#C2", "#C3"], ["#C4"]]
         alone = stage.sync_service.read_orders([SUMMER_TIME])
         assert [order.name for order in alone[SUMMER_TIME]] == ["#C2", "#C3"]
-        window = daily_partitions(stage.sync_service.policy).time_window_for_partition_key("2026-09-27")
+        window = daily_partitions(stage.sync_service.connections.policy).time_window_for_partition_key("2026-09-27")
         assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 23
 
 
@@ -147,7 +147,7 @@ def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_da
     now = at(FIRST + timedelta(days=2))
     with staged(tmp_path, now, BOOKS_FILE=books_file(tmp_path, ("2026-09-21 ", "2026-09-22 "))) as stage:
         sync_service, since = stage.sync_service, at(FIRST, 0).astimezone(UTC)
-        found = [(sync_service.day_of(order), order) for order in sync_service.reader.changed_orders(since)]
+        found = [(sync_service.day_of(order), order) for order in sync_service.connections.reader.changed_orders(since)]
         assert {day for day, _ in found} == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
         older = {day for day, order in found if order.processed_at < at(FIRST + timedelta(days=1), 0)}
         assert older == {FIRST + timedelta(days=1)}
@@ -155,13 +155,13 @@ def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_da
 
 def test_today_is_the_shops_day_not_the_machines(tmp_path: Path) -> None:
     with staged(tmp_path, datetime(2026, 9, 24, 12, 30, tzinfo=UTC)) as stage:
-        assert stage.sync_service.today() == date(2026, 9, 25)
+        assert stage.sync_service.connections.today() == date(2026, 9, 25)
 
 
 def test_nothing_is_connected_before_it_is_needed(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST)) as stage:
-        assert stage.sync_service.calls == (0, 0)
-        assert stage.sync_service.shop_domain == "sandbox.myshopify.com"
+        assert stage.sync_service.connections.calls == (0, 0)
+        assert stage.sync_service.connections.shop_domain == "sandbox.myshopify.com"
         assert not (tmp_path / "state.db").exists()
 
 
@@ -196,13 +196,13 @@ def test_looking_at_the_store_before_the_shop_is_named_does_not_give_it_to_nobod
         assert stage.sync_service.stored_reconciliations([FIRST]) == []
         stage.environ["SHOPIFY_SHOP"] = "first.myshopify.com"
         fresh(stage)
-        assert not any(stage.sync_service.store.mapped(kind) for kind in Kind)
+        assert not any(stage.sync_service.connections.store.mapped(kind) for kind in Kind)
 
 
 def test_another_organisation_is_refused_before_its_records_mix_with_ours(stage: Stage) -> None:
     orders = stage.sync_service.read_orders([FIRST])
     stage.sync_service.load(stage.sync_service.plan_contacts({}, orders), "a run")
-    mirrored = len(stage.sync_service.store.mirror(Kind.CONTACT))
+    mirrored = len(stage.sync_service.connections.store.mirror(Kind.CONTACT))
     size = stage.size()
     stage.sandbox.books.organisation["ShortCode"] = "!other"
     stage.environ["XERO_TENANT_ID"] = stage.sandbox.books.tenant_id
@@ -210,10 +210,10 @@ def test_another_organisation_is_refused_before_its_records_mix_with_ours(stage:
     with pytest.raises(PipelineError, match=r"belongs to organisation in Xero .*, not to !other: check XERO"):
         stage.sync_service.plan_orders(orders, (Kind.INVOICE,))
     assert stage.size() == size
-    assert len(stage.sync_service.store.mirror(Kind.CONTACT)) == mirrored
+    assert len(stage.sync_service.connections.store.mirror(Kind.CONTACT)) == mirrored
 
 
 def test_closing_twice_does_no_harm(stage: Stage) -> None:
     stage.sync_service.read_customers([FIRST])
-    stage.sync_service.close()
-    stage.sync_service.close()
+    stage.sync_service.connections.close()
+    stage.sync_service.connections.close()

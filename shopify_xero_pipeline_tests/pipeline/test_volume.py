@@ -22,7 +22,7 @@ def a_plain_order(stage: Stage) -> Order:
     assert isinstance(source, GeneratedShop)
     found = source.versions("orders", stage.clock.now())
     gid = next(gid for gid in found if source.kind_of(gid) == "plain_card")
-    return stage.sync_service.reader.orders_by_id([gid])[0]
+    return stage.sync_service.connections.reader.orders_by_id([gid])[0]
 
 
 def copies(order: Order, count: int) -> Iterator[Order]:
@@ -64,8 +64,8 @@ def test_many_new_orders_of_as_many_new_customers_take_at_most_so_many_calls(
         assert compared.count("posted") == count
         assert (compared.difference, compared.lost, compared.extra, compared.unequal) == (0, 0, 0, [])
         assert len(stage.sandbox.books.contacts) == count
-        before, size = sync_service.calls[1], stage.size()
+        before, size = sync_service.connections.calls[1], stage.size()
         assert before <= calls
         assert not carried(sync_service, orders)
         sync_service.reconcile(orders)
-        assert (sync_service.calls[1], stage.size()) == (before, size)
+        assert (sync_service.connections.calls[1], stage.size()) == (before, size)

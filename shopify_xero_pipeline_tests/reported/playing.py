@@ -55,7 +55,7 @@ class Played:
 
     def command(self, *arguments: str) -> Result:
         """Run a command in a process of its own."""
-        self.stage.sync_service.close()
+        self.stage.sync_service.connections.close()
         self.stage.restart()
         return invoke(*arguments)
 

@@ -45,7 +45,7 @@ def test_a_bank_line_that_the_bookkeeper_matched_is_taken_for_the_payment_that_t
     assert "the books agree" in synced.stdout
     assert case.payments() == [("SH-2060", "115.00")]
     assert case.document("SH-2060").outstanding == 0
-    (row,) = case.stage.sync_service.store.mapped(Kind.PAYMENT).values()
+    (row,) = case.stage.sync_service.connections.store.mapped(Kind.PAYMENT).values()
     assert (row.xero_id in case.stage.sandbox.books.payments, case.status()["failed_records"]) == (True, [])
     month = case.command("status", "--month", "2026-10")
     assert month.exit_code == exit_codes.RETRY_LATER, month.output  # most days were not synced
@@ -122,7 +122,7 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
 
     sync_service.load(plan, "just too late")
 
-    (error,) = sync_service.store.failed_records()
+    (error,) = sync_service.connections.store.failed_records()
     assert error.reason.endswith("In Xero SH-2060 is PAID with 0.00 outstanding; payments: 115.00 on 2026-10-04.")
     assert case.sync(DAY).exit_code == 0
     assert (case.payments(), case.status()["failed_records"]) == ([("SH-2060", "115.00")], [])

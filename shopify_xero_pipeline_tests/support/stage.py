@@ -14,6 +14,7 @@ from upath import UPath
 
 from shopify_xero_pipeline.cli.job_runner import JobRunner
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox
 from shopify_xero_pipeline.sandbox.nodes import ShopSource
@@ -87,11 +88,13 @@ class Stage:
         transport = InProcessTransport(self.sandbox.asgi)
         settings = Settings.from_environment(self.environ, dotenv=None)
         self.sync_service = SyncService(
-            settings,
-            self.own if self.own.ahead else self.clock,
-            shopify_transport=transport,
-            xero_transport=transport,
-            rng=random.Random(1),
+            Connections(
+                settings,
+                self.own if self.own.ahead else self.clock,
+                shopify_transport=transport,
+                xero_transport=transport,
+                rng=random.Random(1),
+            )
         )
         return self.sync_service
 
@@ -124,7 +127,7 @@ def staged(
     try:
         yield stage
     finally:
-        stage.sync_service.close()
+        stage.sync_service.connections.close()
 
 
 @contextmanager

@@ -73,11 +73,11 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def signed_in(stage: Stage, meddle: Callable[[str], str] = lambda back: back) -> LoginResult:
-    return stage.sync_service.login(0, Browser(stage, meddle).tell)
+    return stage.sync_service.connections.login(0, Browser(stage, meddle).tell)
 
 
 def kept(stage: Stage) -> TokenSet | None:
-    return stage.sync_service._tokens.load()
+    return stage.sync_service.connections._tokens.load()
 
 
 def reaches(stage: Stage, *organisations: dict[str, str]) -> None:
@@ -91,10 +91,10 @@ def reaches(stage: Stage, *organisations: dict[str, str]) -> None:
 
 def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: Stage) -> None:
     with pytest.raises(XeroConsentError, match="There is no sign-in to Xero yet: run `shopify-xero login`"):
-        stage.sync_service.organisation()
+        stage.sync_service.connections.organisation()
 
     browser = Browser(stage)
-    found = stage.sync_service.login(0, browser.tell)
+    found = stage.sync_service.connections.login(0, browser.tell)
 
     tenant = stage.sandbox.books.tenant_id
     assert found.organisations == (ReachableOrganisation(tenant, "Demo Company (NZ)"),)
@@ -108,8 +108,8 @@ def test_a_person_signs_in_and_xero_is_used_in_their_name_from_then_on(stage: St
     assert f"redirect URI is {browser.asked['redirect_uri']}" in browser.told[1]
     assert "code_challenge" not in browser.asked
 
-    assert stage.restart().organisation().name == "Demo Company (NZ)"
-    assert stage.sync_service.sign_in_warning() is None
+    assert stage.restart().connections.organisation().name == "Demo Company (NZ)"
+    assert stage.sync_service.connections.sign_in_warning() is None
     assert len(stage.sandbox.books.refresh_tokens) == 1
 
 
@@ -122,14 +122,14 @@ def test_the_address_is_xeros_own_where_there_is_no_sandbox(stage: Stage, tmp_pa
 
     credentials = XeroCredentials("app", "hidden")
     with pytest.raises(XeroConsentError, match="Consent was not given within 10 minutes"):
-        Login(credentials, stage.sync_service._tokens, stage.clock).run(0, tell)
+        Login(credentials, stage.sync_service.connections._tokens, stage.clock).run(0, tell)
     assert "https://login.xero.com/identity/connect/authorize?response_type=code&client_id=app&" in told[0]
     assert "hidden" not in "".join(told)
 
 
 def test_an_app_without_a_secret_proves_with_pkce_who_it_is(stage: Stage) -> None:
     stage.sandbox._xero.state.xero.options.client_secret = ""  # type: ignore[attr-defined]
-    browser, tokens = Browser(stage), stage.sync_service._tokens
+    browser, tokens = Browser(stage), stage.sync_service.connections._tokens
     transport = InProcessTransport(stage.sandbox.asgi)
     login = Login(XeroCredentials("sandbox", ""), tokens, stage.clock, base_url=ADDRESS, transport=transport)
     assert login.run(0, browser.tell).tenant_id == stage.sandbox.books.tenant_id
@@ -138,8 +138,8 @@ def test_an_app_without_a_secret_proves_with_pkce_who_it_is(stage: Stage) -> Non
 
 def test_two_sign_ins_are_not_alike(stage: Stage) -> None:
     one, other = Browser(stage), Browser(stage)
-    stage.sync_service.login(0, one.tell)
-    stage.sync_service.login(0, other.tell)
+    stage.sync_service.connections.login(0, one.tell)
+    stage.sync_service.connections.login(0, other.tell)
     assert one.asked["state"] != other.asked["state"]
     assert len(one.asked["state"]) == 43
     found = kept(stage)
@@ -208,12 +208,12 @@ def test_an_answer_without_a_refresh_token_is_no_sign_in(stage: Stage) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_way_back_is_taken_on_the_address_that_is_asked_for(stage: Stage, host: str) -> None:
     browser = Browser(stage)
-    assert stage.sync_service.login(0, browser.tell, host=host).tenant_id == stage.sandbox.books.tenant_id
+    assert stage.sync_service.connections.login(0, browser.tell, host=host).tenant_id == stage.sandbox.books.tenant_id
 
 
 def test_a_port_that_is_taken_is_told(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match=r"with another --port"):
-        stage.sync_service.login(taken.getsockname()[1], lambda _: None)
+        stage.sync_service.connections.login(taken.getsockname()[1], lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,10 @@ def test_of_several_organisations_a_person_chooses(stage: Stage) -> None:
     assert found.verdict == "Set XERO_TENANT_ID to the id of the organisation for these books."
     stage.restart()
     with pytest.raises(SettingsError, match=r"XERO_TENANT_ID is not set.*`shopify-xero login` names them"):
-        stage.sync_service.organisation()
+        stage.sync_service.connections.organisation()
 
     stage.environ["XERO_TENANT_ID"] = tenant
-    assert stage.restart().organisation().name == "Demo Company (NZ)"
+    assert stage.restart().connections.organisation().name == "Demo Company (NZ)"
     assert signed_in(stage).tenant_id == tenant
     stage.environ["XERO_TENANT_ID"] = "neither"
     stage.restart()
@@ -261,12 +261,12 @@ def test_a_sign_in_that_reaches_nothing_is_told(stage: Stage) -> None:
 
 def test_after_another_sign_in_what_is_known_of_one_organisation_is_not_taken_for_the_other(stage: Stage) -> None:
     signed_in(stage)
-    stage.restart().organisation()
+    stage.restart().connections.organisation()
     reaches(stage, OTHER)
     signed_in(stage)
     stage.sandbox.faults.clear()
     with pytest.raises(XeroDeniedError, match="XERO_TENANT_ID"):
-        stage.restart().organisation()
+        stage.restart().connections.organisation()
 
 
 # -- which way to sign in ----------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_after_another_sign_in_what_is_known_of_one_organisation_is_not_taken_fo
 
 def test_without_a_key_and_a_sign_in_the_app_is_a_custom_connection(stage: Stage) -> None:
     stage.environ["TOKEN_KEY"] = ""
-    assert stage.restart().organisation().name == "Demo Company (NZ)"
+    assert stage.restart().connections.organisation().name == "Demo Company (NZ)"
     assert stage.sandbox.books.refresh_tokens == {}
 
 
@@ -282,17 +282,17 @@ def test_a_sign_in_is_not_forgotten_with_its_key(stage: Stage) -> None:
     signed_in(stage)
     stage.environ["TOKEN_KEY"] = ""
     with pytest.raises(TokenKeyError, match="TOKEN_KEY is not set"):
-        stage.restart().organisation()
+        stage.restart().connections.organisation()
     with pytest.raises(SettingsError, match="and TOKEN_KEY must be set: `shopify-xero login --new-key` makes a key"):
         signed_in(stage)
-    assert stage.sync_service.sign_in_warning() is None
+    assert stage.sync_service.connections.sign_in_warning() is None
 
 
 def test_another_app_has_a_sign_in_of_its_own(stage: Stage) -> None:
     signed_in(stage)
     stage.environ |= {"TOKEN_KEY": "", "XERO_CLIENT_ID": "other"}
     with pytest.raises(XeroSignInError, match="custom connection is authorised"):
-        stage.restart().organisation()
+        stage.restart().connections.organisation()
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -303,13 +303,13 @@ def test_the_command_makes_a_key_that_will_do(stage: Stage) -> None:
     assert result.exit_code == 0
     key = result.stdout.strip()
     assert CliRunner().invoke(cli.main, ["login", "--new-key"]).stdout.strip() != key
-    TokenStore(stage.sync_service._tokens._database, "xero", key, stage.clock)
+    TokenStore(stage.sync_service.connections._tokens._database, "xero", key, stage.clock)
 
 
 @contextmanager
 def person_before(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the command run on the stage, with a person who opens the address it shows."""
-    browser, login = Browser(stage), stage.sync_service.login
+    browser, login = Browser(stage), stage.sync_service.connections.login
 
     def watched(port: int, tell: Callable[[str], None], *, host: str) -> LoginResult:
         def both(words: str) -> None:
@@ -318,7 +318,7 @@ def person_before(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
         return login(port, both, host=host)
 
-    monkeypatch.setattr(stage.sync_service, "login", watched)
+    monkeypatch.setattr(stage.sync_service.connections, "login", watched)
     with on_stage(stage, monkeypatch):
         yield
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.clock import START, SharedClock
@@ -38,15 +39,15 @@ class Judge:
 
     def _check_reconciliation(self, days: Sequence[date]) -> None:
         settings = Settings.from_environment(self._house.environ, dotenv=None)
-        sync_service = SyncService(settings, SharedClock())
+        sync_service = SyncService(Connections(settings, SharedClock()))
         try:
             for day in sync_service.stored_reconciliations(days):
                 assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0)
             assert len(sync_service.stored_reconciliations(days)) == len(days)
-            assert sync_service.store.failed_records() == []
+            assert sync_service.connections.store.failed_records() == []
             assert sync_service.unfinished_days() == set()
         finally:
-            sync_service.close()
+            sync_service.connections.close()
 
 
 @contextmanager

@@ -21,4 +21,4 @@ def defs() -> dg.Definitions:
     stage, channels = PLAYED[-1]
     storage = JsonIOManager(UPath(stage.folder / "assets"))
     resources = {"sync_service": stage.sync_service, "io_manager": storage, "channels": channels}
-    return build_definitions(policy=stage.sync_service.policy, resources=resources, automation=True)
+    return build_definitions(policy=stage.sync_service.connections.policy, resources=resources, automation=True)

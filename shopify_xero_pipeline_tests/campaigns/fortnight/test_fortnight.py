@@ -32,7 +32,7 @@ def test_in_the_end_the_books_of_every_day_agree_to_the_cent(played: Play) -> No
     assert [day.day for day in days] == DAYS
     for day in days:
         assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0), day.day
-    assert played.stage.sync_service.store.failed_records() == []
+    assert played.stage.sync_service.connections.store.failed_records() == []
     assert played.stage.sync_service.unfinished_days() == set()
 
 

@@ -124,7 +124,7 @@ def _failed(results: Mapping[date, Sequence[LoadResult]]) -> Iterator[LoadResult
 
 def xero_documents(sync_service: SyncService) -> list[dict[str, Any]]:
     """Return all invoices and credit notes of Xero's API, with their lines."""
-    client = sync_service.xero_client
+    client = sync_service.connections.xero_client
     return [
         document
         for path in ("Invoices", "CreditNotes")

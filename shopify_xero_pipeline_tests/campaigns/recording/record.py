@@ -58,7 +58,7 @@ def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
     for table in metadata.sorted_tables:
         if table.name not in BY_CHANCE:
             columns = [column for column in table.columns if column.name not in BY_CHANCE]
-            with sync_service.store._engine.begin() as connection:
+            with sync_service.connections.store._engine.begin() as connection:
                 rows = connection.execute(select(*columns).order_by(*table.primary_key)).mappings().all()
             yield f"{day} table {table.name}", _lines(dict(row) for row in rows)
 
