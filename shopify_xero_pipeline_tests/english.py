@@ -17,7 +17,7 @@ WORDS = re.compile(
     r"\b(told|tells?|telling|said|says?|kept|shown|asked|found|somebody|nobody|whoever|anybody|bearer|bookkeeper)\b",
     re.I,
 )
-LITERAL = re.compile(r"not found|\bfound by\b|bearer token", re.I)
+LITERAL = re.compile(r"not (be )?found|\bfound by\b|bearer token", re.IGNORECASE)
 """Uses in the literal sense: an answer of HTTP, a search, a kind of access token."""
 
 NAMES = frozenset(
@@ -66,13 +66,20 @@ def _in_comments(path: Path, source: str) -> Iterator[Use]:
 
 
 def _in_tree(path: Path, tree: ast.AST) -> Iterator[Use]:
+    fields = {id(node.target) for body in _class_bodies(tree) for node in body if isinstance(node, ast.AnnAssign)}
     for node in ast.walk(tree):
+        if id(node) in fields:
+            continue  # a field is stored or published under its name
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SENTENCE.search(node.value):
             for number, line in enumerate(node.value.split("\n")):
                 yield from _in_text(path, node.lineno + number, line)
         for name in _names(node):
             if name.strip("_") in NAMES:
                 yield Use(path, getattr(node, "lineno", 0), name, "a name")
+
+
+def _class_bodies(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    return (node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
 
 def _in_text(path: Path, line: int, text: str) -> Iterator[Use]:

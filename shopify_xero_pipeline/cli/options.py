@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
-from upath import UPath
 
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.clock import Clock, SystemClock
@@ -22,6 +21,8 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from upath import UPath
+
     from shopify_xero_pipeline.pipeline.sync import SyncService
 
 P = ParamSpec("P")
@@ -141,6 +142,8 @@ def clock() -> Clock:
 @contextmanager
 def open_service() -> "Iterator[tuple[SyncService, UPath]]":
     """Yield a sync service with the environment's settings, and the storage of assets."""
+    from upath import UPath
+
     from shopify_xero_pipeline.pipeline.connections import Connections
     from shopify_xero_pipeline.pipeline.sync import SyncService
 

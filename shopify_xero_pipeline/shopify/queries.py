@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from graphql import parse, print_ast
-from graphql.utilities import separate_operations
-
 
 @cache
 def documents() -> Mapping[str, str]:
     """Return the document of each operation in `graphql/*.graphql`, with exactly its own fragments, by name."""
+    from graphql import parse, print_ast  # only a process that reads Shopify needs it
+    from graphql.utilities import separate_operations
+
     by_name: dict[str, str] = {}
     for resource in files("shopify_xero_pipeline.shopify").joinpath("graphql").iterdir():
         if resource.name.endswith(".graphql"):

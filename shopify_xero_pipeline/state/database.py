@@ -20,7 +20,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from psycopg.errors import LockNotAvailable
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -234,6 +233,8 @@ def _acquire(connection: Connection, key: int, wait: int) -> bool:
     if wait == 0:
         return bool(_call(connection, "pg_try_advisory_lock", key))
     connection.exec_driver_sql(f"SET lock_timeout = '{wait}s'")
+    from psycopg.errors import LockNotAvailable
+
     try:
         _call(connection, "pg_advisory_lock", key)
     except OperationalError as problem:

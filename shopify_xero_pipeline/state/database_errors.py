@@ -8,8 +8,6 @@ import os
 import sqlite3
 from typing import Any
 
-import psycopg
-from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine, event
 
 from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
@@ -84,9 +82,7 @@ def translate_error(problem: BaseException | None, name: str) -> Exception | Non
         problem: the exception of the driver or the operating system.
         name: the store's URL for messages.
     """
-    if isinstance(problem, LockNotAvailable):
-        return StoreBusyError(name)
-    if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+    if problem.__class__.__module__.partition(".")[0] == "psycopg":
         return _translate_postgres_error(problem, name)
     if isinstance(problem, OSError) and problem.errno in DISK:
         return StoreUnwritableError(name, os.strerror(problem.errno))
@@ -102,8 +98,14 @@ def translate_error(problem: BaseException | None, name: str) -> Exception | Non
     return StoreDamagedError(DAMAGED[code & PRIMARY]) if code & PRIMARY in DAMAGED else None
 
 
-def _translate_postgres_error(problem: psycopg.Error, name: str) -> Exception | None:
+def _translate_postgres_error(problem: BaseException | None, name: str) -> Exception | None:
     """Return the error of a failed or lost connection to Postgres, or None if it is permanent."""
+    import psycopg  # half the start-up time of a store on SQLite would go into this import
+
+    if isinstance(problem, psycopg.errors.LockNotAvailable):
+        return StoreBusyError(name)
+    if not isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+        return None
     message = str(problem)
     if isinstance(problem, psycopg.errors.DiskFull):
         return StoreUnwritableError(name, "its disk is full")

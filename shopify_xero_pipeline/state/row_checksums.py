@@ -20,6 +20,9 @@ CHECKSUM_COLUMN = "row_hash"
 ADDED = frozenset({"xero_sent_at", "xero_quiet_at", "xero_settled_at", "xero_looked_up_at"})
 """Columns added to checksummed tables. An empty one is not hashed, so that older checksums stay valid."""
 
+PLAIN = frozenset({str, int, bool, bytes, type(None)})
+"""Classes whose values are hashed as they are; of other values `_text` decides."""
+
 Row = Mapping[str, Any]
 Values = Callable[[Row], Row]
 
@@ -123,12 +126,13 @@ def row_hash(row: Mapping[Any, Any]) -> str:
     Args:
         row: values by column name.
     """
-    hashed = (
-        (name, value)
+    # Most values are plain. They are written here, as a call for each of them was a quarter of all calls of a day.
+    fields = [
+        f"{name}\x1e" + (f"{value.__class__.__name__} {value!r}" if value.__class__ in PLAIN else _text(value))
         for name, value in sorted(row.items())
         if name != CHECKSUM_COLUMN and not (value is None and name in ADDED)
-    )
-    return digest("\x1f".join([f"{name}\x1e{_text(value)}" for name, value in hashed]))
+    ]
+    return digest("\x1f".join(fields))
 
 
 def verified_rows(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ and Postgres.
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
+from importlib import import_module
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
 
 from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.database import chunks
@@ -140,6 +142,17 @@ def resolve_errors_except(
         resolve_errors(connection, kind, ids, at)
 
 
+@cache
+def _upsert_value(dialect: str) -> Executable:
+    """Return the statement that inserts a key or replaces its value; SQLAlchemy has one for each database."""
+    insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert(key_value)
+    columns = [column.name for column in key_value.columns if not column.primary_key]
+    statement: Executable = insert_into.on_conflict_do_update(
+        index_elements=[key_value.c.key], set_={name: insert_into.excluded[name] for name in columns}
+    )
+    return statement
+
+
 def put_value(connection: Connection, name: str, text: str, at: datetime) -> None:
     """Store a text under a key.
 
@@ -149,8 +162,8 @@ def put_value(connection: Connection, name: str, text: str, at: datetime) -> Non
         text: the value.
         at: the present time, in UTC.
     """
-    delete_value(connection, name)
-    connection.execute(insert(key_value), [with_checksum({"key": name, "value": text, "updated_at": at})])
+    row = with_checksum({"key": name, "value": text, "updated_at": at})
+    connection.execute(_upsert_value(connection.dialect.name), [row])
 
 
 def delete_value(connection: Connection, name: str) -> None:

@@ -460,6 +460,18 @@ class StateStore:
         rows = self._read(key_value, select(key_value).where(key_value.c.key == name))
         return (rows[0]["value"], rows[0]["updated_at"]) if rows else None
 
+    def get_present(self, names: Collection[str]) -> dict[str, tuple[str, datetime]]:
+        """Return the texts of keys and the times when they were stored, in UTC, by key; absent keys are left out.
+
+        Args:
+            names: the keys.
+        """
+        return {
+            row["key"]: (row["value"], row["updated_at"])
+            for some_names in chunks(names)
+            for row in self._read(key_value, select(key_value).where(key_value.c.key.in_(some_names)))
+        }
+
     # -- privacy -------------------------------------------------------------------------------------------------------
 
     def forget_payloads(self, before: datetime) -> int:

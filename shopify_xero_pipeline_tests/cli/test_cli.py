@@ -26,7 +26,8 @@ from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file
 
 NOW = at(FIRST + timedelta(days=1))
 SYNC_KEYS = {
-    "verdict", "message", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed", "conflict", "failed",
+    "verdict", "message", "says", "days", "orders", "posted", "waiting", "skipped", "blocked", "postponed",
+    "conflict", "failed",
     "documents", "payments", "unequal", "difference", "differences", "duplicates", "lost", "without_order",
     "xero_calls", "shopify_calls", "seconds", "failures", "failed_records", "days_left_for_later", "listed_orders",
     "conflicts", "warnings", "order_warnings",

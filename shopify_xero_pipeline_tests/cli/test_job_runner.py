@@ -214,8 +214,8 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
     assert listed == [("#1001", "posted", "sales differ"), ("#1001", "blocked", "no rate"), ("#1001", "failed", "no")]
     assert figures == {
         "verdict": "disagree",
-        "message": "the books do not agree yet: 1 order differs by 0.01 NZD, 1 order of 10.00 NZD failed, 1 record twice "
-        "in Xero, 1 record gone from Xero; 1 order of 10.00 NZD is not in them",
+        "message": "the books do not agree yet: 1 order differs by 0.01 NZD, 1 order of 10.00 NZD failed, 1 record "
+        "twice in Xero, 1 record gone from Xero; 1 order of 10.00 NZD is not in them",
         "days": 1,
         "orders": 3,
         "posted": 1,

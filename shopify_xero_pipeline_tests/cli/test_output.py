@@ -266,8 +266,8 @@ def test_a_month_is_printed_with_all_that_ties_it_together_or_breaks_it(printed:
     assert "2026-09-21 #9 posted 10.00 NZD 10.00 a cent" in lines
     assert lines[-2:] == [
         "days reconciled: 3; not reconciled yet: 2026-09-21 to 2026-09-23, 2026-09-25",
-        "2026-09 does not agree yet: 1 order differs in fields that are not amounts; 1 order of 10.00 NZD is not in it; "
-        "4 days are not compared yet",
+        "2026-09 does not agree yet: 1 order differs in fields that are not amounts; 1 order of 10.00 NZD is not "
+        "in it; 4 days are not compared yet",
     ]
 
 

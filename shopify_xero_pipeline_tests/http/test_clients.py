@@ -167,7 +167,7 @@ def planned(folder: Path, shopify_url: str, xero_url: str, instance: dg.DagsterI
             rng=random.Random(1),
         )
     )
-    with closing(sync_service):
+    with closing(sync_service.connections):
         return JobRunner(sync_service, instance, UPath(folder / "assets")).run("plan", [day])
 
 

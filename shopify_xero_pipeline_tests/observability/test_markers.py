@@ -226,7 +226,7 @@ def set_wrongly(house: Marked) -> None:
         house.environ = {**right, name: value}
         house.command("status")
         if name in ("SHOPIFY_ACCESS_TOKEN", "XERO_CLIENT_SECRET"):
-            house.command("plan", "--day", str(LAST), code=1)
+            house.command("plan", "--day", str(LAST), code=2)
     house.environ = right
 
 

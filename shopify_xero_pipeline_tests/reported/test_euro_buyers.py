@@ -102,7 +102,8 @@ def test_without_an_account_for_it_the_orders_that_need_one_are_blocked_and_say_
         accounts[:] = [one for one in accounts if one.get("Code") != "861"]
         listed = json.loads(case.command("sync", *DAYS, "--json", "-").stdout)["listed_orders"]
         reasons = [one["reason"] for one in listed]
-        assert all("accounts.exchange, account 861, which Xero does not have" in reason for reason in reasons)
+        missing = "accounts.exchange, account 861, which does not exist or is not active in Xero"
+        assert all(missing in reason for reason in reasons)
         assert len(reasons) == 6
 
 

@@ -86,7 +86,8 @@ NEW_IN_5 = {
     "evidence": ["xero_looked_up_at"],
 }
 PRESENT_KEYS = (
-    "alerts.state", "decision.invoice 1", "held_lines.2026-09-21 invoice", "mirror.item", "orders_read_up_to.2026-09-21",
+    "alerts.state", "decision.invoice 1", "held_lines.2026-09-21 invoice", "mirror.item",
+    "orders_read_up_to.2026-09-21",
     "organisation.identity", "organisation.settings.ab", "organisation.tenant.ab", "pending.2026-09",
     "reconciled_up_to.2026-09-21", "reconciliation.2026-09-21", "shop.domain", "write.last_batch",
 )  # fmt: skip

@@ -134,6 +134,13 @@ def test_texts_are_kept_and_deleted_together_and_found_by_the_word_their_names_b
     assert store.get_values("nothing") == {}
 
 
+def test_texts_of_many_keys_are_read_at_once(store: StateStore) -> None:
+    store.put_values({f"day.{number}": str(number) for number in range(1_200)})
+    found = store.get_present([f"day.{number}" for number in range(0, 2_400, 2)])
+    assert len(found) == 600
+    assert found["day.1198"] == ("1198", NOW)
+
+
 def test_texts_that_are_kept_together_are_kept_all_or_none(store: StateStore) -> None:
     store.put_value("note.a", "1")
     with pytest.raises(StatementError):
