@@ -1,7 +1,7 @@
 """The clock, which is passed to every room so that time can be injected, and the clocks of servers.
 
-This module has the protocol, its implementations and the derivation of a server's time. `docs/architecture.md` decides
-which times are compared. No other module of the product reads the time of day or sleeps.
+This module has the protocol, its implementations and the derivation of a server's time. `docs/write-protocol.md`
+decides which times are compared. No other module of the product reads the time of day or sleeps.
 """
 
 import time

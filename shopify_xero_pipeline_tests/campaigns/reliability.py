@@ -18,7 +18,7 @@ ORDER = ("invariants", "protocol", "planted-bugs", "constants", "processes", "st
 HEAD = """# Reliability
 
 The invariants of the write protocol, and the campaigns that test it. Each campaign writes its own section with its
-figures and its date; do not edit those by hand. [architecture.md](architecture.md) describes the protocol.
+figures and its date; do not edit those by hand. [write-protocol.md](write-protocol.md) describes the protocol.
 """
 
 
