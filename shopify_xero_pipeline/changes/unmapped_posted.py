@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from shopify_xero_pipeline.books.contacts import is_nameless
+from shopify_xero_pipeline.books.contacts import NAMELESS, is_nameless
 from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
 from shopify_xero_pipeline.changes.drift import element_date, parse_contact
 from shopify_xero_pipeline.changes.fields import parse_payload
@@ -80,11 +80,14 @@ def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
 def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact:
     """Return a Contact with the values of its element in Xero.
 
+    The stored element of a redacted customer has no name; its Contact gets the name of a customer without one.
+
     Args:
         shopify_id: digits of the customer's id.
         element: the Contact's element in Xero.
     """
-    texts = {name: str(value) for name, value in parse_contact(element).items() if value}
+    texts = {"name": NAMELESS.format(shopify_id)}
+    texts |= {name: str(value) for name, value in parse_contact(element).items() if value}
     address_fields = {
         name.removeprefix("address."): value for name, value in texts.items() if name.startswith("address.")
     }

@@ -5,11 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import has_writes
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.pipeline.rebuild import Rebuild, RebuildReport, set_aside_store
+from shopify_xero_pipeline.pipeline.redaction import redact_customer
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
@@ -125,3 +128,17 @@ def test_documents_whose_reference_a_person_changed_are_named_after_a_rebuild_an
         plans_of = (stage.sync_service.plan_orders(orders, (kind,)) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
         lines = [line for some in plans_of for plan in some for line in plan.changes if line.natural_key == number]
         assert [line.action for line in lines] == [Action.CONFLICT]
+
+
+def test_a_redacted_contact_is_mapped_again_without_its_personal_data(tmp_path: Path) -> None:
+    with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
+        carry(stage.sync_service, DAYS[:1])
+        store = stage.sync_service.connections.store
+        for customer in store.mapped(Kind.CONTACT):
+            redact_customer(store, JsonIOManager(UPath(tmp_path / "assets")), customer)
+        before, size = content(store), stage.size()
+
+        found = rebuild(stage)
+
+        assert (content(stage.sync_service.connections.store), stage.size()) == (before, size)
+        assert (found.conflicts, found.succeeded) == ([], True)
