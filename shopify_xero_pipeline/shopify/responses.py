@@ -8,13 +8,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from shopify_xero_pipeline.http.retries import retry_after
 from shopify_xero_pipeline.shopify.errors import (
     AccessDeniedError,
     QueryRefusedError,
@@ -149,7 +148,7 @@ def _status_error(response: httpx.Response) -> ShopifyError:
     """Return the error of a status other than 200."""
     status, request_id = response.status_code, request_id_of(response)
     if status == 429:
-        seconds = _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
+        seconds = max(SHORTEST_WAIT, retry_after(response.headers) or 0.0)
         message = f"The rate limit of Shopify is exceeded. Try again in {seconds:g} s. Other apps may share the limit."
         return ThrottledError(message, status=status, request_id=request_id, retry_after=seconds)
     if status >= 500:
@@ -166,22 +165,6 @@ def _status_error(response: httpx.Response) -> ShopifyError:
     remedy = _BY_STATUS.get(status, _Remedy(QueryRefusedError, "Shopify refused the request."))
     message = f"{remedy.message} {_quote_errors(response)}".strip()
     return remedy.error(message, status=status, request_id=request_id)
-
-
-def _retry_after(header: str, date: str) -> float:
-    """Return the seconds of a `Retry-After` header: decimal seconds or, as in HTTP, a date by the server's clock.
-
-    Source: docs/contracts/shopify.md §2.3.
-    """
-    try:
-        return max(SHORTEST_WAIT, float(header))
-    except ValueError:
-        pass
-    try:
-        until, now = (parsedate_to_datetime(text).replace(tzinfo=UTC) for text in (header, date))
-    except ValueError:
-        return SHORTEST_WAIT
-    return max(SHORTEST_WAIT, (until - now).total_seconds())
 
 
 def _redirect_target(response: httpx.Response) -> str:

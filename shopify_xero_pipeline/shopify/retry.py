@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.http.retries import back_off
 from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailableError, ThrottledError
 
 UNAVAILABLE_ATTEMPTS = 5
@@ -70,6 +71,6 @@ class _Pause:
     def __call__(self, state: RetryCallState) -> float:
         error = _failure(state)
         retry_after = error.retry_after if isinstance(error, ShopifyError) else None
-        return (retry_after or 0.0) + self.rng.uniform(
-            0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1))
+        return (retry_after or 0.0) + back_off(
+            self.rng, state.attempt_number - 1, first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS
         )

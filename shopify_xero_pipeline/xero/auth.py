@@ -5,6 +5,7 @@ in the state store, are in `oauth_token.py`. Credentials go only to `identity.xe
 on this machine.
 """
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,8 +14,10 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
+from tenacity import RetryCallState, Retrying, retry_if_result
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.http.retries import back_off, retry_after
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
@@ -23,7 +26,12 @@ API_HOST = "https://api.xero.com"
 IDENTITY_HOST = "https://identity.xero.com"
 LOGIN_HOST = "https://login.xero.com"
 SCOPES = "accounting.contacts accounting.invoices accounting.payments accounting.settings.read"
-MAX_ATTEMPTS = 4  # of a token request, each followed by a pause: 1, 2, 4, 8 s
+MAX_ATTEMPTS = 4  # of a token request
+FIRST_BACK_OFF, LONGEST_PAUSE = 2.0, 15.0
+"""Seconds between two token requests; a longer Retry-After ends the attempts.
+
+All pauses together end before another process gives up its wait for the renewal (`oauth_token.MAX_REFRESH_SECONDS`).
+"""
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,24 @@ class AccessToken(Protocol):
 
 
 class TokenEndpoint:
-    """The token endpoint of the sign-in service for one app; an app without a secret sends its id in the form."""
+    """The token endpoint of the sign-in service for one app; an app without a secret sends its id in the form.
 
-    def __init__(self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock) -> None:
+    Args:
+        credentials: credentials of the app.
+        http: client for the requests.
+        host: address of the sign-in service.
+        clock: time and pauses.
+        rng: draws the pauses.
+    """
+
+    def __init__(
+        self, credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock, rng: random.Random
+    ) -> None:
         self.credentials = credentials
         self._http = http
         self._url = f"{host}/connect/token"
         self._clock = clock
+        self._rng = rng
 
     def request_token(self, form: Mapping[str, str]) -> TokenResponse:
         """Request a token, up to `MAX_ATTEMPTS` times while no usable response arrives.
@@ -109,15 +128,24 @@ class TokenEndpoint:
         client_id, secret = self.credentials.client_id, self.credentials.client_secret
         auth = (client_id, secret) if secret else httpx.USE_CLIENT_DEFAULT
         form = dict(form) if secret else {**form, "client_id": client_id}
-        answer: httpx.Response | None = None
-        for attempt in range(MAX_ATTEMPTS):
-            answer = self._post(form, auth, attempt + 1)
-            if answer is not None and answer.status_code != 429 and answer.status_code < 500:
-                return answer
-            self._clock.sleep(2**attempt)
+        retrying = Retrying(
+            sleep=self._clock.sleep,
+            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or state.upcoming_sleep > LONGEST_PAUSE,
+            wait=self._pause,
+            retry=retry_if_result(_is_transient),
+            retry_error_callback=_answer_of,
+        )
+        answer = retrying(lambda: self._post(form, auth, retrying.statistics["attempt_number"]))
         if answer is None:
             raise XeroUnavailableError("Xero's sign-in service cannot be reached. Check the network and try again.")
         return answer
+
+    def _pause(self, state: RetryCallState) -> float:
+        answer = _answer_of(state)
+        seconds = retry_after(answer.headers) if answer is not None else None
+        if seconds is not None:
+            return seconds
+        return back_off(self._rng, state.attempt_number - 1, first=FIRST_BACK_OFF, longest=LONGEST_PAUSE)
 
     def _post(self, form: Mapping[str, str], auth: Any, attempt: int) -> httpx.Response | None:
         try:
@@ -198,6 +226,15 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _answer_of(state: RetryCallState) -> httpx.Response | None:
+    """Return the response of the last attempt; None if none arrived."""
+    return state.outcome.result() if state.outcome else None
+
+
+def _is_transient(answer: httpx.Response | None) -> bool:
+    return answer is None or answer.status_code == 429 or answer.status_code >= 500
 
 
 def _error_code(answer: httpx.Response) -> str:

@@ -15,6 +15,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
+from shopify_xero_pipeline.http.retries import back_off, retry_after
 from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.api_calls import InMemoryCalls
@@ -28,7 +29,6 @@ from shopify_xero_pipeline.xero.rate_limiter import (
     LONGEST_BACK_OFF,
     RateLimiter,
     remaining_calls,
-    retry_after,
 )
 
 DEADLINE_SECONDS = timedelta(seconds=30)
@@ -133,7 +133,7 @@ class XeroClient:
         headers = {"Accept": "application/json"}
         self._http = http_client(clock, DEADLINE_SECONDS.total_seconds(), transport=transport, headers=headers)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
-        self._token = build_access_token(credentials, self._http, identity, clock, tokens)
+        self._token = build_access_token(credentials, self._http, identity, clock, self._rng, tokens)
         self._rate_limiter = RateLimiter(
             calls or InMemoryCalls(clock), clock, self._rng, _credentials_hash(credentials)
         )
@@ -267,8 +267,8 @@ class XeroClient:
         """Return the seconds before the next attempt, by Retry-After or exponential back-off with full jitter."""
         seconds = retry_after(answer.headers) if answer else None
         if seconds is not None:
-            return float(seconds)
-        return self._rng.uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))
+            return seconds
+        return back_off(self._rng, attempt, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -8,6 +8,7 @@ without a secret uses PKCE. Neither code nor token is ever printed.
 import base64
 import hashlib
 import hmac
+import random
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,13 +93,15 @@ class Login:
         *,
         base_url: str | None = None,
         transport: httpx.BaseTransport | None = None,
+        rng: random.Random | None = None,
     ) -> None:
+        rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._credentials = credentials
         self._tokens = tokens
         self._clock = clock
         self._base_url = base_url
         self._http = http_client(clock, TIMEOUT, transport=transport)
-        self._identity = TokenEndpoint(credentials, self._http, host_of(base_url, IDENTITY_HOST), clock)
+        self._identity = TokenEndpoint(credentials, self._http, host_of(base_url, IDENTITY_HOST), clock, rng)
         self._state = secrets.token_urlsafe(32)
         self._verifier = "" if credentials.client_secret else secrets.token_urlsafe(32)
 

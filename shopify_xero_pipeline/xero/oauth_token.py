@@ -7,6 +7,7 @@ after its first use (docs/contracts/xero.md §1). If Xero refuses a refresh toke
 once; after that a person must sign in.
 """
 
+import random
 from dataclasses import replace
 
 import httpx
@@ -120,7 +121,12 @@ def wrong_app(error: GrantRefusedError) -> XeroSignInError:
 
 
 def build_access_token(
-    credentials: XeroCredentials, http: httpx.Client, host: str, clock: Clock, tokens: TokenStore | None
+    credentials: XeroCredentials,
+    http: httpx.Client,
+    host: str,
+    clock: Clock,
+    rng: random.Random,
+    tokens: TokenStore | None,
 ) -> AccessToken:
     """Return the access token of a stored consent, or of a custom connection without one.
 
@@ -129,7 +135,8 @@ def build_access_token(
         http: client for the token requests.
         host: address of the sign-in service.
         clock: the clock.
+        rng: draws the pauses before another token request.
         tokens: store of a sign-in by consent; None for a custom connection.
     """
-    identity = TokenEndpoint(credentials, http, host, clock)
+    identity = TokenEndpoint(credentials, http, host, clock, rng)
     return ClientCredentialsToken(identity, clock) if tokens is None else RefreshingToken(identity, tokens, clock)

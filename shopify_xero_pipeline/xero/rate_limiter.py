@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.http.retries import back_off, retry_after
 from shopify_xero_pipeline.state.api_calls import MINUTE, Call, InMemoryCalls, LimitStatus, RateWindow
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroDeniedError
 
@@ -181,9 +182,9 @@ class RateLimiter:
             limits.day_turns_at = None if seconds is None else now + timedelta(seconds=seconds)
             return
         if seconds is None:
-            longest = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**limits.limited)
+            seconds = back_off(self._rng, limits.limited, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
             limits.limited += 1
-        pause = timedelta(seconds=self._rng.uniform(0, longest) if seconds is None else seconds)
+        pause = timedelta(seconds=seconds)
         limits.limited_at = now
         limits.not_before = max(now + pause, _ahead(limits.not_before, now) or now)
 
@@ -194,16 +195,6 @@ class RateLimiter:
         self.may_retry = limits.retries >= RETRY_COST
         limits.retries -= RETRY_COST if self.may_retry else 0
         limits.failed_at = now
-
-
-def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Return the Retry-After of a 429 in seconds, or None; only minute and day limits have one.
-
-    Args:
-        headers: headers with names in lower case.
-    """
-    text = headers.get("retry-after", "")
-    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def is_daily_limit(headers: Mapping[str, str]) -> bool:

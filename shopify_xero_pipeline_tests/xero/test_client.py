@@ -168,7 +168,36 @@ def test_a_sign_in_service_that_comes_back_is_waited_for() -> None:
 
     fake.client.get("/Organisation")
 
-    assert fake.passed == timedelta(seconds=1 + 2 + 4)
+    assert timedelta(0) < fake.passed <= timedelta(seconds=2 + 4 + 8)
+
+
+def test_a_retry_after_of_the_sign_in_service_is_obeyed() -> None:
+    fake = Fake(signs_in=replies(httpx.Response(429, headers={"Retry-After": "7"}), token()))
+
+    fake.client.get("/Organisation")
+
+    assert fake.passed == timedelta(seconds=7)
+
+
+def test_a_sign_in_service_that_asks_for_a_long_pause_ends_the_attempts_without_one() -> None:
+    fake = Fake(signs_in=replies(httpx.Response(503, headers={"Retry-After": "3600"})))
+
+    with pytest.raises(XeroUnavailableError, match="Try again later"):
+        fake.client.get("/Organisation")
+
+    assert (len(fake.sign_ins), fake.passed) == (1, timedelta(0))
+
+
+def test_no_pause_follows_the_last_token_request() -> None:
+    pauses = []
+    fake = Fake(signs_in=replies(*[httpx.ConnectError("down")] * 4))
+    sleep = fake.clock.sleep
+    fake.clock.sleep = lambda seconds: (pauses.append(seconds), sleep(seconds))[1]  # type: ignore[method-assign]
+
+    with pytest.raises(XeroUnavailableError, match="cannot be reached"):
+        fake.client.get("/Organisation")
+
+    assert (len(fake.sign_ins), len(pauses)) == (4, 3)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 The sandbox's sign-in service plays Xero: a refresh token is spent by its first use and good for 30 minutes more.
 """
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -86,7 +87,9 @@ class Process:
         self.http = httpx.Client(transport=Wire(scene, fatal))
         credentials = credentials or XeroCredentials("sandbox", "sandbox", scene.xero.books.tenant_id)
         self.token = RefreshingToken(
-            TokenEndpoint(credentials, self.http, IDENTITY_HOST, scene.clock), self.tokens, scene.clock
+            TokenEndpoint(credentials, self.http, IDENTITY_HOST, scene.clock, random.Random(1)),
+            self.tokens,
+            scene.clock,
         )
 
     def call(self) -> int:

@@ -80,7 +80,7 @@ class Course:
 def work(course: Course) -> None:
     """Call Xero until the race is over; what goes wrong is written into a file."""
     http = httpx.Client(headers={WHO.decode(): str(os.getpid())}, timeout=30, trust_env=False, verify=False)
-    identity = TokenEndpoint(XeroCredentials("sandbox", "sandbox"), http, course.address, course.clock)
+    identity = TokenEndpoint(XeroCredentials("sandbox", "sandbox"), http, course.address, course.clock, random.Random())
     token = RefreshingToken(identity, course.tokens(), course.clock)
     try:
         while not course.end.exists():
