@@ -44,8 +44,8 @@ def test_the_demo_tells_what_became_of_each_fault_and_writes_nothing_when_played
     assert (first["days"], first["difference"], first["duplicates"], first["lost"]) == (3, "0.00", 0, 0)
     assert first["new_xero_records"]
     assert [incident["what"] for incident in first["incidents"]] == [
-        "Xero returned 429: the rate limit of a minute was reached",
         "Xero posted a batch of Invoices, but its response was lost",
+        "Xero returned 429: the rate limit of a minute was reached",
         "Xero's access token expired during a run",
     ]
     assert all("no duplicate, nothing missing" in incident["became"] for incident in first["incidents"])
