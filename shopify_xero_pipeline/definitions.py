@@ -1,7 +1,7 @@
-"""Assembly: the one place where assets, checks, jobs, schedules and resources become a code location.
+"""The Dagster code location, assembled from assets, checks, jobs, schedules, sensors and resources.
 
-Nothing is read when this module is imported; `defs` reads `books.yaml` and the environment when Dagster loads it,
-because the days of the partitions depend on the start date and the shop's zone.
+The import reads nothing. `defs` reads `books.yaml` and the environment when Dagster loads the code location, because
+the partitions depend on the start date and on the shop's time zone.
 """
 
 import os
@@ -43,22 +43,24 @@ def build_definitions(
     """Return the code location.
 
     Args:
-        policy: decides the days (start date) and the zone of partitions and schedules.
-        resources: replaces `sync_service` and `io_manager`, for tests and the demo.
-        automation: whether the schedules and the sensors that ask for days start running by themselves.
-        database: what the mapping is kept in, `sqlite` or `postgres`.
-        owners_page: where those who look after the books are reached; every asset links to it.
+        policy: sets the start date, and the time zone of partitions and schedules.
+        resources: resources by name that replace the default ones, for tests and the demo.
+        automation: whether schedules and sensors are on by default; `dead_runs` always is.
+        database: the database of the mapping, `sqlite` or `postgres`.
+        owners_page: URL of the owners' page, to which every asset links; '' for none.
     """
     with warnings.catch_warnings():
-        # Ranges in one run are beta, checks by day a preview; both are measured and pinned (docs/architecture.md).
+        # Runs of a range are beta, partitioned checks a preview; both are tested and pinned (docs/architecture.md).
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
         partitions = daily_partitions(policy)
-        assets = _assets(partitions, database, owners_page)
-        return _assembled(policy, partitions, assets, resources or {}, automation=automation)
+        assets = _build_assets(partitions, database, owners_page)
+        return _build_code_location(policy, partitions, assets, resources or {}, automation=automation)
 
 
-def _assets(partitions: dg.PartitionsDefinition[str], database: str, owners_page: str) -> list[dg.AssetsDefinition]:
+def _build_assets(
+    partitions: dg.PartitionsDefinition[str], database: str, owners_page: str
+) -> list[dg.AssetsDefinition]:
     assets = [
         *extract_assets(partitions),
         *change_assets(partitions),
@@ -69,7 +71,7 @@ def _assets(partitions: dg.PartitionsDefinition[str], database: str, owners_page
     return [asset.map_asset_specs(lambda spec: with_owners(spec, owners_page)) for asset in assets]
 
 
-def _assembled(
+def _build_code_location(
     policy: BooksPolicy,
     partitions: dg.PartitionsDefinition[str],
     assets: Sequence[dg.AssetsDefinition],
@@ -82,11 +84,11 @@ def _assembled(
         asset_checks=[mapping_intact, all_days],
         jobs=[SYNC, PLAN, MAPPING_CHECKS, OPEN_FAILURES],
         schedules=build_schedules(
-            zone=policy.time_zone, start=policy.start_date, partitions=partitions, running=automation
+            zone=policy.time_zone, start=policy.start_date, partitions=partitions, automation=automation
         ),
         sensors=[
-            *build_sensors(zone=policy.time_zone, partitions=partitions, running=automation),
-            alerts_sensor(running=automation),
+            *build_sensors(zone=policy.time_zone, partitions=partitions, automation=automation),
+            alerts_sensor(automation=automation),
         ],
         resources={
             "sync_service": SyncServiceResource(),
@@ -100,7 +102,7 @@ def _assembled(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the code location as the environment and `books.yaml` describe it."""
+    """Return the code location for the environment and `books.yaml`."""
     settings = Settings.from_environment(os.environ)
     logs.configure_process_logging(settings)
     install_run_logger(settings)

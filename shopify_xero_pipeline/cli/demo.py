@@ -1,10 +1,9 @@
-"""`make demo`: a fixed fortnight of a shop's trading arrives in Xero through Dagster, with a few faults on the way.
+"""The demo (`make demo`): two weeks of a generated shop's trade are synced through Dagster, with injected faults.
 
-The pipeline is switched on after nine days of trading, runs night by night, and on the last night takes in the whole
-fortnight: the days before it was switched on, and whatever was edited, refunded or cancelled after its own day. Only
-the script of the play belongs here: which day what happens, and what is printed of it. The shop, both APIs and the
-faults are the sandbox's, the work is the product's own. The clock is injected, so the figures are the same everywhere;
-talk with the sandbox goes over real HTTP on this machine.
+The pipeline starts after nine days of trade and syncs night by night. The last night syncs both weeks, with the days
+before the start and the orders that were edited, refunded or cancelled after their own day. This module only has the
+script of the demo and its output. The shop, both APIs and the faults are the sandbox's. The clock is injected, so the
+figures are reproducible. Requests to the sandbox are HTTP on this host.
 """
 
 import os
@@ -43,16 +42,22 @@ from shopify_xero_pipeline.xero.models import Invoice, Kind
 
 FIRST, LAST = date(2026, 9, 21), date(2026, 10, 4)
 FORTNIGHT = days_between(FIRST, LAST)
-NIGHTS = FORTNIGHT[9:]
+NIGHTS = FORTNIGHT[9:]  # the pipeline starts after nine days
 COLUMNS = ("synced", "orders", "docs", "paid", "money", "open", "failed", "calls")
 ZONE = ZoneInfo("Pacific/Auckland")
 UNKNOWN_TO_BOOKS = ("unmapped_tax", "unknown_gateway")
-"""Kinds of orders that are there to show what a blocked order looks like."""
+"""Kinds of orders that are blocked on purpose."""
 
 
 @dataclass
 class DemoStage:
-    """The sandbox and the product, joined over HTTP and sharing a clock."""
+    """The sandbox and the product, connected by HTTP, with one clock.
+
+    Attributes:
+        incidents: day, event and outcome of each incident.
+        open_faults: day, event, fault and expected outcome of each injected fault that has not fired yet.
+        refused: day, Invoice number and Contact number of the refused Invoice, until it is posted.
+    """
 
     clock: ManualClock
     sandbox: Sandbox
@@ -64,42 +69,42 @@ class DemoStage:
 
 
 def run_demo(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None) -> Standing:
-    """Play the fortnight and return the verdict on the books, but for the orders that are meant to be blocked.
+    """Run the demo; return the verdict on the books, without regard to orders that are blocked on purpose.
 
     Args:
-        seed: which shop trades.
-        fresh: forget an earlier demo first; otherwise a second play finds everything done and must write nothing.
-        keep_runs: record the runs in a Dagster instance on disk, to be looked at in the UI; slower, as every event is.
-        json_file: where to write the figures as well.
+        seed: seed of the generated shop.
+        fresh: whether to delete an earlier demo first; otherwise a second demo writes nothing.
+        keep_runs: whether to store the runs in a Dagster instance on disk for the UI, which is slower.
+        json_file: file for the figures; None for none.
     """
     home = LOCAL_FOLDER / "demo"
     if fresh:
         shutil.rmtree(home, ignore_errors=True)
-    started = time.monotonic()
-    with _stage(home, seed, keep_runs=keep_runs) as stage:
-        before = _size(stage.sandbox.books)
-        table = Table(*COLUMNS, title="night by night (calls to Shopify + Xero)")
+    started_at = time.monotonic()
+    with _build_stage(home, seed, keep_runs=keep_runs) as stage:
+        count_before = _count_records(stage.sandbox.books)
+        table = Table(*COLUMNS, title="night by night (Shopify + Xero API calls)")
         with output.show_progress("trading", len(NIGHTS)) as bar:
             for day in NIGHTS:
-                report = _scene(stage, day, table, faults=not before)
+                report = _run_night(stage, day, table, faults=not count_before)
                 bar.end_range(day, day)
-        report.seconds = time.monotonic() - started
+        report.seconds = time.monotonic() - started_at
         report.shopify_calls, report.xero_calls = stage.runner.sync_service.connections.calls
-        created = _size(stage.sandbox.books) - before
-        _print(stage, table, report, created, home)
-        meant = _meant(stage, report)
-    more = {
+        created = _count_records(stage.sandbox.books) - count_before
+        _print_results(stage, table, report, created, home)
+        expected = _expected_blocked_orders(stage, report)
+    figures = {
         "new_xero_records": created,
-        "incidents": _told(stage),
-        "meant_to_be_blocked": [one.order_name for one in meant],
+        "incidents": _list_incidents(stage),
+        "meant_to_be_blocked": [row.order_name for row in expected],
     }
-    output.write_json(json_file, {**report.summary(), **more})
-    as_meant = report.standing is Standing.INCOMPLETE and len(meant) == report.agreement.of("blocked").count
-    return Standing.AGREE if as_meant else report.standing
+    output.write_json(json_file, {**report.summary(), **figures})
+    is_expected = report.standing is Standing.INCOMPLETE and len(expected) == report.agreement.of("blocked").count
+    return Standing.AGREE if is_expected else report.standing
 
 
 @contextmanager
-def _stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[DemoStage]:
+def _build_stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[DemoStage]:
     home.mkdir(parents=True, exist_ok=True)
     start, xero_file = datetime.combine(FIRST, time_of_day(), ZONE), home / "xero.json"
     clock = ManualClock(last_saved(xero_file) or start)
@@ -116,156 +121,157 @@ def _stage(home: Path, seed: int, *, keep_runs: bool) -> Iterator[DemoStage]:
         }
         sync_service = SyncService(Connections(Settings.from_environment(environ, dotenv=None), clock))
         stack.callback(sync_service.connections.close)
-        opened = job_runner.dagster_instance() if keep_runs else dg.DagsterInstance.ephemeral()
-        instance = stack.enter_context(opened)
+        instance = stack.enter_context(job_runner.dagster_instance() if keep_runs else dg.DagsterInstance.ephemeral())
         yield DemoStage(clock, sandbox, shop, job_runner.JobRunner(sync_service, instance, UPath(home / "assets")))
 
 
-def _scene(stage: DemoStage, day: date, table: Table, *, faults: bool) -> SyncReport:
-    """Let a day pass, meet its fault if it has one, and sync twenty minutes after midnight, with any work left over."""
+def _run_night(stage: DemoStage, day: date, table: Table, *, faults: bool) -> SyncReport:
+    """Inject the faults of a day, and sync the day and unfinished ones at 00:20 of the next day."""
     night = datetime.combine(day + timedelta(days=1), time_of_day(0, 20), ZONE)
     if night > stage.clock.now():
         stage.clock.move_to(night)
     if faults:
-        for befall in FAULTS.get(day, ()):
-            befall(stage, day)
+        for inject_fault in FAULTS.get(day, ()):
+            inject_fault(stage, day)
     days = FORTNIGHT if day == LAST else sorted({day, *stage.runner.sync_service.unfinished_days()})
     report = stage.runner.sync(days)
-    _note_outcomes(stage, day, report)
-    synced = report.days if day == LAST else [one for one in report.days if one.day == day]
-    table.add_row(*_figures(day, synced), f"{report.shopify_calls} + {report.xero_calls}")
+    _record_outcomes(stage, day, report)
+    reconciled_days = report.days if day == LAST else [synced for synced in report.days if synced.day == day]
+    table.add_row(*_format_row(day, reconciled_days), f"{report.shopify_calls} + {report.xero_calls}")
     for failure in report.failures:
         output.console.print(f"{day}: {failure}", style="red", markup=False)
     return report
 
 
-def _figures(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ...]:
+def _format_row(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ...]:
     rows = [row for day in days for row in day.rows]
     documents, payments = sum(row.documents for row in rows), sum(row.payments for row in rows)
     failed = sum(row.outcome in {"failed", "conflict", "postponed"} for row in rows)
-    still_open = sum(row.outcome in {"waiting", "skipped", "blocked"} for row in rows)
-    moved = format_amounts((row.currency, row.xero_money) for row in rows)
-    which = f"{night:%d %b}" if len(days) == 1 else f"all {len(days)} days"
-    return (which, *map(str, (len(rows), documents, payments)), moved, str(still_open), str(failed))
+    unposted = sum(row.outcome in {"waiting", "skipped", "blocked"} for row in rows)
+    money = format_amounts((row.currency, row.xero_money) for row in rows)
+    name = f"{night:%d %b}" if len(days) == 1 else f"all {len(days)} days"
+    return (name, *map(str, (len(rows), documents, payments)), money, str(unposted), str(failed))
 
 
-def _rate_limit(stage: DemoStage, day: date) -> None:
+def _inject_rate_limit(stage: DemoStage, day: date) -> None:
     fault = Fault(kind=FaultKind.MINUTE_LIMIT, method="PUT", path="/Invoices", retry_after=26)
-    _arm(
+    _inject(
         stage,
         day,
-        "Xero answered 429: too many calls in this minute",
+        "Xero returned 429: the rate limit of a minute was reached",
         fault,
-        "waited the 26 seconds it asked for and sent the batch again",
+        "waited for the 26 seconds of Retry-After and sent the batch again",
     )
 
 
-def _lost_answer(stage: DemoStage, day: date) -> None:
+def _inject_lost_response(stage: DemoStage, day: date) -> None:
     fault = Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Invoices")
-    _arm(
+    _inject(
         stage,
         day,
-        "Xero booked a batch of Invoices, but its answer was lost",
+        "Xero posted a batch of Invoices, but its response was lost",
         fault,
-        "sent the same bytes under the same key; Xero gave the first answer again",
+        "sent the same bytes with the same idempotency key; Xero returned the first response again",
     )
 
 
-def _expired_token(stage: DemoStage, day: date) -> None:
+def _inject_expired_token(stage: DemoStage, day: date) -> None:
     fault = Fault(kind=FaultKind.TOKEN_EXPIRED, path="/api.xro/2.0/")
-    _arm(stage, day, "Xero's access token expired in mid-run", fault, "asked for a new token and went on")
+    _inject(stage, day, "Xero's access token expired during a run", fault, "requested a new token and continued")
 
 
-def _arm(stage: DemoStage, day: date, what: str, fault: Fault, became: str) -> None:
+def _inject(stage: DemoStage, day: date, event: str, fault: Fault, outcome: str) -> None:
     stage.sandbox.faults.add(fault)
-    stage.open_faults.append((day, what, fault, became))
+    stage.open_faults.append((day, event, fault, outcome))
 
 
-def _archived_contact(stage: DemoStage, day: date) -> None:
-    """Between plan and load, a person archives a Contact of one of the day's Invoices, which Xero then refuses."""
+def _archive_contact(stage: DemoStage, day: date) -> None:
+    """Archive the Contact of one of the day's Invoices between plan and load, so that Xero refuses the Invoice."""
     stage.runner.run("plan", [day])
     posted = stage.runner.sync_service.connections.store.mapped(Kind.CONTACT)
     for change_set in stage.runner.plans([day]):
-        for line in change_set.changes:
-            record = line.record
-            if line.action is Action.CREATE and isinstance(record, Invoice) and record.contact_id in posted:
+        for change in change_set.changes:
+            record = change.record
+            if change.action is Action.CREATE and isinstance(record, Invoice) and record.contact_id in posted:
                 person = Person(stage.sandbox.books, stage.clock)
                 person.archive_contact(person.contact(posted[record.contact_id].natural_key))
                 stage.refused = (day, record.number, posted[record.contact_id].natural_key)
                 return
 
 
-def _note_outcomes(stage: DemoStage, day: date, report: SyncReport) -> None:
-    """Say what became of the faults, from how often they fired and what stands in the books, not from the script."""
-    for armed in list(stage.open_faults):
-        on, what, fault, became = armed
+def _record_outcomes(stage: DemoStage, day: date, report: SyncReport) -> None:
+    """Record the outcome of each fault that has fired, as the books show it."""
+    for open_fault in list(stage.open_faults):
+        fault_day, event, fault, outcome = open_fault
         if fault.fired:
-            clean = not any(one.extra or one.lost or one.unequal for one in report.days)
+            agrees = not any(synced.extra or synced.lost or synced.unequal for synced in report.days)
             stage.incidents.append(
-                (on, what, f"{became}; nothing twice, nothing lost" if clean else "the books do not agree")
+                (fault_day, event, f"{outcome}; no duplicate, nothing missing" if agrees else "the books do not agree")
             )
-            stage.open_faults.remove(armed)
+            stage.open_faults.remove(open_fault)
     if stage.refused is not None:
-        _note_refusal(stage, day)
+        _record_refusal(stage, day)
 
 
-def _note_refusal(stage: DemoStage, day: date) -> None:
+def _record_refusal(stage: DemoStage, day: date) -> None:
     assert stage.refused is not None
-    on, number, contact = stage.refused
+    refusal_day, number, contact = stage.refused
     errors = [
         error for error in stage.runner.sync_service.connections.store.failed_records() if error.natural_key == number
     ]
-    if day == on and errors:
-        what = f"Xero refused Invoice {number}: a person had archived its Contact"
-        stage.incidents.append((on, what, "listed with Xero's words; every other record of the batch was booked"))
+    if day == refusal_day and errors:
+        event = f"Xero refused Invoice {number}: a person had archived its Contact"
+        outcome = "listed with Xero's message; every other record of the batch was posted"
+        stage.incidents.append((day, event, outcome))
         person = Person(stage.sandbox.books, stage.clock)
         person.restore_contact(person.contact(contact))
-    elif day > on and not errors:
-        stage.incidents.append(
-            (day, f"the Contact was restored, Invoice {number} tried again", "booked, and gone from the list")
-        )
+    elif day > refusal_day and not errors:
+        event = f"the Contact was restored and Invoice {number} retried"
+        stage.incidents.append((day, event, "posted, and removed from the list of failed records"))
         stage.refused = None
 
 
-def _size(books: XeroBooks) -> int:
-    return sum(len(kept) for kept in (books.contacts, books.items, books.documents, books.payments, books.allocations))
+def _count_records(books: XeroBooks) -> int:
+    tables = (books.contacts, books.items, books.documents, books.payments, books.allocations)
+    return sum(len(table) for table in tables)
 
 
 FAULTS: dict[date, tuple[Callable[[DemoStage, date], None], ...]] = {
-    date(2026, 9, 30): (_rate_limit,),
-    date(2026, 10, 1): (_lost_answer, _expired_token),
-    date(2026, 10, 2): (_archived_contact,),
+    date(2026, 9, 30): (_inject_rate_limit,),
+    date(2026, 10, 1): (_inject_lost_response, _inject_expired_token),
+    date(2026, 10, 2): (_archive_contact,),
 }
 
 
-def _meant(stage: DemoStage, report: SyncReport) -> list[OrderRow]:
-    """Return the blocked orders that the shop sells on purpose under names that `books.yaml` does not know."""
+def _expected_blocked_orders(stage: DemoStage, report: SyncReport) -> list[OrderRow]:
+    """Return the blocked orders whose tax or gateway is missing in `books.yaml` on purpose."""
     blocked = [row for day in report.days for row in day.rows if row.outcome == "blocked"]
     return [row for row in blocked if stage.shop.kind_of(f"gid://shopify/Order/{row.order_id}") in UNKNOWN_TO_BOOKS]
 
 
-def _told(stage: DemoStage) -> list[dict[str, str]]:
+def _list_incidents(stage: DemoStage) -> list[dict[str, str]]:
+    """Return the incidents in order; `became` is the former name of `outcome` in `--json`."""
     return [
-        {"day": str(day), "what": what, "outcome": outcome, "became": outcome}
-        for day, what, outcome in sorted(stage.incidents)
+        {"day": str(day), "what": event, "outcome": outcome, "became": outcome}
+        for day, event, outcome in sorted(stage.incidents)
     ]
 
 
-def _print(stage: DemoStage, table: Table, report: SyncReport, created: int, home: Path) -> None:
+def _print_results(stage: DemoStage, table: Table, report: SyncReport, created: int, home: Path) -> None:
     output.console.print(table)
-    incidents = Table("day", "what went wrong", "what became of it")
-    for told in _told(stage):
-        incidents.add_row(told["day"], told["what"], told["outcome"])
+    incidents = Table("day", "incident", "outcome")
+    for incident in _list_incidents(stage):
+        incidents.add_row(incident["day"], incident["what"], incident["outcome"])
     if incidents.row_count:
         output.console.print(incidents)
     output.print_days(report.days)
     output.print_unposted_orders(listed_orders(report.days))
     output.print_report_verdict(report)
-    if names := [row.order_name for row in _meant(stage, report)]:
-        said = f"meant to be blocked, under a tax or a gateway that books.yaml does not name: {', '.join(names)}"
-        output.console.print(said, markup=False, soft_wrap=True)
+    if names := [row.order_name for row in _expected_blocked_orders(stage, report)]:
+        text = f"meant to be blocked, because books.yaml does not contain their tax or gateway: {', '.join(names)}"
+        output.console.print(text, markup=False, soft_wrap=True)
     output.console.print(f"new records in Xero: {created}")
-    kept = home / "dagster" / "dagster.yaml"
-    if kept.is_file():
-        command = f"DAGSTER_HOME={kept.parent.resolve()} .venv/bin/shopify-xero webserver -w workspace.yaml -p 3001"
-        output.console.print(f"look at the runs: {command}", soft_wrap=True)
+    dagster_folder = home / "dagster"
+    if (dagster_folder / "dagster.yaml").is_file():
+        command = f"DAGSTER_HOME={dagster_folder.resolve()} .venv/bin/shopify-xero webserver -w workspace.yaml -p 3001"
+        output.console.print(f"UI of the runs: {command}", soft_wrap=True)

@@ -1,7 +1,7 @@
-"""Runs of the jobs from a command: in process, against the configured instance, in chunks of at most 31 days.
+"""In-process runs of the jobs for commands, on the configured Dagster instance, in ranges of at most 31 days.
 
-The runs stand in the UI under their job, as those of schedules do. What came of them is read from the stored plans and
-from the reconciliation the sync service keeps; nothing is counted twice. Printing belongs to `output.py`.
+The UI lists these runs under their job, like those of schedules. Results are read from the stored plans and
+reconciliations, so nothing is counted twice. `output.py` prints them.
 """
 
 import fcntl
@@ -49,73 +49,75 @@ ACTIVE_STATUSES = [
 ]
 OnChunk = Callable[[date, date], None]
 PLAN_ASSETS = ("contacts", "items", *ASSET_OF_KIND.values())
-READS, PLANS, RECONCILIATIONS, RECORDS = 3, 3, 1, 1  # the three kinds of an order are planned in one step
+READS, PLANS, RECONCILIATIONS, RECORDS = 3, 3, 1, 1  # one step plans the three kinds of an order
 STEPS_PER_RANGE = {
     "plan": READS + PLANS + RECORDS,
     "sync": READS + PLANS + len(UPSTREAM_LOADS) + RECONCILIATIONS + RECORDS,
 }
-"""Steps of a job for each range of days; each but the last logs an event when it begins and ends."""
+"""Steps of a job for each range of days; each but the last logs an event at its start and at its end."""
 
-
-TIME_LIMIT_MESSAGE = (
-    "was ended. Take fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
-)
+TIME_LIMIT_MESSAGE = "Sync fewer days at once, or raise max_runtime_seconds of run_monitoring in dagster.yaml."
 
 
 class RunConflictError(TryLaterError):
-    """A run cannot be started now; the message says why and what to do."""
+    """A run cannot start now, because of another run."""
 
 
 @contextmanager
 def dagster_instance(settings_file: Path = Path("dagster.yaml")) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance of DAGSTER_HOME, made with the project's settings if it has none of its own.
+    """Yield the instance of DAGSTER_HOME.
 
-    The default, `.local/dagster`, always has the project's.
+    Args:
+        settings_file: the `dagster.yaml` for a DAGSTER_HOME without one. The default folder, `.local/dagster`, always
+            gets it.
+
+    Raises:
+        PipelineError: the folder, the settings or the storage of the instance cannot be used.
     """
     home = dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
     check_folder("DAGSTER_HOME", home)
-    with _translated(home), ExitStack() as stack:
-        with _alone(home):
+    with _translate_storage_errors(home), ExitStack() as stack:
+        with _lock_folder(home):  # two commands that create a database at once damage it
             _copy_settings(settings_file, home)
-            instance = stack.enter_context(_opened(home))
+            instance = stack.enter_context(_open_instance(home))
         yield instance
 
 
 @contextmanager
-def _translated(home: Path) -> Iterator[None]:
-    """Raise what Dagster's own storage cannot do as a problem for people."""
+def _translate_storage_errors(home: Path) -> Iterator[None]:
+    """Raise errors of Dagster's storage with a message for people."""
     try:
         yield
     except EXPECTED_ERRORS:
         raise
-    except Exception as problem:
-        found = storage_errors.from_dagster(problem, home)
-        if found is None:
+    except Exception as error:
+        storage_error = storage_errors.from_dagster(error, home)
+        if storage_error is None:
             raise
-        raise found from problem
+        raise storage_error from error
 
 
-def _opened(home: Path) -> dg.DagsterInstance:
+def _open_instance(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
-    except Exception as problem:
-        found = storage_errors.from_dagster(problem, home, known_only=True)
-        raise found or storage_errors.from_instance_settings(problem, home) from problem
+    except Exception as error:
+        storage_error = storage_errors.from_dagster(error, home, known_only=True)
+        raise storage_error or storage_errors.from_instance_settings(error, home) from error
 
 
 def _copy_settings(settings_file: Path, home: Path) -> None:
-    own = home / "dagster.yaml"
-    if settings_file.is_file() and (home == (LOCAL_FOLDER / "dagster").resolve() or not own.exists()):
+    instance_file = home / "dagster.yaml"
+    if settings_file.is_file() and (home == (LOCAL_FOLDER / "dagster").resolve() or not instance_file.exists()):
         check_yaml(settings_file)
-        shutil.copyfile(settings_file, own)
-    if own.is_file():
-        check_yaml(own)
+        shutil.copyfile(settings_file, instance_file)
+    if instance_file.is_file():
+        check_yaml(instance_file)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Be the only command that opens an instance: two that make its database at once leave it broken for good."""
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a folder."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -125,7 +127,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 class _StandardError:
-    """Standard error without what Dagster writes there of an event it cannot keep: the run fails and says the same."""
+    """Standard error without Dagster's message on an event that it cannot store; the run fails with that message."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -141,14 +143,14 @@ class JobRunner:
     """Runs jobs in process.
 
     Args:
-        sync_service: does the work; its connections and counters are the caller's.
-        instance: where the runs are recorded.
-        storage: where assets are stored.
+        sync_service: the sync service of all runs; the caller closes its connections.
+        instance: the instance that records the runs.
+        storage: the folder or bucket of the assets.
 
     Attributes:
-        left: the days that the last run of a job did not begin, because Xero's calls of the day are used up.
-        passing: whether all that failed in the last run of a job passes by itself.
-        of_setting: whether it does so once settings, permissions or a disk are put right.
+        postponed_days: days that the last job did not start, because Xero's daily quota is used up.
+        is_transient: whether all failures of the last job are transient.
+        needs_setting: whether all its failures are transient or need a setting, a permission or a disk, and one does.
     """
 
     def __init__(self, sync_service: SyncService, instance: dg.DagsterInstance, storage: UPath) -> None:
@@ -162,19 +164,19 @@ class JobRunner:
     def run(
         self, job: str, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
     ) -> list[str]:
-        """Run a job for days, chunk by chunk, and return the messages of failed steps.
+        """Run a job for days, range by range, and return the messages of failed steps.
 
-        A sync ends with the chunk in which Xero's calls of the day were used up.
+        A sync ends after the range in which Xero's daily quota was used up.
 
         Args:
             job: `sync` or `plan`.
-            days: shop-local days; neighbours run together.
-            on_chunk: called after each chunk with its first and last day.
-            respect_retry_schedule: failed records whose next try is not due rest.
+            days: days in the shop's time zone; consecutive days share a run.
+            on_chunk: called after each range with its first and last day.
+            respect_retry_schedule: whether failed records are skipped until their next attempt is due.
 
         Raises:
-            RunRefused: another run is writing to Xero at this moment.
-            SettingsError: credentials are missing, or assets cannot be stored where ASSET_STORAGE says.
+            RunConflictError: another run uses the pool.
+            SettingsError: credentials are missing, or ASSET_STORAGE cannot be written.
         """
         self.sync_service.connections.check_settings()
         check_storage(self._storage)
@@ -185,7 +187,7 @@ class JobRunner:
                 if number and self.sync_service.daily_quota().is_exhausted:
                     self.postponed_days = [day for day in sorted(set(days)) if day >= first]
                     break
-                self._refuse_if_busy()
+                self._check_pool()
             failures += self._run(
                 job, first, last, {RESPECT_RETRY_SCHEDULE_TAG: "yes"} if respect_retry_schedule else {}
             )
@@ -204,8 +206,8 @@ class JobRunner:
     def sync(
         self, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
     ) -> SyncReport:
-        """Sync days and return what came of them; see `run`."""
-        started, before = time.monotonic(), self.sync_service.connections.calls
+        """Sync days and return the report; arguments and errors are those of `run`."""
+        started_at, before = time.monotonic(), self.sync_service.connections.calls
         failures = self.run("sync", days, on_chunk, respect_retry_schedule=respect_retry_schedule)
         after = self.sync_service.connections.calls
         done = [day for day in days if day not in self.postponed_days]
@@ -216,59 +218,66 @@ class JobRunner:
             is_transient=self.is_transient,
             needs_setting=self.needs_setting,
             failed_records=[] if failures else self.sync_service.connections.store.failed_records(days=done),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - started_at,
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
         )
 
     def forecast(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> tuple[Forecast, list[str]]:
-        """Plan days, and return what syncing them will take and the messages of failed steps; see `run`."""
-        forecast, began = Forecast(), time.monotonic()
+        """Plan days; return the forecast of their sync and the messages of failed steps.
 
-        def planned(first: date, last: date) -> None:
+        Args:
+            days: days in the shop's time zone.
+            on_chunk: called after each range with its first and last day.
+
+        Raises:
+            SettingsError: see `run`.
+        """
+        forecast, started_at = Forecast(), time.monotonic()
+
+        def add_range(first: date, last: date) -> None:
             forecast.add(self.plans(day for day in days if first <= day <= last))
-            forecast.seconds = time.monotonic() - began
+            forecast.seconds = time.monotonic() - started_at
             if on_chunk is not None:
                 on_chunk(first, last)
 
-        return forecast, self.run("plan", days, planned)
+        return forecast, self.run("plan", days, add_range)
 
     def plans(self, days: Iterable[date]) -> list[ChangeSet]:
-        """Return the plans last made for days, in the order in which they would be carried out."""
+        """Return the latest stored plans of days, for each day in the order of loading."""
         paths = [self._storage / "changes" / name / f"{day}.json" for day in days for name in PLAN_ASSETS]
         return [ChangeSet.model_validate_json(path.read_text()) for path in paths if path.exists()]
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        """The code location with this sync_service in it."""
+        """The code location with this runner's sync service and storage."""
         resources = {
             "sync_service": self.sync_service,
             "io_manager": JsonIOManager(self._storage, self.sync_service.connections.payload_retention),
         }
         return build_definitions(policy=self.sync_service.connections.policy, resources=resources)
 
-    def _refuse_if_busy(self) -> None:
-        """Refuse to start beside a run that holds or waits for the pool: it would wait for us, we not for it."""
-        active = [run for run in _active(self._instance) if _uses_pool(run)]
-        if active:
+    def _check_pool(self) -> None:
+        """Raise if a run uses or awaits the pool, because runs in process do not wait for it."""
+        runs = [run for run in _active_runs(self._instance) if _uses_pool(run)]
+        if runs:
             raise RunConflictError(
-                f"Run {_named(active)} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, and "
-                "try again."
+                f"Run {_format_ids(runs)} is using the pool {POOL}: wait until it ends, or end it in the Dagster UI, "
+                "then try again."
             )
 
     def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[StepFailure]:
-        one_day = first == last
-        day = first.isoformat() if one_day else None
-        tags = tags if one_day else {**range_tags(first, last), **tags}
+        is_single_day = first == last
+        partition_key = first.isoformat() if is_single_day else None
+        tags = tags if is_single_day else {**range_tags(first, last), **tags}
         resolved = self.definitions.resolve_job_def(job)
         run_id = str(uuid.uuid4())
-        quiet = redirect_stderr(cast("TextIO", _StandardError(sys.stderr)))
-        longest = self._instance.run_monitoring_max_runtime_seconds
+        max_seconds = self._instance.run_monitoring_max_runtime_seconds
         with (
-            quiet,
+            redirect_stderr(cast("TextIO", _StandardError(sys.stderr))),
             hold_run_lock(self._instance, run_id),
             events.bind_context(sync_id=run_id),
-            time_limit(longest) as limit,
+            time_limit(max_seconds) as limit,
         ):
             result = resolved.execute_in_process(
                 instance=self._instance,
@@ -276,41 +285,42 @@ class JobRunner:
                 run_config=QUIET_RUN_CONFIG,
                 raise_on_error=False,
                 tags=tags,
-                partition_key=day,
+                partition_key=partition_key,
             )
         if result.success:
             return []
-        return [*step_failures(result, dagster_home()), *([_too_long(limit)] if limit.is_over else [])]
+        return [*step_failures(result, dagster_home()), *([_build_time_limit_failure(limit)] if limit.is_over else [])]
 
 
 def refuse_while_runs_are_active(instance: dg.DagsterInstance) -> None:
-    """Refuse to go on while any run is active, whatever it does.
+    """Raise if any run is active, whatever its job.
 
     Raises:
-        RunRefused: it names the runs.
+        RunConflictError: runs are active; the message names them.
     """
-    if active := _active(instance):
+    if runs := _active_runs(instance):
         raise RunConflictError(
-            f"Run {_named(active)} is under way and may store what it has read: wait until it ends, then try again."
+            f"Run {_format_ids(runs)} is active and may store data that it has read: wait until it ends, "
+            "then try again."
         )
 
 
-def _active(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
-    """Return the runs that wait or go on; those whose process died are ended first."""
+def _active_runs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    """Return the queued and the started runs, after the end of dead ones."""
     end_dead_runs(instance)
     return instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES))
 
 
-def _named(runs: Iterable[dg.DagsterRun]) -> str:
+def _format_ids(runs: Iterable[dg.DagsterRun]) -> str:
     return ", ".join(run.run_id[:8] for run in runs)
 
 
 def _uses_pool(run: dg.DagsterRun) -> bool:
-    """Tell whether a run loads: a sync from anywhere, or loads picked or backfilled in the UI, which Dagster notes."""
-    noted = run.run_op_concurrency
-    pools = noted.all_pools if noted is not None else None
+    """Return whether a run loads: a sync, or a run of loads from the UI, whose pools Dagster records."""
+    concurrency = run.run_op_concurrency
+    pools = concurrency.all_pools if concurrency is not None else None
     return run.job_name == "sync" or POOL in (pools or ())
 
 
-def _too_long(limit: TimeLimit) -> StepFailure:
-    return StepFailure(f"The run came near its limit of {limit.seconds:g} seconds and {TIME_LIMIT_MESSAGE}")
+def _build_time_limit_failure(limit: TimeLimit) -> StepFailure:
+    return StepFailure(f"The run was ended near its time limit of {limit.seconds:g} seconds. {TIME_LIMIT_MESSAGE}")

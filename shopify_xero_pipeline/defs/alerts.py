@@ -1,4 +1,4 @@
-"""The sensor `alerts`: once a minute it looks after the whole and tells people. It calls neither Shopify nor Xero."""
+"""The sensor `alerts`, which sends notifications. It runs once a minute and calls neither Shopify nor Xero."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from shopify_xero_pipeline.defs.run_history import InstanceHistory
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.state.database_errors import StoreBusyError
 
-DESCRIPTION = "Tells people, once per cause and once when it is over, by every channel that is set. It starts no run."
+DESCRIPTION = "Notifies every configured channel once when an alert begins and once when it is resolved. Starts no run."
 
 
-def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Return the sensor; it runs only if asked to."""
-    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+def alerts_sensor(*, automation: bool) -> dg.SensorDefinition:
+    """Return the sensor, which is on by default if `automation` is."""
+    status = dg.DefaultSensorStatus.RUNNING if automation else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(minimum_interval_seconds=60, default_status=status, description=DESCRIPTION)
     def alerts(
@@ -23,17 +23,16 @@ def alerts_sensor(*, running: bool) -> dg.SensorDefinition:
         sync_service: dg.ResourceParam[SyncService],
         channels: dg.ResourceParam[Sequence[Channel]],
     ) -> dg.SkipReason:
-        """Tell each channel once of what calls for a person, and once that it is over."""
+        """Notify each channel of new and of resolved alerts."""
         try:
-            found, told = service.AlertService(sync_service, InstanceHistory(context.instance)).notify(
+            active_alerts, cursor = service.AlertService(sync_service, InstanceHistory(context.instance)).notify(
                 channels, context.cursor
             )
         except StoreBusyError as busy:
             return dg.SkipReason(str(busy))
-        context.update_cursor(told)
-        keys = ", ".join(cause.key for cause in found) or "nothing"
-        return dg.SkipReason(
-            f"calling for a person: {keys}; channels: {', '.join(one.name for one in channels) or 'none'}"
-        )
+        context.update_cursor(cursor)
+        keys = ", ".join(alert.key for alert in active_alerts) or "none"
+        names = ", ".join(channel.name for channel in channels) or "none"
+        return dg.SkipReason(f"active alerts: {keys}; channels: {names}")
 
     return alerts

@@ -1,6 +1,6 @@
-"""What all assets have in common: how a backfill is cut into runs, who looks after them, how fresh they are.
+"""Settings common to all assets: backfill policy, owners, freshness policy.
 
-Only what the framework wants to know of every one of them belongs here; what each holds is said where it is defined.
+This module only holds what applies to every asset. The description of an asset is in the module that defines it.
 """
 
 from datetime import timedelta
@@ -12,22 +12,23 @@ from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
 
 OWNERS = ["team:bookkeeping"]
 FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=4))
-"""Today is brought up to date every hour: after four hours something is in the way, after a day somebody must know."""
+"""Today's partition is synced every hour. Four hours without a sync are a warning; 26 hours, a day and a margin, are a
+failure."""
 
 
 def with_owners(spec: dg.AssetSpec, page: str) -> dg.AssetSpec:
-    """Return an asset with its owners and, if there is one, the page on which they are reached."""
-    link = {"who looks after it": dg.MetadataValue.url(page)} if page else {}
+    """Return an asset's spec with its owners, and with a link to `page` (a URL) unless that is ''."""
+    link = {"owner page": dg.MetadataValue.url(page)} if page else {}
     return spec.merge_attributes(owners=OWNERS, metadata=link)
 
 
 def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kinds: str) -> dict[str, Any]:
-    """Return the arguments that all assets of days share.
+    """Return the arguments that all daily assets share.
 
     Args:
-        partitions: the days.
-        group: of the lineage, `shopify`, `changes`, `xero` or `books`.
-        kinds: shown as icons.
+        partitions: the daily partitions.
+        group: asset group: `shopify`, `changes`, `xero` or `books`.
+        kinds: kinds of the asset, which the UI displays as icons.
     """
     return {
         "partitions_def": partitions,
@@ -39,13 +40,13 @@ def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kind
 
 
 def daily_asset_spec(key: dg.AssetKey, group: str, *kinds: str, description: str) -> dg.AssetSpec:
-    """Return the spec of one asset of a step that has several; the step itself names the partitions.
+    """Return the spec of one asset of a multi-asset, whose partitions are set on the multi-asset.
 
     Args:
-        key: of the asset.
-        group: of the lineage.
-        kinds: shown as icons.
-        description: shown in the Dagster UI.
+        key: key of the asset.
+        group: asset group.
+        kinds: kinds of the asset, which the UI displays as icons.
+        description: description for the UI.
     """
     return dg.AssetSpec(
         key, group_name=group, kinds={*kinds}, freshness_policy=FRESHNESS_POLICY, description=description

@@ -1,8 +1,8 @@
-"""How a load or a reconciliation reports: each day of a run gets its own metadata and its own check results.
+"""Materialisations and check results by day, for loads and the reconciliation.
 
-A check result counts for a day only if it names that day's latest materialisation, which `AssetCheckResult` cannot say
-in a run of several days; this is the one recipe that is right for one day and for a range (docs/architecture.md,
-"Checks of a day").
+Dagster counts a check result for a day only if it targets that day's latest materialisation. `AssetCheckResult` cannot
+name that target in a run of several days, so this module logs the evaluations itself, for one day as for a range
+(docs/architecture.md, "Checks of a day").
 """
 
 import json
@@ -19,9 +19,10 @@ Metadata = Mapping[str, Any]
 
 
 class CheckOutcome(NamedTuple):
-    """What a check found: whether it passed, a sentence about it in plain text, and what to show beside it.
+    """The result of a check, with a description in plain text and metadata.
 
-    The UI renders the sentence as Markdown in one place and as it is in others; it is escaped where it is logged.
+    The UI renders the description as Markdown in one place and as plain text in others, so it is escaped when it is
+    logged.
     """
 
     passed: bool
@@ -35,13 +36,13 @@ OutcomesByDay = Mapping[str, Mapping[date, CheckOutcome]]
 def add_partition_metadata(
     context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Mapping[date, Metadata], calls: Metadata
 ) -> None:
-    """Give each day of the run its own metadata, and each the calls that the step made for all of them.
+    """Add metadata to the materialisation of each day.
 
     Args:
-        context: the step's.
-        key: the asset that gets the metadata.
-        metadata: by day.
-        calls: by the name under which they are displayed.
+        context: context of the step.
+        key: the asset.
+        metadata: metadata by day.
+        calls: API calls of the step by metadata name, added to each day because the step makes them for all days.
     """
     for day, entries in metadata.items():
         context.add_asset_metadata({**entries, **calls}, asset_key=key, partition_key=day.isoformat())
@@ -53,13 +54,16 @@ def report_partitions(
     metadata: Mapping[date, Metadata],
     calls: Mapping[str, int],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Materialise every day of the run, then log each check for each day against that materialisation.
+    """Materialise every day of the run, then log each check of each day against that materialisation.
 
     Args:
-        context: the asset's.
-        checks: by name, then by day. What fails is an error that does not stop the run.
-        metadata: by day.
-        calls: of the step; shown as text, because the UI would draw numbers above the checks.
+        context: context of the asset.
+        checks: outcomes by check name, then by day. A failed check is an error that does not stop the run.
+        metadata: metadata by day.
+        calls: API calls of the step by metadata name; logged as text, because the UI plots numbers above the checks.
+
+    Yields:
+        The materialisation, the check evaluations, and one output for each check.
     """
     key = context.asset_key
     add_partition_metadata(context, key, metadata, {name: str(count) for name, count in calls.items()})
@@ -67,27 +71,33 @@ def report_partitions(
     keys = {day.isoformat() for day in metadata}
     ids = context.instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys)
     for name, days in checks.items():
-        for day, found in days.items():
-            target = _target(ids[day.isoformat()], context.run.run_id, time.time())
-            yield _evaluation(key, name, found, target, day.isoformat())
+        for day, outcome in days.items():
+            target = _build_target(ids[day.isoformat()], context.run.run_id, time.time())
+            yield _build_evaluation(key, name, outcome, target, day.isoformat())
         yield dg.Output(None, output_name=dg.AssetCheckSpec(name, asset=key).get_python_identifier())
 
 
-def log_evaluation(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, found: CheckOutcome) -> None:
-    """Log a check of an asset as a whole, against its latest materialisation; it need not be among the step's checks.
+def log_evaluation(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcome: CheckOutcome) -> None:
+    """Log an unpartitioned check of an asset against its latest materialisation.
 
-    Dagster plans nothing for such an evaluation. So a run that fails before it, or waits in the queue, leaves the last
-    result of the check as it is.
+    The check need not be among the step's checks. Dagster plans no such evaluation, so a run that is queued, or that
+    fails before it, leaves the last result of the check unchanged.
+
+    Args:
+        context: context of the step.
+        key: the asset.
+        check: name of the check.
+        outcome: its outcome.
     """
     newest = context.instance.fetch_materializations(key, limit=1).records
-    target = _target(newest[0].storage_id, newest[0].run_id, newest[0].timestamp)
-    context.log_event(_evaluation(key, check, found, target))
+    target = _build_target(newest[0].storage_id, newest[0].run_id, newest[0].timestamp)
+    context.log_event(_build_evaluation(key, check, outcome, target))
 
 
-def _target(storage_id: int, run_id: str, timestamp: float) -> Any:
-    """Return the materialisation that a check result is about.
+def _build_target(storage_id: int, run_id: str, timestamp: float) -> Any:
+    """Return the reference to the materialisation that an evaluation targets.
 
-    The class is private to Dagster. The form in which Dagster stores it is not: each later version has to read it.
+    The class is private to Dagster. Its serialised form is not, because each later version of Dagster must read it.
     """
     return dg.deserialize_value(
         json.dumps(
@@ -101,20 +111,20 @@ def _target(storage_id: int, run_id: str, timestamp: float) -> Any:
     )
 
 
-def _evaluation(
+def _build_evaluation(
     key: dg.AssetKey,
     check: str,
-    found: CheckOutcome,
+    outcome: CheckOutcome,
     target: Any,
     partition: str | None = None,
 ) -> dg.AssetCheckEvaluation:
-    """Return a check's result; what fails is an error that does not stop the run."""
+    """Return a check's evaluation; a failed one is an error that does not stop the run."""
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=check,
-        passed=found.passed,
-        description=escape_markdown(found.description),
-        metadata=dict(found.metadata),
+        passed=outcome.passed,
+        description=escape_markdown(outcome.description),
+        metadata=dict(outcome.metadata),
         partition=partition,
         severity=dg.AssetCheckSeverity.ERROR,
         blocking=False,

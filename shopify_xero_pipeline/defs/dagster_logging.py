@@ -1,8 +1,8 @@
-"""What Dagster itself says of a run, as lines of our log; its own console logger would write another format.
+"""Conversion of Dagster's log records of a run to the format of this project's log.
 
-Only the turning of Dagster's records into ours belongs here. A run takes the console logger its configuration names,
-and most runs name none; but Dagster makes its own with the class that `logging.getLoggerClass` gives, so one of ours
-does for all of them. What we say ourselves Dagster hands on once more; it has been written already, and is left out.
+This module only converts records; the log itself is in `observability/logs.py`. Most run configurations name no console
+logger, so Dagster creates one with `logging.getLoggerClass()`; `install_run_logger` sets that class for the process.
+Dagster also forwards the records of this project, which are already in the log, so `RunLogger` drops them.
 """
 
 import logging
@@ -12,45 +12,44 @@ from shopify_xero_pipeline.observability import logs
 from shopify_xero_pipeline.settings import Settings
 
 DAGSTER_META = "dagster_meta"
-"""Dagster marks with this the records it hands to the console loggers of a run."""
+"""The attribute that Dagster adds to the records for the console loggers of a run."""
 
 
 class RunLogger(logging.Logger):
-    """A logger that writes what Dagster says of a run as our lines, and is like any other for the rest."""
+    """A logger that writes Dagster's records of a run in the project's format, and other records as usual."""
 
-    masking: ClassVar[logging.Filter]
+    redacting_filter: ClassVar[logging.Filter]
     handler: ClassVar[logging.Handler]
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write a record of Dagster's; leave out one of ours."""
+        """Write a record, unless Dagster forwards one of this project."""
         if not hasattr(record, DAGSTER_META):
             super().handle(record)
         elif not hasattr(record, "fields"):
-            _turn(record)
-            self.masking.filter(record)
+            _add_fields(record)
+            self.redacting_filter.filter(record)
             if record.levelno >= self.handler.level:
                 self.handler.handle(record)
 
 
 def install_run_logger(settings: Settings) -> None:
-    """Let Dagster's own words of a run be lines of our log from now on, in this process."""
-    RunLogger.masking = logs.RedactingFilter(logs.Redactor(settings.secrets()))
+    """Use `RunLogger` for all loggers that this process creates from now on."""
+    RunLogger.redacting_filter = logs.RedactingFilter(logs.Redactor(settings.secrets()))
     RunLogger.handler = logs.line_handler(settings, settings.log_level or "INFO")
     logging.setLoggerClass(RunLogger)
 
 
-def _turn(record: logging.LogRecord) -> None:
-    """Give a record of Dagster's an event, its run and its step."""
-    said: dict[str, Any] = getattr(record, DAGSTER_META)
-    event = said["dagster_event"]
-    failed = getattr(getattr(event, "event_specific_data", None), "error", None)
+def _add_fields(record: logging.LogRecord) -> None:
+    """Add event name, run, job, step, message and reason to a record of Dagster."""
+    meta: dict[str, Any] = getattr(record, DAGSTER_META)
+    event = meta["dagster_event"]
+    error = getattr(getattr(event, "event_specific_data", None), "error", None)
     fields = {
-        "sync_id": said["run_id"],
-        "job": said["job_name"],
-        "step": said["step_key"],
-        "message": said["orig_message"],
-        "reason": failed.to_string() if failed is not None else None,
+        "sync_id": meta["run_id"],
+        "job": meta["job_name"],
+        "step": meta["step_key"],
+        "message": meta["orig_message"],
+        "reason": error.to_string() if error is not None else None,
     }
     name = event.event_type_value.lower() if event is not None else "message"
-    known = {key: value for key, value in fields.items() if value is not None}
-    record.__dict__ |= {"event": name, "fields": known}
+    record.__dict__ |= {"event": name, "fields": {key: value for key, value in fields.items() if value is not None}}

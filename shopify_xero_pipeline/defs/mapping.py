@@ -1,4 +1,7 @@
-"""The mapping as a node of the lineage: loads write it, change-sets read it; an edge back would be a cycle."""
+"""The mapping as an external asset of the lineage.
+
+Change-sets depend on it. The loads write it, but an edge from them would be a cycle.
+"""
 
 import dagster as dg
 
@@ -6,10 +9,10 @@ from shopify_xero_pipeline.defs.plan import MAPPING
 
 
 def mapping_asset(database: str) -> dg.AssetSpec:
-    """Return the external asset `entity_mapping`, in `sqlite` or `postgres`; the loads log its materialisations."""
+    """Return the external asset `entity_mapping` in a database; the loads log its materialisations."""
     return dg.AssetSpec(
         MAPPING,
         group_name="state",
         kinds={database},
-        description="Which Shopify record became which Xero record: table `entity_mapping` of the state store.",
+        description="The Xero record of each Shopify record: the table `entity_mapping` of the state store.",
     )

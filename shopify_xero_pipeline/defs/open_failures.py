@@ -1,9 +1,9 @@
-"""What is broken now, on whatever day, as checks of the assets themselves; `books/open_failures` lists all of it.
+"""Checks over all days, and the asset `books/open_failures`, which lists the open failures of all days.
 
-A check by day is shown by its last day, so that a later day's success hides an earlier day's failure. Each load and
-`books/reconciliation` therefore has a second check that looks at all days. Every run evaluates it after its own work,
-and the job `open_failures` does so at night. It reads our own files alone. What is open is gathered in
-`shopify_xero_pipeline/open_failures.py`; the checks by day stand with their assets.
+The UI displays the result of a check by day for the day that ran last, so the success of a later day hides the failure
+of an earlier one. Each load and `books/reconciliation` therefore has a second check over all days. Every run evaluates
+it after its own work, the job `open_failures` every night. It only reads local files. `pipeline/open_failures.py`
+collects the failures; the checks by day are with their assets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from datetime import date
 import dagster as dg
 
 from shopify_xero_pipeline.defs.check_results import CheckOutcome, log_evaluation
-from shopify_xero_pipeline.defs.metadata import tables
+from shopify_xero_pipeline.defs.metadata.tables import Links, record_table
 from shopify_xero_pipeline.defs.resources import as_dagster_failure
 from shopify_xero_pipeline.observability.escaping import escape_markdown
 from shopify_xero_pipeline.pipeline.open_failures import OpenRecord, days_with_most, open_records
@@ -35,126 +35,149 @@ CHECKS: Mapping[dg.AssetKey, str] = {
     ALL_DAYS_AGREE: "all_days_agree",
     OPEN_FAILURES_KEY: "nothing_open",
 }
-"""The check of each asset that looks at all days. The UI lists checks by name and opens the first: these are it."""
+"""The check over all days by asset. The UI sorts checks by name and opens the first, which has to be this one."""
 
 DESCRIPTIONS = {
     "all_days_loaded": "Every record of every day is in Xero, whichever day ran last.",
-    "all_days_agree": "The books of every day agree as they were last compared, whichever day ran last.",
+    "all_days_agree": "The books of every day agree as last reconciled, whichever day ran last.",
     "nothing_open": "No record of any day is missing in Xero, and no day's books disagree.",
 }
 RECORDS_REMEDY = (
-    "Mend the cause in Shopify, in Xero or in books.yaml, then sync the day again; nothing is written twice. "
-    "`shopify-xero retry --key KEY` tries one record at once; if it shall stay as it is, "
-    '`shopify-xero dismiss --key KEY --because "…"`.'
+    "Fix the cause in Shopify, in Xero or in books.yaml, then sync the day again; nothing is written twice. "
+    "`shopify-xero retry --key KEY` retries one record at once; if it is to stay as it is, "
+    'run `shopify-xero dismiss --key KEY --because "…"`.'
 )
 DAYS_REMEDY = (
-    "`shopify-xero status NAME` shows an order whole, with its pages on both sides. Mend the cause, then sync the day "
-    "again."
+    "`shopify-xero status NAME` prints the history of an order, with links to Shopify and Xero. Fix the cause, then "
+    "sync the day again."
 )
-MAX_DAYS = 5
-Counted = Sequence[tuple[date, int]]
+MAX_DAYS = 5  # named in a description
+DayCounts = Sequence[tuple[date, int]]
+"""Days with their number of failures, the largest first."""
 
 
 def open_failures_asset() -> dg.AssetSpec:
-    """Return the external asset `books/open_failures`. It has no days, so that the Catalog shows its checks."""
+    """Return the external asset `books/open_failures`, without partitions, so that the Catalog displays its checks."""
     return dg.AssetSpec(
         OPEN_FAILURES_KEY,
         deps=[ALL_DAYS_AGREE],
         group_name="books",
         kinds={"python"},
-        description="What is not in Xero or does not agree now, on all days. Red until all of it is mended.",
+        description="Records that are not in Xero, and books that do not agree, on all days. Red while there is any.",
     )
 
 
-def all_days_loaded(found: Sequence[OpenRecord], links: tables.Links) -> CheckOutcome:
-    """Return whether every record of a load is in Xero; of those that are not: how many, when, why, what to do."""
-    if not found:
+def all_days_loaded(records: Sequence[OpenRecord], links: Links) -> CheckOutcome:
+    """Return whether every record of a load is in Xero.
+
+    Args:
+        records: the open records of the load, on all days.
+        links: links to Shopify and Xero.
+    """
+    if not records:
         return CheckOutcome(True, "Every record of every day is in Xero.", {})
-    days = days_with_most(one.day for one in found)
-    one, first = len(found) == 1, found[0]
-    says = (
-        f"{count_of(len(found), 'record')} {'is' if one else 'are'} not in Xero, on {_spelled(days)}. "
-        f"{'' if one else 'The first: '}{_label(first)}: {first.reason}"
+    days = days_with_most(record.day for record in records)
+    is_single, first = len(records) == 1, records[0]
+    description = (
+        f"{count_of(len(records), 'record')} {'is' if is_single else 'are'} not in Xero, on {_format_days(days)}. "
+        f"{'' if is_single else 'The first: '}{_build_label(first)}: {first.reason}"
     )
-    shown = {
-        "failures": tables.record_table(_record(one) for one in found),
+    metadata = {
+        "failures": record_table(_build_row(record) for record in records),
         "what to do": dg.MetadataValue.text(RECORDS_REMEDY),
-        "records not in Xero": len(found),
-        "worst days": dg.MetadataValue.text(_listed(days)),
+        "records not in Xero": len(records),
+        "worst days": dg.MetadataValue.text(_format_counts(days)),
     }
-    return CheckOutcome(False, says, shown | links.pages((one.order_id, one.order_name) for one in found))
+    pages = links.order_pages((record.order_id, record.order_name) for record in records)
+    return CheckOutcome(False, description, metadata | pages)
 
 
-def all_days_agree(found: Sequence[Disagreement], links: tables.Links) -> CheckOutcome:
-    """Return whether every day's books agree, and the days that do not: how many orders, which first, what to do."""
-    if not found:
-        return CheckOutcome(True, "The books of every day agree as they were last compared.", {})
-    days = days_with_most({one.day: one.orders for one in found})
-    named = [(one.day, order) for one in found for order in one.named]
-    says = (
-        f"{count_of(sum(one.orders for one in found), 'order')} to look at, on {_spelled(days)}. "
-        f"{'' if len(named) == 1 else 'The first: '}{named[0][1].order_name}: {named[0][1].reason}"
+def all_days_agree(disagreements: Sequence[Disagreement], links: Links) -> CheckOutcome:
+    """Return whether the books of every day agree.
+
+    Args:
+        disagreements: the days that do not agree.
+        links: links to Shopify and Xero.
+    """
+    if not disagreements:
+        return CheckOutcome(True, "The books of every day agree as last reconciled.", {})
+    days = days_with_most({disagreement.day: disagreement.orders for disagreement in disagreements})
+    orders = [(disagreement.day, order) for disagreement in disagreements for order in disagreement.named]
+    first = orders[0][1]
+    description = (
+        f"{count_of(sum(disagreement.orders for disagreement in disagreements), 'order')} to look at, "
+        f"on {_format_days(days)}. {'' if len(orders) == 1 else 'The first: '}{first.order_name}: {first.reason}"
     )
-    shown = {
-        "orders": tables.record_table(
-            {"day": str(day), "order": order.order_name, "reason": order.reason} for day, order in named
+    metadata = {
+        "orders": record_table(
+            {"day": str(day), "order": order.order_name, "reason": order.reason} for day, order in orders
         ),
-        "days": tables.record_table(
+        "days": record_table(
             {
-                "day": str(one.day),
-                "orders": str(one.orders),
-                "difference": f"{one.difference:,.2f}" if one.difference else "",
+                "day": str(disagreement.day),
+                "orders": str(disagreement.orders),
+                "difference": f"{disagreement.difference:,.2f}" if disagreement.difference else "",
             }
-            for one in found
+            for disagreement in disagreements
         ),
         "what to do": dg.MetadataValue.text(DAYS_REMEDY),
-        "days that do not agree": len(found),
-        "worst days": dg.MetadataValue.text(_listed(days)),
+        "days that disagree": len(disagreements),
+        "worst days": dg.MetadataValue.text(_format_counts(days)),
     }
-    return CheckOutcome(False, says, shown | links.pages((order.order_id, order.order_name) for _, order in named))
+    pages = links.order_pages((order.order_id, order.order_name) for _, order in orders)
+    return CheckOutcome(False, description, metadata | pages)
 
 
-def nothing_open(verdicts: Mapping[dg.AssetKey, CheckOutcome]) -> CheckOutcome:
-    """Return whether nothing is open in any asset, and which asset's check says what."""
-    red = {key: found for key, found in verdicts.items() if not found.passed}
-    if not red:
+def nothing_open(outcomes: Mapping[dg.AssetKey, CheckOutcome]) -> CheckOutcome:
+    """Return whether the checks over all days passed for every asset, with links to the failed ones."""
+    failed = {key: outcome for key, outcome in outcomes.items() if not outcome.passed}
+    if not failed:
         return CheckOutcome(True, "Nothing is open: every record is in Xero, and the books of every day agree.", {})
-    rows = [{"asset": key.to_user_string(), "what": found.description} for key, found in red.items()]
-    pages = {f"checks of {key.to_user_string()}": dg.MetadataValue.asset(key) for key in red}
-    says = f"Something is open in {count_of(len(red), 'asset')}: {', '.join(key.to_user_string() for key in red)}."
-    return CheckOutcome(False, says, {"open": tables.record_table(rows), **pages})
+    rows = [{"asset": key.to_user_string(), "result": outcome.description} for key, outcome in failed.items()]
+    pages = {f"checks of {key.to_user_string()}": dg.MetadataValue.asset(key) for key in failed}
+    names = ", ".join(key.to_user_string() for key in failed)
+    description = f"{count_of(len(failed), 'asset')} with open failures: {names}."
+    return CheckOutcome(False, description, {"open": record_table(rows), **pages})
 
 
 def all_days_loaded_outcome(sync_service: SyncService, key: dg.AssetKey) -> CheckOutcome:
-    """Return what the check of a load that looks at all days finds now."""
+    """Return the present outcome of a load's check over all days.
+
+    Raises:
+        dg.Failure: the state store cannot be read.
+    """
     with as_dagster_failure():
         return all_days_loaded(
             open_records(sync_service.connections.store, ALL_DAYS_LOADED[key]),
-            tables.Links(sync_service.connections.shop_domain),
+            Links(sync_service.connections.shop_domain),
         )
 
 
-def _verdicts(sync_service: SyncService) -> dict[dg.AssetKey, CheckOutcome]:
-    """Return what all these checks find now; the open records of all loads are read at once."""
-    links = tables.Links(sync_service.connections.shop_domain)
+def _evaluate_checks(sync_service: SyncService) -> dict[dg.AssetKey, CheckOutcome]:
+    """Return the present outcomes of all checks over all days, with one read of the open records of all loads."""
+    links = Links(sync_service.connections.shop_domain)
     with as_dagster_failure():
-        found = open_records(
+        records = open_records(
             sync_service.connections.store, [kind for kinds in ALL_DAYS_LOADED.values() for kind in kinds]
         )
-        verdicts = {
-            key: all_days_loaded([one for one in found if one.kind in kinds], links)
+        outcomes = {
+            key: all_days_loaded([record for record in records if record.kind in kinds], links)
             for key, kinds in ALL_DAYS_LOADED.items()
         }
-        verdicts[ALL_DAYS_AGREE] = all_days_agree(sync_service.disagreements(), links)
-    return {**verdicts, OPEN_FAILURES_KEY: nothing_open(verdicts)}
+        outcomes[ALL_DAYS_AGREE] = all_days_agree(sync_service.disagreements(), links)
+    return {**outcomes, OPEN_FAILURES_KEY: nothing_open(outcomes)}
 
 
 def log_all_days_checks(context: dg.AssetExecutionContext, sync_service: SyncService) -> None:
-    """Evaluate the check of `books/reconciliation` that looks at all days, and list everything that is open."""
-    found = _verdicts(sync_service)
-    log_evaluation(context, ALL_DAYS_AGREE, CHECKS[ALL_DAYS_AGREE], found[ALL_DAYS_AGREE])
-    context.log_event(_listing(found[OPEN_FAILURES_KEY]))
-    log_evaluation(context, OPEN_FAILURES_KEY, CHECKS[OPEN_FAILURES_KEY], found[OPEN_FAILURES_KEY])
+    """Log `books/open_failures` and the checks over all days of it and of `books/reconciliation`.
+
+    Raises:
+        dg.Failure: the state store cannot be read.
+    """
+    outcomes = _evaluate_checks(sync_service)
+    log_evaluation(context, ALL_DAYS_AGREE, CHECKS[ALL_DAYS_AGREE], outcomes[ALL_DAYS_AGREE])
+    context.log_event(_materialise_open_failures(outcomes[OPEN_FAILURES_KEY]))  # the evaluation targets it
+    log_evaluation(context, OPEN_FAILURES_KEY, CHECKS[OPEN_FAILURES_KEY], outcomes[OPEN_FAILURES_KEY])
 
 
 @dg.multi_asset_check(
@@ -164,52 +187,52 @@ def log_all_days_checks(context: dg.AssetExecutionContext, sync_service: SyncSer
 def all_days(
     context: dg.AssetCheckExecutionContext, sync_service: dg.ResourceParam[SyncService]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Evaluate the checks that look at all days, without a call to either side."""
-    found = _verdicts(sync_service)
-    context.instance.report_runless_asset_event(_listing(found[OPEN_FAILURES_KEY]))
-    for selected in context.selected_asset_check_keys:
-        one = found[selected.asset_key]
+    """Evaluate the checks over all days, without a call to Shopify or Xero."""
+    outcomes = _evaluate_checks(sync_service)
+    context.instance.report_runless_asset_event(_materialise_open_failures(outcomes[OPEN_FAILURES_KEY]))
+    for check_key in context.selected_asset_check_keys:
+        outcome = outcomes[check_key.asset_key]
         yield dg.AssetCheckResult(
-            asset_key=selected.asset_key,
-            check_name=selected.name,
-            passed=one.passed,
-            description=escape_markdown(one.description),
-            metadata=dict(one.metadata),
+            asset_key=check_key.asset_key,
+            check_name=check_key.name,
+            passed=outcome.passed,
+            description=escape_markdown(outcome.description),
+            metadata=dict(outcome.metadata),
         )
 
 
-def _listing(everything: CheckOutcome) -> dg.AssetMaterialization:
-    """Return `books/open_failures` as it is now, so that its page lists what its check found."""
+def _materialise_open_failures(outcome: CheckOutcome) -> dg.AssetMaterialization:
+    """Return the materialisation of `books/open_failures` with the metadata of its check."""
     return dg.AssetMaterialization(
-        OPEN_FAILURES_KEY, metadata={"open": dg.MetadataValue.text("nothing")} | dict(everything.metadata)
+        OPEN_FAILURES_KEY, metadata={"open": dg.MetadataValue.text("nothing")} | dict(outcome.metadata)
     )
 
 
 def check_keys() -> list[dg.AssetCheckKey]:
-    """Return the checks that look at all days."""
+    """Return the keys of the checks over all days."""
     return [dg.AssetCheckKey(key, check) for key, check in CHECKS.items()]
 
 
-def _record(one: OpenRecord) -> dict[str, str]:
+def _build_row(record: OpenRecord) -> dict[str, str]:
     return {
-        "day": str(one.day),
-        "order": one.order_name,
-        "record": _label(one),
-        "reason": one.reason,
-        "attempts": str(one.attempts),
-        "next try": f"{one.next_attempt_at:%d %b %H:%M} UTC" if one.next_attempt_at else "with the next load",
-        "request": one.correlation_id,
+        "day": str(record.day),
+        "order": record.order_name,
+        "record": _build_label(record),
+        "reason": record.reason,
+        "attempts": str(record.attempts),
+        "next attempt": f"{record.next_attempt_at:%d %b %H:%M} UTC" if record.next_attempt_at else "with the next load",
+        "request": record.correlation_id,
     }
 
 
-def _label(one: OpenRecord) -> str:
-    return f"{one.kind.replace('_', ' ')} {one.name}"
+def _build_label(record: OpenRecord) -> str:
+    return f"{record.kind.replace('_', ' ')} {record.name}"
 
 
-def _spelled(days: Counted) -> str:
-    return str(days[0][0]) if len(days) == 1 else f"{len(days)} days: {_listed(days)}"
+def _format_days(days: DayCounts) -> str:
+    return str(days[0][0]) if len(days) == 1 else f"{len(days)} days: {_format_counts(days)}"
 
 
-def _listed(days: Counted) -> str:
+def _format_counts(days: DayCounts) -> str:
     more = f" and {len(days) - MAX_DAYS} more days" if len(days) > MAX_DAYS else ""
     return ", ".join(f"{day} ({count})" for day, count in days[:MAX_DAYS]) + more

@@ -1,6 +1,7 @@
-"""Days: the one daily partitions definition, and the tags that make a run cover a range of days.
+"""Daily partitions, and the tags of runs that cover a range of days.
 
-A partition is a shop-local calendar day; the day in progress exists. No asset and no schedule is defined here.
+A partition is a calendar day in the shop's time zone. The day in progress is a partition. This module defines no asset
+and no schedule.
 """
 
 from collections.abc import Sequence
@@ -10,23 +11,24 @@ import dagster as dg
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 
+# Private tags of Dagster: a run request has no public field for a range of partitions.
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def daily_partitions(policy: BooksPolicy) -> dg.DailyPartitionsDefinition:
-    """Return the days from the start date to the one in progress, in the shop's zone."""
+    """Return the partitions from the start date to the day in progress, in the shop's time zone."""
     return dg.DailyPartitionsDefinition(
         start_date=policy.start_date.isoformat(), timezone=policy.time_zone, end_offset=1
     )
 
 
 def run_days(context: dg.AssetExecutionContext) -> list[date]:
-    """Return the days of a run, one or a range."""
+    """Return the days of a run, in order."""
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
-    """Return the tags that make a run of a job cover a range of days."""
+    """Return the tags of a run that covers a range of days, both ends included."""
     return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
 
 

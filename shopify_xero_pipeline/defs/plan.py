@@ -1,6 +1,6 @@
-"""The plan: for each kind of record and each day, what would be written to Xero and why. Nothing is written.
+"""Change-set assets, the plan of each kind of record and each day, without a write to Xero.
 
-Invoices, Credit Notes and Payments of an order are planned in one pass, by one step with three assets; any of them can
+The step `plan_orders` plans Invoices, Credit Notes and Payments of an order in one pass. Each of its three assets can
 be materialised alone.
 """
 
@@ -13,7 +13,8 @@ import dagster as dg
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args, daily_asset_spec
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
-from shopify_xero_pipeline.defs.metadata import tables
+from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
+from shopify_xero_pipeline.defs.metadata.tables import Links
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -25,20 +26,16 @@ ORDERS = dg.AssetIn(["shopify", "orders"])
 PLAN_ORDERS_STEP = "plan_orders"
 ASSET_OF_KIND = {Kind.INVOICE: "invoices", Kind.CREDIT_NOTE: "credit_notes", Kind.PAYMENT: "payments"}
 DESCRIPTIONS = {
-    Kind.INVOICE: "Invoices the day's orders need, and every order that waits, is skipped or blocked, with its reason.",
-    Kind.CREDIT_NOTE: "Credit Notes the day's orders need: refunds, removed lines, cancellations.",
-    Kind.PAYMENT: "Payments, refund payments and Allocations the day's orders need.",
+    Kind.INVOICE: "Invoices of the day's orders, and every order that waits, is skipped or blocked, with its reason.",
+    Kind.CREDIT_NOTE: "Credit Notes of the day's orders, for refunds, removed lines and cancellations.",
+    Kind.PAYMENT: "Payments, refund payments and Allocations of the day's orders.",
 }
 
 Plans = dict[date, ChangeSet]
 
 
 def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
-    """Return the assets of the five change-sets.
-
-    Args:
-        partitions: the days.
-    """
+    """Return the assets of the five change-sets, with the given daily partitions."""
     common = daily_asset_args(partitions, "changes", "python", "json") | {"deps": [MAPPING]}
 
     @dg.asset(
@@ -50,7 +47,7 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
         customers: dict[date, list[Customer]],
         orders: dict[date, list[Order]],
     ) -> Plans:
-        """Contacts of the day's customers and of its orders' customers."""
+        """Contacts of the day's customers and of the customers of its orders."""
         with count_api_calls(sync_service) as calls:
             plans = sync_service.plan_contacts(customers, orders)
         return _publish(context, context.asset_key, sync_service, plans, calls)
@@ -64,15 +61,15 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
         products: dict[date, list[Product]],
         orders: dict[date, list[Order]],
     ) -> Plans:
-        """Items of the day's product variants and of the variants its orders name."""
+        """Items of the day's product variants and of the variants in its orders."""
         with count_api_calls(sync_service) as calls:
             plans = sync_service.plan_items(products, orders)
         return _publish(context, context.asset_key, sync_service, plans, calls)
 
-    return [contacts, items, _order_change_assets(partitions)]
+    return [contacts, items, _build_plan_orders(partitions)]
 
 
-def _order_change_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def _build_plan_orders(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     keys = {dg.AssetKey(["changes", name]): kind for kind, name in ASSET_OF_KIND.items()}
     outs = {
         key.to_python_identifier(): dg.AssetOut.from_spec(
@@ -90,7 +87,7 @@ def _order_change_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         backfill_policy=dg.BackfillPolicy.multi_run(MAX_DAYS_PER_RUN),
         can_subset=True,
     )
-    def order_plans(
+    def plan_orders(
         context: dg.AssetExecutionContext,
         sync_service: dg.ResourceParam[SyncService],
         orders: dict[date, list[Order]],
@@ -100,11 +97,11 @@ def _order_change_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
             plans = sync_service.plan_orders(orders, tuple(selected.values()))
         for number, (key, kind) in enumerate(selected.items()):
             plans_of_kind = [plan for plan in plans if plan.kind == kind]
-            share = calls if number == 0 else dict.fromkeys(calls, 0)  # the step's calls are counted once
+            share = calls if number == 0 else dict.fromkeys(calls, 0)  # counts the calls of the step once
             plans_by_day = _publish(context, key, sync_service, plans_of_kind, share)
             yield dg.Output(plans_by_day, output_name=key.to_python_identifier())
 
-    assets: dg.AssetsDefinition = order_plans
+    assets: dg.AssetsDefinition = plan_orders
     return assets
 
 
@@ -115,7 +112,7 @@ def _publish(
     plans: Sequence[ChangeSet],
     calls: Mapping[str, Any],
 ) -> Plans:
-    """Attach each day's plan to its materialisation as metadata; return the plans by day."""
-    links = tables.Links(sync_service.connections.shop_domain)
-    add_partition_metadata(context, key, {plan.day: tables.plan_metadata(plan, links) for plan in plans}, calls)
+    """Add each day's plan as metadata to its materialisation; return the plans by day."""
+    links = Links(sync_service.connections.shop_domain)
+    add_partition_metadata(context, key, {plan.day: plan_metadata(plan, links) for plan in plans}, calls)
     return {plan.day: plan for plan in plans}

@@ -1,8 +1,8 @@
-"""Resources: the sync service with which every step works, the storage of assets, and the channels of alerts.
+"""Dagster resources: the sync service, the IO manager, and the channels of alerts.
 
-Their configuration names the file beside the environment from which settings are read, and no setting itself: settings
-are read when a run begins, so that no secret reaches Dagster's storage. Dagster's `EnvVar` cannot stand for them, as it
-fails for a variable that is not set, and most settings are optional.
+Their only configuration is the name of the file that is read besides the environment. Settings are read when a run
+begins, so no secret reaches Dagster's storage. `EnvVar` is not used, because it fails for a variable that is not set,
+and most settings are optional.
 """
 
 import os
@@ -25,24 +25,27 @@ from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import Settings
 
-TRANSIENT_LABEL = "passes by itself"
-"""Metadata of a failed step that needs no change: the same run may be tried again later."""
+TRANSIENT_LABEL = "transient"
+"""Metadata of a failed step that a later run may complete without a change."""
 
-SETTING_LABEL = "has to be put right first"
+SETTING_LABEL = "action required"
 """Metadata of a failed step that a setting, a permission or a disk blocks."""
+
+SHOPIFY_CALLS, XERO_CALLS = "Shopify API calls", "Xero API calls"
+"""Metadata with the number of a step's API calls."""
 
 ENV_FILE = ".env"
 
 
 class SyncServiceResource(dg.ConfigurableResource[SyncService]):
-    """One run's connections to Shopify, Xero and the state store, each opened when first used."""
+    """The sync service of a run. It opens each connection to Shopify, Xero and the state store at its first use."""
 
     env_file: str = ENV_FILE
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[SyncService]:
-        """Yield a sync service; hold the run's lock and keep its time limit until the run ends."""
-        sync_service = SyncService(Connections(_settings(self.env_file), SystemClock()))
+        """Yield a sync service; hold the lock of the run and enforce its time limit until the run ends."""
+        sync_service = SyncService(Connections(_read_settings(self.env_file), SystemClock()))
         run, instance = context.run, context.instance
         try:
             with ExitStack() as stack:
@@ -56,49 +59,57 @@ class SyncServiceResource(dg.ConfigurableResource[SyncService]):
 
 
 class JsonStorage(dg.ConfigurableIOManagerFactory[JsonIOManager]):
-    """One JSON file a day for each asset, below ASSET_STORAGE."""
+    """The factory of the IO manager that stores one JSON file a day for each asset."""
 
     env_file: str = ENV_FILE
 
     def create_io_manager(self, context: dg.InitResourceContext) -> JsonIOManager:  # noqa: ARG002
-        """Return the IO manager on ASSET_STORAGE."""
-        settings = _settings(self.env_file)
+        """Return the IO manager for ASSET_STORAGE and PAYLOAD_RETENTION_DAYS."""
+        settings = _read_settings(self.env_file)
         return JsonIOManager(UPath(settings.asset_storage), timedelta(days=settings.payload_retention_days))
 
 
 class AlertChannels(dg.ConfigurableResource[list[Channel]]):
-    """The channels to which alerts go, as the settings name them."""
+    """The configured channels of alerts."""
 
     env_file: str = ENV_FILE
 
     def create_resource(self, context: dg.InitResourceContext) -> list[Channel]:  # noqa: ARG002
         """Return the channels."""
-        return service.build_channels(_settings(self.env_file), SystemClock())
+        return service.build_channels(_read_settings(self.env_file), SystemClock())
 
 
-def _settings(env_file: str) -> Settings:
+def _read_settings(env_file: str) -> Settings:
     return Settings.from_environment(os.environ, Path(env_file))
 
 
 @contextmanager
 def count_api_calls(sync_service: SyncService) -> Iterator[dict[str, int]]:
-    """Let a sync service do a step's work; afterwards what is yielded holds the calls it made, as the UI plots them."""
+    """Yield a dictionary that contains the number of API calls by metadata name once the context ends.
+
+    Raises:
+        dg.Failure: an expected error of the step; see `as_dagster_failure`.
+    """
     before, calls = sync_service.connections.calls, dict[str, int]()
     with as_dagster_failure():
         yield calls
-    made = (after - earlier for earlier, after in zip(before, sync_service.connections.calls, strict=True))
-    calls |= zip(("calls to Shopify", "calls to Xero"), made, strict=True)
+    counts = (after - earlier for earlier, after in zip(before, sync_service.connections.calls, strict=True))
+    calls |= zip((SHOPIFY_CALLS, XERO_CALLS), counts, strict=True)
 
 
 @contextmanager
 def as_dagster_failure() -> Iterator[None]:
-    """Turn what our rooms raise into a failed step that says what to do; trying the same step again would not help."""
+    """Raise the expected errors of the other rooms as `dg.Failure`, whose description contains the remedy.
+
+    Raises:
+        dg.Failure: without retries, because an immediate retry of the step would fail too.
+    """
     try:
         yield
-    except EXPECTED_ERRORS as problem:
-        kind = (
-            {TRANSIENT_LABEL: "try again later"}
-            if isinstance(problem, TRANSIENT_ERRORS)
-            else {SETTING_LABEL: "then run it again"}
+    except EXPECTED_ERRORS as error:
+        metadata = (
+            {TRANSIENT_LABEL: "run again later"}
+            if isinstance(error, TRANSIENT_ERRORS)
+            else {SETTING_LABEL: "fix the cause, then run again"}
         )
-        raise dg.Failure(description=str(problem), metadata=kind, allow_retries=False) from None
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None

@@ -1,4 +1,4 @@
-"""What failed lately, as Dagster's instance knows it: runs that nothing made good since, and red asset checks."""
+"""Recent failures in a Dagster instance: failed runs without a later success, and failed asset checks."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from shopify_xero_pipeline.defs.plan import MAPPING
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_CHECKS, RECONCILIATION_KEY
 from shopify_xero_pipeline.defs.run_requests import days_of_run
 
-MAX_RUNS = 1_000
+MAX_RUNS = 1_000  # read at once, newest first
 ENDED_STATUSES = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 WATCHED_CHECKS = [
     *(dg.AssetCheckKey(dg.AssetKey(["xero", name]), "all_loaded") for name in UPSTREAM_LOADS),
@@ -26,19 +26,19 @@ class InstanceHistory:
     """The history of one Dagster instance.
 
     Args:
-        instance: where the runs are recorded.
+        instance: the instance that records the runs.
     """
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
 
     def failed_runs(self, since: datetime) -> Sequence[FailedRun]:
-        """Return failed runs since an instant that no later run of their days made good, newest first."""
+        """Return the runs that failed since an aware instant and whose days have no later success, newest first."""
         runs = self._instance.get_runs(dg.RunsFilter(statuses=ENDED_STATUSES, created_after=since), limit=MAX_RUNS)
         return _failed_runs(self._instance, runs)
 
     def failed_checks(self) -> Sequence[FailedCheck]:
-        """Return the asset checks whose latest result is a failure, of each day."""
+        """Return the asset checks whose latest result is a failure, by day."""
         return [
             FailedCheck(
                 info.check_key.asset_key.to_user_string(),
@@ -51,37 +51,37 @@ class InstanceHistory:
 
 
 def _failed_runs(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> list[FailedRun]:
-    """Return the failed ones that no later run of their days has made good, newest first.
+    """Return the failed runs whose days have no later success, newest first.
 
-    Args:
-        instance: asked why the newest run of each job failed.
-        runs: newest first.
+    Only the newest one of each job has a reason, because each reason is a query of the event log.
     """
-    mended: set[tuple[str, date | None]] = set()
-    found: list[FailedRun] = []
-    for run in runs:
+    succeeded: set[tuple[str, date | None]] = set()
+    failed_runs: list[FailedRun] = []
+    for run in runs:  # newest first, so that a success precedes the failures that it replaces
         days: list[date | None] = [*days_of_run(run)] or [None]
         if run.status is dg.DagsterRunStatus.SUCCESS:
-            mended |= {(run.job_name, day) for day in days}
+            succeeded |= {(run.job_name, day) for day in days}
         elif run.tags.get("dagster/will_retry") != "true":
-            left = [day for day in days if not {(run.job_name, day), (SYNC.name, day)} & mended]
-            if left:
-                why = "" if any(one.job == run.job_name for one in found) else _why(instance, run.run_id)
-                found.append(FailedRun(run.job_name, run.run_id, tuple(day for day in left if day is not None), why))
-    return found
+            open_days = [day for day in days if not {(run.job_name, day), (SYNC.name, day)} & succeeded]
+            if open_days:
+                is_older = any(failed_run.job == run.job_name for failed_run in failed_runs)
+                reason = "" if is_older else _find_reason(instance, run.run_id)
+                failed_days = tuple(day for day in open_days if day is not None)
+                failed_runs.append(FailedRun(run.job_name, run.run_id, failed_days, reason))
+    return failed_runs
 
 
-def _why(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return what our own rooms said to people; of anything else only its name, as its words may be anybody's."""
+def _find_reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return the message of an expected error, or the class of another one, whose message may contain any text."""
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
         event = record.event_log_entry.dagster_event
-        failed = event.step_failure_data if event is not None else None
-        if failed is None or failed.error is None:
+        failure = event.step_failure_data if event is not None else None
+        if failure is None or failure.error is None:
             continue
-        if failed.user_failure_data is not None and failed.user_failure_data.description:
-            return failed.user_failure_data.description
-        error = failed.error
+        if failure.user_failure_data is not None and failure.user_failure_data.description:
+            return failure.user_failure_data.description
+        error = failure.error
         while error.cause is not None:
             error = error.cause
-        return f"The step {event.step_key} ended with {error.cls_name}." if event is not None else ""
+        return f"The step {event.step_key} failed with {error.cls_name}." if event is not None else ""
     return "It ended before its last step."

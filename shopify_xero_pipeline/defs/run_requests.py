@@ -1,6 +1,6 @@
-"""How days are asked for: as ranges by tags, each with a run key; and which days runs are about to do, or failed to do.
+"""Run requests for days, and the days of active and of failed runs.
 
-Why a day is asked for belongs to the schedules and sensors that do.
+This module only builds requests and reads runs. Schedules and sensors decide which days to request.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
 from shopify_xero_pipeline.pipeline.calendar import as_ranges, days_between
 
 HIGH_PRIORITY_TAGS: Mapping[str, str] = {"dagster/priority": "10"}
-"""Tags of requests that wait for one range of a backfill at most."""
+"""Tags of requests that precede queued backfills, so that they wait for one range of a backfill at most."""
 
 PARTITION_TAG = "dagster/partition"
 SYNC_ASSETS = frozenset(
@@ -36,7 +36,7 @@ SYNC_STEPS = frozenset(
     }
     | {PLAN_ORDERS_STEP}
 )
-"""The assets and the steps of the job `sync`."""
+"""The steps of the job `sync`: one for each asset, except that one step plans the three kinds of an order."""
 WAITING_STATUSES = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
 ACTIVE_STATUSES = (*WAITING_STATUSES, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
@@ -47,9 +47,9 @@ def run_requests(
     """Return a request for each range of days.
 
     Args:
-        days: in any order.
-        key: given the first and last day of a range, what its run key says besides them.
-        tags: besides those that name the days and say that nobody waits.
+        days: the days, in any order.
+        key: returns the suffix of a range's run key for its first and last day.
+        tags: tags besides those of the range and of the retry schedule.
     """
     return [
         dg.RunRequest(
@@ -61,17 +61,16 @@ def run_requests(
 
 
 def days_of_runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> set[date]:
-    """Return the days of all whole syncs in some states.
+    """Return the days of all whole syncs with one of the statuses.
 
-    What a run that is still `WAITING` will read is not read yet, so nothing that was seen before has to be asked for
-    again.
+    A run with one of `WAITING_STATUSES` has read nothing yet, so a change that is known now needs no other run.
     """
     runs = instance.get_runs(dg.RunsFilter(job_name=SYNC.name, statuses=list(statuses)))
     return {day for run in runs if _is_whole(run) for day in days_of_run(run)}
 
 
 def days_of_run(run: dg.DagsterRun) -> Sequence[date]:
-    """Return the days of a run, as its tags name them; none for a job without days."""
+    """Return the days in the tags of a run; none for a job without partitions."""
     first = run.tags.get(RANGE_START) or run.tags.get(PARTITION_TAG)
     last = run.tags.get(RANGE_END) or first
     if first is None or last is None:
@@ -82,16 +81,24 @@ def days_of_run(run: dg.DagsterRun) -> Sequence[date]:
 def failed_days(
     instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition[str], days: Sequence[date]
 ) -> set[date]:
-    """Return the days whose last run failed, whoever asked for it, and was not made good since."""
-    found = instance.get_status_by_partition(RECONCILIATION_KEY, partition_keys(days), partitions) or {}
-    return {date.fromisoformat(key) for key, status in found.items() if status is not None and status.value == "FAILED"}
+    """Return the days whose latest reconciliation failed.
+
+    Args:
+        instance: the instance that records the runs.
+        partitions: the daily partitions.
+        days: the days to look up.
+    """
+    statuses = instance.get_status_by_partition(RECONCILIATION_KEY, partition_keys(days), partitions) or {}
+    return {
+        date.fromisoformat(key) for key, status in statuses.items() if status is not None and status.value == "FAILED"
+    }
 
 
 def _is_whole(run: dg.DagsterRun) -> bool:
-    """Tell whether a run executes every step of a sync: retried from its failed steps on, it reads nothing anew.
+    """Return whether a run executes every step of a sync. A retry from its failed steps does not read Shopify again.
 
-    Dagster names no steps in a run of a schedule, a sensor or a backfill, and all of them in a run that a command or
-    *Materialize* in the UI starts; the latter also names all assets.
+    Dagster lists no steps in a run of a schedule, a sensor or a backfill, and all steps in a run of a command or of
+    *Materialize* in the UI; the latter also lists all assets.
     """
     steps, assets = run.step_keys_to_execute, run.asset_selection
     return (steps is None or {*steps} >= SYNC_STEPS) and (not assets or {*assets} >= SYNC_ASSETS)

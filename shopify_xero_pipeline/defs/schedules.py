@@ -1,6 +1,6 @@
-"""When days are synced by themselves: today every hour, yesterday and what is unfinished every night, in shop time.
+"""Schedules: today is synced every hour, yesterday and unfinished days every night, in the shop's time zone.
 
-Only the choice of days belongs here, as pure functions of the tick and of what is already done.
+This module only selects days, with pure functions of the tick and of the state of the days.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,72 +22,93 @@ from shopify_xero_pipeline.defs.run_requests import (
 from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN, days_between
 from shopify_xero_pipeline.pipeline.sync import SyncService
 
-EARLY, MORNING = 3, 5
+EARLY_HOUR = 3  # before it the hourly schedule also syncs yesterday
+MORNING_HOUR = 5  # from it on the nightly schedule (04:30) has run
 OUTAGE_LOOKBACK = timedelta(days=MAX_DAYS_PER_RUN)
-DAYS_PER_NIGHT, MIN_RECONCILIATION_AGE = 7, timedelta(days=7)
-"""How many days a night go round, and for how long a day rests in between."""
+DAYS_PER_NIGHT = 7
+"""The least recently reconciled days that are synced again each night."""
 
+MIN_RECONCILIATION_AGE = timedelta(days=7)
+"""The age from which on a day's reconciliation is repeated."""
 
 DESCRIPTIONS = {
-    "hourly": "Syncs today; before three in the morning also yesterday; after five the days that the night has missed.",
+    "hourly": "Syncs today; before 03:00 also yesterday; from 05:00 on the days that the nightly schedule missed.",
     "nightly": (
-        "Syncs yesterday, every day never synced, every day with work left, every day whose last run failed, and the "
-        "seven days compared longest ago, so that an order deleted in Shopify is found."
+        "Syncs yesterday, every day never synced, every unfinished day, every day whose last run failed, and the seven "
+        "least recently reconciled days, which detects orders deleted in Shopify."
     ),
-    "nightly_mapping_checks": "Looks at the mapping's own consistency, without asking either side.",
-    "nightly_open_failures": "Looks for what is open on all days, without asking either side.",
+    "nightly_mapping_checks": "Checks the consistency of the mapping. Calls neither Shopify nor Xero.",
+    "nightly_open_failures": "Lists the open failures of all days. Calls neither Shopify nor Xero.",
 }
-"""What the UI says of them; a docstring does not get there."""
+"""Descriptions for the UI, which does not display docstrings of schedules."""
 
 
 def hourly_days(tick: datetime) -> list[date]:
-    """Return today, and early in the day also yesterday, whose last orders the index may have shown late."""
+    """Return today, and before 03:00 also yesterday, because Shopify's search index may lag behind its last orders."""
     today = tick.date()
-    return [today - timedelta(days=1), today] if tick.hour < EARLY else [today]
+    return [today - timedelta(days=1), today] if tick.hour < EARLY_HOUR else [today]
 
 
 def nightly_days(tick: datetime, start: date, done: Collection[date], unfinished: Collection[date]) -> list[date]:
-    """Return yesterday, every finished day that was never synced, and every day the state store calls unfinished."""
-    yesterday = tick.date() - timedelta(days=1)
-    never = [day for day in days_between(start, yesterday) if day not in done]
-    return sorted(day for day in {yesterday, *never, *unfinished} if day >= start)
-
-
-def least_recently_reconciled(tick: datetime, compared: Mapping[date, datetime]) -> list[date]:
-    """Return the days compared longest ago, a few each night, if they have rested.
-
-    Shopify's list of changed orders does not give those that were deleted; without a webhook only a sync of their day
-    finds them.
-    """
-    rested = [day for day, at in compared.items() if at <= tick - MIN_RECONCILIATION_AGE]
-    return sorted(rested, key=lambda day: (compared[day], day))[:DAYS_PER_NIGHT]
-
-
-def missed_days(tick: datetime, start: date, compared: Mapping[date, datetime]) -> list[date]:
-    """Return the days of the last month that ended without being synced since, once the night is over.
-
-    That is what a machine that was off at night has missed; while one was up, nothing.
+    """Return yesterday, the ended days that were never synced, and the unfinished days.
 
     Args:
-        tick: in the shop's zone.
+        tick: instant of the tick, in the shop's time zone.
         start: the first day of the books.
-        compared: up to when each day's orders were read, by Shopify's clock, as its end is one of Shopify's instants.
+        done: the days that were synced at least once.
+        unfinished: the days with work left or whose reconciliation is due again.
     """
-    if tick.hour < MORNING:
+    yesterday = tick.date() - timedelta(days=1)
+    unsynced = [day for day in days_between(start, yesterday) if day not in done]
+    return sorted(day for day in {yesterday, *unsynced, *unfinished} if day >= start)
+
+
+def least_recently_reconciled(tick: datetime, reconciled_at: Mapping[date, datetime]) -> list[date]:
+    """Return the seven least recently reconciled days, of those reconciled at least seven days ago.
+
+    Shopify's list of changed orders does not contain deleted ones. Without a webhook only a sync of their day detects
+    them.
+
+    Args:
+        tick: instant of the tick.
+        reconciled_at: instant of the last reconciliation by day.
+    """
+    days = [day for day, at in reconciled_at.items() if at <= tick - MIN_RECONCILIATION_AGE]
+    return sorted(days, key=lambda day: (reconciled_at[day], day))[:DAYS_PER_NIGHT]
+
+
+def missed_days(tick: datetime, start: date, reconciled_up_to: Mapping[date, datetime]) -> list[date]:
+    """Return the days of the last month without a sync since their end, from 05:00 on.
+
+    These are the days that a host missed because it was off at night.
+
+    Args:
+        tick: instant of the tick, in the shop's time zone.
+        start: the first day of the books.
+        reconciled_up_to: instant by day up to which its orders were read, by Shopify's clock, like the end of the day.
+    """
+    if tick.hour < MORNING_HOUR:
         return []
     ended = days_between(max(start, tick.date() - OUTAGE_LOOKBACK), tick.date() - timedelta(days=1))
-    return [day for day in ended if day not in compared or compared[day] < _end_of(day, tick)]
+    return [day for day in ended if day not in reconciled_up_to or reconciled_up_to[day] < _end_of_day(day, tick)]
 
 
-def _end_of(day: date, tick: datetime) -> datetime:
+def _end_of_day(day: date, tick: datetime) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), tick.tzinfo)
 
 
 def build_schedules(
-    *, zone: str, start: date, partitions: dg.PartitionsDefinition[str], running: bool
+    *, zone: str, start: date, partitions: dg.PartitionsDefinition[str], automation: bool
 ) -> list[dg.ScheduleDefinition]:
-    """Return the hourly and nightly schedules and the nightly checks; they run only if asked to."""
-    status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+    """Return the hourly schedule and the nightly ones.
+
+    Args:
+        zone: the shop's time zone.
+        start: the first day of the books.
+        partitions: the daily partitions.
+        automation: whether the schedules are on by default.
+    """
+    status = dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
         job=SYNC,
@@ -107,7 +128,7 @@ def build_schedules(
             )
         if missed:
             days |= {*missed} - days_of_runs(context.instance, ACTIVE_STATUSES)
-        return run_requests(days, _at(tick))
+        return run_requests(days, _build_key(tick))
 
     @dg.schedule(
         job=SYNC,
@@ -123,13 +144,14 @@ def build_schedules(
         instance = context.instance
         done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(RECONCILIATION_KEY)}
         with as_dagster_failure():
-            left = sync_service.unfinished_days() | failed_days(instance, partitions, sync_service.days())
-            left |= {*least_recently_reconciled(tick, sync_service.last_reconciled_at(sync_service.days()))}
-        wanted, yesterday = nightly_days(tick, start, done, left), tick.date() - timedelta(days=1)
+            unfinished = sync_service.unfinished_days() | failed_days(instance, partitions, sync_service.days())
+            unfinished |= {*least_recently_reconciled(tick, sync_service.last_reconciled_at(sync_service.days()))}
+        days, yesterday = nightly_days(tick, start, done, unfinished), tick.date() - timedelta(days=1)
+        # A started run may have read yesterday before its end, so only a waiting one replaces the request.
         busy = (days_of_runs(instance, ACTIVE_STATUSES) - {yesterday}) | days_of_runs(instance, WAITING_STATUSES)
-        return run_requests(set(wanted) - busy, _at(tick), {})
+        return run_requests(set(days) - busy, _build_key(tick), {})
 
-    looks = {
+    check_schedules = {
         "nightly_mapping_checks": (MAPPING_CHECKS, "0 5 * * *"),
         "nightly_open_failures": (OPEN_FAILURES, "5 5 * * *"),
     }
@@ -142,11 +164,11 @@ def build_schedules(
             execution_timezone=zone,
             default_status=status,
         )
-        for name, (job, cron) in looks.items()
+        for name, (job, cron) in check_schedules.items()
     ]
     return [hourly, nightly, *checks]
 
 
-def _at(tick: datetime) -> Callable[[date, date], str]:
-    """Return what a schedule's run keys say besides the days: the tick, with its offset, as an hour may come twice."""
+def _build_key(tick: datetime) -> Callable[[date, date], str]:
+    """Return the suffix of a schedule's run keys: the tick with its UTC offset, as a clock change repeats an hour."""
     return lambda *_: f"@{tick.isoformat()}"

@@ -1,7 +1,7 @@
-"""What is looked after between the schedules: changed orders, work left over, and runs whose process died.
+"""Sensors for changed orders, unfinished writes and dead runs.
 
-Each tick asks for days and does nothing about them. What is news stands in `pipeline/change_detection.py`, what is left
-to do in `pipeline/retry_schedule.py`.
+A tick only requests runs or ends dead ones. `pipeline/change_detection.py` detects changes,
+`pipeline/retry_schedule.py` selects the days to retry.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,37 +25,46 @@ from shopify_xero_pipeline.defs.schedules import hourly_days
 from shopify_xero_pipeline.pipeline.change_detection import ChangeDetector, DetectionResult
 from shopify_xero_pipeline.pipeline.retry_schedule import RetryReason, RetryState, retry_reasons, select_due_days
 from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.reconciliation.verdict import count_of
 
 FAST_INTERVAL_SECONDS, SLOW_INTERVAL_SECONDS = 30, 60
 
-
 DESCRIPTIONS = {
     "dead_runs": (
-        "Ends the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."
+        "Ends runs whose process has ended, so that the next run gets the pool. Runs with retries are then retried."
     ),
     "changed_orders": (
-        "Syncs the day of every order that was edited, refunded, cancelled or paid since, within two minutes."
+        "Syncs the day of every order that was edited, refunded, cancelled or paid later, within two minutes."
     ),
     "unfinished_writes": (
-        "Syncs the days with work left that may succeed by itself: writes left over, failures worth another try, "
-        "failed runs. Each waits longer after each try."
+        "Retries days with unfinished writes, transient failures or a failed run, with exponential back-off."
     ),
 }
-"""What the UI says of them; a docstring does not get there."""
+"""Descriptions for the UI, which does not display docstrings of sensors."""
 
 
 @dg.sensor(
-    minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING, description=DESCRIPTIONS["dead_runs"]
+    minimum_interval_seconds=FAST_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,  # also without automation: it requests no run
+    description=DESCRIPTIONS["dead_runs"],
 )
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """End the runs whose process is gone, so that the next one gets the pool; a run that can be retried then is."""
-    ended = end_dead_runs(context.instance)
-    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every run under way has its process")
+    """End runs whose process has ended."""
+    run_ids = end_dead_runs(context.instance)
+    return dg.SkipReason(f"ended {', '.join(run_ids)}" if run_ids else "every active run has its process")
 
 
-def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], running: bool) -> list[dg.SensorDefinition]:
-    """Return the sensors; those that ask for days run only if asked to."""
-    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+def build_sensors(
+    *, zone: str, partitions: dg.PartitionsDefinition[str], automation: bool
+) -> list[dg.SensorDefinition]:
+    """Return the sensors.
+
+    Args:
+        zone: the shop's time zone.
+        partitions: the daily partitions.
+        automation: whether the sensors that request days are on by default.
+    """
+    status = dg.DefaultSensorStatus.RUNNING if automation else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
         job=SYNC,
@@ -66,24 +75,25 @@ def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], runnin
     def changed_orders(
         context: dg.SensorEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dg.SensorResult:
-        """Sync the day of every order that was edited, refunded, cancelled or paid since, within two minutes.
+        """Sync the day of every order that was edited, refunded, cancelled or paid later, within two minutes.
 
-        Where Xero sends webhooks, also the days of records of ours that somebody changed there. The days the hourly
-        schedule asks for anyway are left to it.
+        With webhooks of Xero, also sync the days of posted records that people changed in Xero. Days that the hourly
+        schedule syncs are left to it.
         """
         with as_dagster_failure():
-            found = ChangeDetector(sync_service).detect(context.cursor)
-            at_hand = hourly_days(sync_service.connections.clock.now().astimezone(ZoneInfo(zone)))
-        late = [one for one in found.changes if one.day not in at_hand]
-        waiting = days_of_runs(context.instance, WAITING_STATUSES) if late else set()
-        news = [one for one in late if one.day not in waiting]
+            detection = ChangeDetector(sync_service).detect(context.cursor)
+            scheduled_days = hourly_days(sync_service.connections.clock.now().astimezone(ZoneInfo(zone)))
+        unscheduled = [change for change in detection.changes if change.day not in scheduled_days]
+        waiting_days = days_of_runs(context.instance, WAITING_STATUSES) if unscheduled else set()
+        changes = [change for change in unscheduled if change.day not in waiting_days]
 
         def key(first: date, last: date) -> str:
-            these = [one for one in news if first <= one.day <= last]
-            return f":{max(one.at for one in these):%Y-%m-%dT%H:%M:%SZ} {_short(one.name for one in these)}"
+            in_range = [change for change in changes if first <= change.day <= last]
+            latest = max(change.at for change in in_range)
+            return f":{latest:%Y-%m-%dT%H:%M:%SZ} {_hash_names(change.name for change in in_range)}"
 
-        asked = run_requests([one.day for one in news], key)
-        return _answer(asked, found.cursor, _seen(found, len(late), len(news)))
+        requests = run_requests([change.day for change in changes], key)
+        return _build_result(requests, detection.cursor, _explain_skip(detection, len(unscheduled), len(changes)))
 
     @dg.sensor(
         job=SYNC,
@@ -94,55 +104,58 @@ def build_sensors(*, zone: str, partitions: dg.PartitionsDefinition[str], runnin
     def unfinished_writes(
         context: dg.SensorEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dg.SensorResult:
-        """Sync the days with work left that may succeed by itself, once it is due.
+        """Retry unfinished days once they are due.
 
-        That is: writes that were never sent or whose outcome is unclear, failures worth another try, days whose run
-        failed, a renewal of the sign-in that was not finished.
+        Reasons are writes that were never sent or whose outcome is unknown, transient failures, days whose run failed,
+        and an unfinished token refresh.
         """
         with as_dagster_failure():
-            budget, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.connections.clock.now()
-            if budget.blocked_until is not None:
+            quota, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.connections.clock.now()
+            if quota.blocked_until is not None:
                 return dg.SensorResult(
-                    skip_reason=f"Xero takes no calls before {budget.blocked_until:%Y-%m-%d %H:%M} UTC"
+                    skip_reason=f"Xero accepts no calls before {quota.blocked_until:%Y-%m-%d %H:%M} UTC"
                 )
-            left = retry_reasons(sync_service, failed_days(context.instance, partitions, days))
+            reasons = retry_reasons(sync_service, failed_days(context.instance, partitions, days))
         busy = days_of_runs(context.instance, ACTIVE_STATUSES)
-        tried, tries = select_due_days(
-            left, RetryState.read(context.cursor), now, busy=busy, budget_is_low=budget.is_low
+        due_days, state = select_due_days(
+            reasons, RetryState.read(context.cursor), now, busy=busy, budget_is_low=quota.is_low
         )
 
         def key(first: date, last: date) -> str:
-            return f":{_short(f'{day} {tries.root[day]}' for day in tried if first <= day <= last)}"
+            return f":{_hash_names(f'{day} {state.root[day]}' for day in due_days if first <= day <= last)}"
 
-        return _answer(run_requests(tried, key), tries.model_dump_json(), _said(left, tries))
+        return _build_result(run_requests(due_days, key), state.model_dump_json(), _describe_next(reasons, state))
 
     return [changed_orders, unfinished_writes, dead_runs]
 
 
-def _answer(asked: list[dg.RunRequest], cursor: str | None, otherwise: str) -> dg.SensorResult:
-    if asked:
-        return dg.SensorResult(run_requests=asked, cursor=cursor)
-    return dg.SensorResult(skip_reason=otherwise, cursor=cursor)
+def _build_result(requests: list[dg.RunRequest], cursor: str | None, skip_reason: str) -> dg.SensorResult:
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    return dg.SensorResult(skip_reason=skip_reason, cursor=cursor)
 
 
-def _seen(found: DetectionResult, late: int, news: int) -> str:
-    """Say why no day is asked for."""
-    if found.cursor is None:
-        return "no day was synced yet, so none can have changed since"
-    if not found.changes:
+def _explain_skip(detection: DetectionResult, unscheduled: int, requested: int) -> str:
+    """Return why no day is requested."""
+    if detection.cursor is None:
+        return "no day was synced yet, so no synced order can have changed"
+    if not detection.changes:
         return "no order has changed"
-    hourly, waiting = len(found.changes) - late, late - news
-    return f"{len(found.changes)} orders changed: {hourly} of days synced every hour, {waiting} of days whose run waits"
+    count, waiting = len(detection.changes), unscheduled - requested
+    return (
+        f"{count_of(count, 'order')} changed: {count - unscheduled} on days that are synced every hour, "
+        f"{waiting} on days with a waiting run"
+    )
 
 
-def _said(left: Mapping[date, RetryReason], tries: RetryState) -> str:
-    """Say what is left and when the first of it is tried again."""
-    if not left:
-        return "nothing is left to do"
-    first = min(left, key=lambda day: tries.root[day].next)
-    return f"work is left on {len(left)} days; {first} is next: {left[first].reason}"
+def _describe_next(reasons: Mapping[date, RetryReason], state: RetryState) -> str:
+    """Return the number of unfinished days and the one that is retried next."""
+    if not reasons:
+        return "no day is unfinished"
+    first = min(reasons, key=lambda day: state.root[day].next)
+    return f"{count_of(len(reasons), 'day')} unfinished; the next retry is of {first}: {reasons[first].reason}"
 
 
-def _short(names: Iterable[str]) -> str:
-    """Return a short name for all of these, the same for the same ones."""
+def _hash_names(names: Iterable[str]) -> str:
+    """Return a short hash of a set of names, independent of their order."""
     return sha256("\n".join(sorted(names)).encode()).hexdigest()[:8]

@@ -1,6 +1,6 @@
-"""What the failed steps of a run say to people: each reason once, and whether it passes by itself.
+"""Messages of the failed steps of a run, each once, with its kind of failure.
 
-Only reading them from Dagster's events belongs here; what a reason says is decided by the room that raised it.
+This module only reads Dagster's events; the room that raised an error decides its message.
 """
 
 import re
@@ -14,14 +14,20 @@ from shopify_xero_pipeline.pipeline import storage_errors
 from shopify_xero_pipeline.pipeline.connections import TryLaterError
 
 INTERRUPTION_ERRORS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-INTERRUPTED_MESSAGE = "interrupted; what was under way is settled by the next run of these days"
+INTERRUPTED_MESSAGE = "interrupted; the next run of these days settles the unfinished writes"
 NO_STEP_MESSAGE = "the run failed before its first step; see it in the Dagster UI"
-_REQUEST = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
+_REQUEST_ID = re.compile(r" \([^()]*\b(?:request|correlation id:) [^()]*\)$")
 
 
 @dataclass(frozen=True)
 class StepFailure:
-    """What a failed step says, whether it passes by itself, and whether a setting or a disk stands in the way."""
+    """The failure of a step or of a run, for people.
+
+    Attributes:
+        message: the reason and the remedy.
+        is_transient: a later run may succeed without a change.
+        needs_setting: a setting, a permission or a disk blocks the step.
+    """
 
     message: str
     is_transient: bool = False
@@ -29,31 +35,36 @@ class StepFailure:
 
 
 def step_failures(result: dg.ExecuteInProcessResult, home: Path) -> list[StepFailure]:
-    """Return what failed steps say; what several say in the same words, each with its own request id, is said once.
+    """Return the failures of a run with the names of their steps; messages that only differ in request ids are merged.
 
     Args:
-        result: of a run that failed.
-        home: DAGSTER_HOME, whose storage may be the reason.
+        result: result of a run that failed.
+        home: DAGSTER_HOME, whose storage may be the cause.
     """
-    said: dict[str, StepFailure] = {}
+    failures: dict[str, StepFailure] = {}
     steps: dict[str, list[str]] = {}
     for event in result.all_events:
         if event.is_step_failure:
-            found = _failure(event, home)
-            words = _REQUEST.sub("", found.message)
-            said.setdefault(words, found)
-            steps.setdefault(words, []).append((event.step_key or "").replace("__", "/"))
-    named = [replace(one, message=f"{', '.join(sorted(steps[key]))}: {one.message}") for key, one in said.items()]
-    return named or [StepFailure(NO_STEP_MESSAGE)]
+            failure = _parse_failure(event, home)
+            key = _REQUEST_ID.sub("", failure.message)
+            failures.setdefault(key, failure)
+            steps.setdefault(key, []).append((event.step_key or "").replace("__", "/"))
+    merged = [
+        replace(failure, message=f"{', '.join(sorted(steps[key]))}: {failure.message}")
+        for key, failure in failures.items()
+    ]
+    return merged or [StepFailure(NO_STEP_MESSAGE)]
 
 
-def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
-    failed = event.step_failure_data
-    if (own := failed.user_failure_data) and own.description:
+def _parse_failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
+    data = event.step_failure_data
+    if (failure := data.user_failure_data) and failure.description:
         return StepFailure(
-            own.description, is_transient=TRANSIENT_LABEL in own.metadata, needs_setting=SETTING_LABEL in own.metadata
+            failure.description,
+            is_transient=TRANSIENT_LABEL in failure.metadata,
+            needs_setting=SETTING_LABEL in failure.metadata,
         )
-    error, stack = failed.error, list[str]()
+    error, stack = data.error, list[str]()
     if error is None:
         return StepFailure("failed")
     if error.cls_name in INTERRUPTION_ERRORS:
@@ -61,8 +72,8 @@ def _failure(event: dg.DagsterEvent, home: Path) -> StepFailure:
     while error.cause is not None:
         stack += error.stack
         error = error.cause
-    found = storage_errors.from_step(error.message, [*stack, *error.stack], home)
-    if found is None:
+    storage_error = storage_errors.from_step(error.message, [*stack, *error.stack], home)
+    if storage_error is None:
         return StepFailure(error.message.strip())
-    passes = isinstance(found, TryLaterError)
-    return StepFailure(str(found), passes, needs_setting=not passes)
+    is_transient = isinstance(storage_error, TryLaterError)
+    return StepFailure(str(storage_error), is_transient, needs_setting=not is_transient)

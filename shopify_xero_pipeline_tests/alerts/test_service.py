@@ -99,7 +99,7 @@ class House:
                 cursor=self.cursor,
                 resources={"sync_service": self.stage.sync_service, "channels": self.channels},
             ) as context:
-                tick = alerts_sensor(running=False).evaluate_tick(context)
+                tick = alerts_sensor(automation=False).evaluate_tick(context)
             assert tick.run_requests == []
             said, self.cursor = str(tick.skip_message), tick.cursor
             self.stage.clock.sleep(60)
@@ -125,11 +125,11 @@ def house(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[House]:
 @pytest.mark.campaign
 def test_a_day_of_failures_is_told_cause_by_cause_and_each_end_once(house: House) -> None:
     stage = house.stage
-    assert house.minutes(1) == "calling for a person: nothing; channels: slack, pagerduty"
+    assert house.minutes(1) == "active alerts: none; channels: slack, pagerduty"
 
     stage.sandbox.faults.add(Fault(kind=FaultKind.ANSWER, path="graphql", status=423, times=None, answer=PERSONAL))
     assert house.sync() != []
-    assert house.minutes(3) == "calling for a person: run:sync; channels: slack, pagerduty"
+    assert house.minutes(3) == "active alerts: run:sync; channels: slack, pagerduty"
     (slack,) = house.web.slack
     assert "A run of sync failed, and no later run succeeded for the same days. The shop is locked." in slack
     assert f"Where: {FIRST}" in slack
@@ -152,7 +152,7 @@ def test_a_day_of_failures_is_told_cause_by_cause_and_each_end_once(house: House
     house.minutes(7)
     assert house.web.pagerduty[4:] == [f"resolve {checks}", "resolve failure-rate"]
     assert len(house.web.slack) == 6
-    assert house.minutes(1) == "calling for a person: nothing; channels: slack, pagerduty"
+    assert house.minutes(1) == "active alerts: none; channels: slack, pagerduty"
     assert not any(word in house.web.all.lower() for word in (PERSONAL, SECRET))
 
 
@@ -244,7 +244,7 @@ def test_a_damaged_store_is_told_once_although_nothing_can_be_kept_in_it(house: 
     house.stage.sync_service.connections.close()
     (house.stage.folder / "state.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 1_000)
     house.stage.restart()
-    assert house.minutes(10).startswith("calling for a person: store;")
+    assert house.minutes(10).startswith("active alerts: store;")
     assert house.web.pagerduty == ["trigger store"]
 
 

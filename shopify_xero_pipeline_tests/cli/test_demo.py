@@ -44,11 +44,11 @@ def test_the_demo_tells_what_became_of_each_fault_and_writes_nothing_when_played
     assert (first["days"], first["difference"], first["duplicates"], first["lost"]) == (3, "0.00", 0, 0)
     assert first["new_xero_records"]
     assert [incident["what"] for incident in first["incidents"]] == [
-        "Xero answered 429: too many calls in this minute",
-        "Xero booked a batch of Invoices, but its answer was lost",
-        "Xero's access token expired in mid-run",
+        "Xero posted a batch of Invoices, but its response was lost",
+        "Xero returned 429: the rate limit of a minute was reached",
+        "Xero's access token expired during a run",
     ]
-    assert all("nothing twice, nothing lost" in incident["became"] for incident in first["incidents"])
+    assert all("no duplicate, nothing missing" in incident["became"] for incident in first["incidents"])
     again = played(folder)
     assert (again["new_xero_records"], again["xero_calls"], again["incidents"]) == (0, 0, [])
 
@@ -72,7 +72,7 @@ def test_the_demo_names_the_orders_that_are_meant_to_be_blocked_and_ends_well(
     assert figures["message"] == "the books agree; 2 orders of 282.70 NZD are not in them"
     assert figures["meant_to_be_blocked"] == ["#1142", "#1148"]
     printed = capsys.readouterr().out
-    assert "under a tax or a gateway that books.yaml does not name: #1142, #1148" in printed
+    assert "because books.yaml does not contain their tax or gateway: #1142, #1148" in printed
 
 
 def test_an_order_of_the_demo_that_nobody_meant_to_be_blocked_counts(

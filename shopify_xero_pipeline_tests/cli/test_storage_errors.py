@@ -198,7 +198,7 @@ def test_a_stored_day_that_is_damaged_is_named_with_what_to_do(house: House) -> 
         said = failed.step_failure_data.user_failure_data
         assert said is not None
         assert said.description == (
-            f"{orders} is damaged: materialise shopify/orders for {FIRST} again, and what follows from it."
+            f"{orders} is damaged: materialise shopify/orders and its downstream assets for {FIRST} again."
         )
 
 

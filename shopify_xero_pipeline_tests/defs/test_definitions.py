@@ -7,6 +7,7 @@ import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
+from shopify_xero_pipeline.defs.jobs import respects_retry_schedule
 
 LINEAGE = {
     "shopify/customers": set(),
@@ -70,7 +71,7 @@ def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_a
         assert spec.description, spec.key
         assert spec.kinds, spec.key
         assert list(spec.owners) == ["team:bookkeeping"]
-        assert "who looks after it" not in spec.metadata
+        assert "owner page" not in spec.metadata
         if spec.partitions_def is not None:
             assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
                 fail_window=timedelta(hours=26), warn_window=timedelta(hours=4)
@@ -80,7 +81,7 @@ def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_a
 def test_every_asset_links_to_its_owners_where_a_page_is_set_and_the_mapping_shows_its_database() -> None:
     found = build_definitions(policy=BooksPolicy(), database="postgres", owners_page="https://wiki.example/books")
     specs = {spec.key.to_user_string(): spec for spec in found.resolve_all_asset_specs()}
-    assert {spec.metadata["who looks after it"].value for spec in specs.values()} == {"https://wiki.example/books"}
+    assert {spec.metadata["owner page"].value for spec in specs.values()} == {"https://wiki.example/books"}
     assert specs["entity_mapping"].kinds == {"postgres"}
 
 
@@ -94,7 +95,10 @@ def test_every_load_and_the_reconciliation_have_their_checks_by_day(definitions:
     graph = definitions.resolve_asset_graph()
     checks = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys}
     loads = {f"xero/{name}:all_loaded" for name in ("contacts", "items", "invoices", "credit_notes", "payments")}
-    books = {f"books/reconciliation:{name}" for name in ("every_order_accounted_for", "totals_equal", "nothing_extra")}
+    books = {
+        f"books/reconciliation:{name}"
+        for name in ("every_order_accounted_for", "totals_equal", "no_duplicates_or_missing")
+    }
     mapping = {f"entity_mapping:{name}" for name in ("no_duplicate_xero_id", "no_orphan", "rows_intact")}
     all_days = {check.replace("all_loaded", "all_days_loaded") for check in loads}
     all_days |= {"books/reconciliation:all_days_agree", "books/open_failures:nothing_open"}
@@ -159,6 +163,12 @@ def test_days_follow_the_start_date_and_the_shops_zone() -> None:
     window = partitions.time_window_for_partition_key("2026-04-05")
     assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 25
     assert partitions.get_first_partition_key() == "2026-04-04"
+
+
+@pytest.mark.parametrize("tag", ["shopify-xero/respect-retry-schedule", "shopify-xero/patient"])
+def test_a_run_with_the_present_or_the_former_tag_respects_the_retry_schedule(tag: str) -> None:
+    assert respects_retry_schedule({tag: "yes"})
+    assert not respects_retry_schedule({})
 
 
 def test_importing_the_definitions_reads_neither_files_nor_the_environment(tmp_path: object) -> None:

@@ -8,7 +8,8 @@ import dagster as dg
 import pytest
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
-from shopify_xero_pipeline.defs.metadata import tables
+from shopify_xero_pipeline.defs.metadata import extract, load, reconciliation, tables
+from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadResult
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.state.records import SyncError
@@ -67,7 +68,7 @@ def error(**given: Any) -> SyncError:
 
 
 def plan(*changes: Change) -> dict[str, Any]:
-    return tables.plan_metadata(ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes), LINKS)
+    return plan_metadata(ChangeSet(kind=Kind.INVOICE, day=DAY, changes=changes), LINKS)
 
 
 def text(shown: Any) -> str:
@@ -81,10 +82,10 @@ def rows_of(shown: Any) -> list[dict[str, Any]]:
 
 
 def test_orders_link_to_the_shops_admin() -> None:
-    assert LINKS.order("5001", "#1001") == ORDER_LINK
-    assert LINKS.order("5001", None) == "[5001](https://admin.shopify.com/store/goods/orders/5001)"
-    assert LINKS.order(None, "#1001") == "#1001"
-    assert LINKS.order(None, None) == ""
+    assert LINKS.order_link("5001", "#1001") == ORDER_LINK
+    assert LINKS.order_link("5001", None) == "[5001](https://admin.shopify.com/store/goods/orders/5001)"
+    assert LINKS.order_link(None, "#1001") == "#1001"
+    assert LINKS.order_link(None, None) == ""
 
 
 @pytest.mark.parametrize(
@@ -98,20 +99,20 @@ def test_orders_link_to_the_shops_admin() -> None:
 def test_records_link_to_xero_once_they_are_there(kind: Kind, page: str) -> None:
     posted, refused = result(kind=kind, xero_id="x-1", natural_key="it"), result(kind=kind)
     name = f"{kind.value.replace('_', ' ')} it in Xero"
-    assert LINKS.in_xero([posted, refused]) == {name: dg.MetadataValue.url(page)}
+    assert LINKS.record_pages([posted, refused]) == {name: dg.MetadataValue.url(page)}
 
 
 def test_an_allocation_has_no_page_of_its_own() -> None:
-    assert LINKS.in_xero([result(kind=Kind.ALLOCATION, xero_id="x-1")]) == {}
+    assert LINKS.record_pages([result(kind=Kind.ALLOCATION, xero_id="x-1")]) == {}
 
 
 def test_the_pages_of_the_first_five_orders_are_links_and_each_order_has_one() -> None:
-    found = LINKS.pages([("5001", "#1001"), ("5001", "#1001"), (None, ""), ("5002", "")])
+    found = LINKS.order_pages([("5001", "#1001"), ("5001", "#1001"), (None, ""), ("5002", "")])
     assert {name: page.value for name, page in found.items()} == {
         "#1001 in Shopify": "https://admin.shopify.com/store/goods/orders/5001",
         "5002 in Shopify": "https://admin.shopify.com/store/goods/orders/5002",
     }
-    assert len(LINKS.pages([(str(number), f"#{number}") for number in range(6)])) == 5
+    assert len(LINKS.order_pages([(str(number), f"#{number}") for number in range(6)])) == 5
 
 
 def test_a_plan_shows_counts_money_a_table_and_a_diff() -> None:
@@ -124,7 +125,7 @@ def test_a_plan_shows_counts_money_a_table_and_a_diff() -> None:
     )
     assert shown["dagster/row_count"] == 4
     assert (shown["create"], shown["update"], shown["adopt"], shown["unchanged"], shown["blocked"]) == (1, 1, 1, 1, 0)
-    assert text(shown["money planned"]) == "1,000.00 AUD  \n23.00 NZD"
+    assert text(shown["planned amount"]) == "1,000.00 AUD  \n23.00 NZD"
     assert [record.data["action"] for record in shown["plan"].records] == ["create", "update", "adopt"]
     assert shown["plan"].records[0].data["amount"] == "23.00 NZD"
     diff = text(shown["diff"])
@@ -137,14 +138,14 @@ def test_a_plan_shows_counts_money_a_table_and_a_diff() -> None:
 def test_a_plan_with_nothing_to_do_says_so() -> None:
     shown = plan(change(action=Action.UNCHANGED))
     assert text(shown["plan"]) == text(shown["diff"]) == "nothing to do"
-    assert text(shown["money planned"]) == "none"
+    assert text(shown["planned amount"]) == "none"
 
 
 def test_a_record_without_key_order_or_amount_is_shown_by_its_id() -> None:
     shown = plan(change(natural_key="", order_id=None, order_name=None, amount=None, currency=None))
     assert text(shown["diff"]) == "**+ create invoice 5001/77**"
     assert shown["plan"].records[0].data == {
-        "action": "create", "record": "invoice 5001/77", "order": "", "amount": "", "why": ""
+        "action": "create", "record": "invoice 5001/77", "order": "", "amount": "", "reason": ""
     }  # fmt: skip
 
 
@@ -175,13 +176,13 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
     )  # fmt: skip
     late = result(outcome=LoadOutcome.POSTPONED, retryable=True, kind=Kind.ITEM, natural_key="A|B", order_id=None,
                   order_name=None)  # fmt: skip
-    shown = tables.load_metadata([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
+    shown = load.load_metadata([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
     assert text(shown["records"]) == "1 adopted, 1 created, 1 failed, 1 postponed"
-    assert text(shown["money posted"]) == "46.00 NZD"
+    assert text(shown["posted amount"]) == "46.00 NZD"
     page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
     known = error(attempts=4, next_attempt_at=datetime(2026, 9, 22, 7, 5, tzinfo=UTC))
-    found = tables.all_loaded_outcome([result(), failed, late], LINKS, [known])
-    names = ("order", "record", "reason", "can a retry help?", "attempts", "next try", "request")
+    found = load.all_loaded_outcome([result(), failed, late], LINKS, [known])
+    names = ("order", "record", "reason", "transient", "attempts", "next attempt", "request")
     assert rows_of(found.metadata["failures"]) == [
         dict(zip(names, cells, strict=True))
         for cells in (
@@ -195,26 +196,26 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
 
 
 def test_a_failure_the_store_does_not_know_any_more_shows_what_the_load_itself_counted() -> None:
-    found = tables.all_loaded_outcome(
+    found = load.all_loaded_outcome(
         [result(outcome=LoadOutcome.FAILED, attempts=2)], LINKS, [error(shopify_id="other")]
     )
     assert found.description == "1 of 1 record not in Xero: invoice SH-1001"
     (row,) = rows_of(found.metadata["failures"])
-    assert (row["can a retry help?"], row["attempts"], row["next try"]) == ("no", "2", "with the next load")
+    assert (row["transient"], row["attempts"], row["next attempt"]) == ("no", "2", "with the next load")
 
 
 def test_a_load_without_failures_says_none() -> None:
-    found = tables.all_loaded_outcome([result()], LINKS, [])
+    found = load.all_loaded_outcome([result()], LINKS, [])
     assert (found.passed, found.description, text(found.metadata["failures"])) == (
         True,
-        "1 looked at, nothing found",
+        "1 checked, no failures",
         "none",
     )
-    assert tables.all_loaded_outcome([], LINKS, []).passed
+    assert load.all_loaded_outcome([], LINKS, []).passed
 
 
 def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
-    found = tables.all_loaded_outcome([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
+    found = load.all_loaded_outcome([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
     rows = rows_of(found.metadata["failures"])
     assert len(rows) == 51
     assert rows[-1]["order"] == "… and 1 more"
@@ -228,28 +229,28 @@ def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equ
         order_row(currency="AUD", sales=Decimal("1234.5")),
         order_row(outcome="blocked", reason="no rate", order_name="#4", xero_sales=Decimal(0)),
     )
-    shown = tables.reconciliation_metadata(DayReconciliation(day=DAY, rows=rows))
+    shown = reconciliation.reconciliation_metadata(DayReconciliation(day=DAY, rows=rows))
     assert text(shown["orders"]) == "1 blocked, 3 posted"
     assert shown["difference"] == "1224.51"
-    columns = text(shown["columns"])
+    columns = text(shown["three-way totals"])
     assert "| NZD | sales | 20.00 | 20.00 | 19.99 |" in columns
     assert "| NZD | money | 20.00 | 20.00 | 20.00 |" in columns
     assert "| AUD | sales | 1,234.50 | 10.00 | 10.00 |" in columns
-    ((order, outcome, reason),) = ([*row.values()][:3] for row in rows_of(shown["not posted"]))
+    ((order, outcome, reason),) = ([*row.values()][:3] for row in rows_of(shown["unposted orders"]))
     assert (order, outcome, reason) == ("#4", "blocked", "no rate")
-    assert [row["order"] for row in rows_of(shown["not equal"])] == ["#2|3"]
+    assert [row["order"] for row in rows_of(shown["unbalanced orders"])] == ["#2|3"]
 
 
 def test_the_orders_amounts_have_two_decimals_or_all_that_there_are() -> None:
     row = order_row(sales=Decimal("1237.3"), money=Decimal("0.0"), mapped_sales=Decimal(0), xero_money=Decimal("9.995"))
-    (line,) = rows_of(tables.order_table([row]))
+    (line,) = rows_of(reconciliation.order_table([row]))
     assert (line["Shopify"], line["mapping"], line["Xero"]) == ("1,237.30 / 0.00", "0.00 / 10.00", "10.00 / 9.995")
 
 
 def test_a_day_on_which_nothing_is_posted_says_so() -> None:
-    shown = tables.reconciliation_metadata(DayReconciliation(day=DAY, rows=()))
-    assert text(shown["columns"]) == "nothing posted"
-    assert text(shown["not posted"]) == text(shown["not equal"]) == "none"
+    shown = reconciliation.reconciliation_metadata(DayReconciliation(day=DAY, rows=()))
+    assert text(shown["three-way totals"]) == "nothing posted"
+    assert text(shown["unposted orders"]) == text(shown["unbalanced orders"]) == "none"
 
 
 @pytest.mark.parametrize(
@@ -260,61 +261,66 @@ def test_a_day_on_which_nothing_is_posted_says_so() -> None:
         ("every_order_accounted_for", order_row(outcome="conflict", reason="a person paid it")),
         ("every_order_accounted_for", order_row(outcome="postponed", reason="Xero is away")),
         ("totals_equal", order_row(problems=("unequal",))),
-        ("nothing_extra", order_row(extra=1)),
-        ("nothing_extra", order_row(lost=1)),
+        ("no_duplicates_or_missing", order_row(extra=1)),
+        ("no_duplicates_or_missing", order_row(lost=1)),
     ],
 )
 def test_a_check_fails_for_the_orders_that_break_it_and_names_them(check: str, row: Any) -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(order_name="#9"), row))
-    passed, says, shown = tables.reconciliation_outcome(check, day, LINKS)
+    passed, says, shown = reconciliation.reconciliation_outcome(check, day, LINKS)
     assert (passed, says) == (False, "1 of 2 orders to look at: #1001")
     assert [row["order"] for row in rows_of(shown["orders"])] == ["#1001"]
     assert shown["#1001 in Shopify"].value == "https://admin.shopify.com/store/goods/orders/5001"
-    passed, says, shown = tables.reconciliation_outcome(check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS)
-    assert (passed, says) == (True, "1 looked at, nothing found")
+    passed, says, shown = reconciliation.reconciliation_outcome(
+        check, DayReconciliation(day=DAY, rows=(order_row(),)), LINKS
+    )
+    assert (passed, says) == (True, "1 checked, no failures")
     assert text(shown["orders"]) == "none"
 
 
-def test_nothing_extra_fails_for_what_stands_without_an_order_until_a_person_decides() -> None:
+def test_no_duplicates_or_missing_fails_for_records_without_an_order_until_a_person_decides() -> None:
     day = DayReconciliation(day=DAY, rows=(order_row(),), orphans=(orphaned_order(),))
-    passed, says, shown = tables.reconciliation_outcome("nothing_extra", day, LINKS)
+    passed, says, shown = reconciliation.reconciliation_outcome("no_duplicates_or_missing", day, LINKS)
     assert (passed, says) == (False, "1 of 2 orders to look at: SH-2071")
-    (line,) = rows_of(shown["without an order"])
+    (line,) = rows_of(shown["orphans"])
     assert line["record"] == "SH-2071"
     assert line["page"] == "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
-    assert (line["dated"], line["amount"], line["state"]) == ("2026-09-21", "46.00 NZD", "in Xero")
-    assert line["why"].startswith("deleted in Shopify")
+    assert (line["date"], line["amount"], line["state"]) == ("2026-09-21", "46.00 NZD", "in Xero")
+    assert line["reason"].startswith("deleted in Shopify")
     assert line["decision"].startswith("to be decided: void it, or keep it")
-    assert tables.reconciliation_outcome("totals_equal", day, LINKS).passed
-    assert tables.reconciliation_metadata(day)["to decide"] == "1"
+    assert reconciliation.reconciliation_outcome("totals_equal", day, LINKS).passed
+    assert reconciliation.reconciliation_metadata(day)["undecided orphans"] == "1"
 
     decided = day.model_copy(update={"orphans": (orphaned_order(kept_because="written off", decided_at=INSTANT),)})
-    passed, says, shown = tables.reconciliation_outcome("nothing_extra", decided, LINKS)
-    assert (passed, says) == (True, "2 looked at, nothing found")
-    (line,) = rows_of(shown["without an order"])
+    passed, says, shown = reconciliation.reconciliation_outcome("no_duplicates_or_missing", decided, LINKS)
+    assert (passed, says) == (True, "2 checked, no failures")
+    (line,) = rows_of(shown["orphans"])
     assert line["decision"].startswith("left in Xero since 2026-09-21 00:00 UTC: written off")
 
 
 def test_an_order_that_a_person_left_different_breaks_no_check_and_is_shown_with_the_reason() -> None:
     left = order_row(left="posted 1, now 2; left as it is in Xero: by hand", warnings=("tax on its first row",))
     day = DayReconciliation(day=DAY, rows=(left, order_row()))
-    assert all(tables.reconciliation_outcome(name, day, LINKS).passed for name in ("totals_equal", "nothing_extra"))
-    (line,) = rows_of(tables.reconciliation_metadata(day)["left as a person decided"])
+    assert all(
+        reconciliation.reconciliation_outcome(name, day, LINKS).passed
+        for name in ("totals_equal", "no_duplicates_or_missing")
+    )
+    (line,) = rows_of(reconciliation.reconciliation_metadata(day)["accepted differences"])
     assert "by hand" in str(line)
-    assert rows_of(tables.reconciliation_metadata(day)["warnings"]) == [
+    assert rows_of(reconciliation.reconciliation_metadata(day)["warnings"]) == [
         {"order": "#1001", "warning": "tax on its first row"}
     ]
-    assert "left as a person decided" not in tables.reconciliation_metadata(
+    assert "accepted differences" not in reconciliation.reconciliation_metadata(
         DayReconciliation(day=DAY, rows=(order_row(),))
     )
 
 
 def test_money_is_shown_exactly_and_plotted_by_currency() -> None:
-    shown = tables.money_metadata("money posted", {"NZD": TEN, "AUD": Decimal("1234.5")})
-    assert text(shown.pop("money posted")) == "1,234.50 AUD  \n10.00 NZD"
+    shown = tables.money_metadata("posted amount", {"NZD": TEN, "AUD": Decimal("1234.5")})
+    assert text(shown.pop("posted amount")) == "1,234.50 AUD  \n10.00 NZD"
     assert shown == {
-        "money posted in NZD": dg.FloatMetadataValue(10.0),
-        "money posted in AUD": dg.FloatMetadataValue(1234.5),
+        "posted amount NZD": dg.FloatMetadataValue(10.0),
+        "posted amount AUD": dg.FloatMetadataValue(1234.5),
     }
 
 
@@ -324,6 +330,6 @@ def test_money_is_shown_by_currency() -> None:
 
 
 def test_of_extracted_records_only_the_number_is_shown() -> None:
-    assert tables.row_count_metadata([object(), object()]) == {"dagster/row_count": 2}
-    shown = tables.order_metadata([])
-    assert (shown["dagster/row_count"], text(shown["sales now"])) == (0, "none")
+    assert extract.row_count_metadata([object(), object()]) == {"dagster/row_count": 2}
+    shown = extract.order_metadata([])
+    assert (shown["dagster/row_count"], text(shown["current sales"])) == (0, "none")

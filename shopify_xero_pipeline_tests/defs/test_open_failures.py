@@ -158,9 +158,9 @@ def test_a_load_says_how_many_records_are_open_on_which_days_the_first_of_them_a
     assert shown["records not in Xero"] == 3
     assert cells(shown["failures"])[0] == {
         "day": "2026-09-21", "order": "#1001", "record": "invoice SH-1001", "reason": "Xero refused it.",
-        "attempts": "2", "next try": "22 Sep 07:05 UTC", "request": "corr",
+        "attempts": "2", "next attempt": "22 Sep 07:05 UTC", "request": "corr",
     }  # fmt: skip
-    assert cells(shown["failures"])[2]["next try"] == "with the next load"
+    assert cells(shown["failures"])[2]["next attempt"] == "with the next load"
     assert "sync the day again" in shown["what to do"].value
     assert not any(isinstance(value, dg.MarkdownMetadataValue) for value in shown.values())
 

@@ -1,4 +1,4 @@
-"""The check `nothing_extra` of a day in Dagster: red for an order that was deleted, green once a person has decided."""
+"""The check `no_duplicates_or_missing` of a day, which fails for a deleted order until a person has decided."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -30,8 +30,8 @@ def stage(tmp_path: Path, shop: SmallShop) -> Iterator[Stage]:
         yield stage
 
 
-def nothing_extra(instance: dg.DagsterInstance) -> dict[str, bool]:
-    return check_of_days(instance, RECONCILIATION, "nothing_extra")
+def no_duplicates_or_missing(instance: dg.DagsterInstance) -> dict[str, bool]:
+    return check_of_days(instance, RECONCILIATION, "no_duplicates_or_missing")
 
 
 def causes(stage: Stage, instance: dg.DagsterInstance) -> list[str]:
@@ -46,13 +46,13 @@ def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_o
     with dg.DagsterInstance.ephemeral() as instance:
         runner = stage.runner(instance)
         assert runner.sync([DAY, NEXT]).succeeded
-        assert nothing_extra(instance) == {"2026-10-01": True, "2026-10-02": True}
+        assert no_duplicates_or_missing(instance) == {"2026-10-01": True, "2026-10-02": True}
         shop.delete(gone, stage.clock.now())
         stage.clock.sleep(60)
 
         report = runner.sync([DAY, NEXT])
         assert (report.succeeded, len(report.summary()["without_order"])) == (False, 1)  # type: ignore[arg-type]
-        assert nothing_extra(instance) == {"2026-10-01": False, "2026-10-02": True}
+        assert no_duplicates_or_missing(instance) == {"2026-10-01": False, "2026-10-02": True}
         assert check_of_days(instance, RECONCILIATION, "totals_equal") == {"2026-10-01": True, "2026-10-02": True}
         assert causes(stage, instance) == ["checks:2026-10-01", "orphans:2026-10-01"]
 
@@ -65,6 +65,6 @@ def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_o
         assert stage.sync_service.disagreements() == []
         assert causes(stage, instance) == ["checks:2026-10-01"]
         assert runner.sync([DAY]).succeeded
-        assert nothing_extra(instance) == {"2026-10-01": True, "2026-10-02": True}
-        assert "written off" in str(shown_of(instance, "books/reconciliation")["without an order"])
+        assert no_duplicates_or_missing(instance) == {"2026-10-01": True, "2026-10-02": True}
+        assert "written off" in str(shown_of(instance, "books/reconciliation")["orphans"])
         assert causes(stage, instance) == []

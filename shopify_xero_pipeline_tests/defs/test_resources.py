@@ -64,7 +64,7 @@ def test_a_steps_calls_to_both_sides_are_counted_and_no_others(monkeypatch: pyte
     sync_service = SyncService(Connections(Settings.from_environment({}, None), SystemClock()))
     with count_api_calls(sync_service) as calls:
         assert calls == {}
-    assert calls == {"calls to Shopify": 1, "calls to Xero": 4}
+    assert calls == {"Shopify API calls": 1, "Xero API calls": 4}
 
 
 def test_what_nobody_foresaw_stays_what_it_is() -> None:

@@ -62,7 +62,7 @@ def test_a_run_without_a_lock_may_be_another_hosts(instance: dg.DagsterInstance,
 
 def test_the_sensor_says_what_it_ended(instance: dg.DagsterInstance) -> None:
     context = dg.build_sensor_context(instance)
-    assert dead_runs(context) == dg.SkipReason("every run under way has its process")
+    assert dead_runs(context) == dg.SkipReason("every active run has its process")
     under_way(instance)
     lock_of_a_dead_process(instance)
     assert dead_runs(context) == dg.SkipReason(f"ended {RUN}")

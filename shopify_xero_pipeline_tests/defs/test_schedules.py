@@ -212,7 +212,7 @@ def test_an_hourly_tick_asks_for_a_range_by_tags_that_waits_for_no_backfill(
     (request,) = Timetable(instance, kept, start=day(21)).requests("hourly", tick)
     assert ends(request.tags) == ("2026-09-22", "2026-09-23")
     assert request.tags["dagster/priority"] == "10"
-    assert request.tags["shopify-xero/patient"] == "yes"
+    assert request.tags["shopify-xero/respect-retry-schedule"] == "yes"
     assert request.run_key == "2026-09-22..2026-09-23@2026-09-23T00:10:00+12:00"
 
 

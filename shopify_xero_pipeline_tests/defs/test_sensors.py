@@ -119,7 +119,7 @@ def test_an_order_edited_weeks_later_reopens_its_day_within_two_minutes(stage: S
     (request,) = asked
     assert request.tags["dagster/asset_partition_range_start"] == "2026-09-21"
     assert request.tags["dagster/asset_partition_range_end"] == "2026-09-21"
-    assert request.tags["shopify-xero/patient"] == "yes"
+    assert request.tags["shopify-xero/respect-retry-schedule"] == "yes"
     assert str(request.run_key).startswith(f"2026-09-21..2026-09-21:{edited:%Y-%m-%dT%H:%M:%SZ} ")
 
 
@@ -163,7 +163,7 @@ def test_what_is_under_way_to_a_run_that_waits_is_not_asked_for_again(
     shop(stage).edit(other, stage.clock.now())
     stage.clock.sleep(60)
     assert changed.tick() == []
-    assert changed.said == "1 orders changed: 0 of days synced every hour, 1 of days whose run waits"
+    assert changed.said == "1 order changed: 0 on days that are synced every hour, 1 on days with a waiting run"
     instance.delete_run(run.run_id)
 
 
@@ -209,7 +209,7 @@ def test_before_anything_was_synced_nothing_can_have_changed(tmp_path: Path, ins
         changed = Daemon(stage, instance, "changed_orders")
         assert changed.tick() == []
         assert changed.cursor is None
-        assert changed.said == "no day was synced yet, so none can have changed since"
+        assert changed.said == "no day was synced yet, so no synced order can have changed"
 
 
 def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_once(
@@ -372,7 +372,7 @@ def test_where_nothing_is_left_nothing_is_asked_for_and_neither_side_is_called(
 ) -> None:
     calls = stage.sync_service.connections.calls
     assert unfinished.tick() == []
-    assert unfinished.said == "nothing is left to do"
+    assert unfinished.said == "no day is unfinished"
     assert stage.sync_service.connections.calls == calls
 
 
@@ -394,7 +394,7 @@ def test_a_day_whose_run_failed_is_asked_for_after_growing_pauses_until_a_run_of
     (request,) = unfinished.tick()
     assert unfinished.run(request)
     assert unfinished.tick() == []
-    assert unfinished.said == "nothing is left to do"
+    assert unfinished.said == "no day is unfinished"
 
 
 @pytest.mark.long

@@ -35,7 +35,7 @@ def test_a_days_orders_records_documents_and_calls_are_drawn() -> None:
         "documents in NZD, Shopify": 23.0,
         "documents in NZD, mapping": 23.0,
         "documents in NZD, Xero": 22.99,
-        "calls to Xero": 10,  # 3 + 5 + 2: Payments and Allocations are one load
+        "Xero API calls": 10,  # 3 + 5 + 2: Payments and Allocations are one load
     }
     assert [name for name, value in found.items() if not value] == [
         "orders waiting", "orders skipped", "orders blocked",

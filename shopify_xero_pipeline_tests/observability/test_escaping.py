@@ -23,6 +23,8 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, Fiel
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.metadata import tables
+from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
+from shopify_xero_pipeline.defs.metadata.reconciliation import reconciliation_outcome
 from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
 from shopify_xero_pipeline.observability.escaping import JOINER, break_links, escape_markdown, escape_slack, to_one_line
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
@@ -102,7 +104,7 @@ def change(text: str) -> Change:
 @given(text=texts)
 def test_no_order_name_number_reason_or_value_leaves_the_diff_of_a_plan(text: str) -> None:
     plan = ChangeSet(kind=Kind.INVOICE, day=DAY, changes=(change(text), change("SH-1")))
-    diff = tables.plan_metadata(plan, tables.Links("goods.myshopify.com"))["diff"].value
+    diff = plan_metadata(plan, tables.Links("goods.myshopify.com"))["diff"].value
     found = inline(diff)
     blocks = [token.content for token in found if token.type == "fence"]
     assert len(blocks) == 2
@@ -115,7 +117,7 @@ def test_no_order_name_number_reason_or_value_leaves_the_diff_of_a_plan(text: st
 def test_no_order_name_leaves_its_line_among_what_ties_the_books_together(text: str) -> None:
     broken = UnbalancedOrder(order_id="1", order_name=text, posted=DAY, currency="NZD", text=text)
     day = reconciled(xero="22.99").model_copy(update={"broken": (broken,)})
-    found = inline(statement_metadata(day, [day], AccountNames({}))["what ties it together in NZD"].value)
+    found = inline(statement_metadata(day, [day], AccountNames({}))["control totals NZD"].value)
     assert not {"link_open", "html_inline", "html_block", "image", "code_inline", "fence"} & {one.type for one in found}
     assert sum(one.type == "bullet_list_open" for one in found) == 1
 
@@ -125,7 +127,7 @@ def test_cells_and_names_of_metadata_are_plain_text_on_one_line(text: str) -> No
     cells = tables.record_table([{"reason": text}])
     assert isinstance(cells, dg.TableMetadataValue)
     assert cells.records[0].data["reason"] == to_one_line(text)
-    (name,) = tables.Links("goods.myshopify.com").pages([("5001", text)])
+    (name,) = tables.Links("goods.myshopify.com").order_pages([("5001", text)])
     assert name == f"{to_one_line(text)} in Shopify"
 
 
@@ -235,6 +237,6 @@ def test_a_day_with_such_orders_is_shown_whole() -> None:
 
     rows = tuple(order_row(order_name=text, outcome="failed", reason=text, problems=(text,)) for text in TEXTS)
     day = DayReconciliation(day=DAY, rows=rows)
-    passed, says, _ = tables.reconciliation_outcome("totals_equal", day, tables.Links("goods.myshopify.com"))
+    passed, says, _ = reconciliation_outcome("totals_equal", day, tables.Links("goods.myshopify.com"))
     assert not passed
     assert kinds(escape_markdown(says)) <= {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}

@@ -107,5 +107,5 @@ def test_the_check_of_the_day_says_so_in_the_ui(stage: Stage, instance: dg.Dagst
     assert event is not None
     assert event.dagster_event is not None
     assert event.dagster_event.asset_check_evaluation_data.description == (
-        "11 looked at, nothing found; 2 orders of 282.70 NZD are blocked and not in the books: #1142, #1148"
+        "11 checked, no failures; 2 orders of 282.70 NZD are blocked and not in the books: #1142, #1148"
     )

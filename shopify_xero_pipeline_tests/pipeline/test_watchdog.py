@@ -108,7 +108,7 @@ def test_a_command_whose_run_hangs_ends_and_says_why_and_leaves_no_run_behind(
 
     assert failures == [
         f"shopify/customers: {job_runner.INTERRUPTED_MESSAGE}",
-        "The run came near its limit of 1 seconds and was ended. Take fewer days at once, or raise max_runtime_seconds "
+        "The run was ended near its time limit of 1 seconds. Sync fewer days at once, or raise max_runtime_seconds "
         "of run_monitoring in dagster.yaml.",
     ]
     assert chunks == []

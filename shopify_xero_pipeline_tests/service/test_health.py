@@ -302,7 +302,7 @@ def test_a_daemon_that_is_silent_is_told_and_its_return_too(watched: Watched) ->
     _, parts = watched.health()
     assert watched.broken().keys() == {"dagster_daemon"}
     assert parts["dagster_daemon"]["message"].startswith(
-        "The Dagster daemon has not been heard of since 19 Nov 10:00 UTC"
+        "The Dagster daemon has sent no heartbeat since 19 Nov 10:00 UTC"
     )
     assert parts["dagster_daemon"]["message"].endswith("Start `dagster-daemon run` (or `make up`), or look at its log.")
     assert parts["dagster_daemon"]["since"] == NOW.isoformat()
@@ -314,7 +314,7 @@ def test_a_part_of_the_daemon_that_is_silent_is_named(watched: Watched) -> None:
     watched.clock.sleep(6 * MINUTE)
     watched.beat(SENSOR=False)
     (told,) = watched.broken().values()
-    assert told.startswith("The Dagster daemon has not been heard of since 19 Nov 10:00 UTC (sensor).")
+    assert told.startswith("The Dagster daemon has sent no heartbeat since 19 Nov 10:00 UTC (sensor).")
 
 
 def test_a_daemon_that_never_ran_is_told_also_where_dagster_asks_for_none(instance: dg.DagsterInstance) -> None:

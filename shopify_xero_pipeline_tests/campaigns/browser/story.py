@@ -147,10 +147,10 @@ def sees_the_books(look: Window) -> None:
     expect(look.page.get_by_role("row", name="NZD sales 2,179.00 2,179.00 2,179.00", exact=True)).to_be_visible()
     look.open_day("books/reconciliation", PICTURED)
     expect(look.page.get_by_role("row", name="NZD sales 1,020.46 1,020.46 1,020.46", exact=True)).to_be_visible()
-    expect(look.page.get_by_role("row", name="documents by day in NZD").get_by_role("img")).to_be_visible()
+    expect(look.page.get_by_role("row", name="daily totals NZD").get_by_role("img")).to_be_visible()
     look.text("Hide navigation").click()
     look.resize(1150)
-    look.text("statement in NZD").evaluate("row => row.scrollIntoView()")
+    look.text("statement NZD").evaluate("row => row.scrollIntoView()")
     look.picture("reconciliation")
     look.resize()
 
@@ -158,8 +158,8 @@ def sees_the_books(look: Window) -> None:
 def sees_the_plots(look: Window) -> None:
     """Check the plots of a day beside the previous days: orders, money, failures, calls."""
     plots = {
-        "shopify/orders": ("dagster/row_count", "sales now in NZD", "calls to Shopify"),
-        "books/trends": ("calls to Xero", "documents in NZD, Xero", "invoices written", "records failed"),
+        "shopify/orders": ("dagster/row_count", "current sales NZD", "Shopify API calls"),
+        "books/trends": ("Xero API calls", "documents in NZD, Xero", "invoices written", "records failed"),
     }
     for asset, names in plots.items():
         look.open(f"/assets/{asset}?view=overview")
