@@ -1,9 +1,8 @@
-"""Settings common to all assets: backfill policy, owners, freshness policy.
+"""Settings common to all assets: backfill policy, owners, group and kinds.
 
 This module only holds what applies to every asset. The description of an asset is in the module that defines it.
 """
 
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,9 +10,6 @@ import dagster as dg
 from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
 
 OWNERS = ["team:bookkeeping"]
-FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=4))
-"""Today's partition is synced every hour. Four hours without a sync are a warning; 26 hours, a day and a margin, are a
-failure."""
 
 
 def with_owners(spec: dg.AssetSpec, page: str) -> dg.AssetSpec:
@@ -35,7 +31,6 @@ def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kind
         "backfill_policy": dg.BackfillPolicy.multi_run(MAX_DAYS_PER_RUN),
         "group_name": group,
         "kinds": {*kinds},
-        "freshness_policy": FRESHNESS_POLICY,
     }
 
 
@@ -48,6 +43,4 @@ def daily_asset_spec(key: dg.AssetKey, group: str, *kinds: str, description: str
         kinds: kinds of the asset, which the UI displays as icons.
         description: description for the UI.
     """
-    return dg.AssetSpec(
-        key, group_name=group, kinds={*kinds}, freshness_policy=FRESHNESS_POLICY, description=description
-    )
+    return dg.AssetSpec(key, group_name=group, kinds={*kinds}, description=description)

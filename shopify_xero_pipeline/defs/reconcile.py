@@ -20,6 +20,10 @@ from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Order
 
 RECONCILIATION_KEY = ALL_DAYS_AGREE
+FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=4))
+"""Today's partition is synced every hour. Four hours without a sync are a warning; 26 hours, a day and a margin, are a
+failure. Only this asset, the last of each sync, has a policy, so that an outage is one alert."""
+
 CHART_DAYS = timedelta(days=14)  # as many bars as the UI displays in place (metadata/statement.py)
 RECONCILIATION_CHECKS = {
     "every_order_accounted_for": (
@@ -46,6 +50,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         deps=[["xero", name] for name in UPSTREAM_LOADS],
         pool=POOL,
         check_specs=specs,
+        freshness_policy=FRESHNESS_POLICY,
         **daily_asset_args(partitions, "books", "python", "pandas"),
     )
     def reconciliation(

@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.defs.asset_defaults import FRESHNESS_POLICY
 from shopify_xero_pipeline.defs.metadata.statement import document_totals
 from shopify_xero_pipeline.defs.metadata.tables import plot_value
 from shopify_xero_pipeline.defs.open_failures import ALL_DAYS_AGREE, ALL_DAYS_LOADED
@@ -31,7 +30,6 @@ def trends_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
         partitions_def=partitions,
         group_name="books",
         kinds={"python"},
-        freshness_policy=FRESHNESS_POLICY,
         description="Each day's numbers: orders, records, documents and API calls. See *Plots*.",
     )
 

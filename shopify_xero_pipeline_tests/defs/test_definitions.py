@@ -64,18 +64,21 @@ def test_only_the_mapping_and_the_list_of_open_failures_have_no_days(definitions
     assert without == {"entity_mapping", "books/open_failures"}
 
 
-def test_every_days_asset_says_what_it_is_whose_it_is_and_when_it_is_not_fresh_any_more(
-    definitions: dg.Definitions,
-) -> None:
+def test_every_asset_says_what_it_is_and_whose_it_is(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description, spec.key
         assert spec.kinds, spec.key
         assert list(spec.owners) == ["team:bookkeeping"]
         assert "owner page" not in spec.metadata
-        if spec.partitions_def is not None:
-            assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
-                fail_window=timedelta(hours=26), warn_window=timedelta(hours=4)
-            )
+
+
+def test_an_outage_is_one_asset_that_is_not_fresh_the_last_of_each_sync(definitions: dg.Definitions) -> None:
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in definitions.resolve_all_asset_specs()}
+    assert {key: policy for key, policy in policies.items() if policy is not None} == {
+        "books/reconciliation": dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(hours=26), warn_window=timedelta(hours=4)
+        )
+    }
 
 
 def test_every_asset_links_to_its_owners_where_a_page_is_set_and_the_mapping_shows_its_database() -> None:
