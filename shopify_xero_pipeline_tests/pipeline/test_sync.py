@@ -46,7 +46,7 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) 
 
 
 def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_orders_is_new(stage: Stage) -> None:
-    """One sync_service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
+    """One service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
     first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
     for orders in (first, second, first | second):
         assert [plan.day for plan in stage.sync_service.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
