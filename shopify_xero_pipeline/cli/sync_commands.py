@@ -34,7 +34,7 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
             job_runner.JobRunner(sync_service, instance, storage),
             options.resolve_days(sync_service, day, first, last),
         )
-        sync_service.settings_review.tell = output.print_warning
+        sync_service.settings_review.on_warning = output.print_warning
         with output.show_progress("planning", len(days), job_runner.STEPS_PER_RANGE["plan"]) as bar:
             failures = runner.run("plan", days, bar.end_range)
         plans = [] if failures else runner.plans(days)
@@ -95,7 +95,7 @@ def sync(
             job_runner.JobRunner(sync_service, instance, storage),
             options.resolve_days(sync_service, day, first, last),
         )
-        sync_service.settings_review.tell = output.print_warning
+        sync_service.settings_review.on_warning = output.print_warning
         if day is None and not at_once:
             with output.show_progress("planning", len(days), job_runner.STEPS_PER_RANGE["plan"]) as bar:
                 forecast, failures = runner.forecast(days, bar.end_range)

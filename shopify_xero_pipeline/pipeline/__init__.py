@@ -1,1 +1,1 @@
-"""The use cases that Dagster, the service and the command line share: sync, retry, rebuild, redact. Free of Dagster."""
+"""Use cases of the sync service, shared by Dagster, the HTTP service and the command line; free of Dagster."""

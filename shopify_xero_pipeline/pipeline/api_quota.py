@@ -1,7 +1,7 @@
-"""Xero's calls as a budget: what is left of its day, and what carrying a plan out will take of it.
+"""Xero's daily quota and the forecast of the calls that planned runs will make.
 
-Counted is what plans hold and what a run of them reads before and after; nothing is measured against Xero here. The
-limits themselves are kept in `xero/rate_limiter.py`, the write calls of one run are counted in `changes/cost.py`.
+This module only counts, and makes no call to Xero. The rate limits are in `xero/rate_limiter.py`, the count of one
+run's write calls is in `changes/cost.py`.
 """
 
 from collections.abc import Iterable
@@ -21,24 +21,28 @@ from shopify_xero_pipeline.xero.rate_limiter import (
     daily_limit,
 )
 
-PAGE = 1_000
-SETTINGS = 4
-LOOK = (Kind.CONTACT, Kind.ITEM)
-"""Kinds that are only read before a plan; documents and money are read back after every run that writes."""
+RECORDS_PER_PAGE = 1_000
+"""Records on one page of a sweep."""
 
-READ_BACK = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+SETTINGS_CALLS = 4
+"""Calls for one read of the organisation's settings."""
+
+KINDS_READ_BEFORE = (Kind.CONTACT, Kind.ITEM)
+"""Kinds that a run reads only before it plans; it reads documents and payments back after each load that writes."""
+
+KINDS_READ_BACK = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
+WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 
 
 @dataclass(frozen=True)
 class DailyQuota:
-    """What Xero said last of its day.
+    """The last known state of Xero's daily quota.
 
     Attributes:
-        left: calls left, None if Xero did not say so lately.
-        size: calls of a whole day.
-        fresh: whether what it said is recent enough for the limits to go by.
-        held_until: before when a call would be of no use, as Xero said so itself; None if it may be asked.
+        remaining: calls left today; None without a recent response.
+        limit: calls of a whole day.
+        is_current: whether the last response is recent enough for the rate limiter.
+        blocked_until: end of the time in which Xero refuses calls, UTC; None if it accepts them.
     """
 
     remaining: int | None
@@ -48,43 +52,43 @@ class DailyQuota:
 
     @property
     def reserve(self) -> int:
-        """Calls of a day that are kept for reading back."""
+        """Calls of a day that are reserved for read-backs."""
         return self.limit // RESERVED_SHARE
 
     @property
     def is_low(self) -> bool:
-        """Whether only the reserve was left when Xero last said."""
+        """Whether only the reserve was left at the last response."""
         return self.remaining is not None and self.remaining <= self.reserve
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether nothing more is written now."""
+        """Whether the loader writes nothing more now."""
         return self.blocked_until is not None or (self.is_low and self.is_current)
 
 
 def daily_quota(store: StateStore) -> DailyQuota:
-    """Return what is left of Xero's day, from what all processes on a store were told."""
+    """Return Xero's daily quota, from the responses to all processes that share the store."""
     with store.calls.transaction() as traffic:
-        standing, now = traffic.status, traffic.now
-    age = now - standing.day_seen_at if standing.day_seen_at is not None else DAY
-    ends = (standing.day_turns_at, standing.denied_until if standing.denied else None)
-    held = max((at for at in ends if at is not None and now < at <= now + DAY), default=None)
-    over = standing.day_turns_at is not None and now < standing.day_turns_at
-    left = 0 if over else standing.day_left if abs(age) < DAY else None
-    size = daily_limit(standing) if standing.day_most else LARGE_DAY
-    return DailyQuota(left, size, abs(age) <= FORGET_DAY_AFTER, held)
+        status, now = traffic.status, traffic.now
+    age = now - status.day_seen_at if status.day_seen_at is not None else DAY
+    block_ends = (status.day_turns_at, status.denied_until if status.denied else None)
+    blocked_until = max((at for at in block_ends if at is not None and now < at <= now + DAY), default=None)
+    is_used_up = status.day_turns_at is not None and now < status.day_turns_at
+    remaining = 0 if is_used_up else status.day_left if abs(age) < DAY else None
+    limit = daily_limit(status) if status.day_most else LARGE_DAY
+    return DailyQuota(remaining, limit, abs(age) <= FORGET_DAY_AFTER, blocked_until)
 
 
 @dataclass
 class Forecast:
-    """What runs over ranges of days will take, added up range by range in the order of the runs.
+    """The cost of runs over ranges of days, added range by range in the order of the runs.
 
     Attributes:
-        writes: calls that write.
-        reads: calls that read before a plan and after a load.
-        records: how many records are written.
-        ranges: how many runs there are.
-        seconds: what making the plans took; the runs read and plan once more.
+        writes: number of write calls.
+        reads: number of read calls before a plan and after a load.
+        records: number of records to write.
+        ranges: number of runs.
+        seconds: time that planning took; the runs read and plan once more.
     """
 
     writes: int = 0
@@ -93,41 +97,45 @@ class Forecast:
     ranges: int = 0
     seconds: float = 0.0
     _planned: set[tuple[Kind, str, Action]] = field(default_factory=set)
-    _looked: int = 0
+    _calls_at_refresh: int = 0
 
     def add(self, plans: Iterable[ChangeSet]) -> None:
-        """Add the plans of a run. What an earlier run will have written, such as a Contact of both, counts once."""
-        news = [plan.model_copy(update={"changes": tuple(self._new(plan))}) for plan in plans]
-        lines = [line for plan in news for line in plan.changes]
+        """Add the plans of a run; a record that several runs plan, such as a shared Contact, counts once.
+
+        Args:
+            plans: the change-sets of one run.
+        """
+        new_plans = [plan.model_copy(update={"changes": tuple(self._new_changes(plan))}) for plan in plans]
+        lines = [line for plan in new_plans for line in plan.changes]
         self.ranges += 1
         if not lines:
             return
         self.records += len(lines)
-        self.writes += cost.count_write_calls(news)
-        for kind in READ_BACK:
-            self.reads += 1 + sum(line.kind is kind for line in lines) // PAGE
-        if self.calls - self._looked > 10 * CALLS_PER_MINUTE:
-            self._looked = self.calls
-            self.reads += SETTINGS + len(LOOK)
+        self.writes += cost.count_write_calls(new_plans)
+        for kind in KINDS_READ_BACK:
+            self.reads += 1 + sum(line.kind is kind for line in lines) // RECORDS_PER_PAGE
+        if self.calls - self._calls_at_refresh > 10 * CALLS_PER_MINUTE:  # settings expire after ten minutes
+            self._calls_at_refresh = self.calls
+            self.reads += SETTINGS_CALLS + len(KINDS_READ_BEFORE)
 
     @property
     def calls(self) -> int:
-        """Calls to Xero in all."""
+        """Number of calls to Xero."""
         return self.writes + self.reads
 
     @property
     def minutes(self) -> int:
-        """How long it takes at best, in whole minutes: planning again, and Xero's calls at its limit a minute."""
+        """Shortest duration in whole minutes, which is planning again plus all calls at Xero's limit per minute."""
         return -(-round(self.seconds + 60 * self.calls / CALLS_PER_MINUTE) // 60)
 
     def days_of_quota(self, quota: DailyQuota) -> int:
-        """Return on how many of Xero's days it falls; what is left of the present one is used first."""
+        """Return the number of Xero's days that the calls need; the rest of the present day counts as the first."""
         usable = quota.limit - quota.reserve
-        left = usable if quota.remaining is None else max(0, quota.remaining - quota.reserve)
-        return 1 + -(-max(0, self.calls - left) // usable)
+        usable_today = usable if quota.remaining is None else max(0, quota.remaining - quota.reserve)
+        return 1 + -(-max(0, self.calls - usable_today) // usable)
 
     def summary(self, quota: DailyQuota) -> dict[str, object]:
-        """Return the figures under the names that `--json` promises."""
+        """Return the figures under the keys of `--json`."""
         return {
             "records": self.records,
             "runs": self.ranges,
@@ -139,9 +147,9 @@ class Forecast:
             "xero_calls_left_today": quota.remaining,
         }
 
-    def _new(self, plan: ChangeSet) -> Iterable[Change]:
+    def _new_changes(self, plan: ChangeSet) -> Iterable[Change]:
         for line in plan.changes:
             key = (line.kind, line.shopify_id, line.action)
-            if line.action in WRITES and key not in self._planned:
+            if line.action in WRITING_ACTIONS and key not in self._planned:
                 self._planned.add(key)
                 yield line

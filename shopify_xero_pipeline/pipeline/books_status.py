@@ -1,7 +1,7 @@
-"""How the books stand, from our own files alone: compared days, failed records, conflicts, what is left to do.
+"""The state of the books, read from local files without a call.
 
-Only gathering belongs here, and the verdict on all of it together; what a day comes to is decided in
-`reconciliation/verdict.py`, and `cli/output.py` prints it.
+This module only collects reconciled days, failed records, conflicts and unfinished work, and gives the verdict on all
+of them. The verdict on a day is in `reconciliation/verdict.py`; `cli/output.py` prints it.
 """
 
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 @dataclass(frozen=True)
 class BooksStatus:
-    """What is known of the books.
+    """The state of the books.
 
     Attributes:
-        days: every day that was compared, as it was last.
-        failed: records that could not be written, without those a person dismissed.
-        unfinished: days with writes left.
-        held: lines of the last plans that write nothing although the books want it, by day.
-        orphans: orders of which records stand, or stood, in Xero without an order.
-        requests: what people asked about their data.
+        days: the last reconciliation of each day.
+        failed: records that could not be written, without dismissed ones.
+        unfinished: days with pending writes.
+        held: lines of the last plans that write nothing although the books want a record, by day.
+        orphans: orders whose records are or were in Xero although no order of the books wants them.
+        requests: privacy requests.
     """
 
     days: Sequence[DayReconciliation]
@@ -51,51 +51,51 @@ class BooksStatus:
 
     @cached_property
     def agreement(self) -> Agreement:
-        """What the compared days come to, with all that stands in Xero without an order, whatever its day."""
-        more = {"undecided": undecided_orders(self.orphans), "refused": refused_records(self.failed)}
-        return agreement_of_orders(self.days).model_copy(update=more)
+        """Agreement of the reconciled days, with the undecided orphans and refused records of all days."""
+        extra = {"undecided": undecided_orders(self.orphans), "refused": refused_records(self.failed)}
+        return agreement_of_orders(self.days).model_copy(update=extra)
 
     @property
     def standing(self) -> Standing:
-        """The verdict in one word."""
-        failed, left = [Standing.DISAGREE] * bool(self.failed), [Standing.UNFINISHED] * bool(self.unfinished)
-        return worst_standing([self.agreement.standing, *failed, *left])
+        """Verdict on the books."""
+        failed, unfinished = [Standing.DISAGREE] * bool(self.failed), [Standing.UNFINISHED] * bool(self.unfinished)
+        return worst_standing([self.agreement.standing, *failed, *unfinished])
 
     @property
     def message(self) -> str:
-        """The verdict as a sentence, with how much is failed, in conflict and left to do."""
-        in_conflict, of_orders = len(conflict_lines(self.held)), len(self.failed) - len(self.agreement.refused)
-        more = (
-            (of_orders, f"{count_of(of_orders, 'record')} failed"),
-            (in_conflict, f"{count_of(in_conflict, 'conflict')} with what people did in Xero"),
+        """Verdict as a sentence, with the counts of failed records, conflicts and unfinished days."""
+        conflict_count, failed_count = len(conflict_lines(self.held)), len(self.failed) - len(self.agreement.refused)
+        parts = (
+            (failed_count, f"{count_of(failed_count, 'record')} failed"),
+            (conflict_count, f"{count_of(conflict_count, 'conflict')} with what people did in Xero"),
             (len(self.unfinished), f"{count_of(len(self.unfinished), 'day')} with work left"),
         )
-        return "; ".join([self.agreement.sentence, *(text for count, text in more if count)])
+        return "; ".join([self.agreement.sentence, *(text for count, text in parts if count)])
 
     @property
     def listed_elsewhere(self) -> set[str]:
-        """The ids of orders whose reason stands with their conflict or their failed record."""
+        """Shopify ids of the orders whose conflict or failed record is listed with its reason."""
         return conflicts.orders_in_conflict(self.held) | {error.order_id or "" for error in self.failed}
 
     def summary(self) -> dict[str, object]:
-        """Return all of it under the names that `--json` promises."""
+        """Return the state under the keys of `--json`."""
         return {
             "verdict": self.standing.value,
             "message": self.message,
             "days": [day.model_dump(mode="json") for day in self.days],
-            "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
-            "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
+            "listed_orders": [order.model_dump(mode="json") for order in listed_orders(self.days)],
+            "order_warnings": [warning.model_dump(mode="json") for warning in order_warnings(self.days)],
             "conflicts": conflicts.conflict_entries(self.held),
             "left": conflicts.decided_entries(self.held),
             "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in self.failed],
-            "without_order": [orphan_summary(one) for one in self.orphans],
+            "without_order": [orphan_summary(orphan) for orphan in self.orphans],
             "unfinished_days": [str(day) for day in self.unfinished],
-            "requests": [one.model_dump(mode="json") for one in self.requests],
+            "requests": [request.model_dump(mode="json") for request in self.requests],
         }
 
 
 def books_status(sync_service: SyncService) -> BooksStatus:
-    """Return how a shop's books stand; nobody is called."""
+    """Return the state of a shop's books without a call to Shopify or Xero."""
     return BooksStatus(
         days=sync_service.stored_reconciliations(sync_service.days()),
         failed=sync_service.connections.store.failed_records(),

@@ -1,6 +1,7 @@
-"""Calendar days of the shop: lists of days, and the ranges of neighbouring days that share a run.
+"""Arithmetic on the shop's calendar days.
 
-Only arithmetic on days belongs here; partitions of Dagster stand in `defs/partitions.py`.
+This module only builds lists of days and the ranges that share a run. Dagster's partitions are in
+`defs/partitions.py`.
 """
 
 from collections.abc import Iterable
@@ -8,10 +9,19 @@ from datetime import date, timedelta
 
 MAX_DAYS_PER_RUN = 31
 MAX_GAP_DAYS = 3
+"""Longest gap that a range bridges, because one more run costs more than these days."""
 
 
 def as_ranges(days: Iterable[date], max_days: int = MAX_DAYS_PER_RUN) -> list[tuple[date, date]]:
-    """Group days into ranges of at most `longest`; gaps of up to three days are bridged, as a run costs more."""
+    """Group days into ranges, and bridge gaps of up to `MAX_GAP_DAYS` days.
+
+    Args:
+        days: in any order, duplicates allowed.
+        max_days: the most days of a range.
+
+    Returns:
+        The first and the last day of each range, both included, in ascending order.
+    """
     ranges: list[tuple[date, date]] = []
     for day in sorted(set(days)):
         if ranges:

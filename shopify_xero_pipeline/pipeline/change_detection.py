@@ -1,15 +1,15 @@
-"""The lookout: which days are to be synced again because somebody changed an order of theirs, or a record in Xero.
+"""Detection of the days to sync again because an order changed in Shopify or a record changed in Xero.
 
-What was seen, what was told and where to go on belong here, all in one cursor that is kept elsewhere. How Shopify is
-asked stands in `shopify/reader.py`; when it is asked, and what is done about a day, in `defs/sensors.py`. Nothing is
-written and Xero is not asked.
+This module only detects changes and moves the cursor. It writes nothing to Shopify or Xero and makes no call to Xero.
+The queries to Shopify are in `shopify/reader.py`. `defs/sensors.py` stores the cursor, decides when to poll, and
+requests the runs.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shopify_xero_pipeline.pipeline import webhook_hints
 from shopify_xero_pipeline.pipeline.pending_transactions import pending_of_order
@@ -19,47 +19,62 @@ from shopify_xero_pipeline.shopify.models import ChangedOrder
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 
 INDEX_LAG_OVERLAP = timedelta(minutes=5)
-"""How much of what was seen is read again, because the index lags (docs/contracts/shopify.md §3.6)."""
+"""Overlap of two lists, because Shopify's search index lags (docs/contracts/shopify.md §3.6)."""
 
 MAX_RUN_DURATION = timedelta(hours=2)
-"""A day's comparison may be so much later than the reading of its orders."""
+"""Longest time between the read of a day's orders and its reconciliation."""
 
-TICK_BUDGET_SECONDS, MIN_SECONDS_LEFT = 8.0, 4.0
+TICK_BUDGET_SECONDS = 8.0
+"""Time for Shopify's responses in one tick of the sensor."""
+
+MIN_SECONDS_LEFT = 4.0
+"""Rest of the time budget below which a tick starts no further query."""
+
 MAX_PAGES_PER_TICK = 4
 MAX_ORDERS_PER_TICK = 100
+"""Most orders that one tick reads by id, hinted and pending ones together."""
 
 
 class ChangeCursor(BaseModel):
-    """Where the lookout stands; its JSON is the cursor. Instants are in UTC.
+    """The cursor of the change detection, stored as JSON. Instants are in UTC.
+
+    Aliases are the keys of stored cursors.
 
     Attributes:
-        greatest: the greatest `updatedAt` that was seen; never a time of our own.
-        seen_at: when it was first seen, by our clock, which only measures for how long nothing greater came.
-        since: where the list being read begins.
-        after: how far that list was read; None before its first page.
-        told: orders changed lately, by the digits of their ids, with the `updatedAt` that was told of them.
-        settled: transactions that were told as settled and are still noted as pending.
-        heard: hints of changes in Xero that were told and at which nobody has looked yet, by their ids.
-        turn: the order whose pending money was asked for last.
-        rebuilding: the cursor was lost: only what changed since its day was last compared is told.
+        high_watermark: the latest `updatedAt` of any order read; never an instant of the local clock.
+        watermark_at: when the detector first read the high watermark, by the local clock; it only measures for how
+            long no later `updatedAt` has come.
+        window_start: the start of the list that is being read.
+        page_cursor: Shopify's cursor in this list; None before its first page.
+        reported: `updatedAt` of recently reported orders, by the digits of their ids.
+        reported_settlements: transactions reported as settled that are still stored as pending; digits of their ids.
+        reported_hints: ids of reported hints of Xero that no run has processed yet.
+        last_polled_order: id of the order whose pending transactions were read last.
+        rebuilding: the cursor was lost; only changes after the last reconciliation of their day are reported.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    greatest: AwareDatetime
-    seen_at: AwareDatetime
-    since: AwareDatetime
-    after: str | None = None
-    told: dict[str, AwareDatetime] = {}
-    settled: frozenset[str] = frozenset()
-    heard: frozenset[str] = frozenset()
-    turn: str = ""
+    high_watermark: AwareDatetime = Field(alias="greatest")
+    watermark_at: AwareDatetime = Field(alias="seen_at")
+    window_start: AwareDatetime = Field(alias="since")
+    page_cursor: str | None = Field(None, alias="after")
+    reported: dict[str, AwareDatetime] = Field({}, alias="told")
+    reported_settlements: frozenset[str] = Field(frozenset(), alias="settled")
+    reported_hints: frozenset[str] = Field(frozenset(), alias="heard")
+    last_polled_order: str = Field("", alias="turn")
     rebuilding: bool = False
 
 
 @dataclass(frozen=True)
 class DetectedChange:
-    """An order's change: the day it belongs to, when Shopify says it changed, and what names it and no other change."""
+    """A change of one order or record.
+
+    Attributes:
+        day: the day it belongs to, in the shop's time zone.
+        at: the instant of the change, UTC.
+        name: identifies this change among all changes.
+    """
 
     day: date
     at: datetime
@@ -68,7 +83,13 @@ class DetectedChange:
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """What one look found, and the cursor for the next one; `more` if there is more to read at once."""
+    """The result of one tick.
+
+    Attributes:
+        changes: changes that no earlier tick reported.
+        cursor: the cursor for the next tick; None while no day was reconciled.
+        more: whether the list has further pages.
+    """
 
     changes: tuple[DetectedChange, ...]
     cursor: str | None
@@ -76,171 +97,186 @@ class DetectionResult:
 
 
 class ChangeDetector:
-    """Looks for changed orders, a bounded number at a time.
+    """Detects changes in Shopify and Xero, a bounded number per tick.
 
     Args:
-        sync_service: its shop, its days and its store.
+        sync_service: gives the reader of the shop, the days of the books and the state store.
     """
 
     def __init__(self, sync_service: SyncService) -> None:
         self._sync_service = sync_service
 
     def detect(self, cursor: str | None) -> DetectionResult:
-        """Return what changed since the last look, each change once.
+        """Return the changes since the last tick, each one once.
 
-        A lost cursor, or one that cannot be read, is made anew from when each day was last compared; while no day ever
-        was, nothing has to be looked for.
+        If the cursor is lost or unreadable, the detector starts from the last reconciliation of each day. Before the
+        first reconciliation it detects nothing.
+
+        Args:
+            cursor: the cursor of the last result; None before the first tick.
 
         Raises:
-            ShopifyError: Shopify could not be read; the cursor stays as it was.
+            ShopifyError: Shopify could not be read; the last cursor stays valid.
         """
-        seen = _read(cursor) or self._begin()
-        if seen is None:
+        state = _parse_cursor(cursor) or self._initial_cursor()
+        if state is None:
             return DetectionResult((), None)
         with self._sync_service.connections.shopify_client.time_budget(TICK_BUDGET_SECONDS):
-            seen, changes = self._list(seen)
-            seen, asked = self._read_hinted_and_pending(seen)
-        seen, heard = self._detect_xero_changes(seen)
-        return DetectionResult((*changes, *asked, *heard), seen.model_dump_json(), seen.after is not None)
-
-    def _begin(self) -> ChangeCursor | None:
-        """Return where to begin without a cursor: at the oldest comparison, as nothing older can be news."""
-        compared = self._sync_service.reconciled_up_to(self._sync_service.days())
-        if not compared:
-            return None
-        oldest = min(compared.values()) - MAX_RUN_DURATION
-        return ChangeCursor(
-            greatest=oldest, seen_at=self._sync_service.connections.clock.now(), since=oldest, rebuilding=True
+            state, listed = self._read_list(state)
+            state, polled = self._read_hinted_and_pending(state)
+        state, in_xero = self._detect_xero_changes(state)
+        return DetectionResult(
+            (*listed, *polled, *in_xero), state.model_dump_json(by_alias=True), state.page_cursor is not None
         )
 
-    def _list(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
-        """Go on with the list of changed orders, for some pages or until it ends."""
-        found: list[ChangedOrder] = []
-        since, after = self._visible(seen.since), seen.after
+    def _initial_cursor(self) -> ChangeCursor | None:
+        """Return a cursor at the oldest reconciliation, because older changes are in the books already."""
+        reconciled = self._sync_service.reconciled_up_to(self._sync_service.days())
+        if not reconciled:
+            return None
+        oldest = min(reconciled.values()) - MAX_RUN_DURATION
+        now = self._sync_service.connections.clock.now()
+        return ChangeCursor(high_watermark=oldest, watermark_at=now, window_start=oldest, rebuilding=True)
+
+    def _read_list(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
+        """Read the next pages of changed orders, at most `MAX_PAGES_PER_TICK`."""
+        orders: list[ChangedOrder] = []
+        since, after = self._visible_start(state.window_start), state.page_cursor
         for _ in range(MAX_PAGES_PER_TICK):
-            orders, after = self._page(since, after)
-            found += orders
+            page, after = self._read_page(since, after)
+            orders += page
             if after is None or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
                 break
-        news = [one for one in found if seen.told.get(one.legacy_id) != one.updated_at]
-        changes = self._changes(news, rebuilding=seen.rebuilding)
-        return self._advance(seen, found, since, after), changes
+        unreported = [order for order in orders if state.reported.get(order.legacy_id) != order.updated_at]
+        changes = self._changes_of(unreported, rebuilding=state.rebuilding)
+        return self._advance(state, orders, since, after), changes
 
-    def _page(self, since: datetime, after: str | None) -> tuple[list[ChangedOrder], str | None]:
+    def _read_page(self, since: datetime, after: str | None) -> tuple[list[ChangedOrder], str | None]:
         reader = self._sync_service.connections.reader
         try:
             return reader.changed_page(since, after)
         except QueryRefusedError:
             if after is None:
                 raise
-        return reader.changed_page(since)  # Shopify no longer knows that place in the list
+        return reader.changed_page(since)  # Shopify no longer accepts this page cursor
 
-    def _visible(self, since: datetime) -> datetime:
-        """Return where a list may begin: without `read_all_orders` Shopify shows no older orders."""
+    def _visible_start(self, since: datetime) -> datetime:
+        """Return the earliest start of a list; without `read_all_orders` Shopify hides older orders."""
         hidden = self._sync_service.connections.reader.sees_since()
         return since if hidden is None else max(since, hidden)
 
     def _advance(
-        self, seen: ChangeCursor, found: Sequence[ChangedOrder], since: datetime, after: str | None
+        self, state: ChangeCursor, orders: Sequence[ChangedOrder], since: datetime, after: str | None
     ) -> ChangeCursor:
-        """Return where the lookout stands after some pages.
+        """Return the cursor after some pages.
 
-        The next list overlaps this one until nothing greater has come for a while; then the index has caught up.
+        The next list overlaps this one until the high watermark has not moved for `INDEX_LAG_OVERLAP`. By then the
+        index is up to date.
         """
         now = self._sync_service.connections.clock.now()
-        greatest = max((seen.greatest, *(one.updated_at for one in found)))
-        seen_at = seen.seen_at if greatest == seen.greatest else now
-        begin = greatest if now - seen_at >= INDEX_LAG_OVERLAP else greatest - INDEX_LAG_OVERLAP
-        told = {**seen.told, **{one.legacy_id: one.updated_at for one in found}}
-        return seen.model_copy(
+        high_watermark = max((state.high_watermark, *(order.updated_at for order in orders)))
+        watermark_at = state.watermark_at if high_watermark == state.high_watermark else now
+        is_up_to_date = now - watermark_at >= INDEX_LAG_OVERLAP
+        next_start = high_watermark if is_up_to_date else high_watermark - INDEX_LAG_OVERLAP
+        reported = {**state.reported, **{order.legacy_id: order.updated_at for order in orders}}
+        return state.model_copy(
             update={
-                "greatest": greatest,
-                "seen_at": seen_at,
-                "since": begin if after is None else since,
-                "after": after,
-                "told": {key: at for key, at in told.items() if at >= begin},
-                "rebuilding": seen.rebuilding and after is not None,
+                "high_watermark": high_watermark,
+                "watermark_at": watermark_at,
+                "window_start": next_start if after is None else since,
+                "page_cursor": after,
+                "reported": {order_id: at for order_id, at in reported.items() if at >= next_start},
+                "rebuilding": state.rebuilding and after is not None,
             }
         )
 
-    def _changed_days(self, orders: Iterable[ChangedOrder]) -> list[DetectedChange]:
-        """Return the changes of orders: of the day each belongs to, and of a day that its records were posted under."""
-        changes, some = [], list(orders)
-        posted = self._sync_service.connections.store.days_of_orders([one.legacy_id for one in some])
-        for one in some:
-            change = self._change(one)
-            left = posted.get(one.legacy_id, set()) - {change.day}
-            changes += [change, *(replace(change, day=day) for day in sorted(left))]
+    def _changed_days(self, orders: Sequence[ChangedOrder]) -> list[DetectedChange]:
+        """Return each order's change for its day, and for every other day under which its records are posted."""
+        changes = []
+        posted_days = self._sync_service.connections.store.days_of_orders([order.legacy_id for order in orders])
+        for order in orders:
+            change = self._change_of(order)
+            other_days = posted_days.get(order.legacy_id, set()) - {change.day}
+            changes += [change, *(replace(change, day=day) for day in sorted(other_days))]
         return changes
 
-    def _changes(self, orders: Iterable[ChangedOrder], *, rebuilding: bool) -> list[DetectedChange]:
-        found = self._changed_days(orders)
+    def _changes_of(self, orders: Sequence[ChangedOrder], *, rebuilding: bool) -> list[DetectedChange]:
+        changes = self._changed_days(orders)
         if not rebuilding:
-            return found
-        compared = self._sync_service.reconciled_up_to({one.day for one in found})
-        return [one for one in found if one.day in compared and one.at >= compared[one.day] - MAX_RUN_DURATION]
+            return changes
+        reconciled = self._sync_service.reconciled_up_to({change.day for change in changes})
+        return [
+            change
+            for change in changes
+            if change.day in reconciled and change.at >= reconciled[change.day] - MAX_RUN_DURATION
+        ]
 
-    def _read_hinted_and_pending(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
-        """Ask for orders that a webhook named, and in turn for some whose money was pending.
+    def _read_hinted_and_pending(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
+        """Read the orders that webhooks named and, in rotation, orders with pending transactions.
 
-        The list need not know of the first yet, as its index lags, and never of the second: that money settles may not
-        change its order.
+        The list may not have a named order yet, because its index lags. It may never have an order whose transaction
+        settled, because that need not change the order.
         """
-        noted, hints = (
-            self._sync_service.pending_by_order(),
-            webhook_hints.hinted_orders(self._sync_service.connections.store, MAX_ORDERS_PER_TICK),
-        )
-        named = {one.record_id for one in hints}
-        in_turn = _in_turn(sorted(noted), seen.turn, MAX_ORDERS_PER_TICK - len(named))
-        still = seen.settled & {one for transactions in noted.values() for one in transactions}
-        if not (named or in_turn) or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
-            return seen.model_copy(update={"settled": still}), []
-        changes, told, settled = [], dict(seen.told), set(still)
-        found = self._sync_service.connections.reader.money_of({*named, *in_turn})
-        changes += self._deleted_orders(
-            [one for one in hints if one.record_id not in {money.legacy_id for money in found}]
-        )
-        for money in found:
-            rested = set(noted.get(money.legacy_id, ())) - set(pending_of_order(money)) - settled
-            news = money.legacy_id in named and money.updated_at > seen.since
-            if (rested or news) and told.get(money.legacy_id) != money.updated_at:
-                changes.append(self._change(money, f"settled {' '.join(sorted(rested))}" if rested else ""))
-                told[money.legacy_id] = money.updated_at
-            settled |= rested
+        pending = self._sync_service.pending_by_order()
+        hints = webhook_hints.hinted_orders(self._sync_service.connections.store, MAX_ORDERS_PER_TICK)
+        named = {hint.record_id for hint in hints}
+        polled = _next_in_rotation(sorted(pending), state.last_polled_order, MAX_ORDERS_PER_TICK - len(named))
+        still_stored = state.reported_settlements & {
+            transaction_id for transaction_ids in pending.values() for transaction_id in transaction_ids
+        }
+        if not (named or polled) or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
+            return state.model_copy(update={"reported_settlements": still_stored}), []
+        changes, reported, settlements = [], dict(state.reported), set(still_stored)
+        orders = self._sync_service.connections.reader.money_of({*named, *polled})
+        existing = {order.legacy_id for order in orders}
+        changes += self._deleted_orders([hint for hint in hints if hint.record_id not in existing])
+        for order in orders:
+            settled = set(pending.get(order.legacy_id, ())) - set(pending_of_order(order)) - settlements
+            is_hinted = order.legacy_id in named and order.updated_at > state.window_start
+            if (settled or is_hinted) and reported.get(order.legacy_id) != order.updated_at:
+                changes.append(self._change_of(order, f"settled {' '.join(sorted(settled))}" if settled else ""))
+                reported[order.legacy_id] = order.updated_at
+            settlements |= settled
         self._sync_service.connections.store.hints.mark_processed(hints)
-        turn = in_turn[-1] if in_turn else seen.turn
-        return seen.model_copy(update={"told": told, "settled": frozenset(settled), "turn": turn}), changes
+        update = {
+            "reported": reported,
+            "reported_settlements": frozenset(settlements),
+            "last_polled_order": polled[-1] if polled else state.last_polled_order,
+        }
+        return state.model_copy(update=update), changes
 
     def _deleted_orders(self, hints: Iterable[WebhookHint]) -> list[DetectedChange]:
-        """Return the days of posted orders that a webhook named and of which Shopify has none: they were deleted."""
-        named = {one.record_id: one for one in hints}
+        """Return the days of posted orders that webhooks named and Shopify no longer has."""
+        hint_by_order = {hint.record_id: hint for hint in hints}
         return [
-            DetectedChange(day, named[order_id].received_at, f"{order_id} gone")
-            for order_id, days in self._sync_service.connections.store.days_of_orders(named).items()
+            DetectedChange(day, hint_by_order[order_id].received_at, f"{order_id} gone")
+            for order_id, days in self._sync_service.connections.store.days_of_orders(hint_by_order).items()
             for day in sorted(days)
         ]
 
-    def _change(self, order: ChangedOrder, what: str = "") -> DetectedChange:
-        name = f"{order.legacy_id} {what or order.updated_at.isoformat()}"
+    def _change_of(self, order: ChangedOrder, event: str = "") -> DetectedChange:
+        name = f"{order.legacy_id} {event or order.updated_at.isoformat()}"
         return DetectedChange(self._sync_service.day_of(order), order.updated_at, name)
 
-    def _detect_xero_changes(self, seen: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
-        """Tell once of each record of ours that Xero says was changed; the run that looks there ends it."""
-        changed = webhook_hints.triage_xero_hints(self._sync_service.connections.store)
-        news = [
-            DetectedChange(one.day, one.at, f"xero {one.hint.id}") for one in changed if one.hint.id not in seen.heard
+    def _detect_xero_changes(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
+        """Return the posted records that changed in Xero, each once; the run that refreshes the mirror ends a hint."""
+        records = webhook_hints.triage_xero_hints(self._sync_service.connections.store)
+        changes = [
+            DetectedChange(record.day, record.at, f"xero {record.hint.id}")
+            for record in records
+            if record.hint.id not in state.reported_hints
         ]
-        return seen.model_copy(update={"heard": frozenset(one.hint.id for one in changed)}), news
+        return state.model_copy(update={"reported_hints": frozenset(record.hint.id for record in records)}), changes
 
 
-def _read(cursor: str | None) -> ChangeCursor | None:
+def _parse_cursor(cursor: str | None) -> ChangeCursor | None:
     try:
         return ChangeCursor.model_validate_json(cursor) if cursor else None
     except ValidationError:
         return None
 
 
-def _in_turn(ids: Sequence[str], last: str, most: int) -> list[str]:
-    """Return those whose turn it is: the ones after the last one asked for, then from the beginning."""
-    place = next((number for number, one in enumerate(ids) if one > last), 0)
-    return [*ids[place:], *ids[:place]][:most]
+def _next_in_rotation(ids: Sequence[str], last: str, limit: int) -> list[str]:
+    """Return the ids after the last one polled, then those from the beginning."""
+    start = next((index for index, order_id in enumerate(ids) if order_id > last), 0)
+    return [*ids[start:], *ids[:start]][:limit]

@@ -1,6 +1,7 @@
-"""Conflicts with what people did in Xero, as `--json` lists them: both sides, the reason, and what to do.
+"""Conflicts with changes that people made in Xero, as entries of `--json`.
 
-Which lines are conflicts is decided in `changes/unwritten_records.py`; tables of them stand in `cli/record_tables.py`.
+This module only builds the entries. `changes/unwritten_records.py` decides which lines are conflicts;
+`cli/record_tables.py` prints them as tables.
 """
 
 from datetime import date
@@ -11,13 +12,17 @@ from shopify_xero_pipeline.pipeline import record_links
 from shopify_xero_pipeline.reconciliation import next_steps
 
 
-def orders_in_conflict(found: HeldLines) -> set[str]:
-    """Return the ids of the orders of which a conflict is known."""
-    return {line.order_id or "" for _, line in conflict_lines(found)}
+def orders_in_conflict(held: HeldLines) -> set[str]:
+    """Return the Shopify ids of the orders in conflict.
+
+    Args:
+        held: held lines by day, as in `day_issues.held_lines`.
+    """
+    return {line.order_id or "" for _, line in conflict_lines(held)}
 
 
 def conflict_entry(day: date, line: Change) -> dict[str, object]:
-    """Return a conflict for `--json`: both sides, the reason and what to do; of a Contact only which fields differ."""
+    """Return the `--json` entry of a conflict; for a Contact it has no values of the fields that differ."""
     reason, remedy = next_steps.conflict_next_step(line)
     return {
         "day": str(day),
@@ -36,11 +41,19 @@ def conflict_entry(day: date, line: Change) -> dict[str, object]:
     }
 
 
-def conflict_entries(found: HeldLines) -> list[dict[str, object]]:
-    """Return all conflicts for `--json`."""
-    return [conflict_entry(day, line) for day, line in conflict_lines(found)]
+def conflict_entries(held: HeldLines) -> list[dict[str, object]]:
+    """Return the `--json` entries of all conflicts, oldest first.
+
+    Args:
+        held: held lines by day, as in `day_issues.held_lines`.
+    """
+    return [conflict_entry(day, line) for day, line in conflict_lines(held)]
 
 
-def decided_entries(found: HeldLines) -> list[dict[str, object]]:
-    """Return all that people left as it is in Xero, for `--json`."""
-    return [conflict_entry(day, line) | {"decided": line.decided} for day, line in decided_lines(found)]
+def decided_entries(held: HeldLines) -> list[dict[str, object]]:
+    """Return the `--json` entries of the conflicts that people decided to leave as they are in Xero, oldest first.
+
+    Args:
+        held: held lines by day, as in `day_issues.held_lines`.
+    """
+    return [conflict_entry(day, line) | {"decided": line.decided} for day, line in decided_lines(held)]

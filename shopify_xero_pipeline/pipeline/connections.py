@@ -1,7 +1,7 @@
-"""One run's connections: Shopify, Xero and the state store that belongs to just this pair, made on first use.
+"""Connections of one run to Shopify, to Xero and to the state store of this pair.
 
-Made on first use, so that a wrong setting is told by the step that needs it. What is done with them stands in
-`sync.py`.
+Each connection opens on first use, so that the step that needs a setting reports its error. This module only opens
+connections and reads settings through them; `sync.py` uses them.
 """
 
 import hashlib
@@ -45,15 +45,15 @@ OWNERS = {
     SHOP_KEY: ("shop", "SHOPIFY_SHOP"),
     ORGANISATION_KEY: ("organisation in Xero", "XERO_CLIENT_ID and XERO_TENANT_ID"),
 }
-"""What a store belongs to, by its key: what people call it, and the settings that name it."""
+"""Owners of a state store by their key, each with its name in messages and its settings."""
 
 
 class PipelineError(Exception):
-    """Something in the way of the whole step: the message says what, and what to do."""
+    """An error that stops a whole step; the message has the cause and the remedy."""
 
 
 class TryLaterError(PipelineError):
-    """Something in the way that passes by itself: the message says what, and to come again."""
+    """An error that passes without a change of settings; the message has the cause and asks for a retry."""
 
 
 EXPECTED_ERRORS = (
@@ -62,38 +62,38 @@ EXPECTED_ERRORS = (
 )  # fmt: skip
 
 TRANSIENT_ERRORS = (
-    TryLaterError, DailyQuotaExceededError, ShopifyUnavailableError, StoreBusyError, StoreReplacedError, StoreUnreachableError, ThrottledError,
-    XeroUnavailableError,
+    TryLaterError, DailyQuotaExceededError, ShopifyUnavailableError, StoreBusyError, StoreReplacedError,
+    StoreUnreachableError, ThrottledError, XeroUnavailableError,
 )  # fmt: skip
-"""Those of `PROBLEMS` that pass by themselves, so that the same thing may be tried again later."""
+"""Expected errors that pass without a change of settings, so that the step can be retried later."""
 
 
 def load_policy(path: Path) -> BooksPolicy:
     """Read `books.yaml`.
 
     Raises:
-        PolicyError: the file is missing, is no text, or something in it is wrong.
+        PolicyError: the file is missing, is not UTF-8 text, or has an invalid setting.
     """
     if path.is_dir():
-        raise PolicyError(f"{path} is a folder: set BOOKS_FILE to your books.yaml in it, or to another one.")
+        raise PolicyError(f"{path} is a folder: set BOOKS_FILE to the books.yaml in it, or to another file.")
     if not path.is_file():
-        raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run where it lies.")
+        raise PolicyError(f"{path} does not exist: set BOOKS_FILE to your books.yaml, or run in its folder.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path} cannot be read ({type(error).__name__}): it must be a text in UTF-8.") from None
+        raise PolicyError(f"{path} cannot be read ({type(error).__name__}): it must be a text file in UTF-8.") from None
     return BooksPolicy.from_yaml(text, str(path))
 
 
 class Connections:
-    """One run's connections to the shop, the organisation and the state store, each made on first use.
+    """Connections of one run to the shop, the organisation and the state store, each opened on first use.
 
     Args:
-        settings: where both sides are and who we are to them.
-        clock: the time.
-        shopify_transport: replaces the network towards Shopify, for tests.
-        xero_transport: replaces the network towards Xero, for tests.
-        rng: the source of jitter and keys.
+        settings: addresses, credentials and files.
+        clock: the clock of the run.
+        shopify_transport: replaces the network to Shopify in tests.
+        xero_transport: replaces the network to Xero in tests.
+        rng: the source of jitter and idempotency keys.
     """
 
     def __init__(
@@ -115,47 +115,59 @@ class Connections:
         self._shop_currency: str | None = None
 
     def close(self) -> None:
-        """Close whatever was opened."""
+        """Close all open connections."""
         while self._opened:
             self._opened.pop().close()
 
     @cached_property
     def policy(self) -> BooksPolicy:
-        """The merchant's `books.yaml`; a start date in the future is refused."""
+        """The merchant's `books.yaml`.
+
+        Raises:
+            PolicyError: the file is invalid, or its start date is in the future.
+        """
         policy = load_policy(self._settings.books_file)
         today = self._clock.now().astimezone(ZoneInfo(policy.time_zone)).date()
         if policy.start_date > today:
             raise PolicyError(
-                f"{self._settings.books_file}: start_date {policy.start_date} lies in the future (today is {today}): "
-                "set it to the first day whose orders shall be in Xero."
+                f"{self._settings.books_file}: start_date {policy.start_date} is in the future (today is {today}): "
+                "set it to the first day whose orders belong in Xero."
             )
         return policy
 
     @cached_property
     def store(self) -> StateStore:
-        """The state store, which belongs to one shop and one organisation for good."""
+        """The state store, which belongs to one shop and one organisation permanently.
+
+        Raises:
+            PipelineError: the store belongs to another shop.
+        """
         store = StateStore(self._settings.state_url, self._clock, self._settings.state_witness)
         self._opened.append(store)
-        if self._settings.shopify_shop:  # without it only our own files are looked at
-            admin_address(self._settings.shopify_shop, None)  # what is no shop's domain is neither kept nor repeated
+        if self._settings.shopify_shop:  # without a shop, commands only read local files
+            admin_address(self._settings.shopify_shop, None)  # refuses an invalid domain before it is stored
             _bind(store, SHOP_KEY, self._settings.shopify_shop)
         return store
 
     @cached_property
     def shopify_client(self) -> ShopifyClient:
-        """The connection to Shopify."""
+        """The client of Shopify.
+
+        Raises:
+            SettingsError: a credential is missing.
+        """
         self.check_settings()
-        given = self._settings
+        settings = self._settings
         credentials = (
-            StaticToken(given.shopify_access_token)
-            if given.shopify_access_token
-            else ClientCredentials(given.shopify_client_id, given.shopify_client_secret)
+            StaticToken(settings.shopify_access_token)
+            if settings.shopify_access_token
+            else ClientCredentials(settings.shopify_client_id, settings.shopify_client_secret)
         )
         client = ShopifyClient(
-            given.shopify_shop,
+            settings.shopify_shop,
             credentials,
             clock=self._clock,
-            base_url=given.shopify_base_url or None,
+            base_url=settings.shopify_base_url or None,
             transport=self._shopify_transport,
             rng=self.rng,
         )
@@ -164,37 +176,45 @@ class Connections:
 
     @cached_property
     def shop_reader(self) -> ShopifyReader:
-        """The reader of the shop, whatever `books.yaml` says."""
+        """The reader of the shop, without a check of `books.yaml`."""
         return ShopifyReader(self.shopify_client, self._clock)
 
     @cached_property
     def reader(self) -> ShopifyReader:
-        """The reader of the shop, whose zone must be the one `books.yaml` names."""
+        """The reader of the shop, whose time zone must match `books.yaml`.
+
+        Raises:
+            PolicyError: the time zones differ.
+        """
         reader = self.shop_reader
         shop = reader.shop()
         if shop.iana_timezone != self.policy.time_zone:
             raise PolicyError(
                 f"{self._settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
-                f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly."
+                f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or orders would belong to wrong days."
             )
         self.store.put_value("shop.currency", shop.currency_code)
         return reader
 
     @cached_property
     def xero_client(self) -> XeroClient:
-        """The connection to Xero."""
+        """The client of Xero.
+
+        Raises:
+            SettingsError: a credential is missing, or the organisation is not selected.
+        """
         self.check_settings()
-        given = self._settings
+        settings = self._settings
         tokens = self._consent
         if tokens is not None and tokens.peek() is not None and not self._tenant:
             raise SettingsError(
-                "XERO_TENANT_ID is not set, and the sign-in to Xero does not reach just one organisation: set it to "
-                "the one whose books these are; `shopify-xero login` names them."
+                "XERO_TENANT_ID is not set, and the sign-in to Xero does not give access to exactly one "
+                "organisation: set it to the organisation of these books; `shopify-xero login` lists them."
             )
         client = XeroClient(
-            XeroCredentials(given.xero_client_id, given.xero_client_secret, self._tenant or None),
+            XeroCredentials(settings.xero_client_id, settings.xero_client_secret, self._tenant or None),
             clock=self._clock,
-            base_url=given.xero_base_url or None,
+            base_url=settings.xero_base_url or None,
             transport=self._xero_transport,
             rng=self.rng,
             calls=self.store.calls,
@@ -204,77 +224,87 @@ class Connections:
         return client
 
     def login(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
-        """Let a person sign in to Xero, and remember the organisation if it is the only one; see `Login.run`."""
-        given = self._settings
-        if not given.xero_client_id or not given.token_key:
+        """Sign in to Xero by a person's consent, and store the organisation if the sign-in has only one.
+
+        Args:
+            port: the port of the callback on this machine.
+            notify: prints a line for the person, such as the address to open.
+            host: the address to listen on.
+
+        Raises:
+            SettingsError: XERO_CLIENT_ID or TOKEN_KEY is not set.
+            XeroError: the sign-in failed; see `Login.run`.
+        """
+        settings = self._settings
+        if not settings.xero_client_id or not settings.token_key:
             raise SettingsError(
                 "To sign in, XERO_CLIENT_ID of your app, its XERO_CLIENT_SECRET if it has one, and TOKEN_KEY must be "
-                "set: `shopify-xero login --new-key` makes a key."
+                "set: `shopify-xero login --new-key` generates a key."
             )
-        app = XeroCredentials(given.xero_client_id, given.xero_client_secret, given.xero_tenant_id or None)
-        base_url, transport = given.xero_base_url or None, self._xero_transport
-        signed_in = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(
+        app = XeroCredentials(settings.xero_client_id, settings.xero_client_secret, settings.xero_tenant_id or None)
+        base_url, transport = settings.xero_base_url or None, self._xero_transport
+        result = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(
             port, notify, host=host
         )
-        found = [one.tenant_id for one in signed_in.organisations]
-        self.store.put_value(self._tenant_name, found[0] if len(found) == 1 else "")
-        return signed_in
+        tenant_ids = [organisation.tenant_id for organisation in result.organisations]
+        self.store.put_value(self._tenant_key, tenant_ids[0] if len(tenant_ids) == 1 else "")
+        return result
 
     def sign_in_warning(self) -> str | None:
-        """Return what a person should know or do about the sign-in to Xero, from our own files alone."""
-        kept = self.sign_in
-        return None if kept is None else kept.warning(self._clock.now())
+        """Return the warning about the sign-in to Xero, if any, without a call."""
+        sign_in = self.sign_in
+        return None if sign_in is None else sign_in.warning(self._clock.now())
 
     def unfinished_token_refresh(self) -> datetime | None:
-        """Return when a renewal of the sign-in was begun whose outcome is not known; None if there is none."""
-        kept = self.sign_in
-        return None if kept is None or kept.refused else kept.refresh_started_at
+        """Return the start of a token refresh with an unknown outcome, UTC; None without one."""
+        sign_in = self.sign_in
+        return None if sign_in is None or sign_in.refused else sign_in.refresh_started_at
 
     @cached_property
     def _tokens(self) -> TokenStore:
-        """The sign-in by consent of the app that the settings name, whether there is one or not."""
-        return self.store.tokens(f"xero-{_short(self._settings.xero_client_id)}", self._settings.token_key)
+        """The token store for the app in the settings; it may be empty."""
+        return self.store.tokens(f"xero-{_hash(self._settings.xero_client_id)}", self._settings.token_key)
 
     @property
     def _consent(self) -> TokenStore | None:
-        """The sign-in by consent, if somebody signed in or TOKEN_KEY says that somebody shall; else None."""
+        """The token store, if a person signed in or TOKEN_KEY is set; None for a custom connection."""
         return self._tokens if self._settings.token_key or self._tokens.peek() is not None else None
 
     @cached_property
     def _tenant(self) -> str:
-        """The organisation to speak to: as set, or the only one that a sign-in reaches."""
+        """The tenant id from the settings, or the only one of the sign-in; empty without either."""
         if self._settings.xero_tenant_id or self._consent is None:
             return self._settings.xero_tenant_id
-        known = self.store.get_value(self._tenant_name)
+        known = self.store.get_value(self._tenant_key)
         return known[0] if known else ""
 
     @property
-    def _tenant_name(self) -> str:
-        return f"organisation.tenant.{_short(self._settings.xero_client_id)}"
+    def _tenant_key(self) -> str:
+        return f"organisation.tenant.{_hash(self._settings.xero_client_id)}"
 
     @property
     def payload_retention(self) -> timedelta:
-        """How long payloads with personal data are kept after they were settled, and stored days after a run."""
+        """Retention of personal data in payloads after their settlement, and in stored days after a run."""
         return timedelta(days=self._settings.payload_retention_days)
 
     @property
     def sign_in(self) -> SignIn | None:
-        """What is known of the sign-in to Xero; None for a custom connection."""
+        """The state of the sign-in to Xero; None for a custom connection."""
         return self._tokens.peek()
 
     @property
     def clock(self) -> Clock:
-        """The clock all of this goes by."""
+        """The clock of the run."""
         return self._clock
 
     @property
     def secrets(self) -> Sequence[str]:
-        """The settings that must be told to nobody."""
+        """The values of secret settings."""
         return self._settings.secrets()
 
     @property
     def books_file(self) -> Path:
-        """Where `books.yaml` lies, as the settings say."""
+        """The path of `books.yaml`."""
         return self._settings.books_file
 
     @property
@@ -284,73 +314,80 @@ class Connections:
 
     @property
     def calls(self) -> tuple[int, int]:
-        """Calls made so far: to Shopify, to Xero."""
-        made = self.__dict__
-        shopify = self.shopify_client.calls if "shopify_client" in made else 0
-        return shopify, self.xero_client.calls if "xero_client" in made else 0
+        """Numbers of calls to Shopify and to Xero so far."""
+        opened = self.__dict__  # a cached property is in here once it was used
+        shopify_calls = self.shopify_client.calls if "shopify_client" in opened else 0
+        return shopify_calls, self.xero_client.calls if "xero_client" in opened else 0
 
     def check_settings(self) -> None:
-        """Refuse to work without credentials.
+        """Check that all credentials are set.
 
         Raises:
-            SettingsError: naming each setting that is missing.
+            SettingsError: some are missing; the message names each of them.
         """
         missing = self._settings.missing()
         if missing:
             raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
 
     def check_shopify(self) -> str:
-        """Ask Shopify, now, who we are to it, and return in a sentence that it lets us in.
+        """Check the connection to Shopify with one call and return a sentence for people.
 
         Raises:
-            ShopifyError: it does not, or does not answer.
+            ShopifyError: Shopify refuses the credentials or does not respond.
         """
         shop = self.shop_reader.shop()
-        return f"Shopify lets us in: {self.shop_domain}, {shop.iana_timezone}."
+        return f"Shopify accepts the credentials: {self.shop_domain}, {shop.iana_timezone}."
 
     def check_xero(self) -> str:
-        """Ask Xero, now and in one call, who we are to it, and return in a sentence that it lets us in.
+        """Check the connection to Xero with one call and return a sentence for people.
 
-        That today's calls are used up is the end of a day's work, and told as it is.
+        An exhausted daily quota is no failure; its message is returned.
 
         Raises:
-            XeroError: it does not let us in, or does not answer.
+            XeroError: Xero refuses the credentials or does not respond.
         """
         try:
-            return f"Xero lets us in: {organisation_name(self.xero_client)}."
-        except DailyQuotaExceededError as spent:
-            return str(spent)
+            return f"Xero accepts the credentials: {organisation_name(self.xero_client)}."
+        except DailyQuotaExceededError as error:
+            return str(error)
 
     def today(self) -> date:
-        """Return the shop's present day."""
+        """Return the present day in the shop's time zone."""
         return self._clock.now().astimezone(self.zone).date()
 
     @property
     def zone(self) -> ZoneInfo:
-        """The shop's zone, by which instants become days."""
+        """The shop's time zone, which maps instants to days."""
         return ZoneInfo(self.policy.time_zone)
 
     @property
     def shop_handle(self) -> str:
-        """The shop's name in admin addresses."""
+        """The shop's name in addresses of the Shopify admin."""
         return self.shop_domain.removesuffix(".myshopify.com")
 
     def shop_currency(self) -> str:
-        """Return the shop's currency, asked of Shopify only the first time."""
+        """Return the shop's currency code; only the first read calls Shopify."""
         if self._shop_currency is None:
             known = self.store.get_value("shop.currency")
             self._shop_currency = known[0] if known else self.reader.shop().currency_code
         return self._shop_currency
 
     def cached_organisation(self) -> Organisation | None:
-        """Return the organisation's settings as they were last read, however long ago."""
+        """Return the organisation's settings of the last read, of any age; None before the first one."""
         known = self._stored_organisation()
         return None if known is None else known[0]
 
     def organisation(self, max_age: timedelta | None = None) -> Organisation:
-        """Return the organisation's settings, read again if older than asked for, or read with other credentials.
+        """Return the organisation's settings, from Xero if the stored ones are too old or of other credentials.
 
-        Whatever is read from Xero, or written, comes after this: another organisation's records must not mix with ours.
+        Call this before any other read or write in Xero, because it refuses a store of another organisation.
+
+        Args:
+            max_age: the maximum age of stored settings; None accepts any age.
+
+        Raises:
+            PipelineError: the store belongs to another organisation.
+            XeroError: Xero could not be read.
         """
         known = self._stored_organisation()
         if known is not None and (max_age is None or is_recent(known[1], self._clock.now(), max_age)):
@@ -358,27 +395,27 @@ class Connections:
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name
         _bind(self.store, ORGANISATION_KEY, identity)
-        self.store.put_value(self._settings_name, organisation.model_dump_json())
-        self._organisations[self._settings_name] = organisation, self._clock.now()
+        self.store.put_value(self._settings_key, organisation.model_dump_json())
+        self._organisations[self._settings_key] = organisation, self._clock.now()
         return organisation
 
     def _stored_organisation(self) -> tuple[Organisation, datetime] | None:
-        """Return the settings last read and when; the store is read once a run."""
-        name = self._settings_name
-        if name not in self._organisations:
-            known = self.store.get_value(name)
+        """Return the settings of the last read and its time, UTC; the store is read once per run."""
+        key = self._settings_key
+        if key not in self._organisations:
+            known = self.store.get_value(key)
             if known is None:
                 return None
-            self._organisations[name] = Organisation.model_validate_json(known[0]), known[1]
-        return self._organisations[name]
+            self._organisations[key] = Organisation.model_validate_json(known[0]), known[1]
+        return self._organisations[key]
 
     @property
-    def _settings_name(self) -> str:
-        return f"organisation.settings.{_short(f'{self._settings.xero_client_id}/{self._tenant}')}"
+    def _settings_key(self) -> str:
+        return f"organisation.settings.{_hash(f'{self._settings.xero_client_id}/{self._tenant}')}"
 
 
 def _bind(store: StateStore, key: str, value: str) -> None:
-    """Bind a state store to one shop and one organisation; another one's mapping would post everything again.
+    """Bind a state store to its owner; with the mapping of another owner, a sync would post everything again.
 
     Raises:
         PipelineError: the store belongs to another shop or organisation.
@@ -394,6 +431,6 @@ def _bind(store: StateStore, key: str, value: str) -> None:
         )
 
 
-def _short(name: str) -> str:
-    """Return a name for a name that is not to be read in the store."""
+def _hash(name: str) -> str:
+    """Return a short hash of a name, so that the store does not contain the name."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]

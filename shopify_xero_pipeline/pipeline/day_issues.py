@@ -1,8 +1,9 @@
-"""What a day still needs a person or a later run for, kept as small texts, so that reading it costs what it holds.
+"""Issues of a day that need a person or a later run, stored as small texts.
 
-Three kinds: lines of the last plan that write nothing although the books want it (`held`), by kind and day; a note of
-each day that does not simply agree; and what people decided about conflicts, by record. A day without any has no text.
-Only keeping belongs here; what stands in them is decided in `changes/unwritten_records.py`,
+There are three kinds: held lines of the last plan, which write nothing although the books want a record, by kind and
+day; the summary of each day that disagrees; and decisions about conflicts, by record. A day without issues has no text,
+so that a read costs only what is open.
+This module only stores issues. Their content comes from `changes/unwritten_records.py`,
 `reconciliation/disagreements.py` and `changes/decisions.py`.
 """
 
@@ -25,11 +26,11 @@ LINES = TypeAdapter(list[Change])
 
 
 def store_held_lines(store: StateStore, plans: Sequence[ChangeSet], posted: Collection[str]) -> None:
-    """Keep what the plans of one kind hold back, in the place of what earlier plans of these days did.
+    """Store the held lines of plans, and replace those of earlier plans of the same kind and days.
 
     Args:
-        store: where.
-        plans: of one kind, for different days.
+        store: the state store.
+        plans: at most one change-set for each kind and day.
         posted: ids of the orders that the books want posted.
     """
     known, texts = store.get_values(HELD_KEY), {}
@@ -43,43 +44,66 @@ def store_held_lines(store: StateStore, plans: Sequence[ChangeSet], posted: Coll
 
 
 def held_lines(store: StateStore, days: Collection[date] | None = None) -> dict[date, list[Change]]:
-    """Return the lines that are held back, by day: of all days, or of some."""
-    found: dict[date, list[Change]] = defaultdict(list)
+    """Return the held lines by day.
+
+    Args:
+        store: the state store.
+        days: the days to return; None for all.
+    """
+    lines: dict[date, list[Change]] = defaultdict(list)
     for name, text in store.get_values(HELD_KEY).items():
-        day = date.fromisoformat(name[:10])
+        day = date.fromisoformat(name[:10])  # the name is the ISO day and the kind
         if days is None or day in days:
-            found[day] += LINES.validate_json(text)
-    return dict(found)
+            lines[day] += LINES.validate_json(text)
+    return dict(lines)
 
 
 def decisions(store: StateStore) -> dict[str, Decision]:
-    """Return what people decided about conflicts, by record."""
+    """Return people's decisions about conflicts, by record."""
     return {name: Decision.model_validate_json(text) for name, text in store.get_values(DECISIONS_KEY).items()}
 
 
 def decide(store: StateStore, lines: Iterable[Change], because: str, now: datetime) -> None:
-    """Keep that a person leaves conflicts as they are in Xero, for a reason."""
-    found = [Decision(line=line, because=because, decided_at=now) for line in lines]
-    store.put_values({f"{DECISIONS_KEY}.{decision_key(one.line)}": one.model_dump_json() for one in found})
+    """Store a person's decision to leave conflicts as they are in Xero.
+
+    Args:
+        store: the state store.
+        lines: the lines in conflict.
+        because: the person's reason.
+        now: the present time, UTC.
+    """
+    store.put_values(
+        {
+            f"{DECISIONS_KEY}.{decision_key(line)}": Decision(
+                line=line, because=because, decided_at=now
+            ).model_dump_json()
+            for line in lines
+        }
+    )
 
 
 def withdraw_decisions(store: StateStore, lines: Iterable[Change]) -> None:
-    """Forget what a person decided about these."""
+    """Delete the decisions about lines.
+
+    Args:
+        store: the state store.
+        lines: the lines whose decisions are revoked.
+    """
     store.put_values({f"{DECISIONS_KEY}.{decision_key(line)}": None for line in lines})
 
 
 def issue_key(day: date) -> str:
-    """Return the name under which it is kept how a day stands."""
+    """Return the key of a day's summary in the store."""
     return f"{DISAGREEMENT_KEY}.{day}"
 
 
 def issue_entry(day: DayReconciliation) -> dict[str, str | None]:
-    """Return what is to be kept of how a day stands, by name; None where it simply agrees: an older one goes."""
-    found = disagreement_of_day(day)
-    return {issue_key(day.day): None if found is None else found.model_dump_json()}
+    """Return the store entry of a day's summary; its value is None, which deletes an earlier one, if the day agrees."""
+    summary = disagreement_of_day(day)
+    return {issue_key(day.day): None if summary is None else summary.model_dump_json()}
 
 
 def days_in_disagreement(store: StateStore) -> dict[date, Disagreement]:
-    """Return how the days stand that do not simply agree, oldest first."""
-    found = map(Disagreement.model_validate_json, store.get_values(DISAGREEMENT_KEY).values())
-    return {one.day: one for one in found}
+    """Return the summaries of the days that disagree, oldest first."""
+    summaries = map(Disagreement.model_validate_json, store.get_values(DISAGREEMENT_KEY).values())
+    return {summary.day: summary for summary in summaries}

@@ -1,7 +1,8 @@
-"""The doctor: what must be true of a live store, its books in Xero and its surroundings, asked and told.
+"""Diagnostics of a live state store, of its books in Xero and of Dagster's files.
 
-It reads Xero, unless told not to, and writes nothing but the mirror. The promises are numbered I1 to I14 as in
-`docs/reliability.md`; those that our own tables can answer stand in `state/invariants.py`.
+It checks the invariants I1 to I14 of `docs/reliability.md`. It reads Xero unless it runs offline, and writes only the
+mirror. This module only has the checks that need Xero or Dagster's files; those on the store's own tables are in
+`state/invariants.py`.
 """
 
 import os
@@ -30,21 +31,27 @@ from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 
 READ_CHUNK_BYTES = 64_000_000
-FAULTS_OF_THIS_PROGRAM = (
+PARSE_CHUNK_OPERATIONS = 500
+"""Operations whose payloads are in memory at once."""
+
+MIN_SECRET_LENGTH = 6
+"""Shorter texts occur by chance in files and are not searched for."""
+
+INTERNAL_FAULT_REMEDY = (
     "this is a fault of the program or of the store: stop automation, keep a copy of the store, report it, and run"
     " `shopify-xero rebuild`"
 )
 REMEDIES = {
-    "I1": "look at both in Xero, void the one that is too many, and sync its day again",
-    "I2": "look at them in Xero; what a person changed there stands in `shopify-xero status`",
-    "I9": "sync these days; `shopify-xero status` names the orders that do not agree",
+    "I1": "look at both in Xero, void the duplicate, and sync its day again",
+    "I2": "look at them in Xero; `shopify-xero status` lists changes by people",
+    "I9": "sync these days; `shopify-xero status` lists the orders",
     "I10": "run `shopify-xero login`",
-    "I11": "end the other processes that call Xero with this app",
-    "I12": "look at them in Xero; what a person deleted there stands in `shopify-xero status`",
-    "I14": "do for each what stands behind it; `shopify-xero status` shows each record with its page",
-    "I13": "delete these files, and change the secret where it was given",
+    "I11": "end other processes that call Xero with this app",
+    "I12": "look at them in Xero; `shopify-xero status` lists deletions by people",
+    "I14": "follow the remedy after each of them; `shopify-xero status` shows each record with its page",
+    "I13": "delete these files, and change the secret at its source",
 }
-"""What a person does about a broken promise; those not named here are broken by us alone."""
+"""Remedies of violated invariants; without an entry, a violation is a fault of the program."""
 
 
 def run_diagnostics(
@@ -56,19 +63,19 @@ def run_diagnostics(
     secrets: Collection[str],
     offline: bool = False,
 ) -> list[InvariantResult]:
-    """Return every promise with what breaks it; the state store is verified first.
+    """Return the result of every invariant, by number, after a verification of the state store.
 
     Args:
-        sync_service: on the store to be examined.
+        sync_service: the sync service on the store to check.
         days: all days of the books.
-        clock: the time.
+        clock: the clock of the run.
         home: DAGSTER_HOME, searched for secrets and customers' e-mail addresses.
-        secrets: values that must stand nowhere in it.
-        offline: leave Xero alone and judge by what it showed last.
+        secrets: values that must not be in any file of it.
+        offline: make no call, and use Xero's records of the last read.
 
     Raises:
-        StoreDamagedError: the store cannot be trusted, so nothing of it was examined.
-        XeroError: Xero does not answer.
+        StoreDamagedError: the store is damaged, and nothing was checked.
+        XeroError: Xero does not respond.
     """
     store = sync_service.connections.store
     store.verify()
@@ -77,99 +84,116 @@ def run_diagnostics(
         Mirror(sync_service.connections.xero_client, store, clock).refresh(Kind, FORCE_REFRESH)
     orphans = sync_service.record_ownership.orphans()
     decided = {line.xero_id for lines in day_issues.held_lines(store).values() for line in lines if line.decided}
-    gone = {record.xero_id for one in orphans for record in one.records if not record.is_live}
-    found = [
+    removed = {record.xero_id for orphan in orphans for record in orphan.records if not record.is_live}
+    results = [
         *store.invariants(),
-        _mapped(store, gone | decided),
-        _families(store),
-        _days(sync_service, days),
-        _leaks(store, home, secrets),
-        _orphans(orphans),
+        _check_mapped_records(store, removed | decided),
+        _check_parents(store),
+        _check_days(sync_service, days),
+        _check_files(store, home, secrets),
+        _check_orphans(orphans),
     ]
-    return sorted(found, key=lambda one: int(one.number[1:]))
+    return sorted(results, key=lambda result: int(result.number[1:]))
 
 
-def _mapped(store: StateStore, left_out: Collection[str | None]) -> InvariantResult:
-    """I2: what we say we wrote is in Xero, once, under the id and with every part we say.
+def _check_mapped_records(store: StateStore, excluded: Collection[str | None]) -> InvariantResult:
+    """Return I2: every mapped record is in Xero, under its id and with the posted content.
 
-    Left out, by Xero id, are records without an order that a person voided or deleted, as I14 asks for them, and those
-    of which a person decided that they stay different.
+    `excluded` has the Xero ids of orphaned records that a person voided or deleted, because I14 covers them, and of
+    records with a person's decision to leave them different.
     """
-    asked, broken = 0, []
+    checked, violations = 0, []
     for kind in Kind:
-        rows = {key: row for key, row in store.mapped(kind).items() if row.xero_id not in left_out}
-        shown = store.mirror_by_xero_id(kind, [row.xero_id for row in rows.values()])
-        asked += len(rows)
-        broken += [f"{kind} {row.natural_key}: {said}" for row in rows.values() if (said := _told(row, shown))]
+        rows = {key: row for key, row in store.mapped(kind).items() if row.xero_id not in excluded}
+        mirror_rows = store.mirror_by_xero_id(kind, [row.xero_id for row in rows.values()])
+        checked += len(rows)
+        violations += [
+            f"{kind} {row.natural_key}: {difference}"
+            for row in rows.values()
+            if (difference := _describe_difference(row, mirror_rows.get(row.xero_id)))
+        ]
     return InvariantResult(
-        "I2", "every record we wrote is in Xero, under the id we know, as we posted it", asked, broken
+        "I2", "every mapped record is in Xero, under its id and with the posted content", checked, violations
     )
 
 
-def _told(row: MappedRecord, shown: dict[str, MirrorRecord]) -> str:
-    found = shown.get(row.xero_id)
-    if found is None:
-        return "Xero does not show it"
-    if found.status in serialization.REMOVED_STATUSES:
-        return f"{found.status.lower()} in Xero"
-    parts = [*_money(row, found), *_edited(row, found)]
-    return ", ".join(f"{one.field} posted {one.after}, now {one.before}" for one in parts)
+def _describe_difference(row: MappedRecord, mirrored: MirrorRecord | None) -> str:
+    if mirrored is None:
+        return "not in Xero"
+    if mirrored.status in serialization.REMOVED_STATUSES:
+        return f"{mirrored.status.lower()} in Xero"
+    fields = [*_compare_amounts(row, mirrored), *_compare_content(row, mirrored)]
+    return ", ".join(f"{field.field} posted {field.after}, now {field.before}" for field in fields)
 
 
-def _edited(row: MappedRecord, found: MirrorRecord) -> Sequence[FieldDiff]:
-    """Return what else of a document or of money differs; Contacts and Items are people's to change."""
+def _compare_content(row: MappedRecord, mirrored: MirrorRecord) -> Sequence[FieldDiff]:
+    """Return the other differences of a document or payment; people may change Contacts and Items."""
     if row.kind in (Kind.CONTACT, Kind.ITEM):
         return ()
-    return find_edits(RECORD.validate_json(row.payload), parse_payload(row.payload), found, None)
+    return find_edits(RECORD.validate_json(row.payload), parse_payload(row.payload), mirrored, None)
 
 
-def _money(row: MappedRecord, found: MirrorRecord) -> Sequence[FieldDiff]:
-    posted, now = payload_amount(row.payload), payload_amount(found.payload)
+def _compare_amounts(row: MappedRecord, mirrored: MirrorRecord) -> Sequence[FieldDiff]:
+    posted, now = payload_amount(row.payload), payload_amount(mirrored.payload)
     if posted is None or now is None or posted == now:
         return ()
     return (FieldDiff(field="amount", before=str(now), after=str(posted)),)
 
 
-def _families(store: StateStore) -> InvariantResult:
-    """I12: nothing is in Xero whose document or Contact is not."""
+def _check_parents(store: StateStore) -> InvariantResult:
+    """Return I12: no record is in Xero without its document or Contact."""
     confirmed = [
-        one for one in store.journal.in_state(OperationState.CONFIRMED) if one.payload and one.verb == "create"
+        operation
+        for operation in store.journal.in_state(OperationState.CONFIRMED)
+        if operation.payload and operation.verb == "create"
     ]
-    broken = []
-    for start in range(0, len(confirmed), 500):
-        some = [batch_requests.parse_operation(one) for one in confirmed[start : start + 500]]
-        ids = ParentIds(store, [one.record for one in some])
-        live = {one.operation.id for one in some if not ids.missing(one.record)}
-        broken += [one.operation for one in some if one.operation.id not in live]
-    names = [f"{one.kind} {one.natural_key}" for one in broken]
-    return InvariantResult("I12", "no record is in Xero before what it depends on", len(confirmed), names)
+    violations = []
+    for start in range(0, len(confirmed), PARSE_CHUNK_OPERATIONS):
+        chunk = confirmed[start : start + PARSE_CHUNK_OPERATIONS]
+        writes = [batch_requests.parse_operation(operation) for operation in chunk]
+        ids = ParentIds(store, [write.record for write in writes])
+        violations += [
+            f"{write.operation.kind} {write.operation.natural_key}" for write in writes if ids.missing(write.record)
+        ]
+    return InvariantResult("I12", "no record is in Xero before its parent", len(confirmed), violations)
 
 
-def _days(sync_service: SyncService, days: Iterable[date]) -> InvariantResult:
-    """I9: what was compared last agrees, to the cent (I14 asks of orphans); noted are orders not in the books."""
-    compared = {day.day: agreement_of_orders([day]) for day in sync_service.stored_reconciliations(days)}
-    broken = [f"{day}: {', '.join(one.differences)}" for day, one in compared.items() if one.differences]
-    noted = [f"{day}: {', '.join(missing)}" for day, one in compared.items() if (missing := one.missing("the books"))]
-    return InvariantResult("I9", "the books agree on every day that was compared", len(compared), broken, noted)
+def _check_days(sync_service: SyncService, days: Iterable[date]) -> InvariantResult:
+    """Return I9: the last reconciliations agree, to the cent.
+
+    I14 covers orphans. Orders that are not in the books are noted.
+    """
+    agreements = {day.day: agreement_of_orders([day]) for day in sync_service.stored_reconciliations(days)}
+    violations = [
+        f"{day}: {', '.join(agreement.differences)}" for day, agreement in agreements.items() if agreement.differences
+    ]
+    noted = [
+        f"{day}: {', '.join(missing)}"
+        for day, agreement in agreements.items()
+        if (missing := agreement.missing("the books"))
+    ]
+    return InvariantResult("I9", "the books agree on every reconciled day", len(agreements), violations, noted)
 
 
-def _orphans(orphans: Sequence[OrphanedOrder]) -> InvariantResult:
-    """I14: what of ours is in Xero belongs to an order of the books, or a person decided about it."""
-    says = "every record of ours in Xero belongs to an order, or a person decided"
-    broken = [f"{one.day}: {one.name}: {one.reason}; {one.remedy}" for one in orphans if one.is_open]
-    return InvariantResult("I14", says, len(orphans), broken)
+def _check_orphans(orphans: Sequence[OrphanedOrder]) -> InvariantResult:
+    """Return I14: every record of this project in Xero belongs to an order of the books, or a person decided."""
+    description = "every record of this project in Xero belongs to an order, or a person decided"
+    violations = [
+        f"{orphan.day}: {orphan.name}: {orphan.reason}; {orphan.remedy}" for orphan in orphans if orphan.is_open
+    ]
+    return InvariantResult("I14", description, len(orphans), violations)
 
 
-def _leaks(store: StateStore, home: Path, secrets: Collection[str]) -> InvariantResult:
-    """I13: no secret and no customer's e-mail address stands in what Dagster keeps."""
-    mails = {str(parse_exact_json(row.payload).get("email") or "") for row in store.mapped(Kind.CONTACT).values()}
-    wanted = {text.encode() for text in (*secrets, *mails) if len(text) > 5}
-    broken, asked = [], 0
+def _check_files(store: StateStore, home: Path, secrets: Collection[str]) -> InvariantResult:
+    """Return I13: no secret and no customer's e-mail address is in Dagster's files."""
+    emails = {str(parse_exact_json(row.payload).get("email") or "") for row in store.mapped(Kind.CONTACT).values()}
+    patterns = {text.encode() for text in (*secrets, *emails) if len(text) >= MIN_SECRET_LENGTH}
+    violations, checked = [], 0
     for path in _files(home):
-        asked += 1
-        if any(text in content for content in _contents(path) for text in wanted):
-            broken.append(str(path.relative_to(home)))
-    return InvariantResult("I13", "no secret and no customer's address stands in what Dagster keeps", asked, broken)
+        checked += 1
+        if any(pattern in chunk for chunk in _read_chunks(path) for pattern in patterns):
+            violations.append(str(path.relative_to(home)))
+    return InvariantResult("I13", "no secret and no customer's address is in Dagster's files", checked, violations)
 
 
 def _files(home: Path) -> Iterator[Path]:
@@ -177,51 +201,67 @@ def _files(home: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in sorted(names))
 
 
-def _contents(path: Path) -> Iterator[bytes]:
-    """Yield a file's bytes in pieces, each with the end of the one before, so that nothing is cut in two."""
+def _read_chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file's bytes in chunks that overlap, so that no pattern is split."""
     with path.open("rb") as file:
         tail = b""
-        while piece := file.read(READ_CHUNK_BYTES):
-            yield tail + piece
-            tail = piece[-1_000:]
+        while chunk := file.read(READ_CHUNK_BYTES):
+            yield tail + chunk
+            tail = chunk[-1_000:]  # finds patterns of up to 1,000 bytes
 
 
-def all_passed(found: Iterable[InvariantResult]) -> bool:
-    """Tell whether nothing is broken."""
-    return not any(one.violations for one in found)
+def all_passed(results: Iterable[InvariantResult]) -> bool:
+    """Return whether no invariant is violated.
+
+    Args:
+        results: of `run_diagnostics`.
+    """
+    return not any(result.violations for result in results)
 
 
-def standing(found: Sequence[InvariantResult]) -> Standing:
-    """Return the verdict: a broken promise is a disagreement, and what is only noted leaves the books incomplete."""
-    if not all_passed(found):
+def standing(results: Sequence[InvariantResult]) -> Standing:
+    """Return the verdict; a violation is a disagreement, and a note makes the books incomplete.
+
+    Args:
+        results: of `run_diagnostics`.
+    """
+    if not all_passed(results):
         return Standing.DISAGREE
-    return Standing.INCOMPLETE if any(one.noted for one in found) else Standing.AGREE
+    return Standing.INCOMPLETE if any(result.noted for result in results) else Standing.AGREE
 
 
-def verdict_sentence(found: Sequence[InvariantResult]) -> str:
-    """Return the verdict as a sentence."""
-    broken = [one.number for one in found if one.violations]
-    if broken:
-        return f"{len(broken)} of {count_of(len(found), 'promise')} broken: {', '.join(broken)}"
-    noted = "; orders are not in the books" if any(one.noted for one in found) else ""
-    return f"all {len(found)} promises hold{noted}"
+def verdict_sentence(results: Sequence[InvariantResult]) -> str:
+    """Return the verdict as a sentence.
+
+    Args:
+        results: of `run_diagnostics`.
+    """
+    violated = [result.number for result in results if result.violations]
+    if violated:
+        return f"{len(violated)} of {count_of(len(results), 'invariant')} violated: {', '.join(violated)}"
+    noted = "; orders are not in the books" if any(result.noted for result in results) else ""
+    return f"all {len(results)} invariants hold{noted}"
 
 
-def summary(found: Sequence[InvariantResult]) -> dict[str, object]:
-    """Return the findings under the names that `--json` promises."""
+def summary(results: Sequence[InvariantResult]) -> dict[str, object]:
+    """Return the results under the keys of `--json`.
+
+    Args:
+        results: of `run_diagnostics`.
+    """
     return {
-        one.number: {
-            "status": "fail" if one.violations else "pass",
-            "message": one.description,
-            "checked": one.checked,
-            "violations": list(one.violations),
-            "noted": list(one.noted),
-            "remedy": remedy(one) if one.violations else "",
+        result.number: {
+            "status": "fail" if result.violations else "pass",
+            "message": result.description,
+            "checked": result.checked,
+            "violations": list(result.violations),
+            "noted": list(result.noted),
+            "remedy": remedy(result) if result.violations else "",
         }
-        for one in found
+        for result in results
     }
 
 
-def remedy(found: InvariantResult) -> str:
-    """Return what a person does about a broken promise."""
-    return REMEDIES.get(found.number, FAULTS_OF_THIS_PROGRAM)
+def remedy(result: InvariantResult) -> str:
+    """Return the remedy of a violated invariant."""
+    return REMEDIES.get(result.number, INTERNAL_FAULT_REMEDY)

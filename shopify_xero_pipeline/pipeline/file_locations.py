@@ -1,4 +1,4 @@
-"""Where files of this machine are: Dagster's home and the asset storage, and whether they can be used."""
+"""Local file locations, which are Dagster's home and the asset storage."""
 
 import os
 from pathlib import Path
@@ -14,10 +14,10 @@ def dagster_home() -> Path:
 
 
 def check_storage(storage: UPath) -> UPath:
-    """Return where assets are stored, if they can be; of a bucket only its library is looked for.
+    """Return the asset storage after a check; for a bucket, only its library is checked.
 
     Raises:
-        SettingsError: they cannot.
+        SettingsError: the storage cannot be used.
     """
     if storage.protocol in LOCAL_PROTOCOLS:
         check_folder("ASSET_STORAGE", Path(storage.path))
@@ -26,7 +26,7 @@ def check_storage(storage: UPath) -> UPath:
         _ = storage.fs
     except (ImportError, ValueError) as error:
         raise SettingsError(
-            f"ASSET_STORAGE names {storage.protocol}://, which cannot be used here ({error}): install what it needs, "
+            f"ASSET_STORAGE names {storage.protocol}://, which cannot be used here ({error}): install its library, "
             "or name a folder."
         ) from None
     return storage

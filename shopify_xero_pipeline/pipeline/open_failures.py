@@ -1,8 +1,8 @@
-"""The records that are not in Xero now, on whatever day they belong to. Read from our own files alone.
+"""Open records of all days, which are not in Xero yet; read from local files without a call.
 
-Two lists are joined: failed records that are neither resolved nor dismissed, and writes that are planned or in doubt.
-Both are asked by their state, so that the cost follows what is open and not what was ever written. How a page shows
-them belongs to `defs/`; days whose books do not agree are `Bookkeeper.disagreements`.
+An open record is a failed record that is neither resolved nor dismissed, or a write that is planned or whose outcome is
+unknown. Both are selected by state, so that the cost depends on what is open and not on the history. Pages that show
+them are in `defs/`; days whose books disagree are `SyncService.disagreements`.
 """
 
 from collections import Counter
@@ -15,21 +15,23 @@ from shopify_xero_pipeline.state.records import Operation, OperationState, SyncE
 from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN, StateStore
 
 PLANNED_REASON = "planned and not sent yet"
-IN_DOUBT_REASON = "not known yet whether Xero has it; it is read back before anything is sent again"
+IN_DOUBT_REASON = "sent without a known outcome; it is read back before anything is sent again"
 
 
 class OpenRecord(BaseModel):
-    """A record that is not in Xero as it should be.
+    """A record that is not in Xero as planned.
 
     Attributes:
-        day: shop-local, of the change-set it belongs to.
-        kind: as in `xero.models.Kind`.
-        name: number, code or key in Xero; the Shopify id where it has none.
+        day: the day of its change-set, in the shop's time zone.
+        kind: a value of `xero.models.Kind`.
+        name: its number, code or key in Xero; without one, its Shopify id.
         order_id: digits of the order's Shopify id; None for a Contact or Item.
-        order_name: such as #1001; empty if it is not known.
-        reason: in plain words, as Xero or the loader gave it.
-        is_failed: Xero refused it or could not answer; otherwise its write is planned or in doubt.
-        next_try: when it is tried again by itself, UTC; None: with the next load of its day.
+        order_name: such as #1001; empty if unknown.
+        reason: a text for people, from Xero or the loader.
+        is_failed: whether Xero rejected it or did not respond; otherwise its write is planned or its outcome unknown.
+        attempts: number of attempts to write it.
+        next_attempt_at: time of the next automatic attempt, UTC; None: with the next load of its day.
+        correlation_id: the id by which Xero's support identifies the request; empty before the first one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,28 +49,39 @@ class OpenRecord(BaseModel):
 
 
 def open_records(store: StateStore, kinds: Collection[str]) -> list[OpenRecord]:
-    """Return the records of some kinds that are not in Xero now, by day, failed ones first."""
+    """Return the open records of some kinds, by day, failed ones first.
+
+    Args:
+        store: the state store.
+        kinds: values of `xero.models.Kind`.
+    """
     errors = store.failed_records(kinds=kinds)
-    failed = {(one.kind, one.shopify_id) for one in errors}
-    waiting = [one for one in store.journal.in_state(*NOT_YET_WRITTEN) if one.kind in kinds]
+    failed = {(error.kind, error.shopify_id) for error in errors}
+    unwritten = [operation for operation in store.journal.in_state(*NOT_YET_WRITTEN) if operation.kind in kinds]
     names = _order_names(store, errors)
-    found = [_of_error(one, names.get((one.kind, one.shopify_id), "")) for one in errors]
-    found += [_of_operation(one) for one in waiting if (one.kind, one.shopify_id) not in failed]
-    return sorted(found, key=lambda one: (one.day, not one.is_failed))
+    records = [_of_error(error, names.get((error.kind, error.shopify_id), "")) for error in errors]
+    records += [
+        _of_operation(operation) for operation in unwritten if (operation.kind, operation.shopify_id) not in failed
+    ]
+    return sorted(records, key=lambda record: (record.day, not record.is_failed))
 
 
 def days_with_most(days: Iterable[date] | Mapping[date, int]) -> list[tuple[date, int]]:
-    """Return each day with how often it occurs, or is said to, the most frequent first, then the oldest."""
-    return sorted(Counter(days).items(), key=lambda counted: (-counted[1], counted[0]))
+    """Return each day with its count, the highest count first, then the oldest day.
+
+    Args:
+        days: days to count, or their counts.
+    """
+    return sorted(Counter(days).items(), key=lambda item: (-item[1], item[0]))
 
 
 def _order_names(store: StateStore, errors: Sequence[SyncError]) -> dict[tuple[str, str], str]:
-    """Return the name of the order of each failed record, as its last write had it."""
-    found: dict[tuple[str, str], str] = {}
-    for kind in {one.kind for one in errors}:
-        latest = store.journal.latest(kind, [one.shopify_id for one in errors if one.kind == kind])
-        found |= {(kind, shopify_id): one.order_name or "" for shopify_id, one in latest.items()}
-    return found
+    """Return the order name of each failed record, from its last write."""
+    names: dict[tuple[str, str], str] = {}
+    for kind in {error.kind for error in errors}:
+        latest = store.journal.latest(kind, [error.shopify_id for error in errors if error.kind == kind])
+        names |= {(kind, shopify_id): operation.order_name or "" for shopify_id, operation in latest.items()}
+    return names
 
 
 def _of_error(error: SyncError, order_name: str) -> OpenRecord:
@@ -86,17 +99,17 @@ def _of_error(error: SyncError, order_name: str) -> OpenRecord:
     )
 
 
-def _of_operation(one: Operation) -> OpenRecord:
-    state = PLANNED_REASON if one.state is OperationState.PLANNED else IN_DOUBT_REASON
+def _of_operation(operation: Operation) -> OpenRecord:
+    state = PLANNED_REASON if operation.state is OperationState.PLANNED else IN_DOUBT_REASON
     return OpenRecord(
-        day=one.partition,
-        kind=one.kind,
-        name=one.natural_key or one.shopify_id,
-        order_id=one.order_id,
-        order_name=one.order_name or "",
-        reason=f"{state}: {one.reason}" if one.reason else state,
+        day=operation.partition,
+        kind=operation.kind,
+        name=operation.natural_key or operation.shopify_id,
+        order_id=operation.order_id,
+        order_name=operation.order_name or "",
+        reason=f"{state}: {operation.reason}" if operation.reason else state,
         is_failed=False,
-        attempts=one.attempts,
+        attempts=operation.attempts,
         next_attempt_at=None,
-        correlation_id=one.correlation_id or "",
+        correlation_id=operation.correlation_id or "",
     )

@@ -1,7 +1,7 @@
-"""All that is known here of one order: its records in Xero, what was sent for them when, and what stands in the way.
+"""History of one order, with its records in Xero, their writes and open problems.
 
-The way back from a number someone reads in Xero to order, day, run and request. It reads our own files alone; how it is
-printed is in `cli/output.py`.
+It leads from a document's number in Xero to the order, day, run and request. It reads local files without a call;
+`cli/output.py` prints it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from shopify_xero_pipeline.state.records import Batch, BatchState, MappedRecord,
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
 
-WORDS = {
+STATE_LABELS = {
     OperationState.PLANNED: "planned, not sent yet",
     OperationState.IN_BATCH: "under way",
     OperationState.NEEDS_CHECK: "to be looked up in Xero",
@@ -32,19 +32,25 @@ WORDS = {
     OperationState.WITHDRAWN: "no longer wanted",
 }
 IN_XERO = "in Xero"
-TAKEN_OUT = ("voided", "deleted")
+REMOVED_LABELS = ("voided", "deleted")
 WITHOUT_ORDER = "without an order"
 UNCLEAR = "sent, unclear until it is read back"
-SETTLED = {IN_XERO, WORDS[OperationState.CONFIRMED], WORDS[OperationState.WITHDRAWN], *TAKEN_OUT}
-WRONG = {WORDS[OperationState.NEEDS_REVIEW], WORDS[OperationState.REJECTED]}
+SETTLED_LABELS = {
+    IN_XERO,
+    STATE_LABELS[OperationState.CONFIRMED],
+    STATE_LABELS[OperationState.WITHDRAWN],
+    *REMOVED_LABELS,
+}
+FAILURE_LABELS = {STATE_LABELS[OperationState.NEEDS_REVIEW], STATE_LABELS[OperationState.REJECTED]}
 
 
 class WriteAttempt(BaseModel):
-    """One write of a record. `request` is `PUT /Invoices`, empty if it never was in one; times are UTC.
+    """One write of a record. Times are UTC.
 
     Attributes:
-        state: what came of it: `created`, or where it stands.
-        correlation_id: by which Xero's support finds the request.
+        state: its outcome, such as `created`, or its present state.
+        request: method and path, such as `PUT /Invoices`; empty if it was never in a batch.
+        correlation_id: the id by which Xero's support identifies the request.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,11 +68,14 @@ class WriteAttempt(BaseModel):
 
 
 class RecordHistory(BaseModel):
-    """A document, Payment or Allocation: how it stands now, and every write of it, oldest first.
+    """A document, Payment or Allocation with its present state.
 
     Attributes:
-        amount: as posted or planned, in the order's currency; empty once its payload was emptied.
-        next_try: when a failed one is tried again by itself, UTC.
+        amount: the posted or planned amount, in the order's currency; empty once its payload is purged.
+        day: the day of its change-set, in the shop's time zone.
+        reason: why it is not in Xero; empty if it is.
+        next_try: time of the next automatic attempt of a failed record, UTC.
+        steps: its writes, oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,10 +93,13 @@ class RecordHistory(BaseModel):
 
 
 class OrderHistory(BaseModel):
-    """An order. `outcome` as its day's last comparison says (`posted`, `blocked`, ...), empty before the first one.
+    """An order with its records.
 
-    It is `without an order` where records stand in Xero that no order of the books wants.
-    `held`: lines of its last plans that write nothing although the books want it, conflicts among them.
+    Attributes:
+        outcome: its outcome in the last reconciliation of its day, such as `posted` or `blocked`; empty before the
+            first one; `without an order` if no order of the books wants its records.
+        problems: what disagrees, as sentences.
+        held: lines of its last plans that write nothing although the books want a record, such as conflicts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -104,52 +116,65 @@ class OrderHistory(BaseModel):
 
     @property
     def standing(self) -> Standing:
-        """The verdict on it in one word."""
+        """Verdict on the order."""
         states = {record.state for record in self.records}
-        if self.problems or self.outcome in ("failed", "conflict") or states & WRONG:
+        if self.problems or self.outcome in ("failed", "conflict") or states & FAILURE_LABELS:
             return Standing.DISAGREE
         if self.outcome == "blocked":
             return Standing.INCOMPLETE
-        return Standing.UNFINISHED if states - SETTLED or self.outcome in ("", "postponed") else Standing.AGREE
+        return Standing.UNFINISHED if states - SETTLED_LABELS or self.outcome in ("", "postponed") else Standing.AGREE
 
 
 def order_histories(sync_service: SyncService, name: str, days: Sequence[date]) -> list[OrderHistory]:
-    """Return what is known of the orders that a name stands for, none if it stands for nothing.
+    """Return the histories of the orders with a name; empty if no order has it.
 
     Args:
-        sync_service: of the shop.
+        sync_service: the sync service of the shop.
         name: an order's name or Shopify id, or the number of an Invoice or Credit Note.
-        days: of which comparisons are looked through.
+        days: the days whose reconciliations are searched.
     """
     rows = {row.order_id: (day.day, row) for day in sync_service.stored_reconciliations(days) for row in day.rows}
-    orphans = {one.order_id: one for one in sync_service.record_ownership.orphans()}
-    named = {key for key, (_, row) in rows.items() if name in (key, row.order_name)}
-    named |= {key for key, one in orphans.items() if name in (key, one.order_name)}
-    found = [
-        _trace(sync_service, order_id, *rows.get(order_id, (None, None)))
-        for order_id in sorted(named | sync_service.connections.store.order_ids(name))
+    orphans = {orphan.order_id: orphan for orphan in sync_service.record_ownership.orphans()}
+    matches = {order_id for order_id, (_, row) in rows.items() if name in (order_id, row.order_name)}
+    matches |= {order_id for order_id, orphan in orphans.items() if name in (order_id, orphan.order_name)}
+    histories = [
+        _build_history(sync_service, order_id, *rows.get(order_id, (None, None)))
+        for order_id in sorted(matches | sync_service.connections.store.order_ids(name))
     ]
-    return [_orphaned(one, orphans[one.order_id]) if one.order_id in orphans else one for one in found]
+    return [
+        _add_orphan(history, orphans[history.order_id]) if history.order_id in orphans else history
+        for history in histories
+    ]
 
 
-def _orphaned(found: OrderHistory, orphan: OrphanedOrder) -> OrderHistory:
-    """Return an order that the books do not hold, with why and what a person decided or has to decide."""
-    told = {"order_name": found.order_name or orphan.order_name, "day": orphan.day, "outcome": WITHOUT_ORDER}
+def _add_orphan(history: OrderHistory, orphan: OrphanedOrder) -> OrderHistory:
+    """Return the history of an orphaned order, with the cause and the decision or remedy."""
     decided = ": ".join(filter(None, (orphan.decision, orphan.remedy)))
     problems = (decided,) if orphan.is_open else ()
-    gone = {record.xero_id: record.state for record in orphan.records if not record.is_live}
-    records = [one.model_copy(update={"state": gone.get(one.xero_id, one.state)}) for one in found.records]
+    removed = {record.xero_id: record.state for record in orphan.records if not record.is_live}
+    records = [
+        record.model_copy(update={"state": removed.get(record.xero_id, record.state)}) for record in history.records
+    ]
     reason = orphan.reason if orphan.is_open else f"{orphan.reason}; {decided}"
-    return found.model_copy(update={**told, "reason": reason, "problems": problems, "records": tuple(records)})
+    return history.model_copy(
+        update={
+            "order_name": history.order_name or orphan.order_name,
+            "day": orphan.day,
+            "outcome": WITHOUT_ORDER,
+            "reason": reason,
+            "problems": problems,
+            "records": tuple(records),
+        }
+    )
 
 
-def _trace(sync_service: SyncService, order_id: str, day: date | None, row: OrderRow | None) -> OrderHistory:
+def _build_history(sync_service: SyncService, order_id: str, day: date | None, row: OrderRow | None) -> OrderHistory:
     operations = sync_service.connections.store.journal.of_order(order_id)
     records = tuple(_records(sync_service.connections.store, order_id, operations))
-    known = [one.order_name for one in operations if one.order_name]
+    names = [operation.order_name for operation in operations if operation.order_name]
     return OrderHistory(
         order_id=order_id,
-        order_name=row.order_name if row else known[-1] if known else "",
+        order_name=row.order_name if row else names[-1] if names else "",
         page=order_page(sync_service.connections.shop_domain, order_id),
         day=day or (records[0].day if records else None),
         outcome=row.outcome if row else "",
@@ -167,69 +192,69 @@ def _trace(sync_service: SyncService, order_id: str, day: date | None, row: Orde
 
 def _records(store: StateStore, order_id: str, operations: Sequence[Operation]) -> Iterator[RecordHistory]:
     mapped = {(row.kind, row.shopify_id): row for row in store.mapped_of_orders([order_id])}
-    failed = {(one.kind, one.shopify_id): one for one in store.failed_records()}
+    failed = {(error.kind, error.shopify_id): error for error in store.failed_records()}
     writes: dict[tuple[str, str], list[Operation]] = {}
-    for one in operations:
-        writes.setdefault((one.kind, one.shopify_id), []).append(one)
+    for operation in operations:
+        writes.setdefault((operation.kind, operation.shopify_id), []).append(operation)
     for key in {**writes, **mapped}:
-        yield _record(store, mapped.get(key), writes.get(key, []), failed.get(key))
+        yield _build_record(store, mapped.get(key), writes.get(key, []), failed.get(key))
 
 
-def _record(
+def _build_record(
     store: StateStore,
     mapped: MappedRecord | None,
     writes: Sequence[Operation],
     failed: SyncError | None,
 ) -> RecordHistory:
-    batches = [None if one.batch_id is None else store.journal.batch(one.batch_id) for one in writes]
+    batches = [None if write.batch_id is None else store.journal.batch(write.batch_id) for write in writes]
     latest, batch = (writes[-1], batches[-1]) if writes else (None, None)
     known = mapped or latest
-    assert known is not None
+    assert known is not None  # the caller passes keys of mapped records or writes
     xero_id = mapped.xero_id if mapped else ""
     amount = payload_amount(known.payload or "{}")
     return RecordHistory(
         kind=known.kind,
         name=known.natural_key,
         amount="" if amount is None else str(amount),
-        state=_gone(store, mapped) or _state(mapped, latest, batch),
+        state=_removed_status(store, mapped) or _state(mapped, latest, batch),
         xero_id=xero_id,
         page=xero_page(Kind(known.kind), xero_id),
         day=known.partition,
         reason=failed.reason if failed else "" if latest is None or mapped else latest.reason,
         next_try=failed.next_attempt_at if failed else None,
-        steps=tuple(_step(*pair) for pair in zip(writes, batches, strict=True)),
+        steps=tuple(_build_attempt(*pair) for pair in zip(writes, batches, strict=True)),
     )
 
 
-def _gone(store: StateStore, mapped: MappedRecord | None) -> str:
-    """Return `voided` or `deleted` where that is what Xero shows of a record of ours, else ''."""
+def _removed_status(store: StateStore, mapped: MappedRecord | None) -> str:
+    """Return `voided` or `deleted` for a removed record, else ''."""
     if mapped is None:
         return ""
-    shown = store.mirror_by_xero_id(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
-    return shown.status.lower() if shown is not None and shown.status in REMOVED_STATUSES else ""
+    mirrored = store.mirror_by_xero_id(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
+    return mirrored.status.lower() if mirrored is not None and mirrored.status in REMOVED_STATUSES else ""
 
 
 def _state(mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:
     if latest is None or (mapped and latest.state in (OperationState.CONFIRMED, OperationState.WITHDRAWN)):
         return IN_XERO
-    return _words(latest, batch)
+    return _describe_state(latest, batch)
 
 
-def _words(one: Operation, batch: Batch | None) -> str:
-    unclear = one.state is OperationState.IN_BATCH and batch is not None and batch.state is BatchState.AMBIGUOUS
-    return UNCLEAR if unclear else WORDS[one.state]
+def _describe_state(write: Operation, batch: Batch | None) -> str:
+    is_unclear = write.state is OperationState.IN_BATCH and batch is not None and batch.state is BatchState.AMBIGUOUS
+    return UNCLEAR if is_unclear else STATE_LABELS[write.state]
 
 
-def _step(one: Operation, batch: Batch | None) -> WriteAttempt:
+def _build_attempt(write: Operation, batch: Batch | None) -> WriteAttempt:
     return WriteAttempt(
-        verb=one.verb,
-        state=one.outcome or "" if one.state is OperationState.CONFIRMED else _words(one, batch),
-        run_id=one.run_id,
-        planned_at=one.created_at,
+        verb=write.verb,
+        state=write.outcome or "" if write.state is OperationState.CONFIRMED else _describe_state(write, batch),
+        run_id=write.run_id,
+        planned_at=write.created_at,
         request=f"{batch.method} {batch.path.split('?')[0]}" if batch else "",
         sent_at=batch.first_sent_at if batch else None,
         http_status=batch.http_status if batch else None,
-        attempts=one.attempts,
-        correlation_id=one.correlation_id or "",
-        reason=one.reason,
+        attempts=write.attempts,
+        correlation_id=write.correlation_id or "",
+        reason=write.reason,
     )

@@ -1,8 +1,8 @@
-"""Making the state store anew from Shopify and Xero alone, when it is lost or damaged. Nothing is written to Xero.
+"""Rebuild of a lost or damaged state store from Shopify and Xero. It writes nothing to Xero.
 
-The old store is put aside, never deleted. The new one begins in safe mode (`loading/safe_mode.py`); once all of Xero is
-read, the whole history of the shop is planned again, and what stands in Xero under our keys is adopted. What is not
-there yet, or is there in another shape, is told and left to the next sync.
+The rebuild renames the old store and never deletes it. The new store starts in safe mode (`loading/safe_mode.py`).
+After a read of all of Xero, the rebuild plans the whole history of the shop again and adopts the records with this
+project's keys. It reports records that are missing or different in Xero and leaves them to the next sync.
 """
 
 from collections import Counter
@@ -31,18 +31,25 @@ from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Item, Kind
 
 DAYS_PER_BATCH = timedelta(days=31)
-STEP = 5.0
-REBUILD, UNDER_WAY, DONE = "rebuild.state", "under way", "done"
-OF_ORDERS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
+WAIT_STEP_SECONDS = 5.0
+"""Interval of the countdown that a command prints."""
+
+REBUILD_KEY, UNDER_WAY, DONE = "rebuild.state", "under way", "done"
+ORDER_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 OnChunk = Callable[[date, date], None]
+"""Called with the first and the last day of each finished batch of days."""
 
 
 @dataclass
 class RebuildReport:
-    """What a rebuild found. `conflicts` are the lines of the plan that a person has to look at.
+    """The result of a rebuild. The counts are of records by kind.
 
-    `adopted`, `missing` (not in Xero yet), `conflicting` and `unclaimed` (in Xero under our keys, and not called for by
-    what Shopify says today) count records by kind.
+    Attributes:
+        adopted: records with a mapping.
+        missing: records that are not in Xero yet, or differ there.
+        conflicting: records in conflict.
+        unclaimed: records in Xero with this project's keys that no order, customer or product in Shopify calls for.
+        conflicts: the lines of the plan that need a person.
     """
 
     adopted: Counter[Kind] = field(default_factory=Counter)
@@ -53,36 +60,37 @@ class RebuildReport:
 
     @property
     def succeeded(self) -> bool:
-        """Whether nothing is left for a person to look at."""
+        """Whether no record needs a person."""
         return not self.conflicts and not self.unclaimed.total()
 
     def summary(self) -> dict[str, object]:
-        """Return the figures under the names that `--json` promises."""
+        """Return the figures under the keys of `--json`."""
         counts = {name: getattr(self, name) for name in ("adopted", "missing", "conflicting", "unclaimed")}
-        told = [{"kind": one.kind.value, "record": one.natural_key, "reason": one.reason} for one in self.conflicts]
         return {
-            **{name: {kind.value: found[kind] for kind in Kind} for name, found in counts.items()},
-            "conflicts": told,
+            **{name: {kind.value: by_kind[kind] for kind in Kind} for name, by_kind in counts.items()},
+            "conflicts": [
+                {"kind": line.kind.value, "record": line.natural_key, "reason": line.reason} for line in self.conflicts
+            ],
             "succeeded": self.succeeded,
         }
 
 
 def set_aside_store(settings: Settings, clock: Clock) -> QuarantinedStore | None:
-    """Put the store that the settings name aside; return None if there is none, or one that is being rebuilt already.
+    """Rename the configured store; return None if there is none, or if its rebuild has started already.
 
     Raises:
-        TryLater: a load is at work in it.
-        StoreTooNewError: it was written by a newer version of this project.
-        StoreUrlError: what the settings name is no store of this project.
+        TryLaterError: a load is using the store.
+        StoreTooNewError: a newer version of this project wrote the store.
+        StoreUrlError: STATE_URL names no store of this project.
     """
     url = settings.state_url
     if not store_exists(url):
         return None
     try:
         with closing(StateStore(url, clock, settings.state_witness)) as store:
-            if (known := store.get_value(REBUILD)) is not None and known[0] == UNDER_WAY:
+            if (known := store.get_value(REBUILD_KEY)) is not None and known[0] == UNDER_WAY:
                 return None
-            busy = [one for one in store.journal.unsettled() if one.is_leased(clock.now())]
+            busy = [batch for batch in store.journal.unsettled() if batch.is_leased(clock.now())]
     except StoreDamagedError:
         busy = []
     if busy:
@@ -93,11 +101,11 @@ def set_aside_store(settings: Settings, clock: Clock) -> QuarantinedStore | None
 
 
 class Rebuild:
-    """A new store in the place of the one the settings name.
+    """The rebuild of one new store.
 
     Args:
-        sync_service: connected to both sides and to the new store.
-        clock: waits where that is needed.
+        sync_service: the sync service on the new store.
+        clock: the clock for the waiting time.
     """
 
     def __init__(self, sync_service: SyncService, clock: Clock) -> None:
@@ -105,74 +113,81 @@ class Rebuild:
         self._clock = clock
         self._safe = SafeMode(sync_service.connections.xero_client, sync_service.connections.store, clock)
         sync_service.connections.organisation()
-        sync_service.connections.store.put_value(REBUILD, UNDER_WAY)
+        sync_service.connections.store.put_value(REBUILD_KEY, UNDER_WAY)
 
     @property
     def days(self) -> int:
-        """How many days there are."""
+        """Number of days of the books."""
         return len(self._days())
 
     def quiet_until(self) -> timedelta:
-        """Return for how long Xero may not be read back yet, because something may still be under way."""
+        """Return the remaining time before Xero can be read, because a request may still be under way."""
         return self._safe.quiet_until()
 
     def wait(self, rest: timedelta) -> Iterator[float]:
-        """Wait for so long, and yield the seconds that are left every few seconds."""
+        """Wait, and yield the remaining seconds every `WAIT_STEP_SECONDS`."""
         end = self._clock.elapsed() + rest.total_seconds()
-        while (left := end - self._clock.elapsed()) > 0:
-            yield left
-            self._clock.sleep(min(STEP, left))
+        while (seconds := end - self._clock.elapsed()) > 0:
+            yield seconds
+            self._clock.sleep(min(WAIT_STEP_SECONDS, seconds))
 
     def adopt(self, run_id: str, on_chunk: OnChunk | None = None) -> RebuildReport:
-        """Read all of Xero and the whole history of the shop, and map what belongs together.
+        """Read all of Xero and the whole history of the shop, and map matching records.
+
+        Args:
+            run_id: the id of the run, stored with each adoption.
+            on_chunk: called after each batch of days.
 
         Raises:
-            TryLater: something may still be under way to Xero.
+            TryLaterError: a request to Xero may still be under way.
+            ShopifyError: Shopify could not be read.
+            XeroError: Xero could not be read.
         """
         reason = self._safe.reason()
         if reason:
             raise TryLaterError(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
-        found, days = RebuildReport(), self._days()
+        report, days = RebuildReport(), self._days()
         for first in range(0, len(days), DAYS_PER_BATCH.days):
-            some = days[first : first + DAYS_PER_BATCH.days]
-            self._adopt_days(some, run_id, found)
+            chunk = days[first : first + DAYS_PER_BATCH.days]
+            self._adopt_days(chunk, run_id, report)
             if on_chunk is not None:
-                on_chunk(some[0], some[-1])
+                on_chunk(chunk[0], chunk[-1])
         self._adopt_contacts_of_deleted_customers(run_id)
-        self._count_unclaimed(found)
-        self._sync_service.connections.store.put_value(REBUILD, DONE)
-        return found
+        self._count_unclaimed(report)
+        self._sync_service.connections.store.put_value(REBUILD_KEY, DONE)
+        return report
 
     def _days(self) -> list[date]:
         start, today = self._sync_service.connections.policy.start_date, self._sync_service.connections.today()
         return [start + timedelta(days=number) for number in range((today - start).days + 1)]
 
-    def _adopt_days(self, days: Sequence[date], run_id: str, found: RebuildReport) -> None:
-        for plan in self._plans(days):
+    def _adopt_days(self, days: Sequence[date], run_id: str, report: RebuildReport) -> None:
+        for plan in self._planners(days):
             change_sets = plan()
-            adoptions = [self._adoptions(one) for one in change_sets]
-            if any(one.changes for one in adoptions):
-                self._sync_service.load([one for one in adoptions if one.changes], run_id)
+            adoptions = [adoption for change_set in change_sets if (adoption := self._adoptions(change_set)).changes]
+            if adoptions:
+                self._sync_service.load(adoptions, run_id)
                 change_sets = plan()
-            for line in (line for one in change_sets for line in one.changes):
-                self._count(line, found)
+            for line in (line for change_set in change_sets for line in change_set.changes):
+                self._count(line, report)
 
-    def _plans(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
+    def _planners(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
+        """Yield the plans to make, Contacts and Items first, because documents refer to them."""
         sync_service = self._sync_service
         customers, products = sync_service.read_customers(days), sync_service.read_products(days)
         orders = sync_service.read_orders(days)
         yield lambda: sync_service.plan_contacts(customers, orders)
         yield lambda: sync_service.plan_items(products, orders)
-        for kind in OF_ORDERS:
+        for kind in ORDER_KINDS:
             yield partial(sync_service.plan_orders, orders, (kind,))
 
     def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
-        """Map Contacts whose customers Shopify no longer has, as documents of theirs may still be to come."""
+        """Map Contacts whose customers were deleted in Shopify, because later documents may need them."""
         store = self._sync_service.connections.store
-        ours = [row for row in store.mirror(Kind.CONTACT) if references.is_own_contact_number(row.natural_key)]
-        known = store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in ours])
+        own_rows = [row for row in store.mirror(Kind.CONTACT) if references.is_own_contact_number(row.natural_key)]
+        known = store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in own_rows])
         lines = []
-        for row in (row for row in ours if row.xero_id not in known):
+        for row in (row for row in own_rows if row.xero_id not in known):
             contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
             lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
@@ -181,47 +196,45 @@ class Rebuild:
             )
 
     def _adoptions(self, change_set: ChangeSet) -> ChangeSet:
-        """Return the records that stand in Xero under our key already; to adopt any other, Xero would be written to."""
+        """Return the adoptions of records with this project's key; any other adoption would write to Xero."""
+        store = self._sync_service.connections.store
         renamed = self._items_by_name() if change_set.kind is Kind.ITEM else {}
-        found = [_under_other_code(line, renamed) for line in change_set.changes]
-        lines = [line for line in found if line.action is Action.ADOPT]
-        shown = self._sync_service.connections.store.mirror_by_xero_id(
-            change_set.kind, [str(line.xero_id) for line in lines]
-        )
-        shown |= self._sync_service.connections.store.mirror_by_xero_id(
-            Kind.ALLOCATION, [str(line.xero_id) for line in lines]
-        )
-        keys = {xero_id: row.natural_key.casefold() for xero_id, row in shown.items()}
-        ours = tuple(line for line in lines if keys.get(str(line.xero_id)) == line.natural_key.casefold())
-        return change_set.model_copy(update={"changes": ours})
+        all_lines = [_with_earlier_code(line, renamed) for line in change_set.changes]
+        lines = [line for line in all_lines if line.action is Action.ADOPT]
+        xero_ids = [str(line.xero_id) for line in lines]
+        mirror_rows = store.mirror_by_xero_id(change_set.kind, xero_ids)
+        mirror_rows |= store.mirror_by_xero_id(Kind.ALLOCATION, xero_ids)
+        keys = {xero_id: row.natural_key.casefold() for xero_id, row in mirror_rows.items()}
+        own_lines = tuple(line for line in lines if keys.get(str(line.xero_id)) == line.natural_key.casefold())
+        return change_set.model_copy(update={"changes": own_lines})
 
     def _items_by_name(self) -> dict[tuple[str, str], MirrorRecord]:
-        """Return the Items that nothing is mapped to, by name and description, where only one is called so."""
-        found: dict[tuple[str, str], list[MirrorRecord]] = {}
+        """Return the unmapped Items by name and description, without ambiguous ones."""
+        rows_by_name: dict[tuple[str, str], list[MirrorRecord]] = {}
         for row in self._sync_service.connections.store.unmapped_mirror([Kind.ITEM]):
             element = parse_payload(row.payload)
-            found.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
-        return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
+            rows_by_name.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
+        return {key: rows[0] for key, rows in rows_by_name.items() if len(rows) == 1}
 
     @staticmethod
-    def _count(line: Change, found: RebuildReport) -> None:
+    def _count(line: Change, report: RebuildReport) -> None:
         if line.action is Action.CONFLICT:
-            found.conflicting[line.kind] += 1
-            found.conflicts.append(line)
+            report.conflicting[line.kind] += 1
+            report.conflicts.append(line)
         elif line.action in WRITING_ACTIONS:
-            found.missing[line.kind] += 1
+            report.missing[line.kind] += 1
 
-    def _count_unclaimed(self, found: RebuildReport) -> None:
+    def _count_unclaimed(self, report: RebuildReport) -> None:
         store = self._sync_service.connections.store
-        kept = store.orphans.kept_ids()
+        dismissed = store.orphans.kept_ids()
         for kind in Kind:
-            found.adopted[kind] = len(store.mapped(kind))
-            ours = [row.xero_id for row in store.mirror(kind) if _bears_our_mark(row)]
-            found.unclaimed[kind] = len(set(ours) - store.ids_by_xero_id(kind, ours).keys() - kept)
+            report.adopted[kind] = len(store.mapped(kind))
+            own_ids = [row.xero_id for row in store.mirror(kind) if _is_own_live_record(row)]
+            report.unclaimed[kind] = len(set(own_ids) - store.ids_by_xero_id(kind, own_ids).keys() - dismissed)
 
 
-def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord]) -> Change:
-    """Return a line for a new Item as one for the Item that Xero has: its SKU was changed since it got its code."""
+def _with_earlier_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord]) -> Change:
+    """Return the adoption of an existing Item for a new Item whose SKU changed after Xero got its code."""
     row = items.get((line.record.name, str(line.record.description))) if isinstance(line.record, Item) else None
     if line.action is not Action.CREATE or row is None or not isinstance(line.record, Item):
         return line
@@ -229,11 +242,11 @@ def _under_other_code(line: Change, items: Mapping[tuple[str, str], MirrorRecord
     return build_change(Action.ADOPT, item, reason="already in Xero under an earlier SKU", xero_id=row.xero_id)
 
 
-def _bears_our_mark(row: MirrorRecord) -> bool:
-    """Tell whether a live record of Xero bears a mark of ours; Items and Allocations bear none."""
-    marked = (
+def _is_own_live_record(row: MirrorRecord) -> bool:
+    """Return whether a record of Xero is live and has this project's reference; Items and Allocations have none."""
+    is_own = (
         references.is_own_contact_number(row.natural_key)
         if row.kind == Kind.CONTACT
         else references.is_own(row.reference)
     )
-    return marked and row.status not in NOT_LIVE
+    return is_own and row.status not in NOT_LIVE

@@ -1,10 +1,11 @@
-"""Which order each of our records in Xero belongs to, day by day: posted orders that a day's list does not give.
+"""Ownership of posted records by orders and days, and orphans, whose order is missing.
 
-Shopify's list comes from a search index that lags, so that an order missing from it proves nothing. Each one that is
-mapped to a day and missing from its list is asked for by its id, which reads the record itself
-(docs/contracts/shopify.md §3.6): it still belongs to the day, or to another one, or Shopify answers null. Only then is
-it noted as an orphan, with the time. What is asked grows with the orders that are missing, not with the history. How
-orphans are shown and judged stands in `reconciliation/orphans.py`; nothing is written to Xero.
+Shopify's list of a day comes from a search index that lags, so an order that is missing from it may still exist. Each
+posted order that is missing from the list of its day is read by id, which reads the record itself
+(docs/contracts/shopify.md §3.6). The order still belongs to the day, belongs to another day, or Shopify returns null;
+in the last case it is stored as an orphan, with the time. The number of queries depends on the missing orders and not
+on the history.
+This module writes nothing to Xero. `reconciliation/orphans.py` describes and judges orphans.
 """
 
 import json
@@ -28,12 +29,14 @@ from shopify_xero_pipeline.shopify.models import ChangedOrder, Order
 from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
 
 RECONCILE_AGAIN_KEY = "days.to_reconcile"
-ANSWERED_NULL = (OrphanCause.DELETED, OrphanCause.HIDDEN)
-NOT_POSTED = (Outcome.WAITING, Outcome.SKIPPED)
+NULL_CAUSES = (OrphanCause.DELETED, OrphanCause.HIDDEN)
+"""Causes of orders for which Shopify returned null."""
+
+UNPOSTED_OUTCOMES = (Outcome.WAITING, Outcome.SKIPPED)
 
 
-class AskReason(StrEnum):
-    """Why a day is to be compared again."""
+class ReconcileReason(StrEnum):
+    """Reason to reconcile a day again; its values are stored."""
 
     MOVED = "an order was moved to this day, or away from it, in Shopify"
     OVERLOOKED = "Shopify's list did not give an order of this day"
@@ -41,35 +44,41 @@ class AskReason(StrEnum):
 
 
 class RecordOwnership:
-    """Finds orphans of one shop's books, and keeps what people decide about them.
+    """Detects orphans of one shop's books and stores people's decisions about them.
 
     Args:
-        connections: to Shopify and to the store.
-        day_of: gives the day an order belongs to.
-        forget_comparisons: drops what was compared of days, as it does not hold any more.
+        connections: the connections to Shopify and to the state store.
+        day_of: returns the day of an order.
+        drop_reconciliations: deletes the stored reconciliations of days, which are no longer valid.
     """
 
     def __init__(
         self,
         connections: Connections,
         day_of: Callable[[ChangedOrder], date],
-        forget_comparisons: Callable[[Iterable[date]], None],
+        drop_reconciliations: Callable[[Iterable[date]], None],
     ) -> None:
         self._connections = connections
         self._store = connections.store
         self._day_of = day_of
-        self._forget_comparisons = forget_comparisons
+        self._drop_reconciliations = drop_reconciliations
 
     def unlisted_orders(self, days: Sequence[date], listed: Iterable[Order]) -> list[Order]:
-        """Return the whole posted orders of these days that Shopify has and its list did not give.
+        """Return the posted orders of some days that exist in Shopify but are missing from its list, with histories.
+
+        Args:
+            days: the days of the list.
+            listed: the orders of the list.
 
         Raises:
-            ShopifyError: Shopify could not be read; nothing was noted.
+            ShopifyError: Shopify could not be read; nothing was stored.
         """
-        known = {order.legacy_id for order in listed}
-        missing = {one: day for one, day in self._store.orders_of_days(days).items() if one not in known}
-        here = [one.legacy_id for one in self._look_up(missing) if self._day_of(one) in days]
-        return self._connections.reader.orders_by_id(here) if here else []
+        listed_ids = {order.legacy_id for order in listed}
+        missing = {
+            order_id: day for order_id, day in self._store.orders_of_days(days).items() if order_id not in listed_ids
+        }
+        order_ids = [order.legacy_id for order in self._look_up(missing) if self._day_of(order) in days]
+        return self._connections.reader.orders_by_id(order_ids) if order_ids else []
 
     def record_orphans(
         self,
@@ -77,65 +86,83 @@ class RecordOwnership:
         books: Mapping[date, Sequence[OrderBooks]],
         unmapped: Iterable[MirrorRecord],
     ) -> None:
-        """Note what became of every posted order of these days, once the days are loaded.
+        """Store the orphans of some days after their load, and move the records of orders that changed their day.
 
-        Records of an order that moved go with it to its new day; the day it left, or the one it goes to, is compared
-        again.
+        The day that an order left or reached is reconciled again.
 
         Args:
-            orders: as extracted.
-            books: what is to be posted of them.
-            unmapped: what Xero shows and the mapping does not know.
+            orders: extracted orders by day.
+            books: the order books of these orders by day.
+            unmapped: records of Xero that have no mapping.
+
+        Raises:
+            ShopifyError: Shopify could not be read; nothing was stored.
         """
-        listed = {order.legacy_id: day for day, found in orders.items() for order in found}
-        posted = {one: day for one, day in self._store.orders_of_days(orders).items() if one not in listed}
-        marked = {one: day for one, day in self._marked(orders, unmapped).items() if one not in listed}
-        found = {one.legacy_id: one for one in self._look_up(self._not_noted(posted | marked))}
-        here = {order_id: self._day_of(one) for order_id, one in found.items() if order_id in posted}
-        self._move(listed, here, posted, orders)
-        self._note_before_start([one for order_id, one in found.items() if order_id in marked], orders)
-        self._note_unwanted(listed, [one for some in books.values() for one in some if one.outcome in NOT_POSTED])
+        listed = {order.legacy_id: day for day, day_orders in orders.items() for order in day_orders}
+        posted = {
+            order_id: day for order_id, day in self._store.orders_of_days(orders).items() if order_id not in listed
+        }
+        unmapped_orders = {
+            order_id: day for order_id, day in self._unmapped_orders(orders, unmapped).items() if order_id not in listed
+        }
+        existing = {
+            order.legacy_id: order for order in self._look_up(self._without_null_notes(posted | unmapped_orders))
+        }
+        present_days = {order_id: self._day_of(order) for order_id, order in existing.items() if order_id in posted}
+        self._move_records(listed, present_days, posted, orders)
+        self._note_before_start([order for order_id, order in existing.items() if order_id in unmapped_orders], orders)
+        self._note_unwanted(
+            listed, [order for day in books.values() for order in day if order.outcome in UNPOSTED_OUTCOMES]
+        )
 
     def orphans(self, days: Collection[date] | None = None) -> list[OrphanedOrder]:
-        """Return the orphans, by day; with `days` those listed under one of them.
+        """Return the orphans by day; those from before the start date belong to the start date.
 
-        Orders from before the start date are listed under the start date.
+        Args:
+            days: the days to return; None for all.
         """
         start = self._connections.policy.start_date
-        noted = [one for one in self._store.orphans.notes() if one.partition >= start]
-        found = {one.order_id: one for one in (*noted, *self._before_start(days))}
-        notes = [one for one in found.values() if days is None or one.partition in days]
-        ids = [one.order_id for one in notes]
-        if not ids:
+        stored = [note for note in self._store.orphans.notes() if note.partition >= start]
+        by_order = {note.order_id: note for note in (*stored, *self._notes_before_start(days))}
+        notes = [note for note in by_order.values() if days is None or note.partition in days]
+        order_ids = [note.order_id for note in notes]
+        if not order_ids:
             return []
-        mapped = [row for row in self._store.mapped_of_orders(ids) if row.kind in LISTED]
-        shown = {
+        mapped = [row for row in self._store.mapped_of_orders(order_ids) if row.kind in LISTED]
+        mirrored = {
             (kind.value, xero_id): row
             for kind in LISTED
             for xero_id, row in self._store.mirror_by_xero_id(
-                kind, [one.xero_id for one in mapped if one.kind == kind]
+                kind, [row.xero_id for row in mapped if row.kind == kind]
             ).items()
         }
         unmapped = self._store.unmapped_mirror(LISTED)
-        return build_orphaned_orders(notes, mapped, shown, unmapped, self._store.orphans.decisions(ids))
+        return build_orphaned_orders(notes, mapped, mirrored, unmapped, self._store.orphans.decisions(order_ids))
 
     def select_orphans(self, name: str | None, *, before_start: bool = False) -> list[OrphanedOrder]:
-        """Return the orphans that a name stands for, or all from before the start date.
+        """Return the orphans with a name.
 
         Args:
-            name: the order's name or id, the number of a document of it, or a record's Xero id; None for no order.
-            before_start: those from before the start date, whatever the name.
+            name: the order's name or Shopify id, the number of one of its documents, or a record's Xero id; None
+                matches no order.
+            before_start: also return all orphans from before the start date.
         """
         return [
-            one
-            for one in self.orphans()
-            if (before_start and one.cause is OrphanCause.BEFORE_START) or (name is not None and name in _names(one))
+            orphan
+            for orphan in self.orphans()
+            if (before_start and orphan.cause is OrphanCause.BEFORE_START)
+            or (name is not None and name in _names(orphan))
         ]
 
     def dismiss(self, orders: Iterable[OrphanedOrder], because: str) -> list[OrphanedOrder]:
-        """Let the live records of orders stand as they are, for a reason; return the orders as they are then."""
-        now, chosen = self._connections.clock.now(), list(orders)
-        kept = [
+        """Store a person's decision that the live records of orphans stay in Xero; return the orphans with it.
+
+        Args:
+            orders: the orphans.
+            because: the person's reason.
+        """
+        now, orders = self._connections.clock.now(), list(orders)
+        decisions = [
             KeptRecord(
                 xero_id=record.xero_id,
                 kind=record.kind,
@@ -144,142 +171,184 @@ class RecordOwnership:
                 because=because,
                 decided_at=now,
             )
-            for order in chosen
+            for order in orders
             for record in order.records
             if record.is_live
         ]
-        self._store.orphans.keep(kept)
-        self.invalidate_days(one.day for one in chosen)
-        decided = {one.order_id for one in chosen}
-        return [one for one in self.orphans() if one.order_id in decided]
+        self._store.orphans.keep(decisions)
+        self.invalidate_days(order.day for order in orders)
+        order_ids = {order.order_id for order in orders}
+        return [orphan for orphan in self.orphans() if orphan.order_id in order_ids]
 
     def reopen(self, orders: Collection[OrphanedOrder]) -> int:
-        """Take back decisions about orders; return about how many records there were any."""
-        self.invalidate_days(one.day for one in orders)
-        return self._store.orphans.release([one.order_id for one in orders])
+        """Revoke the decisions about orphans and return the number of their records.
+
+        Args:
+            orders: the orphans.
+        """
+        self.invalidate_days(order.day for order in orders)
+        return self._store.orphans.release([order.order_id for order in orders])
 
     def invalidate_days(self, days: Iterable[date]) -> None:
-        """Have days compared again, so that their checks show what a person decided."""
-        known = self._days_again()
-        self._keep_days(dict.fromkeys(days, str(AskReason.DECIDED)) | known)
+        """Request another reconciliation of days, so that their checks reflect a decision.
+
+        Args:
+            days: days of the books.
+        """
+        requested = self._requested_days()
+        self._store_requested_days(dict.fromkeys(days, str(ReconcileReason.DECIDED)) | requested)
 
     def days_to_reconcile(self, *, decided: bool = True) -> dict[date, str]:
-        """Return the days of the books to be compared again, and why; perhaps without those a person decided on."""
+        """Return the days of the books to reconcile again, with the reasons.
+
+        Args:
+            decided: include days with `ReconcileReason.DECIDED`.
+        """
         start, today = self._connections.policy.start_date, self._connections.today()
-        found = self._days_again()
         return {
-            day: why for day, why in found.items() if start <= day <= today and (decided or why != AskReason.DECIDED)
+            day: reason
+            for day, reason in self._requested_days().items()
+            if start <= day <= today and (decided or reason != ReconcileReason.DECIDED)
         }
 
     def _look_up(self, missing: Mapping[str, date]) -> list[ChangedOrder]:
-        """Ask Shopify for orders by id, note those answered with null, and return the others."""
+        """Read orders by id, store those for which Shopify returns null as orphans, and return the others."""
         if not missing:
             return []
         reader, now = self._connections.reader, self._connections.clock.now()
-        found = reader.existing_orders(missing)
-        known = {one.legacy_id for one in found}
+        orders = reader.existing_orders(missing)
+        existing = {order.legacy_id for order in orders}
         cause = OrphanCause.DELETED if reader.sees_since() is None else OrphanCause.HIDDEN
-        gone = {order_id: day for order_id, day in missing.items() if order_id not in known}
-        self._store.orphans.note([_note(order_id, day, cause, now) for order_id, day in gone.items()])
+        notes = [_note(order_id, day, cause, now) for order_id, day in missing.items() if order_id not in existing]
+        self._store.orphans.note(notes)
         today = self._connections.today()
-        self._store.orphans.clear([one.legacy_id for one in found if self._day_of(one) <= today])
-        return found
+        self._store.orphans.clear([order.legacy_id for order in orders if self._day_of(order) <= today])
+        return orders
 
-    def _marked(self, days: Collection[date], unmapped: Iterable[MirrorRecord]) -> dict[str, date]:
-        """Return the orders of which Xero shows records on these days and the mapping has none on any day."""
-        found = _first_dated(unmapped, self._connections.policy.start_date)
-        here = {order_id: day for order_id, day in found.items() if day in days}
-        known = self._store.days_of_orders(here)
-        return {order_id: day for order_id, day in here.items() if order_id not in known}
+    def _unmapped_orders(self, days: Collection[date], unmapped: Iterable[MirrorRecord]) -> dict[str, date]:
+        """Return the orders that have records in Xero on some days and no mapping on any day."""
+        by_order = _first_record_dates(unmapped, self._connections.policy.start_date)
+        in_days = {order_id: day for order_id, day in by_order.items() if day in days}
+        mapped = self._store.days_of_orders(in_days)
+        return {order_id: day for order_id, day in in_days.items() if order_id not in mapped}
 
-    def _not_noted(self, missing: Mapping[str, date]) -> dict[str, date]:
-        """Return the orders that were not answered with null when these days were extracted."""
-        noted = {one.order_id for one in self._store.orphans.notes() if one.cause in ANSWERED_NULL} if missing else ()
+    def _without_null_notes(self, missing: Mapping[str, date]) -> dict[str, date]:
+        """Return the orders without those for which Shopify returned null when the days were extracted."""
+        if not missing:
+            return {}
+        noted = {note.order_id for note in self._store.orphans.notes() if note.cause in NULL_CAUSES}
         return {order_id: day for order_id, day in missing.items() if order_id not in noted}
 
-    def _move(
-        self, listed: Mapping[str, date], found: Mapping[str, date], posted: Mapping[str, date], done: Collection[date]
+    def _move_records(
+        self,
+        listed: Mapping[str, date],
+        present_days: Mapping[str, date],
+        posted: Mapping[str, date],
+        days: Collection[date],
     ) -> None:
-        """Let records go with their order to another day, and have the days it left or reached compared again.
+        """Move records with their order to another day, and request a reconciliation of the days left and reached.
 
         Args:
-            listed: orders of the days, as extracted.
-            found: the day Shopify gives of each order that was missing from them.
-            posted: the day to which the records of those are mapped.
-            done: the days that are being compared.
+            listed: the day of each extracted order.
+            present_days: the present day of each posted order that is missing from the list.
+            posted: the day to which the records of these orders are mapped.
+            days: the days of this reconciliation.
         """
-        here = {order_id: day for order_id, day in found.items() if day <= self._connections.today()}
-        known = self._store.days_of_orders(listed)
-        left = {day for order_id, days in known.items() for day in days - {listed[order_id]}}
-        again = self._again(left, here.values(), done)
-        self._forget_comparisons(again.keys() - set(done))
-        self._keep_days({day: why for day, why in self._days_again().items() if day not in done} | again)
-        self._store.assign(here | {one: listed[one] for one, days in known.items() if days != {listed[one]}})
-        self._note_ahead({order_id: day for order_id, day in found.items() if order_id not in here}, posted)
+        reached = {order_id: day for order_id, day in present_days.items() if day <= self._connections.today()}
+        mapped_days = self._store.days_of_orders(listed)
+        left_days = {
+            day for order_id, days_of_order in mapped_days.items() for day in days_of_order - {listed[order_id]}
+        }
+        again = self._days_to_request(left_days, reached.values(), days)
+        self._drop_reconciliations(again.keys() - set(days))
+        requested = {day: reason for day, reason in self._requested_days().items() if day not in days}
+        self._store_requested_days(requested | again)
+        relisted = {
+            order_id: listed[order_id]
+            for order_id, days_of_order in mapped_days.items()
+            if days_of_order != {listed[order_id]}
+        }
+        self._store.assign(reached | relisted)
+        self._note_future({order_id: day for order_id, day in present_days.items() if order_id not in reached}, posted)
 
-    def _again(self, left: Iterable[date], reached: Iterable[date], done: Collection[date]) -> dict[date, str]:
-        """Return which days are to be compared again: other ones, and those whose list was incomplete."""
-        start, reached = self._connections.policy.start_date, set(reached)
-        moved = {day: str(AskReason.MOVED) for day in {*left, *reached} if day not in done and day >= start}
-        return moved | {day: str(AskReason.OVERLOOKED) for day in reached if day in done}
+    def _days_to_request(
+        self, left_days: Iterable[date], reached_days: Iterable[date], days: Collection[date]
+    ) -> dict[date, str]:
+        """Return the days to reconcile again, which are other days and those of `days` whose list was incomplete."""
+        start, reached_days = self._connections.policy.start_date, set(reached_days)
+        other_days = {day for day in {*left_days, *reached_days} if day not in days and day >= start}
+        return dict.fromkeys(other_days, str(ReconcileReason.MOVED)) | {
+            day: str(ReconcileReason.OVERLOOKED) for day in reached_days if day in days
+        }
 
-    def _note_ahead(self, ahead: Mapping[str, date], posted: Mapping[str, date]) -> None:
-        """Note orders whose day has not come yet, until it has."""
+    def _note_future(self, future_days: Mapping[str, date], posted: Mapping[str, date]) -> None:
+        """Store orders that moved to a future day as orphans until that day."""
         now = self._connections.clock.now()
-        notes = [_note(one, posted[one], OrphanCause.NOT_YET, now, str(day)) for one, day in ahead.items()]
+        notes = [
+            _note(order_id, posted[order_id], OrphanCause.NOT_YET, now, str(day))
+            for order_id, day in future_days.items()
+        ]
         self._store.orphans.note(notes)
 
-    def _note_before_start(self, found: Iterable[ChangedOrder], done: Collection[date]) -> None:
-        """Note orders from before the start date of which only Xero shows records and that did not change since.
+    def _note_before_start(self, orders: Iterable[ChangedOrder], days: Collection[date]) -> None:
+        """Store unmapped orders from before the start date as orphans.
 
-        Those that changed since are listed with the start date.
+        Those that changed on or after the start date are extracted with it and are not among `orders`.
         """
         start, now = self._connections.policy.start_date, self._connections.clock.now()
-        early = [one for one in found if one.processed_at.astimezone(self._connections.zone).date() < start]
-        notes = [_note(one.legacy_id, start, OrphanCause.BEFORE_START, now, str(start)) for one in early]
-        self._store.orphans.note(notes if start in done else [])
-
-    def _note_unwanted(self, listed: Mapping[str, date], unwanted: Iterable[OrderBooks]) -> None:
-        """Note posted orders of which nothing is to be posted now; the notes of all other listed orders go."""
-        now = self._connections.clock.now()
-        reasons = {one.order_id: one.reason for one in unwanted}
-        posted = self._store.days_of_orders(reasons)
-        notes = [_note(one, listed[one], OrphanCause.UNWANTED, now, reasons[one]) for one in posted]
-        noted = {one.order_id for one in self._store.orphans.notes()}
-        self._store.orphans.clear([one for one in listed if one in noted and one not in posted])
+        if start not in days:
+            return
+        notes = [
+            _note(order.legacy_id, start, OrphanCause.BEFORE_START, now, str(start))
+            for order in orders
+            if order.processed_at.astimezone(self._connections.zone).date() < start
+        ]
         self._store.orphans.note(notes)
 
-    def _before_start(self, days: Collection[date] | None) -> list[OrphanNote]:
-        """Return notes of orders mapped to days before the start date, which was moved forward since."""
+    def _note_unwanted(self, listed: Mapping[str, date], unwanted: Iterable[OrderBooks]) -> None:
+        """Store posted orders that the books no longer want as orphans, and delete the notes of other listed orders."""
+        now = self._connections.clock.now()
+        reasons = {order.order_id: order.reason for order in unwanted}
+        posted = self._store.days_of_orders(reasons)
+        notes = [_note(order_id, listed[order_id], OrphanCause.UNWANTED, now, reasons[order_id]) for order_id in posted]
+        noted = {note.order_id for note in self._store.orphans.notes()}
+        self._store.orphans.clear([order_id for order_id in listed if order_id in noted and order_id not in posted])
+        self._store.orphans.note(notes)
+
+    def _notes_before_start(self, days: Collection[date] | None) -> list[OrphanNote]:
+        """Return notes of the orders that are mapped to days before a start date that was moved forward."""
         start = self._connections.policy.start_date
         if days is not None and start not in days:
             return []
         now = self._connections.clock.now()
-        found = self._store.orders_before(start)
-        return [_note(order_id, start, OrphanCause.BEFORE_START, now, str(start)) for order_id in found]
+        return [
+            _note(order_id, start, OrphanCause.BEFORE_START, now, str(start))
+            for order_id in self._store.orders_before(start)
+        ]
 
-    def _days_again(self) -> dict[date, str]:
+    def _requested_days(self) -> dict[date, str]:
         known = self._store.get_value(RECONCILE_AGAIN_KEY)
-        return {date.fromisoformat(day): why for day, why in json.loads(known[0] if known else "{}").items()}
+        return {date.fromisoformat(day): reason for day, reason in json.loads(known[0] if known else "{}").items()}
 
-    def _keep_days(self, days: Mapping[date, str]) -> None:
-        if days != self._days_again():
-            self._store.put_value(RECONCILE_AGAIN_KEY, json.dumps({str(day): why for day, why in sorted(days.items())}))
+    def _store_requested_days(self, days: Mapping[date, str]) -> None:
+        if days != self._requested_days():
+            reasons = {str(day): reason for day, reason in sorted(days.items())}
+            self._store.put_value(RECONCILE_AGAIN_KEY, json.dumps(reasons))
 
 
 def orphan_summary(order: OrphanedOrder) -> dict[str, object]:
-    """Return an orphan for `--json`: what is known of it, what follows, and the page of each record in Xero."""
+    """Return the `--json` entry of an orphan, with the page of each record in Xero."""
     records = [
-        {**one.model_dump(mode="json"), "page": xero_page(one.kind, one.xero_id), "is_open": one.is_open}
-        for one in order.records
+        {**record.model_dump(mode="json"), "page": xero_page(record.kind, record.xero_id), "is_open": record.is_open}
+        for record in order.records
     ]
-    told = order.model_dump(mode="json", exclude={"records"})
-    return {**told, "name": order.name, "is_open": order.is_open, "decision": order.decision, "records": records}
+    fields = order.model_dump(mode="json", exclude={"records"})
+    return {**fields, "name": order.name, "is_open": order.is_open, "decision": order.decision, "records": records}
 
 
 def _names(order: OrphanedOrder) -> set[str]:
-    """Return the names by which a person may call an orphan."""
-    records = {name for one in order.records for name in (one.name, one.xero_id)}
+    """Return the names that select an orphan on the command line."""
+    records = {name for record in order.records for name in (record.name, record.xero_id)}
     return {order.order_id, order.order_name, *records} - {""}
 
 
@@ -287,8 +356,8 @@ def _note(order_id: str, day: date, cause: OrphanCause, now: datetime, detail: s
     return OrphanNote(order_id=order_id, partition=day, cause=cause, detail=detail, noted_at=now, looked_up_at=now)
 
 
-def _first_dated(unmapped: Iterable[MirrorRecord], start: date) -> dict[str, date]:
-    """Return the orders whose marks live records bear, each with the first day of these, or with the start date."""
+def _first_record_dates(unmapped: Iterable[MirrorRecord], start: date) -> dict[str, date]:
+    """Return the orders of live records with the first date of each, but at least the start date."""
     days: dict[str, date] = {}
     for order_id, row in rows_by_order(unmapped):
         if row.status not in NOT_LIVE:

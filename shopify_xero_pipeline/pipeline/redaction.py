@@ -1,15 +1,15 @@
-"""Forgetting a customer: what Shopify's `customers/redact` asks for (docs/contracts/shopify.md §7), done on our copies.
+"""Redaction of a customer's personal data, for Shopify's `customers/redact` (docs/contracts/shopify.md §7).
 
-Gone are name, e-mail, telephone and address, in the state store and in stored assets. What stays are the accounting
-facts, which the law wants kept: documents, payments, amounts, days and ids. The customer stays forgotten: whatever
-Shopify or Xero still show of it is emptied as it is read. Xero's own copy is the owner's to change; what was done is
-written down without anything personal.
+A redaction empties name, e-mail, telephone and address in the state store and in stored assets. Accounting facts stay,
+because the law requires them: documents, payments, amounts, days and ids. The redaction is permanent: later reads from
+Shopify and Xero are redacted, too. The owner redacts the Contact in Xero. The record of the redaction has no personal
+data.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from shopify_xero_pipeline.books.contacts import NAMELESS
 from shopify_xero_pipeline.pipeline.connections import TryLaterError
@@ -23,75 +23,86 @@ from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, Kind
 
 RedactDay = Callable[[Any], Any]
-"""Given the JSON of a stored day, returns it without the customer; it changes nothing in place."""
+"""Returns a redacted copy of a stored day's JSON; the argument stays unchanged."""
 
 MANUAL_STEPS = (
-    "In Xero: open the Contact, replace its name by {name} and empty its other fields, or ask Xero to erase it; then "
+    "In Xero: open the Contact, replace its name with {name} and clear its other fields, or ask Xero to erase it; then "
     "archive it. Its documents stay."
 )
 
 
 class StoredDays(Protocol):
-    """The files in which assets are stored, one for each day."""
+    """The stored assets, one file for each day."""
 
     def rewrite(self, asset: Sequence[str], change: RedactDay) -> int:
-        """Change every stored day of an asset; return how many days changed.
+        """Rewrite every stored day of an asset and return the number of changed days.
 
         Args:
-            asset: the path of its key, as `("shopify", "orders")`.
-            change: given the JSON of a day, returns its new JSON.
+            asset: the path of its key, such as `("shopify", "orders")`.
+            change: returns the new JSON of a day.
         """
 
 
 class Redaction(BaseModel):
-    """What a redaction did. `emptied` counts rows and stored days, `kept` the accounting records that stay."""
+    """The result of a redaction.
+
+    Attributes:
+        customer: digits of the customer's Shopify id.
+        reason: the owner's reason.
+        emptied: counts of redacted rows and stored days.
+        retained: counts of the accounting records that stay.
+        xero_contact: the Xero id of the Contact; None without one.
+        link: the address of its page in Xero.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     customer: str
     reason: str
     emptied: dict[str, int]
-    kept: dict[str, int]
+    retained: dict[str, int] = Field(alias="kept")
     xero_contact: str | None
     link: str | None
 
     @property
     def in_xero(self) -> str:
-        """What is left to be done in Xero, by hand."""
+        """The manual steps in Xero."""
         if self.xero_contact is None:
-            return "In Xero: nothing; the customer has no Contact there that we know of."
+            return "In Xero: nothing; no Contact is mapped to the customer."
         return MANUAL_STEPS.format(name=NAMELESS.format(self.customer))
 
 
 def redact_customer(store: StateStore, assets: StoredDays, customer: str, reason: str = "") -> Redaction:
-    """Forget a customer for good; done again, it empties whatever has come back.
+    """Redact a customer permanently; the function is idempotent.
 
     Args:
         store: the state store.
         assets: the stored days of all assets.
-        customer: the digits of its Shopify id.
-        reason: of the owner, kept with the note of it.
+        customer: digits of the customer's Shopify id.
+        reason: the owner's reason, stored with the record of the redaction.
 
     Raises:
-        TryLater: a write of its Contact is under way; nothing was changed.
+        TryLaterError: a write of the customer's Contact is under way; nothing was changed.
     """
     mapped = store.mapped(Kind.CONTACT, [customer]).get(customer)
     emptied = _empty_store(store, customer) | _empty_assets(assets, customer)
     xero_id = mapped.xero_id if mapped is not None else None
-    done = Redaction(
+    redaction = Redaction(
         customer=customer,
         reason=reason,
         emptied=emptied,
-        kept=_kept(store, customer),
+        retained=_count_retained(store, customer),
         xero_contact=xero_id,
         link=xero_page(Kind.CONTACT, xero_id) or None,
     )
-    store.note_redaction(customer, done.model_dump(include={"reason", "emptied", "kept"}))
-    asked = [one for one in store.hints.requests() if one.topic == REDACT_CUSTOMER]
-    store.hints.mark_processed(one for one in asked if one.record_id == customer)
-    return done
+    store.note_redaction(customer, redaction.model_dump(include={"reason", "emptied", "retained"}, by_alias=True))
+    requests = [hint for hint in store.hints.requests() if hint.topic == REDACT_CUSTOMER]
+    store.hints.mark_processed(hint for hint in requests if hint.record_id == customer)
+    return redaction
 
 
 def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
-    """The Contact keeps its ids, and the name that one without a name bears."""
+    """Redact the Contact in the store; it retains its ids and gets the name of a nameless customer."""
     number, name = references.contact_number(customer), NAMELESS.format(customer)
     contact = Contact(shopify_id=customer, contact_number=number, name=name)
     try:
@@ -105,36 +116,39 @@ def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
 
 def _empty_assets(assets: StoredDays, customer: str) -> dict[str, int]:
     changes: dict[str, RedactDay] = {
-        "customers": lambda rows: [_forgotten(row, customer) for row in rows],
-        "orders": lambda rows: [{**row, "customer": _forgotten(row.get("customer"), customer)} for row in rows],
-        "contacts": lambda plan: {**plan, "changes": [_unplanned(line, customer) for line in plan["changes"]]},
+        "customers": lambda rows: [_redact_customer_row(row, customer) for row in rows],
+        "orders": lambda rows: [
+            {**row, "customer": _redact_customer_row(row.get("customer"), customer)} for row in rows
+        ],
+        "contacts": lambda plan: {**plan, "changes": [_redact_plan_line(line, customer) for line in plan["changes"]]},
     }
-    rooms = {"customers": "shopify", "orders": "shopify", "contacts": "changes"}
+    prefixes = {"customers": "shopify", "orders": "shopify", "contacts": "changes"}
     return {
-        f"days of {rooms[name]}/{name}": assets.rewrite((rooms[name], name), change) for name, change in changes.items()
+        f"days of {prefixes[name]}/{name}": assets.rewrite((prefixes[name], name), change)
+        for name, change in changes.items()
     }
 
 
-def _forgotten(row: Any, customer: str) -> Any:
+def _redact_customer_row(row: Any, customer: str) -> Any:
     if not row or legacy_id(row["id"]) != customer:
         return row
     return Customer.model_validate(row).redacted().model_dump(mode="json")
 
 
-def _unplanned(line: Any, customer: str) -> Any:
-    """A plan keeps what was to be done, and neither the record nor the fields of it."""
-    mine = line["kind"] == Kind.CONTACT and line["shopify_id"] == customer
-    return {**line, "record": None, "fields": []} if mine else line
+def _redact_plan_line(line: Any, customer: str) -> Any:
+    """Return a line of a plan without its record and fields if it is the customer's; its action stays."""
+    is_of_customer = line["kind"] == Kind.CONTACT and line["shopify_id"] == customer
+    return {**line, "record": None, "fields": []} if is_of_customer else line
 
 
-def _kept(store: StateStore, customer: str) -> dict[str, int]:
-    """Count what stays: documents that name the Contact, and the money on their orders."""
-    bearing = [
+def _count_retained(store: StateStore, customer: str) -> dict[str, int]:
+    """Count the documents of the Contact, and the payments and allocations on their orders."""
+    documents = [
         row
         for kind in (Kind.INVOICE, Kind.CREDIT_NOTE)
         for row in store.mapped(kind).values()
         if f'"contact_id":"{customer}"' in row.payload
     ]
-    orders = {row.order_id for row in bearing if row.order_id}
-    money = [row for row in store.mapped_of_orders(orders) if row.kind in (Kind.PAYMENT, Kind.ALLOCATION)]
-    return {"documents": len(bearing), "payments and allocations": len(money)}
+    order_ids = {row.order_id for row in documents if row.order_id}
+    payments = [row for row in store.mapped_of_orders(order_ids) if row.kind in (Kind.PAYMENT, Kind.ALLOCATION)]
+    return {"documents": len(documents), "payments and allocations": len(payments)}

@@ -1,7 +1,7 @@
-"""What is left to do and may succeed by itself: which days, and when they are tried next. From our own files alone.
+"""Schedule of automatic retries, with the days that have unfinished work and their next attempts.
 
-Why a day has work left is read from the state store; how often a try was asked for in vain is kept by the caller, as
-text. Doing the work belongs to the loader, asking Dagster for it to `defs/sensors.py`.
+The reasons come from the state store, without a call. The caller stores the attempts of each day as text. This module
+only decides when a day is due: the loader does the work, `defs/sensors.py` requests the runs.
 """
 
 from collections import Counter, defaultdict
@@ -21,26 +21,40 @@ from shopify_xero_pipeline.state.records import LONGEST_LEASE, Batch, BatchState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
 
-FAILED_RUN = "its last run failed"
-PLANNED = "writes are planned and not sent"
-SIGN_IN = "renewing the sign-in to Xero was begun and not finished"
-SIGN_IN_DURATION = timedelta(minutes=2)
-UNCERTAIN = timedelta(seconds=5)
-"""Answers state whole seconds: a run that begins at the very moment may find that it is not yet time."""
+FAILED_RUN_REASON = "its last run failed"
+PLANNED_REASON = "writes are planned and not sent"
+TOKEN_REFRESH_REASON = "a token refresh for Xero started and did not finish"  # noqa: S105 - a text, not a token
+TOKEN_REFRESH_DURATION = timedelta(minutes=2)
+"""Time after which an unfinished token refresh counts as failed."""
 
-WHILE_BUDGET_IS_LOW = timedelta(hours=1)
+TIME_TOLERANCE = timedelta(seconds=5)
+"""Added to the end of a quiet time, because Xero's responses state their time in whole seconds."""
+
+MAX_PAUSE_AT_LOW_QUOTA = timedelta(hours=1)
+"""Longest pause while Xero's daily quota is low, because it may reset at any time."""
 
 
 @dataclass(frozen=True)
 class RetryReason:
-    """Why a day has work left, and from when on it may be done; None if only a pause can tell."""
+    """Reason for the unfinished work of a day.
+
+    Attributes:
+        reason: a text for people.
+        due_at: the earliest time of an attempt, UTC; None if it follows the back-off.
+    """
 
     reason: str
     due_at: datetime | None = None
 
 
 class RetryAttempt(BaseModel):
-    """A day that has work left for this reason, how often a run was asked for because of it, and when the next is."""
+    """The attempts of a day for one reason.
+
+    Attributes:
+        why: the reason.
+        tries: number of runs requested for it.
+        next: time of the next attempt, UTC.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,11 +64,11 @@ class RetryAttempt(BaseModel):
 
 
 class RetryState(RootModel[dict[date, RetryAttempt]]):
-    """What was asked for in vain so far, by day."""
+    """The attempts so far, by day."""
 
     @classmethod
     def read(cls, text: str | None) -> "RetryState":
-        """Read what was kept; what is lost or cannot be read begins anew, after the first pause."""
+        """Return the state of a stored text; a lost or unreadable state starts again with the first pause."""
         try:
             return cls.model_validate_json(text or "{}")
         except ValidationError:
@@ -62,103 +76,107 @@ class RetryState(RootModel[dict[date, RetryAttempt]]):
 
 
 def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dict[date, RetryReason]:
-    """Return the days with work left that may succeed by itself, each with its first reason to come.
+    """Return the days with unfinished work that a retry may complete, each with the reason that is due first.
 
     Args:
-        sync_service: its days and its store.
+        sync_service: gives the days of the books and the state store.
         failed: days whose last run failed.
     """
     store, now = sync_service.connections.store, sync_service.connections.clock.now()
-    found: dict[date, list[RetryReason]] = defaultdict(list)
-    under_way: Counter[date] = Counter()
-    for one in store.journal.unsettled():
-        days = Counter(operation.partition for operation in store.journal.operations_of(one.id))
-        under_way += days
-        for day in days:
-            found[day].append(_of_batch(one, now))
+    reasons: dict[date, list[RetryReason]] = defaultdict(list)
+    in_batches: Counter[date] = Counter()
+    for batch in store.journal.unsettled():
+        counts = Counter(operation.partition for operation in store.journal.operations_of(batch.id))
+        in_batches += counts
+        for day in counts:
+            reasons[day].append(_of_batch(batch, now))
     for error in store.failed_records():
         if error.retryable:
-            found[error.partition].append(_of_error(error))
+            reasons[error.partition].append(_of_error(error))
     for day in store.unfinished_days():
-        if day not in found or _is_more_left(store, day, under_way[day]):
-            found[day].append(RetryReason(PLANNED))
-    for day, why in sync_service.record_ownership.days_to_reconcile().items():
-        found[day].append(RetryReason(why, now))
+        if day not in reasons or _has_other_work(store, day, in_batches[day]):
+            reasons[day].append(RetryReason(PLANNED_REASON))
+    for day, reason in sync_service.record_ownership.days_to_reconcile().items():
+        reasons[day].append(RetryReason(reason, now))
     for day in failed:
-        found[day].append(RetryReason(FAILED_RUN))
-    if (begun := sync_service.connections.unfinished_token_refresh()) is not None:
-        found[sync_service.connections.today()].append(
-            RetryReason(f"{SIGN_IN} ({begun:%Y-%m-%d %H:%M:%S} UTC)", begun + SIGN_IN_DURATION)
+        reasons[day].append(RetryReason(FAILED_RUN_REASON))
+    if (started_at := sync_service.connections.unfinished_token_refresh()) is not None:
+        reasons[sync_service.connections.today()].append(
+            RetryReason(
+                f"{TOKEN_REFRESH_REASON} ({started_at:%Y-%m-%d %H:%M:%S} UTC)", started_at + TOKEN_REFRESH_DURATION
+            )
         )
-    return {day: _first(found[day], now) for day in sync_service.days() if day in found}
+    return {day: _first_due(reasons[day], now) for day in sync_service.days() if day in reasons}
 
 
 def select_due_days(
-    found: Mapping[date, RetryReason],
-    tries: RetryState,
+    reasons: Mapping[date, RetryReason],
+    state: RetryState,
     now: datetime,
     *,
     busy: Collection[date] = (),
     budget_is_low: bool = False,
 ) -> tuple[list[date], RetryState]:
-    """Return the days to be tried now, and what to keep.
+    """Return the days to retry now, and the new state to store.
 
-    A day is tried when its reason is due, then after 5, 20, 80 minutes and so on up to a day while the reason stays.
+    A day is retried when its reason is due. While the reason stays, the day is retried with exponential back-off, after
+    5, 20, 80 minutes and so on, up to a day.
 
     Args:
-        found: why days have work left.
-        tries: what was kept last.
-        now: the present instant.
-        busy: days that runs are going to do, or are doing.
-        budget_is_low: Xero's day may turn at any time, so that no pause is longer than an hour.
+        reasons: the reason of each day with unfinished work.
+        state: the stored state.
+        now: the present time, UTC.
+        busy: days of waiting and active runs.
+        budget_is_low: whether Xero's daily quota is low; it may reset at any time, so that no pause exceeds an hour.
     """
-    days, kept = [], {}
-    for day, reason in found.items():
-        one = tries.root.get(day)
-        if one is None or one.why != reason.reason:
-            one = RetryAttempt(why=reason.reason, tries=0, next=reason.due_at or now + FIRST_PAUSE)
-        if day not in busy and is_due(one.next, now, LONGEST_PAUSE):
-            again = next_attempt_at(now, one.tries + 1, retryable=True)
-            again = min(again, now + WHILE_BUDGET_IS_LOW) if budget_is_low else again
-            one = RetryAttempt(why=one.why, tries=one.tries + 1, next=again)
+    days, attempts = [], {}
+    for day, reason in reasons.items():
+        attempt = state.root.get(day)
+        if attempt is None or attempt.why != reason.reason:
+            attempt = RetryAttempt(why=reason.reason, tries=0, next=reason.due_at or now + FIRST_PAUSE)
+        if day not in busy and is_due(attempt.next, now, LONGEST_PAUSE):
+            next_at = next_attempt_at(now, attempt.tries + 1, retryable=True)
+            next_at = min(next_at, now + MAX_PAUSE_AT_LOW_QUOTA) if budget_is_low else next_at
+            attempt = RetryAttempt(why=attempt.why, tries=attempt.tries + 1, next=next_at)
             days.append(day)
-        kept[day] = one
-    return days, RetryState(kept)
+        attempts[day] = attempt
+    return days, RetryState(attempts)
 
 
 def _of_batch(batch: Batch, now: datetime) -> RetryReason:
-    """A request is taken up when its owner's lease is over, or once it may be read back."""
-    quiet_at = batch.not_before + UNCERTAIN if batch.not_before is not None else None
+    """Return the reason of an open batch, due when its owner's lease expires or its quiet time ends."""
+    quiet_at = batch.not_before + TIME_TOLERANCE if batch.not_before is not None else None
     ends = ((batch.lease_until, LONGEST_LEASE), (quiet_at, MAX_QUIET_SECONDS))
     due = max((at for at, longest in ends if at is not None and not is_due(at, now, longest)), default=now)
-    what = "is to be read back" if batch.state is BatchState.AMBIGUOUS else "was left under way"
-    return RetryReason(f"request {batch.id} {what}", due)
+    state = "is to be read back" if batch.state is BatchState.AMBIGUOUS else "is still under way"
+    return RetryReason(f"request {batch.id} {state}", due)
 
 
 def _of_error(error: SyncError) -> RetryReason:
     due = error.next_attempt_at or error.last_failed_at + FIRST_PAUSE
-    what = f"{error.kind.replace('_', ' ')} {error.shopify_id}"
-    return RetryReason(f"{what} failed and is due at {due:%Y-%m-%d %H:%M} UTC", due)
+    record = f"{error.kind.replace('_', ' ')} {error.shopify_id}"
+    return RetryReason(f"{record} failed and is due at {due:%Y-%m-%d %H:%M} UTC", due)
 
 
-def _is_more_left(store: StateStore, day: date, under_way: int) -> bool:
-    """Tell whether a day has writes left besides those under way and those that wait for another record."""
-    left = _postponed(store, day) - under_way
-    return left > 0 and left > _awaiting(store, day)
+def _has_other_work(store: StateStore, day: date, in_batches: int) -> bool:
+    """Return whether a day has open writes that are neither in a batch nor waiting for another record."""
+    open_writes = _count_postponed(store, day) - in_batches
+    return open_writes > 0 and open_writes > _count_waiting(store, day)
 
 
-def _awaiting(store: StateStore, day: date) -> int:
-    """Return how many planned writes of a day wait for a Contact, an Item or a document that is not in Xero yet."""
-    records = [batch_requests.parse_operation(one).record for one in store.journal.planned_of(list(Kind), [day])]
+def _count_waiting(store: StateStore, day: date) -> int:
+    """Count the planned writes of a day that wait for a Contact, an Item or a document in Xero."""
+    operations = store.journal.planned_of(list(Kind), [day])
+    records = [batch_requests.parse_operation(operation).record for operation in operations]
     ids = ParentIds(store, records)
-    return sum(1 for one in records if ids.missing(one))
+    return sum(1 for record in records if ids.missing(record))
 
 
-def _postponed(store: StateStore, day: date) -> int:
-    """Return how many writes the last load of a day left open, those under way among them."""
+def _count_postponed(store: StateStore, day: date) -> int:
+    """Count the writes that the last load of a day left open, including those in a batch."""
     history = store.history(days=[day])
     return sum(row.postponed for row in history if row.run_id == history[-1].run_id)
 
 
-def _first(some: Iterable[RetryReason], now: datetime) -> RetryReason:
-    return min(some, key=lambda one: one.due_at or now + FIRST_PAUSE)
+def _first_due(reasons: Iterable[RetryReason], now: datetime) -> RetryReason:
+    return min(reasons, key=lambda reason: reason.due_at or now + FIRST_PAUSE)

@@ -1,8 +1,7 @@
-"""The settings examined against the shop and the organisation: whenever they changed, before anything is written.
+"""Review of the settings against the shop and the organisation, after each change and before any write.
 
-Only when they are looked at, and what is done with what was found, belongs here; what does not fit is decided in
-`books/preflight.py`. What was examined is remembered by a digest of `books.yaml` and of Xero's settings, so that an
-hour in which neither changed costs no call.
+The store has a digest of the reviewed `books.yaml` and of Xero's settings, so that a run without changes costs no call.
+This module only decides when to review, and reports problems; `books/preflight.py` has the rules.
 """
 
 import json
@@ -27,6 +26,8 @@ from shopify_xero_pipeline.xero.models import Kind, Organisation
 REVIEWED_KEY = "settings.reviewed"
 ORGANISATION_MAX_AGE = timedelta(minutes=10)
 FORCE_REFRESH = timedelta(seconds=-1)
+"""Maximum age that no stored copy meets, so that it is read again."""
+
 NUMBERED_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 MAX_NUMBERS_LISTED = 3
 MAX_REASONS_LISTED = 5
@@ -34,67 +35,76 @@ MAX_REASONS_LISTED = 5
 
 @dataclass(frozen=True)
 class ReviewedSettings:
-    """What was examined last, as a digest, and the numbers of other people's documents that begin as ours do."""
+    """The settings of the last review.
+
+    Attributes:
+        digest: digest of `books.yaml` and Xero's settings.
+        numbers: numbers of documents in Xero that start with this project's prefix and belong to no order.
+    """
 
     digest: str
     numbers: tuple[str, ...] = ()
 
 
 class SettingsReview:
-    """Examines the settings of one run.
+    """Reviews the settings of one run.
 
     Args:
-        connections: of the run.
+        connections: the connections of the run.
 
     Attributes:
-        warnings: what was found unusual so far, each sentence once.
-        tell: called with each of these sentences as it is found, by commands that show them.
+        warnings: the warnings so far, each sentence once.
+        on_warning: called with each new warning, for commands that print it.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.warnings: list[str] = []
-        self.tell: Callable[[str], None] | None = None
+        self.on_warning: Callable[[str], None] | None = None
         self._accepted: Organisation | None = None
 
     def check_settings(self) -> None:
-        """Examine `books.yaml` and Xero's settings, read again if either changed since, and warn of what is unusual.
+        """Review `books.yaml` and Xero's settings, with a new read from Xero if either changed, and warn of problems.
 
         Raises:
-            BooksProblem: something would book money wrongly, or Xero would refuse it.
-            XeroError: they changed, and Xero does not answer.
+            PipelineError: a setting would post wrong amounts, or Xero would reject it.
+            XeroError: a setting changed, and Xero could not be read.
         """
         organisation = self._connections.cached_organisation()
         if organisation is not None and organisation is self._accepted:
             return
-        known, policy = self._known(), self._connections.policy
+        known, policy = self._stored_review(), self._connections.policy
         is_new = organisation is None or known is None or known.digest != settings_digest(policy, organisation)
         if organisation is None or is_new:
             organisation, known = self._review_again()
-        found = self._problems(organisation)
-        self._refuse(organisation, blocking_problems(found))
-        sentences = [problem.sentence for problem in found]
+        problems = self._problems(organisation)
+        self._raise_if_blocking(organisation, problems)
+        sentences = [problem.sentence for problem in problems]
         if known is not None and known.numbers:
             sentences.append(numbers_problem(policy, known.numbers).sentence)
-        self._warn(sentences, noted=is_new)
+        self._warn(sentences, is_logged=is_new)
         self._accepted = organisation
 
     def check_orders(self, books: Iterable[OrderBooks], days: str) -> None:
-        """Warn, before anything of these days is written, if most of their orders cannot be."""
-        found = count_blocked_orders(books)
-        if found.are_most:
-            said = [f"{found.count} of {found.of} orders of {days} are blocked and stay out of the books"]
-            reasons = [
-                (count, remedies.split_reason(reason)[0]) for count, reason in found.reasons[:MAX_REASONS_LISTED]
-            ]
-            said += [f"{count_of(count, 'order')} of {days}: {reason}" for count, reason in reasons]
-            self._warn(said, noted=True)
+        """Warn, before any write, if most orders of some days are blocked.
+
+        Args:
+            books: the order books of the days.
+            days: the days as text for the warning.
+        """
+        blocked = count_blocked_orders(books)
+        if not blocked.are_most:
+            return
+        sentences = [f"{blocked.count} of {blocked.of} orders of {days} are blocked and stay out of the books"]
+        for count, reason in blocked.reasons[:MAX_REASONS_LISTED]:
+            sentences.append(f"{count_of(count, 'order')} of {days}: {remedies.split_reason(reason)[0]}")
+        self._warn(sentences, is_logged=True)
 
     def foreign_numbers(self) -> tuple[str, ...]:
-        """Return the numbers in Xero that are not of these books and begin as ours do; documents are read if need be.
+        """Return the numbers of documents in Xero that start with the prefix of `books.yaml` but belong to no order.
 
         Raises:
-            XeroError: Xero does not answer.
+            XeroError: Xero could not be read.
         """
         connections = self._connections
         Mirror(connections.xero_client, connections.store, connections.clock).refresh(
@@ -104,7 +114,7 @@ class SettingsReview:
         return tuple(foreign_document_numbers(documents, connections.policy.prefix))
 
     def _review_again(self) -> tuple[Organisation, ReviewedSettings | None]:
-        """Read what Xero has now if it was not read lately, or if what was read lately does not fit."""
+        """Review the organisation's settings, read from Xero if the stored ones are old or have blocking problems."""
         connections = self._connections
         before = connections.cached_organisation()
         organisation = connections.organisation(max_age=ORGANISATION_MAX_AGE)
@@ -112,19 +122,19 @@ class SettingsReview:
             organisation = connections.organisation(max_age=FORCE_REFRESH)
         if blocking_problems(self._problems(organisation)):
             return organisation, None
-        examined = ReviewedSettings(
+        review = ReviewedSettings(
             settings_digest(connections.policy, organisation), self.foreign_numbers()[:MAX_NUMBERS_LISTED]
         )
-        text = json.dumps({"digest": examined.digest, "numbers": examined.numbers})
+        text = json.dumps({"digest": review.digest, "numbers": review.numbers})
         connections.store.put_value(REVIEWED_KEY, text)
-        return organisation, examined
+        return organisation, review
 
-    def _known(self) -> ReviewedSettings | None:
-        found = self._connections.store.get_value(REVIEWED_KEY)
-        if found is None:
+    def _stored_review(self) -> ReviewedSettings | None:
+        known = self._connections.store.get_value(REVIEWED_KEY)
+        if known is None:
             return None
-        kept = json.loads(found[0])
-        return ReviewedSettings(str(kept["digest"]), tuple(kept["numbers"]))
+        review = json.loads(known[0])
+        return ReviewedSettings(str(review["digest"]), tuple(review["numbers"]))
 
     def _problems(self, organisation: Organisation) -> list[Problem]:
         connections = self._connections
@@ -132,29 +142,34 @@ class SettingsReview:
             connections.policy, organisation, shop_currency=connections.shop_currency(), today=connections.today()
         )
 
-    def _refuse(self, organisation: Organisation, found: list[Problem]) -> None:
-        if found:
-            said = " ".join(problem.sentence for problem in found)
-            raise PipelineError(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {said}")
+    def _raise_if_blocking(self, organisation: Organisation, problems: list[Problem]) -> None:
+        if blocking := blocking_problems(problems):
+            reasons = " ".join(problem.sentence for problem in blocking)
+            raise PipelineError(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {reasons}")
 
-    def _warn(self, sentences: Iterable[str], *, noted: bool) -> None:
+    def _warn(self, sentences: Iterable[str], *, is_logged: bool) -> None:
         for sentence in sentences:
             if sentence in self.warnings:
                 continue
             self.warnings.append(sentence)
-            if noted:
+            if is_logged:
                 events.log_event("settings_warning", level=logging.WARNING, reason=sentence)
-            if self.tell is not None:
-                self.tell(sentence)
+            if self.on_warning is not None:
+                self.on_warning(sentence)
 
 
 def numbers_problem(policy: BooksPolicy, numbers: tuple[str, ...]) -> Problem:
-    """Return what is to be said of numbers in Xero that are not of these books and begin as ours do."""
-    says = f"documents in Xero that are not of these books begin as prefix {policy.prefix!r} does, such as {numbers[0]}"
-    remedy = "choose another prefix in books.yaml, or a number that is taken gets the order's id at its end"
-    return Problem(Severity.WARN, "prefix", says, remedy)
+    """Return the warning about documents in Xero that start with the prefix of `books.yaml` but belong to no order.
+
+    Args:
+        policy: the merchant's `books.yaml`.
+        numbers: numbers of such documents, at least one.
+    """
+    message = f"documents in Xero that are not of these books start with prefix {policy.prefix!r}, such as {numbers[0]}"
+    remedy = "choose another prefix in books.yaml; otherwise the order's id is appended to each number that is taken"
+    return Problem(Severity.WARN, "prefix", message, remedy)
 
 
 def settings_digest(policy: BooksPolicy, organisation: Organisation) -> str:
-    """Return what tells one state of the settings from another; sets and keys are sorted."""
+    """Return a digest of `books.yaml` and Xero's settings, independent of the order of keys and sets."""
     return digest(canonical_json([policy.model_dump(), organisation.model_dump()]))

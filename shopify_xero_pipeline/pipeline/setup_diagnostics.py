@@ -1,8 +1,8 @@
-"""What is set up wrong, looked for stage by stage as `doctor` does: settings, state store, Shopify, Xero, the books.
+"""Diagnostics of the set-up by stages, which are settings, state store, Shopify, Xero and the books.
 
-Only the order of the questions and their answers as a list belong here: a stage that fails does not hide the others,
-and what cannot be asked because of it is left out. The comparison of `books.yaml` with Xero is the one that every run
-makes (`books/preflight.py`); nothing is written, and Xero is read.
+A failed stage does not hide the others; checks that depend on it are omitted. This module only orders the checks and
+lists their results. It reads Xero and writes nothing there. `books/preflight.py` compares `books.yaml` with Xero, as in
+every run.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
 NEWEST_ORDERS = 50
-"""Orders looked at: one page of Shopify's, about two seconds of its rate limit."""
+"""Number of orders to check, which is one page of Shopify and about two seconds of its rate limit."""
 
 READ_KINDS = (Kind.CONTACT, Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 T = TypeVar("T")
 
 
 class Status(StrEnum):
-    """How a check came out: `fail` stops every run, `warn` is unusual or stops some orders."""
+    """The status of a check; `fail` stops every run, `warn` is unusual or blocks some orders."""
 
     PASS = "pass"  # noqa: S105 - a word, not a password
     WARN = "warn"
@@ -40,13 +40,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: what was looked at, such as `Shopify` or `books.yaml: accounts.sales`.
-        status: how it came out.
-        says: what was found.
-        remedy: what to do; '' where nothing is to be done.
+        name: the subject, such as `Shopify` or `books.yaml: accounts.sales`.
+        status: pass, warn or fail.
+        message: the result as a text for people.
+        remedy: the action for a person; '' without one.
     """
 
     name: str
@@ -56,132 +56,137 @@ class Check:
 
 
 class SetupDiagnostics:
-    """Looks at one set-up.
+    """Checks one set-up.
 
     Args:
-        sync_service: on the settings to be looked at.
-        places: of our own files, by the setting that names them: each raises if it cannot be used.
+        sync_service: the sync service with the settings to check.
+        locations: checks of local files by setting; each raises if its location cannot be used.
 
     Attributes:
-        checks: what was found so far.
+        checks: the results so far.
     """
 
-    def __init__(self, sync_service: SyncService, places: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(self, sync_service: SyncService, locations: Mapping[str, Callable[[], object]]) -> None:
         self._sync_service = sync_service
-        self._places = places
+        self._locations = locations
         self.checks: list[Check] = []
 
     def run(self) -> list[Check]:
-        """Look at everything and return what was found, in the order in which it was looked at."""
+        """Run all checks and return their results in order."""
         sync_service = self._sync_service
-        policy = self._ask(
+        policy = self._check(
             "books.yaml",
             lambda: sync_service.connections.policy,
-            lambda _: f"{sync_service.connections.books_file} can be read",
+            lambda _: f"{sync_service.connections.books_file} is valid",
         )
-        store = self._ask("state store", lambda: sync_service.connections.store, lambda store: store.name)
-        for name, question in self._places.items():
-            self._ask(name, question, lambda _: "it can be used")
-        given = self._ask("credentials", self._credentials, lambda _: "those of both sides are given")
-        if given is None:
+        store = self._check("state store", lambda: sync_service.connections.store, lambda store: store.name)
+        for name, check_location in self._locations.items():
+            self._check(name, check_location, lambda _: "can be used")
+        credentials = self._check("credentials", self._check_credentials, lambda _: "set for both sides")
+        if credentials is None:
             return self.checks
-        shop = self._ask(
+        shop = self._check(
             "Shopify",
             sync_service.connections.shop_reader.shop,
-            lambda shop: _described(sync_service.connections.shop_domain, shop),
+            lambda shop: _describe_shop(sync_service.connections.shop_domain, shop),
         )
         if shop is not None and policy is not None:
-            self.checks += self._shop(policy, shop)
+            self.checks += self._check_shop(policy, shop)
         if store is not None:
-            organisation = self._ask(
-                "Xero", lambda: sync_service.connections.organisation(FORCE_REFRESH), _organisation
+            organisation = self._check(
+                "Xero", lambda: sync_service.connections.organisation(FORCE_REFRESH), _describe_organisation
             )
             if organisation is not None:
-                self.checks.append(_clock(sync_service.connections.xero_client.time.ahead))
-                self._organisation(policy, shop, organisation)
+                self.checks.append(_check_clock(sync_service.connections.xero_client.time.ahead))
+                self._check_organisation(policy, shop, organisation)
         return self.checks
 
-    def _ask(self, name: str, question: Callable[[], T], answer: Callable[[T], str]) -> T | None:
-        """Ask, note how it came out, and return what was answered; None if it failed."""
+    def _check(self, name: str, read: Callable[[], T], describe: Callable[[T], str]) -> T | None:
+        """Run a check, store its result, and return the value read; None after a failure."""
         try:
-            found = question()
-        except EXPECTED_ERRORS as problem:
-            self.checks.append(failed(name, str(problem)))
+            value = read()
+        except EXPECTED_ERRORS as error:
+            self.checks.append(failed(name, str(error)))
             return None
-        self.checks.append(Check(name, Status.PASS, answer(found)))
-        return found
+        self.checks.append(Check(name, Status.PASS, describe(value)))
+        return value
 
-    def _credentials(self) -> bool:
+    def _check_credentials(self) -> bool:
         self._sync_service.connections.check_settings()
         return True
 
-    def _shop(self, policy: BooksPolicy, shop: Shop) -> Iterator[Check]:
+    def _check_shop(self, policy: BooksPolicy, shop: Shop) -> Iterator[Check]:
         """Compare `books.yaml` with the shop."""
         if shop.iana_timezone != policy.time_zone:
-            says = f"time_zone is {policy.time_zone}, but the shop's is {shop.iana_timezone}"
-            remedy = f"set time_zone to {shop.iana_timezone}, or a day's orders would be cut wrongly"
-            yield Check("books.yaml: time_zone", Status.FAIL, says, remedy)
+            message = f"time_zone is {policy.time_zone}, but the shop's is {shop.iana_timezone}"
+            remedy = f"set time_zone to {shop.iana_timezone}, or orders would belong to wrong days"
+            yield Check("books.yaml: time_zone", Status.FAIL, message, remedy)
         start = datetime.combine(policy.start_date, time(), policy.zone)
         missing = self._sync_service.connections.shop_reader.missing_scopes(start)
         if missing:
-            says = f"the app lacks the access scope {', '.join(missing)}"
+            message = f"the app lacks the access scope {', '.join(missing)}"
             remedy = "grant it in the app's configuration and install the app on the shop again"
-            yield Check("Shopify: access scopes", Status.FAIL, says, remedy)
+            yield Check("Shopify: access scopes", Status.FAIL, message, remedy)
 
-    def _organisation(self, policy: BooksPolicy | None, shop: Shop | None, organisation: Organisation) -> None:
-        """Compare `books.yaml` with the organisation, read what Xero has, and the newest orders with both."""
+    def _check_organisation(self, policy: BooksPolicy | None, shop: Shop | None, organisation: Organisation) -> None:
+        """Compare `books.yaml` with the organisation, and the newest orders with both."""
         sync_service = self._sync_service
-        readable = [self._readable(kind) for kind in READ_KINDS]
+        readable = [self._is_readable(kind) for kind in READ_KINDS]
         if policy is None:
             return
-        found = policy_problems(
+        problems = policy_problems(
             policy,
             organisation,
             shop_currency=shop.currency_code if shop is not None else "",
             today=sync_service.connections.today(),
         )
-        self.checks += [_of_problem(problem) for problem in found]
-        if not found:
-            self.checks.append(Check("books.yaml: Xero", Status.PASS, f"it fits {organisation.name}"))
+        self.checks += [_of_problem(problem) for problem in problems]
+        if not problems:
+            self.checks.append(Check("books.yaml: Xero", Status.PASS, f"fits {organisation.name}"))
         if all(readable):
             numbers = sync_service.settings_review.foreign_numbers()
             self.checks += [_of_problem(numbers_problem(policy, numbers))] if numbers else []
             if shop is not None and not any(check.name.startswith("Shopify:") for check in self.checks):
-                newest = self._ask("newest orders", self._newest, _newest_orders)
-                self.checks += _blocked(newest) if newest is not None else []
+                newest = self._check("newest orders", self._count_blocked_orders, _describe_newest_orders)
+                self.checks += _blocked_checks(newest) if newest is not None else []
 
-    def _readable(self, kind: Kind) -> bool:
-        """Read what changed of a kind in Xero; a scope that is missing shows here and nowhere before."""
+    def _is_readable(self, kind: Kind) -> bool:
+        """Return whether Xero lets the app read a kind; this is the first call that fails without its scope."""
         sync_service = self._sync_service
         try:
             Mirror(
                 sync_service.connections.xero_client, sync_service.connections.store, sync_service.connections.clock
             ).refresh((kind,), FORCE_REFRESH)
-        except EXPECTED_ERRORS as problem:
-            self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(problem)))
+        except EXPECTED_ERRORS as error:
+            self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(error)))
             return False
         return True
 
-    def _newest(self) -> BlockedOrders:
-        """Make the books of the newest orders as the next plan would."""
+    def _count_blocked_orders(self) -> BlockedOrders:
+        """Count the blocked ones among the newest orders, from the books that the next plan would build."""
         sync_service = self._sync_service
-        kept = sync_service.build_order_books(
+        books = sync_service.build_order_books(
             {sync_service.connections.today(): sync_service.newest_orders(NEWEST_ORDERS)}
         )
-        return count_blocked_orders(books for day in kept.values() for books in day)
+        return count_blocked_orders(order for day in books.values() for order in day)
 
 
 def has_failed(checks: Sequence[Check], names: Collection[str] = ()) -> bool:
-    """Return whether something failed: anything, or one of the checks with these names."""
+    """Return whether a check failed.
+
+    Args:
+        checks: the results.
+        names: names of the checks to look at; empty for all.
+    """
     return any(check.status is Status.FAIL for check in checks if not names or check.name in names)
 
 
 def failed(name: str, message: str) -> Check:
-    """Return the check of a message, which says what is wrong and then, in a sentence or a clause more, what to do."""
-    says, _, remedy = message.partition(". ")
+    """Return the failed check of an error message, which has the problem first and the remedy after ". " or ": "."""
+    problem, _, remedy = message.partition(". ")
     if not remedy:
-        says, _, remedy = message.rpartition(": ")
-    return Check(name, Status.FAIL, says or remedy, remedy if says else "")
+        problem, _, remedy = message.rpartition(": ")
+    return Check(name, Status.FAIL, problem or remedy, remedy if problem else "")
 
 
 def _of_problem(problem: Problem) -> Check:
@@ -189,30 +194,33 @@ def _of_problem(problem: Problem) -> Check:
     return Check(name, Status(problem.severity.value), problem.message, problem.remedy)
 
 
-def _described(domain: str, shop: Shop) -> str:
+def _describe_shop(domain: str, shop: Shop) -> str:
     return f"{domain}, {shop.currency_code}, {shop.iana_timezone}"
 
 
-def _organisation(organisation: Organisation) -> str:
+def _describe_organisation(organisation: Organisation) -> str:
     return f"{organisation.name}, {organisation.base_currency}"
 
 
-def _clock(ahead: timedelta | None) -> Check:
-    """Return how this machine's clock stands to Xero's; nothing depends on it, but people read its times."""
+def _check_clock(ahead: timedelta | None) -> Check:
+    """Return the check of this machine's clock; no write depends on it, but people read its times."""
     if ahead is None:
-        return Check("clock", Status.PASS, "not compared: Xero's answers bear no date")
+        return Check("clock", Status.PASS, "not compared: Xero's responses have no date")
     if abs(ahead) <= CLOCK_OFFSET_WARNING:
-        return Check("clock", Status.PASS, "agrees with Xero's to a minute")
-    says = f"the clock of this machine is {describe_offset(ahead)} Xero's"
-    return Check("clock", Status.WARN, says, "set it by a time server (chrony, systemd-timesyncd)")
+        return Check("clock", Status.PASS, "agrees with Xero's to within a minute")
+    message = f"the clock of this machine is {describe_offset(ahead)} Xero's"
+    return Check("clock", Status.WARN, message, "set it with a time server (chrony, systemd-timesyncd)")
 
 
-def _newest_orders(found: BlockedOrders) -> str:
-    return f"{found.of - found.count} of the newest {found.of} orders can be posted, {found.count} are blocked"
+def _describe_newest_orders(blocked: BlockedOrders) -> str:
+    return f"{blocked.of - blocked.count} of the newest {blocked.of} orders can be posted, {blocked.count} are blocked"
 
 
-def _blocked(found: BlockedOrders) -> list[Check]:
-    """Return a check for each kind of reason: a failure if most orders are blocked, as then little is in the books."""
-    status = Status.FAIL if found.are_most else Status.WARN
-    parted = [(count, *remedies.split_reason(reason)) for count, reason in found.reasons]
-    return [Check("orders", status, f"{count} of the newest {found.of}: {says}", todo) for count, says, todo in parted]
+def _blocked_checks(blocked: BlockedOrders) -> list[Check]:
+    """Return a check for each reason, failed if most orders are blocked and the books would be almost empty."""
+    status = Status.FAIL if blocked.are_most else Status.WARN
+    checks = []
+    for count, reason in blocked.reasons:
+        problem, remedy = remedies.split_reason(reason)
+        checks.append(Check("orders", status, f"{count} of the newest {blocked.of}: {problem}", remedy))
+    return checks

@@ -1,8 +1,8 @@
-"""The sync service: what one run does with its connections: read, plan, load and reconcile days.
+"""The sync service, which reads, plans, loads and reconciles days with the connections of one run.
 
-The rooms meet here and nowhere else. No accounting, no comparison and no protocol belongs here, only the order of
-things: cheap answers first (a day in which nothing changed costs no call to Xero), Xero looked at again before
-anything is written. Knows nothing of Dagster.
+It is the only place where the rooms meet. This module only has the order of steps, and no accounting, comparison or
+protocol: it plans from stored data first, so that an unchanged day costs no call to Xero, and refreshes the mirror
+before a plan that writes. It is free of Dagster.
 """
 
 from collections import defaultdict
@@ -53,9 +53,11 @@ from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 
 MIRROR_MAX_AGE = timedelta(minutes=1)
-"""The plans of one sync follow each other: what one of them has just looked at, the next need not look at again."""
+"""Age up to which the plans of one sync share a refresh of the mirror."""
 
 DRIFT_CHECK_INTERVAL = timedelta(days=1)
+"""Longest time without a sweep for changes by people (docs/books.md §11)."""
+
 PURGE_INTERVAL, LAST_PURGE_KEY = timedelta(days=1), "payloads.last_purge"
 PENDING_KEY = "pending"
 RECONCILIATION_KEY = "reconciliation"
@@ -65,7 +67,11 @@ LAST_WRITE_KEY, LAST_READBACK_KEY = "write.last_batch", "write.last_readback"
 DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 ORDER_KINDS = (*DOCUMENTS, Kind.PAYMENT)
 COMPANION_KINDS = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
+"""Kinds of the records in one plan, if they are more than its own kind."""
+
 LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
+"""Kinds whose sweep lists all live records of a kind, so that an absent record is deleted."""
+
 N = TypeVar("N", bound=Node)
 
 
@@ -73,13 +79,13 @@ class SyncService:
     """Reads, plans, loads and reconciles days.
 
     Args:
-        connections: of the run; whoever opened them closes them.
+        connections: the connections of the run; the caller closes them.
     """
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
         self._unmapped: Sequence[MirrorRecord] = ()
-        self._refreshed_at: dict[Kind, float] = {}  # by `Clock.elapsed`; cleared by the reconciliation
+        self._refreshed_at: dict[Kind, float] = {}  # seconds of `Clock.elapsed`; the reconciliation clears it
         self._reviewed_days: set[date] = set()
 
     @cached_property
@@ -88,48 +94,67 @@ class SyncService:
 
     @cached_property
     def settings_review(self) -> SettingsReview:
-        """The settings examined, and what was said of them in this run."""
+        """The settings review of this run, with its warnings."""
         return SettingsReview(self.connections)
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
-        """Return the customers last changed on each day; redacted ones are empty but for their id."""
-        with self._log_work("read", "customer", days) as told:
+        """Return the customers last changed on each day; redacted ones have only their id.
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        with self._log_work("read", "customer", days) as log_fields:
             redacted = self.connections.store.redacted_customers()
-            found = [
+            customers = [
                 customer.redacted_if(redacted)
                 for customer in self.connections.reader.customers(*self._time_window(days))
             ]
-            told["rows"] = len(found)
-        return self._split_by_day(days, found, lambda customer: customer.updated_at)
+            log_fields["rows"] = len(customers)
+        return self._split_by_day(days, customers, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
-        """Return the products last changed on each day."""
-        with self._log_work("read", "product", days) as told:
-            found = self.connections.reader.products(*self._time_window(days))
-            told["rows"] = len(found)
-        return self._split_by_day(days, found, lambda product: product.updated_at)
+        """Return the products last changed on each day.
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        with self._log_work("read", "product", days) as log_fields:
+            products = self.connections.reader.products(*self._time_window(days))
+            log_fields["rows"] = len(products)
+        return self._split_by_day(days, products, lambda product: product.updated_at)
 
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
         """Return the orders placed on each day, with their whole histories.
 
-        The start date also holds the orders from before it that were changed or paid on or after it (docs/books.md
-        §10).
+        The start date also has the earlier orders that were changed or paid on or after it (docs/books.md §10).
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
         """
-        with self._log_work("read", "order", days) as told:
-            read_at = self.connections.reader.time()
-            found = self.connections.reader.orders(*self._time_window(days))
+        with self._log_work("read", "order", days) as log_fields:
+            read_at = self.connections.reader.time()  # before the orders, so that no later change counts as read
+            placed = self.connections.reader.orders(*self._time_window(days))
             opening = self._opening_orders() if self.connections.policy.start_date in days else []
-            listed = [*opening, *found]
+            listed = [*opening, *placed]
             redacted = self.connections.store.redacted_customers()
-            known = [
+            orders = [
                 order.redacted_if(redacted) for order in (*listed, *self.record_ownership.unlisted_orders(days, listed))
             ]
-            told["rows"] = len(known)
+            log_fields["rows"] = len(orders)
             self._record_read(days, read_at)
-        return self._split_by_day(days, known, lambda order: max(order.processed_at, self._first_instant))
+        return self._split_by_day(days, orders, lambda order: max(order.processed_at, self._first_instant))
 
     def newest_orders(self, limit: int) -> list[Order]:
-        """Return the newest orders of these books, at most a page, whatever day they are of."""
+        """Return the newest orders of the books, of any day, at most `limit` and one page."""
         return [
             order
             for order in self.connections.shop_reader.newest_orders(limit)
@@ -138,45 +163,50 @@ class SyncService:
 
     @cached_property
     def record_ownership(self) -> RecordOwnership:
-        """Which order each record belongs to."""
+        """The ownership of posted records by orders, with the orphans."""
         return RecordOwnership(self.connections, self.day_of, self._drop_reconciliations)
 
     def day_of(self, order: ChangedOrder) -> date:
-        """Return the day an order belongs to; those from before the start date are with that."""
+        """Return the day of an order in the shop's time zone; earlier orders belong to the start date."""
         return self._day_of_instant(max(order.processed_at, self._first_instant))
 
     def days(self) -> list[date]:
-        """Return the days of the books, from the start date to the one in progress."""
+        """Return the days of the books, from the start date to today."""
         start = self.connections.policy.start_date
         return [start + timedelta(days=n) for n in range((self.connections.today() - start).days + 1)]
 
     def last_reconciled_at(self, days: Iterable[date]) -> dict[date, datetime]:
-        """Return when each day was last compared, by our clock; days that never were are left out."""
-        found = {day: self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
-        return {day: known[1] for day, known in found.items() if known is not None}
+        """Return the time of each day's last reconciliation, by the local clock in UTC.
+
+        Args:
+            days: days of the books; those without a reconciliation are omitted.
+        """
+        values = {day: self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
+        return {day: known[1] for day, known in values.items() if known is not None}
 
     def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
-        """Return up to when, by Shopify's clock, each day's orders were read that were last compared.
+        """Return the time up to which the last reconciliation of each day has Shopify's changes, by Shopify's clock.
 
-        Days that never were, or of which Shopify did not state the time, are left out.
+        Args:
+            days: days of the books; those without a reconciliation or without a time from Shopify are omitted.
         """
-        found = {day: self.connections.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
-        return {day: datetime.fromisoformat(known[0]) for day, known in found.items() if known is not None}
+        values = {day: self.connections.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
+        return {day: datetime.fromisoformat(known[0]) for day, known in values.items() if known is not None}
 
     def _record_read(self, days: Sequence[date], read_at: datetime | None) -> None:
-        """Keep up to when the orders of days were read; without a time they count as never read."""
+        """Store the time of the read of days' orders; without a time from Shopify, they count as never read."""
         text = read_at.isoformat() if read_at is not None else ""
         for day in days:
             self.connections.store.put_value(f"{READ_UP_TO_KEY}.{day}", text)
 
     def pending_by_order(self) -> dict[str, list[str]]:
-        """Return the transactions that were pending when their day was last compared, by order; digits of their ids."""
+        """Return the pending transactions of each order at its day's last reconciliation; digits of their ids."""
         months = {f"{day:%Y-%m}" for day in self.days()}
         return {
-            order: some
+            order_id: transaction_ids
             for month in months
-            for kept in self._pending_of_month(month).values()
-            for order, some in kept.items()
+            for by_order in self._pending_of_month(month).values()
+            for order_id, transaction_ids in by_order.items()
         }
 
     def _pending_of_month(self, month: str) -> pending_transactions.PendingByDay:
@@ -186,7 +216,16 @@ class SyncService:
     def plan_contacts(
         self, customers: Mapping[date, Sequence[Customer]], orders: Mapping[date, Sequence[Order]]
     ) -> list[ChangeSet]:
-        """Return the change-sets of Contacts."""
+        """Return the change-sets of Contacts.
+
+        Args:
+            customers: changed customers by day.
+            orders: orders by day.
+
+        Raises:
+            PipelineError: a setting would post wrong amounts.
+            XeroError: Xero could not be read.
+        """
         contacts = desired_state.desired_contacts(customers, orders, self.connections.policy)
         adopt = self.connections.policy.contacts.adopt_by_email
 
@@ -195,12 +234,21 @@ class SyncService:
 
         with self._log_work("plan", Kind.CONTACT, [*customers, *orders]):
             self._review_settings(orders)
-            return self._planned(self._plan_then_refresh_if_needed((Kind.CONTACT,), plan))
+            return self._store_held_lines(self._plan_then_refresh_if_needed((Kind.CONTACT,), plan))
 
     def plan_items(
         self, products: Mapping[date, Sequence[Product]], orders: Mapping[date, Sequence[Order]]
     ) -> list[ChangeSet]:
-        """Return the change-sets of Items."""
+        """Return the change-sets of Items.
+
+        Args:
+            products: changed products by day.
+            orders: orders by day.
+
+        Raises:
+            PipelineError: a setting would post wrong amounts.
+            XeroError: Xero could not be read.
+        """
 
         def plan() -> list[ChangeSet]:
             known, base = self._known_records(Kind.ITEM), self.connections.organisation().base_currency
@@ -210,7 +258,7 @@ class SyncService:
 
         with self._log_work("plan", Kind.ITEM, [*products, *orders]):
             self._review_settings(orders)
-            return self._planned(self._plan_then_refresh_if_needed((Kind.ITEM,), plan))
+            return self._store_held_lines(self._plan_then_refresh_if_needed((Kind.ITEM,), plan))
 
     def plan_orders(
         self, orders: Mapping[date, Sequence[Order]], kinds: Sequence[Kind] = ORDER_KINDS
@@ -218,8 +266,12 @@ class SyncService:
         """Return the change-sets of Invoices, Credit Notes and Payments (with Allocations), planned in one pass.
 
         Args:
-            orders: by day.
-            kinds: those that are wanted.
+            orders: orders by day.
+            kinds: the kinds to plan.
+
+        Raises:
+            PipelineError: a setting would post wrong amounts.
+            XeroError: Xero could not be read.
         """
         posted: set[str] = set()
 
@@ -236,20 +288,24 @@ class SyncService:
 
         with self._log_work("plan", " and ".join(kinds), [*orders]):
             self._review_settings(orders)
-            return self._planned(self._plan_then_refresh_if_needed((Kind.CONTACT, *ORDER_KINDS), plan), posted)
+            return self._store_held_lines(self._plan_then_refresh_if_needed((Kind.CONTACT, *ORDER_KINDS), plan), posted)
 
-    def _planned(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
-        """Keep what plans hold back, for those who look later; return them."""
+    def _store_held_lines(self, plans: list[ChangeSet], posted: Collection[str] = ()) -> list[ChangeSet]:
+        """Store the held lines of plans for later reports, and return the plans."""
         day_issues.store_held_lines(self.connections.store, plans, posted)
         return plans
 
-    def _decided(self, plans: list[ChangeSet]) -> list[ChangeSet]:
-        """Return plans without the conflicts that a person decided about."""
+    def _apply_decisions(self, plans: list[ChangeSet]) -> list[ChangeSet]:
+        """Return plans without the conflicts that have a decision."""
         return with_decisions(plans, day_issues.decisions(self.connections.store)) if has_conflicts(plans) else plans
 
     def build_order_books(self, orders: Mapping[date, Sequence[Order]]) -> dict[date, list[OrderBooks]]:
-        """Return the books of each day's orders, given what is posted of them; cached for the run."""
-        ids = [order.legacy_id for found in orders.values() for order in found]
+        """Return the order books of each day, based on the posted records; cached for the run.
+
+        Args:
+            orders: orders by day.
+        """
+        ids = [order.legacy_id for day_orders in orders.values() for order in day_orders]
         ledgers = posted_records_by_order(
             self.connections.store.mapped_of_orders(ids), self.connections.store.frozen_of_orders(ids)
         )
@@ -272,17 +328,29 @@ class SyncService:
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
     ) -> dict[date, list[LoadResult]]:
-        """Carry change-sets out and return, by day, what became of each record; see `Loader.load`."""
+        """Write change-sets to Xero and return the result of each record by day; see `Loader.load`.
+
+        Args:
+            change_sets: the plans.
+            run_id: the id of the run, stored with each operation.
+            respect_retry_schedule: skip failed records until their next attempt.
+
+        Raises:
+            XeroError: Xero could not be reached.
+        """
         results: dict[date, list[LoadResult]] = {change_set.day: [] for change_set in change_sets}
-        with self._log_work("sync", " and ".join(dict.fromkeys(one.kind for one in change_sets)), [*results]) as told:
+        kinds = dict.fromkeys(change_set.kind for change_set in change_sets)
+        with self._log_work("sync", " and ".join(kinds), [*results]) as log_fields:
+            # A call completes an unfinished token refresh.
             self.connections.organisation(
                 FORCE_REFRESH if self.connections.unfinished_token_refresh() is not None else None
-            )  # a call finishes it
+            )
             loader = Loader(
                 self.connections.xero_client, self.connections.store, self.connections.clock, self.connections.rng
             )
             loaded = loader.load(change_sets, run_id, respect_retry_schedule=respect_retry_schedule)
-            told |= {"calls": loaded.calls} | {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}
+            log_fields |= {"calls": loaded.calls}
+            log_fields |= {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}
         if loaded.calls:
             self.connections.store.put_value(LAST_WRITE_KEY, f"batch {self.connections.store.journal.last_batch()}")
         for result in loaded.results:
@@ -291,108 +359,120 @@ class SyncService:
         return results
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
-        """Return each day's three columns; Xero is read again if anything was written since it was last read."""
-        with self._log_work("reconciliation", "order", [*orders]) as told:
+        """Return each day's three columns, after a read-back from Xero if a load has written since the last one.
+
+        Args:
+            orders: orders by day.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+            XeroError: Xero could not be read.
+        """
+        with self._log_work("reconciliation", "order", [*orders]) as log_fields:
             days = self._compare_days(orders)
             self._refreshed_at.clear()
-            told["orders"] = sum(len(day.rows) for day in days)
-            told["unequal"] = sum(len(day.unequal) for day in days)
+            log_fields["orders"] = sum(len(day.rows) for day in days)
+            log_fields["unequal"] = sum(len(day.unequal) for day in days)
         return days
 
     def _compare_days(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         kinds = (*DOCUMENTS, Kind.PAYMENT)
-        self._read_back(kinds, again=any(one.is_open for one in self.record_ownership.orphans(orders)))
-        ids = [order.legacy_id for found in orders.values() for order in found]
+        self._read_back(kinds, always=any(orphan.is_open for orphan in self.record_ownership.orphans(orders)))
+        ids = [order.legacy_id for day_orders in orders.values() for order in day_orders]
         mirror = {kind: self.connections.store.mirror(kind) for kind in kinds}
-        under_way, kept, organisation = (
-            self.connections.store.frozen_of_orders(ids),
-            self.build_order_books(orders),
-            self.connections.organisation(),
+        in_batches = self.connections.store.frozen_of_orders(ids)
+        books_by_day, organisation = self.build_order_books(orders), self.connections.organisation()
+        parent_ids = ParentIds(
+            self.connections.store,
+            [document for books in books_by_day.values() for order in books for document in order.documents],
         )
-        parts = ParentIds(
-            self.connections.store, [one for some in kept.values() for books in some for one in books.documents]
-        )
-        evidence = ReconciliationInputs(
+        inputs = ReconciliationInputs(
             self.connections.store.mapped_of_orders(ids),
             mirror,
             self.connections.store.retry_queue.of_orders(ids),
-            under_way,
-            contacts=parts.contacts(),
-            item_codes=parts.item_codes(),
+            in_batches,
+            contacts=parent_ids.contacts(),
+            item_codes=parent_ids.item_codes(),
             held=[line for lines in day_issues.held_lines(self.connections.store).values() for line in lines],
             unwritten=self.connections.store.journal.in_state(*NOT_YET_WRITTEN),
         )
-        chart, days = account_names(self.connections.policy, organisation), []
-        for day, books in sorted(kept.items()):
-            moved = movements_by_order(orders[day], books, self.connections.policy, organisation, chart)
-            compared = reconcile_day(day, books, evidence, moved, chart)
-            days.append(compared.model_copy(update={"taxes": tax_usage(orders[day])}))
+        names, days = account_names(self.connections.policy, organisation), []
+        for day, books in sorted(books_by_day.items()):
+            movements = movements_by_order(orders[day], books, self.connections.policy, organisation, names)
+            reconciliation = reconcile_day(day, books, inputs, movements, names)
+            days.append(reconciliation.model_copy(update={"taxes": tax_usage(orders[day])}))
         self._store_reconciliations(days)
         self._record_pending_transactions(orders)
-        self.record_ownership.record_orphans(orders, kept, self._unmapped)
+        self.record_ownership.record_orphans(orders, books_by_day, self._unmapped)
         return self._with_orphans(days)
 
     def _store_reconciliations(self, days: Iterable[DayReconciliation]) -> None:
-        """Keep each day as it was compared, in one transaction with whether it disagrees and how far it was read."""
+        """Store each day's reconciliation, its disagreement and the time of its read in one transaction."""
         for day in days:
-            read = self.connections.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
-            compared = {f"{RECONCILED_UP_TO_KEY}.{day.day}": read[0]} if read is not None and read[0] else {}
+            known = self.connections.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
+            up_to = {f"{RECONCILED_UP_TO_KEY}.{day.day}": known[0]} if known is not None and known[0] else {}
             self.connections.store.put_values(
-                {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **compared}
+                {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **up_to}
             )
 
     def _drop_reconciliations(self, days: Iterable[date]) -> None:
-        """Keep what was compared of days no longer, as it does not hold any more."""
-        names = [name for day in days for name in (f"{RECONCILIATION_KEY}.{day}", day_issues.issue_key(day))]
-        self.connections.store.put_values(dict.fromkeys(names))
+        """Delete the reconciliations of days, because they are no longer valid."""
+        keys = [key for day in days for key in (f"{RECONCILIATION_KEY}.{day}", day_issues.issue_key(day))]
+        self.connections.store.put_values(dict.fromkeys(keys))
 
     def disagreements(self) -> list[Disagreement]:
-        """Return what is wrong with each day of the books as it was last compared, oldest first; no other day is read.
+        """Return the days whose last reconciliation disagrees, oldest first, without a read of the other days.
 
-        The days of a store from before these notes were kept are read once.
+        The first call on a store of an earlier version reads all days once, because it has no summaries.
         """
         if self.connections.store.get_value(DISAGREEMENTS_STORED_KEY) is None:
-            notes = {
-                name: text
+            summaries = {
+                key: text
                 for day in self.stored_reconciliations(self.days())
-                for name, text in day_issues.issue_entry(day).items()
+                for key, text in day_issues.issue_entry(day).items()
             }
-            self.connections.store.put_values({**notes, DISAGREEMENTS_STORED_KEY: "yes"})
+            self.connections.store.put_values({**summaries, DISAGREEMENTS_STORED_KEY: "yes"})
         start, today = self.connections.policy.start_date, self.connections.today()
-        found = {
-            day: one
-            for day, one in day_issues.days_in_disagreement(self.connections.store).items()
+        disagreements = {
+            day: disagreement
+            for day, disagreement in day_issues.days_in_disagreement(self.connections.store).items()
             if start <= day <= today
         }
-        return with_undecided(found, self.record_ownership.orphans())
+        return with_undecided(disagreements, self.record_ownership.orphans())
 
     def _record_pending_transactions(self, orders: Mapping[date, Sequence[Order]]) -> None:
-        """Keep which money of these days is on its way, so that somebody asks what becomes of it; a text for a month.
+        """Store the pending transactions of these days, one text per month, for the change detection.
 
-        The pool lets one run at a time do so.
+        The text is read and written without a lock, because Dagster's pool admits one run at a time.
         """
         for month in sorted({f"{day:%Y-%m}" for day in orders}):
             known = self._pending_of_month(month)
-            found = pending_transactions.merge_pending(
-                known, {day: some for day, some in orders.items() if f"{day:%Y-%m}" == month}
+            pending = pending_transactions.merge_pending(
+                known, {day: day_orders for day, day_orders in orders.items() if f"{day:%Y-%m}" == month}
             )
-            if found != known:
-                self.connections.store.put_value(f"{PENDING_KEY}.{month}", pending_transactions.dump_pending(found))
+            if pending != known:
+                self.connections.store.put_value(f"{PENDING_KEY}.{month}", pending_transactions.dump_pending(pending))
 
     def stored_reconciliations(self, days: Iterable[date]) -> list[DayReconciliation]:
-        """Return the three columns of days as they were last compared; days never compared are left out."""
-        found = [self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
-        compared = [(DayReconciliation.model_validate_json(one[0]), one[1]) for one in found if one is not None]
-        return self._with_orphans(without_moved_orders(compared))
+        """Return the last reconciliation of each day.
 
-    def _with_orphans(self, found: Sequence[DayReconciliation]) -> list[DayReconciliation]:
-        """Return compared days with the orphans as they stand now: a decision counts at once."""
-        orphans = self.record_ownership.orphans({day.day for day in found}) if found else []
-        by_day = {day.day: tuple(one for one in orphans if one.day == day.day) for day in found}
-        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in found]
+        Args:
+            days: days of the books; those without a reconciliation are omitted.
+        """
+        values = [self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
+        reconciliations = [
+            (DayReconciliation.model_validate_json(known[0]), known[1]) for known in values if known is not None
+        ]
+        return self._with_orphans(without_moved_orders(reconciliations))
+
+    def _with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
+        """Return days with their present orphans, so that a decision takes effect immediately."""
+        orphans = self.record_ownership.orphans({day.day for day in days}) if days else []
+        by_day = {day.day: tuple(orphan for orphan in orphans if orphan.day == day.day) for day in days}
+        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in days]
 
     def month_statement(self, first: date) -> Month:
-        """Return a month (by its first day) from its days as they were last compared; nobody is called."""
+        """Return the statement of a month, given by its first day, from the stored reconciliations, without a call."""
         start, today, organisation = (
             self.connections.policy.start_date,
             self.connections.today(),
@@ -404,42 +484,42 @@ class SyncService:
 
     @property
     def account_names(self) -> AccountNames:
-        """The chart of accounts; without names if Xero's settings were never read."""
+        """The names of the chart of accounts; empty before the first read of Xero's settings."""
         return account_names(self.connections.policy, self.connections.cached_organisation())
 
     def _gift_cards(self, base_currency: str) -> LiabilityAccount:
-        """Return what Xero shows of the gift-card liability; rows that do not name the account are not looked into."""
+        """Return the records of the gift-card liability in Xero, preselected by the account code in their payload."""
         code, kinds = self.connections.policy.accounts.gift_cards, (*DOCUMENTS, Kind.PAYMENT)
-        shown = [row for kind in kinds for row in self.connections.store.mirror(kind) if f'"{code}"' in row.payload]
+        rows = [row for kind in kinds for row in self.connections.store.mirror(kind) if f'"{code}"' in row.payload]
         mapped = {
             xero_id
             for kind in kinds
-            for xero_id in self.connections.store.ids_by_xero_id(kind, [row.xero_id for row in shown])
+            for xero_id in self.connections.store.ids_by_xero_id(kind, [row.xero_id for row in rows])
         }
-        return LiabilityAccount(code, shown, mapped, base_currency)
+        return LiabilityAccount(code, rows, mapped, base_currency)
 
     def daily_quota(self) -> DailyQuota:
-        """Return what is left of Xero's day."""
+        """Return Xero's daily quota."""
         return daily_quota(self.connections.store)
 
     def unfinished_days(self) -> set[date]:
-        """Return the days with work left that may succeed by itself."""
+        """Return the days with unfinished work that a retry may complete."""
         return self.connections.store.unfinished_days() | {*self.record_ownership.days_to_reconcile(decided=False)}
 
     def mapping_violations(self) -> dict[str, list[str]]:
-        """Return what is wrong with the mapping, by the name of the check."""
+        """Return the violations of the mapping's integrity by the name of the check."""
         return violations(row for kind in Kind for row in self.connections.store.mapped(kind).values())
 
     def _log_work(
         self, name: str, entity_type: str, days: Collection[date]
     ) -> AbstractContextManager[dict[str, object]]:
-        """Tell the log of a piece of work on days."""
+        """Log an operation on days; the context value takes more fields."""
         return events.log_operation(
             self.connections.clock, name, entity_type=str(entity_type), partition=events.format_day_range(days)
         )
 
     def _purge_expired_payloads(self) -> None:
-        """Once a day, empty what is no longer needed of the payloads of settled writes."""
+        """Empty payloads of settled writes after their retention, at most once per `PURGE_INTERVAL`."""
         known, now = self.connections.store.get_value(LAST_PURGE_KEY), self.connections.clock.now()
         if known is None or not is_recent(known[1], now, PURGE_INTERVAL):
             count = self.connections.store.forget_payloads(now - self.connections.payload_retention)
@@ -449,21 +529,19 @@ class SyncService:
     def _restores_xero(self) -> bool:
         return self.connections.policy.on_conflict == "restore"
 
-    def _read_back(self, kinds: Sequence[Kind], *, again: bool = False) -> None:
-        """Sweep the documents and the money if anything was written since they were last read back.
+    def _read_back(self, kinds: Sequence[Kind], *, always: bool = False) -> None:
+        """Sweep documents and payments if a load has written since the last read-back.
 
-        With `again` also if nothing was: a person may have voided records in Xero that have no order.
+        With `always`, sweep them after any earlier write, because a person may have voided orphaned records in Xero.
         """
-        written, seen = (
-            self.connections.store.get_value(LAST_WRITE_KEY),
-            self.connections.store.get_value(LAST_READBACK_KEY),
-        )
-        if written is not None and (again or seen is None or seen[0] != written[0]):
+        last_write = self.connections.store.get_value(LAST_WRITE_KEY)
+        last_readback = self.connections.store.get_value(LAST_READBACK_KEY)
+        if last_write is not None and (always or last_readback is None or last_readback[0] != last_write[0]):
             self.connections.organisation()
             Mirror(self.connections.xero_client, self.connections.store, self.connections.clock).refresh(
                 kinds, FORCE_REFRESH
             )
-            self.connections.store.put_value(LAST_READBACK_KEY, written[0])
+            self.connections.store.put_value(LAST_READBACK_KEY, last_write[0])
 
     @property
     def _first_instant(self) -> datetime:
@@ -491,69 +569,71 @@ class SyncService:
         return instant.astimezone(self.connections.zone).date()
 
     def _split_by_day(
-        self, days: Sequence[date], found: Iterable[N], when: Callable[[N], datetime]
+        self, days: Sequence[date], nodes: Iterable[N], instant_of: Callable[[N], datetime]
     ) -> dict[date, list[N]]:
         by_day: dict[date, list[N]] = defaultdict(list, {day: [] for day in days})
-        for node in found:
-            by_day[self._day_of_instant(when(node))].append(node)
+        for node in nodes:
+            by_day[self._day_of_instant(instant_of(node))].append(node)
         return {day: by_day[day] for day in days}
 
     def _held_orders(self, orders: Sequence[OrderBooks]) -> dict[str, str]:
-        """Return why nothing more is written of orders, by order id; asked for by key, whatever the books hold."""
+        """Return the reasons why orders are held, by order id, from the mapped records of all these orders."""
         rows = [
             row
-            for row in self.connections.store.mapped_of_orders([one.order_id for one in orders])
+            for row in self.connections.store.mapped_of_orders([order.order_id for order in orders])
             if row.kind in DOCUMENTS
         ]
-        shown: dict[str, MirrorRecord] = {}
+        mirrored: dict[str, MirrorRecord] = {}
         for kind in DOCUMENTS:
-            shown |= self.connections.store.mirror_by_xero_id(kind, [row.xero_id for row in rows if row.kind == kind])
+            mirrored |= self.connections.store.mirror_by_xero_id(
+                kind, [row.xero_id for row in rows if row.kind == kind]
+            )
         contacts = ParentIds(
-            self.connections.store, [document for one in orders for document in one.documents]
+            self.connections.store, [document for order in orders for document in order.documents]
         ).contacts()
         mapped = {row.shopify_id: row for row in rows}
-        return held_orders(orders, mapped, shown, contacts, day_issues.decisions(self.connections.store))
+        return held_orders(orders, mapped, mirrored, contacts, day_issues.decisions(self.connections.store))
 
     def _known_records(self, kind: Kind) -> KnownRecords:
         kinds = COMPANION_KINDS.get(kind, (kind,))
-        mapped = {key: row for one in kinds for key, row in self.connections.store.mapped(one).items()}
-        listed = [
-            one for one in kinds if one in LISTING_KIND and self.connections.store.mirror_swept_at(LISTING_KIND[one])
-        ]
-        return KnownRecords(mapped, [row for one in kinds for row in self.connections.store.mirror(one)], listed)
+        store = self.connections.store
+        mapped = {key: row for each in kinds for key, row in store.mapped(each).items()}
+        listed = [each for each in kinds if each in LISTING_KIND and store.mirror_swept_at(LISTING_KIND[each])]
+        return KnownRecords(mapped, [row for each in kinds for row in store.mirror(each)], listed)
 
     def _review_settings(self, orders: Mapping[date, Sequence[Order]]) -> None:
-        """Examine the settings if they changed, and say so if most of these orders would be blocked by them.
+        """Review the settings if they changed, and warn once per day if most of its orders are blocked.
 
         Raises:
-            BooksProblem: the settings would book money wrongly.
+            PipelineError: a setting would post wrong amounts.
         """
         self.settings_review.check_settings()
         if self._reviewed_days >= {*orders}:
             return
         self._reviewed_days.update(orders)
-        kept = self.build_order_books(orders)
+        books = self.build_order_books(orders)
         self.settings_review.check_orders(
-            (books for day in kept.values() for books in day), events.format_day_range(orders)
+            (order for day in books.values() for order in day), events.format_day_range(orders)
         )
 
     def _plan_then_refresh_if_needed(
         self, kinds: tuple[Kind, ...], plan: Callable[[], list[ChangeSet]]
     ) -> list[ChangeSet]:
-        """Plan on what is known; if that would write anything, or Xero may show something new, look and plan again.
+        """Return plans from the mirror, made again after a refresh if it is needed.
 
-        Whatever is written leans on what Xero holds now, so each sync looks at it itself. So it does where both sides
-        disagree: whoever has just put Xero right, as the remedy says, runs the day again at once. What a person decided
-        about is no disagreement.
+        The mirror is refreshed before any write, because a write must start from Xero's present state. It is refreshed
+        for a conflict, because a person may have just corrected Xero as the remedy asks; decided conflicts do not
+        count. It is refreshed for a webhook hint, and if the last check for drift is too old.
         """
-        plans, told = self._decided(plan()), bool(webhook_hints.changed_in_xero(self.connections.store, kinds))
-        if told or has_writes(plans) or has_conflicts(plans) or self._is_drift_check_due(kinds):
+        plans = self._apply_decisions(plan())
+        has_hints = bool(webhook_hints.changed_in_xero(self.connections.store, kinds))
+        if has_hints or has_writes(plans) or has_conflicts(plans) or self._is_drift_check_due(kinds):
             self._refresh_mirror(kinds)
-            plans = self._decided(plan())
+            plans = self._apply_decisions(plan())
         return plans
 
     def _is_drift_check_due(self, kinds: tuple[Kind, ...]) -> bool:
-        """Tell whether what people did in Xero to records of ours was not looked for lately (docs/books.md §11)."""
+        """Return whether the last sweep for changes by people is too old (docs/books.md §11)."""
         swept = [at for kind in kinds if (at := self.connections.store.mirror_swept_at(kind)) is not None]
         return not all(is_recent(at, self.connections.clock.now(), DRIFT_CHECK_INTERVAL) for at in swept)
 
@@ -561,8 +641,8 @@ class SyncService:
         self.connections.organisation(max_age=ORGANISATION_MAX_AGE)
         self.settings_review.check_settings()
         now = self.connections.clock.elapsed()
-        seen = {kind for kind, at in self._refreshed_at.items() if now - at < MIRROR_MAX_AGE.total_seconds()}
+        fresh = {kind for kind, at in self._refreshed_at.items() if now - at < MIRROR_MAX_AGE.total_seconds()}
         Mirror(self.connections.xero_client, self.connections.store, self.connections.clock).refresh(
-            [kind for kind in kinds if kind not in seen], FORCE_REFRESH
+            [kind for kind in kinds if kind not in fresh], FORCE_REFRESH
         )
-        self._refreshed_at |= {kind: now for kind in kinds if kind not in seen}
+        self._refreshed_at |= {kind: now for kind in kinds if kind not in fresh}

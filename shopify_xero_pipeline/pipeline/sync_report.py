@@ -1,6 +1,6 @@
-"""What a sync of days came to: the verdict, its sentence, and the figures that `--json` promises.
+"""Report of a sync, with its verdict and the figures of `--json`.
 
-Only summing up belongs here; what a day comes to is decided in `reconciliation/verdict.py`.
+This module only summarises runs; the verdict on a day is in `reconciliation/verdict.py`.
 """
 
 from dataclasses import dataclass, field
@@ -25,11 +25,18 @@ from shopify_xero_pipeline.state.records import SyncError
 
 @dataclass
 class SyncReport:
-    """What runs came to. `failures` are the messages of failed steps; money figures are `Decimal`.
+    """The result of the runs of a sync.
 
-    `passing`: all of those pass by themselves. `of_setting`: they do once settings, permissions or a disk are put
-    right. `left` are the days that were not begun, because Xero's calls of the day are used up. `failed` are the
-    records of the days that Xero refused.
+    Attributes:
+        days: reconciliations of the days.
+        failures: messages of failed steps.
+        seconds: duration of the runs.
+        shopify_calls: number of calls to Shopify.
+        xero_calls: number of calls to Xero.
+        postponed_days: days that were not started, because Xero's daily quota is exhausted.
+        is_transient: whether all failures pass without a change of settings.
+        needs_setting: whether the failures need a change of settings, permissions or disk.
+        failed_records: records of the days that Xero rejected.
     """
 
     days: list[DayReconciliation] = field(default_factory=list)
@@ -44,12 +51,12 @@ class SyncReport:
 
     @cached_property
     def agreement(self) -> Agreement:
-        """What the compared days come to, with the failed records that are no order's."""
+        """Agreement of the reconciled days, with the failed records that belong to no order."""
         return agreement_of_days(self.days).model_copy(update={"refused": refused_records(self.failed_records)})
 
     @property
     def standing(self) -> Standing:
-        """The verdict in one word. A step that failed, or a day that was left, is no agreement."""
+        """Verdict on the sync; a failed step or a postponed day is no agreement."""
         failed = Standing.UNFINISHED if self.is_transient else Standing.DISAGREE
         steps = [failed] if self.failures else []
         return worst_standing(
@@ -58,41 +65,41 @@ class SyncReport:
 
     @property
     def message(self) -> str:
-        """The verdict as a sentence, in which every figure stands that is not as it should be."""
+        """Verdict as a sentence, with every figure that differs from its target."""
         if self.failures:
             return f"not synced: {'; '.join(self.failures)}"
-        left = f"{count_of(len(self.postponed_days), 'day')} left for later" if self.postponed_days else ""
-        return "; ".join(filter(None, (self.agreement.sentence, left)))
+        postponed = f"{count_of(len(self.postponed_days), 'day')} left for later" if self.postponed_days else ""
+        return "; ".join(filter(None, (self.agreement.sentence, postponed)))
 
     @property
     def succeeded(self) -> bool:
-        """Whether every step ran and nothing differs, failed or was left; orders may be blocked."""
-        done = not self.failures and not self.postponed_days
-        return done and self.standing in (Standing.AGREE, Standing.INCOMPLETE)
+        """Whether every step ran and nothing differs, failed or was postponed; orders may be blocked."""
+        is_complete = not self.failures and not self.postponed_days
+        return is_complete and self.standing in (Standing.AGREE, Standing.INCOMPLETE)
 
     def summary(self) -> dict[str, object]:
-        """Return the figures under the names that `--json` promises; money as text."""
-        found = self.agreement
+        """Return the figures under the keys of `--json`; amounts are decimal text, `difference` sums all currencies."""
+        agreement = self.agreement
         return {
             "verdict": self.standing.value,
             "message": self.message,
             "days": len(self.days),
             "orders": sum(len(day.rows) for day in self.days),
-            **{outcome: found.of(outcome).count for outcome in OUTCOMES},
+            **{outcome: agreement.of(outcome).count for outcome in OUTCOMES},
             "documents": sum(row.documents for day in self.days for row in day.rows),
             "payments": sum(row.payments for day in self.days for row in day.rows),
-            "unequal": found.unequal.count,
+            "unequal": agreement.unequal.count,
             "difference": f"{sum((day.difference for day in self.days), Decimal(0)):.2f}",
-            "differences": {currency: f"{amount:.2f}" for currency, amount in found.unequal.amounts.items()},
-            "duplicates": found.duplicates,
-            "lost": found.lost,
+            "differences": {currency: f"{amount:.2f}" for currency, amount in agreement.unequal.amounts.items()},
+            "duplicates": agreement.duplicates,
+            "lost": agreement.lost,
             "without_order": [orphan_summary(order) for day in self.days for order in day.orphans],
             "xero_calls": self.xero_calls,
             "shopify_calls": self.shopify_calls,
             "seconds": round(self.seconds, 1),
             "failures": self.failures,
-            "failed_records": [one.model_dump(mode="json", exclude={"payload"}) for one in self.failed_records],
+            "failed_records": [error.model_dump(mode="json", exclude={"payload"}) for error in self.failed_records],
             "days_left_for_later": [str(day) for day in self.postponed_days],
-            "listed_orders": [one.model_dump(mode="json") for one in listed_orders(self.days)],
-            "order_warnings": [one.model_dump(mode="json") for one in order_warnings(self.days)],
+            "listed_orders": [order.model_dump(mode="json") for order in listed_orders(self.days)],
+            "order_warnings": [warning.model_dump(mode="json") for warning in order_warnings(self.days)],
         }

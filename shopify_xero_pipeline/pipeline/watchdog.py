@@ -1,8 +1,8 @@
-"""A run that hangs is ended by its own process, whatever it hangs in: first by an interrupt, then with the process.
+"""Time limit of a run, enforced in its own process by an interrupt, then by the end of the process.
 
-Dagster's daemon looks after the runs whose process it can reach. It cannot end a run of a command, it may not be there
-at all, and it marks a run as failed whose process goes on. Only the time limit belongs here; how long a run may take is
-Dagster's `run_monitoring.max_runtime_seconds`, and what an interrupted run leaves behind is for the journal.
+Dagster's daemon monitors only runs whose process it can reach. It cannot end the run of a command, it may not be
+running, and it marks a run as failed while the process continues. This module only enforces the limit:
+`run_monitoring.max_runtime_seconds` of Dagster sets it, and the journal recovers the writes of an interrupted run.
 """
 
 import faulthandler
@@ -17,16 +17,21 @@ from dataclasses import dataclass
 from shopify_xero_pipeline.observability import events
 
 DEFAULT_SECONDS = 3_600
-"""Of a run, where Dagster's settings name no limit."""
+"""Time limit of a run without a limit in Dagster's settings."""
 
 GRACE_SECONDS = 60.0
-"""An interrupt leaves a run so long to end by itself; it needs a second, whatever it waits for. As long again passes
-from the end of the process to the limit, at which the daemon would mark the run, and not know how it ended."""
+"""Time from the interrupt to the end of the process, and again from there to the limit. A run needs about a second to
+end after the interrupt. At the limit the daemon would mark the run as failed without its cause."""
 
 
 @dataclass
 class TimeLimit:
-    """What a run may take; `is_over` once it was interrupted for that."""
+    """The time limit of a run.
+
+    Attributes:
+        seconds: the longest duration.
+        is_over: whether the run was interrupted at its limit.
+    """
 
     seconds: float
     is_over: bool = False
@@ -34,15 +39,14 @@ class TimeLimit:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[TimeLimit]:
-    """End the block when it has taken too long.
+    """Limit the duration of a block.
 
-    Two minutes before, the main thread is interrupted as by Ctrl-C. If that does not help, the process ends a minute
-    later with status 1, and the stacks of its threads are written to standard error. That does not need the
-    interpreter, so it also ends a process that hangs in compiled code. Time in which the machine sleeps does not count.
+    Two minutes before the limit, the main thread is interrupted as by Ctrl-C. If the block continues, the process ends
+    a minute later with status 1 and writes the stacks of its threads to standard error. The interpreter is not needed
+    for this, so a process that hangs in compiled code ends, too. Time in which the machine sleeps does not count.
 
     Args:
-        seconds: of the block; 0 takes the default. In another thread than the main one, which cannot be interrupted,
-            there is no limit.
+        seconds: the limit; 0 selects the default. Outside the main thread, which cannot be interrupted, there is none.
     """
     limit = TimeLimit(seconds or DEFAULT_SECONDS)
     if threading.current_thread() is not threading.main_thread():
@@ -53,7 +57,7 @@ def time_limit(seconds: float) -> Iterator[TimeLimit]:
         limit.is_over = True
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    grace = min(GRACE_SECONDS, limit.seconds / 4)
+    grace = min(GRACE_SECONDS, limit.seconds / 4)  # at least half of a short limit remains for the run
     timer = threading.Timer(limit.seconds - 2 * grace, interrupt)
     timer.daemon = True
     timer.start()

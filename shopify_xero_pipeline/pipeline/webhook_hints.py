@@ -1,7 +1,7 @@
-"""What webhooks made worth a look: orders that Shopify named, and records of ours that somebody changed in Xero.
+"""Open webhook hints: orders changed in Shopify, and posted records changed in Xero.
 
-A hint is believed in nothing else; what is true is read from its own side, by whoever looks. Without any webhook all of
-it is found as well, only later. How hints come in is `service/`'s, how they are kept `state/webhook_hints.py`'s.
+A hint only names a record to read again; its content is not trusted. Without webhooks the pipeline detects the same
+changes later. This module only selects hints: `service/` receives them, `state/webhook_hints.py` stores them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,14 +13,17 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline.xero.models import Kind
 
 KIND_OF_CATEGORY = (Kind.CONTACT, Kind.INVOICE, Kind.CREDIT_NOTE)
-"""What Xero tells changes of (docs/contracts/xero.md §8)."""
+"""Kinds for which Xero sends events (docs/contracts/xero.md §8)."""
 
 
 @dataclass(frozen=True)
 class ChangedInXero:
-    """A record of ours that was changed in Xero: the day it belongs to, when that was, and who said so.
+    """A posted record that changed in Xero.
 
-    `at` is by Xero's clock; where the event does not say when, by ours.
+    Attributes:
+        day: the day of the record, in the shop's time zone.
+        at: the time of the event by Xero's clock, UTC; without one, the time of its receipt by the local clock.
+        hint: the hint that names the record.
     """
 
     day: date
@@ -29,47 +32,55 @@ class ChangedInXero:
 
 
 def hinted_orders(store: StateStore, limit: int) -> list[WebhookHint]:
-    """Return hints of orders at which nobody has looked, oldest first."""
-    return [one for one in store.hints.open("shopify") if one.record == "order"][:limit]
+    """Return unprocessed hints of orders, oldest first, at most `limit`."""
+    return [hint for hint in store.hints.open("shopify") if hint.record == "order"][:limit]
 
 
 def changed_in_xero(store: StateStore, kinds: Iterable[Kind] = KIND_OF_CATEGORY) -> list[ChangedInXero]:
-    """Return the records that Xero says were changed since it was looked at and since we wrote them ourselves."""
+    """Return the posted records that changed in Xero after the last sweep and after our own last write.
+
+    Args:
+        store: the state store.
+        kinds: kinds of records to return.
+    """
     return _changed(store, store.hints.open("xero"), kinds)
 
 
 def triage_xero_hints(store: StateStore) -> list[ChangedInXero]:
-    """Return the same, and note that nobody has to look at the other hints of Xero, nor at customers and products.
+    """Return the records of `changed_in_xero`, and mark all other hints of Xero as processed.
 
-    The next sync reads customers and products whatever is said of them.
+    Hints of customers and products are marked too, because each sync reads changed customers and products anyway.
     """
     hints = store.hints.open("xero")
     changed = _changed(store, hints, KIND_OF_CATEGORY)
-    waiting = {one.hint.id for one in changed}
-    others = [one for one in store.hints.open("shopify") if one.record != "order"]
-    store.hints.mark_processed([*others, *(one for one in hints if one.id not in waiting)])
+    changed_ids = {record.hint.id for record in changed}
+    others = [hint for hint in store.hints.open("shopify") if hint.record != "order"]
+    store.hints.mark_processed([*others, *(hint for hint in hints if hint.id not in changed_ids)])
     return changed
 
 
 def _changed(store: StateStore, hints: Sequence[WebhookHint], kinds: Iterable[Kind]) -> list[ChangedInXero]:
-    by_kind = {kind: {one.record_id: one for one in hints if one.record == kind} for kind in kinds}
-    return [found for kind, named in by_kind.items() if named for found in _of_kind(store, kind, named)]
+    by_kind = {kind: {hint.record_id: hint for hint in hints if hint.record == kind} for kind in kinds}
+    return [
+        record for kind, by_xero_id in by_kind.items() if by_xero_id for record in _of_kind(store, kind, by_xero_id)
+    ]
 
 
-def _of_kind(store: StateStore, kind: Kind, named: Mapping[str, WebhookHint]) -> Iterator[ChangedInXero]:
-    """Yield the changed records of a kind; `named` holds the newest hint of each, by Xero id."""
-    owners = store.ids_by_xero_id(kind, named)
-    shown = store.mirror_by_xero_id(kind, owners) if owners else {}
+def _of_kind(store: StateStore, kind: Kind, by_xero_id: Mapping[str, WebhookHint]) -> Iterator[ChangedInXero]:
+    """Yield the changed records of a kind, from the newest hint of each Xero id."""
+    owners = store.ids_by_xero_id(kind, by_xero_id)
+    mirror_rows = store.mirror_by_xero_id(kind, owners) if owners else {}
     for row in store.mapped(kind, owners.values()).values() if owners else ():
-        hint, mirrored = named[row.xero_id], shown.get(row.xero_id)
-        if _is_news(store, kind, hint, mirrored.updated_at if mirrored is not None else None):
+        hint, mirrored = by_xero_id[row.xero_id], mirror_rows.get(row.xero_id)
+        if _is_newer_than_mirror(store, kind, hint, mirrored.updated_at if mirrored is not None else None):
             yield ChangedInXero(row.partition, hint.occurred_at or hint.received_at, hint)
 
 
-def _is_news(store: StateStore, kind: Kind, hint: WebhookHint, written_at: datetime | None) -> bool:
-    """Tell whether Xero was not looked at since what a hint tells of.
+def _is_newer_than_mirror(store: StateStore, kind: Kind, hint: WebhookHint, written_at: datetime | None) -> bool:
+    """Return whether the mirror may lack the change that a hint names.
 
-    When it happened is compared with Xero's own stamps; where the hint does not say, when it came with our own look.
+    The time of the event is compared with Xero's timestamps. Without one, the time of receipt is compared with the last
+    sweep, both by the local clock.
     """
     if hint.occurred_at is None:
         swept_at = store.mirror_swept_at(kind)

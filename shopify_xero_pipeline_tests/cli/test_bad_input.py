@@ -137,7 +137,7 @@ def test_a_books_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_start_date_in_the_future_is_refused_on_the_shops_calendar(tmp_path: Path) -> None:
     path = books_file(tmp_path, ("2026-09-21 ", "2026-09-23 "))
     with staged(tmp_path, NOW, BOOKS_FILE=path) as stage:
-        with pytest.raises(PolicyError, match=r"start_date 2026-09-23 lies in the future \(today is 2026-09-22\): set"):
+        with pytest.raises(PolicyError, match=r"start_date 2026-09-23 is in the future \(today is 2026-09-22\): set"):
             _ = stage.sync_service.connections.policy
         stage.clock.sleep(12 * 3600)
         assert stage.sync_service.connections.today() == FIRST + timedelta(days=2)

@@ -113,10 +113,10 @@ def a_folder_for_runs(home: Path) -> None:
     [
         (a_file, ("DAGSTER_HOME names", "cannot be used as a folder", "name a folder that this user may write to")),
         (no_yaml, ("dagster.yaml line 1 is not YAML",)),
-        (unknown_setting, ("dagster.yaml is not accepted by Dagster", "nonsense", "Mend it, or delete it")),
-        (unknown_storage, ("dagster.yaml is not accepted by Dagster", "Mend it, or delete it")),
-        (rubbish_runs, ("it is damaged", "nothing of the books", "move its folders `history` and `schedules` aside")),
-        (a_folder_for_runs, ("cannot be written", "mend the disk or the permissions")),
+        (unknown_setting, ("dagster.yaml is not accepted by Dagster", "nonsense", "Correct it, or delete it")),
+        (unknown_storage, ("dagster.yaml is not accepted by Dagster", "Correct it, or delete it")),
+        (rubbish_runs, ("it is damaged", "no data of the books", "move its folders `history` and `schedules` aside")),
+        (a_folder_for_runs, ("not writable", "repair the disk or the permissions")),
     ],
 )
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_storage_that_another_process_keeps_is_told_to_come_again(
     assert invoke("alerts").exit_code in (0, 1)
     with sqlite3.connect(house.home / "history" / "runs.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        one_sentence(house.sync(), exit_codes.RETRY_LATER, "another process keeps it", "run again")
+        one_sentence(house.sync(), exit_codes.RETRY_LATER, "locked by another process", "run again")
 
 
 @pytest.mark.parametrize("size", [0, 40_000, 80_000, 120_000, 200_000, 400_000])
@@ -294,9 +294,9 @@ def test_a_fault_is_known_by_its_words(text: str, fault: StorageFault | None) ->
     ("number", "said"),
     [
         (errno.ENOSPC, "there is no space left"),
-        (errno.EACCES, "mend the disk or the permissions"),
+        (errno.EACCES, "repair the disk or the permissions"),
         (errno.ENOENT, "Give another path"),
-        (errno.EMFILE, "mend that"),
+        (errno.EMFILE, "correct that"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_what_to_do(number: int, said: str) -> None:
@@ -309,4 +309,4 @@ def test_a_problem_of_something_else_is_not_taken_for_dagsters(tmp_path: Path) -
     assert storage_errors.from_dagster(ValueError("database is locked"), tmp_path) is None
     assert storage_errors.from_step("database is locked", ['File "/x/ours.py"'], tmp_path) is None
     storage = ['File ".../dagster/_core/storage/runs/sqlite.py"']
-    assert "another process keeps it" in str(storage_errors.from_step("database is locked", storage, tmp_path))
+    assert "locked by another process" in str(storage_errors.from_step("database is locked", storage, tmp_path))

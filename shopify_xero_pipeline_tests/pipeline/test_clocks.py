@@ -93,7 +93,7 @@ def test_a_wrong_clock_costs_an_alert_and_nothing_else(tmp_path: Path, monkeypat
         with on_stage(stage, monkeypatch):
             shown = invoke("doctor")
         assert "the clock of this machine is 7 h ahead of Xero's" in shown.stdout
-        assert "set it by a time server" in shown.stdout
+        assert "set it with a time server" in shown.stdout
         assert shown.exit_code == 0
 
 

@@ -83,7 +83,7 @@ def test_an_order_whose_invoice_a_person_voided_may_be_left_and_what_comes_later
     assert "1 order of 230.00 NZD is left different in Xero, as a person decided" in case.status()["message"]
     (traced,) = case.status("#2130")
     assert [one["state"] for one in traced["records"]] == ["voided"]
-    assert case.command("doctor").stdout.rstrip().endswith("all 14 promises hold")
+    assert case.command("doctor").stdout.rstrip().endswith("all 14 invariants hold")
 
     case.shop.becomes("refunded")
     assert codes(case) == {"sync": 1, "status": 1, "month": 1, "doctor": 1, "alerts": 1}

@@ -157,7 +157,7 @@ def test_what_is_broken_comes_with_what_to_do(stage: Stage) -> None:
             "checked": 3,
             "violations": ["2026-09-21"],
             "noted": [],
-            "remedy": "sync these days; `shopify-xero status` names the orders that do not agree",
+            "remedy": "sync these days; `shopify-xero status` lists the orders",
         },
         "I3": {"status": "pass", "message": "known", "checked": 2, "violations": [], "noted": [], "remedy": ""},
     }

@@ -101,8 +101,8 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
     assert left(stage) == set()
     assert done.emptied["mapping"] == done.emptied["operations"] == done.emptied["mirror"] == 1
     assert min(done.emptied[f"days of {name}"] for name in ("shopify/orders", "changes/contacts")) >= 1
-    assert done.kept["documents"] >= 1
-    assert done.kept["payments and allocations"] >= 1
+    assert done.retained["documents"] >= 1
+    assert done.retained["payments and allocations"] >= 1
     assert done.link == f"https://go.xero.com/Contacts/View/{in_xero.id}"
 
     stage.clock.sleep(3 * 86_400)  # long enough for Xero to be swept again, whose Contact still bears the name
@@ -164,7 +164,7 @@ def test_the_command_tells_what_it_did_what_it_kept_and_what_is_left_to_do(
         wrong = CliRunner().invoke(cli.main, ["redact", "--customer", "jane@example.com"])
     assert result.exit_code == 0, result.output
     assert "https://go.xero.com/Contacts/View/" in result.output
-    assert f"replace its name by Shopify customer {customer}" in result.output
+    assert f"replace its name with Shopify customer {customer}" in result.output
     told = json.loads(file.read_text())
     assert set(told) == {"customer", "reason", "emptied", "kept", "xero_contact", "link", "in_xero"}
     assert (told["customer"], told["emptied"]["mapping"]) == (customer, 1)

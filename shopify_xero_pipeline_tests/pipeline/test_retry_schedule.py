@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shopify_xero_pipeline.pipeline.record_ownership import RECONCILE_AGAIN_KEY, AskReason
+from shopify_xero_pipeline.pipeline.record_ownership import RECONCILE_AGAIN_KEY, ReconcileReason
 from shopify_xero_pipeline.pipeline.retry_schedule import (
-    FAILED_RUN,
-    PLANNED,
+    FAILED_RUN_REASON,
+    PLANNED_REASON,
     RetryReason,
     RetryState,
     retry_reasons,
@@ -35,7 +35,7 @@ def minutes_of_tries(found: dict[date, RetryReason], *, budget_is_low: bool = Fa
 
 
 def test_a_reason_that_stays_is_tried_after_5_20_80_minutes_and_at_last_once_a_day() -> None:
-    assert minutes_of_tries({FIRST: RetryReason(FAILED_RUN)}) == [5, 10, 30, 110, 430, 1710]
+    assert minutes_of_tries({FIRST: RetryReason(FAILED_RUN_REASON)}) == [5, 10, 30, 110, 430, 1710]
 
 
 def test_what_is_due_is_tried_at_once_and_what_is_not_waits_for_its_time() -> None:
@@ -44,7 +44,7 @@ def test_what_is_due_is_tried_at_once_and_what_is_not_waits_for_its_time() -> No
 
 
 def test_while_xeros_budget_is_low_no_pause_is_longer_than_an_hour() -> None:
-    assert minutes_of_tries({FIRST: RetryReason(PLANNED)}, budget_is_low=True, hours=5) == [
+    assert minutes_of_tries({FIRST: RetryReason(PLANNED_REASON)}, budget_is_low=True, hours=5) == [
         5,
         10,
         30,
@@ -92,12 +92,14 @@ def test_a_day_to_be_compared_again_is_due_at_once_and_one_that_was_only_decided
     sync_service = stage.sync_service
     sync_service.connections.store.put_value(
         RECONCILE_AGAIN_KEY,
-        json.dumps({str(FIRST): AskReason.MOVED, str(NEXT): AskReason.DECIDED, "2026-09-01": AskReason.MOVED}),
+        json.dumps(
+            {str(FIRST): ReconcileReason.MOVED, str(NEXT): ReconcileReason.DECIDED, "2026-09-01": ReconcileReason.MOVED}
+        ),
     )
     now = sync_service.connections.clock.now()
     assert retry_reasons(sync_service) == {
-        FIRST: RetryReason(AskReason.MOVED, now),
-        NEXT: RetryReason(AskReason.DECIDED, now),
+        FIRST: RetryReason(ReconcileReason.MOVED, now),
+        NEXT: RetryReason(ReconcileReason.DECIDED, now),
     }
     assert sync_service.unfinished_days() == {FIRST}
     sync_service.reconcile(sync_service.read_orders([FIRST, NEXT]))
@@ -112,7 +114,7 @@ def load_contacts(stage: Stage, fault: FaultKind, **rule: object) -> None:
 
 def test_a_store_with_nothing_left_gives_no_reason(stage: Stage) -> None:
     assert retry_reasons(stage.sync_service) == {}
-    assert retry_reasons(stage.sync_service, [FIRST]) == {FIRST: RetryReason(FAILED_RUN)}
+    assert retry_reasons(stage.sync_service, [FIRST]) == {FIRST: RetryReason(FAILED_RUN_REASON)}
     assert retry_reasons(stage.sync_service, [FIRST - timedelta(days=1)]) == {}
 
 
@@ -137,7 +139,7 @@ def test_a_request_noted_by_a_clock_that_was_put_back_since_is_due_at_once(stage
 @pytest.mark.campaign
 def test_what_the_days_budget_left_is_planned(stage: Stage) -> None:
     load_contacts(stage, FaultKind.DAY_LIMIT, retry_after=7200)
-    assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(PLANNED)}
+    assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(PLANNED_REASON)}
     budget = stage.sync_service.daily_quota()
     assert budget.blocked_until == stage.clock.now() + timedelta(hours=2)
     assert budget.is_exhausted

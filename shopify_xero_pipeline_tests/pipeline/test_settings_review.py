@@ -115,12 +115,12 @@ def test_while_xero_does_not_answer_unchanged_settings_are_not_in_the_way(stage:
 def test_what_is_unusual_is_said_once_a_run_and_stops_nothing(stage: Stage) -> None:
     told: list[str] = []
     restarted(stage, ('tips: "209"', 'tips: "206"'))
-    stage.sync_service.settings_review.tell = told.append
+    stage.sync_service.settings_review.on_warning = told.append
     assert writes(stage) == 0
     (warning,) = told
     assert warning.startswith("accounts.tips names account 206 Fees Income, whose class in Xero is REVENUE")
     assert stage.sync_service.settings_review.warnings == told
-    restarted(stage).sync_service.settings_review.tell = told.append
+    restarted(stage).sync_service.settings_review.on_warning = told.append
     assert (writes(stage), calls(stage), len(told)) == (0, 0, 2)
 
 
@@ -130,11 +130,11 @@ def test_numbers_of_other_people_that_begin_as_ours_do_are_said_before_anything_
         by_hand = {"Type": "ACCREC", "InvoiceNumber": "SH-7", "Contact": {"Name": "A"}, "DueDate": "2026-09-22"}
         stage.person.enter_invoice({**by_hand, "LineItems": [line], "Status": "AUTHORISED"})
         told: list[str] = []
-        stage.sync_service.settings_review.tell = told.append
+        stage.sync_service.settings_review.on_warning = told.append
         stage.sync_service.plan_contacts({}, {})
         assert told == [
-            "documents in Xero that are not of these books begin as prefix 'SH-' does, such as SH-7: choose another"
-            " prefix in books.yaml, or a number that is taken gets the order's id at its end."
+            "documents in Xero that are not of these books start with prefix 'SH-', such as SH-7: choose another"
+            " prefix in books.yaml; otherwise the order's id is appended to each number that is taken."
         ]
 
 
@@ -142,7 +142,7 @@ def test_that_most_orders_of_a_day_are_blocked_is_said_before_contacts_and_items
     yaml = books_file(tmp_path, ('shopify_payments: "601"', '"Shopify Payments": "601"'))
     with staged(tmp_path, NOW, BOOKS_FILE=yaml) as stage:
         told: list[str] = []
-        stage.sync_service.settings_review.tell = told.append
+        stage.sync_service.settings_review.on_warning = told.append
         orders = stage.sync_service.read_orders(DAYS)
         stage.sync_service.plan_contacts({}, orders)
         assert stage.size() == 0

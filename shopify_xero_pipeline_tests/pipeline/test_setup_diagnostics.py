@@ -27,11 +27,11 @@ def test_it_says_who_is_on_either_side(stage: Stage) -> None:
     assert {check.status for check in found.values()} == {Status.PASS}
     said = {name: check.message for name, check in found.items() if name not in ("books.yaml", "state store")}
     assert said == {
-        "credentials": "those of both sides are given",
+        "credentials": "set for both sides",
         "Shopify": "sandbox.myshopify.com, NZD, Pacific/Auckland",
         "Xero": "Demo Company (NZ), NZD",
-        "clock": "agrees with Xero's to a minute",
-        "books.yaml: Xero": "it fits Demo Company (NZ)",
+        "clock": "agrees with Xero's to within a minute",
+        "books.yaml: Xero": "fits Demo Company (NZ)",
         "newest orders": "14 of the newest 14 orders can be posted, 0 are blocked",
     }
     assert stage.size() == 0
@@ -71,7 +71,7 @@ def test_a_clock_that_is_wrong_is_a_warning(tmp_path: Path) -> None:
         "clock",
         Status.WARN,
         "the clock of this machine is 2 days ahead of Xero's",
-        "set it by a time server (chrony, systemd-timesyncd)",
+        "set it with a time server (chrony, systemd-timesyncd)",
     )
 
 

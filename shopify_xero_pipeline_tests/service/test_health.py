@@ -110,8 +110,8 @@ def test_when_all_is_well_every_part_says_so_and_since_when(watched: Watched) ->
     status, parts = watched.health()
     assert status == 200
     assert {name: part["message"] for name, part in parts.items()} == {
-        "shopify": "Shopify lets us in: sandbox.myshopify.com, Pacific/Auckland.",
-        "xero": "Xero lets us in: Demo Company (NZ).",
+        "shopify": "Shopify accepts the credentials: sandbox.myshopify.com, Pacific/Auckland.",
+        "xero": "Xero accepts the credentials: Demo Company (NZ).",
         "state_store": f"The state store {sqlite(watched.folder)} is readable and writable.",
         "unsettled_writes": "The outcome of every write is known.",
         "clock": "The clock agrees with Xero's to within a minute.",

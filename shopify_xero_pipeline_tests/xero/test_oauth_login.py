@@ -241,7 +241,7 @@ def test_of_several_organisations_a_person_chooses(stage: Stage) -> None:
     assert found.tenant_id is None
     assert found.verdict == "Set XERO_TENANT_ID to the id of the organisation for these books."
     stage.restart()
-    with pytest.raises(SettingsError, match=r"XERO_TENANT_ID is not set.*`shopify-xero login` names them"):
+    with pytest.raises(SettingsError, match=r"XERO_TENANT_ID is not set.*`shopify-xero login` lists them"):
         stage.sync_service.connections.organisation()
 
     stage.environ["XERO_TENANT_ID"] = tenant
@@ -283,7 +283,9 @@ def test_a_sign_in_is_not_forgotten_with_its_key(stage: Stage) -> None:
     stage.environ["TOKEN_KEY"] = ""
     with pytest.raises(TokenKeyError, match="TOKEN_KEY is not set"):
         stage.restart().connections.organisation()
-    with pytest.raises(SettingsError, match="and TOKEN_KEY must be set: `shopify-xero login --new-key` makes a key"):
+    with pytest.raises(
+        SettingsError, match="and TOKEN_KEY must be set: `shopify-xero login --new-key` generates a key"
+    ):
         signed_in(stage)
     assert stage.sync_service.connections.sign_in_warning() is None
 

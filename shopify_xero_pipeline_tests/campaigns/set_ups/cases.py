@@ -432,11 +432,11 @@ MONEY_AND_DAYS = [
         (("Pacific/Auckland", "Europe/Berlin"),),
     ),
     SetUp("no time zone", "'Pacific/Oakland' is not a time zone", (("Pacific/Auckland", "Pacific/Oakland"),)),
-    SetUp("a start date in the future", "start_date 2027-01-01 lies in the future", (("2026-09-21 ", "2027-01-01 "),)),
+    SetUp("a start date in the future", "start_date 2027-01-01 is in the future", (("2026-09-21 ", "2027-01-01 "),)),
     SetUp("a start date that is none", "start_date must be a day such as 2026-09-21", (("2026-09-21 ", "21.9.2026 "),)),
     SetUp(
         "a prefix that other invoices have",
-        "begin as prefix 'SH-' does, such as SH-7",
+        "start with prefix 'SH-', such as SH-7",
         xero=somebody_elses_invoice,
         warned=True,
     ),
