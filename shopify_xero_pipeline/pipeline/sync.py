@@ -181,8 +181,7 @@ class SyncService:
         Args:
             days: days of the books; those without a reconciliation are omitted.
         """
-        values = {day: self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days}
-        return {day: known[1] for day, known in values.items() if known is not None}
+        return {day: stored_at for day, (_, stored_at) in self._values_of_days(RECONCILIATION_KEY, days).items()}
 
     def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
         """Return the time up to which the last reconciliation of each day has Shopify's changes, by Shopify's clock.
@@ -190,8 +189,14 @@ class SyncService:
         Args:
             days: days of the books; those without a reconciliation or without a time from Shopify are omitted.
         """
-        values = {day: self.connections.store.get_value(f"{RECONCILED_UP_TO_KEY}.{day}") for day in days}
-        return {day: datetime.fromisoformat(known[0]) for day, known in values.items() if known is not None}
+        values = self._values_of_days(RECONCILED_UP_TO_KEY, days)
+        return {day: datetime.fromisoformat(text) for day, (text, _) in values.items()}
+
+    def _values_of_days(self, key: str, days: Iterable[date]) -> dict[date, tuple[str, datetime]]:
+        """Return the stored text of each day with the time when it was stored, in the order of the days."""
+        names = {day: f"{key}.{day}" for day in days}
+        stored = self.connections.store.get_present(names.values())
+        return {day: stored[name] for day, name in names.items() if name in stored}
 
     def _record_read(self, days: Sequence[date], read_at: datetime | None) -> None:
         """Store the time of the read of days' orders; without a time from Shopify, they count as never read."""
@@ -459,10 +464,8 @@ class SyncService:
         Args:
             days: days of the books; those without a reconciliation are omitted.
         """
-        values = [self.connections.store.get_value(f"{RECONCILIATION_KEY}.{day}") for day in days]
-        reconciliations = [
-            (DayReconciliation.model_validate_json(known[0]), known[1]) for known in values if known is not None
-        ]
+        values = self._values_of_days(RECONCILIATION_KEY, days).values()
+        reconciliations = [(DayReconciliation.model_validate_json(text), stored_at) for text, stored_at in values]
         return self._with_orphans(without_moved_orders(reconciliations))
 
     def _with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
