@@ -18,7 +18,7 @@ from shopify_xero_pipeline.loading import refusals
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch
-from shopify_xero_pipeline.xero.client import DEADLINE_SECONDS, XeroClient, XeroResponse
+from shopify_xero_pipeline.xero.client import EXCHANGE_TIME_LIMIT, XeroClient, XeroResponse
 from shopify_xero_pipeline.xero.errors import (
     DailyQuotaExceededError,
     ReplayWindowExpiredError,
@@ -33,7 +33,7 @@ REPLAY_HORIZON = timedelta(seconds=120)
 QUIESCENCE = timedelta(seconds=600)
 """Q, the quiet time: a request with an unknown outcome is read back no earlier than this after it was sent."""
 
-MAX_QUIET_SECONDS = QUIESCENCE + timedelta(minutes=1)
+MAX_QUIET_TIME = QUIESCENCE + timedelta(minutes=1)
 """Upper bound of the quiet time by our clock: Xero's time is known to within some seconds."""
 
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -120,7 +120,7 @@ class BatchSender:
 
     def _is_in_window(self, started: float, pause: float) -> bool:
         """Return whether another exchange after a pause ends within the replay horizon."""
-        seconds = self._clock.elapsed() - started + pause + DEADLINE_SECONDS.total_seconds()
+        seconds = self._clock.elapsed() - started + pause + EXCHANGE_TIME_LIMIT.total_seconds()
         return seconds <= REPLAY_HORIZON.total_seconds()
 
     def _attempt(self, batch: Batch, started: float) -> DeliveryResult:

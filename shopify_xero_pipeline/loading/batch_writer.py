@@ -14,7 +14,7 @@ from typing import Any
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.loading import batch_requests, outcomes
 from shopify_xero_pipeline.loading.batch_requests import BatchDraft
-from shopify_xero_pipeline.loading.batch_sender import MAX_QUIET_SECONDS, BatchSender, DeliveryResult, DeliveryStatus
+from shopify_xero_pipeline.loading.batch_sender import MAX_QUIET_TIME, BatchSender, DeliveryResult, DeliveryStatus
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.readback import ReadBack
 from shopify_xero_pipeline.loading.response_redaction import redact_response
@@ -102,7 +102,7 @@ class BatchWriter:
 
     def _is_due(self, batch: Batch) -> bool:
         """Return whether the read-back of a batch may be due; Xero's clock decides."""
-        return is_due(batch.not_before, self._clock.now(), MAX_QUIET_SECONDS)
+        return is_due(batch.not_before, self._clock.now(), MAX_QUIET_TIME)
 
     def _finish(self, batch: Batch) -> None:
         if batch.state is BatchState.INTENT:

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, RootModel, Validation
 
 from shopify_xero_pipeline.clock import is_due
 from shopify_xero_pipeline.loading import batch_requests
-from shopify_xero_pipeline.loading.batch_sender import MAX_QUIET_SECONDS
+from shopify_xero_pipeline.loading.batch_sender import MAX_QUIET_TIME
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.state.failed_records import FIRST_PAUSE, LONGEST_PAUSE, next_attempt_at
@@ -146,7 +146,7 @@ def select_due_days(
 def _of_batch(batch: Batch, now: datetime) -> RetryReason:
     """Return the reason of an open batch, due when its owner's lease expires or its quiet time ends."""
     quiet_at = batch.not_before + TIME_TOLERANCE if batch.not_before is not None else None
-    ends = ((batch.lease_until, LONGEST_LEASE), (quiet_at, MAX_QUIET_SECONDS))
+    ends = ((batch.lease_until, LONGEST_LEASE), (quiet_at, MAX_QUIET_TIME))
     due = max((at for at, longest in ends if at is not None and not is_due(at, now, longest)), default=now)
     state = "is to be read back" if batch.state is BatchState.AMBIGUOUS else "is still under way"
     return RetryReason(f"request {batch.id} {state}", due)

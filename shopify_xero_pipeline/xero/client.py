@@ -31,7 +31,7 @@ from shopify_xero_pipeline.xero.rate_limiter import (
     remaining_calls,
 )
 
-DEADLINE_SECONDS = timedelta(seconds=30)
+EXCHANGE_TIME_LIMIT = timedelta(seconds=30)
 """Time limit of a whole exchange, from the connection to the last byte of the response."""
 
 READ_ATTEMPTS = 6
@@ -131,7 +131,7 @@ class XeroClient:
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._base = f"{host_of(base_url, API_HOST)}/api.xro/2.0"
         headers = {"Accept": "application/json"}
-        self._http = http_client(clock, DEADLINE_SECONDS.total_seconds(), transport=transport, headers=headers)
+        self._http = http_client(clock, EXCHANGE_TIME_LIMIT.total_seconds(), transport=transport, headers=headers)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
         self._token = build_access_token(credentials, self._http, identity, clock, self._rng, tokens)
         self._rate_limiter = RateLimiter(

@@ -61,7 +61,7 @@ class Fleeting(SystemClock):
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xero, "DEADLINE_SECONDS", timedelta(seconds=SECONDS))
+    monkeypatch.setattr(xero, "EXCHANGE_TIME_LIMIT", timedelta(seconds=SECONDS))
     monkeypatch.setattr(shopify, "_CALL_SECONDS", SECONDS)
 
 
