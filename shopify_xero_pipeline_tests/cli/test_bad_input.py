@@ -118,7 +118,7 @@ def test_an_unknown_key_is_named_with_its_line_and_what_was_meant(tmp_path: Path
 
 
 def test_a_folder_in_the_place_of_the_books_file_is_not_called_missing(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"is a folder: set BOOKS_FILE to your books\.yaml in it"):
+    with pytest.raises(PolicyError, match=r"is a folder: set BOOKS_FILE to the books\.yaml in it"):
         load_policy(tmp_path)
 
 
@@ -130,7 +130,7 @@ def test_a_missing_books_file_says_where_it_is_looked_for(tmp_path: Path) -> Non
 def test_a_books_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "books.yaml"
     file.write_bytes(b"prefix: \xff\xfe")
-    with pytest.raises(PolicyError, match=r"cannot be read .*: it must be a text in UTF-8"):
+    with pytest.raises(PolicyError, match=r"cannot be read .*: it must be a text file in UTF-8"):
         load_policy(file)
 
 
