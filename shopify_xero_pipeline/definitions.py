@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
+from shopify_xero_pipeline.defs import extensions
 from shopify_xero_pipeline.defs.alerts import alerts_sensor
 from shopify_xero_pipeline.defs.asset_defaults import with_owners
 from shopify_xero_pipeline.defs.dagster_logging import install_run_logger
@@ -102,13 +103,16 @@ def _build_code_location(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the code location for the environment and `books.yaml`."""
+    """Return the code location for the environment and `books.yaml`, with the installation's own objects."""
     settings = Settings.from_environment(os.environ)
     logs.configure_process_logging(settings)
     install_run_logger(settings)
-    return build_definitions(
+    product = build_definitions(
         policy=load_policy(settings.books_file),
         automation=settings.automation,
         database=settings.database,
         owners_page=settings.owners_page,
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.Definitions.merge(product, dg.load_definitions_from_package_module(extensions))
