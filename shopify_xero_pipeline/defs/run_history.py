@@ -1,6 +1,6 @@
 """Recent failures in a Dagster instance: failed runs without a later success, and failed asset checks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 import dagster as dg
@@ -13,7 +13,7 @@ from shopify_xero_pipeline.defs.plan import MAPPING
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_CHECKS, RECONCILIATION_KEY
 from shopify_xero_pipeline.defs.run_requests import days_of_run
 
-MAX_RUNS = 1_000  # read at once, newest first
+RUNS_PER_QUERY = 1_000
 ENDED_STATUSES = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 WATCHED_CHECKS = [
     *(dg.AssetCheckKey(dg.AssetKey(["xero", name]), "all_loaded") for name in UPSTREAM_LOADS),
@@ -34,8 +34,14 @@ class InstanceHistory:
 
     def failed_runs(self, since: datetime) -> Sequence[FailedRun]:
         """Return the runs that failed since an aware instant and whose days have no later success, newest first."""
-        runs = self._instance.get_runs(dg.RunsFilter(statuses=ENDED_STATUSES, created_after=since), limit=MAX_RUNS)
-        return _failed_runs(self._instance, runs)
+        return _failed_runs(self._instance, self._ended_runs(since))
+
+    def _ended_runs(self, since: datetime) -> Iterator[dg.DagsterRun]:
+        """Yield all runs that were created since an instant and have ended, newest first."""
+        ended, cursor = dg.RunsFilter(statuses=ENDED_STATUSES, created_after=since), None
+        while runs := self._instance.get_runs(ended, cursor=cursor, limit=RUNS_PER_QUERY):
+            yield from runs
+            cursor = runs[-1].run_id
 
     def failed_checks(self) -> Sequence[FailedCheck]:
         """Return the asset checks whose latest result is a failure, by day."""
@@ -50,7 +56,7 @@ class InstanceHistory:
         ]
 
 
-def _failed_runs(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> list[FailedRun]:
+def _failed_runs(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> list[FailedRun]:
     """Return the failed runs whose days have no later success, newest first.
 
     Only the newest one of each job has a reason, because each reason is a query of the event log.
