@@ -3,8 +3,9 @@
 A customer or product belongs to the day of its last change, an order to the day it was placed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -16,6 +17,8 @@ from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 
+N = TypeVar("N", Customer, Product, Order)
+
 
 def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.AssetsDefinition]:
     """Return the three assets that read Shopify, with the given daily partitions."""
@@ -26,30 +29,14 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dict[date, list[Customer]]:
         """Customers last changed on the day. The customer of an order is read with the order."""
-        with count_api_calls(sync_service) as calls:
-            customers_by_day = sync_service.read_customers(run_days(context))
-        add_partition_metadata(
-            context,
-            context.asset_key,
-            {day: metadata.row_count_metadata(customers) for day, customers in customers_by_day.items()},
-            calls,
-        )
-        return customers_by_day
+        return _read(context, sync_service, sync_service.read_customers, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "products"], **common)
     def products(
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dict[date, list[Product]]:
         """Products last changed on the day, each with all its variants."""
-        with count_api_calls(sync_service) as calls:
-            products_by_day = sync_service.read_products(run_days(context))
-        add_partition_metadata(
-            context,
-            context.asset_key,
-            {day: metadata.row_count_metadata(products) for day, products in products_by_day.items()},
-            calls,
-        )
-        return products_by_day
+        return _read(context, sync_service, sync_service.read_products, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "orders"], **common)
     def orders(
@@ -59,14 +46,20 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
         A later edit or refund belongs to the day of its order; sync that day again to read it.
         """
-        with count_api_calls(sync_service) as calls:
-            orders_by_day = sync_service.read_orders(run_days(context))
-        add_partition_metadata(
-            context,
-            context.asset_key,
-            {day: metadata.order_metadata(orders) for day, orders in orders_by_day.items()},
-            calls,
-        )
-        return orders_by_day
+        return _read(context, sync_service, sync_service.read_orders, metadata.order_metadata)
 
     return [customers, products, orders]
+
+
+def _read(
+    context: dg.AssetExecutionContext,
+    sync_service: SyncService,
+    read_days: Callable[[Sequence[date]], dict[date, list[N]]],
+    describe: Callable[[Sequence[N]], dict[str, Any]],
+) -> dict[date, list[N]]:
+    """Return the records of the run's days, and add metadata to the materialisation of each day."""
+    with count_api_calls(sync_service) as calls:
+        records_by_day = read_days(run_days(context))
+    entries = {day: describe(records) for day, records in records_by_day.items()}
+    add_partition_metadata(context, context.asset_key, entries, calls)
+    return records_by_day

@@ -41,3 +41,19 @@ def back_off(rng: random.Random, failures: int, *, first: float, longest: float)
         longest: limit of the upper bound in seconds.
     """
     return rng.uniform(0, min(longest, first * 2**failures))
+
+
+def pause(
+    headers: Mapping[str, str] | None, rng: random.Random, failures: int, *, first: float, longest: float
+) -> float:
+    """Return the seconds before another attempt: those of Retry-After, or else of the back-off.
+
+    Args:
+        headers: headers of the response, by name in lower case; None if no response arrived.
+        rng: as in `back_off`.
+        failures: as in `back_off`.
+        first: as in `back_off`.
+        longest: as in `back_off`; Retry-After may be longer.
+    """
+    seconds = retry_after(headers) if headers is not None else None
+    return back_off(rng, failures, first=first, longest=longest) if seconds is None else seconds

@@ -411,11 +411,12 @@ class SyncService:
         self.record_ownership.record_orphans(orders, books_by_day, self._unmapped)
         return self._with_orphans(days)
 
-    def _store_reconciliations(self, days: Iterable[DayReconciliation]) -> None:
+    def _store_reconciliations(self, days: Sequence[DayReconciliation]) -> None:
         """Store each day's reconciliation, its disagreement and the time of its read in one transaction."""
+        read_up_to = self._values_of_days(READ_UP_TO_KEY, [day.day for day in days])
         for day in days:
-            known = self.connections.store.get_value(f"{READ_UP_TO_KEY}.{day.day}")
-            up_to = {f"{RECONCILED_UP_TO_KEY}.{day.day}": known[0]} if known is not None and known[0] else {}
+            text, _ = read_up_to.get(day.day, ("", None))
+            up_to = {f"{RECONCILED_UP_TO_KEY}.{day.day}": text} if text else {}
             self.connections.store.put_values(
                 {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **up_to}
             )

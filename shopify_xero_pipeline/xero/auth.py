@@ -17,7 +17,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http.retries import back_off, retry_after
+from shopify_xero_pipeline.http import retries
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
@@ -141,11 +141,9 @@ class TokenEndpoint:
         return answer
 
     def _pause(self, state: RetryCallState) -> float:
-        answer = _answer_of(state)
-        seconds = retry_after(answer.headers) if answer is not None else None
-        if seconds is not None:
-            return seconds
-        return back_off(self._rng, state.attempt_number - 1, first=FIRST_BACK_OFF, longest=LONGEST_PAUSE)
+        answer, failures = _answer_of(state), state.attempt_number - 1
+        headers = answer.headers if answer is not None else None
+        return retries.pause(headers, self._rng, failures, first=FIRST_BACK_OFF, longest=LONGEST_PAUSE)
 
     def _post(self, form: Mapping[str, str], auth: Any, attempt: int) -> httpx.Response | None:
         try:

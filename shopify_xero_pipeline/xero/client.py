@@ -15,7 +15,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
-from shopify_xero_pipeline.http.retries import back_off, retry_after
+from shopify_xero_pipeline.http import retries
 from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.api_calls import InMemoryCalls
@@ -265,10 +265,8 @@ class XeroClient:
 
     def pause(self, answer: XeroResponse | None, attempt: int) -> float:
         """Return the seconds before the next attempt, by Retry-After or exponential back-off with full jitter."""
-        seconds = retry_after(answer.headers) if answer else None
-        if seconds is not None:
-            return seconds
-        return back_off(self._rng, attempt, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
+        headers = answer.headers if answer else None
+        return retries.pause(headers, self._rng, attempt, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

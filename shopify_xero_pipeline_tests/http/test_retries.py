@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopify_xero_pipeline.http.retries import back_off, retry_after
+from shopify_xero_pipeline.http.retries import back_off, pause, retry_after
 
 AT_NOON = {"date": "Mon, 30 Nov 2026 12:00:00 GMT"}
 
@@ -38,3 +38,11 @@ def test_the_back_off_doubles_up_to_its_limit(seed: int, failures: int) -> None:
     seconds = back_off(random.Random(seed), failures, first=2.0, longest=15.0)
 
     assert 0 <= seconds <= min(15.0, 2.0 * 2**failures)
+
+
+def test_a_pause_is_the_one_of_retry_after_and_else_the_back_off() -> None:
+    limits = {"first": 2.0, "longest": 15.0}
+
+    assert pause({"retry-after": "40"}, random.Random(1), 0, **limits) == 40.0
+    assert pause({}, random.Random(1), 1, **limits) == back_off(random.Random(1), 1, **limits)
+    assert pause(None, random.Random(1), 1, **limits) == back_off(random.Random(1), 1, **limits)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from shopify_xero_pipeline.changes.compare import build_change
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
@@ -129,19 +130,7 @@ def counted(report: LoadReport) -> dict[str, int]:
 
 
 def change(record: AnyRecord, action: Action = Action.CREATE, xero_id: str | None = None) -> Change:
-    amount = getattr(record, "total", None) or getattr(record, "amount", None)
-    return Change(
-        action=action,
-        kind=record.kind,
-        shopify_id=record.shopify_id,
-        natural_key=record.natural_key,
-        order_id=getattr(record, "order_id", None),
-        order_name=getattr(record, "order_name", None),
-        record=record,
-        xero_id=xero_id,
-        amount=amount,
-        currency=getattr(record, "currency", None),
-    )
+    return build_change(action, record, xero_id=xero_id)
 
 
 def change_set(
