@@ -1,1 +1,1 @@
-"""HTTP for all rooms, with one time limit for a whole exchange and size limits for its response."""
+"""HTTP for all rooms: one time limit for a whole exchange, size limits for its response, the pauses of retries."""
