@@ -17,6 +17,8 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 SANDBOX_SHOP = "sandbox.myshopify.com"
+SANDBOX_PORT = 8765
+SANDBOX_ADDRESS = f"http://127.0.0.1:{SANDBOX_PORT}"
 SANDBOX_SECRET = "sandbox"  # noqa: S105 - the sandbox's published credential
 LOCAL_FOLDER = Path(".local")
 MAX_RETENTION_DAYS = 3_650

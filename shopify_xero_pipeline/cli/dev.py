@@ -49,6 +49,7 @@ def run_processes(port: int, sandbox_port: int) -> int:
         address = f"http://127.0.0.1:{sandbox_port}"
         environ |= {"SHOPIFY_BASE_URL": address, "XERO_BASE_URL": address}
         click.echo(f"no credentials are set: a sandbox replaces both sides on {address}")
+        click.echo(f"for commands in another terminal: export SHOPIFY_BASE_URL={address} XERO_BASE_URL={address}")
     with dagster_instance():
         environ["DAGSTER_HOME"] = os.environ["DAGSTER_HOME"]
     _limit_pool(environ)

@@ -18,7 +18,7 @@ import click
 from shopify_xero_pipeline.cli import exit_codes
 from shopify_xero_pipeline.clock import Clock, SystemClock
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.settings import SANDBOX_ADDRESS, Settings
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+NO_CREDENTIALS = (
+    "No credentials are set, so this command does not see the sandbox of `make up`. To use that: "
+    f"export SHOPIFY_BASE_URL={SANDBOX_ADDRESS} XERO_BASE_URL={SANDBOX_ADDRESS}"
+)
+"""Without it `status` reports an empty state store as if nothing had failed in the sandbox."""
 DAY, MONTH = click.DateTime(formats=["%Y-%m-%d"]), click.DateTime(formats=["%Y-%m"])
 
 
@@ -148,6 +153,8 @@ def open_service() -> "Iterator[tuple[SyncService, UPath]]":
     from shopify_xero_pipeline.pipeline.sync import SyncService
 
     settings = Settings.from_environment(os.environ)
+    if not settings.has_any_credential:
+        click.echo(NO_CREDENTIALS, err=True)
     sync_service = SyncService(Connections(settings, clock()))
     try:
         yield sync_service, UPath(settings.asset_storage)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from shopify_xero_pipeline.cli import exit_codes, options
-from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.settings import SANDBOX_PORT, Settings
 
 
 @click.command()
@@ -40,7 +40,7 @@ def _parse_instant(_: click.Context, __: click.Parameter, text: str | None) -> d
 
 
 @click.command()
-@click.option("--port", default=8765, show_default=True)
+@click.option("--port", default=SANDBOX_PORT, show_default=True)
 @click.option(
     "--data", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Recorded responses."
 )
@@ -68,7 +68,7 @@ def sandbox(port: int, folder: Path | None, seed: int, now: datetime | None, sta
 
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="The port of the Dagster UI.")
-@click.option("--sandbox-port", default=8765, show_default=True)
+@click.option("--sandbox-port", default=SANDBOX_PORT, show_default=True)
 @options.report_errors
 def up(port: int, sandbox_port: int) -> None:
     """Run the Dagster UI with automation on; without credentials, also a sandbox."""

@@ -381,6 +381,17 @@ class TestOnTheEnvironmentsSettings:
         result = invoke("status")
         assert result.exit_code == 0, result.output
         assert (tmp_path / ".local" / "state.db").stat().st_mode & 0o777 == 0o600
+        assert "sandbox" not in result.stderr
+
+    def test_without_credentials_status_says_that_it_does_not_see_the_sandbox(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("SHOPIFY_SHOP")
+        result = invoke("status")
+        assert result.stderr.splitlines() == [
+            "No credentials are set, so this command does not see the sandbox of `make up`. To use that: "
+            "export SHOPIFY_BASE_URL=http://127.0.0.1:8765 XERO_BASE_URL=http://127.0.0.1:8765"
+        ]
 
     @pytest.mark.parametrize(
         ("name", "value", "said"),

@@ -116,6 +116,7 @@ def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_
         assert process.env["DAGSTER_HOME"] == str(tmp_path / "home")
     said = capsys.readouterr().out
     assert f"a sandbox replaces both sides on {address}" in said
+    assert f"for commands in another terminal: export SHOPIFY_BASE_URL={address} XERO_BASE_URL={address}" in said
     assert "Dagster UI on http://127.0.0.1:3001" in said
 
 
