@@ -661,3 +661,109 @@ def test_a_damaged_mapping_plans_nothing(store: StateStore, journal: Journal) ->
         connection.exec_driver_sql("UPDATE entity_mapping SET xero_id = 'other'")
     with pytest.raises(StoreDamagedError, match="a row of entity_mapping does not"):
         journal.plan([write(verb="update", xero_id="other")])
+
+
+def test_a_record_that_needs_no_write_is_in_the_journal_as_withdrawn_with_its_reason(journal: Journal) -> None:
+    journal.skip([write(1, payload="{}"), write(1), write(2, kind="payment")], "Xero has it already")
+
+    (invoice,) = journal.latest("invoice", ["1/1"]).values()
+    assert invoice == Operation(
+        **write(1).model_dump(),
+        id=1,
+        state=OperationState.WITHDRAWN,
+        reason="Xero has it already",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    assert latest(journal, 2, "payment").state is OperationState.WITHDRAWN
+    assert journal.planned_of(["invoice", "payment"], [DAY]) == []
+
+
+def test_a_record_that_needs_no_write_is_added_once_and_leaves_an_open_write_alone(journal: Journal) -> None:
+    journal.plan([write(1)])
+    journal.skip([write(1), write(2)], "Xero has it already")
+    journal.skip([write(2)], "another reason")
+
+    assert [(one.shopify_id, one.state) for one in journal.of_order("1")] == [("1/1", OperationState.PLANNED)]
+    assert [one.reason for one in journal.of_order("2")] == ["Xero has it already"]
+
+
+def test_a_refused_record_that_needs_no_write_any_more_is_added_beside_the_refusal(journal: Journal) -> None:
+    one = sent(journal, 1)
+    journal.settle([failed(latest(journal))], one)
+    journal.skip([write(1)], "Xero has it already")
+
+    assert [one.state for one in journal.of_order("1")] == [OperationState.REJECTED, OperationState.WITHDRAWN]
+
+
+def test_where_nothing_is_skipped_completed_or_postponed_the_journal_stays_as_it_is(journal: Journal) -> None:
+    journal.plan([write(1)])
+    before = latest(journal)
+    journal.skip([], "no reason")
+    journal.complete({})
+    journal.postpone({})
+    assert journal.of_order("1") == [before]
+
+
+def test_the_payload_of_a_planned_write_is_completed_and_that_of_a_sent_one_is_not(
+    journal: Journal, clock: ManualClock
+) -> None:
+    sent(journal, 1)
+    journal.plan([write(2), write(3)])
+    clock.sleep(5)
+    journal.complete({latest(journal, 2).id: '{"total":"2.00"}'})
+
+    assert latest(journal, 2).payload == '{"total":"2.00"}'
+    assert latest(journal, 2).updated_at == NOW + timedelta(seconds=5)
+    assert latest(journal, 3).payload == '{"total":"1.00"}'
+    journal.complete({latest(journal, 1).id: "{}"})
+    assert latest(journal, 1).payload == '{"total":"1.00"}'
+
+
+def test_the_batches_of_operations_are_each_told_once_oldest_first(journal: Journal) -> None:
+    first, second = sent(journal, 1, 2), sent(journal, 3, key="second")
+    journal.plan([write(4)])
+    operations = [latest(journal, number) for number in (3, 4, 2, 1)]
+
+    assert journal.batches_of(operations) == [first, second]
+    assert journal.batches_of([latest(journal, 4)]) == []
+
+
+def test_only_writes_that_are_still_planned_are_told_as_planned(journal: Journal) -> None:
+    journal.plan([write(3), write(2), write(4, kind="payment"), write(5, partition=date(2026, 9, 20))])
+    sent(journal, 1)
+    assert [one.shopify_id for one in journal.planned_of(["invoice"], [DAY])] == ["3/1", "2/1"]
+
+
+def test_the_quiet_time_that_was_set_when_a_request_was_sent_is_not_replaced(journal: Journal) -> None:
+    journal.plan([write(1), write(2)])
+    quiet = NOW + timedelta(seconds=600)
+    known = journal.mark_sent(journal.intend(request(), [latest(journal, 1)]), xero_sent_at=NOW, xero_quiet_at=quiet)
+    journal.mark_ambiguous(known, not_before=LATER, reason="no answer", xero_quiet_at=quiet + timedelta(seconds=1))
+    unknown = journal.mark_sent(journal.intend(request("other"), [latest(journal, 2)]))
+    journal.mark_ambiguous(unknown, not_before=LATER, reason="no answer", xero_quiet_at=quiet + timedelta(seconds=2))
+
+    assert (journal.batch(known.id).xero_sent_at, journal.batch(known.id).xero_quiet_at) == (NOW, quiet)
+    assert journal.batch(unknown.id).xero_sent_at is None
+    assert journal.batch(unknown.id).xero_quiet_at == quiet + timedelta(seconds=2)
+
+
+def test_the_read_back_of_an_unknown_outcome_can_be_put_off_by_its_owner(journal: Journal, clock: ManualClock) -> None:
+    one = sent(journal, 1)
+    with pytest.raises(JournalOrderError, match=r"^batch 1 is sent, not ambiguous$"):
+        journal.wait(one, not_before=LATER, xero_quiet_at=LATER)
+    journal.mark_ambiguous(one, not_before=LATER, reason="no answer")
+    (mine,) = [journal.take_over(left) for left in journal.unsettled()]
+    assert mine is not None
+    until, quiet = LATER + timedelta(seconds=60), LATER + timedelta(seconds=61)
+    journal.wait(mine, not_before=until, xero_quiet_at=quiet)
+
+    (left,) = journal.unsettled()
+    assert (left.state, left.not_before, left.xero_quiet_at, left.lease_until) == (
+        BatchState.AMBIGUOUS,
+        until,
+        quiet,
+        None,
+    )
+    with pytest.raises(FenceLostError):
+        journal.wait(one, not_before=LATER, xero_quiet_at=LATER)
