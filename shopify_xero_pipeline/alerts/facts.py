@@ -4,8 +4,8 @@ This module only collects; the rules that turn facts into alerts are in `rules.p
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -19,6 +19,8 @@ from shopify_xero_pipeline.alerts.rules import (
 )
 from shopify_xero_pipeline.changes.unwritten_records import conflict_lines
 from shopify_xero_pipeline.pipeline import day_issues
+from shopify_xero_pipeline.pipeline.api_quota import daily_quota
+from shopify_xero_pipeline.pipeline.reconciled_days import last_reconciled_at
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.orphans import OrphanCause, OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Standing, count_of
@@ -36,7 +38,7 @@ def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
         now: the present instant in UTC.
     """
     store = sync_service.connections.store
-    figures, budget, sign_in = store.metrics(), sync_service.daily_quota(), sync_service.connections.sign_in
+    figures, budget, sign_in = store.metrics(), daily_quota(store), sync_service.connections.sign_in
     failed = sum(error.last_failed_at > now - ONE_DAY for error in store.failed_records())
     written = sum(load.records[outcome] for load in figures.loads for outcome in WRITING_OUTCOMES)
     return {
@@ -47,7 +49,7 @@ def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
         "sign_in": (sign_in.warning(now) if sign_in else None) or "",
         "sign_in_lapsed": sign_in is not None and (sign_in.refused or now >= sign_in.lapses_at),
         "remaining_calls": None if budget.remaining is None else RemainingCalls(budget.remaining, budget.limit),
-        "last_synced": _last_synced(sync_service),
+        "last_synced": _last_synced(store, sync_service.connections.days()),
         "attempted": written + failed,
         "failed": failed,
         "durations": [timedelta(seconds=seconds) for seconds in figures.latencies],
@@ -55,9 +57,9 @@ def store_facts(sync_service: SyncService, now: datetime) -> dict[str, Any]:
     }
 
 
-def _last_synced(sync_service: SyncService) -> datetime | None:
+def _last_synced(store: StateStore, days: Sequence[date]) -> datetime | None:
     """Return when the newest reconciled day, or the one before it, was last reconciled."""
-    instants = (at for day in reversed(sync_service.days()) for at in sync_service.last_reconciled_at([day]).values())
+    instants = (at for day in reversed(days) for at in last_reconciled_at(store, [day]).values())
     return max(islice(instants, 2), default=None)  # the newest two days: today's may not have run yet
 
 

@@ -133,7 +133,7 @@ def _run_night(stage: DemoStage, day: date, table: Table, *, faults: bool) -> Sy
     if faults:
         for inject_fault in FAULTS.get(day, ()):
             inject_fault(stage, day)
-    days = FORTNIGHT if day == LAST else sorted({day, *stage.runner.sync_service.unfinished_days()})
+    days = FORTNIGHT if day == LAST else sorted({day, *stage.runner.sync_service.record_ownership.unfinished_days()})
     report = stage.runner.sync(days)
     _record_outcomes(stage, day, report)
     reconciled_days = report.days if day == LAST else [synced for synced in report.days if synced.day == day]

@@ -31,7 +31,7 @@ from shopify_xero_pipeline.defs.run_liveness import end_dead_runs, hold_run_lock
 from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE, StepFailure, step_failures
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import storage_errors
-from shopify_xero_pipeline.pipeline.api_quota import Forecast
+from shopify_xero_pipeline.pipeline.api_quota import Forecast, daily_quota
 from shopify_xero_pipeline.pipeline.calendar import as_ranges
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
@@ -184,7 +184,7 @@ class JobRunner:
         self.postponed_days = []
         for number, (first, last) in enumerate(as_ranges(days)):
             if job == "sync":
-                if number and self.sync_service.daily_quota().is_exhausted:
+                if number and daily_quota(self.sync_service.connections.store).is_exhausted:
                     self.postponed_days = [day for day in sorted(set(days)) if day >= first]
                     break
                 self._check_pool()
@@ -212,7 +212,7 @@ class JobRunner:
         after = self.sync_service.connections.calls
         done = [day for day in days if day not in self.postponed_days]
         return SyncReport(
-            days=[] if failures else self.sync_service.stored_reconciliations(done),
+            days=[] if failures else self.sync_service.reconciliations.of_days(done),
             postponed_days=self.postponed_days,
             failures=failures,
             is_transient=self.is_transient,

@@ -44,7 +44,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
 
     if month is not None:
         with options.open_service() as (sync_service, _):
-            statement = sync_service.month_statement(month.date())
+            statement = sync_service.reconciliations.month_statement(month.date())
             output.print_month(statement)
         verdict = {
             "verdict": statement.standing,
@@ -115,7 +115,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
                 checks = SetupDiagnostics(sync_service, _location_checks(storage)).run()
             if not has_failed(checks, STORE_NEEDS):
                 results = _check_invariants(sync_service, offline=offline or bool(checks))
-                reconciliations = sync_service.stored_reconciliations(sync_service.days())
+                reconciliations = sync_service.reconciliations.of_days(sync_service.connections.days())
                 taxes = match_taxes(
                     sync_service.connections.policy, (tax for day in reconciliations for tax in day.taxes)
                 )
@@ -157,14 +157,7 @@ def _check_invariants(sync_service: "SyncService", *, offline: bool) -> "list[In
     from shopify_xero_pipeline.pipeline.file_locations import dagster_home
 
     secrets = Settings.from_environment(os.environ).secrets()
-    return diagnostics.run_diagnostics(
-        sync_service,
-        sync_service.days(),
-        options.clock(),
-        home=dagster_home(),
-        secrets=secrets,
-        offline=offline,
-    )
+    return diagnostics.run_diagnostics(sync_service, home=dagster_home(), secrets=secrets, offline=offline)
 
 
 @click.command()

@@ -86,6 +86,7 @@ def sync(
     """
     from shopify_xero_pipeline.cli import job_runner, output
     from shopify_xero_pipeline.pipeline import conflicts, day_issues
+    from shopify_xero_pipeline.pipeline.api_quota import daily_quota
     from shopify_xero_pipeline.pipeline.sync_report import SyncReport
     from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
 
@@ -107,7 +108,7 @@ def sync(
                 content = {**report.summary(), "conflicts": [], "warnings": sync_service.settings_review.warnings}
                 output.write_json(json_file, content)
                 sys.exit(_failure_code(report))
-            budget = sync_service.daily_quota()
+            budget = daily_quota(sync_service.connections.store)
             output.print_forecast(forecast, budget)
             planned = {"planned": forecast.summary(budget)}
         with output.show_progress("syncing", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:

@@ -29,14 +29,14 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dict[date, list[Customer]]:
         """Customers last changed on the day. The customer of an order is read with the order."""
-        return _read(context, sync_service, sync_service.read_customers, metadata.row_count_metadata)
+        return _read(context, sync_service, sync_service.extractor.read_customers, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "products"], **common)
     def products(
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
     ) -> dict[date, list[Product]]:
         """Products last changed on the day, each with all its variants."""
-        return _read(context, sync_service, sync_service.read_products, metadata.row_count_metadata)
+        return _read(context, sync_service, sync_service.extractor.read_products, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "orders"], **common)
     def orders(
@@ -46,7 +46,7 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
         A later edit or refund belongs to the day of its order; sync that day again to read it.
         """
-        return _read(context, sync_service, sync_service.read_orders, metadata.order_metadata)
+        return _read(context, sync_service, sync_service.extractor.read_orders, metadata.order_metadata)
 
     return [customers, products, orders]
 

@@ -67,7 +67,7 @@ def _build_load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: Plans
     ) -> Iterator[Any]:
         with count_api_calls(sync_service) as calls:
-            results_by_day = sync_service.load(
+            results_by_day = sync_service.loader.load(
                 [plans[day] for day in sorted(plans)],
                 run_id=context.run.run_id,
                 respect_retry_schedule=respects_retry_schedule(context.run.tags),

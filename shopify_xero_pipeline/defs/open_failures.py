@@ -164,7 +164,7 @@ def _evaluate_checks(sync_service: SyncService) -> dict[dg.AssetKey, CheckOutcom
             key: all_days_loaded([record for record in records if record.kind in kinds], links)
             for key, kinds in ALL_DAYS_LOADED.items()
         }
-        outcomes[ALL_DAYS_AGREE] = all_days_agree(sync_service.disagreements(), links)
+        outcomes[ALL_DAYS_AGREE] = all_days_agree(sync_service.reconciliations.disagreements(), links)
     return {**outcomes, OPEN_FAILURES_KEY: nothing_open(outcomes)}
 
 

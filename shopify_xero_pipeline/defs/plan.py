@@ -49,7 +49,7 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
     ) -> Plans:
         """Contacts of the day's customers and of the customers of its orders."""
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_contacts(customers, orders)
+            plans = sync_service.planner.plan_contacts(customers, orders)
         return _publish(context, context.asset_key, sync_service, plans, calls)
 
     @dg.asset(
@@ -63,7 +63,7 @@ def change_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asset
     ) -> Plans:
         """Items of the day's product variants and of the variants in its orders."""
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_items(products, orders)
+            plans = sync_service.planner.plan_items(products, orders)
         return _publish(context, context.asset_key, sync_service, plans, calls)
 
     return [contacts, items, _build_plan_orders(partitions)]
@@ -94,7 +94,7 @@ def _build_plan_orders(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDef
     ) -> Iterator[dg.Output[Plans]]:
         selected = {key: kind for key, kind in keys.items() if key in context.selected_asset_keys}
         with count_api_calls(sync_service) as calls:
-            plans = sync_service.plan_orders(orders, tuple(selected.values()))
+            plans = sync_service.planner.plan_orders(orders, tuple(selected.values()))
         for number, (key, kind) in enumerate(selected.items()):
             plans_of_kind = [plan for plan in plans if plan.kind == kind]
             share = calls if number == 0 else dict.fromkeys(calls, 0)  # counts the calls of the step once

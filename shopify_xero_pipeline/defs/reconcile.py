@@ -17,6 +17,7 @@ from shopify_xero_pipeline.defs.plan import ORDERS
 from shopify_xero_pipeline.defs.resources import XERO_CALLS, count_api_calls
 from shopify_xero_pipeline.defs.trends import TRENDS_KEY, trend_metadata
 from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.reconciliation.movements import account_names
 from shopify_xero_pipeline.shopify.models import Order
 
 RECONCILIATION_KEY = ALL_DAYS_AGREE
@@ -62,9 +63,10 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         checks by day have the amounts; `shopify-xero status "#1001"` prints the history of an order.
         """
         with count_api_calls(sync_service) as calls:
-            days = sync_service.reconcile(orders)
-            recent = sync_service.stored_reconciliations(_list_chart_days([day.day for day in days]))
-            account_names = sync_service.account_names
+            days = sync_service.reconciler.reconcile(orders)
+            recent = sync_service.reconciliations.of_days(_list_chart_days([day.day for day in days]))
+            connections = sync_service.connections
+            names = account_names(connections.policy, connections.cached_organisation())
         links = Links(sync_service.connections.shop_domain)
         checks = {
             name: {day.day: reconciliation_outcome(name, day, links) for day in days} for name in RECONCILIATION_CHECKS
@@ -74,7 +76,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
             | statement_metadata(
                 day,
                 [recent_day for recent_day in recent if timedelta(0) <= day.day - recent_day.day < CHART_DAYS],
-                account_names,
+                names,
             )
             for day in days
         }

@@ -20,6 +20,7 @@ from shopify_xero_pipeline.defs.run_requests import (
     run_requests,
 )
 from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN, days_between
+from shopify_xero_pipeline.pipeline.reconciled_days import last_reconciled_at, reconciled_up_to
 from shopify_xero_pipeline.pipeline.sync import SyncService
 
 EARLY_HOUR = 3  # before it the hourly schedule also syncs yesterday
@@ -123,9 +124,8 @@ def build_schedules(
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING_STATUSES)
         with as_dagster_failure():
-            missed = missed_days(
-                tick, start, sync_service.reconciled_up_to(sync_service.days()[-MAX_DAYS_PER_RUN - 2 :])
-            )
+            recent = sync_service.connections.days()[-MAX_DAYS_PER_RUN - 2 :]
+            missed = missed_days(tick, start, reconciled_up_to(sync_service.connections.store, recent))
         if missed:
             days |= {*missed} - days_of_runs(context.instance, ACTIVE_STATUSES)
         return run_requests(days, _build_key(tick))
@@ -144,8 +144,9 @@ def build_schedules(
         instance = context.instance
         done = {date.fromisoformat(key) for key in instance.get_materialized_partitions(RECONCILIATION_KEY)}
         with as_dagster_failure():
-            unfinished = sync_service.unfinished_days() | failed_days(instance, partitions, sync_service.days())
-            unfinished |= {*least_recently_reconciled(tick, sync_service.last_reconciled_at(sync_service.days()))}
+            store, all_days = sync_service.connections.store, sync_service.connections.days()
+            unfinished = sync_service.record_ownership.unfinished_days() | failed_days(instance, partitions, all_days)
+            unfinished |= {*least_recently_reconciled(tick, last_reconciled_at(store, all_days))}
         days, yesterday = nightly_days(tick, start, done, unfinished), tick.date() - timedelta(days=1)
         # A started run may have read yesterday before its end, so only a waiting one replaces the request.
         busy = (days_of_runs(instance, ACTIVE_STATUSES) - {yesterday}) | days_of_runs(instance, WAITING_STATUSES)

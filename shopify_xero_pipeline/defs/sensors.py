@@ -22,6 +22,7 @@ from shopify_xero_pipeline.defs.run_requests import (
     run_requests,
 )
 from shopify_xero_pipeline.defs.schedules import hourly_days
+from shopify_xero_pipeline.pipeline.api_quota import daily_quota
 from shopify_xero_pipeline.pipeline.change_detection import ChangeDetector, DetectionResult
 from shopify_xero_pipeline.pipeline.retry_schedule import RetryReason, RetryState, retry_reasons, select_due_days
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -81,7 +82,7 @@ def build_sensors(
         schedule syncs are left to it.
         """
         with as_dagster_failure():
-            detection = ChangeDetector(sync_service).detect(context.cursor)
+            detection = ChangeDetector(sync_service.connections).detect(context.cursor)
             scheduled_days = hourly_days(sync_service.connections.clock.now().astimezone(ZoneInfo(zone)))
         unscheduled = [change for change in detection.changes if change.day not in scheduled_days]
         waiting_days = days_of_runs(context.instance, WAITING_STATUSES) if unscheduled else set()
@@ -110,12 +111,13 @@ def build_sensors(
         and an unfinished token refresh.
         """
         with as_dagster_failure():
-            quota, days, now = sync_service.daily_quota(), sync_service.days(), sync_service.connections.clock.now()
+            connections = sync_service.connections
+            quota, now = daily_quota(connections.store), connections.clock.now()
             if quota.blocked_until is not None:
                 return dg.SensorResult(
                     skip_reason=f"Xero accepts no calls before {quota.blocked_until:%Y-%m-%d %H:%M} UTC"
                 )
-            reasons = retry_reasons(sync_service, failed_days(context.instance, partitions, days))
+            reasons = retry_reasons(sync_service, failed_days(context.instance, partitions, connections.days()))
         busy = days_of_runs(context.instance, ACTIVE_STATUSES)
         due_days, state = select_due_days(
             reasons, RetryState.read(context.cursor), now, busy=busy, budget_is_low=quota.is_low

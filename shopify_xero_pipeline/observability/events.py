@@ -58,20 +58,22 @@ def bind_context(**fields: object) -> Iterator[None]:
 
 
 @contextmanager
-def log_operation(clock: Clock, name: str, **fields: object) -> Iterator[dict[str, Any]]:
-    """Log the end and duration of an operation, as `<name>_completed` or `<name>_failed`.
+def log_operation(clock: Clock, name: str, entity_type: str, days: Collection[date]) -> Iterator[dict[str, Any]]:
+    """Log the end and duration of an operation on days, as `<name>_completed` or `<name>_failed`.
 
     Watchers also get the start as `<name>_began`; it is not logged.
 
     Args:
         clock: measures the duration.
         name: the name of the operation, in snake case.
-        fields: fields of all events inside the block.
+        entity_type: the records of the operation, a field of all events inside the block.
+        days: their days, also such a field.
 
     Yields:
         A dict for the result; its items become fields of `<name>_completed`.
     """
     began, result = clock.elapsed(), dict[str, Any]()
+    fields = {"entity_type": str(entity_type), "partition": format_day_range(days)}
     _notify_watchers(f"{name}_began", fields)
     with bind_context(**fields):
         try:

@@ -97,9 +97,9 @@ class BooksStatus:
 def books_status(sync_service: SyncService) -> BooksStatus:
     """Return the state of a shop's books without a call to Shopify or Xero."""
     return BooksStatus(
-        days=sync_service.stored_reconciliations(sync_service.days()),
+        days=sync_service.reconciliations.of_days(sync_service.connections.days()),
         failed=sync_service.connections.store.failed_records(),
-        unfinished=sorted(sync_service.unfinished_days()),
+        unfinished=sorted(sync_service.record_ownership.unfinished_days()),
         held=day_issues.held_lines(sync_service.connections.store),
         orphans=sync_service.record_ownership.orphans(),
         requests=sync_service.connections.store.hints.requests(),

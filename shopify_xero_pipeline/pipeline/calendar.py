@@ -1,11 +1,13 @@
 """Arithmetic on the shop's calendar days.
 
-This module only builds lists of days and the ranges that share a run. Dagster's partitions are in
-`defs/partitions.py`.
+This module only maps orders to days, and builds lists of days and the ranges that share a run. Dagster's partitions are
+in `defs/partitions.py`.
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+
+from shopify_xero_pipeline.books.policy import BooksPolicy
 
 MAX_DAYS_PER_RUN = 31
 MAX_GAP_DAYS = 3
@@ -36,3 +38,13 @@ def as_ranges(days: Iterable[date], max_days: int = MAX_DAYS_PER_RUN) -> list[tu
 def days_between(first: date, last: date) -> list[date]:
     """Return every day from the first to the last, both included."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def first_instant(policy: BooksPolicy) -> datetime:
+    """Return the beginning of the start date in the shop's time zone."""
+    return datetime.combine(policy.start_date, time(), policy.zone)
+
+
+def day_of_order(processed_at: datetime, policy: BooksPolicy) -> date:
+    """Return the day of an order in the shop's time zone; earlier orders belong to the start date."""
+    return max(processed_at.astimezone(policy.zone).date(), policy.start_date)

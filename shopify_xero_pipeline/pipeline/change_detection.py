@@ -12,8 +12,10 @@ from datetime import date, datetime, timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shopify_xero_pipeline.pipeline import webhook_hints
-from shopify_xero_pipeline.pipeline.pending_transactions import pending_of_order
-from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.pipeline.calendar import day_of_order
+from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.pending_transactions import pending_by_order, pending_of_order
+from shopify_xero_pipeline.pipeline.reconciled_days import reconciled_up_to
 from shopify_xero_pipeline.shopify.errors import QueryRefusedError
 from shopify_xero_pipeline.shopify.models import ChangedOrder
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
@@ -100,11 +102,11 @@ class ChangeDetector:
     """Detects changes in Shopify and Xero, a bounded number per tick.
 
     Args:
-        sync_service: gives the reader of the shop, the days of the books and the state store.
+        connections: the connections to Shopify and to the state store.
     """
 
-    def __init__(self, sync_service: SyncService) -> None:
-        self._sync_service = sync_service
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def detect(self, cursor: str | None) -> DetectionResult:
         """Return the changes since the last tick, each one once.
@@ -121,7 +123,7 @@ class ChangeDetector:
         state = _parse_cursor(cursor) or self._initial_cursor()
         if state is None:
             return DetectionResult((), None)
-        with self._sync_service.connections.shopify_client.time_budget(TICK_BUDGET_SECONDS):
+        with self._connections.shopify_client.time_budget(TICK_BUDGET_SECONDS):
             state, listed = self._read_list(state)
             state, polled = self._read_hinted_and_pending(state)
         state, in_xero = self._detect_xero_changes(state)
@@ -131,11 +133,11 @@ class ChangeDetector:
 
     def _initial_cursor(self) -> ChangeCursor | None:
         """Return a cursor at the oldest reconciliation, because older changes are in the books already."""
-        reconciled = self._sync_service.reconciled_up_to(self._sync_service.days())
+        reconciled = reconciled_up_to(self._connections.store, self._connections.days())
         if not reconciled:
             return None
         oldest = min(reconciled.values()) - MAX_RUN_DURATION
-        now = self._sync_service.connections.clock.now()
+        now = self._connections.clock.now()
         return ChangeCursor(high_watermark=oldest, watermark_at=now, window_start=oldest, rebuilding=True)
 
     def _read_list(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
@@ -145,14 +147,14 @@ class ChangeDetector:
         for _ in range(MAX_PAGES_PER_TICK):
             page, after = self._read_page(since, after)
             orders += page
-            if after is None or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
+            if after is None or self._connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
                 break
         unreported = [order for order in orders if state.reported.get(order.legacy_id) != order.updated_at]
         changes = self._changes_of(unreported, rebuilding=state.rebuilding)
         return self._advance(state, orders, since, after), changes
 
     def _read_page(self, since: datetime, after: str | None) -> tuple[list[ChangedOrder], str | None]:
-        reader = self._sync_service.connections.reader
+        reader = self._connections.reader
         try:
             return reader.changed_page(since, after)
         except QueryRefusedError:
@@ -162,7 +164,7 @@ class ChangeDetector:
 
     def _visible_start(self, since: datetime) -> datetime:
         """Return the earliest start of a list; without `read_all_orders` Shopify hides older orders."""
-        hidden = self._sync_service.connections.reader.sees_since()
+        hidden = self._connections.reader.sees_since()
         return since if hidden is None else max(since, hidden)
 
     def _advance(
@@ -173,7 +175,7 @@ class ChangeDetector:
         The next list overlaps this one until the high watermark has not moved for `INDEX_LAG_OVERLAP`. By then the
         index is up to date.
         """
-        now = self._sync_service.connections.clock.now()
+        now = self._connections.clock.now()
         high_watermark = max((state.high_watermark, *(order.updated_at for order in orders)))
         watermark_at = state.watermark_at if high_watermark == state.high_watermark else now
         is_up_to_date = now - watermark_at >= INDEX_LAG_OVERLAP
@@ -193,7 +195,7 @@ class ChangeDetector:
     def _changed_days(self, orders: Sequence[ChangedOrder]) -> list[DetectedChange]:
         """Return each order's change for its day, and for every other day under which its records are posted."""
         changes = []
-        posted_days = self._sync_service.connections.store.days_of_orders([order.legacy_id for order in orders])
+        posted_days = self._connections.store.days_of_orders([order.legacy_id for order in orders])
         for order in orders:
             change = self._change_of(order)
             other_days = posted_days.get(order.legacy_id, set()) - {change.day}
@@ -204,7 +206,7 @@ class ChangeDetector:
         changes = self._changed_days(orders)
         if not rebuilding:
             return changes
-        reconciled = self._sync_service.reconciled_up_to({change.day for change in changes})
+        reconciled = reconciled_up_to(self._connections.store, {change.day for change in changes})
         return [
             change
             for change in changes
@@ -217,17 +219,17 @@ class ChangeDetector:
         The list may not have a named order yet, because its index lags. It may never have an order whose transaction
         settled, because that need not change the order.
         """
-        pending = self._sync_service.pending_by_order()
-        hints = webhook_hints.hinted_orders(self._sync_service.connections.store, MAX_ORDERS_PER_TICK)
+        pending = pending_by_order(self._connections.store, self._connections.days())
+        hints = webhook_hints.hinted_orders(self._connections.store, MAX_ORDERS_PER_TICK)
         named = {hint.record_id for hint in hints}
         polled = _next_in_rotation(sorted(pending), state.last_polled_order, MAX_ORDERS_PER_TICK - len(named))
         still_stored = state.reported_settlements & {
             transaction_id for transaction_ids in pending.values() for transaction_id in transaction_ids
         }
-        if not (named or polled) or self._sync_service.connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
+        if not (named or polled) or self._connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
             return state.model_copy(update={"reported_settlements": still_stored}), []
         changes, reported, settlements = [], dict(state.reported), set(still_stored)
-        orders = self._sync_service.connections.reader.money_of({*named, *polled})
+        orders = self._connections.reader.money_of({*named, *polled})
         existing = {order.legacy_id for order in orders}
         changes += self._deleted_orders([hint for hint in hints if hint.record_id not in existing])
         for order in orders:
@@ -237,7 +239,7 @@ class ChangeDetector:
                 changes.append(self._change_of(order, f"settled {' '.join(sorted(settled))}" if settled else ""))
                 reported[order.legacy_id] = order.updated_at
             settlements |= settled
-        self._sync_service.connections.store.hints.mark_processed(hints)
+        self._connections.store.hints.mark_processed(hints)
         update = {
             "reported": reported,
             "reported_settlements": frozenset(settlements),
@@ -250,17 +252,17 @@ class ChangeDetector:
         hint_by_order = {hint.record_id: hint for hint in hints}
         return [
             DetectedChange(day, hint_by_order[order_id].received_at, f"{order_id} gone")
-            for order_id, days in self._sync_service.connections.store.days_of_orders(hint_by_order).items()
+            for order_id, days in self._connections.store.days_of_orders(hint_by_order).items()
             for day in sorted(days)
         ]
 
     def _change_of(self, order: ChangedOrder, event: str = "") -> DetectedChange:
         name = f"{order.legacy_id} {event or order.updated_at.isoformat()}"
-        return DetectedChange(self._sync_service.day_of(order), order.updated_at, name)
+        return DetectedChange(day_of_order(order.processed_at, self._connections.policy), order.updated_at, name)
 
     def _detect_xero_changes(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Return the posted records that changed in Xero, each once; the run that refreshes the mirror ends a hint."""
-        records = webhook_hints.triage_xero_hints(self._sync_service.connections.store)
+        records = webhook_hints.triage_xero_hints(self._connections.store)
         changes = [
             DetectedChange(record.day, record.at, f"xero {record.hint.id}")
             for record in records

@@ -1,7 +1,7 @@
 """Connections of one run to Shopify, to Xero and to the state store of this pair.
 
 Each connection opens on first use, so that the step that needs a setting reports its error. This module only opens
-connections and reads settings through them; `sync.py` uses them.
+connections and reads settings through them; the services of `sync.py` use them.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
 from shopify_xero_pipeline.clock import Clock, is_recent
+from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
@@ -36,9 +36,13 @@ from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenStore
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroError, XeroUnavailableError
+from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline.xero.oauth_login import HOST, Login, LoginResult
 from shopify_xero_pipeline.xero.organisation import organisation_name, read_organisation
+
+FORCE_REFRESH = timedelta(seconds=-1)
+"""Maximum age that no stored copy meets, so that it is read again."""
 
 SHOP_KEY, ORGANISATION_KEY = "shop.domain", "organisation.identity"
 OWNERS = {
@@ -127,7 +131,7 @@ class Connections:
             PolicyError: the file is invalid, or its start date is in the future.
         """
         policy = load_policy(self._settings.books_file)
-        today = self._clock.now().astimezone(ZoneInfo(policy.time_zone)).date()
+        today = self._clock.now().astimezone(policy.zone).date()
         if policy.start_date > today:
             raise PolicyError(
                 f"{self._settings.books_file}: start_date {policy.start_date} is in the future (today is {today}): "
@@ -222,6 +226,11 @@ class Connections:
         )
         self._opened.append(client)
         return client
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """The mirror of Xero in the state store."""
+        return Mirror(self.xero_client, self.store, self._clock)
 
     def login(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
         """Sign in to Xero by a person's consent, and store the organisation if the sign-in has only one.
@@ -353,12 +362,11 @@ class Connections:
 
     def today(self) -> date:
         """Return the present day in the shop's time zone."""
-        return self._clock.now().astimezone(self.zone).date()
+        return self._clock.now().astimezone(self.policy.zone).date()
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """The shop's time zone, which maps instants to days."""
-        return ZoneInfo(self.policy.time_zone)
+    def days(self) -> list[date]:
+        """Return the days of the books, from the start date to today."""
+        return days_between(self.policy.start_date, self.today())
 
     @property
     def shop_handle(self) -> str:

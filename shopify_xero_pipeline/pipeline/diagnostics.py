@@ -7,18 +7,16 @@ mirror. This module only has the checks that need Xero or Dagster's files; those
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date
 from pathlib import Path
 
 from shopify_xero_pipeline.changes.drift import find_edits
 from shopify_xero_pipeline.changes.fields import parse_payload, payload_amount
 from shopify_xero_pipeline.changes.models import FieldDiff
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.pipeline import day_issues
-from shopify_xero_pipeline.pipeline.settings_review import FORCE_REFRESH
+from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Standing, agreement_of_orders, count_of
@@ -27,7 +25,6 @@ from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import serialization
-from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 
 READ_CHUNK_BYTES = 64_000_000
@@ -56,8 +53,6 @@ REMEDIES = {
 
 def run_diagnostics(
     sync_service: SyncService,
-    days: Iterable[date],
-    clock: Clock,
     *,
     home: Path,
     secrets: Collection[str],
@@ -67,8 +62,6 @@ def run_diagnostics(
 
     Args:
         sync_service: the sync service on the store to check.
-        days: all days of the books.
-        clock: the clock of the run.
         home: DAGSTER_HOME, searched for secrets and customers' e-mail addresses.
         secrets: values that must not be in any file of it.
         offline: make no call, and use Xero's records of the last read.
@@ -81,7 +74,7 @@ def run_diagnostics(
     store.verify()
     if not offline:
         sync_service.connections.organisation()
-        Mirror(sync_service.connections.xero_client, store, clock).refresh(Kind, FORCE_REFRESH)
+        sync_service.connections.mirror.refresh(Kind, FORCE_REFRESH)
     orphans = sync_service.record_ownership.orphans()
     decided = {line.xero_id for lines in day_issues.held_lines(store).values() for line in lines if line.decided}
     removed = {record.xero_id for orphan in orphans for record in orphan.records if not record.is_live}
@@ -89,7 +82,7 @@ def run_diagnostics(
         *store.invariants(),
         _check_mapped_records(store, removed | decided),
         _check_parents(store),
-        _check_days(sync_service, days),
+        _check_days(sync_service),
         _check_files(store, home, secrets),
         _check_orphans(orphans),
     ]
@@ -158,12 +151,13 @@ def _check_parents(store: StateStore) -> InvariantResult:
     return InvariantResult("I12", "no record is in Xero before its parent", len(confirmed), violations)
 
 
-def _check_days(sync_service: SyncService, days: Iterable[date]) -> InvariantResult:
+def _check_days(sync_service: SyncService) -> InvariantResult:
     """Return I9: the last reconciliations agree, to the cent.
 
     I14 covers orphans. Orders that are not in the books are noted.
     """
-    agreements = {day.day: agreement_of_orders([day]) for day in sync_service.stored_reconciliations(days)}
+    days = sync_service.reconciliations.of_days(sync_service.connections.days())
+    agreements = {day.day: agreement_of_orders([day]) for day in days}
     violations = [
         f"{day}: {', '.join(agreement.differences)}" for day, agreement in agreements.items() if agreement.differences
     ]

@@ -2,7 +2,7 @@
 
 An open record is a failed record that is neither resolved nor dismissed, or a write that is planned or whose outcome is
 unknown. Both are selected by state, so that the cost depends on what is open and not on the history. Pages that show
-them are in `defs/`; days whose books disagree are `SyncService.disagreements`.
+them are in `defs/`; days whose books disagree are `StoredReconciliations.disagreements`.
 """
 
 from collections import Counter

@@ -133,7 +133,7 @@ def order_histories(sync_service: SyncService, name: str, days: Sequence[date]) 
         name: an order's name or Shopify id, or the number of an Invoice or Credit Note.
         days: the days whose reconciliations are searched.
     """
-    rows = {row.order_id: (day.day, row) for day in sync_service.stored_reconciliations(days) for row in day.rows}
+    rows = {row.order_id: (day.day, row) for day in sync_service.reconciliations.of_days(days) for row in day.rows}
     orphans = {orphan.order_id: orphan for orphan in sync_service.record_ownership.orphans()}
     matches = {order_id for order_id, (_, row) in rows.items() if name in (order_id, row.order_name)}
     matches |= {order_id for order_id, orphan in orphans.items() if name in (order_id, orphan.order_name)}

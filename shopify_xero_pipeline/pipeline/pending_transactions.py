@@ -1,16 +1,19 @@
 """Pending transactions of orders, stored for each month.
 
 A settled transaction need not change its order (docs/contracts/shopify_orders.md §4.6), so its order must be polled.
-This module only selects and serialises pending transactions; `change_detection.py` polls.
+This module only selects and stores pending transactions; `change_detection.py` polls.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeAlias
 
 from shopify_xero_pipeline.books.cash_movements import PENDING
 from shopify_xero_pipeline.shopify.models import Order, OrderMoney, Transaction, TransactionStatus
+from shopify_xero_pipeline.state.store import StateStore
+
+PENDING_KEY = "pending"
 
 PendingByDay: TypeAlias = dict[str, dict[str, list[str]]]
 """Pending transactions by day (ISO date) and order; digits of their ids."""
@@ -30,34 +33,42 @@ def pending_of_order(order: Order | OrderMoney) -> list[str]:
     ]
 
 
-def merge_pending(known: PendingByDay, orders: Mapping[date, Sequence[Order]]) -> PendingByDay:
-    """Return the pending transactions of a month, with some days replaced by the present state of their orders.
+def pending_by_order(store: StateStore, days: Iterable[date]) -> dict[str, list[str]]:
+    """Return the pending transactions of each order at its day's last reconciliation; digits of their ids.
 
     Args:
-        known: the pending transactions of the month.
-        orders: all orders of some days of the month, by day.
+        store: the state store.
+        days: the days of the books.
     """
-    by_day = {
-        str(day): {order.legacy_id: pending_of_order(order) for order in day_orders}
-        for day, day_orders in orders.items()
+    return {
+        order_id: transaction_ids
+        for month in {f"{day:%Y-%m}" for day in days}
+        for by_order in _load_month(store, month).values()
+        for order_id, transaction_ids in by_order.items()
     }
-    present = {
-        day: {order_id: pending for order_id, pending in by_order.items() if pending}
-        for day, by_order in by_day.items()
-    }
-    return {day: by_order for day, by_order in sorted({**known, **present}.items()) if by_order}
 
 
-def dump_pending(pending: PendingByDay) -> str:
-    """Return the JSON of pending transactions.
+def store_pending(store: StateStore, orders: Mapping[date, Sequence[Order]]) -> None:
+    """Store the pending transactions of days, one text per month, in place of those of the days before.
+
+    The text is read and written without a lock, because Dagster's pool admits one run at a time.
 
     Args:
-        pending: by day and order.
+        store: the state store.
+        orders: all orders of the days, by day.
     """
-    return json.dumps(pending)
+    for month in sorted({f"{day:%Y-%m}" for day in orders}):
+        known = _load_month(store, month)
+        pending = dict(known)
+        for day in (day for day in orders if f"{day:%Y-%m}" == month):
+            by_order = {order.legacy_id: pending_of_order(order) for order in orders[day]}
+            pending[str(day)] = {order_id: pending_ids for order_id, pending_ids in by_order.items() if pending_ids}
+        pending = {day: by_order for day, by_order in sorted(pending.items()) if by_order}
+        if pending != known:
+            store.put_value(f"{PENDING_KEY}.{month}", json.dumps(pending))
 
 
-def load_pending(text: str) -> PendingByDay:
-    """Return the pending transactions of a JSON text that `dump_pending` wrote."""
-    pending: PendingByDay = json.loads(text)
+def _load_month(store: StateStore, month: str) -> PendingByDay:
+    known = store.get_value(f"{PENDING_KEY}.{month}")
+    pending: PendingByDay = json.loads(known[0]) if known is not None else {}
     return pending

@@ -166,7 +166,7 @@ class Rebuild:
             change_sets = plan()
             adoptions = [adoption for change_set in change_sets if (adoption := self._adoptions(change_set)).changes]
             if adoptions:
-                self._sync_service.load(adoptions, run_id)
+                self._sync_service.loader.load(adoptions, run_id)
                 change_sets = plan()
             for line in (line for change_set in change_sets for line in change_set.changes):
                 self._count(line, report)
@@ -174,12 +174,12 @@ class Rebuild:
     def _planners(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
         """Yield the plans to make, Contacts and Items first, because documents refer to them."""
         sync_service = self._sync_service
-        customers, products = sync_service.read_customers(days), sync_service.read_products(days)
-        orders = sync_service.read_orders(days)
-        yield lambda: sync_service.plan_contacts(customers, orders)
-        yield lambda: sync_service.plan_items(products, orders)
+        customers, products = sync_service.extractor.read_customers(days), sync_service.extractor.read_products(days)
+        orders = sync_service.extractor.read_orders(days)
+        yield lambda: sync_service.planner.plan_contacts(customers, orders)
+        yield lambda: sync_service.planner.plan_items(products, orders)
         for kind in ORDER_KINDS:
-            yield partial(sync_service.plan_orders, orders, (kind,))
+            yield partial(sync_service.planner.plan_orders, orders, (kind,))
 
     def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
         """Map Contacts whose customers were deleted in Shopify, because later documents may need them."""
@@ -191,7 +191,7 @@ class Rebuild:
             contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
             lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
-            self._sync_service.load(
+            self._sync_service.loader.load(
                 [ChangeSet(kind=Kind.CONTACT, day=self._sync_service.connections.today(), changes=tuple(lines))], run_id
             )
 

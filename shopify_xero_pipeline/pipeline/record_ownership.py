@@ -9,13 +9,15 @@ This module writes nothing to Xero. `reconciliation/orphans.py` describes and ju
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE
+from shopify_xero_pipeline.pipeline.calendar import day_of_order, first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.reconciled_days import drop_reconciliations
 from shopify_xero_pipeline.pipeline.record_links import xero_page
 from shopify_xero_pipeline.reconciliation.orphans import (
     LISTED,
@@ -27,6 +29,7 @@ from shopify_xero_pipeline.reconciliation.orphans import (
 )
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Order
 from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
+from shopify_xero_pipeline.state.store import StateStore
 
 RECONCILE_AGAIN_KEY = "days.to_reconcile"
 NULL_CAUSES = (OrphanCause.DELETED, OrphanCause.HIDDEN)
@@ -48,20 +51,17 @@ class RecordOwnership:
 
     Args:
         connections: the connections to Shopify and to the state store.
-        day_of: returns the day of an order.
-        drop_reconciliations: deletes the stored reconciliations of days, which are no longer valid.
     """
 
-    def __init__(
-        self,
-        connections: Connections,
-        day_of: Callable[[ChangedOrder], date],
-        drop_reconciliations: Callable[[Iterable[date]], None],
-    ) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._store = connections.store
-        self._day_of = day_of
-        self._drop_reconciliations = drop_reconciliations
+
+    @property
+    def _store(self) -> StateStore:
+        return self._connections.store
+
+    def _day_of(self, order: ChangedOrder) -> date:
+        return day_of_order(order.processed_at, self._connections.policy)
 
     def unlisted_orders(self, days: Sequence[date], listed: Iterable[Order]) -> list[Order]:
         """Return the posted orders of some days that exist in Shopify but are missing from its list, with histories.
@@ -81,10 +81,7 @@ class RecordOwnership:
         return self._connections.reader.orders_by_id(order_ids) if order_ids else []
 
     def record_orphans(
-        self,
-        orders: Mapping[date, Sequence[Order]],
-        books: Mapping[date, Sequence[OrderBooks]],
-        unmapped: Iterable[MirrorRecord],
+        self, orders: Mapping[date, Sequence[Order]], books: Mapping[date, Sequence[OrderBooks]]
     ) -> None:
         """Store the orphans of some days after their load, and move the records of orders that changed their day.
 
@@ -93,7 +90,6 @@ class RecordOwnership:
         Args:
             orders: extracted orders by day.
             books: the order books of these orders by day.
-            unmapped: records of Xero that have no mapping.
 
         Raises:
             ShopifyError: Shopify could not be read; nothing was stored.
@@ -103,7 +99,7 @@ class RecordOwnership:
             order_id: day for order_id, day in self._store.orders_of_days(orders).items() if order_id not in listed
         }
         unmapped_orders = {
-            order_id: day for order_id, day in self._unmapped_orders(orders, unmapped).items() if order_id not in listed
+            order_id: day for order_id, day in self._unmapped_orders(orders).items() if order_id not in listed
         }
         existing = {
             order.legacy_id: order for order in self._look_up(self._without_null_notes(posted | unmapped_orders))
@@ -211,6 +207,10 @@ class RecordOwnership:
             if start <= day <= today and (decided or reason != ReconcileReason.DECIDED)
         }
 
+    def unfinished_days(self) -> set[date]:
+        """Return the days with unfinished work that a retry may complete."""
+        return self._store.unfinished_days() | {*self.days_to_reconcile(decided=False)}
+
     def _look_up(self, missing: Mapping[str, date]) -> list[ChangedOrder]:
         """Read orders by id, store those for which Shopify returns null as orphans, and return the others."""
         if not missing:
@@ -225,9 +225,9 @@ class RecordOwnership:
         self._store.orphans.clear([order.legacy_id for order in orders if self._day_of(order) <= today])
         return orders
 
-    def _unmapped_orders(self, days: Collection[date], unmapped: Iterable[MirrorRecord]) -> dict[str, date]:
+    def _unmapped_orders(self, days: Collection[date]) -> dict[str, date]:
         """Return the orders that have records in Xero on some days and no mapping on any day."""
-        by_order = _first_record_dates(unmapped, self._connections.policy.start_date)
+        by_order = _first_record_dates(self._store.unmapped_mirror(LISTED), self._connections.policy.start_date)
         in_days = {order_id: day for order_id, day in by_order.items() if day in days}
         mapped = self._store.days_of_orders(in_days)
         return {order_id: day for order_id, day in in_days.items() if order_id not in mapped}
@@ -260,7 +260,7 @@ class RecordOwnership:
             day for order_id, days_of_order in mapped_days.items() for day in days_of_order - {listed[order_id]}
         }
         again = self._days_to_request(left_days, reached.values(), days)
-        self._drop_reconciliations(again.keys() - set(days))
+        drop_reconciliations(self._store, again.keys() - set(days))
         requested = {day: reason for day, reason in self._requested_days().items() if day not in days}
         self._store_requested_days(requested | again)
         relisted = {
@@ -301,7 +301,7 @@ class RecordOwnership:
         notes = [
             _note(order.legacy_id, start, OrphanCause.BEFORE_START, now, str(start))
             for order in orders
-            if order.processed_at.astimezone(self._connections.zone).date() < start
+            if order.processed_at < first_instant(self._connections.policy)
         ]
         self._store.orphans.note(notes)
 

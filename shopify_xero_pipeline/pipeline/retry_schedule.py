@@ -106,7 +106,7 @@ def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dic
                 f"{TOKEN_REFRESH_REASON} ({started_at:%Y-%m-%d %H:%M:%S} UTC)", started_at + TOKEN_REFRESH_DURATION
             )
         )
-    return {day: _first_due(reasons[day], now) for day in sync_service.days() if day in reasons}
+    return {day: _first_due(reasons[day], now) for day in sync_service.connections.days() if day in reasons}
 
 
 def select_due_days(

@@ -17,16 +17,13 @@ from shopify_xero_pipeline.books.preflight import Problem, Severity, blocking_pr
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.desired_state import foreign_document_numbers
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.pipeline.connections import Connections, PipelineError
+from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH, Connections, PipelineError
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 from shopify_xero_pipeline.state.canonical import canonical_json, digest
-from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
 REVIEWED_KEY = "settings.reviewed"
 ORGANISATION_MAX_AGE = timedelta(minutes=10)
-FORCE_REFRESH = timedelta(seconds=-1)
-"""Maximum age that no stored copy meets, so that it is read again."""
 
 NUMBERED_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 MAX_NUMBERS_LISTED = 3
@@ -107,9 +104,7 @@ class SettingsReview:
             XeroError: Xero could not be read.
         """
         connections = self._connections
-        Mirror(connections.xero_client, connections.store, connections.clock).refresh(
-            NUMBERED_KINDS, ORGANISATION_MAX_AGE
-        )
+        connections.mirror.refresh(NUMBERED_KINDS, ORGANISATION_MAX_AGE)
         documents = [row for kind in NUMBERED_KINDS for row in connections.store.mirror(kind)]
         return tuple(foreign_document_numbers(documents, connections.policy.prefix))
 

@@ -7,7 +7,7 @@ every run.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -16,11 +16,11 @@ from shopify_xero_pipeline.books.block_summary import BlockedOrders, count_block
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, policy_problems
 from shopify_xero_pipeline.clock import CLOCK_OFFSET_WARNING, describe_offset
-from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
-from shopify_xero_pipeline.pipeline.settings_review import FORCE_REFRESH, numbers_problem
+from shopify_xero_pipeline.pipeline.calendar import first_instant
+from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, FORCE_REFRESH
+from shopify_xero_pipeline.pipeline.settings_review import numbers_problem
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Shop
-from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
 NEWEST_ORDERS = 50
@@ -121,8 +121,7 @@ class SetupDiagnostics:
             message = f"time_zone is {policy.time_zone}, but the shop's is {shop.iana_timezone}"
             remedy = f"set time_zone to {shop.iana_timezone}, or orders would belong to wrong days"
             yield Check("books.yaml: time_zone", Status.FAIL, message, remedy)
-        start = datetime.combine(policy.start_date, time(), policy.zone)
-        missing = self._sync_service.connections.shop_reader.missing_scopes(start)
+        missing = self._sync_service.connections.shop_reader.missing_scopes(first_instant(policy))
         if missing:
             message = f"the app lacks the access scope {', '.join(missing)}"
             remedy = "grant it in the app's configuration and install the app on the shop again"
@@ -152,11 +151,8 @@ class SetupDiagnostics:
 
     def _is_readable(self, kind: Kind) -> bool:
         """Return whether Xero lets the app read a kind; this is the first call that fails without its scope."""
-        sync_service = self._sync_service
         try:
-            Mirror(
-                sync_service.connections.xero_client, sync_service.connections.store, sync_service.connections.clock
-            ).refresh((kind,), FORCE_REFRESH)
+            self._sync_service.connections.mirror.refresh((kind,), FORCE_REFRESH)
         except EXPECTED_ERRORS as error:
             self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(error)))
             return False
@@ -164,10 +160,10 @@ class SetupDiagnostics:
 
     def _count_blocked_orders(self) -> BlockedOrders:
         """Count the blocked ones among the newest orders, from the books that the next plan would build."""
-        sync_service = self._sync_service
-        books = sync_service.build_order_books(
-            {sync_service.connections.today(): sync_service.newest_orders(NEWEST_ORDERS)}
-        )
+        connections = self._sync_service.connections
+        newest, start = connections.shop_reader.newest_orders(NEWEST_ORDERS), first_instant(connections.policy)
+        orders = [order for order in newest if order.processed_at >= start]
+        books = self._sync_service.planner.build_order_books({connections.today(): orders})
         return count_blocked_orders(order for day in books.values() for order in day)
 
 

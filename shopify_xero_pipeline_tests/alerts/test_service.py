@@ -160,15 +160,15 @@ def test_a_write_of_which_nothing_is_known_calls_until_it_is_read_back(house: Ho
     sync_service, clock = house.stage.sync_service, house.stage.clock
     fault = Fault(kind=FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts")
     house.stage.sandbox.faults.add(fault)
-    contacts = sync_service.plan_contacts(sync_service.read_customers([FIRST]), {})
-    sync_service.load(contacts, "a run")
+    contacts = sync_service.planner.plan_contacts(sync_service.extractor.read_customers([FIRST]), {})
+    sync_service.loader.load(contacts, "a run")
     clock.sleep(14 * 60)
     assert house.causes() == []
     clock.sleep(2 * 60)
     (cause,) = AlertService(sync_service, InstanceHistory(house.instance)).current_alerts()
     assert (cause.key, cause.location) == ("unsettled", "writes to Xero")
     assert "The outcome of writes to Xero is unknown; the oldest was sent at 2026-09-22 00:" in cause.summary
-    sync_service.load(contacts, "another run")
+    sync_service.loader.load(contacts, "another run")
     assert house.causes() == []
 
 

@@ -166,12 +166,12 @@ def test_an_account_and_a_tax_rate_that_xero_does_not_have_are_both_named_before
 def test_a_store_of_another_kind_is_refused_without_showing_its_password(stage: Stage) -> None:
     stage.environ["STATE_URL"] = "mysql://me:secret@db/state"
     with pytest.raises(StoreUrlError, match=r"set STATE_URL to sqlite:///path/to/state\.db") as caught:
-        stage.restart().unfinished_days()
+        stage.restart().record_ownership.unfinished_days()
     assert "secret" not in str(caught.value)
 
 
 def test_a_store_of_another_shop_fails_the_step_with_a_way_out(stage: Stage, instance: dg.DagsterInstance) -> None:
-    stage.sync_service.unfinished_days()
+    stage.sync_service.record_ownership.unfinished_days()
     stage.sync_service.connections.close()
     stage.environ["SHOPIFY_SHOP"] = "other.myshopify.com"
     stage.restart()
@@ -184,7 +184,7 @@ def test_a_store_of_another_shop_fails_the_step_with_a_way_out(stage: Stage, ins
 def test_a_store_of_another_organisation_fails_the_step_and_leaves_both_as_they_were(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
-    stage.sync_service.plan_contacts({}, stage.sync_service.read_orders([FIRST]))
+    stage.sync_service.planner.plan_contacts({}, stage.sync_service.extractor.read_orders([FIRST]))
     stage.sandbox.books.organisation["ShortCode"] = "!other"
     stage.clock.sleep(3600)
     assert "not to !other: check XERO_CLIENT_ID and XERO_TENANT_ID" in told(stage, instance)

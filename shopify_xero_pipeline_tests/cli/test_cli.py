@@ -188,10 +188,10 @@ def test_status_tells_failed_records_and_work_left_without_any_call(stage: Stage
     assert empty.exit_code == 0
     assert "no day has been reconciled yet" in empty.stdout
     sync_service = stage.sync_service
-    orders = sync_service.read_orders([FIRST])
-    plans = sync_service.plan_contacts({}, orders)
+    orders = sync_service.extractor.read_orders([FIRST])
+    plans = sync_service.planner.plan_contacts({}, orders)
     stage.sandbox.faults.add(Fault(kind=FaultKind.ANSWER, method="PUT", path="/Contacts", status=503, times=None))
-    sync_service.load(plans, "a run")
+    sync_service.loader.load(plans, "a run")
     calls = sync_service.connections.calls
     result = invoke("status", "--json", "-")
     assert result.exit_code == exit_codes.RETRY_LATER

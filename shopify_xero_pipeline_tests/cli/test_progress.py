@@ -65,7 +65,7 @@ def test_watchers_see_what_the_log_leaves_out_and_only_while_they_watch() -> Non
     found: list[tuple[str, dict[str, object]]] = []
     clock = ManualClock(at(FIRST))
     watching = events.watch_events(lambda event, fields: found.append((event, dict(fields))))
-    with watching, events.log_operation(clock, "read", entity_type="order", partition=SPAN):
+    with watching, events.log_operation(clock, "read", "order", [FIRST, FIRST + timedelta(days=3)]):
         events.log_event("quiet", level=10)
     events.log_event("later")
     assert [event for event, _ in found] == ["read_began", "quiet", "read_completed"]

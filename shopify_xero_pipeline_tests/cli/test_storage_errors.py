@@ -19,6 +19,7 @@ from upath import UPath
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import exit_codes, job_runner
 from shopify_xero_pipeline.pipeline import storage_errors
+from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.storage_errors import StorageFault
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.state import database
@@ -254,7 +255,7 @@ def test_what_nobody_foresaw_is_a_sentence_with_a_code_of_its_own_and_its_traceb
     def broken(_: object) -> None:
         raise ZeroDivisionError("jane@example.com divides by nothing")
 
-    monkeypatch.setattr(SyncService, "days", broken)
+    monkeypatch.setattr(Connections, "days", broken)
     result = CliRunner().invoke(cli.main, ["status"])
     assert result.exit_code == exit_codes.INTERNAL_ERROR
     first, second = result.stderr.splitlines()

@@ -56,13 +56,13 @@ def test_the_check_of_the_day_is_red_until_the_sync_after_the_decision_and_the_o
         assert check_of_days(instance, RECONCILIATION, "totals_equal") == {"2026-10-01": True, "2026-10-02": True}
         assert causes(stage, instance) == ["checks:2026-10-01", "orphans:2026-10-01"]
 
-        (wrong,) = stage.sync_service.disagreements()
+        (wrong,) = stage.sync_service.reconciliations.disagreements()
         assert (wrong.day, wrong.orders, [one.order_name for one in wrong.named]) == (DAY, 1, ["#2071"])
 
         stage.sync_service.record_ownership.dismiss(
             stage.sync_service.record_ownership.select_orphans("SH-2071"), "written off"
         )
-        assert stage.sync_service.disagreements() == []
+        assert stage.sync_service.reconciliations.disagreements() == []
         assert causes(stage, instance) == ["checks:2026-10-01"]
         assert runner.sync([DAY]).succeeded
         assert no_duplicates_or_missing(instance) == {"2026-10-01": True, "2026-10-02": True}

@@ -1,6 +1,6 @@
 """When days are asked for: by Dagster's own reckoning of the ticks, as clocks change, after a gap, beside runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
@@ -40,14 +40,29 @@ class Kept:
     compared: dict[date, datetime] = field(default_factory=dict)
     left: set[date] = field(default_factory=set)
 
+    @property
+    def connections(self) -> "Kept":
+        return self
+
+    @property
+    def store(self) -> "Kept":
+        return self
+
+    @property
+    def record_ownership(self) -> "Kept":
+        return self
+
     def days(self) -> list[date]:
         return self.books
 
-    def last_reconciled_at(self, days: Iterable[date]) -> dict[date, datetime]:
-        return {one: self.compared[one] for one in days if one in self.compared}
-
-    def reconciled_up_to(self, days: Iterable[date]) -> dict[date, datetime]:
-        return self.last_reconciled_at(days)
+    def get_present(self, names: Collection[str]) -> dict[str, tuple[str, datetime]]:
+        """Return the texts of the store: the last reconciliation of each day, and up to when it has Shopify's."""
+        return {
+            f"{key}.{day}": (at.isoformat(), at)
+            for day, at in self.compared.items()
+            for key in ("reconciliation", "reconciled_up_to")
+            if f"{key}.{day}" in names
+        }
 
     def unfinished_days(self) -> set[date]:
         return self.left

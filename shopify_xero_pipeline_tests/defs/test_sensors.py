@@ -11,6 +11,7 @@ import pytest
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.partitions import range_tags
+from shopify_xero_pipeline.pipeline.pending_transactions import pending_by_order
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -224,7 +225,8 @@ def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_o
         source.edit(gid, source.ends, updatedAt=node["updatedAt"], transactions=[promised])
         assert start(stage, instance, range_tags(FIRST, FIRST))
         order = gid.rpartition("/")[2]
-        assert stage.sync_service.pending_by_order()[order] == [paid["id"].rpartition("/")[2]]
+        store, days = stage.sync_service.connections.store, stage.sync_service.connections.days()
+        assert pending_by_order(store, days)[order] == [paid["id"].rpartition("/")[2]]
         changed = Daemon(stage, instance, "changed_orders")
         changed.tick()
         assert changed.tick() == []
@@ -237,7 +239,7 @@ def test_pending_money_that_settles_without_changing_its_order_reopens_the_day_o
         payments = len(stage.sandbox.books.payments)
         assert changed.run(request)
         assert len(stage.sandbox.books.payments) == payments + 1
-        assert order not in stage.sync_service.pending_by_order()
+        assert order not in pending_by_order(store, days)
         assert changed.tick() == []
 
 
@@ -299,10 +301,10 @@ def test_an_order_moved_to_another_day_reopens_both_days(stage: Stage, changed: 
     assert [ends(one.tags) for one in asked] == [("2026-09-21", "2026-09-25")]  # days near each other share a run
     money = set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)
     assert all(changed.run(one) for one in asked)
-    days = sync_service.stored_reconciliations([FIRST, FIRST + timedelta(days=4)])
+    days = sync_service.reconciliations.of_days([FIRST, FIRST + timedelta(days=4)])
     assert (set(stage.sandbox.books.documents), set(stage.sandbox.books.payments)) == money
     assert [gid.rpartition("/")[2] in [row.order_id for row in day.rows] for day in days] == [False, True]
-    assert (sync_service.record_ownership.orphans(), sync_service.unfinished_days()) == ([], set())
+    assert (sync_service.record_ownership.orphans(), sync_service.record_ownership.unfinished_days()) == ([], set())
 
 
 def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_our_own_writes_are_not(
@@ -322,7 +324,7 @@ def test_what_somebody_changed_in_xero_is_looked_at_when_a_webhook_says_so_and_o
     assert ends(request.tags) == ("2026-09-21", "2026-09-21")
     assert changed.tick() == []
     assert changed.run(request)
-    (day,) = sync_service.stored_reconciliations([FIRST])
+    (day,) = sync_service.reconciliations.of_days([FIRST])
     (row,) = (row for row in day.rows if row.order_id == ours.order_id)
     assert f"invoice {ours.natural_key} was posted and Xero no longer shows it" in row.problems
     assert changed.tick() == []
@@ -416,7 +418,7 @@ def test_a_failed_record_is_tried_again_when_it_is_due_and_its_day_is_then_done(
             stage.clock.sleep(60)
         assert timedelta(0) <= stage.clock.now() - due < 3 * MINUTE
         assert unfinished.run(asked[0])
-        assert stage.sync_service.unfinished_days() == set()
+        assert stage.sync_service.record_ownership.unfinished_days() == set()
 
 
 @pytest.mark.long
@@ -436,8 +438,8 @@ def test_writes_that_the_days_budget_left_are_sent_once_xeros_day_has_turned(
             stage.clock.sleep(60)
         assert timedelta(hours=5, minutes=50) < stage.clock.now() - began < timedelta(hours=6, minutes=20)
         assert unfinished.run(asked[0])
-        assert stage.sync_service.unfinished_days() == set()
-        (day,) = stage.sync_service.stored_reconciliations([FIRST])
+        assert stage.sync_service.record_ownership.unfinished_days() == set()
+        (day,) = stage.sync_service.reconciliations.of_days([FIRST])
         assert not day.unequal
         assert (day.extra, day.lost) == (0, 0)
 

@@ -90,7 +90,7 @@ def test_work_that_fails_says_so_with_its_time_and_its_reason(written: Written) 
     clock = ManualClock(at(FIRST))
 
     def fail() -> None:
-        with events.log_operation(clock, "read", entity_type="order"):
+        with events.log_operation(clock, "read", "order", [FIRST]):
             clock.sleep(1.5)
             raise ValueError("jane@example.com has a bad order")
 

@@ -105,7 +105,7 @@ def test_a_backfill_ends_with_the_range_in_which_the_day_was_used_up_and_names_t
     assert "Xero accepts no more calls before 2026-10-04 19:0" in report.failures[0]
     assert not report.succeeded
     assert report.summary()["days_left_for_later"] == [str(far)]
-    assert FIRST in stage.sync_service.unfinished_days()
+    assert FIRST in stage.sync_service.record_ownership.unfinished_days()
     stage.clock.sleep(7 * 3600)
     again = runner.sync([FIRST, far])
     assert again.succeeded

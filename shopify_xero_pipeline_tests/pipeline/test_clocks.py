@@ -40,7 +40,7 @@ def test_days_synced_by_a_clock_that_is_weeks_off_agree_at_once(
         synced = invoke("sync", "--from", str(DAYS[0]), "--to", str(DAYS[-1]), "--at-once")
         assert "the books do not agree" not in synced.stdout
         assert "outstanding" not in synced.stdout
-        assert not [row for day in stage.sync_service.stored_reconciliations(DAYS) for row in day.unequal]
+        assert not [row for day in stage.sync_service.reconciliations.of_days(DAYS) for row in day.unequal]
 
 
 @pytest.mark.parametrize("ahead", WEEKS, ids=str)

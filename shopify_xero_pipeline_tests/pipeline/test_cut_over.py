@@ -21,7 +21,9 @@ def opened(stage: Stage) -> DayReconciliation:
     """Carry the start date; of its orders return those from before it."""
     (day,) = carry(stage.sync_service, [START])
     older = {
-        order.legacy_id for order in stage.sync_service.read_orders([START])[START] if order.processed_at < at(START, 0)
+        order.legacy_id
+        for order in stage.sync_service.extractor.read_orders([START])[START]
+        if order.processed_at < at(START, 0)
     }
     return day.model_copy(update={"rows": tuple(row for row in day.rows if row.order_id in older)})
 

@@ -35,10 +35,7 @@ def stage(carried: Stage, tmp_path: Path) -> Iterator[Stage]:
 def examined(stage: Stage, home: Path | None = None, *, offline: bool = False) -> dict[str, InvariantResult]:
     home = home or stage.folder / "dagster"
     home.mkdir(exist_ok=True)
-    days = [FIRST, FIRST + timedelta(days=1)]
-    found = diagnostics.run_diagnostics(
-        stage.sync_service, days, stage.clock, home=home, secrets=[SECRET], offline=offline
-    )
+    found = diagnostics.run_diagnostics(stage.sync_service, home=home, secrets=[SECRET], offline=offline)
     return {one.number: one for one in found}
 
 
@@ -117,7 +114,7 @@ def test_what_a_person_did_to_our_records_in_xero_is_found(stage: Stage) -> None
 
 
 def test_a_day_whose_books_do_not_agree_is_found(stage: Stage) -> None:
-    day = stage.sync_service.stored_reconciliations([FIRST])[0]
+    day = stage.sync_service.reconciliations.of_days([FIRST])[0]
     wrong = day.model_copy(update={"rows": (day.rows[0].model_copy(update={"lost": 1}), *day.rows[1:])})
     stage.sync_service.connections.store.put_value(f"reconciliation.{FIRST}", wrong.model_dump_json())
     assert examined(stage, offline=True)["I9"].violations

@@ -37,7 +37,7 @@ def a_day_later(stage: Stage) -> list[Change]:
     stage.sync_service.connections.close()
     found = [one for change_sets in plans(stage.restart(), [FIRST]) for one in change_sets]
     for one in found:
-        stage.sync_service.load([one], "a day later")
+        stage.sync_service.loader.load([one], "a day later")
     assert stage.size() == size
     return [line for one in found for line in one.changes if line.action is Action.CONFLICT]
 
@@ -97,7 +97,7 @@ def test_another_item_on_a_line_is_reported_and_makes_the_day_unequal(stage: Sta
     (line,) = a_day_later(stage)
 
     assert [(one.field, one.before, one.after) for one in line.fields] == [("lines.0.item_code", "", code)]
-    days = stage.sync_service.reconcile(stage.sync_service.read_orders([FIRST]))
+    days = stage.sync_service.reconciler.reconcile(stage.sync_service.extractor.read_orders([FIRST]))
     problems = [problem for day in days for row in day.unequal for problem in row.problems]
     assert problems == [f"{line.kind} {document.number}: lines.0.item_code posted {code}, Xero shows none"]
 

@@ -120,7 +120,7 @@ def test_an_order_that_a_person_changed_is_named_and_a_persons_own_gift_card_is_
     first, *others = document.lines
     stage.person.edit_document(document, lines=[msgspec.structs.replace(first, account_code="260"), *others])
     carry(stage.sync_service, [LAST], "the next run")
-    stage.sync_service.reconcile(stage.sync_service.read_orders(DAYS))
+    stage.sync_service.reconciler.reconcile(stage.sync_service.extractor.read_orders(DAYS))
     found = month("2026-09", 1)
     assert [one["order_name"] for one in found["statements"][0]["broken"]] == ["#1002", "#1002"]
     assert found["gift_cards"][0]["others"] == [

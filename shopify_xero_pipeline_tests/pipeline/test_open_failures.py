@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from shopify_xero_pipeline.pipeline.open_failures import IN_DOUBT_REASON, PLANNED_REASON, days_with_most, open_records
+from shopify_xero_pipeline.pipeline.reconciled_days import last_reconciled_at, store_reconciliations
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.disagreements import disagreement_of_day
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
@@ -26,7 +27,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def disagreements(stage: Stage) -> list[tuple[date, int, list[str]]]:
-    found = stage.sync_service.disagreements()
+    found = stage.sync_service.reconciliations.disagreements()
     return [(one.day, one.orders, [order.order_name for order in one.named]) for one in found]
 
 
@@ -71,16 +72,16 @@ def test_a_write_whose_outcome_is_not_known_is_open_until_it_is_read_back(stage:
 def test_a_day_that_agrees_again_is_no_longer_listed(stage: Stage) -> None:
     broken = order_row(order_name="#9", problems=("sales: 10, 9",), outcome="posted")
     sync_service = stage.sync_service
-    assert sync_service.disagreements() == []
-    sync_service._store_reconciliations([DayReconciliation(day=FIRST, rows=(order_row(), broken))])
+    assert sync_service.reconciliations.disagreements() == []
+    store_reconciliations(sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(), broken))])
     assert disagreements(stage) == [(FIRST, 1, ["#9"])]
-    sync_service._store_reconciliations([DayReconciliation(day=FIRST, rows=(order_row(),))])
+    store_reconciliations(sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(),))])
     assert disagreements(stage) == []
 
 
 def test_only_days_of_the_books_are_listed(stage: Stage) -> None:
     broken = DayReconciliation(day=FIRST - timedelta(days=1), rows=(order_row(outcome="failed", reason="no"),))
-    stage.sync_service._store_reconciliations([broken, broken.model_copy(update={"day": FIRST})])
+    store_reconciliations(stage.sync_service.connections.store, [broken, broken.model_copy(update={"day": FIRST})])
     assert disagreements(stage) == [(FIRST, 1, ["#1001"])]
 
 
@@ -88,10 +89,10 @@ def test_the_days_of_a_store_from_before_are_looked_through_once_and_keep_the_ti
     stage: Stage,
 ) -> None:
     remember(stage, FIRST, order_row(outcome="failed", reason="refused"))
-    before = stage.sync_service.last_reconciled_at([FIRST])
+    before = last_reconciled_at(stage.sync_service.connections.store, [FIRST])
     stage.clock.sleep(60)
     assert disagreements(stage) == [(FIRST, 1, ["#1001"])]
-    assert stage.sync_service.last_reconciled_at([FIRST]) == before
+    assert last_reconciled_at(stage.sync_service.connections.store, [FIRST]) == before
     remember(stage, FIRST + timedelta(days=1), order_row(outcome="failed", reason="refused"))
     assert [day for day, *_ in disagreements(stage)] == [FIRST]
 
@@ -100,14 +101,13 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
     """However long the history: one question for the mark that they are kept, one for the few that disagree."""
     sync_service = stage.sync_service
     rows = tuple(order_row(order_name=f"#{number}") for number in range(50))
-    sync_service._store_reconciliations(
-        DayReconciliation(day=FIRST - timedelta(days=number), rows=rows) for number in range(100)
-    )
-    sync_service.disagreements()
+    days = [DayReconciliation(day=FIRST - timedelta(days=number), rows=rows) for number in range(100)]
+    store_reconciliations(sync_service.connections.store, days)
+    sync_service.reconciliations.disagreements()
     asked: list[tuple[str, object]] = []
     engine = sync_service.connections.store._engine
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
-    assert sync_service.disagreements() == []
+    assert sync_service.reconciliations.disagreements() == []
     selects = [(words, values) for words, values in asked if "FROM key_value" in words]
     assert [values for _, values in selects] == [("disagreements.stored",), ("disagreement.", "disagreement/")]
     others = [words for words, _ in asked if words.startswith("SELECT") and "FROM key_value" not in words]

@@ -80,7 +80,7 @@ def test_what_was_refused_says_why_when_it_is_tried_again_and_what_waits_for_it(
 
 
 def test_an_order_that_needs_a_person_is_found_although_nothing_of_it_was_planned(stage: Stage) -> None:
-    (day,) = stage.sync_service.stored_reconciliations([FIRST])
+    (day,) = stage.sync_service.reconciliations.of_days([FIRST])
     others = [row for row in day.rows if row.outcome in ("blocked", "skipped", "waiting")]
     assert others
     for row in others:

@@ -65,7 +65,7 @@ def test_a_posted_order_that_the_index_does_not_hold_at_present_is_read_by_its_i
 
     assert house.orphans == {}
     assert house.blur.asked == [[first]] * 2  # `carry` reads the orders twice
-    (day,) = house.stage.sync_service.stored_reconciliations(DAYS[:1])
+    (day,) = house.stage.sync_service.reconciliations.of_days(DAYS[:1])
     assert {row.order_id: row.outcome for row in day.rows}[first] == "posted"
     assert {row.order_id: row.outcome for row in day.rows}[second] == "posted"
 
@@ -126,10 +126,10 @@ def test_whatever_the_lists_say_only_deleted_orders_are_named_and_in_the_end_all
     house.sync(DAYS)
     left = set(house.orders) - house.deleted
     assert set(house.orphans) == house.deleted & house.posted
-    days = house.stage.sync_service.stored_reconciliations(DAYS)
+    days = house.stage.sync_service.reconciliations.of_days(DAYS)
     assert sorted(row.order_id for day in days for row in day.rows) == sorted(left)
     assert {row.outcome for day in days for row in day.rows} <= {"posted"}
-    assert house.stage.sync_service.unfinished_days() == set()
+    assert house.stage.sync_service.record_ownership.unfinished_days() == set()
     assert len(house.stage.sandbox.books.documents) == len(house.posted)
 
 

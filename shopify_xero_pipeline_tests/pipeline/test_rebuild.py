@@ -124,8 +124,10 @@ def test_documents_whose_reference_a_person_changed_are_named_after_a_rebuild_an
         carry(stage.sync_service, DAYS[:1])
 
         assert stage.size() == size
-        orders = stage.sync_service.read_orders(DAYS[:1])
-        plans_of = (stage.sync_service.plan_orders(orders, (kind,)) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE))
+        orders = stage.sync_service.extractor.read_orders(DAYS[:1])
+        plans_of = (
+            stage.sync_service.planner.plan_orders(orders, (kind,)) for kind in (Kind.INVOICE, Kind.CREDIT_NOTE)
+        )
         lines = [line for some in plans_of for plan in some for line in plan.changes if line.natural_key == number]
         assert [line.action for line in lines] == [Action.CONFLICT]
 

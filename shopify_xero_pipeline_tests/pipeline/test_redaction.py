@@ -14,6 +14,7 @@ from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.pipeline.redaction import redact_customer
+from shopify_xero_pipeline.reconciliation.mapping_integrity import violations
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.nodes import Node, RecordKind, Version
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -112,7 +113,8 @@ def test_a_redacted_customer_is_gone_from_all_files_and_a_sync_of_everything_doe
     assert left(stage) == set()
     assert content(stage, customer) == before
     assert PERSONAL in in_xero.name
-    assert not any(stage.sync_service.mapping_violations().values())
+    store = stage.sync_service.connections.store
+    assert not any(violations(row for kind in Kind for row in store.mapped(kind).values()).values())
 
 
 def test_a_customer_forgotten_before_it_ever_came_arrives_nameless_and_its_orders_are_posted(
@@ -144,7 +146,7 @@ def test_a_contact_whose_write_has_no_answer_yet_is_redacted_only_after_it_is_se
     stage: Stage, customer: str
 ) -> None:
     stage.sandbox.faults.add(Fault(kind=FaultKind.SERVER_ERROR_AFTER_COMMIT, method="PUT", path="/Contacts"))
-    stage.sync_service.load(plans(stage.sync_service, DAYS)[0], "a run")
+    stage.sync_service.loader.load(plans(stage.sync_service, DAYS)[0], "a run")
     with pytest.raises(PipelineError, match=f"A write of Contact shopify:{customer} is under way, and nothing was"):
         redact_customer(stage.sync_service.connections.store, JsonIOManager(assets(stage)), customer)
     assert left(stage) != set()
@@ -180,7 +182,7 @@ def test_a_load_empties_once_a_day_what_was_settled_longer_ago_than_is_kept(stag
     settled = store.journal.in_state(OperationState.CONFIRMED)
     assert all(one.payload for one in settled)
     stage.clock.sleep(31 * 86_400)
-    stage.sync_service.load([], "a run")
+    stage.sync_service.loader.load([], "a run")
     assert not any(one.payload for one in store.journal.in_state(OperationState.CONFIRMED))
     days = carry(stage.sync_service, DAYS)
     assert not any(day.unequal or day.extra or day.count("failed") for day in days)

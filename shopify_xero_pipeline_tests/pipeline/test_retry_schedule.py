@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shopify_xero_pipeline.pipeline.api_quota import daily_quota
 from shopify_xero_pipeline.pipeline.record_ownership import RECONCILE_AGAIN_KEY, ReconcileReason
 from shopify_xero_pipeline.pipeline.retry_schedule import (
     FAILED_RUN_REASON,
@@ -101,15 +102,15 @@ def test_a_day_to_be_compared_again_is_due_at_once_and_one_that_was_only_decided
         FIRST: RetryReason(ReconcileReason.MOVED, now),
         NEXT: RetryReason(ReconcileReason.DECIDED, now),
     }
-    assert sync_service.unfinished_days() == {FIRST}
-    sync_service.reconcile(sync_service.read_orders([FIRST, NEXT]))
-    assert (retry_reasons(sync_service), sync_service.unfinished_days()) == ({}, set())
+    assert sync_service.record_ownership.unfinished_days() == {FIRST}
+    sync_service.reconciler.reconcile(sync_service.extractor.read_orders([FIRST, NEXT]))
+    assert (retry_reasons(sync_service), sync_service.record_ownership.unfinished_days()) == ({}, set())
 
 
 def load_contacts(stage: Stage, fault: FaultKind, **rule: object) -> None:
     change_sets = plans(stage.sync_service, [FIRST])[0]
     stage.sandbox.faults.add_json({"kind": fault, "method": "PUT", "path": "/Contacts", **rule})
-    stage.sync_service.load(change_sets, "a run")
+    stage.sync_service.loader.load(change_sets, "a run")
 
 
 def test_a_store_with_nothing_left_gives_no_reason(stage: Stage) -> None:
@@ -140,11 +141,11 @@ def test_a_request_noted_by_a_clock_that_was_put_back_since_is_due_at_once(stage
 def test_what_the_days_budget_left_is_planned(stage: Stage) -> None:
     load_contacts(stage, FaultKind.DAY_LIMIT, retry_after=7200)
     assert retry_reasons(stage.sync_service) == {FIRST: RetryReason(PLANNED_REASON)}
-    budget = stage.sync_service.daily_quota()
+    budget = daily_quota(stage.sync_service.connections.store)
     assert budget.blocked_until == stage.clock.now() + timedelta(hours=2)
     assert budget.is_exhausted
     stage.clock.sleep(7201)
-    assert not stage.sync_service.daily_quota().is_exhausted
+    assert not daily_quota(stage.sync_service.connections.store).is_exhausted
 
 
 @pytest.mark.campaign

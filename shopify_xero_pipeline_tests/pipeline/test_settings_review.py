@@ -131,7 +131,7 @@ def test_numbers_of_other_people_that_begin_as_ours_do_are_said_before_anything_
         stage.person.enter_invoice({**by_hand, "LineItems": [line], "Status": "AUTHORISED"})
         told: list[str] = []
         stage.sync_service.settings_review.on_warning = told.append
-        stage.sync_service.plan_contacts({}, {})
+        stage.sync_service.planner.plan_contacts({}, {})
         assert told == [
             "documents in Xero that are not of these books start with prefix 'SH-', such as SH-7: choose another"
             " prefix in books.yaml; otherwise the order's id is appended to each number that is taken."
@@ -143,12 +143,12 @@ def test_that_most_orders_of_a_day_are_blocked_is_said_before_contacts_and_items
     with staged(tmp_path, NOW, BOOKS_FILE=yaml) as stage:
         told: list[str] = []
         stage.sync_service.settings_review.on_warning = told.append
-        orders = stage.sync_service.read_orders(DAYS)
-        stage.sync_service.plan_contacts({}, orders)
+        orders = stage.sync_service.extractor.read_orders(DAYS)
+        stage.sync_service.planner.plan_contacts({}, orders)
         assert stage.size() == 0
         assert told[0].endswith("orders of 2026-09-21 are blocked and stay out of the books")
         assert told[1].endswith("orders of 2026-09-21: no account for money through shopify_payments")
-        kept = stage.sync_service.build_order_books(orders)[FIRST]
+        kept = stage.sync_service.planner.build_order_books(orders)[FIRST]
         blocked = [one for one in kept if one.outcome == "blocked"]
         assert told[0].startswith(f"{len(blocked)} of ")
 
@@ -179,11 +179,11 @@ def test_the_digest_of_the_same_settings_is_the_same_in_every_process(stage: Sta
 def test_a_day_synced_with_settings_that_do_not_fit_writes_no_contact_and_no_item(tmp_path: Path) -> None:
     yaml = books_file(tmp_path, ('gift_cards: "830"', 'gift_cards: "200"'))
     with staged(tmp_path, NOW, BOOKS_FILE=yaml) as stage:
-        orders = stage.sync_service.read_orders(DAYS)
+        orders = stage.sync_service.extractor.read_orders(DAYS)
         for plan in (
-            lambda: stage.sync_service.plan_contacts({}, orders),
-            lambda: stage.sync_service.plan_items({}, orders),
-            lambda: stage.sync_service.plan_orders(orders, (Kind.INVOICE,)),
+            lambda: stage.sync_service.planner.plan_contacts({}, orders),
+            lambda: stage.sync_service.planner.plan_items({}, orders),
+            lambda: stage.sync_service.planner.plan_orders(orders, (Kind.INVOICE,)),
         ):
             with pytest.raises(PipelineError):
                 plan()

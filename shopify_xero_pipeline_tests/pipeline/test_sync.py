@@ -8,6 +8,7 @@ import pytest
 
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.defs.partitions import daily_partitions
+from shopify_xero_pipeline.pipeline.calendar import day_of_order
 from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.xero.models import Kind
@@ -49,16 +50,16 @@ def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_ord
     """One service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
     first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
     for orders in (first, second, first | second):
-        assert [plan.day for plan in stage.sync_service.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
+        assert [plan.day for plan in stage.sync_service.planner.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
 
 
 def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_every_ten_minutes(stage: Stage) -> None:
-    orders = stage.sync_service.read_orders([FIRST])
+    orders = stage.sync_service.extractor.read_orders([FIRST])
 
     def calls() -> int:
         sync_service = stage.sync_service
         before = sync_service.connections.calls[1]
-        assert any(line.action is Action.CREATE for line in sync_service.plan_contacts({}, orders)[0].changes)
+        assert any(line.action is Action.CREATE for line in sync_service.planner.plan_contacts({}, orders)[0].changes)
         return sync_service.connections.calls[1] - before
 
     assert calls() == SETTINGS_CALLS + NUMBERS_CALLS + SWEEP
@@ -71,13 +72,13 @@ def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_eve
 
 def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(stage: Stage) -> None:
     sync_service = stage.sync_service
-    (first,) = sync_service.plan_contacts({}, sync_service.read_orders([FIRST]))
-    sync_service.load([first], "a run")
+    (first,) = sync_service.planner.plan_contacts({}, sync_service.extractor.read_orders([FIRST]))
+    sync_service.loader.load([first], "a run")
     name = next(line.natural_key for line in first.changes)
     fresh(stage)
     (stage.folder / "state.db").unlink()
-    again = {line.natural_key: line.action for line in stage.sync_service.plan_contacts(
-        {}, stage.sync_service.read_orders([FIRST]))[0].changes}  # fmt: skip
+    again = {line.natural_key: line.action for line in stage.sync_service.planner.plan_contacts(
+        {}, stage.sync_service.extractor.read_orders([FIRST]))[0].changes}  # fmt: skip
     assert again[name] is Action.ADOPT
 
 
@@ -85,13 +86,13 @@ def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(sta
 def test_xero_is_read_back_once_after_a_write(stage: Stage) -> None:
     sync_service = stage.sync_service
     for change_sets in plans(sync_service, [FIRST]):
-        sync_service.load(change_sets, "a run")
-    orders, before = sync_service.read_orders([FIRST]), sync_service.connections.calls[1]
-    first = sync_service.reconcile(orders)
+        sync_service.loader.load(change_sets, "a run")
+    orders, before = sync_service.extractor.read_orders([FIRST]), sync_service.connections.calls[1]
+    first = sync_service.reconciler.reconcile(orders)
     assert sync_service.connections.calls[1] - before == 3 * SWEEP
-    assert sync_service.reconcile(orders) == first
+    assert sync_service.reconciler.reconcile(orders) == first
     assert sync_service.connections.calls[1] - before == 3 * SWEEP
-    assert sync_service.stored_reconciliations([FIRST, FIRST + timedelta(days=1)]) == first
+    assert sync_service.reconciliations.of_days([FIRST, FIRST + timedelta(days=1)]) == first
 
 
 @pytest.mark.campaign
@@ -133,9 +134,9 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_keeps_its_own_orders(tmp
         shop.add("orders", {**order, "createdAt": stamp, "processedAt": stamp, "updatedAt": stamp}, instant)
     with staged(tmp_path, at(date(2026, 9, 30)), shop) as stage:
         days = [SUMMER_TIME + timedelta(days=number) for number in (-1, 0, 1)]
-        found = stage.sync_service.read_orders(days)
+        found = stage.sync_service.extractor.read_orders(days)
         assert [[order.name for order in found[day]] for day in days] == [["#C1"], ["#C2", "#C3"], ["#C4"]]
-        alone = stage.sync_service.read_orders([SUMMER_TIME])
+        alone = stage.sync_service.extractor.read_orders([SUMMER_TIME])
         assert [order.name for order in alone[SUMMER_TIME]] == ["#C2", "#C3"]
         window = daily_partitions(stage.sync_service.connections.policy).time_window_for_partition_key("2026-09-27")
         assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 23
@@ -147,7 +148,11 @@ def test_the_day_of_a_changed_order_is_the_one_it_was_placed_on_and_the_start_da
     now = at(FIRST + timedelta(days=2))
     with staged(tmp_path, now, BOOKS_FILE=books_file(tmp_path, ("2026-09-21 ", "2026-09-22 "))) as stage:
         sync_service, since = stage.sync_service, at(FIRST, 0).astimezone(UTC)
-        found = [(sync_service.day_of(order), order) for order in sync_service.connections.reader.changed_orders(since)]
+        policy = sync_service.connections.policy
+        found = [
+            (day_of_order(order.processed_at, policy), order)
+            for order in sync_service.connections.reader.changed_orders(since)
+        ]
         assert {day for day, _ in found} == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
         older = {day for day, order in found if order.processed_at < at(FIRST + timedelta(days=1), 0)}
         assert older == {FIRST + timedelta(days=1)}
@@ -167,20 +172,20 @@ def test_nothing_is_connected_before_it_is_needed(tmp_path: Path) -> None:
 
 def test_a_static_token_will_do_for_shopify(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1)), SHOPIFY_ACCESS_TOKEN="sandbox") as stage:
-        assert stage.sync_service.read_orders([FIRST])[FIRST]
+        assert stage.sync_service.extractor.read_orders([FIRST])[FIRST]
 
 
 def test_the_shops_currency_is_asked_for_where_only_the_plan_is_made_again(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1))) as stage:
-        products = stage.sync_service.read_products([FIRST])
+        products = stage.sync_service.extractor.read_products([FIRST])
         fresh(stage)
         (tmp_path / "state.db").unlink()
-        (plan,) = stage.sync_service.plan_items(products, {})
+        (plan,) = stage.sync_service.planner.plan_items(products, {})
         assert {line.kind for line in plan.changes} == {Kind.ITEM}
 
 
 def test_a_state_store_of_another_shop_is_refused_with_both_names_and_a_way_out(stage: Stage) -> None:
-    assert stage.sync_service.unfinished_days() == set()
+    assert stage.sync_service.record_ownership.unfinished_days() == set()
     stage.environ["SHOPIFY_SHOP"] = "other.myshopify.com"
     fresh(stage)
     with pytest.raises(
@@ -188,32 +193,32 @@ def test_a_state_store_of_another_shop_is_refused_with_both_names_and_a_way_out(
         match=r"belongs to shop sandbox\.myshopify\.com, not to other\.myshopify\.com: "
         "check SHOPIFY_SHOP, or give this pair a STATE_URL of its own",
     ):
-        stage.sync_service.unfinished_days()
+        stage.sync_service.record_ownership.unfinished_days()
 
 
 def test_looking_at_the_store_before_the_shop_is_named_does_not_give_it_to_nobody(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST), SHOPIFY_BASE_URL="", XERO_BASE_URL="") as stage:
-        assert stage.sync_service.stored_reconciliations([FIRST]) == []
+        assert stage.sync_service.reconciliations.of_days([FIRST]) == []
         stage.environ["SHOPIFY_SHOP"] = "first.myshopify.com"
         fresh(stage)
         assert not any(stage.sync_service.connections.store.mapped(kind) for kind in Kind)
 
 
 def test_another_organisation_is_refused_before_its_records_mix_with_ours(stage: Stage) -> None:
-    orders = stage.sync_service.read_orders([FIRST])
-    stage.sync_service.load(stage.sync_service.plan_contacts({}, orders), "a run")
+    orders = stage.sync_service.extractor.read_orders([FIRST])
+    stage.sync_service.loader.load(stage.sync_service.planner.plan_contacts({}, orders), "a run")
     mirrored = len(stage.sync_service.connections.store.mirror(Kind.CONTACT))
     size = stage.size()
     stage.sandbox.books.organisation["ShortCode"] = "!other"
     stage.environ["XERO_TENANT_ID"] = stage.sandbox.books.tenant_id
     fresh(stage)
     with pytest.raises(PipelineError, match=r"belongs to organisation in Xero .*, not to !other: check XERO"):
-        stage.sync_service.plan_orders(orders, (Kind.INVOICE,))
+        stage.sync_service.planner.plan_orders(orders, (Kind.INVOICE,))
     assert stage.size() == size
     assert len(stage.sync_service.connections.store.mirror(Kind.CONTACT)) == mirrored
 
 
 def test_closing_twice_does_no_harm(stage: Stage) -> None:
-    stage.sync_service.read_customers([FIRST])
+    stage.sync_service.extractor.read_customers([FIRST])
     stage.sync_service.connections.close()
     stage.sync_service.connections.close()

@@ -42,13 +42,16 @@ def copies(order: Order, count: int) -> Iterator[Order]:
 
 def carried(sync_service: SyncService, orders: Mapping[date, list[Order]]) -> bool:
     """Plan and load what the orders need, kind by kind as Dagster does, and say whether anything was to be written."""
-    families = [lambda: sync_service.plan_contacts({}, orders), lambda: sync_service.plan_items({}, orders)]
-    families += [lambda kind=kind: sync_service.plan_orders(orders, (kind,)) for kind in OF_ORDERS]
+    families = [
+        lambda: sync_service.planner.plan_contacts({}, orders),
+        lambda: sync_service.planner.plan_items({}, orders),
+    ]
+    families += [lambda kind=kind: sync_service.planner.plan_orders(orders, (kind,)) for kind in OF_ORDERS]
     wrote = False
     for plan in families:
         change_sets = plan()
         wrote = wrote or has_writes(change_sets)
-        sync_service.load(change_sets, "run")
+        sync_service.loader.load(change_sets, "run")
     return wrote
 
 
@@ -60,12 +63,12 @@ def test_many_new_orders_of_as_many_new_customers_take_at_most_so_many_calls(
         sync_service = stage.sync_service
         orders = {date(2026, 10, 1): list(copies(a_plain_order(stage), count))}
         assert carried(sync_service, orders)
-        (compared,) = sync_service.reconcile(orders)
+        (compared,) = sync_service.reconciler.reconcile(orders)
         assert compared.count("posted") == count
         assert (compared.difference, compared.lost, compared.extra, compared.unequal) == (0, 0, 0, [])
         assert len(stage.sandbox.books.contacts) == count
         before, size = sync_service.connections.calls[1], stage.size()
         assert before <= calls
         assert not carried(sync_service, orders)
-        sync_service.reconcile(orders)
+        sync_service.reconciler.reconcile(orders)
         assert (sync_service.connections.calls[1], stage.size()) == (before, size)

@@ -116,11 +116,11 @@ def test_a_payment_that_xero_refuses_because_a_person_has_just_paid_shows_both_s
     case.sync(DAY)
     case.shop.becomes("bank_deposit_recorded")
     sync_service = case.stage.restart()
-    orders = sync_service.read_orders([date(2026, 10, 1)])
-    plan = sync_service.plan_orders(orders, (Kind.PAYMENT,))
+    orders = sync_service.extractor.read_orders([date(2026, 10, 1)])
+    plan = sync_service.planner.plan_orders(orders, (Kind.PAYMENT,))
     case.stage.person.pay(case.document("SH-2060"), Decimal("115.00"), "606", FOURTH, "bank feed")
 
-    sync_service.load(plan, "just too late")
+    sync_service.loader.load(plan, "just too late")
 
     (error,) = sync_service.connections.store.failed_records()
     assert error.reason.endswith("In Xero SH-2060 is PAID with 0.00 outstanding; payments: 115.00 on 2026-10-04.")

@@ -16,21 +16,21 @@ OF_ORDERS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 
 def plans(sync_service: SyncService, days: Sequence[date]) -> list[list[ChangeSet]]:
     customers, products, orders = (
-        sync_service.read_customers(days),
-        sync_service.read_products(days),
-        sync_service.read_orders(days),
+        sync_service.extractor.read_customers(days),
+        sync_service.extractor.read_products(days),
+        sync_service.extractor.read_orders(days),
     )
     return [
-        sync_service.plan_contacts(customers, orders),
-        sync_service.plan_items(products, orders),
-        *(sync_service.plan_orders(orders, (kind,)) for kind in OF_ORDERS),
+        sync_service.planner.plan_contacts(customers, orders),
+        sync_service.planner.plan_items(products, orders),
+        *(sync_service.planner.plan_orders(orders, (kind,)) for kind in OF_ORDERS),
     ]
 
 
 def carry(sync_service: SyncService, days: Sequence[date], run_id: str = "a run") -> list[DayReconciliation]:
     for change_sets in plans(sync_service, days):
-        sync_service.load(change_sets, run_id)
-    return sync_service.reconcile(sync_service.read_orders(days))
+        sync_service.loader.load(change_sets, run_id)
+    return sync_service.reconciler.reconcile(sync_service.extractor.read_orders(days))
 
 
 def books_file(folder: Path, *changed: tuple[str, str]) -> str:

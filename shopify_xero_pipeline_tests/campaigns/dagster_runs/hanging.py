@@ -8,15 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.pipeline.day_extractor import DayExtractor
 from shopify_xero_pipeline_tests.campaigns.dagster_runs.location import defs
 
 __all__ = ["defs"]
 
-read_customers = SyncService.read_customers
+read_customers = DayExtractor.read_customers
 
 
-def hanging(self: SyncService, days: Sequence[date]) -> Any:
+def hanging(self: DayExtractor, days: Sequence[date]) -> Any:
     file = Path(os.environ["HANG"])
     if file.exists():
         way = file.read_text()
@@ -27,4 +27,4 @@ def hanging(self: SyncService, days: Sequence[date]) -> Any:
     return read_customers(self, days)
 
 
-SyncService.read_customers = hanging  # type: ignore[method-assign]
+DayExtractor.read_customers = hanging  # type: ignore[method-assign]

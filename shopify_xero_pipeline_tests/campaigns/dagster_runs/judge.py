@@ -41,11 +41,11 @@ class Judge:
         settings = Settings.from_environment(self._house.environ, dotenv=None)
         sync_service = SyncService(Connections(settings, SharedClock()))
         try:
-            for day in sync_service.stored_reconciliations(days):
+            for day in sync_service.reconciliations.of_days(days):
                 assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0)
-            assert len(sync_service.stored_reconciliations(days)) == len(days)
+            assert len(sync_service.reconciliations.of_days(days)) == len(days)
             assert sync_service.connections.store.failed_records() == []
-            assert sync_service.unfinished_days() == set()
+            assert sync_service.record_ownership.unfinished_days() == set()
         finally:
             sync_service.connections.close()
 

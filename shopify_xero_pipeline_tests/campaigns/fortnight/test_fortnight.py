@@ -28,16 +28,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
 
 
 def test_in_the_end_the_books_of_every_day_agree_to_the_cent(played: Play) -> None:
-    days = played.stage.sync_service.stored_reconciliations(DAYS)
+    days = played.stage.sync_service.reconciliations.of_days(DAYS)
     assert [day.day for day in days] == DAYS
     for day in days:
         assert (day.unequal, day.unaccounted, day.lost, day.extra, day.count("failed")) == ([], [], 0, 0, 0), day.day
     assert played.stage.sync_service.connections.store.failed_records() == []
-    assert played.stage.sync_service.unfinished_days() == set()
+    assert played.stage.sync_service.record_ownership.unfinished_days() == set()
 
 
 def test_every_order_is_accounted_for_once(played: Play) -> None:
-    rows = [row.order_id for day in played.stage.sync_service.stored_reconciliations(DAYS) for row in day.rows]
+    rows = [row.order_id for day in played.stage.sync_service.reconciliations.of_days(DAYS) for row in day.rows]
     assert sorted(rows) == sorted(played.shop.orders())
     content_of(played.stage.sandbox.books)  # raises for a duplicate in Xero
 
@@ -74,7 +74,7 @@ def test_days_of_orders_changed_later_were_synced_again_by_the_sensor(played: Pl
 
 def test_the_night_the_machine_was_off_was_made_up_for_in_the_morning(played: Play) -> None:
     missed, morning = date(2026, 9, 28), date(2026, 9, 29)
-    (day,) = played.stage.sync_service.stored_reconciliations([missed])
+    (day,) = played.stage.sync_service.reconciliations.of_days([missed])
     assert day.rows
     runs = played.daemon.instance.get_run_records(dg.RunsFilter(job_name="sync"))
     made_up = [

@@ -63,7 +63,7 @@ def prove(
     with house(folder, source, trade.until, rounding=rounding, changed=[*taxes, *changed]) as stage:
         seen = trade.seen(trade.days, trade.until)
         done = sync(stage.sync_service, seen)
-        days = stage.sync_service.reconcile(seen.orders)
+        days = stage.sync_service.reconciler.reconcile(seen.orders)
         documents = xero_documents(stage.sync_service)
     problems = [*done.failures, *(f"{line.natural_key}: {line.reason}" for line in done.conflicts)]
     problems += disagreements(trade.nodes.values(), documents, TAX_ACCOUNTS)

@@ -98,11 +98,14 @@ def house(
 
 def sync(sync_service: SyncService, day: Day) -> Round:
     """Plan and load days, kind by kind like Dagster."""
-    plans = [sync_service.plan_contacts(day.customers, day.orders), sync_service.plan_items(day.products, day.orders)]
-    plans += [sync_service.plan_orders(day.orders, (kind,)) for kind in OF_ORDERS]
+    plans = [
+        sync_service.planner.plan_contacts(day.customers, day.orders),
+        sync_service.planner.plan_items(day.products, day.orders),
+    ]
+    plans += [sync_service.planner.plan_orders(day.orders, (kind,)) for kind in OF_ORDERS]
     failures: list[str] = []
     for change_sets in filter(has_writes, plans):  # a load without writes costs a hundred commits
-        results = sync_service.load(change_sets, "a run")
+        results = sync_service.loader.load(change_sets, "a run")
         failures += [f"{result.kind} {result.natural_key}: {result.reason}" for result in _failed(results)]
     lines = [line for change_sets in plans for change_set in change_sets for line in change_set.changes]
     return Round(

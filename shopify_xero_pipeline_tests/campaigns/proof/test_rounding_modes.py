@@ -104,11 +104,13 @@ def test_orders_read_at_once_are_the_orders_the_sync_service_reads(tmp_path: Pat
     shop, trade = generated(1, horizon=10)
     with staged(tmp_path, trade.until, shop) as house:
         sync_service, seen = house.sync_service, trade.seen(trade.days, trade.until)
-        by_id = {order.id: order for orders in sync_service.read_orders(trade.days).values() for order in orders}
+        by_id = {
+            order.id: order for orders in sync_service.extractor.read_orders(trade.days).values() for order in orders
+        }
         assert by_id == {order.id: _as_read(order) for orders in seen.orders.values() for order in orders}
         for read, at_once in (
-            (sync_service.read_customers(trade.days), seen.customers),
-            (sync_service.read_products(trade.days), seen.products),
+            (sync_service.extractor.read_customers(trade.days), seen.customers),
+            (sync_service.extractor.read_products(trade.days), seen.products),
         ):
             assert {day: sorted(record.id for record in records) for day, records in read.items()} == {
                 day: sorted(record.id for record in records) for day, records in at_once.items()

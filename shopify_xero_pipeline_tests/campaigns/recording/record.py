@@ -38,7 +38,9 @@ def record(folder: Path) -> dict[str, str]:
             texts |= dict(_day(stage, day))
         texts |= requests
         for month in sorted({day.replace(day=1) for day in DAYS}):
-            texts[f"month {month:%Y-%m}"] = stage.sync_service.month_statement(month).model_dump_json(indent=1)
+            texts[f"month {month:%Y-%m}"] = stage.sync_service.reconciliations.month_statement(month).model_dump_json(
+                indent=1
+            )
     return {name: _without_random_ids(text) for name, text in texts.items()}
 
 
@@ -52,8 +54,8 @@ def _day(stage: Stage, day: date) -> Iterator[tuple[str, str]]:
     for change_sets in plans(sync_service, [day]):
         for change_set in change_sets:
             yield f"{day} change-set {change_set.kind}", change_set.model_dump_json(indent=1)
-        sync_service.load(change_sets, "a run")
-    (compared,) = sync_service.reconcile(sync_service.read_orders([day]))
+        sync_service.loader.load(change_sets, "a run")
+    (compared,) = sync_service.reconciler.reconcile(sync_service.extractor.read_orders([day]))
     yield f"{day} comparison", compared.model_dump_json(indent=1)
     for table in metadata.sorted_tables:
         if table.name not in BY_CHANCE:

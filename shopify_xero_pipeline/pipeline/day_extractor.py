@@ -1,0 +1,109 @@
+"""Extraction of the customers, products and orders of days from Shopify, without the data of redacted customers.
+
+The queries are in `shopify/reader.py`. This module only decides which records belong to a day.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TypeVar
+
+from shopify_xero_pipeline.books.outcome import has_activity_since
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.pipeline import reconciled_days
+from shopify_xero_pipeline.pipeline.calendar import day_of_order, first_instant
+from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
+from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
+
+N = TypeVar("N", bound=Node)
+
+
+class DayExtractor:
+    """Reads days from Shopify.
+
+    Args:
+        connections: the connections of the run.
+        record_ownership: finds the orders of a day that are missing from Shopify's list.
+    """
+
+    def __init__(self, connections: Connections, record_ownership: RecordOwnership) -> None:
+        self._connections = connections
+        self._record_ownership = record_ownership
+
+    def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
+        """Return the customers last changed on each day; redacted ones have only their id.
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        with events.log_operation(self._connections.clock, "read", "customer", days) as log_fields:
+            redacted = self._connections.store.redacted_customers()
+            read = self._connections.reader.customers(*self._time_window(days))
+            customers = [customer.redacted_if(redacted) for customer in read]
+            log_fields["rows"] = len(customers)
+        return _split_by_day(days, customers, lambda customer: self._day_of(customer.updated_at))
+
+    def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
+        """Return the products last changed on each day.
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        with events.log_operation(self._connections.clock, "read", "product", days) as log_fields:
+            products = self._connections.reader.products(*self._time_window(days))
+            log_fields["rows"] = len(products)
+        return _split_by_day(days, products, lambda product: self._day_of(product.updated_at))
+
+    def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
+        """Return the orders placed on each day, with their whole histories.
+
+        The start date also has the earlier orders that were changed or paid on or after it (docs/books.md §10).
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+        with events.log_operation(self._connections.clock, "read", "order", days) as log_fields:
+            reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
+            read_at = reader.time()  # before the orders, so that no later change counts as read
+            placed = reader.orders(*self._time_window(days))
+            opening = self._opening_orders() if policy.start_date in days else []
+            listed = [*opening, *placed]
+            redacted = store.redacted_customers()
+            unlisted = self._record_ownership.unlisted_orders(days, listed)
+            orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
+            log_fields["rows"] = len(orders)
+            reconciled_days.record_read(store, days, read_at)
+        return _split_by_day(days, orders, lambda order: day_of_order(order.processed_at, policy))
+
+    def _opening_orders(self) -> list[Order]:
+        """Return the orders from before the start date that were changed or paid on or after it."""
+        reader, start = self._connections.reader, first_instant(self._connections.policy)
+        changed = [order.id for order in reader.changed_orders(start) if order.processed_at < start]
+        return [order for order in reader.orders_by_id(changed) if has_activity_since(order, start)]
+
+    def _time_window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
+        zone = self._connections.policy.zone
+        return (
+            datetime.combine(min(days), time(), zone),
+            datetime.combine(max(days) + timedelta(days=1), time(), zone),
+        )
+
+    def _day_of(self, instant: datetime) -> date:
+        return instant.astimezone(self._connections.policy.zone).date()
+
+
+def _split_by_day(days: Sequence[date], nodes: Iterable[N], day_of: Callable[[N], date]) -> dict[date, list[N]]:
+    by_day: dict[date, list[N]] = defaultdict(list)
+    for node in nodes:
+        by_day[day_of(node)].append(node)
+    return {day: by_day[day] for day in days}

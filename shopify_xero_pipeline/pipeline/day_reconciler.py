@@ -1,0 +1,101 @@
+"""Reconciliation of days: the three columns of each order, its orphans and its pending transactions.
+
+This module only collects the columns and stores the result; the comparison is in `reconciliation/`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from shopify_xero_pipeline.books.records import OrderBooks
+from shopify_xero_pipeline.books.tax_usage import tax_usage
+from shopify_xero_pipeline.loading.parent_ids import ParentIds
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.pipeline import day_issues, pending_transactions, reconciled_days
+from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.day_planner import DayPlanner
+from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
+from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
+from shopify_xero_pipeline.pipeline.stored_reconciliations import StoredReconciliations
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.movements import account_names
+from shopify_xero_pipeline.reconciliation.orphans import LISTED
+from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
+from shopify_xero_pipeline.shopify.models import Order
+from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN
+
+
+class DayReconciler:
+    """Reconciles days.
+
+    Args:
+        connections: the connections of the run.
+        planner: builds the order books.
+        mirror_refresh: reads back from Xero after a load.
+        record_ownership: detects and stores orphans.
+        reconciliations: adds the orphans to the days.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        planner: DayPlanner,
+        mirror_refresh: MirrorRefresh,
+        record_ownership: RecordOwnership,
+        reconciliations: StoredReconciliations,
+    ) -> None:
+        self._connections = connections
+        self._planner = planner
+        self._mirror_refresh = mirror_refresh
+        self._record_ownership = record_ownership
+        self._reconciliations = reconciliations
+
+    def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
+        """Return each day's three columns, after a read-back from Xero if a load has written since the last one.
+
+        Args:
+            orders: orders by day.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+            XeroError: Xero could not be read.
+        """
+        with events.log_operation(self._connections.clock, "reconciliation", "order", orders) as log_fields:
+            has_open_orphans = any(orphan.is_open for orphan in self._record_ownership.orphans(orders))
+            self._mirror_refresh.read_back(always=has_open_orphans)
+            books_by_day = self._planner.build_order_books(orders)
+            days = self._compare_days(orders, books_by_day)
+            reconciled_days.store_reconciliations(self._connections.store, days)
+            pending_transactions.store_pending(self._connections.store, orders)
+            self._record_ownership.record_orphans(orders, books_by_day)
+            days = self._reconciliations.with_orphans(days)
+            log_fields["orders"] = sum(len(day.rows) for day in days)
+            log_fields["unequal"] = sum(len(day.unequal) for day in days)
+        return days
+
+    def _compare_days(
+        self, orders: Mapping[date, Sequence[Order]], books_by_day: Mapping[date, Sequence[OrderBooks]]
+    ) -> list[DayReconciliation]:
+        policy, organisation, store = (
+            self._connections.policy,
+            self._connections.organisation(),
+            self._connections.store,
+        )
+        ids = [order.legacy_id for day_orders in orders.values() for order in day_orders]
+        documents = [document for books in books_by_day.values() for order in books for document in order.documents]
+        parent_ids = ParentIds(store, documents)
+        inputs = ReconciliationInputs(
+            store.mapped_of_orders(ids),
+            {kind: store.mirror(kind) for kind in LISTED},
+            store.retry_queue.of_orders(ids),
+            store.frozen_of_orders(ids),
+            contacts=parent_ids.contacts(),
+            item_codes=parent_ids.item_codes(),
+            held=[line for lines in day_issues.held_lines(store).values() for line in lines],
+            unwritten=store.journal.in_state(*NOT_YET_WRITTEN),
+        )
+        names, days = account_names(policy, organisation), []
+        for day, books in sorted(books_by_day.items()):
+            movements = movements_by_order(orders[day], books, policy, organisation, names)
+            reconciliation = reconcile_day(day, books, inputs, movements, names)
+            days.append(reconciliation.model_copy(update={"taxes": tax_usage(orders[day])}))
+        return days
