@@ -1,15 +1,31 @@
-"""Sums of money by currency, day or account, in exact decimal columns.
+"""Groups of rows, and sums of money by currency, day or account, in exact decimal columns.
 
-pandas groups the rows, with Arrow decimals as the type of the amounts. Arrow refuses to convert a float to a decimal,
+pandas sums the rows, with Arrow decimals as the type of the amounts. Arrow refuses to convert a float to a decimal,
 so no float enters a sum. The selection and the presentation of the rows are elsewhere.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+def group_by(pairs: Iterable[tuple[K, V]]) -> defaultdict[K, list[V]]:
+    """Return the values of each key in their order; a key without a pair has an empty list.
+
+    Args:
+        pairs: pairs of key and value.
+    """
+    groups: defaultdict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups
 
 
 def sum_by(rows: Iterable[Mapping[str, object]], by: Sequence[str], columns: Sequence[str]) -> "pd.DataFrame":

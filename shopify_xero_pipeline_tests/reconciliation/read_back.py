@@ -10,8 +10,9 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, account_names
+from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord

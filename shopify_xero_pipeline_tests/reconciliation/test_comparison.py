@@ -2,8 +2,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import AccountNames
+from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
 from shopify_xero_pipeline.reconciliation.xero_movements import mapping_movements
 from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
