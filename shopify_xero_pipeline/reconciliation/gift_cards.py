@@ -6,7 +6,6 @@ journals and bank transactions are not read. Cards issued by hand or sold before
 their use is listed when it takes more from the account than was added before.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
+from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import NOTHING
-from shopify_xero_pipeline.reconciliation.xero_movements import Posting, mirrored_postings
+from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 
@@ -137,15 +137,6 @@ class LiabilityAccount:
     base_currency: str
 
 
-@dataclass(frozen=True)
-class _Month:
-    """The days from `first` to the day before `after`, and the first day of the books."""
-
-    first: date
-    after: date
-    began: date
-
-
 def roll_forward(
     first: date,
     after: date,
@@ -164,79 +155,75 @@ def roll_forward(
         account_names: account names, and the accounts that hold tax.
         began: the first day of the books.
     """
-    month, label = _Month(first, after, began), account_names.label(account.code)
-    outcomes = {orphan.order_id: (orphan.order_name, NO_ORDER_OUTCOME) for day in days for orphan in day.orphans}
-    outcomes |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
-    shopify = [
-        change for day in days for movement in day.movements if (change := _shopify_change(movement, account.code))
-    ]
-    xero = [change for row in account.mirror for change in _xero_changes(row, account, account_names, outcomes)]
+    orders = {orphan.order_id: (orphan.order_name, NO_ORDER_OUTCOME) for day in days for orphan in day.orphans}
+    orders |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
+    shopify_changes = _shopify_changes(days, account.code)
+    shopify = group_by((change.currency, change) for change in shopify_changes if change.posted < after)
+    xero_changes = _xero_changes(account, account_names, orders)
+    xero = group_by((change.currency, change) for change in xero_changes if change.posted < after)
+    label = account_names.label(account.code)
     return [
-        _roll_forward_in(currency, month, _in_currency(shopify, currency), _in_currency(xero, currency), label)
-        for currency in sorted({change.currency for change in [*shopify, *xero] if change.posted < after})
+        _roll_forward_in(currency, label, shopify[currency], xero[currency], first, began)
+        for currency in sorted({*shopify, *xero})
     ]
 
 
-def _shopify_change(movement: Movement, code: str) -> _Change | None:
-    if movement.key != code or movement.side not in LINE_OF_SECTION or not movement.category:
-        return None
-    line, sign = LINE_OF_SECTION[movement.side]
-    return _Change(movement.posted, movement.currency, line, sign * movement.shopify)
+def _shopify_changes(days: Iterable[DayReconciliation], code: str) -> Iterator[_Change]:
+    for movement in (movement for day in days for movement in day.movements):
+        if movement.key == code and movement.side in LINE_OF_SECTION and movement.category:
+            line, sign = LINE_OF_SECTION[movement.side]
+            yield _Change(movement.posted, movement.currency, line, sign * movement.shopify)
 
 
 def _xero_changes(
-    row: MirrorRecord, account: LiabilityAccount, account_names: AccountNames, outcomes: Mapping[str, tuple[str, str]]
-) -> Iterable[_Change]:
-    if row.status in REMOVED_STATUSES:
-        return
-    reason = _unposted_reason(row, account, outcomes)
-    order_ids = references.order_ids(row.reference)
-    order = outcomes[order_ids[0]][0] if order_ids and not reason else ""
-    for posting in mirrored_postings(row, account_names):
-        if posting.key == account.code and posting.side in LINE_OF_SECTION:
-            yield _xero_change(posting, row, reason, order, posting.currency or account.base_currency)
+    account: LiabilityAccount, account_names: AccountNames, orders: Mapping[str, tuple[str, str]]
+) -> Iterator[_Change]:
+    """Yield the postings on the account in Xero.
 
-
-def _xero_change(posting: Posting, row: MirrorRecord, reason: str, order: str, currency: str) -> _Change:
-    line, sign = LINE_OF_SECTION[posting.side]
-    amount = sign * posting.amount
-    name = order or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
-    other = OtherPosting(posted=posting.posted, what=name, amount=amount, why=reason) if reason else None
-    return _Change(posting.posted, currency, line, amount, name, other)
-
-
-def _unposted_reason(row: MirrorRecord, account: LiabilityAccount, outcomes: Mapping[str, tuple[str, str]]) -> str:
-    """Return the reason why a record belongs to no posted order, or ''."""
-    order_ids = references.order_ids(row.reference)
-    name, outcome = outcomes.get(order_ids[0], ("", "not compared yet")) if order_ids else ("", "")
-    if row.xero_id not in account.mapped:
-        return "not booked by this pipeline"
-    return "" if outcome == "posted" else f"order {name or order_ids[:1]} is {outcome}"
+    Args:
+        account: the account with its rows in the mirror.
+        account_names: account names, and the accounts that hold tax.
+        orders: the name and the outcome of each order by its id.
+    """
+    for row in account.mirror:
+        if row.status in REMOVED_STATUSES:
+            continue
+        order_ids = references.order_ids(row.reference)
+        name, outcome = orders.get(order_ids[0], ("", "not compared yet")) if order_ids else ("", "")
+        reason = "" if outcome == "posted" else f"order {name or order_ids[:1]} is {outcome}"
+        if row.xero_id not in account.mapped:
+            reason = "not booked by this pipeline"
+        what = "" if reason else name
+        what = what or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+        for posting in mirrored_postings(row, account_names):
+            if posting.key == account.code and posting.side in LINE_OF_SECTION:
+                line, sign = LINE_OF_SECTION[posting.side]
+                amount = sign * posting.amount
+                other = OtherPosting(posted=posting.posted, what=what, amount=amount, why=reason) if reason else None
+                yield _Change(posting.posted, posting.currency or account.base_currency, line, amount, what, other)
 
 
 def _roll_forward_in(
-    currency: str, month: _Month, shopify: Sequence[_Change], xero: Sequence[_Change], account: str
+    currency: str, account: str, shopify: Sequence[_Change], xero: Sequence[_Change], first: date, began: date
 ) -> RollForward:
-    first, after = month.first, month.after
-    own_changes = [change for change in xero if change.other is None]
-    others = [change for change in xero if change.other is not None and change.posted < after]
-    sides = [_side_amounts(changes, first, after) for changes in (shopify, own_changes)]
+    others = [change.other for change in xero if change.other is not None]
+    sides = [_side_amounts(changes, first) for changes in (shopify, [entry for entry in xero if entry.other is None])]
     lines = [RollLine(what=what, shopify=sides[0][what], xero=sides[1][what]) for what in sides[0]]
-    total = sum((change.amount for change in others), NOTHING)
-    earlier = sum((change.amount for change in others if change.posted < first), NOTHING)
+    total = sum((other.amount for other in others), NOTHING)
+    earlier = sum((other.amount for other in others if other.posted < first), NOTHING)
     if others:
         lines.append(RollLine(what="by others, before", shopify=None, xero=earlier))
         lines.append(RollLine(what="by others, this month", shopify=None, xero=total - earlier))
     lines.append(RollLine(what="the account in Xero", shopify=None, xero=sides[1][CLOSING] + total))
-    unsold = list(_unsold_uses(change for change in xero if change.posted < after))
+    unsold = list(_unsold_uses(xero))
     return RollForward(
         currency=currency,
         account=account,
         lines=tuple(lines),
-        others=tuple(change.other for change in others if change.other is not None and change.posted >= first),
+        others=tuple(other for other in others if other.posted >= first),
         unsold=tuple(use for use in unsold if use.posted >= first),
         unsold_so_far=-sum((use.amount for use in unsold), NOTHING),
-        began=month.began,
+        began=began,
     )
 
 
@@ -250,19 +237,10 @@ def _unsold_uses(changes: Iterable[_Change]) -> Iterator[OtherPosting]:
             balance = NOTHING
 
 
-def _side_amounts(changes: Iterable[_Change], first: date, after: date) -> dict[str, Decimal]:
+def _side_amounts(changes: Iterable[_Change], first: date) -> dict[str, Decimal]:
     """Return one side's lines. The closing balance comes last and is summed independently of the lines."""
-    opening, closing, within = NOTHING, NOTHING, defaultdict[str, Decimal](lambda: NOTHING)
+    lines = dict.fromkeys((OPENING, SOLD, REDEEMED, REFUNDED, CLOSING), NOTHING)
     for change in changes:
-        if change.posted >= after:
-            continue
-        closing += change.amount
-        if change.posted < first:
-            opening += change.amount
-        else:
-            within[change.line] += change.amount
-    return {OPENING: opening, **{line: within[line] for line in (SOLD, REDEEMED, REFUNDED)}, CLOSING: closing}
-
-
-def _in_currency(changes: Iterable[_Change], currency: str) -> list[_Change]:
-    return [change for change in changes if change.currency == currency]
+        lines[OPENING if change.posted < first else change.line] += change.amount
+        lines[CLOSING] += change.amount
+    return lines

@@ -18,26 +18,25 @@ from shopify_xero_pipeline.reconciliation.movements import (
     StatementSection,
     UnbalancedOrder,
 )
+from shopify_xero_pipeline.reconciliation.rollup import group_by
 
 CATEGORY_ORDER = (
-    *(
-        categories.SOLD,
-        categories.DISCOUNTS,
-        categories.RETURNED,
-        "shipping",
-        "shipping refunded",
-        "fees",
-        "duties",
-        "tips",
-    ),
-    *(categories.CARDS_SOLD, categories.CARDS_RETURNED, categories.CARD_DISCOUNTS),
-    *(
-        "refund adjustments",
-        categories.UNCOVERED,
-        categories.ROUNDED,
-        categories.CASH_ROUNDED,
-        categories.EXCHANGE_DIFFERENCES,
-    ),
+    categories.SOLD,
+    categories.DISCOUNTS,
+    categories.RETURNED,
+    "shipping",
+    "shipping refunded",
+    "fees",
+    "duties",
+    "tips",
+    categories.CARDS_SOLD,
+    categories.CARDS_RETURNED,
+    categories.CARD_DISCOUNTS,
+    "refund adjustments",
+    categories.UNCOVERED,
+    categories.ROUNDED,
+    categories.CASH_ROUNDED,
+    categories.EXCHANGE_DIFFERENCES,
 )
 LINE_SECTIONS = (StatementSection.SALES, StatementSection.TAX)
 NAMES = ("Shopify", "mapping", "Xero")
@@ -46,6 +45,7 @@ TOGETHER, TOTAL = "together", "total"
 OPENING, CLOSING = "owed before", "owed after"
 KEY_ORDER = (categories.INVOICES, categories.CREDIT_NOTES, OPENING, CLOSING)
 Columns = tuple[Decimal, Decimal, Decimal]
+MovementsBySide = defaultdict[StatementSection, list[Movement]]
 
 
 class StatementLine(BaseModel):
@@ -114,21 +114,19 @@ def build_statements(
         broken: the unbalanced orders.
         account_names: account names, and the accounts that hold tax.
     """
-    by_currency: dict[str, list[Movement]] = defaultdict(list)
-    broken_by_currency: dict[str, list[UnbalancedOrder]] = defaultdict(list)
-    for movement in movements:
-        by_currency[movement.currency].append(movement)
-    for order in broken:
-        broken_by_currency[order.currency].append(order)
-    return [
-        Statement(
+    by_currency = group_by((movement.currency, movement) for movement in movements)
+    broken_by_currency = group_by((order.currency, order) for order in broken)
+    statements = []
+    for currency in sorted({*by_currency, *broken_by_currency}):
+        by_side = group_by((movement.side, movement) for movement in by_currency[currency])
+        statement = Statement(
             currency=currency,
-            lines=tuple(_lines(by_currency[currency], account_names)),
-            identities=tuple(_control_totals(by_currency[currency], account_names)),
+            lines=tuple(_lines(by_side, account_names)),
+            identities=tuple(_control_totals(by_side, account_names)),
             broken=tuple(broken_by_currency[currency]),
         )
-        for currency in sorted({*by_currency, *broken_by_currency})
-    ]
+        statements.append(statement)
+    return statements
 
 
 def section_amounts(movements: Iterable[Movement]) -> Columns:
@@ -154,17 +152,14 @@ def format_sum(terms: Sequence[tuple[str, Decimal]]) -> str:
     return text.removeprefix("+ ") or "nothing"
 
 
-def _lines(movements: Sequence[Movement], account_names: AccountNames) -> list[StatementLine]:
+def _lines(by_side: MovementsBySide, account_names: AccountNames) -> list[StatementLine]:
     lines: list[StatementLine] = []
     for side in StatementSection:
-        keys: dict[str, list[Movement]] = defaultdict(list)
-        for movement in movements:
-            if movement.side is side:
-                keys[movement.key].append(movement)
+        keys = group_by((movement.key, movement) for movement in by_side[side])
         for key in sorted(keys, key=lambda key: _key_rank(key, keys[key])):
             lines += _key_lines(side, key, keys[key], account_names)
         if len(keys) > 1 and side is not StatementSection.OUTSTANDING:
-            lines.append(_line(side, TOTAL, "", [movement for rows in keys.values() for movement in rows]))
+            lines.append(_line(side, TOTAL, "", by_side[side]))
     return lines
 
 
@@ -205,48 +200,29 @@ def _category_rank(category: str) -> int:
     return CATEGORY_ORDER.index(category) if category in CATEGORY_ORDER else len(CATEGORY_ORDER)
 
 
-def _control_totals(movements: Sequence[Movement], account_names: AccountNames) -> list[ControlTotal]:
-    """Return the control totals of each column: lines and tax equal documents; documents equal payments and balance."""
-    documents = section_amounts(movement for movement in movements if movement.side is StatementSection.DOCUMENTS)
-    totals = []
-    for column, terms in enumerate(_terms(movements, account_names)):
+def _control_totals(by_side: MovementsBySide, account_names: AccountNames) -> list[ControlTotal]:
+    """Return the control totals of each column, with columns of equal texts merged into one.
+
+    Lines and tax equal documents; documents and opening balance equal payments, refunds and closing balance.
+    """
+    sections = (StatementSection.DOCUMENTS, StatementSection.PAYMENTS, StatementSection.REFUNDS)
+    documents, payments, refunds = (section_amounts(by_side[side]) for side in sections)
+    balances = by_side[StatementSection.OUTSTANDING]
+    opening = section_amounts(movement for movement in balances if movement.key == OPENING)
+    closing = section_amounts(movement for movement in balances if movement.key != OPENING)
+    closing_term = CLOSING if any(movement.key == CLOSING for movement in balances) else "outstanding"
+    line_totals, payment_totals = [], []
+    for index, (column, terms) in enumerate(zip(NAMES, _terms(by_side, account_names), strict=True)):
         parts = [(name, amount) for name, amount in terms if amount]
-        totals.append(_control_total(NAMES[column], parts, [("documents", documents[column])]))
-    return [*_merge_columns(totals), *_merge_columns(_payment_totals(movements, documents))]
-
-
-def _merge_columns(control_totals: Iterable[ControlTotal]) -> list[ControlTotal]:
-    """Return control totals with the columns of equal texts merged into one."""
-    totals_by_text: dict[str, list[ControlTotal]] = defaultdict(list)
-    for total in control_totals:
-        totals_by_text[total.text].append(total)
-    return [
-        totals[0].model_copy(update={"column": " and ".join(total.column for total in totals)})
-        for totals in totals_by_text.values()
-    ]
-
-
-def _payment_totals(movements: Sequence[Movement], documents: Columns) -> list[ControlTotal]:
-    """Return the control totals of documents and opening balance with payments, refunds and closing balance."""
-    payments, refunds = (
-        section_amounts(movement for movement in movements if movement.side is side)
-        for side in (StatementSection.PAYMENTS, StatementSection.REFUNDS)
-    )
-    opening, closing = (
-        section_amounts(
-            movement
-            for movement in movements
-            if movement.side is StatementSection.OUTSTANDING and (movement.key == OPENING) == is_opening
-        )
-        for is_opening in (True, False)
-    )
-    closing_term = CLOSING if any(movement.key == CLOSING for movement in movements) else "outstanding"
-    totals = []
-    for index, column in enumerate(NAMES):
+        line_totals.append(_control_total(column, parts, [("documents", documents[index])]))
         sources = [("documents", documents[index])] + ([(OPENING, opening[index])] if any(opening) else [])
         uses = [("payments", payments[index]), ("refunds", -refunds[index]), (closing_term, closing[index])]
-        totals.append(_control_total(column, sources, uses))
-    return totals
+        payment_totals.append(_control_total(column, sources, uses))
+    by_text = group_by((total.text, total) for total in [*line_totals, *payment_totals])
+    return [
+        totals[0].model_copy(update={"column": " and ".join(total.column for total in totals)})
+        for totals in by_text.values()
+    ]
 
 
 def _control_total(
@@ -258,16 +234,14 @@ def _control_total(
     return ControlTotal(column=column, text=text, agrees=not difference, off=difference)
 
 
-def _terms(movements: Sequence[Movement], account_names: AccountNames) -> tuple[list[tuple[str, Decimal]], ...]:
+def _terms(by_side: MovementsBySide, account_names: AccountNames) -> tuple[list[tuple[str, Decimal]], ...]:
     """Return the terms of the documents' total by column: Shopify's by category, the others by account and tax type."""
-    parts = [movement for movement in movements if movement.side in LINE_SECTIONS]
-    shopify: list[tuple[str, Decimal]] = []
+    shopify, mapping, xero = list[tuple[str, Decimal]](), list[tuple[str, Decimal]](), list[tuple[str, Decimal]]()
     for side in LINE_SECTIONS:
-        shopify += _sums_by_category(part for part in parts if part.side is side).items()
-    keys = sorted({(LINE_SECTIONS.index(part.side), part.key) for part in parts})
-    sums = {
-        key: section_amounts(part for part in parts if (LINE_SECTIONS.index(part.side), part.key) == key)
-        for key in keys
-    }
-    mapping, xero = ([(account_names.label(key[1]), sums[key][column]) for key in keys] for column in (1, 2))
+        shopify += _sums_by_category(by_side[side]).items()
+        keys = group_by((movement.key, movement) for movement in by_side[side])
+        for key in sorted(keys):
+            _, posted, in_xero = section_amounts(keys[key])
+            mapping.append((account_names.label(key), posted))
+            xero.append((account_names.label(key), in_xero))
     return shopify, mapping, xero
