@@ -34,7 +34,7 @@ from shopify_xero_pipeline.reconciliation.order_records import (
     xero_differences,
 )
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
-from shopify_xero_pipeline.reconciliation.xero_movements import mapping_movements, xero_movements
+from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings, posted_postings, to_movements
 from shopify_xero_pipeline.xero.models import Kind
 
 
@@ -172,9 +172,9 @@ def reconcile_day(
             records = inputs.posted[books.order_id]
             own += shopify[books.order_id]
             for record in records:
-                own += mapping_movements(record.row, account_names)
+                own += to_movements(posted_postings(record.row, account_names), "mapping", books.currency)
                 if record.live_row is not None:
-                    own += xero_movements(record.live_row, account_names, books.currency)
+                    own += to_movements(mirrored_postings(record.live_row, account_names), "xero", books.currency)
             own.append(_outstanding(day, books, records))
             breaks = differences(own, account_names)
             problems = (*row.problems, *(text for _, text in breaks))

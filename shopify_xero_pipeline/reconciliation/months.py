@@ -6,9 +6,8 @@ columns use the moved date. This module only selects the movements. The layout i
 liability in `gift_cards.py`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,10 +15,10 @@ from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount, RollForward, roll_forward
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
+from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import (
     CLOSING,
     OPENING,
-    Columns,
     Statement,
     build_statements,
     section_amounts,
@@ -35,8 +34,6 @@ from shopify_xero_pipeline.reconciliation.verdict import (
     verdict_sentence,
     worst_standing,
 )
-
-SIGN = {StatementSection.DOCUMENTS: 1, StatementSection.PAYMENTS: -1, StatementSection.REFUNDS: 1}
 
 
 class Month(BaseModel):
@@ -112,11 +109,9 @@ class Month(BaseModel):
     @property
     def _orders(self) -> Agreement:
         """The agreement of the month's orders."""
-        names = {order.outcome for order in self.not_posted}
+        by_outcome = group_by((order.outcome, order) for order in self.not_posted)
         return Agreement(
-            outcomes={
-                name: _order_count(order for order in self.not_posted if order.outcome == name) for name in names
-            },
+            outcomes={name: _order_count(orders) for name, orders in by_outcome.items()},
             unequal=orders_of((order.order_name, order.currency, order.difference) for order in self.not_equal),
             left=_order_count(self.left),
             undecided=undecided_orders(self.orphans),
@@ -151,21 +146,28 @@ def build_month(
     start, end = max(first, books_period[0]), min(after - timedelta(days=1), books_period[1])
     expected = (start + timedelta(days=offset) for offset in range((end - start).days + 1))
     movements = [movement for day in days for movement in day.movements]
-    decided = [movement for day in days for movement in day.left]
+    decided = [_negated(movement) for day in days for movement in day.left]
     unbalanced = [order for day in days for order in day.broken if first <= order.posted < after]
-    statements = _statements(movements, first, after, unbalanced, account_names)
-    remaining = [*movements, *map(_negated, decided)]
-    undecided = _statements(remaining, first, after, unbalanced, account_names) if decided else statements
+    unbalanced_ids = {order.order_id for order in unbalanced}
+    statements = undecided = _statements(movements, first, after, unbalanced, account_names)
+    if decided:
+        undecided = _statements([*movements, *decided], first, after, unbalanced, account_names)
     gift_cards = roll_forward(first, after, days, account, account_names, books_period[0])
+    rows = [(day.day, row) for day in days for row in day.rows]
+    own_rows = [(day, row) for day, row in rows if day in own_days]
     return Month(
         month=f"{first:%Y-%m}",
         compared=len(own_days),
         not_compared=tuple(day for day in expected if day not in own_days),
         statements=tuple(statements),
         gift_cards=tuple(cards for cards in gift_cards if cards.has_activity),
-        not_posted=tuple(_unposted_orders(day for day in days if day.day in own_days)),
-        not_equal=tuple(_unequal_orders(days, own_days, {order.order_id for order in unbalanced})),
-        left=tuple(listed_order(day.day, row) for day in days if day.day in own_days for row in day.rows if row.left),
+        not_posted=tuple(listed_order(day, row) for day, row in own_rows if row.outcome != "posted"),
+        not_equal=tuple(
+            listed_order(day, row)
+            for day, row in rows
+            if row.problems and (day in own_days or row.order_id in unbalanced_ids)
+        ),
+        left=tuple(listed_order(day, row) for day, row in own_rows if row.left),
         unexplained=tuple(
             f"the statement in {statement.currency} differs by {statement.largest_difference:,.2f}"
             for statement in undecided
@@ -197,53 +199,27 @@ def _negated(movement: Movement) -> Movement:
     )
 
 
-def _receivables(movements: Sequence[Movement], first: date, after: date) -> list[Movement]:
-    """Return the opening and closing receivables of the month, by currency.
+def _receivables(movements: Sequence[Movement], first: date, after: date) -> Iterator[Movement]:
+    """Yield the opening and closing receivables of the month, by currency: documents less payments plus refunds.
 
     After the last month with movements, the closing balance is the orders' outstanding amount, in Xero their AmountDue.
     In an earlier month it is the sum of the movements up to the end of the month.
     """
-    is_last = all(movement.posted < after for movement in movements if movement.side in SIGN)
-    balances = []
+    increases = (StatementSection.DOCUMENTS, StatementSection.REFUNDS)
+    changes = [movement for movement in movements if movement.side in increases]
+    changes += [_negated(movement) for movement in movements if movement.side is StatementSection.PAYMENTS]
+    is_last = all(movement.posted < after for movement in changes)
     for currency in sorted({movement.currency for movement in movements}):
-        own = [movement for movement in movements if movement.currency == currency]
-        opening, change_until = (
-            _receivables_change([movement for movement in own if movement.posted < day]) for day in (first, after)
-        )
-        outstanding = section_amounts(entry for entry in own if entry.side is StatementSection.OUTSTANDING)
-        balances += [
-            _balance(first, currency, OPENING, opening),
-            _balance(first, currency, CLOSING, outstanding if is_last else change_until),
-        ]
-    return balances
-
-
-def _receivables_change(movements: Iterable[Movement]) -> Columns:
-    """Return the change of receivables in the three columns: documents less payments plus refunds."""
-    changes = [(SIGN[movement.side], movement.amounts) for movement in movements if movement.side in SIGN]
-    shopify, mapping, xero = (sum((sign * amounts[n] for sign, amounts in changes), Decimal(0)) for n in range(3))
-    return shopify, mapping, xero
-
-
-def _balance(day: date, currency: str, key: str, columns: Columns) -> Movement:
-    shopify, mapping, xero = columns
-    return Movement(
-        posted=day, currency=currency, side=StatementSection.OUTSTANDING, key=key, category=key,
-        shopify=shopify, mapping=mapping, xero=xero,
-    )  # fmt: skip
-
-
-def _unposted_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
-    return [listed_order(day.day, row) for day in days for row in day.rows if row.outcome != "posted"]
-
-
-def _unequal_orders(
-    days: Iterable[DayReconciliation], days_of_month: Collection[date], unbalanced_ids: Collection[str]
-) -> list[ListedOrder]:
-    """Return orders of the month with differences, and orders of other months with differences in this month."""
-    return [
-        listed_order(day.day, row)
-        for day in days
-        for row in day.rows
-        if row.problems and (day.day in days_of_month or row.order_id in unbalanced_ids)
-    ]
+        own = [movement for movement in changes if movement.currency == currency]
+        opening, closing = (section_amounts(entry for entry in own if entry.posted < day) for day in (first, after))
+        if is_last:
+            closing = section_amounts(
+                movement
+                for movement in movements
+                if movement.side is StatementSection.OUTSTANDING and movement.currency == currency
+            )
+        for key, (shopify, mapping, xero) in ((OPENING, opening), (CLOSING, closing)):
+            yield Movement(
+                posted=first, currency=currency, side=StatementSection.OUTSTANDING, key=key, category=key,
+                shopify=shopify, mapping=mapping, xero=xero,
+            )  # fmt: skip

@@ -7,8 +7,8 @@ are in `pipeline/record_ownership.py`.
 """
 
 import shlex
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +19,7 @@ from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import documents_of
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
+from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.xero_movements import (
     DOCUMENT_SIGN,
     Posting,
@@ -43,6 +44,22 @@ class OrphanCause(StrEnum):
     NOT_YET = "not yet"
     UNWANTED = "unwanted"
     BEFORE_START = "before start"
+
+
+REASON_OF_CAUSE = {
+    OrphanCause.DELETED: ("deleted in Shopify: Shopify returned no order for its id on {noted_at:%Y-%m-%d %H:%M} UTC"),
+    OrphanCause.HIDDEN: (
+        "not returned by Shopify: the app lacks the access scope read_all_orders, so it may be deleted or just old"
+    ),
+    OrphanCause.NOT_YET: "Shopify dates the order {detail}, a day that has not come yet",
+    OrphanCause.UNWANTED: "posted, but Shopify's order is not to be posted now: {detail}",
+    OrphanCause.BEFORE_START: "placed before the start date {detail} of these books",
+}
+REMOVE_FROM_XERO = "remove its payments and void its documents in Xero, then sync the day"
+REMEDY_OF_CAUSE = {
+    OrphanCause.HIDDEN: "grant the app read_all_orders, then sync the day",
+    OrphanCause.NOT_YET: "correct the order's date in Shopify, then sync the day",
+}
 
 
 class OrphanedRecord(BaseModel):
@@ -150,17 +167,13 @@ def build_orphaned_orders(
         unmapped: rows of the mirror that are not in the mapping; a row belongs to the order in its reference.
         decisions: people's decisions, by Xero id.
     """
-    posted, referenced = defaultdict[str, list[MappedRecord]](list), defaultdict[str, list[MirrorRecord]](list)
-    for row in mapped:
-        if row.order_id and row.kind in LISTED:
-            posted[row.order_id].append(row)
-    for order_id, unmapped_row in rows_by_order(unmapped):
-        referenced[order_id].append(unmapped_row)
+    posted = group_by((row.order_id, row) for row in mapped if row.kind in LISTED)
+    referenced = group_by(rows_by_order(unmapped))
     orders: list[OrphanedOrder] = []
     for note in notes:
         ours, others = posted[note.order_id], referenced[note.order_id]
-        records = [_mapped_record(row, mirror, decisions) for row in ours]
-        records += [_unmapped_record(row, decisions) for row in others]
+        records = [_mapped_record(row, mirror.get((row.kind, row.xero_id)), decisions) for row in ours]
+        records += [_record(row, mirrored_postings(row, NO_NAMES)[-1], row.status, decisions) for row in others]
         if records:
             orders.append(_orphaned_order(note, _order_name(ours, others), records))
     return sorted(orders, key=lambda order: (order.day, order.name))
@@ -191,26 +204,12 @@ def _orphaned_order(note: OrphanNote, name: str, records: Sequence[OrphanedRecor
         order_name=name,
         day=note.partition,
         cause=cause,
-        reason=_reason(cause, note),
+        reason=REASON_OF_CAUSE[cause].format(noted_at=note.noted_at, detail=note.detail),
         noted_at=None if cause is OrphanCause.BEFORE_START else note.noted_at,
         remedy="",
         records=tuple(records_in_order),
     )
     return order.model_copy(update={"remedy": _remedy(order)})
-
-
-def _reason(cause: OrphanCause, note: OrphanNote) -> str:
-    if cause is OrphanCause.DELETED:
-        return f"deleted in Shopify: Shopify returned no order for its id on {note.noted_at:%Y-%m-%d %H:%M} UTC"
-    if cause is OrphanCause.HIDDEN:
-        return (
-            "not returned by Shopify: the app lacks the access scope read_all_orders, so it may be deleted or just old"
-        )
-    if cause is OrphanCause.NOT_YET:
-        return f"Shopify dates the order {note.detail}, a day that has not come yet"
-    if cause is OrphanCause.UNWANTED:
-        return f"posted, but Shopify's order is not to be posted now: {note.detail}"
-    return f"placed before the start date {note.detail} of these books"
 
 
 def _remedy(order: OrphanedOrder) -> str:
@@ -219,53 +218,34 @@ def _remedy(order: OrphanedOrder) -> str:
     keep = f"shopify-xero dismiss --key {shlex.quote(order.name)} --because TEXT"
     if order.cause is OrphanCause.BEFORE_START:
         return f"keep all of them: shopify-xero dismiss --before-start --because TEXT; or this one: {keep}"
-    alternative = "remove its payments and void its documents in Xero, then sync the day"
-    if order.cause is OrphanCause.HIDDEN:
-        alternative = "grant the app read_all_orders, then sync the day"
-    if order.cause is OrphanCause.NOT_YET:
-        alternative = "correct the order's date in Shopify, then sync the day"
-    return f"{alternative}; or keep them: {keep}"
+    return f"{REMEDY_OF_CAUSE.get(order.cause, REMOVE_FROM_XERO)}; or keep them: {keep}"
 
 
-def _mapped_record(row: MappedRecord, mirror: MirrorRows, decisions: Mapping[str, KeptRecord]) -> OrphanedRecord:
-    """Return a mapped record with Xero's amounts. A record without a mirror row is live, with its posted amounts."""
-    mirror_row = mirror.get((row.kind, row.xero_id))
-    figures = posted_postings(row, NO_NAMES)[-1]
-    is_live = mirror_row is None or mirror_row.status not in REMOVED_STATUSES
-    if mirror_row is not None and is_live:
-        figures = _in_currency(mirrored_postings(mirror_row, NO_NAMES)[-1], figures.currency)
-    removed_status = "" if is_live or not mirror_row else mirror_row.status
-    return _record(Kind(row.kind), row.xero_id, row.natural_key, figures, removed_status, decisions)
-
-
-def _unmapped_record(row: MirrorRecord, decisions: Mapping[str, KeptRecord]) -> OrphanedRecord:
-    figures = mirrored_postings(row, NO_NAMES)[-1]
-    removed_status = row.status if row.status in REMOVED_STATUSES else ""
-    return _record(Kind(row.kind), row.xero_id, row.natural_key, figures, removed_status, decisions)
-
-
-def _in_currency(posting: Posting, currency: str) -> Posting:
-    return posting if posting.currency else Posting(posting.posted, currency, posting.side, posting.key, posting.amount)
+def _mapped_record(
+    row: MappedRecord, mirror_row: MirrorRecord | None, decisions: Mapping[str, KeptRecord]
+) -> OrphanedRecord:
+    """Return a mapped record with Xero's amounts. A record that Xero does not show has its posted amounts."""
+    posted = posted_postings(row, NO_NAMES)[-1]
+    if mirror_row is None or mirror_row.status in REMOVED_STATUSES:
+        return _record(row, posted, "" if mirror_row is None else mirror_row.status, decisions)
+    figures = mirrored_postings(mirror_row, NO_NAMES)[-1]
+    figures = replace(figures, currency=figures.currency or posted.currency)
+    return _record(row, figures, mirror_row.status, decisions)
 
 
 def _record(
-    kind: Kind,
-    xero_id: str,
-    natural_key: str,
-    figures: Posting,
-    removed_status: str,
-    decisions: Mapping[str, KeptRecord],
+    row: MappedRecord | MirrorRecord, figures: Posting, status: str, decisions: Mapping[str, KeptRecord]
 ) -> OrphanedRecord:
-    decision = decisions.get(xero_id)
-    numbers, is_refund = documents_of(kind, natural_key), figures.side is StatementSection.REFUNDS
+    decision, kind = decisions.get(row.xero_id), Kind(row.kind)
+    numbers, is_refund = documents_of(kind, row.natural_key), figures.side is StatementSection.REFUNDS
     return OrphanedRecord(
         kind=kind,
-        xero_id=xero_id,
-        name=f"{'refund' if is_refund else 'payment'} of {numbers[0]}" if numbers else natural_key,
+        xero_id=row.xero_id,
+        name=f"{'refund' if is_refund else 'payment'} of {numbers[0]}" if numbers else row.natural_key,
         dated=figures.posted,
         currency=figures.currency,
         amount=-figures.amount if is_refund else figures.amount,
-        state=removed_status.lower() or LIVE,
+        state=status.lower() if status in REMOVED_STATUSES else LIVE,
         kept_because=decision.because if decision is not None else "",
         decided_at=decision.decided_at if decision is not None else None,
     )

@@ -25,7 +25,7 @@ from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecor
 from shopify_xero_pipeline.books.tax import SaleTaxAmount, sale_taxes, tax_account_for, tax_type_for
 from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag, Order, Sale, Transaction, legacy_id
-from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Organisation, Payment
+from shopify_xero_pipeline.xero.models import Kind, Organisation, Payment
 
 SOLD, DISCOUNTS, RETURNED = "goods sold", "discounts", "goods returned"
 CARDS_SOLD, CARDS_RETURNED, CARD_DISCOUNTS = "gift cards sold", "gift cards returned", "gift card discounts"
@@ -56,6 +56,8 @@ def movements_by_order(
 ) -> dict[str, list[Movement]]:
     """Return Shopify's movements by order id, for the orders that are to be posted.
 
+    Movements from before the start date are not included.
+
     Args:
         orders: the orders with their whole history.
         all_books: the books of the orders.
@@ -64,27 +66,13 @@ def movements_by_order(
         account_names: account names, and the accounts that hold tax.
     """
     books_by_id = {books.order_id: books for books in all_books if books.outcome is Outcome.POST}
-    return {
-        order.legacy_id: shopify_movements(order, books_by_id[order.legacy_id], policy, organisation, account_names)
-        for order in orders
-        if order.legacy_id in books_by_id
-    }
-
-
-def shopify_movements(
-    order: Order, books: OrderBooks, policy: BooksPolicy, organisation: Organisation, account_names: AccountNames
-) -> list[Movement]:
-    """Return Shopify's movements of a posted order, without those from before the start date.
-
-    Args:
-        order: the order with its whole history.
-        books: its books, with the outcome `post`.
-        policy: the merchant's choices.
-        organisation: Xero's settings.
-        account_names: account names, and the accounts that hold tax.
-    """
-    reader = _LedgerReader(OrderContext(order, policy, organisation, PostedRecords()), books, account_names)
-    return [*reader.sales(), *reader.money(), *reader.adjustments()]
+    movements = {}
+    for order in orders:
+        if order.legacy_id in books_by_id:
+            context = OrderContext(order, policy, organisation, PostedRecords())
+            reader = _LedgerReader(context, books_by_id[order.legacy_id], account_names)
+            movements[order.legacy_id] = [*reader.sales(), *reader.money(), *reader.adjustments()]
+    return movements
 
 
 @dataclass(frozen=True)
@@ -105,9 +93,7 @@ class _LedgerReader:
     def money(self) -> Iterator[Movement]:
         """Yield cash movements by gateway, net of change given, and their cash rounding."""
         transactions = [entry for entry in self.context.order.transactions if self._is_booked_transaction(entry)]
-        movements = [
-            _CashMovement(entry, *_with_change(entry, transactions)) for entry in transactions if entry.kind != "CHANGE"
-        ]
+        movements = [_net_of_change(entry, transactions) for entry in transactions if entry.kind != "CHANGE"]
         cancelled = self._cancelled(movements)
         for movement in movements:
             yield from self._transaction(movement, cancelled.get(movement.entry.legacy_id, ZERO))
@@ -121,16 +107,11 @@ class _LedgerReader:
         ):
             for document in self.books.documents:
                 if is_of_money(document.shopify_id, letter):
-                    yield from self._adjustment_movements(document, account, category)
+                    yield from self._document(document.date, account, category, signed_total(document))
         for payment in self.books.payments:
             if payment.gateway == CHANNEL_GATEWAY:
                 side = StatementSection.PAYMENTS if payment.document_kind == Kind.INVOICE else StatementSection.REFUNDS
                 yield self._movement(payment.date, side, payment.account_code, CHANNEL_PAID, payment.amount)
-
-    def _adjustment_movements(self, document: Invoice | CreditNote, account: str, category: str) -> Iterator[Movement]:
-        amount, kind = signed_total(document), DOCUMENT_KEYS[document.kind]
-        yield self._movement(document.date, self.account_names.side(account), account, category, amount)
-        yield self._movement(document.date, StatementSection.DOCUMENTS, kind, category, amount)
 
     def _agreement(self, entry: Agreement, day: date) -> Iterator[Movement]:
         total = sum((_amount(sale.total_amount) for sale in entry.sales), ZERO)
@@ -138,8 +119,7 @@ class _LedgerReader:
             yield from self._sale(sale, day)
         if self.context.main is not None and entry.id == self.context.main.id:
             gap = _amount(self.context.order.original_total_price_set) - total
-            account = self.context.policy.accounts.rounding
-            yield self._movement(day, self.account_names.side(account), account, ROUNDED, gap)
+            yield self._line(day, self.context.policy.accounts.rounding, ROUNDED, gap)
             total += gap
         kind = CREDIT_NOTES if total < 0 else INVOICES
         yield self._movement(day, StatementSection.DOCUMENTS, kind, kind, total)
@@ -147,10 +127,9 @@ class _LedgerReader:
     def _sale(self, sale: Sale, day: date) -> Iterator[Movement]:
         account, discount = account_of(self.context, sale), discount_on_card(self.context, sale)
         for category, amount in _split(sale, discount):
-            yield self._movement(day, self.account_names.side(account), account, category, amount)
+            yield self._line(day, account, category, amount)
         if discount:
-            account = self.context.policy.accounts.card_discounts
-            yield self._movement(day, self.account_names.side(account), account, CARD_DISCOUNTS, -discount)
+            yield self._line(day, self.context.policy.accounts.card_discounts, CARD_DISCOUNTS, -discount)
         for key, tax in self._taxes(sale):
             by_channel = " by the sales channel" if tax.channel_liable else ""
             yield self._movement(day, StatementSection.TAX, key, tax.label + by_channel, tax.amount)
@@ -171,14 +150,16 @@ class _LedgerReader:
                 yield tax_type_for(self.context, own, policy.tax.none), tax
 
     def _transaction(self, cash: "_CashMovement", cancelled: Decimal) -> Iterator[Movement]:
-        gateway = cash.entry.gateway or ""
+        entry = cash.entry
         side = StatementSection.PAYMENTS if cash.came_in else StatementSection.REFUNDS
-        for day, account, part in self._payment_parts(cash.entry, cash.total - cancelled):
-            movement = self._movement(day, side, account, gateway, part)
+        for day, account, part in self._payment_parts(entry, cash.total - cancelled):
+            movement = self._movement(day, side, account, entry.gateway or "", part)
             is_left_to_others = account == LEFT_TO_OTHERS  # entries of others are not compared
             yield movement.model_copy(update={"mapping": part, "xero": part}) if is_left_to_others else movement
         if cash.rounding:
-            yield from self._cash_rounding(cash.entry, cash.rounding if cash.came_in else -cash.rounding)
+            rounding = cash.rounding if cash.came_in else -cash.rounding
+            day = self._document_day(ROUNDING + entry.legacy_id) or transaction_date(self.context, entry)
+            yield from self._document(day, self.context.policy.accounts.rounding, CASH_ROUNDED, rounding)
 
     def _cancelled(self, cash: Sequence["_CashMovement"]) -> dict[str, Decimal]:
         """Return the excess amount by transaction that was paid and refunded on the same account.
@@ -186,7 +167,10 @@ class _LedgerReader:
         Such a payment and its refund cancel each other out and have no document.
         """
         own = [movement for movement in cash if self._account(movement.entry) != LEFT_TO_OTHERS]
-        excess = {movement.entry.legacy_id: movement.total - self._paid_amount(movement.entry) for movement in own}
+        excess = {
+            movement.entry.legacy_id: movement.total - sum(entry.amount for entry in self._payments_of(movement.entry))
+            for movement in own
+        }
         cancelled = dict.fromkeys(excess, ZERO)
         for refund in (movement for movement in own if not movement.came_in):
             for payment in (movement for movement in reversed(own) if movement.came_in):
@@ -200,16 +184,6 @@ class _LedgerReader:
         gateway = entry.gateway or ""
         is_left_to_others = self.context.policy.is_left_to_others(gateway)
         return LEFT_TO_OTHERS if is_left_to_others else self.context.policy.payment_account(gateway) or ""
-
-    def _paid_amount(self, entry: Transaction) -> Decimal:
-        return sum((payment.amount for payment in self._payments_of(entry)), ZERO)
-
-    def _cash_rounding(self, entry: Transaction, amount: Decimal) -> Iterator[Movement]:
-        day = self._document_day(ROUNDING + entry.legacy_id) or transaction_date(self.context, entry)
-        account = self.context.policy.accounts.rounding
-        yield self._movement(day, self.account_names.side(account), account, CASH_ROUNDED, amount)
-        kind = CREDIT_NOTES if amount < 0 else INVOICES
-        yield self._movement(day, StatementSection.DOCUMENTS, kind, CASH_ROUNDED, amount)
 
     def _payment_parts(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
         """Yield a transaction's amount by the date and account of its payments.
@@ -246,6 +220,15 @@ class _LedgerReader:
         document_id = self.context.document_id(tail)
         return next((document.date for document in self.books.documents if document.shopify_id == document_id), None)
 
+    def _document(self, day: date, account: str, category: str, amount: Decimal) -> Iterator[Movement]:
+        """Yield the only line of a document, and the document's total."""
+        yield self._line(day, account, category, amount)
+        kind = CREDIT_NOTES if amount < 0 else INVOICES
+        yield self._movement(day, StatementSection.DOCUMENTS, kind, category, amount)
+
+    def _line(self, day: date, account: str, category: str, amount: Decimal) -> Movement:
+        return self._movement(day, self.account_names.side(account), account, category, amount)
+
     def _movement(self, day: date, side: StatementSection, key: str, category: str, amount: Decimal) -> Movement:
         currency = self.context.currency
         return Movement(posted=day, currency=currency, side=side, key=key, category=category, shopify=amount)
@@ -253,27 +236,24 @@ class _LedgerReader:
 
 @dataclass(frozen=True)
 class _CashMovement:
-    """A transaction net of change given, with its amount and its cash rounding."""
+    """A transaction net of change given. `total` includes its cash rounding."""
 
     entry: Transaction
-    amount: Decimal
+    total: Decimal
     rounding: Decimal
 
     @property
     def came_in(self) -> bool:
         return self.entry.kind in MONEY_IN
 
-    @property
-    def total(self) -> Decimal:
-        return self.amount + self.rounding
 
-
-def _with_change(entry: Transaction, transactions: Sequence[Transaction]) -> tuple[Decimal, Decimal]:
+def _net_of_change(entry: Transaction, transactions: Sequence[Transaction]) -> _CashMovement:
     changes = [
         change for change in transactions if change.kind == "CHANGE" and _sale_of_change(change, transactions) is entry
     ]
-    amount = _amount(entry.amount_set) - sum((_amount(change.amount_set) for change in changes), ZERO)
-    return amount, _rounding(entry) - sum((_rounding(change) for change in changes), ZERO)
+    amount = _amount(entry.amount_set) - sum(_amount(change.amount_set) for change in changes)
+    rounding = _rounding(entry) - sum(_rounding(change) for change in changes)
+    return _CashMovement(entry, amount + rounding, rounding)
 
 
 def _split(sale: Sale, card_discount: Decimal) -> list[tuple[str, Decimal]]:
@@ -294,12 +274,11 @@ def _sale_of_change(change: Transaction, transactions: Sequence[Transaction]) ->
     sales = [entry for entry in transactions if entry.kind == "SALE"]
     parent = legacy_id(change.parent_id) if change.parent_id else ""
     parent_sales = [entry for entry in sales if entry.legacy_id == parent]
-    same_gateway = sorted((entry for entry in sales if entry.gateway == change.gateway), key=_sort_key)
+    same_gateway = sorted(
+        (entry for entry in sales if entry.gateway == change.gateway),
+        key=lambda entry: ((entry.processed_at or entry.created_at).isoformat(), len(entry.legacy_id), entry.legacy_id),
+    )
     return next(reversed(parent_sales or same_gateway), None)
-
-
-def _sort_key(entry: Transaction) -> tuple[str, int, str]:
-    return (entry.processed_at or entry.created_at).isoformat(), len(entry.legacy_id), entry.legacy_id
 
 
 def _rounding(entry: Transaction) -> Decimal:

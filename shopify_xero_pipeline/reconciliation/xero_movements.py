@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.posted_records import RECORD
@@ -46,38 +46,25 @@ class Posting:
     tax_type: str = ""
 
 
-def mapping_movements(row: MappedRecord, account_names: AccountNames) -> list[Movement]:
-    """Return the movements of a posted record; an Allocation has none.
+def to_movements(postings: Iterable[Posting], column: Literal["mapping", "xero"], currency: str) -> list[Movement]:
+    """Return postings as movements.
 
     Args:
-        row: the record's row in the mapping.
-        account_names: account names, and the accounts that hold tax.
+        postings: the postings of one record.
+        column: the column of their amounts.
+        currency: the currency of a posting without one.
     """
     return [
-        Movement(
-            posted=posting.posted, currency=posting.currency, side=posting.side, key=posting.key, mapping=posting.amount
+        Movement.model_validate(
+            {
+                "posted": posting.posted,
+                "currency": posting.currency or currency,
+                "side": posting.side,
+                "key": posting.key,
+                column: posting.amount,
+            }
         )
-        for posting in posted_postings(row, account_names)
-    ]
-
-
-def xero_movements(row: MirrorRecord, account_names: AccountNames, currency: str) -> list[Movement]:
-    """Return the movements of a document or payment in Xero.
-
-    Args:
-        row: the record's row in the mirror.
-        account_names: account names, and the accounts that hold tax.
-        currency: the currency of an element without one.
-    """
-    return [
-        Movement(
-            posted=posting.posted,
-            currency=posting.currency or currency,
-            side=posting.side,
-            key=posting.key,
-            xero=posting.amount,
-        )
-        for posting in mirrored_postings(row, account_names)
+        for posting in postings
     ]
 
 
@@ -95,7 +82,7 @@ def net_by_tax_type(postings: Iterable[Posting]) -> dict[str, Decimal]:
 
 
 def posted_postings(row: MappedRecord, account_names: AccountNames) -> list[Posting]:
-    """Return the postings of a posted record."""
+    """Return the postings of a posted record; an Allocation has none."""
     if row.kind == Kind.ALLOCATION:
         return []
     record = RECORD.validate_json(row.payload)

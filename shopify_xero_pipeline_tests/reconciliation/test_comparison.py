@@ -5,7 +5,7 @@ from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import AccountNames
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
-from shopify_xero_pipeline.reconciliation.xero_movements import mapping_movements
+from shopify_xero_pipeline.reconciliation.xero_movements import posted_postings, to_movements
 from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
 from shopify_xero_pipeline_tests.changes.rows import (
@@ -45,7 +45,7 @@ def compared(
         if record.kind in mirror:
             mirror[record.kind].append(seen(record, row.xero_id))
     mirror.update(shown_as or {})
-    posted = [one for row in rows for one in mapping_movements(row, AccountNames())]
+    posted = [one for row in rows for one in to_movements(posted_postings(row, AccountNames()), "mapping", "")]
     moved = [one.model_copy(update={"shopify": one.mapping, "mapping": Decimal(0)}) for one in posted]
     frozen = [
         FrozenRecord(kind=one.kind, shopify_id=one.shopify_id, natural_key=one.natural_key, payload="{}")
