@@ -12,10 +12,12 @@ from shopify_xero_pipeline.changes.known_records import ARCHIVED, MERGED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
-from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Payment
+from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, Document, Invoice, Item, Payment
 
 REMOVED_STATUSES = frozenset({"VOIDED", "DELETED"})
 MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
+_Decision = tuple[Action, str, tuple[FieldDiff, ...]]
+"""The action, the reason and the fields of a line."""
 
 
 def plan_record(
@@ -39,7 +41,8 @@ def plan_record(
         return _against_mapping(record, mapped, mirror, restore, contact_xero_id)
     if mirror is not None:
         return _against_unmapped(record, mirror)
-    return build_change(Action.CREATE, record, fields=differences({}, _created_content(record)))
+    content = {name: value for name, value in record.content().items() if name not in {"kind", "shopify_id"}}
+    return build_change(Action.CREATE, record, fields=differences({}, content))
 
 
 def build_change(action: Action, record: AnyRecord, **details: object) -> Change:
@@ -69,74 +72,72 @@ def _against_mapping(
     record: AnyRecord, mapped: MappedRecord, mirror: MirrorRecord | None, restore: bool, contact_xero_id: str | None
 ) -> Change:
     posted = parse_payload(mapped.payload)
-    before = _without_item_codes(posted)
-    after = _with_blanks_filled(before, record)
+    before, after = _without_item_codes(posted), record.content()
+    if isinstance(record, Contact | Item):
+        after = {**before, **after}  # blank fields keep the posted value
     fields = differences(before, after)
+    edits = find_edits(record, posted, mirror, contact_xero_id) if mirror is not None else ()
     if mirror is not None and mirror.status in REMOVED_STATUSES:
         reason = f"Xero shows it {mirror.status.lower()} by a person; it is reported and not created again"
-        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    edits = find_edits(record, posted, mirror, contact_xero_id) if mirror is not None else ()
-    if isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
-        return _archived(record, mapped, mirror, fields)
-    if edits:
-        return _edited(record, mapped, edits, restore=restore)
-    if not fields:
-        return build_change(Action.UNCHANGED, record, xero_id=mapped.xero_id)
-    if isinstance(record, Contact | Item):
-        reason = f"changed in Shopify: {', '.join(field.field for field in fields)}"
-        return build_change(Action.UPDATE, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    return _posted_document(record, mapped, fields)
+        decision: _Decision = Action.CONFLICT, reason, fields
+    elif isinstance(record, Contact) and mirror is not None and mirror.status == ARCHIVED:
+        decision = _archived(mirror, fields)
+    elif edits:
+        decision = _edited(edits, is_restored=restore and isinstance(record, Contact | Item))
+    else:
+        decision = _changed_in_shopify(record, fields)
+    action, reason, fields = decision
+    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
 
 
-def _edited(record: AnyRecord, mapped: MappedRecord, edits: tuple[FieldDiff, ...], *, restore: bool) -> Change:
-    """Return the line of a record that a person changed in Xero. Documents are never overwritten."""
+def _edited(edits: tuple[FieldDiff, ...], *, is_restored: bool) -> _Decision:
+    """Return the decision about a record that a person changed in Xero. Documents are never overwritten."""
     names = ", ".join(field.field for field in edits)
-    is_restored = restore and isinstance(record, Contact | Item)
-    action = Action.UPDATE if is_restored else Action.CONFLICT
-    consequence = "it is restored" if is_restored else "Xero's values stay"
-    reason = f"a person changed {names} in Xero; {consequence}"
-    return build_change(action, record, reason=reason, xero_id=mapped.xero_id, fields=edits)
+    if is_restored:
+        return Action.UPDATE, f"a person changed {names} in Xero; it is restored", edits
+    return Action.CONFLICT, f"a person changed {names} in Xero; Xero's values stay", edits
 
 
-def _archived(record: Contact, mapped: MappedRecord, mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> Change:
-    """Return the line of an archived Contact, which Xero refuses to update.
+def _archived(mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> _Decision:
+    """Return the decision about an archived Contact, which Xero refuses to update.
 
     Documents of a merged Contact use the Contact into which it was merged.
     """
     if parse_payload(mirror.payload).get(MERGED):
-        reason = "a person merged it into another Contact in Xero, which its documents use"
-        return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id)
+        return Action.UNCHANGED, "a person merged it into another Contact in Xero, which its documents use", ()
     if not fields:
-        return build_change(Action.UNCHANGED, record, reason="archived in Xero", xero_id=mapped.xero_id)
-    reason = "archived in Xero by a person; restore it there to apply Shopify's changes"
-    return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+        return Action.UNCHANGED, "archived in Xero", ()
+    return Action.CONFLICT, "archived in Xero by a person; restore it there to apply Shopify's changes", fields
 
 
-def _posted_document(record: AnyRecord, mapped: MappedRecord, fields: tuple[FieldDiff, ...]) -> Change:
-    """Return the line of a changed document. Other amounts are a conflict; other texts and codes stay as posted."""
+def _changed_in_shopify(record: AnyRecord, fields: tuple[FieldDiff, ...]) -> _Decision:
+    """Return the decision about a record that is in Xero as posted.
+
+    Of a document, other amounts are a conflict; other texts and codes stay as posted.
+    """
+    if not fields:
+        return Action.UNCHANGED, "", ()
+    if isinstance(record, Contact | Item):
+        return Action.UPDATE, f"changed in Shopify: {', '.join(field.field for field in fields)}", fields
     if any(field.field in MONEY_FIELDS for field in fields):
         reason = "posted with other amounts than Shopify's history has now; documents are never rewritten"
-        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
-    reason = "stays as posted; a text or a code would be different today"
-    return build_change(Action.UNCHANGED, record, reason=reason, xero_id=mapped.xero_id, fields=fields)
+        return Action.CONFLICT, reason, fields
+    return Action.UNCHANGED, "stays as posted; a text or a code would be different today", fields
 
 
 def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     """Return the line of a record whose natural key is in Xero and not in the mapping."""
     element = parse_payload(mirror.payload)
+    action, reason, fields = Action.CONFLICT, _ownership_problem(record, mirror, element), tuple[FieldDiff, ...]()
     if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
+        action = Action.SKIPPED
         reason = f"Xero's Item {record.code} is tracked or not sold; it stays unchanged and its code is not sent"
-        return build_change(Action.SKIPPED, record, reason=reason, xero_id=mirror.xero_id)
-    if isinstance(record, Invoice) and _has_edited_reference(record, mirror, element):
-        fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
+    elif isinstance(record, Invoice) and _has_edited_reference(record, mirror, element):
         reason = "Xero shows another reference on it; its link names this order, and it stays as it is"
-        return build_change(Action.CONFLICT, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
-    problem = _ownership_problem(record, mirror, element)
-    if problem:
-        return build_change(Action.CONFLICT, record, reason=problem, xero_id=mirror.xero_id)
-    return build_change(
-        Action.ADOPT, backfill_blanks(record, element), reason="already in Xero under our key", xero_id=mirror.xero_id
-    )
+        fields = (FieldDiff(field="reference", before=mirror.reference, after=record.reference),)
+    elif not reason:
+        action, reason, record = Action.ADOPT, "already in Xero under our key", backfill_blanks(record, element)
+    return build_change(action, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
 
 
 def _has_edited_reference(record: Invoice, mirror: MirrorRecord, element: Mapping[str, object]) -> bool:
@@ -151,7 +152,7 @@ def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Mapping
         return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
     amount, _ = _amount(record)
     xero_amount = Decimal(str(element.get("Total", element.get("Amount", "0"))))
-    if isinstance(record, Invoice | CreditNote) and mirror.reference != record.reference:
+    if isinstance(record, Document) and mirror.reference != record.reference:
         return (
             f"the number {record.number} belongs to another document in Xero (reference {mirror.reference or 'empty'})"
         )
@@ -169,18 +170,8 @@ def _without_item_codes(posted: Mapping[str, object]) -> dict[str, object]:
     return {**posted, "lines": trimmed}
 
 
-def _with_blanks_filled(before: Mapping[str, object], record: AnyRecord) -> dict[str, object]:
-    """Return the content of a record. Blank fields of a Contact or Item keep the posted value."""
-    after = record.content()
-    return {**before, **after} if isinstance(record, Contact | Item) else after
-
-
-def _created_content(record: AnyRecord) -> dict[str, object]:
-    return {key: value for key, value in record.content().items() if key not in {"kind", "shopify_id"}}
-
-
 def _amount(record: AnyRecord) -> tuple[Decimal | None, str | None]:
-    if isinstance(record, Invoice | CreditNote):
+    if isinstance(record, Document):
         return record.total, record.currency
     if isinstance(record, Payment | Allocation):
         return record.amount, record.currency

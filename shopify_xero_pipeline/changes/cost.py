@@ -4,12 +4,13 @@ A batch has up to 50 records. Xero takes Allocations of one Credit Note per call
 This module does not count reads.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.xero.models import Allocation, Kind
 
-BATCH_SIZE = 50  # records in one request, as in `state/records.py` and docs/contracts/xero.md §3
+BATCH_SIZE = 50  # records in one request, as in `loading/batch_requests.py` and docs/contracts/xero.md §3
 BATCHED_ACTIONS = frozenset({Action.CREATE, Action.UPDATE})
 
 
@@ -19,18 +20,9 @@ def count_write_calls(change_sets: Iterable[ChangeSet]) -> int:
     Args:
         change_sets: plans of any kinds and days.
     """
-    planned = [line for change_set in change_sets for line in change_set.changes]
-    lines = [line for line in planned if line.action in BATCHED_ACTIONS]
-    deletions = sum(line.action is Action.DELETE for line in planned)
-    batched = sum(
-        _batches([line for line in lines if line.kind is kind and line.action is action])
-        for kind in Kind
-        if kind is not Kind.ALLOCATION
-        for action in BATCHED_ACTIONS
-    )
-    credit_notes = {line.record.credit_note_number for line in lines if isinstance(line.record, Allocation)}
-    return batched + len(credit_notes) + deletions
-
-
-def _batches(lines: Sequence[Change]) -> int:
-    return -(-len(lines) // BATCH_SIZE)
+    lines = [line for change_set in change_sets for line in change_set.changes]
+    batched = [line for line in lines if line.action in BATCHED_ACTIONS]
+    sizes = Counter((line.kind, line.action) for line in batched if line.kind is not Kind.ALLOCATION)
+    credit_notes = {line.record.credit_note_number for line in batched if isinstance(line.record, Allocation)}
+    deletions = sum(line.action is Action.DELETE for line in lines)
+    return sum(-(-size // BATCH_SIZE) for size in sizes.values()) + len(credit_notes) + deletions

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.compare import plan_record
 from shopify_xero_pipeline.changes.decisions import Decisions, is_decided
-from shopify_xero_pipeline.changes.models import Action, Change
+from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 
 HELD_REASON = "held back because of {number}: {reason}. Compare both sides in Xero and correct them"
@@ -43,12 +43,9 @@ def held_orders(
                 continue
             contact = contacts.get(document.contact_id)
             line = plan_record(document, row, mirror.get(row.xero_id), contact_xero_id=contact)
-            if _holds(line) and not (line.fields and is_decided(line, decisions)):
+            changed = {field.field for field in line.fields}
+            is_cosmetic = bool(changed) and changed <= COSMETIC_FIELDS
+            is_released = bool(changed) and is_decided(line, decisions)
+            if line.action is Action.CONFLICT and not is_cosmetic and not is_released:
                 reasons.setdefault(books.order_id, HELD_REASON.format(number=document.number, reason=line.reason))
     return reasons
-
-
-def _holds(line: Change) -> bool:
-    if line.action is not Action.CONFLICT:
-        return False
-    return not line.fields or bool({field.field for field in line.fields} - COSMETIC_FIELDS)

@@ -16,7 +16,7 @@ from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
 WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
@@ -125,7 +125,14 @@ def _order_lines(kind: Kind, books: OrderBooks, known: KnownRecords, contacts: K
     if books.outcome is not Outcome.POST:
         line = _not_posted(kind, books, ACTION_OF_OUTCOME[books.outcome], books.reason)
         return [line] if kind is Kind.INVOICE else []
-    lines = [_order_line(record, known, contacts) for record in _records(kind, books)]
+    records: list[AnyRecord] = [document for document in books.documents if document.kind is kind]
+    if kind is Kind.PAYMENT:
+        records = [*books.payments, *books.allocations]
+    lines = []
+    for record in records:
+        contact = contacts.xero_id(record.contact_id) if isinstance(record, Document) else None
+        mapped = known.mapped.get(record.shopify_id)
+        lines.append(plan_record(record, mapped, known.mirrored(record), contact_xero_id=contact))
     if kind is Kind.PAYMENT:
         lines = list(flag_manual_payments(books, [*_allocations_to_delete(books, known), *lines], known))
     has_archived_contact = any(contacts.is_archived(document.contact_id) for document in books.documents)
@@ -142,13 +149,6 @@ def _hold(line: Change, reason: str) -> Change:
     return line.model_copy(update={"action": Action.CONFLICT, "reason": reason, "fields": ()})
 
 
-def _order_line(record: AnyRecord, known: KnownRecords, contacts: KnownRecords) -> Change:
-    contact_xero_id = contacts.xero_id(record.contact_id) if isinstance(record, Document) else None
-    return plan_record(
-        record, known.mapped.get(record.shopify_id), known.mirrored(record), contact_xero_id=contact_xero_id
-    )
-
-
 def _allocations_to_delete(books: OrderBooks, known: KnownRecords) -> Iterable[Change]:
     """Yield the deletion of each Allocation whose amount the order's payments now need.
 
@@ -160,12 +160,6 @@ def _allocations_to_delete(books: OrderBooks, known: KnownRecords) -> Iterable[C
             record = RECORD.validate_json(row.payload)
             reason = "a later payment needs its amount on the document; it is deleted before that payment is written"
             yield build_change(Action.DELETE, record, reason=reason, xero_id=row.xero_id)
-
-
-def _records(kind: Kind, books: OrderBooks) -> Sequence[AnyRecord]:
-    if kind is Kind.PAYMENT:
-        return [*books.payments, *books.allocations]
-    return [document for document in books.documents if document.kind is kind]
 
 
 def _not_posted(kind: Kind, books: OrderBooks, action: Action, reason: str) -> Change:
@@ -189,19 +183,17 @@ class _ContactNames:
         self._adoptable = adoptable
         ours = {row.xero_id: key for key, row in known.mapped.items()}
         self._owner = {
-            str(parse_payload(row.payload).get("Name", "")).casefold(): ours.get(
-                row.xero_id, row.natural_key or row.xero_id
-            )
+            _text(row, "Name").casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
             for row in known.mirror
             if row.status == "ACTIVE"
         }
         for key, row in known.mapped.items():
-            self._owner.setdefault(str(parse_payload(row.payload).get("name", "")).casefold(), key)
+            self._owner.setdefault(_text(row, "name").casefold(), key)
 
     def with_unique_name(self, contact: Contact) -> Contact:
         """Return the Contact under its own name, or with its id in the name if another Contact has that name."""
         mapped = self._known.mapped.get(contact.shopify_id)
-        posted = parse_payload(mapped.payload).get("name") if mapped is not None else None
+        posted = _text(mapped, "name") if mapped is not None else ""
         if posted and is_nameless(contact):  # a Contact keeps its name after Shopify erased the customer
             return contact.model_copy(update={"name": posted})
         renamed = with_id_suffix(contact)
@@ -243,5 +235,5 @@ def _adoption_key(record: AnyRecord | None) -> tuple[str, str]:
     return record.email.casefold(), record.name.casefold()
 
 
-def _text(row: MirrorRecord, name: str) -> str:
+def _text(row: MappedRecord | MirrorRecord, name: str) -> str:
     return str(parse_payload(row.payload).get(name) or "")
