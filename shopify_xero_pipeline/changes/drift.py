@@ -86,31 +86,23 @@ def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: Know
         yield from lines
         return
     expected = {line.natural_key.casefold() for line in lines}
-    numbers = [document.number for document in books.documents]
-    unmapped = [(number, row) for number in numbers for row in known.unmapped_on(number)]
-    theirs = [(number, row) for number, row in unmapped if row.natural_key.casefold() not in expected]
-    lines, adopted_ids = _adopt_manual_payments(lines, [row for _, row in theirs])
-    theirs = [(number, row) for number, row in theirs if row.xero_id not in adopted_ids]
-    for row in {row.xero_id: row for _, row in theirs}.values():
-        yield _manual_payment_conflict(row, books)
-    affected = {number for number, _ in theirs}
+    theirs = {
+        row.xero_id: row
+        for document in books.documents
+        for row in known.unmapped_on(document.number)
+        if row.natural_key.casefold() not in expected
+    }
+    adjusted = []
     for line in lines:
+        same_money = next((row for row in theirs.values() if _is_same_money(line, row)), None)
+        adjusted.append(line if same_money is None else _adopt_payment(line, theirs.pop(same_money.xero_id)))
+    for row in theirs.values():
+        yield _manual_payment_conflict(row, books)
+    affected = {number for row in theirs.values() for number in documents_of(Kind(row.kind), row.natural_key)}
+    for line in adjusted:
         number = next((number for number in documents_of(line.kind, line.natural_key) if number in affected), None)
         conflict = {"action": Action.CONFLICT, "reason": BESIDE_IT.format(number=number), "fields": ()}
         yield line.model_copy(update=conflict) if number is not None and line.action in CHANGING else line
-
-
-def _adopt_manual_payments(lines: Sequence[Change], rows: Sequence[MirrorRecord]) -> tuple[list[Change], set[str]]:
-    """Return the lines, with manual payments of the same amount adopted, and the Xero ids of those payments."""
-    adopted_ids: set[str] = set()
-    adjusted = []
-    for line in lines:
-        matches = (row for row in rows if row.xero_id not in adopted_ids and _is_same_money(line, row))
-        row = next(matches, None)
-        if row is not None:
-            adopted_ids.add(row.xero_id)
-        adjusted.append(line if row is None else _adopt_payment(line, row))
-    return adjusted, adopted_ids
 
 
 def _is_same_money(line: Change, row: MirrorRecord) -> bool:

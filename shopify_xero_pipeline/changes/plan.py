@@ -113,12 +113,9 @@ def _lines(
     for record in records:
         planned_day = first_day.setdefault(record.shopify_id, day)
         line = plan_record(record, known.mapped.get(record.shopify_id), known.mirrored(record), restore=restore)
-        if planned_day == day:
-            yield line
-        elif line.action in WRITING_ACTIONS:
-            yield build_change(Action.UNCHANGED, record, reason=f"planned with {planned_day}")
-        else:
-            yield line
+        if planned_day != day and line.action in WRITING_ACTIONS:
+            line = build_change(Action.UNCHANGED, record, reason=f"planned with {planned_day}")
+        yield line
 
 
 def _order_lines(kind: Kind, books: OrderBooks, known: KnownRecords, contacts: KnownRecords) -> list[Change]:

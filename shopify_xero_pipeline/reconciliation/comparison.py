@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shopify_xero_pipeline.books.numbering import UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
@@ -20,6 +20,7 @@ from shopify_xero_pipeline.changes.unwritten_records import Key, missing_reason
 from shopify_xero_pipeline.reconciliation.movements import (
     ZERO,
     AccountNames,
+    FrozenModel,
     Movement,
     StatementSection,
     UnbalancedOrder,
@@ -45,7 +46,7 @@ def _columns_difference(row: dict[str, Any]) -> Decimal:
     return abs(Decimal(row["sales"] - row["xero_sales"])) + abs(Decimal(row["money"] - row["xero_money"]))
 
 
-class OrderRow(BaseModel):
+class OrderRow(FrozenModel):
     """An order in three columns, with amounts in `currency`.
 
     Shopify's columns are its figures for these books: without sales and money from before the start date, and with the
@@ -62,8 +63,6 @@ class OrderRow(BaseModel):
         left: the differences and the reason, if a person decided to leave them in Xero; then `problems` is empty.
         warnings: sentences about posted amounts that need a look.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     order_name: str
@@ -91,7 +90,7 @@ class OrderRow(BaseModel):
         return self.outcome != "posted" and not self.reason
 
 
-class DayReconciliation(BaseModel):
+class DayReconciliation(FrozenModel):
     """A day's orders in three columns.
 
     Attributes:
@@ -103,8 +102,6 @@ class DayReconciliation(BaseModel):
         orphans: orphaned orders of the day.
         taxes: the taxes on the rows of all orders.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     day: date
     rows: tuple[OrderRow, ...]

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.movements import FrozenModel
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Agreement, Standing, agreement_of_orders
 
@@ -17,17 +16,15 @@ MAX_NAMES = 20  # orders in a summary, so that it stays small in the store
 WRONG_OUTCOMES = ("failed", "conflict")
 
 
-class NamedOrder(BaseModel):
+class NamedOrder(FrozenModel):
     """An order that breaks a check of its day, with the reason as a sentence."""
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     order_name: str
     reason: str
 
 
-class Disagreement(BaseModel):
+class Disagreement(FrozenModel):
     """The state of a day's books that do not agree.
 
     Attributes:
@@ -37,8 +34,6 @@ class Disagreement(BaseModel):
         difference: the day's difference, as in `DayReconciliation.difference`.
         named: the first 20 of those orders.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     day: date
     agreement: Agreement = Agreement()

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import NOTHING
 from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings
@@ -35,20 +33,16 @@ LINE_OF_SECTION = {
 }
 
 
-class RollLine(BaseModel):
+class RollLine(FrozenModel):
     """A line of the roll-forward. Shopify's side is None if Shopify does not have the figure."""
-
-    model_config = ConfigDict(frozen=True)
 
     what: str
     shopify: Decimal | None
     xero: Decimal
 
 
-class OtherPosting(BaseModel):
+class OtherPosting(FrozenModel):
     """A posting that is listed separately. A positive `amount` adds to the liability."""
-
-    model_config = ConfigDict(frozen=True)
 
     posted: date
     what: str
@@ -56,7 +50,7 @@ class OtherPosting(BaseModel):
     why: str
 
 
-class RollForward(BaseModel):
+class RollForward(FrozenModel):
     """A month's gift-card liability in one currency.
 
     Attributes:
@@ -68,8 +62,6 @@ class RollForward(BaseModel):
         unsold_so_far: the sum of all such uses up to the end of the month.
         began: the first day of the books, in the shop's time zone.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     currency: str
     account: str

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.records import MappedRecord
-from shopify_xero_pipeline.xero.models import Allocation, CreditNote, Invoice, Kind, Payment
+from shopify_xero_pipeline.xero.models import Allocation, Document, Kind, Payment
 
 
 def violations(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:
@@ -36,7 +36,7 @@ def _parents(row: MappedRecord) -> set[tuple[str, str]]:
     if row.kind in {Kind.CONTACT, Kind.ITEM}:
         return set()
     record = RECORD.validate_json(row.payload)
-    if isinstance(record, Invoice | CreditNote):
+    if isinstance(record, Document):
         return {(Kind.CONTACT, record.contact_id)}
     if isinstance(record, Payment):
         return {(record.document_kind, record.document_id)}

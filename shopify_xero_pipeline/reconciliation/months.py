@@ -9,11 +9,15 @@ liability in `gift_cards.py`.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount, RollForward, roll_forward
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection, UnbalancedOrder
+from shopify_xero_pipeline.reconciliation.movements import (
+    AccountNames,
+    FrozenModel,
+    Movement,
+    StatementSection,
+    UnbalancedOrder,
+)
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import (
@@ -36,7 +40,7 @@ from shopify_xero_pipeline.reconciliation.verdict import (
 )
 
 
-class Month(BaseModel):
+class Month(FrozenModel):
     """A month's statements, its gift cards, and the orders that are not in them.
 
     Attributes:
@@ -53,8 +57,6 @@ class Month(BaseModel):
         orphans: orphaned orders whose day or a record's date is in the month. Their records are in Xero's own reports
             and not in the statements.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     month: str
     compared: int

@@ -23,6 +23,12 @@ KEY_COLUMNS = ("posted", "currency", "side", "key", "category")
 AMOUNT_COLUMNS = ("shopify", "mapping", "xero")
 
 
+class FrozenModel(BaseModel):
+    """A model whose fields cannot be changed, the base of the models of this room."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 class StatementSection(StrEnum):
     """The sections of a statement, in their order on the page.
 
@@ -39,7 +45,7 @@ class StatementSection(StrEnum):
     OUTSTANDING = "outstanding"
 
 
-class Movement(BaseModel):
+class Movement(FrozenModel):
     """Amounts under one key on one posting date, in `currency`.
 
     Credit Notes count negative. Payments and refunds are both positive.
@@ -48,8 +54,6 @@ class Movement(BaseModel):
         key: the key that all columns share: an account code, a tax type, or a kind of document.
         category: Shopify's finer term, such as `goods sold`, `GST 15 %` or a gateway; empty for the other two columns.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     posted: date
     currency: str
@@ -66,10 +70,8 @@ class Movement(BaseModel):
         return self.shopify, self.mapping, self.xero
 
 
-class UnbalancedOrder(BaseModel):
+class UnbalancedOrder(FrozenModel):
     """A difference between the columns of an order. `text` is the arithmetic without the order's name."""
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     order_name: str

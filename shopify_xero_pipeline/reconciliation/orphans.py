@@ -13,12 +13,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import documents_of
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.xero_movements import (
     DOCUMENT_SIGN,
@@ -62,7 +60,7 @@ REMEDY_OF_CAUSE = {
 }
 
 
-class OrphanedRecord(BaseModel):
+class OrphanedRecord(FrozenModel):
     """A document or payment. Credit notes and refunds count negative.
 
     Attributes:
@@ -73,8 +71,6 @@ class OrphanedRecord(BaseModel):
         kept_because: a person's reason to leave the record in Xero; empty without a decision.
         decided_at: the instant of the decision, UTC.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Kind
     xero_id: str
@@ -97,7 +93,7 @@ class OrphanedRecord(BaseModel):
         return self.is_live and not self.kept_because
 
 
-class OrphanedOrder(BaseModel):
+class OrphanedOrder(FrozenModel):
     """An order with records in Xero, now or before, that is not in the books.
 
     Attributes:
@@ -108,8 +104,6 @@ class OrphanedOrder(BaseModel):
         remedy: the next step.
         records: its documents and payments.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     order_name: str

@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.reconciliation import shopify_movements as categories
 from shopify_xero_pipeline.reconciliation.movements import (
     ZERO,
     AccountNames,
+    FrozenModel,
     Movement,
     StatementSection,
     UnbalancedOrder,
@@ -48,13 +47,11 @@ Columns = tuple[Decimal, Decimal, Decimal]
 MovementsBySide = defaultdict[StatementSection, list[Movement]]
 
 
-class StatementLine(BaseModel):
+class StatementLine(FrozenModel):
     """A line of three columns.
 
     Only Shopify has categories. A category that shares its account with others has None in the other two columns.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     side: StatementSection
     what: str
@@ -69,10 +66,8 @@ class StatementLine(BaseModel):
         return None if self.xero is None else self.xero - self.shopify
 
 
-class ControlTotal(BaseModel):
+class ControlTotal(FrozenModel):
     """Sums that must be equal in a column, as text with their figures, and the difference."""
-
-    model_config = ConfigDict(frozen=True)
 
     column: str
     text: str
@@ -80,10 +75,8 @@ class ControlTotal(BaseModel):
     off: Decimal = NOTHING
 
 
-class Statement(BaseModel):
+class Statement(FrozenModel):
     """All movements of a day or a month in one currency. `broken` has the unbalanced orders with their arithmetic."""
-
-    model_config = ConfigDict(frozen=True)
 
     currency: str
     lines: tuple[StatementLine, ...]

@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.reconciliation import next_steps
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.movements import FrozenModel
 
 POSTED_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE, Action.UNCHANGED})
 
 
-class ListedOrder(BaseModel):
+class ListedOrder(FrozenModel):
     """An order that is not posted in full, or whose columns differ.
 
     Attributes:
@@ -25,8 +24,6 @@ class ListedOrder(BaseModel):
         mapped_sales: posted sales; 0 before a comparison.
         xero_sales: sales in Xero; 0 before a comparison.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     day: date
     order_id: str = ""
@@ -60,25 +57,11 @@ def listed_order(day: date, row: OrderRow) -> ListedOrder:
     reason, remedy = next_steps.order_next_step(row.outcome, row.reason, row.problems, row.order_name)
     if row.left:
         reason, remedy = "; ".join(filter(None, (reason, row.left))), remedy or next_steps.NO_ACTION
-    return ListedOrder(
-        day=day,
-        order_id=row.order_id,
-        order_name=row.order_name,
-        outcome=row.outcome,
-        reason=reason,
-        remedy=remedy,
-        currency=row.currency,
-        sales=row.sales,
-        mapped_sales=row.mapped_sales,
-        xero_sales=row.xero_sales,
-        difference=row.difference,
-    )
+    return ListedOrder(**row.model_dump(exclude={"reason"}), day=day, reason=reason, remedy=remedy)
 
 
-class OrderWarning(BaseModel):
+class OrderWarning(FrozenModel):
     """A warning about an order in the books."""
-
-    model_config = ConfigDict(frozen=True)
 
     day: date
     order_id: str

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.movements import FrozenModel
 from shopify_xero_pipeline.reconciliation.orphans import LISTED, OrphanedOrder
 from shopify_xero_pipeline.reconciliation.rollup import by_currency, format_amounts
 from shopify_xero_pipeline.state.records import SyncError
@@ -35,7 +34,7 @@ class Standing(StrEnum):
     DISAGREE = "disagree"
 
 
-class OrderCount(BaseModel):
+class OrderCount(FrozenModel):
     """A number of orders with their amounts.
 
     Attributes:
@@ -43,8 +42,6 @@ class OrderCount(BaseModel):
         amounts: the sum of their amounts by currency.
         named: the names of the first five.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     count: int = 0
     amounts: Mapping[str, Decimal] = {}
@@ -73,7 +70,7 @@ class OrderCount(BaseModel):
         return "is" if self.count == 1 else "are"
 
 
-class Agreement(BaseModel):
+class Agreement(FrozenModel):
     """The figures of compared days.
 
     Attributes:
@@ -86,8 +83,6 @@ class Agreement(BaseModel):
         undecided: orphaned orders that need a person's decision.
         refused: failed Contacts and Items by kind and key, which belong to no order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     outcomes: Mapping[str, OrderCount] = {}
     unequal: OrderCount = OrderCount()
