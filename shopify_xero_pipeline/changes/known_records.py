@@ -4,7 +4,7 @@ This module only looks records up. The conclusions are in `compare.py` and `plan
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
@@ -61,23 +61,18 @@ class KnownRecords:
 
     def xero_id(self, shopify_id: str) -> str | None:
         """Return the Xero id of a Contact after merges, or None if the Contact is not mapped."""
-        steps = list(self._merges(shopify_id))
-        return steps[-1] if steps else None
+        mapped, merges = self.mapped.get(shopify_id), list[str]()
+        xero_id = mapped.xero_id if mapped is not None else ""
+        while xero_id and xero_id not in merges:
+            merges.append(xero_id)
+            row = self._by_xero_id.get(xero_id)
+            xero_id = str(parse_payload(row.payload).get(MERGED) or "") if row and row.status == ARCHIVED else ""
+        return merges[-1] if merges else None
 
     def is_archived(self, shopify_id: str) -> bool:
         """Return whether a mapped Contact is archived in Xero, unless it was merged into an active Contact."""
         row = self._by_xero_id.get(self.xero_id(shopify_id) or "")
         return row is not None and row.status == ARCHIVED
-
-    def _merges(self, shopify_id: str) -> Iterator[str]:
-        """Yield a Contact's Xero id and then the Xero id of each Contact into which it was merged, in order."""
-        mapped, visited = self.mapped.get(shopify_id), set[str]()
-        xero_id = mapped.xero_id if mapped is not None else ""
-        while xero_id and xero_id not in visited:
-            yield xero_id
-            visited.add(xero_id)
-            row = self._by_xero_id.get(xero_id)
-            xero_id = str(parse_payload(row.payload).get(MERGED) or "") if row and row.status == ARCHIVED else ""
 
 
 def documents_of(kind: Kind, natural_key: str) -> Sequence[str]:

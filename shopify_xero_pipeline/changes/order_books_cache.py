@@ -44,12 +44,12 @@ class OrderBooksCache:
             posted: the order's records in the mapping or on their way to Xero.
         """
         known = self._entries.get(order.legacy_id)
-        if known is None or known.order != order or known.organisation != organisation or not _fits(known, posted):
-            books = build_order_books(order, self._policy, organisation, posted, shop_handle=self._shop_handle)
-            known = self._entries[order.legacy_id] = _Entry(order, organisation, posted, books)
-        return known.books
-
-
-def _fits(known: _Entry, posted: PostedRecords) -> bool:
-    """Return whether the books hold for these posted records too."""
-    return posted == known.posted or posted_as_wanted(known.books, posted)
+        if (
+            known is not None
+            and (known.order, known.organisation) == (order, organisation)
+            and (posted == known.posted or posted_as_wanted(known.books, posted))
+        ):
+            return known.books
+        books = build_order_books(order, self._policy, organisation, posted, shop_handle=self._shop_handle)
+        self._entries[order.legacy_id] = _Entry(order, organisation, posted, books)
+        return books

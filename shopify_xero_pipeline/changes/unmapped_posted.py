@@ -34,7 +34,8 @@ def include_unmapped_posted(
         rows: unmapped documents, Payments and Allocations of the mirror.
         contacts: ContactNumbers by the Xero id of the Contact.
     """
-    complete, documents, money = dict(posted_by_order), defaultdict[str, list[MirrorRecord]](list), list[MirrorRecord]()
+    complete, money = dict(posted_by_order), list[MirrorRecord]()
+    documents: dict[str, dict[str, PostedDocument]] = defaultdict(dict)
     for row in rows:
         reference = references.parse(row.reference)
         if row.status in NOT_LIVE:
@@ -42,11 +43,11 @@ def include_unmapped_posted(
         if row.kind == Kind.ALLOCATION or row.kind == Kind.PAYMENT:
             money.append(row)
         elif reference is not None and reference.order_id in order_ids:
-            documents[reference.order_id].append(row)
-    for order_id, document_rows in documents.items():
+            document = _document(row, reference, contacts)
+            documents[reference.order_id][document.shopify_id] = document
+    for order_id, unmapped in documents.items():
         known = posted_by_order.get(order_id, PostedRecords())
-        unmapped = [_document(row, contacts) for row in document_rows]
-        merged = {document.shopify_id: document for document in (*unmapped, *known.documents)}
+        merged = unmapped | {document.shopify_id: document for document in known.documents}
         complete[order_id] = known.model_copy(update={"documents": tuple(merged.values())})
     owners = {
         document.number: (order_id, document.shopify_id)
@@ -98,9 +99,8 @@ def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact
     )
 
 
-def _document(row: MirrorRecord, contacts: Mapping[str, str]) -> PostedDocument:
-    element, reference = parse_payload(row.payload), references.parse(row.reference)
-    assert reference is not None
+def _document(row: MirrorRecord, reference: references.Reference, contacts: Mapping[str, str]) -> PostedDocument:
+    element = parse_payload(row.payload)
     contact: Any = element.get("Contact") or {}
     contact_number = contacts.get(str(contact.get("ContactID")), "")
     return PostedDocument(

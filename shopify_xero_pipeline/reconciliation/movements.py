@@ -4,7 +4,6 @@ This module only has the model, the sums and the comparison. The columns are rea
 `xero_movements.py`. The statements are in `statements.py` and `months.py`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +13,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.reconciliation.rollup import sum_by
+from shopify_xero_pipeline.reconciliation.rollup import group_by, sum_by
 from shopify_xero_pipeline.xero.models import Organisation
 
 ZERO = Decimal(0)
@@ -121,17 +120,21 @@ def sum_movements(movements: Iterable[Movement]) -> list[Movement]:
 def differences(movements: Iterable[Movement], names: AccountNames) -> list[tuple[date, str]]:
     """Return the differences between the columns of one order, as date and arithmetic, in the order of the statement.
 
+    The arithmetic omits the mapping if it equals Shopify's amount.
+
     Args:
         movements: the movements of one order.
         names: account names for the sentences.
     """
     sections = list(StatementSection)
     sums = sorted(_sums(movements).items(), key=lambda entry: (entry[0][0], sections.index(entry[0][1]), entry[0][2]))
-    return [
-        (posted, f"{describe_key(side, key, names)} on {posted}: {describe_amounts(*amounts)}")
-        for (posted, side, key), amounts in sums
-        if len(set(amounts)) > 1
-    ]
+    texts = []
+    for (posted, side, key), (shopify, mapping, xero) in sums:
+        if not shopify == mapping == xero:
+            ours = "" if mapping == shopify else f"mapping {mapping:,.2f}, "
+            amounts = f"Shopify {shopify:,.2f}, {ours}Xero {xero:,.2f}, difference {xero - shopify:,.2f}"
+            texts.append((posted, f"{_describe_key(side, key, names)} on {posted}: {amounts}"))
+    return texts
 
 
 def largest_difference(movements: Iterable[Movement]) -> Decimal:
@@ -145,36 +148,13 @@ def largest_difference(movements: Iterable[Movement]) -> Decimal:
 
 def _sums(movements: Iterable[Movement]) -> dict[tuple[date, StatementSection, str], list[Decimal]]:
     """Return the three columns by posting date, section and key."""
-    sums: dict[tuple[date, StatementSection, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
-    for movement in movements:
-        for column, amount in enumerate(movement.amounts):
-            sums[movement.posted, movement.side, movement.key][column] += amount
-    return sums
+    groups = group_by(((movement.posted, movement.side, movement.key), movement.amounts) for movement in movements)
+    return {key: [sum(column, ZERO) for column in zip(*rows, strict=True)] for key, rows in groups.items()}
 
 
-def describe_key(side: StatementSection, key: str, names: AccountNames) -> str:
-    """Return the label of a sum, such as `200 Sales`, `tax OUTPUT2` or `payments on 601 Shopify Payments`.
-
-    Args:
-        side: the section of the sum.
-        key: the account code, tax type or kind of document.
-        names: account names.
-    """
+def _describe_key(side: StatementSection, key: str, names: AccountNames) -> str:
+    """Return the label of a sum, such as `200 Sales`, `tax OUTPUT2` or `payments on 601 Shopify Payments`."""
     label = names.label(key)
     if side in {StatementSection.PAYMENTS, StatementSection.REFUNDS}:
         return f"{side} on {label}"
     return f"tax {label}" if side is StatementSection.TAX else label
-
-
-def describe_amounts(shopify: Decimal, mapping: Decimal, xero: Decimal) -> str:
-    """Return three amounts and Xero's difference from Shopify as text.
-
-    The mapping is omitted if it equals Shopify's amount.
-
-    Args:
-        shopify: the amount in Shopify's ledger.
-        mapping: the amount in the mapping.
-        xero: the amount in Xero, in the same currency.
-    """
-    ours = "" if mapping == shopify else f"mapping {mapping:,.2f}, "
-    return f"Shopify {shopify:,.2f}, {ours}Xero {xero:,.2f}, difference {xero - shopify:,.2f}"

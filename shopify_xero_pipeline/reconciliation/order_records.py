@@ -3,6 +3,7 @@
 This module only pairs and reads rows. The comparison of an order with Shopify is in `comparison.py`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,6 @@ from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.xero_movements import (
     DOCUMENT_SIGN,
     mirrored_postings,
-    net_by_tax_type,
     posted_postings,
 )
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
@@ -151,11 +151,14 @@ def xero_differences(books: OrderBooks, inputs: ReconciliationInputs) -> tuple[l
 
 def _net_amounts_by_tax_type(row: MappedRecord, live_row: MirrorRecord) -> list[tuple[str, Decimal, Decimal]]:
     """Return the net amounts by tax type, as posted and in Xero, also for tax types without tax."""
-    ours = net_by_tax_type(posted_postings(row, AccountNames()))
-    theirs = net_by_tax_type(mirrored_postings(live_row, AccountNames()))
+    sums: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    sides = posted_postings(row, AccountNames()), mirrored_postings(live_row, AccountNames())
+    for side, postings in enumerate(sides):
+        for posting in postings:
+            if posting.tax_type:
+                sums[posting.tax_type][side] += posting.amount
     return [
-        (f"at tax type {tax_type} ", ours.get(tax_type, ZERO), theirs.get(tax_type, ZERO))
-        for tax_type in sorted({*ours, *theirs})
+        (f"at tax type {tax_type} ", ours or ZERO, theirs or ZERO) for tax_type, (ours, theirs) in sorted(sums.items())
     ]
 
 

@@ -181,9 +181,8 @@ class _LedgerReader:
         return cancelled
 
     def _account(self, entry: Transaction) -> str:
-        gateway = entry.gateway or ""
-        is_left_to_others = self.context.policy.is_left_to_others(gateway)
-        return LEFT_TO_OTHERS if is_left_to_others else self.context.policy.payment_account(gateway) or ""
+        policy, gateway = self.context.policy, entry.gateway or ""
+        return LEFT_TO_OTHERS if policy.is_left_to_others(gateway) else policy.payment_account(gateway) or ""
 
     def _payment_parts(self, entry: Transaction, amount: Decimal) -> Iterator[tuple[date, str, Decimal]]:
         """Yield a transaction's amount by the date and account of its payments.

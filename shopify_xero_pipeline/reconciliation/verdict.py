@@ -136,10 +136,8 @@ class Agreement(FrozenModel):
         Args:
             them: the pronoun for the books.
         """
-        blocked, postponed = self.of("blocked"), self.of("postponed")
-        sentences = [f"{blocked.sentence} {blocked.are} not in {them}"] if blocked.count else []
-        sentences += [f"{postponed.sentence} {postponed.are} not written yet"] if postponed.count else []
-        return sentences
+        clauses = ((self.of("blocked"), f"not in {them}"), (self.of("postponed"), "not written yet"))
+        return [f"{orders.sentence} {orders.are} {clause}" for orders, clause in clauses if orders.count]
 
     @property
     def decided(self) -> list[str]:
@@ -196,12 +194,12 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
     compared = list(days)
     rows = [row for day in compared for row in day.rows]
     return Agreement(
-        outcomes={name: _sales_count([row for row in rows if row.outcome == name]) for name in OUTCOMES},
+        outcomes={name: _sales_count(row for row in rows if row.outcome == name) for name in OUTCOMES},
         unequal=orders_of((row.order_name, row.currency, row.difference) for row in rows if row.problems),
-        unexplained=_sales_count([row for day in compared for row in day.unaccounted]),
+        unexplained=_sales_count(row for row in rows if row.is_unaccounted),
         duplicates=sum(day.extra for day in compared),
         lost=sum(day.lost for day in compared),
-        left=_sales_count([row for row in rows if row.left]),
+        left=_sales_count(row for row in rows if row.left),
     )
 
 
@@ -230,7 +228,7 @@ def _live_amount(orphan: OrphanedOrder) -> tuple[str, Decimal]:
     return amounts[0][0], sum((amount for _, amount in amounts), Decimal(0))
 
 
-def _sales_count(rows: Sequence[OrderRow]) -> OrderCount:
+def _sales_count(rows: Iterable[OrderRow]) -> OrderCount:
     return orders_of((row.order_name, row.currency, row.sales) for row in rows)
 
 

@@ -6,7 +6,6 @@ shows a line that a person moved to another account, tax type or date.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any, Literal
 
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.shopify_movements import DOCUMENT_KEYS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
@@ -66,19 +65,6 @@ def to_movements(postings: Iterable[Posting], column: Literal["mapping", "xero"]
         )
         for posting in postings
     ]
-
-
-def net_by_tax_type(postings: Iterable[Posting]) -> dict[str, Decimal]:
-    """Return net amounts by the tax type of their lines, without zero amounts.
-
-    Args:
-        postings: the postings of one record.
-    """
-    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for posting in postings:
-        if posting.tax_type:
-            sums[posting.tax_type] += posting.amount
-    return {tax_type: amount for tax_type, amount in sorted(sums.items()) if amount}
 
 
 def posted_postings(row: MappedRecord, account_names: AccountNames) -> list[Posting]:
