@@ -16,8 +16,9 @@ from shopify_xero_pipeline.pipeline.day_planner import DayPlanner
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.pipeline.stored_reconciliations import StoredReconciliations
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, ReconciliationInputs, reconcile_day
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import account_names
+from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
 from shopify_xero_pipeline.reconciliation.orphans import LISTED
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import Order
