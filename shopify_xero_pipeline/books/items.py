@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from shopify_xero_pipeline.books.text import strip_control_chars, truncate
-from shopify_xero_pipeline.shopify.models import Variant, VariantRef
+from shopify_xero_pipeline.shopify.models import Variant
 from shopify_xero_pipeline.xero.models import Item
 
 # Xero's limits in characters (docs/contracts/xero.md §6.2).
@@ -20,7 +20,7 @@ DERIVED_CODE = re.compile(r"v\d+", re.IGNORECASE)
 
 
 def build_item(
-    variant: Variant | VariantRef,
+    variant: Variant,
     product_title: str,
     *,
     shop_currency: str,
@@ -49,7 +49,7 @@ def build_item(
     )
 
 
-def code_of(variant: Variant | VariantRef, taken: Mapping[str, str]) -> str:
+def code_of(variant: Variant, taken: Mapping[str, str]) -> str:
     """Return the SKU if Xero accepts it as a code and no other Item has it, else `V<variant id>`.
 
     Args:

@@ -15,7 +15,7 @@ from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
 from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
-from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant, VariantRef
+from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, CreditNote, Document, Item, Organisation
@@ -133,7 +133,7 @@ def foreign_document_numbers(documents: Iterable[MirrorRecord], prefix: str) -> 
     )
 
 
-def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[tuple[str, Variant | VariantRef]]:
+def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[tuple[str, Variant]]:
     for product in products:
         for variant in product.variants:
             yield product.title, variant

@@ -52,25 +52,18 @@ class MoneyBag(ShopifyModel):
 
 
 class TaxLine(ShopifyModel):
-    """A tax of an order line. `rate` is a fraction (0.2 for 20 %); `price_set` is the tax before any return."""
+    """A tax of an order line. `rate` is a fraction: 0.2 for 20 %."""
 
     title: str
     rate: Decimal | None = None
-    price_set: MoneyBag
     channel_liable: bool | None = None
 
 
-class SaleTax(Node):
+class SaleTax(ShopifyModel):
     """A tax of one sale; only this amount, not the order line's, is correct for the sale."""
 
     amount: MoneyBag
     tax_line: TaxLine
-
-
-class DiscountAllocation(ShopifyModel):
-    """The amount of a discount on a line."""
-
-    allocated_amount_set: MoneyBag
 
 
 class ProductRef(Node):
@@ -82,13 +75,12 @@ class ProductRef(Node):
     tags: tuple[str, ...] = ()
 
 
-class VariantRef(Node):
-    """The variant of a line, with the fields for an Item. `price` is in the shop's currency."""
+class Variant(Node):
+    """A product variant. `price` is in the shop's currency."""
 
     title: str = ""
     sku: str | None = None
     price: Decimal = Decimal(0)
-    updated_at: datetime | None = None
 
 
 class LineItem(Node):
@@ -98,26 +90,9 @@ class LineItem(Node):
     variant_title: str | None = None
     sku: str | None = None
     vendor: str | None = None
-    quantity: int
-    current_quantity: int
-    is_gift_card: bool = False
     original_unit_price_set: MoneyBag
-    discount_allocations: tuple[DiscountAllocation, ...] = ()
-    tax_lines: tuple[TaxLine, ...] = ()
     product: ProductRef | None = None
-    variant: VariantRef | None = None
-
-
-class ShippingLine(ShopifyModel):
-    """A shipping charge; its id may be null."""
-
-    id: str | None = None
-    title: str
-    code: str | None = None
-    original_price_set: MoneyBag
-    discounted_price_set: MoneyBag
-    is_removed: bool = False
-    tax_lines: tuple[TaxLine, ...] = ()
+    variant: Variant | None = None
 
 
 class Sale(Node):
@@ -138,7 +113,6 @@ class Sale(Node):
     total_amount: MoneyBag
     total_tax_amount: MoneyBag
     total_discount_amount_before_taxes: MoneyBag
-    total_discount_amount_after_taxes: MoneyBag
     taxes: tuple[SaleTax, ...] = ()
     line_item_id: str | None = None
     title: str | None = None
@@ -185,52 +159,18 @@ class Transaction(Node):
     created_at: datetime
     processed_at: datetime | None = None
     parent_id: str | None = None
-    payment_id: str | None = None
-    test: bool = False
-
-
-class OrderAdjustment(Node):
-    """The difference between the calculated and the actual amount of a refund."""
-
-    amount_set: MoneyBag
-    tax_amount_set: MoneyBag
-    reason: str | None = None
-
-
-class RefundLineItem(ShopifyModel):
-    """Units of a line that a refund takes back."""
-
-    id: str | None = None
-    quantity: int
-    restock_type: str = "NO_RESTOCK"
-    subtotal_set: MoneyBag
-    total_tax_set: MoneyBag
-    line_item_id: str
-
-
-class RefundShippingLine(Node):
-    """Shipping that a refund pays back."""
-
-    subtotal_amount_set: MoneyBag
-    tax_amount_set: MoneyBag
 
 
 class Refund(Node):
     """A refund; only its transactions show whether money moved."""
 
-    created_at: datetime | None = None
     processed_at: datetime
-    total_refunded_set: MoneyBag
-    refund_line_items: tuple[RefundLineItem, ...] = ()
-    refund_shipping_lines: tuple[RefundShippingLine, ...] = ()
-    order_adjustments: tuple[OrderAdjustment, ...] = ()
     transaction_ids: tuple[str, ...] = ()
 
 
 class Address(ShopifyModel):
     """A postal address; every field may be missing."""
 
-    company: str | None = None
     address1: str | None = None
     address2: str | None = None
     city: str | None = None
@@ -292,7 +232,6 @@ class PaymentSchedule(ShopifyModel):
 class PaymentTerms(ShopifyModel):
     """Payment terms of an order with deferred payment."""
 
-    payment_terms_name: str | None = None
     payment_schedules: tuple[PaymentSchedule, ...] = ()
 
 
@@ -300,19 +239,15 @@ class Order(Node):
     """An order with its whole history: lines, sales ledger, money, refunds."""
 
     name: str
-    created_at: datetime
     processed_at: datetime
     updated_at: datetime
     cancelled_at: datetime | None = None
     test: bool = False
-    edited: bool = False
     taxes_included: bool = False
     currency_code: str
     presentment_currency_code: str
     display_financial_status: str | None = None
-    source_name: str | None = None
     original_total_price_set: MoneyBag
-    total_price_set: MoneyBag
     current_total_price_set: MoneyBag
     current_total_tax_set: MoneyBag
     net_payment_set: MoneyBag
@@ -323,7 +258,6 @@ class Order(Node):
     shipping_address: Address | None = None
     payment_terms: PaymentTerms | None = None
     line_items: tuple[LineItem, ...] = ()
-    shipping_lines: tuple[ShippingLine, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -358,25 +292,10 @@ class OrderMoney(ChangedOrder):
     transactions: tuple[TransactionStatus, ...] = ()
 
 
-class Variant(Node):
-    """A product variant. `price` is in the shop's currency."""
-
-    title: str = ""
-    display_name: str = ""
-    sku: str | None = None
-    price: Decimal = Decimal(0)
-    updated_at: datetime
-
-
 class Product(Node):
     """A product with all its variants."""
 
     title: str
-    product_type: str = ""
-    vendor: str = ""
-    tags: tuple[str, ...] = ()
-    status: str = "ACTIVE"
-    is_gift_card: bool = False
     updated_at: datetime
     variants: tuple[Variant, ...] = ()
 
@@ -385,6 +304,5 @@ class Shop(Node):
     """The shop, with the time zone of its days and the currency of its documents."""
 
     name: str
-    myshopify_domain: str
     iana_timezone: str
     currency_code: str

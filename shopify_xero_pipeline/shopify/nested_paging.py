@@ -10,15 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shopify_xero_pipeline.shopify.errors import IncompleteReadError
-from shopify_xero_pipeline.shopify.paging import MAX_PAGE_SIZE, Json, Pager, nodes_of
-
-_ORDER_CONNECTIONS = {"lineItems": "MoreLineItems", "shippingLines": "MoreShippingLines"}
-_REFUND_CONNECTIONS = {
-    "refundLineItems": "MoreRefundLineItems",
-    "refundShippingLines": "MoreRefundShippingLines",
-    "orderAdjustments": "MoreOrderAdjustments",
-    "transactions": "MoreRefundTransactions",
-}
+from shopify_xero_pipeline.shopify.paging import MAX_PAGE_SIZE, Json, Pager
 
 
 class RecordChangedError(Exception):
@@ -39,16 +31,14 @@ def complete_order(pager: Pager, order: Json, *, fees: bool) -> None:
     """
     _refuse_full_lists(order)
     reader = _RecordReader(pager, order["updatedAt"])
-    for name, operation in _ORDER_CONNECTIONS.items():
-        reader.extend(operation, {"id": order["id"]}, order[name], _find_connection("order", name))
+    reader.extend("MoreLineItems", {"id": order["id"]}, order["lineItems"], _find_connection("order", "lineItems"))
     if order["paymentTerms"]:
         schedules = order["paymentTerms"]["paymentSchedules"]
         reader.extend("MorePaymentSchedules", {"id": order["id"]}, schedules, _find_schedules)
     _complete_agreements(reader, order, fees)
     for refund in order["refunds"]:
-        for name, operation in _REFUND_CONNECTIONS.items():
-            reader.extend(operation, {"id": refund["id"]}, refund[name], _find_connection("refund", name))
-    _refuse_full_lists(order)  # again, because further pages add lines
+        transactions, find = refund["transactions"], _find_connection("refund", "transactions")
+        reader.extend("MoreRefundTransactions", {"id": refund["id"]}, transactions, find)
 
 
 def complete_product(pager: Pager, product: Json) -> None:
@@ -75,10 +65,8 @@ def _complete_agreements(reader: "_RecordReader", order: Json, fees: bool) -> No
 
 def _refuse_full_lists(order: Mapping[str, Any]) -> None:
     """Refuse an order with a full list without a cursor, because Shopify may have truncated the list."""
-    lists = {"transactions": order["transactions"], "refunds": order["refunds"]}
-    lists |= {f"tax lines of {line['id']}": line["taxLines"] for line in nodes_of(order["lineItems"])}
-    for name, rows in lists.items():
-        if len(rows) >= MAX_PAGE_SIZE:
+    for name in ("transactions", "refunds"):
+        if len(order[name]) >= MAX_PAGE_SIZE:
             raise IncompleteReadError(
                 f"Order {order['name']} ({order['id']}) has {MAX_PAGE_SIZE} or more {name}, and Shopify returns no "
                 "more of them. Enter this order by hand."

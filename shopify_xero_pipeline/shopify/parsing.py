@@ -33,8 +33,6 @@ def parse_order(node: Json) -> Order:
     _add_parent_ids(order)
     for refund in order["refunds"]:
         refund["transactionIds"] = [transaction["id"] for transaction in refund["transactions"]]
-        for line in refund["refundLineItems"]:
-            line["lineItemId"] = _id(line["lineItem"])
     return _validate(Order, order)
 
 

@@ -1,7 +1,7 @@
 """GraphQL documents, loaded from `graphql/` by the name of their operation.
 
-This module only loads documents. A file may contain several operations with shared fragments; each operation becomes a
-separate document with only its own fragments, so that a request contains no unused field and costs no more points.
+This module only loads documents. The files share their fragments; each operation becomes a separate document with only
+its own fragments, so that a request contains no unused field and costs no more points.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,10 @@ def documents() -> Mapping[str, str]:
     from graphql import parse, print_ast  # only a process that reads Shopify needs it
     from graphql.utilities import separate_operations
 
-    by_name: dict[str, str] = {}
-    for resource in files("shopify_xero_pipeline.shopify").joinpath("graphql").iterdir():
-        if resource.name.endswith(".graphql"):
-            operations = separate_operations(parse(resource.read_text(encoding="utf-8"), no_location=True))
-            by_name.update({name: print_ast(document) for name, document in operations.items()})
-    return by_name
+    folder = files("shopify_xero_pipeline.shopify").joinpath("graphql")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".graphql"))
+    operations = separate_operations(parse(text, no_location=True))
+    return {name: print_ast(operation) for name, operation in operations.items()}
 
 
 def document(operation: str) -> str:

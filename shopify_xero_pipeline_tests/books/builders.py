@@ -32,7 +32,7 @@ from shopify_xero_pipeline.shopify.models import (
     SaleTax,
     TaxLine,
     Transaction,
-    VariantRef,
+    Variant,
 )
 from shopify_xero_pipeline.xero.models import Account, CreditNote, Invoice, Line, Organisation, TaxRate
 
@@ -60,13 +60,8 @@ def tax(
     currency: str = "NZD",
 ) -> SaleTax:
     """Return a tax of a sale row."""
-    line = TaxLine(
-        title=title,
-        rate=None if rate is None else Decimal(rate),
-        price_set=bag(amount, currency),
-        channel_liable=channel_liable,
-    )
-    return SaleTax(id=gid("SaleTax", 1), amount=bag(amount, currency), tax_line=line)
+    line = TaxLine(title=title, rate=None if rate is None else Decimal(rate), channel_liable=channel_liable)
+    return SaleTax(amount=bag(amount, currency), tax_line=line)
 
 
 def sale(
@@ -92,7 +87,6 @@ def sale(
         total_amount=bag(total, currency, presentment),
         total_tax_amount=bag(own_tax if total_tax is None else total_tax, currency),
         total_discount_amount_before_taxes=bag("0", currency),
-        total_discount_amount_after_taxes=bag("0", currency),
         taxes=taxes,
         line_item_id=None if line is None else gid("LineItem", line),
         title=title,
@@ -105,7 +99,6 @@ def line_item(
     *,
     title: str = "Mug",
     variant_title: str | None = None,
-    quantity: int = 1,
     sku: str | None = None,
     vendor: str | None = None,
     product: ProductRef | None = None,
@@ -119,11 +112,9 @@ def line_item(
         variant_title=variant_title,
         sku=sku,
         vendor=vendor,
-        quantity=quantity,
-        current_quantity=quantity,
         original_unit_price_set=bag(unit, currency),
         product=product or (ProductRef(id=gid("Product", number)) if variant is not None else None),
-        variant=None if variant is None else VariantRef(id=gid("ProductVariant", variant)),
+        variant=None if variant is None else Variant(id=gid("ProductVariant", variant)),
     )
 
 
@@ -179,9 +170,7 @@ def refund(number: int, *transactions: int, at: datetime = NOON) -> Refund:
     """Return a refund with the ids of its transactions."""
     return Refund(
         id=gid("Refund", number),
-        created_at=at,
         processed_at=at,
-        total_refunded_set=bag("0"),
         transaction_ids=tuple(gid("OrderTransaction", entry) for entry in transactions),
     )
 
@@ -226,14 +215,12 @@ def order(
     content: dict[str, object] = {
         "id": gid("Order", number),
         "name": name,
-        "created_at": at,
         "processed_at": at,
         "updated_at": at,
         "taxes_included": taxes_included,
         "currency_code": currency,
         "presentment_currency_code": presentment or currency,
         "original_total_price_set": bag(began[0] if began else "0", currency),
-        "total_price_set": bag(current, currency),
         "current_total_price_set": bag(current, currency),
         "current_total_tax_set": bag(own_tax, currency),
         "net_payment_set": bag(money, currency),

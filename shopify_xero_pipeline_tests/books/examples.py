@@ -82,7 +82,7 @@ def tax_included() -> Example:
     return Example(
         order(
             agreement(1, goods, shipping),
-            lines=[line_item(11, "33.00", quantity=2)],
+            lines=[line_item(11, "33.00")],
             transactions=[transaction(91, "70.00")],
         ),
         GST_10,
@@ -99,7 +99,7 @@ def tax_excluded() -> Example:
     """2: VAT excluded 20 %, a discount of a cent."""
     subject = order(
         three_mugs(),
-        lines=[line_item(11, "10.00", quantity=3)],
+        lines=[line_item(11, "10.00")],
         transactions=[transaction(91, "41.99")],
         taxes_included=False,
     )
@@ -112,7 +112,7 @@ def refunded_next_month() -> Example:
     subject = order(
         three_mugs(),
         agreement(2, returned, reason="REFUND", refund=31, at=OCTOBER),
-        lines=[line_item(11, "10.00", quantity=3)],
+        lines=[line_item(11, "10.00")],
         transactions=[transaction(91, "41.99"), transaction(92, "11.99", "REFUND", at=OCTOBER)],
         refunds=[refund(31, 92, at=OCTOBER)],
         taxes_included=False,

@@ -29,7 +29,7 @@ from shopify_xero_pipeline_tests.books.builders import (
 )
 
 SOLD = agreement(1, sale("100.00", tax("13.04"), quantity=2, line=11))
-LINES = [line_item(11, "50.00", quantity=2), line_item(12, "20.00", title="Bowl"), line_item(13, "34.50", title="Vase")]
+LINES = [line_item(11, "50.00"), line_item(12, "20.00", title="Bowl"), line_item(13, "34.50", title="Vase")]
 PAID = transaction(91, "100.00")
 
 

@@ -17,7 +17,6 @@ from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Company, PhoneNumber, ProductRef, Variant
 from shopify_xero_pipeline_tests.books.booking import posted
 from shopify_xero_pipeline_tests.books.builders import (
-    NOON,
     agreement,
     customer,
     gid,
@@ -153,9 +152,7 @@ def test_an_e_mail_address_of_255_characters_and_a_telephone_number_of_50_are_ke
 
 
 def variant(sku: str, title: str) -> Variant:
-    return Variant(
-        id=gid("ProductVariant", 21), title=title, display_name="", sku=sku, price=Decimal("12.50"), updated_at=NOON
-    )
+    return Variant(id=gid("ProductVariant", 21), title=title, sku=sku, price=Decimal("12.50"))
 
 
 def test_an_item_is_described_by_both_titles_however_long() -> None:

@@ -5,14 +5,12 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.items import build_item, code_of, item_name
-from shopify_xero_pipeline.shopify.models import Variant, VariantRef
-from shopify_xero_pipeline_tests.books.builders import NOON, gid
+from shopify_xero_pipeline.shopify.models import Variant
+from shopify_xero_pipeline_tests.books.builders import gid
 
 
 def variant(sku: str | None = "MUG-BLUE", title: str = "Blue") -> Variant:
-    return Variant(
-        id=gid("ProductVariant", 21), title=title, display_name="", sku=sku, price=Decimal("12.50"), updated_at=NOON
-    )
+    return Variant(id=gid("ProductVariant", 21), title=title, sku=sku, price=Decimal("12.50"))
 
 
 def test_an_item_has_the_sku_as_its_code_and_both_titles_as_its_name() -> None:
@@ -51,7 +49,7 @@ def test_a_code_once_given_stays() -> None:
 
 
 def test_a_product_without_variants_worth_naming_has_its_title_alone() -> None:
-    ref = VariantRef(id=gid("ProductVariant", 21), title="Default Title")
+    ref = Variant(id=gid("ProductVariant", 21), title="Default Title")
     item = build_item(ref, "Mug", shop_currency="NZD", base_currency="NZD")
     assert (item.name, item.description) == ("Mug", "Mug")
     assert build_item(ref, " ", shop_currency="NZD", base_currency="NZD").name == "Product"

@@ -23,7 +23,7 @@ from shopify_xero_pipeline_tests.books.builders import (
 )
 
 SOLD = agreement(1, sale("10.00", tax("1.30"), quantity=3, line=11))
-LINES = [line_item(11, "4.00", quantity=3)]
+LINES = [line_item(11, "4.00")]
 PAID = transaction(91, "10.00")
 
 

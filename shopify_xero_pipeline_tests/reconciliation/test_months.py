@@ -49,7 +49,7 @@ def mugs() -> Order:
         agreement(
             32, sale("-11.50", tax("-1.50"), line=1, quantity=-1, action="RETURN"), reason="REFUND", at=later, refund=61
         ),
-        lines=[line_item(1, "11.50", quantity=2)],
+        lines=[line_item(1, "11.50")],
         transactions=[
             transaction(41, "23.00", at=at(MUG_DAY)), transaction(42, "11.50", "REFUND", at=later, parent=41)
         ],

@@ -33,7 +33,7 @@ def basket() -> Order:
             sale("5.00", number=3, line_type="TIP", line=2),
             sale("50.00", number=4, line_type="GIFT_CARD", line=3),
         ),
-        lines=[line_item(1, "23.00", quantity=2), line_item(2, "5.00", title="Tip"), line_item(3, "50.00")],
+        lines=[line_item(1, "23.00"), line_item(2, "5.00", title="Tip"), line_item(3, "50.00")],
         transactions=[transaction(21, "20.00", gateway="gift_card"), transaction(22, "75.25")],
     )
 
@@ -148,7 +148,7 @@ def returned_later() -> Order:
             sale("-11.50", tax("-1.50"), number=2, line=1, quantity=-1, action="RETURN"),
             reason="REFUND", at=LATER, refund=31,
         ),
-        lines=[line_item(1, "11.50", quantity=2)],
+        lines=[line_item(1, "11.50")],
         transactions=[transaction(21, "23.00"), transaction(22, "11.50", "REFUND", at=LATER, parent=21)],
         refunds=[refund(31, 22, at=LATER)],
     )  # fmt: skip

@@ -22,10 +22,7 @@ NOW = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 TOKEN = "shpat_0123456789abcdef0123456789abcdef"
 ALL_SCOPES = ("read_orders", "read_all_orders", "read_customers", "read_products", "read_payment_terms", "read_returns")
 
-CONNECTIONS = {
-    *("lineItems", "shippingLines", "agreements", "sales", "paymentSchedules", "variants"),
-    *("refundLineItems", "refundShippingLines", "orderAdjustments"),
-}
+CONNECTIONS = frozenset({"lineItems", "agreements", "sales", "paymentSchedules", "variants"})
 
 Answer = httpx.Response | Exception
 Json = dict[str, Any]
@@ -124,13 +121,9 @@ class ShelfShop:
             "OrdersById": partial(self._by_id, "orders"),
             "ProductsById": partial(self._by_id, "products"),
             "MoreLineItems": partial(self._more_of_order, "lineItems"),
-            "MoreShippingLines": partial(self._more_of_order, "shippingLines"),
             "MoreAgreements": partial(self._more_of_order, "agreements"),
             "MoreSales": self._more_sales,
-            "MoreRefundLineItems": partial(self._more_of_refund, "refundLineItems"),
-            "MoreRefundShippingLines": partial(self._more_of_refund, "refundShippingLines"),
-            "MoreOrderAdjustments": partial(self._more_of_refund, "orderAdjustments"),
-            "MoreRefundTransactions": partial(self._more_of_refund, "transactions"),
+            "MoreRefundTransactions": self._more_of_refund,
             "MorePaymentSchedules": self._more_schedules,
             "MoreVariants": self._more_variants,
         }
@@ -150,7 +143,6 @@ class ShelfShop:
         shop = {
             "id": "gid://shopify/Shop/1",
             "name": "Sandbox",
-            "myshopifyDomain": "sandbox.myshopify.com",
             "ianaTimezone": "Pacific/Auckland",
             "currencyCode": "NZD",
         }
@@ -196,12 +188,12 @@ class ShelfShop:
             }
         }
 
-    def _more_of_refund(self, name: str, variables: Json) -> Json:
+    def _more_of_refund(self, variables: Json) -> Json:
         for order in self.orders:
             for refund in order["refunds"]:
                 if refund["id"] == variables["id"]:
-                    page = self._paged(refund[name], variables["first"], variables["after"])
-                    return {"refund": {"order": {"updatedAt": order["updatedAt"]}, name: page}}
+                    page = self._paged(refund["transactions"], variables["first"], variables["after"])
+                    return {"refund": {"order": {"updatedAt": order["updatedAt"]}, "transactions": page}}
         return {"refund": None}
 
     def _more_schedules(self, variables: Json) -> Json:
@@ -222,7 +214,7 @@ class ShelfShop:
             return [self._first_pages(row) for row in node]
         if not isinstance(node, dict):
             return node
-        paged = CONNECTIONS | ({"transactions"} if "refundLineItems" in node else set())
+        paged = CONNECTIONS | ({"transactions"} if "/Refund/" in node.get("id", "") else set())
         return {
             key: self._paged(self._first_pages(inner), self.nested, None, edges=key == "agreements")
             if key in paged

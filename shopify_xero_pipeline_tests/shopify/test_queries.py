@@ -13,7 +13,7 @@ pytestmark = pytest.mark.campaign
 
 PROJECT = Path(__file__).parents[2]
 SCHEMA = PROJECT.parent / "shared" / "contracts" / "shopify_admin_2026-10.graphql"
-QUERIES = sorted((PROJECT / "shopify_xero_pipeline" / "shopify" / "queries").glob("*.graphql"))
+FILES = sorted((PROJECT / "shopify_xero_pipeline" / "shopify" / "graphql").glob("*.graphql"))
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +23,13 @@ def real_schema() -> GraphQLSchema:
     return build_schema(SCHEMA.read_text(encoding="utf-8"), assume_valid=True)
 
 
-def test_every_file_and_every_operation_is_valid_in_the_real_schema(real_schema: GraphQLSchema) -> None:
-    texts = {path.name: path.read_text(encoding="utf-8") for path in QUERIES} | dict(documents())
+def test_the_files_together_and_every_operation_are_valid_in_the_real_schema(real_schema: GraphQLSchema) -> None:
+    texts = {"files": "\n".join(path.read_text(encoding="utf-8") for path in FILES)} | dict(documents())
     assert {name: validate(real_schema, parse(text)) for name, text in texts.items()} == {name: [] for name in texts}
 
 
 def test_every_operation_is_a_document_of_its_own() -> None:
-    assert len(documents()) == 20
+    assert len(documents()) == 16
     assert "fragment LineItemFields" not in document("ChangedOrders")
     with pytest.raises(KeyError):
         document("Nothing")

@@ -218,52 +218,23 @@ def many(count: int, make: Any) -> list[Any]:
 def large_order() -> dict[str, Any]:
     """More than fits on any first page, everywhere; the shelf shows two rows of each connection at first."""
     sales = [nodes.sale(n, lineItem={"id": f"gid://shopify/LineItem/{n}"}) for n in range(1, 301)]
-    refund = nodes.refund(
-        5,
-        refundLineItems=many(120, lambda n: nodes.refund_line(n, n)),
-        refundShippingLines=many(
-            3,
-            lambda n: {
-                "id": f"gid://shopify/RefundShippingLine/{n}",
-                "subtotalAmountSet": nodes.bag("1.0"),
-                "taxAmountSet": nodes.bag("0.15"),
-            },
-        ),
-        orderAdjustments=many(
-            4,
-            lambda n: {
-                "id": f"gid://shopify/OrderAdjustment/{n}",
-                "amountSet": nodes.bag("-1.0"),
-                "taxAmountSet": nodes.bag("0.0"),
-                "reason": "REFUND_DISCREPANCY",
-            },
-        ),
-        transactions=many(5, lambda n: {"id": f"gid://shopify/OrderTransaction/{n}"}),
-    )
+    refund = nodes.refund(5, transactions=many(5, lambda n: {"id": f"gid://shopify/OrderTransaction/{n}"}))
     return nodes.order(
         1,
         lineItems=many(300, nodes.line_item),
-        shippingLines=many(6, nodes.shipping_line),
         agreements=[nodes.agreement(1, *sales), *(nodes.agreement(n, *sales[:3]) for n in range(2, 26))],
         refunds=[refund],
-        paymentTerms={
-            "paymentTermsName": "Instalments",
-            "paymentSchedules": many(7, lambda n: {"dueAt": f"2026-11-{n:02}T00:00:00Z"}),
-        },
+        paymentTerms={"paymentSchedules": many(7, lambda n: {"dueAt": f"2026-11-{n:02}T00:00:00Z"})},
     )
 
 
 def test_every_connection_inside_an_order_is_paged_to_its_end() -> None:
     (order,) = reader_of(shop_with(large_order())).orders(START, END)
     assert [line.legacy_id for line in order.line_items] == [str(n) for n in range(1, 301)]
-    assert [line.title for line in order.shipping_lines] == [f"Courier {n}" for n in range(1, 7)]
     assert [agreement.legacy_id for agreement in order.agreements] == [str(n) for n in range(1, 26)]
     assert [len(agreement.sales) for agreement in order.agreements] == [300, *[3] * 24]
     assert [s.line_item_id for s in order.agreements[0].sales] == [line.id for line in order.line_items]
     (refund,) = order.refunds
-    assert len(refund.refund_line_items) == 120
-    assert len(refund.refund_shipping_lines) == 3
-    assert len(refund.order_adjustments) == 4
     assert [i[-1] for i in refund.transaction_ids] == ["1", "2", "3", "4", "5"]
     assert order.payment_terms is not None
     assert order.payment_terms.payment_schedules[-1].due_at == datetime(2026, 11, 7, tzinfo=UTC)
@@ -310,7 +281,7 @@ def test_an_order_that_goes_away_while_it_is_read_is_left_out() -> None:
 
 @pytest.mark.parametrize("change", ["terms", "agreements"])
 def test_a_part_that_goes_away_while_it_is_read_means_reading_again(change: str) -> None:
-    terms = {"paymentTermsName": "Net 30", "paymentSchedules": many(5, lambda n: {"dueAt": None})}
+    terms = {"paymentSchedules": many(5, lambda n: {"dueAt": None})}
     sales = many(5, nodes.sale)
     shop = shop_with(nodes.order(1, paymentTerms=terms, agreements=[nodes.agreement(1, *sales)]))
     operation_of = {"terms": "MorePaymentSchedules", "agreements": "MoreSales"}
@@ -329,15 +300,7 @@ def test_a_part_that_goes_away_while_it_is_read_means_reading_again(change: str)
     assert order.agreements[0].legacy_id == ("2" if change == "agreements" else "1")
 
 
-@pytest.mark.parametrize(
-    "full",
-    [
-        {"transactions": many(250, nodes.transaction)},
-        {"refunds": many(250, nodes.refund)},
-        {"lineItems": [{**nodes.line_item(1), "taxLines": [nodes.tax_line()] * 250}]},
-        {"lineItems": [*many(4, nodes.line_item), {**nodes.line_item(5), "taxLines": [nodes.tax_line()] * 250}]},
-    ],
-)
+@pytest.mark.parametrize("full", [{"transactions": many(250, nodes.transaction)}, {"refunds": many(250, nodes.refund)}])
 def test_a_full_list_without_cursor_is_not_trusted(full: dict[str, Any]) -> None:
     shop = shop_with(nodes.order(1, **full))
     with pytest.raises(IncompleteReadError, match=r"Order #1 .* has 250 or more .* by hand"):
