@@ -1,16 +1,19 @@
 """Models of Shopify's customers, products and orders, with the whole history of each order.
 
 This module only defines models, one for each GraphQL type in the documents of `graphql/`, under the API's names in
-snake case. It contains no arithmetic and no policy. Money is `Decimal` in the currency's main unit; instants are UTC.
-Enumerations are text, so that a value new to Shopify does not fail the extraction; the books block unknown values.
+snake case. A reference to another object is its id. The module contains no arithmetic and no policy. Money is `Decimal`
+in the currency's main unit; instants are UTC. Enumerations are text, so that a value new to Shopify does not fail the
+extraction; the books block unknown values.
 """
 
 from collections.abc import Container
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+_PARENT_ID = AliasPath("parentTransaction", "id")
 
 
 def legacy_id(gid: str) -> str:
@@ -114,7 +117,7 @@ class Sale(Node):
     total_tax_amount: MoneyBag
     total_discount_amount_before_taxes: MoneyBag
     taxes: tuple[SaleTax, ...] = ()
-    line_item_id: str | None = None
+    line_item_id: str | None = Field(None, validation_alias=AliasPath("lineItem", "id"))
     title: str | None = None
 
 
@@ -128,7 +131,7 @@ class Agreement(Node):
 
     happened_at: datetime
     reason: str
-    refund_id: str | None = None
+    refund_id: str | None = Field(None, validation_alias=AliasPath("refund", "id"))
     sales: tuple[Sale, ...] = ()
 
 
@@ -158,7 +161,7 @@ class Transaction(Node):
     currency_exchange_adjustment: ExchangeAdjustment | None = None
     created_at: datetime
     processed_at: datetime | None = None
-    parent_id: str | None = None
+    parent_id: str | None = Field(None, validation_alias=_PARENT_ID)
 
 
 class Refund(Node):
@@ -253,7 +256,7 @@ class Order(Node):
     net_payment_set: MoneyBag
     total_outstanding_set: MoneyBag
     customer: Customer | None = None
-    company: Company | None = None
+    company: Company | None = Field(None, validation_alias=AliasPath("purchasingEntity", "company"))
     billing_address: Address | None = None
     shipping_address: Address | None = None
     payment_terms: PaymentTerms | None = None
@@ -283,7 +286,7 @@ class TransactionStatus(Node):
     """A transaction's status, which shows whether a pending transaction has settled."""
 
     status: str
-    parent_id: str | None = None
+    parent_id: str | None = Field(None, validation_alias=_PARENT_ID)
 
 
 class OrderMoney(ChangedOrder):

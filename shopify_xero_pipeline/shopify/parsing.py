@@ -1,4 +1,4 @@
-"""Conversion of GraphQL nodes to models: connections become tuples, references become ids.
+"""Conversion of GraphQL nodes to models: connections become tuples.
 
 This module is pure and only changes shapes; it computes and decides nothing. Its input nodes are complete.
 """
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
-from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, ShopifyModel
+from shopify_xero_pipeline.shopify.models import Order, ShopifyModel
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
 Model = TypeVar("Model", bound=ShopifyModel)
@@ -21,46 +21,24 @@ def parse_order(node: Json) -> Order:
     """Return the order of a complete node.
 
     Raises:
-        UnexpectedShapeError: a field is missing or has another type. All functions of this module raise it.
+        UnexpectedShapeError: a field is missing or has another type.
     """
     order = _flatten(node)
-    order["company"] = (order.get("purchasingEntity") or {}).get("company")
     for agreement in order["agreements"]:
-        agreement["refundId"] = _id(agreement.get("refund"))
         for sale in agreement["sales"]:
-            sale["lineItemId"] = _id(sale.get("lineItem"))
             sale["title"] = _title(sale)
-    _add_parent_ids(order)
     for refund in order["refunds"]:
         refund["transactionIds"] = [transaction["id"] for transaction in refund["transactions"]]
     return _validate(Order, order)
 
 
-def parse_customer(node: Json) -> Customer:
-    """Return the customer of a node."""
-    return _validate(Customer, node)
+def parse_record(model: type[Model], node: Json) -> Model:
+    """Return the record of a complete node, for every model except `Order`.
 
-
-def parse_product(node: Json) -> Product:
-    """Return the product of a complete node, with all its variants."""
-    return _validate(Product, _flatten(node))
-
-
-def parse_changed_order(node: Json) -> ChangedOrder:
-    """Return the times of an order's placement and last change."""
-    return _validate(ChangedOrder, node)
-
-
-def parse_order_money(node: Json) -> OrderMoney:
-    """Return the status of an order's transactions."""
-    order = _flatten(node)
-    _add_parent_ids(order)
-    return _validate(OrderMoney, order)
-
-
-def parse_shop(node: Json) -> Shop:
-    """Return the shop of a node."""
-    return _validate(Shop, node)
+    Raises:
+        UnexpectedShapeError: a field is missing or has another type.
+    """
+    return _validate(model, _flatten(node))
 
 
 def _flatten(value: Any) -> Any:
@@ -70,15 +48,6 @@ def _flatten(value: Any) -> Any:
             return [_flatten(node) for node in nodes_of(value)]
         return {key: _flatten(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
     return [_flatten(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _add_parent_ids(order: Json) -> None:
-    for transaction in order["transactions"]:
-        transaction["parentId"] = _id(transaction.get("parentTransaction"))
-
-
-def _id(reference: Mapping[str, Any] | None) -> str | None:
-    return str(reference["id"]) if reference else None
 
 
 def _title(sale: Mapping[str, Any]) -> str | None:

@@ -13,14 +13,7 @@ from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteRe
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
 from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
 from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
-from shopify_xero_pipeline.shopify.parsing import (
-    parse_changed_order,
-    parse_customer,
-    parse_order,
-    parse_order_money,
-    parse_product,
-    parse_shop,
-)
+from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, require_object
 
@@ -73,7 +66,7 @@ class ShopifyReader:
         """
         answer = self._client.execute(document("Shop"), {})
         self._scopes = frozenset(scope["handle"] for scope in answer["currentAppInstallation"]["accessScopes"])
-        return parse_shop(answer["shop"])
+        return parse_record(Shop, answer["shop"])
 
     def time(self) -> datetime | None:
         """Return a lower bound of Shopify's present time, from its last response; None if unknown."""
@@ -105,9 +98,7 @@ class ShopifyReader:
             ShopifyError: the read failed.
         """
         self._require(*_FOR_ORDERS)
-        unique_ids = dict.fromkeys(f"gid://shopify/Order/{legacy_id(order_id)}" for order_id in ids)
-        nodes = self._order_nodes(list(unique_ids))
-        return self._parse_orders(nodes)
+        return self._parse_orders(self._order_nodes(_order_gids(ids)))
 
     def existing_orders(self, ids: Iterable[str]) -> list[ChangedOrder]:
         """Return the times of orders' placement and last change, from the records and not from the search index.
@@ -122,10 +113,7 @@ class ShopifyReader:
             ShopifyError: the read failed.
         """
         self._require("read_orders")
-        nodes = self._nodes(
-            "DaysOfOrders", [f"gid://shopify/Order/{legacy_id(order_id)}" for order_id in dict.fromkeys(ids)]
-        )
-        return [parse_changed_order(node) for node in nodes]
+        return [parse_record(ChangedOrder, node) for node in self._nodes("DaysOfOrders", _order_gids(ids))]
 
     def newest_orders(self, limit: int) -> list[Order]:
         """Return the newest orders, each with its whole history, oldest first. They are a sample of the shop's sales.
@@ -165,7 +153,7 @@ class ShopifyReader:
         """
         self._require("read_orders")
         self._require_visible(since)
-        changed = [parse_changed_order(node) for node in self._search.read(_CHANGED, since, None)]
+        changed = [parse_record(ChangedOrder, node) for node in self._search.read(_CHANGED, since, None)]
         return sorted(changed, key=lambda order: (order.updated_at, order.id))
 
     def changed_page(self, since: datetime, after: str | None = None) -> tuple[list[ChangedOrder], str | None]:
@@ -192,7 +180,7 @@ class ShopifyReader:
             self._pager.pages("ChangedOrders", variables, lambda answer: require_object(answer, _CHANGED.root), after)
         )
         next_cursor = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
-        changed = [parse_changed_order(node) for node in nodes_of(page)]
+        changed = [parse_record(ChangedOrder, node) for node in nodes_of(page)]
         return [order for order in changed if order.updated_at >= since], next_cursor
 
     def money_of(self, ids: Iterable[str]) -> list[OrderMoney]:
@@ -206,8 +194,7 @@ class ShopifyReader:
             ShopifyError: the read failed.
         """
         self._require("read_orders")
-        nodes = self._nodes("MoneyOfOrders", [f"gid://shopify/Order/{legacy_id(order_id)}" for order_id in ids])
-        return [parse_order_money(node) for node in nodes]
+        return [parse_record(OrderMoney, node) for node in self._nodes("MoneyOfOrders", _order_gids(ids))]
 
     def sees_since(self) -> datetime | None:
         """Return the instant before which orders are invisible to this app; None if all are visible."""
@@ -225,7 +212,7 @@ class ShopifyReader:
             ShopifyError: the read failed.
         """
         self._require("read_customers")
-        customers = [parse_customer(node) for node in self._search.read(_CUSTOMERS, start, end)]
+        customers = [parse_record(Customer, node) for node in self._search.read(_CUSTOMERS, start, end)]
         return sorted(customers, key=lambda customer: (customer.updated_at, customer.id))
 
     def products(self, start: datetime, end: datetime) -> list[Product]:
@@ -237,19 +224,17 @@ class ShopifyReader:
         """
         self._require("read_products")
         nodes = self._search.read(_PRODUCTS, start, end)
-        complete = self._complete(nodes, lambda node: complete_product(self._pager, node), self._product_nodes)
-        products = [parse_product(node) for node in complete]
+        complete = self._complete(nodes, partial(complete_product, self._pager), partial(self._nodes, "ProductsById"))
+        products = [parse_record(Product, node) for node in complete]
         # A product that was read again may have left the window; a later window contains it.
         products = [product for product in products if start <= product.updated_at < end]
         return sorted(products, key=lambda product: (product.updated_at, product.id))
 
     def _parse_orders(self, nodes: Iterable[Json]) -> list[Order]:
         """Return the orders of incomplete nodes, oldest first."""
-        complete = self._complete(nodes, self._complete_order, self._order_nodes)
-        return sorted(map(parse_order, complete), key=lambda order: (order.processed_at, order.id))
-
-    def _complete_order(self, node: Json) -> None:
-        complete_order(self._pager, node, fees=self._has_scope("read_returns"))
+        complete = partial(complete_order, self._pager, fees=self._has_scope("read_returns"))
+        orders = map(parse_order, self._complete(nodes, complete, self._order_nodes))
+        return sorted(orders, key=lambda order: (order.processed_at, order.id))
 
     def _order_nodes(self, ids: list[str]) -> list[Json]:
         nodes = self._nodes("OrdersById", ids, fees=self._has_scope("read_returns"))
@@ -259,9 +244,6 @@ class ShopifyReader:
                 "days, which needs the access scope read_all_orders. Request and grant it, then run again."
             )
         return nodes
-
-    def _product_nodes(self, ids: list[str]) -> list[Json]:
-        return self._nodes("ProductsById", ids)
 
     def _nodes(self, operation: str, ids: list[str], **variables: object) -> list[Json]:
         """Return the nodes of the existing records with these ids."""
@@ -281,13 +263,17 @@ class ShopifyReader:
         for first in nodes:
             node: Json | None = first
             for _ in range(_RECORD_ATTEMPTS):
-                if node is None or _is_completed(node, complete):
+                if node is None:
                     break
-                node = next(iter(read_by_id([first["id"]])), None)
+                try:
+                    complete(node)
+                except RecordChangedError:
+                    node = next(iter(read_by_id([first["id"]])), None)
+                else:
+                    yield node
+                    break
             else:
                 raise IncompleteReadError(f"{first['id']} changes faster than it can be read. Run it again later.")
-            if node is not None:
-                yield node
 
     def _has_scope(self, scope: str) -> bool:
         """Return whether a read scope is granted, also by the write scope that includes it."""
@@ -323,10 +309,6 @@ def _page_of_ids(ids: list[str], variables: Mapping[str, object], rows: int) -> 
     return {**variables, "ids": ids[:rows]}
 
 
-def _is_completed(node: Json, complete: Callable[[Json], None]) -> bool:
-    """Complete a node; return whether its record was unchanged in the meantime."""
-    try:
-        complete(node)
-    except RecordChangedError:
-        return False
-    return True
+def _order_gids(ids: Iterable[str]) -> list[str]:
+    """Return the global ids of orders, each once, by global ids or their digits."""
+    return list(dict.fromkeys(f"gid://shopify/Order/{legacy_id(order_id)}" for order_id in ids))

@@ -6,8 +6,7 @@ and masks secrets and e-mail addresses in it.
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -47,35 +46,31 @@ _WITHHELD = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class _Remedy:
-    """The error of an HTTP status, and its message with the remedy."""
-
-    error: type[ShopifyError]
-    message: str
-
-
-_BY_STATUS: Mapping[int, _Remedy] = {
-    401: _Remedy(
+_BY_STATUS: Mapping[int, tuple[type[ShopifyError], str]] = {
+    401: (
         TokenRefusedError,
         "Shopify does not accept the access token. Check SHOPIFY_ACCESS_TOKEN, or SHOPIFY_CLIENT_ID and "
         "SHOPIFY_CLIENT_SECRET, and that the app is still installed on the shop.",
     ),
-    402: _Remedy(ShopInactiveError, "The shop is frozen because of an unpaid bill. Its owner must pay it."),
-    403: _Remedy(
+    402: (ShopInactiveError, "The shop is frozen because of an unpaid bill. Its owner must pay it."),
+    403: (
         AccessDeniedError,
         "Shopify forbids the request. Grant the access scopes to the app, or check whether the shop is flagged.",
     ),
-    404: _Remedy(
+    404: (
         QueryRefusedError,
         "No shop or no API exists at this address. Check SHOPIFY_SHOP (the name.myshopify.com domain).",
     ),
-    423: _Remedy(ShopInactiveError, "The shop is locked. Its owner must contact Shopify."),
-    430: _Remedy(
+    423: (ShopInactiveError, "The shop is locked. Its owner must contact Shopify."),
+    430: (
         QueryRefusedError,
         "Shopify rejected the request for security reasons. Send fewer requests; if it persists, contact Shopify.",
     ),
 }
+"""The error of an HTTP status, and its message with the remedy."""
+
+_PRECEDENCE = ("THROTTLED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE", "ACCESS_DENIED", "INTERNAL_SERVER_ERROR", "TIMEOUT")
+"""Error codes of GraphQL; the first one that occurs decides about the error of a response."""
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:
@@ -156,20 +151,16 @@ def _status_error(response: httpx.Response) -> ShopifyError:
             "Shopify failed to answer. Try again later.", status=status, request_id=request_id
         )
     if 300 <= status < 400:
+        match = re.match(r"https://([a-z0-9-]+\.myshopify\.com)(?:/|$)", response.headers.get("Location", ""))
+        target = match.group(1) if match else "another address"
         return ShopMovedError(
-            f"Shopify redirects to {_redirect_target(response)}; the shop was probably renamed. Set SHOPIFY_SHOP to "
+            f"Shopify redirects to {target}; the shop was probably renamed. Set SHOPIFY_SHOP to "
             "its present name.myshopify.com domain.",
             status=status,
             request_id=request_id,
         )
-    remedy = _BY_STATUS.get(status, _Remedy(QueryRefusedError, "Shopify refused the request."))
-    message = f"{remedy.message} {_quote_errors(response)}".strip()
-    return remedy.error(message, status=status, request_id=request_id)
-
-
-def _redirect_target(response: httpx.Response) -> str:
-    match = re.match(r"https://([a-z0-9-]+\.myshopify\.com)(?:/|$)", response.headers.get("Location", ""))
-    return match.group(1) if match else "another address"
+    error, message = _BY_STATUS.get(status, (QueryRefusedError, "Shopify refused the request."))
+    return error(f"{message} {_quote_errors(response)}".strip(), status=status, request_id=request_id)
 
 
 def _quote_errors(response: httpx.Response) -> str:
@@ -215,47 +206,42 @@ def _is_only_withheld(errors: object) -> bool:
 
 
 def _graphql_error(errors: object, answer: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    """Return the error for the `errors` of a response with status 200; the first code in `_BY_CODE` decides."""
+    """Return the error for the `errors` of a response with status 200; the first code in `_PRECEDENCE` decides."""
     by_code = {_code(error): error for error in reversed(errors)} if isinstance(errors, list) else {}
-    for code, build_error in _BY_CODE.items():
-        if code in by_code:
-            return build_error(by_code[code], answer, operation, request_id)
+    code = next((code for code in _PRECEDENCE if code in by_code), "")
+    match code:
+        case "THROTTLED":
+            cost = cost_of(answer)
+            seconds = max(SHORTEST_WAIT, cost.seconds_until(cost.requested) if cost else 0.0)
+            message = (
+                f"{operation} exceeds Shopify's rate limit. Try again in {seconds:g} s. Other jobs may share the limit."
+            )
+            return ThrottledError(message, request_id=request_id, retry_after=seconds)
+        case "MAX_COST_EXCEEDED":
+            points, limit = (_to_int(by_code[code]["extensions"].get(key)) for key in ("cost", "maxCost"))
+            message = (
+                f"A page of {operation} costs {points or 'more'} points where one query may cost {limit or 'fewer'}."
+            )
+            return QueryTooExpensiveError(message, cost=points, limit=limit, request_id=request_id)
+        case "SHOP_INACTIVE":
+            message = f"The shop is inactive, so Shopify does not execute {operation}. Its owner must act."
+            return ShopInactiveError(message, request_id=request_id)
+        case "ACCESS_DENIED":
+            message = (
+                f"The app may not read a field of {operation}: {quoted([by_code[code]])} Grant the access scope to the "
+                "app and install it again."
+            )
+            return AccessDeniedError(message, request_id=request_id)
+        case "INTERNAL_SERVER_ERROR" | "TIMEOUT":
+            return _internal_error(by_code[code], operation, request_id)
     return QueryRefusedError(f"Shopify refused {operation}: {quoted(errors)}", request_id=request_id)
-
-
-_ErrorBuilder = Callable[[Mapping[str, Any], Mapping[str, Any], str, str | None], ShopifyError]
-
-
-def _throttled(_: Mapping[str, Any], answer: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    cost = cost_of(answer)
-    seconds = max(SHORTEST_WAIT, cost.seconds_until(cost.requested) if cost else 0.0)
-    message = f"{operation} exceeds Shopify's rate limit. Try again in {seconds:g} s. Other jobs may share the limit."
-    return ThrottledError(message, request_id=request_id, retry_after=seconds)
-
-
-def _too_expensive(
-    error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None
-) -> ShopifyError:
-    cost, limit = (_to_int(error["extensions"].get(key)) for key in ("cost", "maxCost"))
-    message = f"A page of {operation} costs {cost or 'more'} points where one query may cost {limit or 'fewer'}."
-    return QueryTooExpensiveError(message, cost=cost, limit=limit, request_id=request_id)
 
 
 def _to_int(value: object) -> int | None:
     return int(value) if isinstance(value, int | Decimal) else None
 
 
-def _denied(error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    return AccessDeniedError(
-        f"The app may not read a field of {operation}: {quoted([error])} Grant the access scope to the app and "
-        "install it again.",
-        request_id=request_id,
-    )
-
-
-def _internal_error(
-    error: Mapping[str, Any], _: Mapping[str, Any], operation: str, request_id: str | None
-) -> ShopifyError:
+def _internal_error(error: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyUnavailableError:
     path = [str(step) for step in error.get("path") or ()]
     field = f" at the field {'.'.join(path)}" if path else ""
     detail = f" ({message})" if (message := quoted([error])) else ""
@@ -264,23 +250,6 @@ def _internal_error(
         "request id to Shopify's support.",
         request_id=request_id,
     )
-
-
-def _inactive(_: Mapping[str, Any], __: Mapping[str, Any], operation: str, request_id: str | None) -> ShopifyError:
-    return ShopInactiveError(
-        f"The shop is inactive, so Shopify does not execute {operation}. Its owner must act.", request_id=request_id
-    )
-
-
-# The order matters: the first code that occurs decides.
-_BY_CODE: Mapping[str, _ErrorBuilder] = {
-    "THROTTLED": _throttled,
-    "MAX_COST_EXCEEDED": _too_expensive,
-    "SHOP_INACTIVE": _inactive,
-    "ACCESS_DENIED": _denied,
-    "INTERNAL_SERVER_ERROR": _internal_error,
-    "TIMEOUT": _internal_error,
-}
 
 
 def _check_search(answer: Mapping[str, Any], operation: str, request_id: str | None) -> None:

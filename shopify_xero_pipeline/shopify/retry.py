@@ -6,7 +6,6 @@ a retry is always safe. The client itself replaces a refused token once.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
@@ -30,21 +29,33 @@ MAX_RETRY_AFTER_SECONDS = 300.0
 def build_retrying(clock: Clock, rng: random.Random, seconds_left: Callable[[], float]) -> Retrying:
     """Return the retry policy, a callable that takes a function and its arguments and raises the last error.
 
+    The pause is the server's `Retry-After` plus growing full jitter, which spreads the retries of several jobs.
+
     Args:
         clock: the waits.
         rng: the source of jitter.
         seconds_left: returns the time budget in seconds; a retry whose pause exceeds it is not made.
     """
+
+    def pause(state: RetryCallState) -> float:
+        error = _failure(state)
+        retry_after = error.retry_after if isinstance(error, ShopifyError) else None
+        failures = state.attempt_number - 1
+        return (retry_after or 0.0) + back_off(rng, failures, first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS)
+
+    def is_last(state: RetryCallState) -> bool:
+        return state.attempt_number >= max_attempts(_failure(state)) or state.upcoming_sleep >= seconds_left()
+
     return Retrying(
         retry=retry_if_exception(lambda error: max_attempts(error) > 1),
-        stop=lambda state: _is_exhausted(state) or state.upcoming_sleep >= seconds_left(),
-        wait=_Pause(rng),
+        stop=is_last,
+        wait=pause,
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def max_attempts(error: BaseException) -> int:
+def max_attempts(error: BaseException | None) -> int:
     """Return the number of attempts for a request with this error; 1 means no retry."""
     if isinstance(error, ShopifyError) and (error.retry_after or 0) > MAX_RETRY_AFTER_SECONDS:
         return 1
@@ -55,22 +66,3 @@ def max_attempts(error: BaseException) -> int:
 
 def _failure(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
-
-
-def _is_exhausted(state: RetryCallState) -> bool:
-    error = _failure(state)
-    return error is None or state.attempt_number >= max_attempts(error)
-
-
-@dataclass(frozen=True)
-class _Pause:
-    """Pause of the server's `Retry-After` plus growing full jitter, which spreads the retries of several jobs."""
-
-    rng: random.Random
-
-    def __call__(self, state: RetryCallState) -> float:
-        error = _failure(state)
-        retry_after = error.retry_after if isinstance(error, ShopifyError) else None
-        return (retry_after or 0.0) + back_off(
-            self.rng, state.attempt_number - 1, first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS
-        )

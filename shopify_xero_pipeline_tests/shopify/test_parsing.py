@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
-from shopify_xero_pipeline.shopify.parsing import parse_customer, parse_order
+from shopify_xero_pipeline.shopify.models import Customer
+from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
 from shopify_xero_pipeline_tests.shopify import nodes
 
 LINE = {"id": "gid://shopify/LineItem/1"}
@@ -77,7 +78,7 @@ def test_an_order_of_a_guest_whose_product_is_gone_is_read() -> None:
 def test_a_node_of_another_shape_is_told_by_place_not_by_value() -> None:
     node = nodes.customer(7, defaultEmailAddress="aroha@example.com", updatedAt="yesterday")
     with pytest.raises(UnexpectedShapeError, match=r"Customer/7 .*defaultEmailAddress.*updatedAt") as caught:
-        parse_customer(node)
+        parse_record(Customer, node)
     assert "aroha" not in str(caught.value)
     assert "yesterday" not in str(caught.value)
     assert caught.value.__context__ is None

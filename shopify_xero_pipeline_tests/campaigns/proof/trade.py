@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.shopify.models import Node as Model
-from shopify_xero_pipeline.shopify.parsing import parse_customer, parse_order, parse_product
+from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
 
 M = TypeVar("M", bound=Model)
 
@@ -71,8 +72,8 @@ class Trade:
         self.days = sorted(set(days.values()) if placed is None else placed)
         self.nodes = {gid: orders[gid][-1].node for gid, day in days.items() if day in set(self.days)}
         self.orders = Timeline({gid: _history(orders[gid], parse_order) for gid in self.nodes})
-        self.customers = _timeline(source, "customers", until, parse_customer)
-        self.products = _timeline(source, "products", until, parse_product)
+        self.customers = _timeline(source, "customers", until, partial(parse_record, Customer))
+        self.products = _timeline(source, "products", until, partial(parse_record, Product))
 
     def day_of(self, instant: datetime) -> date:
         """Return the calendar day of an instant in the shop's time zone."""
