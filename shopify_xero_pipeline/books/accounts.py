@@ -1,17 +1,15 @@
-"""Account of a sale.
+"""Account of a sale, by the table of sale types in docs/books.md §3, and the discount on a gift card.
 
-This module only chooses the account, by the table of sale types in docs/books.md §3.
+The liability of a gift card is its face value, the unit price of the order line, because the holder can spend that
+much. A discount does not lower the liability; it has an account of its own.
 """
 
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext
+from decimal import Decimal
+
+from shopify_xero_pipeline.books.currency import ZERO, round_half_up, shop_amount
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.policy import AccountOverride
-from shopify_xero_pipeline.shopify.models import LineItem, Sale, legacy_id
-
-
-def line_item_of(context: OrderContext, sale: Sale) -> LineItem | None:
-    """Return the order line of a sale, or None if the sale has none."""
-    return context.line_items.get(legacy_id(sale.line_item_id)) if sale.line_item_id else None
+from shopify_xero_pipeline.shopify.models import LineItem, Sale
 
 
 def account_of(context: OrderContext, sale: Sale) -> str:
@@ -22,7 +20,7 @@ def account_of(context: OrderContext, sale: Sale) -> str:
     """
     accounts = context.policy.accounts
     if sale.line_type == "PRODUCT":
-        return _sales_account(context, line_item_of(context, sale))
+        return _sales_account(context, context.line_item_of(sale))
     by_type = {
         "SHIPPING": accounts.shipping,
         "FEE": accounts.fees,
@@ -38,6 +36,27 @@ def account_of(context: OrderContext, sale: Sale) -> str:
             " enter this order in Xero by hand"
         )
     return by_type[sale.line_type]
+
+
+def discount_on_card(context: OrderContext, sale: Sale) -> Decimal:
+    """Return the discount of a gift card sale, face value less total, in the sign of the ledger; 0 for other sales.
+
+    A sale with the action UPDATE changes the price of cards already sold, so all of it is discount. A sale without an
+    order line, or above the face value, has no discount.
+    """
+    item = context.line_item_of(sale)
+    if sale.line_type != "GIFT_CARD" or item is None:
+        return ZERO
+    total = shop_amount(sale.total_amount, context.currency)
+    if sale.action_type == "UPDATE":
+        return -total
+    price = item.original_unit_price_set.shop_money.amount
+    face = (
+        round_half_up(price, context.currency)
+        * (abs(sale.quantity or 0) or 1)  # a sale without a quantity is one card
+        * (-1 if sale.action_type == "RETURN" else 1)
+    )
+    return face - total if abs(face) > abs(total) else ZERO
 
 
 def override_warnings(context: OrderContext) -> tuple[str, ...]:

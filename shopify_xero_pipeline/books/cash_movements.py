@@ -11,8 +11,7 @@ from enum import StrEnum
 
 from shopify_xero_pipeline.books.currency import ZERO, require_account_fits, shop_amount
 from shopify_xero_pipeline.books.dates import transaction_date
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext, numeric
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext, numeric
 from shopify_xero_pipeline.books.policy import GIFT_CARD_GATEWAY
 from shopify_xero_pipeline.books.unmapped import no_account
 from shopify_xero_pipeline.shopify.models import Transaction, legacy_id
@@ -30,10 +29,6 @@ class Direction(StrEnum):
 
     IN = "in"
     OUT = "out"
-
-
-SIDE = {Direction.IN: Kind.INVOICE, Direction.OUT: Kind.CREDIT_NOTE}
-"""Kind of document to which a movement is applied."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,16 @@ class CashMovement:
     is_left_to_others: bool = False
 
     @property
+    def side(self) -> Kind:
+        """The kind of the documents to which the movement is applied."""
+        return Kind.INVOICE if self.direction is Direction.IN else Kind.CREDIT_NOTE
+
+    @property
+    def sign(self) -> int:
+        """The sign of the movement in the order's balance: -1 if it was paid out."""
+        return 1 if self.direction is Direction.IN else -1
+
+    @property
     def applicable_amount(self) -> Decimal:
         """The part for the order's own documents: the amount, less the part that never moved."""
         return self.amount + min(self.rounding, ZERO) + min(self.exchange, ZERO)
@@ -97,9 +102,7 @@ def moves_money(transaction: Transaction) -> bool:
 
 def was_paid(context: OrderContext) -> bool:
     """Return whether the order has a successful payment of any amount."""
-    return any(
-        transaction.status == "SUCCESS" and transaction.kind in MONEY_IN for transaction in context.order.transactions
-    )
+    return any(moves_money(transaction) and transaction.kind in MONEY_IN for transaction in context.order.transactions)
 
 
 def cash_movements(context: OrderContext, transactions: Iterable[Transaction]) -> list[CashMovement]:
@@ -112,15 +115,12 @@ def cash_movements(context: OrderContext, transactions: Iterable[Transaction]) -
     Raises:
         OrderBlockedError: a gateway has no account, or change exceeds the cash received.
     """
-    in_order = sorted((transaction for transaction in transactions if moves_money(transaction)), key=_moment)
-    movements = {
-        transaction.legacy_id: _movement(context, transaction)
-        for transaction in in_order
-        if transaction.kind != "CHANGE"
-    }
+    in_order = sorted(filter(moves_money, transactions), key=_moment)
+    payments = [transaction for transaction in in_order if transaction.kind != "CHANGE"]
+    movements = {transaction.legacy_id: _movement(context, transaction) for transaction in payments}
     for change in in_order:
         if change.kind == "CHANGE":
-            _subtract_change(context, change, in_order, movements)
+            _subtract_change(context, change, payments, movements)
     return [movement for movement in movements.values() if movement.amount or movement.rounding]
 
 
@@ -153,12 +153,8 @@ def cash_rounding(context: OrderContext, transactions: Iterable[Transaction]) ->
     Returns:
         The amount in the shop's currency, positive if more cash was received.
     """
-    amounts = (
-        _rounding(context, transaction) * (1 if transaction.kind in MONEY_IN else -1)
-        for transaction in transactions
-        if moves_money(transaction)
-    )
-    return sum(amounts, ZERO)
+    movements = filter(moves_money, transactions)
+    return sum((_sign(transaction) * _rounding(context, transaction) for transaction in movements), ZERO)
 
 
 def net_payment(context: OrderContext, transactions: Iterable[Transaction]) -> Decimal:
@@ -171,12 +167,8 @@ def net_payment(context: OrderContext, transactions: Iterable[Transaction]) -> D
     Returns:
         The amount in the shop's currency.
     """
-    amounts = (
-        shop_amount(transaction.amount_set, context.currency) * (1 if transaction.kind in MONEY_IN else -1)
-        for transaction in transactions
-        if moves_money(transaction)
-    )
-    return sum(amounts, ZERO)
+    movements = filter(moves_money, transactions)
+    return sum((_sign(entry) * shop_amount(entry.amount_set, context.currency) for entry in movements), ZERO)
 
 
 def _movement(context: OrderContext, transaction: Transaction) -> CashMovement:
@@ -185,7 +177,8 @@ def _movement(context: OrderContext, transaction: Transaction) -> CashMovement:
     if account is None:
         raise OrderBlockedError(no_account(context, transaction))
     if not context.policy.is_left_to_others(gateway):
-        _require_account_fits(context, gateway, account)
+        setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
+        require_account_fits(account, context.currency, setting, context.organisation)
     movement = _plain_movement(context, transaction, account)
     if movement.amount < 0:
         raise OrderBlockedError(
@@ -195,13 +188,7 @@ def _movement(context: OrderContext, transaction: Transaction) -> CashMovement:
     return movement
 
 
-def _require_account_fits(context: OrderContext, gateway: str, account: str) -> None:
-    setting = "accounts.gift_cards" if gateway == GIFT_CARD_GATEWAY else f"payments.{gateway}"
-    require_account_fits(account, context.currency, setting, context.organisation)
-
-
 def _plain_movement(context: OrderContext, transaction: Transaction, account: str) -> CashMovement:
-    money = transaction.amount_set.presentment_money
     return CashMovement(
         transaction_id=transaction.legacy_id,
         direction=Direction.IN if transaction.kind in MONEY_IN else Direction.OUT,
@@ -211,26 +198,22 @@ def _plain_movement(context: OrderContext, transaction: Transaction, account: st
         moved_at=transaction.processed_at or transaction.created_at,
         gateway=transaction.gateway or "",
         account=account,
-        presentment=money.amount if money.currency_code == context.order.presentment_currency_code else None,
+        presentment=context.presentment_amount(transaction.amount_set),
         is_left_to_others=context.policy.is_left_to_others(transaction.gateway or ""),
     )
 
 
 def _subtract_change(
-    context: OrderContext, change: Transaction, transactions: list[Transaction], movements: dict[str, CashMovement]
+    context: OrderContext, change: Transaction, payments: list[Transaction], movements: dict[str, CashMovement]
 ) -> None:
     """Subtract change from its parent sale, else from the latest sale of its gateway before it.
 
-    Later sales do not alter the result. `transactions` are in time order.
+    Later sales do not alter the result. `payments` are in time order.
     """
     amount = shop_amount(change.amount_set, context.currency)
     parent = legacy_id(change.parent_id) if change.parent_id else None
-    sales = [
-        transaction
-        for transaction in transactions
-        if transaction.kind == "SALE" and transaction.gateway == change.gateway
-    ]
-    before = [transaction for transaction in sales if _moment(transaction) <= _moment(change)] or sales
+    sales = [payment for payment in payments if payment.kind == "SALE" and payment.gateway == change.gateway]
+    before = [sale for sale in sales if _moment(sale) <= _moment(change)] or sales
     target = parent if parent in movements else (before[-1].legacy_id if before else None)
     sale = movements.get(target or "")
     if sale is None or sale.direction is Direction.OUT or sale.amount < amount:
@@ -245,6 +228,10 @@ def _subtract_change(
     movements[sale.transaction_id] = replace(
         sale, amount=sale.amount - amount, rounding=rounding, presentment=presentment
     )
+
+
+def _sign(transaction: Transaction) -> int:
+    return 1 if transaction.kind in MONEY_IN else -1
 
 
 def _rounding(context: OrderContext, transaction: Transaction) -> Decimal:

@@ -42,12 +42,14 @@ def build_contact(customer: Customer, policy: BooksPolicy) -> Contact:
 
 def build_order_contact(order: Order, policy: BooksPolicy) -> Contact:
     """Return the Contact of an order's documents: the buying company, else the customer, else the guest."""
-    return _contact_from_order(order, policy).contact
+    return contact_from_order(order, policy).contact
 
 
-def contact_warnings(order: Order, policy: BooksPolicy) -> tuple[str, ...]:
-    """Return the warnings about values omitted from an order's Contact."""
-    return _contact_from_order(order, policy).warnings
+def contact_from_order(order: Order, policy: BooksPolicy) -> ContactResult:
+    """Return the Contact of an order's documents with its warnings."""
+    if policy.contacts.mode == "per_customer" and order.company is not None:
+        return ContactResult(_company(order.company))
+    return ContactResult(_guest(policy)) if order.customer is None else contact_from_customer(order.customer, policy)
 
 
 def contact_from_customer(customer: Customer, policy: BooksPolicy) -> ContactResult:
@@ -80,16 +82,6 @@ def with_id_suffix(contact: Contact) -> Contact:
     if contact.name.endswith(suffix):
         return contact
     return contact.model_copy(update={"name": truncate(contact.name, NAME_LIMIT, suffix)})
-
-
-def _contact_from_order(order: Order, policy: BooksPolicy) -> ContactResult:
-    if policy.contacts.mode == "single":
-        return ContactResult(_guest(policy))
-    if order.company is not None:
-        return ContactResult(_company(order.company))
-    return (
-        contact_from_customer(order.customer, policy) if order.customer is not None else ContactResult(_guest(policy))
-    )
 
 
 def _company(company: Company) -> Contact:

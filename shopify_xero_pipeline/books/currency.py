@@ -6,7 +6,7 @@ Amounts that Xero cannot store exactly block the order. No amount is rounded sil
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import cache
 
-from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderBlockedError
 from shopify_xero_pipeline.shopify.models import MoneyBag
 from shopify_xero_pipeline.xero.models import Organisation
 

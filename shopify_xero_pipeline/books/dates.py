@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 
 
@@ -27,7 +26,7 @@ class PostingDate:
 
 def agreement_date(context: OrderContext, agreement: Agreement) -> date:
     """Return the day of an agreement: that of the order, of its refund, or of the agreement itself."""
-    if context.main is not None and agreement.id == context.main.id:
+    if context.is_main(agreement):
         return context.day(context.order.processed_at)
     refund = context.refund_of(agreement)
     return context.day(refund.processed_at if refund is not None else agreement.happened_at)
@@ -73,7 +72,7 @@ def document_date(context: OrderContext, tail: str, day: date, what: str) -> Pos
     Raises:
         OrderBlockedError: a new document would fall into a locked period and `locked_period` is `block`.
     """
-    posted = context.posted_documents.get(context.document_id(tail))
+    posted = context.posted_document(tail)
     if posted is None:
         return first_open_date(context, day, what)
     return PostingDate(posted.date, original_date=day if day < posted.date else None)

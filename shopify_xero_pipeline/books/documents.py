@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.dates import PostingDate, agreement_date, document_date, due_date
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.lines import (
     DESCRIPTION_LIMIT,
     adjustment_line,
@@ -26,7 +25,7 @@ from shopify_xero_pipeline.books.numbering import (
     number_of_agreement,
     number_of_transaction,
 )
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.shopify.models import Agreement
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Line
 
@@ -73,7 +72,7 @@ def book_agreement(
             f"agreement {agreement.legacy_id} has the reason {agreement.reason}, which is not supported;"
             " enter this order in Xero by hand"
         )
-    is_main = context.main is not None and agreement.id == context.main.id
+    is_main = context.is_main(agreement)
     net = net_amount(context, agreement)
     if is_main and net < 0:
         raise OrderBlockedError(f"the order's original total is negative, {net}; enter it in Xero by hand")
@@ -81,7 +80,7 @@ def book_agreement(
     lines = build_lines(context, agreement, sign)
     if is_main:
         lines += _rounding_lines(context, lines)
-    is_posted = context.document_id(agreement.legacy_id) in context.posted_documents
+    is_posted = context.posted_document(agreement.legacy_id) is not None
     needs_document = net != 0 or (is_main and is_zero_value) or is_posted or not _cancels_out(lines)
     document = _document(context, agreement, sign, lines, contact_id) if lines and needs_document else None
     return BookedAgreement(agreement, sign, lines, document)

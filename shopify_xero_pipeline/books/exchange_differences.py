@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.cash_movements import SIDE, CashMovement, Direction, pending_refunds
+from shopify_xero_pipeline.books.cash_movements import CashMovement, Direction, pending_refunds
 from shopify_xero_pipeline.books.currency import ZERO, round_half_up, smallest_unit
 from shopify_xero_pipeline.books.documents import AnyDocument, BookedAgreement
 from shopify_xero_pipeline.books.numbering import EXCHANGE, UNCOVERED_REFUND
@@ -148,7 +148,7 @@ class _RateConverter:
         roundings = sum(len(agreement.sales) for agreement in self.context.agreements) + len(conversions)
         is_odd = abs(remainder.shop) <= smallest_unit(self.context.currency) * roundings
         for conversion in reversed(conversions):
-            sign = _sign(conversion.movement)
+            sign = conversion.movement.sign
             difference = remainder.shop * sign
             if conversion.can_change_by(difference) and (is_odd or not conversion.is_explained):
                 conversion.total += difference
@@ -201,29 +201,25 @@ class _RateConverter:
     def _open_total(self, movement: CashMovement) -> AmountPair:
         """Return the unsettled total of the invoices, or of the credit notes, that exist when a movement happens."""
         documents = [booking.document for booking in self._existing_at(movement) if booking.document is not None]
-        totals = [
-            self.totals[document.shopify_id] for document in documents if document.kind is SIDE[movement.direction]
-        ]
-        return sum(totals, AmountPair()).times(_sign(movement)) - self.paid[movement.direction]
+        totals = [self.totals[document.shopify_id] for document in documents if document.kind is movement.side]
+        return sum(totals, AmountPair()).times(movement.sign) - self.paid[movement.direction]
 
     def _not_below_posted(self, conversion: _Conversion) -> _Conversion:
-        transaction_id = conversion.movement.transaction_id
-        payments = self.context.posted_records.payments
-        posted = sum((payment.amount for payment in payments if payment.transaction_id == transaction_id), ZERO)
+        payments = self.context.posted_payments(conversion.movement.transaction_id)
+        posted = sum((payment.amount for payment in payments), ZERO)
         least = min(posted, conversion.movement.amount)
         return replace(conversion, total=max(conversion.total, least), posted=least)
 
     def _posted_conversion(self, movement: CashMovement) -> _Conversion | None:
         """Return the conversion of an earlier run that posted a document for the difference or an uncovered refund."""
         exchange, uncovered = (
-            self.context.posted_documents.get(self.context.document_id(letter + movement.transaction_id))
-            for letter in (EXCHANGE, UNCOVERED_REFUND)
+            self.context.posted_document(letter + movement.transaction_id) for letter in (EXCHANGE, UNCOVERED_REFUND)
         )
         if exchange is None and uncovered is None:
             return None
         difference = ZERO
         if exchange is not None:
-            difference = exchange.total if exchange.kind is SIDE[movement.direction] else -exchange.total
+            difference = exchange.total if exchange.kind is movement.side else -exchange.total
         return _Conversion(movement, movement.amount - difference, is_explained=True, is_fixed=True)
 
     def _due_amounts(self, movement: CashMovement) -> list[AmountPair]:
@@ -233,8 +229,8 @@ class _RateConverter:
             document_ids = [booking.document.shopify_id for booking in bookings if booking.document is not None]
             balance = sum((self.totals[document_id] for document_id in document_ids), AmountPair()) - self._net_paid
             tax = channel_taxes(self.context, [booking.agreement for booking in bookings])
-            due.append(balance.times(_sign(movement)))
-            less_tax.append((balance - tax).times(_sign(movement)))
+            due.append(balance.times(movement.sign))
+            less_tax.append((balance - tax).times(movement.sign))
         only_less_tax = {amount.presentment for amount in less_tax} - {amount.presentment for amount in due}
         self.is_tax_withheld |= movement.presentment in only_less_tax
         return [*less_tax, *due] if self.is_tax_withheld else [*due, *less_tax]
@@ -242,7 +238,7 @@ class _RateConverter:
     def _open_refund_credit(self, movement: CashMovement) -> AmountPair | None:
         """Return the open amount of the credit note of a movement's own refund, before the movement."""
         document = self.refund_documents.get(movement.transaction_id)
-        if document is None or document.kind is not SIDE[movement.direction]:
+        if document is None or document.kind is not movement.side:
             return None
         credit = self.open_credit.setdefault(document.shopify_id, self.totals[document.shopify_id].times(-1))
         return credit if credit.presentment > 0 else None
@@ -254,11 +250,7 @@ class _RateConverter:
         for booking in self.bookings:
             at = booking.agreement.happened_at
             is_past = at < movement.moved_at if is_before else at <= movement.moved_at
-            is_main = self.context.main is not None and booking.agreement.id == self.context.main.id
+            is_main = self.context.is_main(booking.agreement)
             if is_past or is_main or (booking.document is not None and booking.document is refund_document):
                 bookings.append(booking)
         return bookings
-
-
-def _sign(movement: CashMovement) -> int:
-    return 1 if movement.direction is Direction.IN else -1

@@ -10,9 +10,8 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.cash_movements import cash_rounding, net_payment
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.documents import AnyDocument, BookedAgreement, net_amount
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.lines import amount_types, lines_total, tax_total
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.tax import sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 from shopify_xero_pipeline.xero.models import Kind, Payment
@@ -43,7 +42,7 @@ def check_sales(context: OrderContext, bookings: Sequence[BookedAgreement]) -> N
     """
     for booking in bookings:
         _check_tax(context, booking)
-        if context.main is not None and booking.agreement.id == context.main.id:
+        if context.is_main(booking.agreement):
             _check_original_total(context, booking)
     earlier = earlier_sales(context, [booking.agreement for booking in bookings])
     stated = shop_amount(context.order.current_total_price_set, context.currency)

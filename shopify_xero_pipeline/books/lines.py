@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from shopify_xero_pipeline.books.accounts import account_of, line_item_of
+from shopify_xero_pipeline.books.accounts import account_of, discount_on_card
 from shopify_xero_pipeline.books.currency import ZERO, round_half_up, shop_amount
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.gift_cards import discount_on_card
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.tax import SaleTaxAmount, sale_taxes, tax_account_for, tax_type_for, untaxed_type
 from shopify_xero_pipeline.books.text import strip_control_chars, truncate
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Sale
@@ -141,7 +139,7 @@ def _row(context: OrderContext, sale: Sale, sign: int) -> SaleRow:
             f"sale {sale.legacy_id} has the action {sale.action_type}, which is not supported;"
             " enter this order in Xero by hand"
         )
-    item = line_item_of(context, sale)
+    item = context.line_item_of(sale)
     return SaleRow(
         sale=sale,
         sign=sign,
@@ -238,7 +236,7 @@ def _line_with_unit_price(
     context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str
 ) -> Line | None:
     """Return a line with unit price and discount for a product that is sold; None if they do not yield the amount."""
-    item = line_item_of(context, row.sale)
+    item = context.line_item_of(row.sale)
     is_sold = row.sale.line_type == "PRODUCT" and row.sale.action_type == "ORDER" and row.sign > 0 and amount > 0
     if item is None or not is_sold or row.channel_taxes:
         return None
@@ -283,7 +281,7 @@ def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: De
 
 
 def _description(context: OrderContext, sale: Sale) -> str:
-    item = line_item_of(context, sale)
+    item = context.line_item_of(sale)
     if item is None:
         return strip_control_chars(sale.title) or LABELS[sale.line_type]
     variant = strip_control_chars(item.variant_title)

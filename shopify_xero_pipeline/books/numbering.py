@@ -19,7 +19,7 @@ NAME_LIMIT = 150  # leaves room for prefix, letters and ids within Xero's 255 ch
 
 def number_of_agreement(context: OrderContext, agreement: Agreement) -> str:
     """Return `SH-1001` for an order's first agreement, `SH-1001-E77` for a later one."""
-    if context.main is not None and agreement.id == context.main.id:
+    if context.is_main(agreement):
         return _base_number(context)
     return _number(context, agreement.legacy_id, LETTERS[agreement.reason] + agreement.legacy_id)
 
@@ -63,7 +63,7 @@ def _base_number(context: OrderContext) -> str:
 
 
 def _posted_number(context: OrderContext, tail: str) -> str | None:
-    posted = context.posted_documents.get(context.document_id(tail))
+    posted = context.posted_document(tail)
     return posted.number if posted is not None else None
 
 

@@ -1,19 +1,25 @@
 """Context of the accounting rules: an order, the policies, Xero's settings and the order's posted records.
 
-This module holds look-ups that several rules share, and no rule.
+This module holds look-ups that several rules share, and no rule. `orders.py` catches the exception with which a rule
+blocks the order, so no other package sees it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import PostedDocument, PostedRecords
-from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, Refund, legacy_id
+from shopify_xero_pipeline.books.records import PostedDocument, PostedPayment, PostedRecords
+from shopify_xero_pipeline.shopify.models import Agreement, LineItem, MoneyBag, Order, Refund, Sale, legacy_id
 from shopify_xero_pipeline.xero.models import Organisation
 
 ORDER = "ORDER"
+
+
+class OrderBlockedError(Exception):
+    """An order that must not be posted; the message gives the reason and the remedy."""
 
 
 def numeric(digits: str) -> tuple[int, str]:
@@ -90,9 +96,30 @@ class OrderContext:
         """Return the calendar day of an instant in the shop's time zone (docs/contracts/shopify.md §9)."""
         return instant.astimezone(self.policy.zone).date()
 
+    def is_main(self, agreement: Agreement) -> bool:
+        """Return whether an agreement is the order's first one."""
+        return self.main is not None and agreement.id == self.main.id
+
     def document_id(self, tail: str) -> str:
         """Return the Shopify id of a document: `<order id>/<agreement id>` or `<order id>/<letter><transaction id>`."""
         return f"{self.order_id}/{tail}"
+
+    def posted_document(self, tail: str) -> PostedDocument | None:
+        """Return a posted document by the end of its id (`document_id`), or None."""
+        return self.posted_documents.get(self.document_id(tail))
+
+    def posted_payments(self, transaction_id: str) -> list[PostedPayment]:
+        """Return the posted payments of a transaction."""
+        return [payment for payment in self.posted_records.payments if payment.transaction_id == transaction_id]
+
+    def line_item_of(self, sale: Sale) -> LineItem | None:
+        """Return the order line of a sale, or None if the sale has none."""
+        return self.line_items.get(legacy_id(sale.line_item_id)) if sale.line_item_id else None
+
+    def presentment_amount(self, bag: MoneyBag) -> Decimal | None:
+        """Return an amount in the customer's currency; None if it is in another one than the order's."""
+        money = bag.presentment_money
+        return money.amount if money.currency_code == self.order.presentment_currency_code else None
 
     def refund_of(self, agreement: Agreement) -> Refund | None:
         """Return the refund of an agreement, or None."""

@@ -10,10 +10,9 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.accounts import override_warnings
 from shopify_xero_pipeline.books.cash_movements import cash_movements, cash_rounding, net_payment, waits_for_others
-from shopify_xero_pipeline.books.contacts import build_order_contact, contact_warnings
+from shopify_xero_pipeline.books.contacts import contact_from_order
 from shopify_xero_pipeline.books.currency import ZERO, require_enabled
 from shopify_xero_pipeline.books.documents import book_agreement, signed_total
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.invariants import (
     check_money,
     check_posted,
@@ -22,7 +21,7 @@ from shopify_xero_pipeline.books.invariants import (
     money_of_others,
 )
 from shopify_xero_pipeline.books.numbering import EXCHANGE, is_of_money
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.outcome import NotPostable, PostingScope, posting_scope
 from shopify_xero_pipeline.books.payment_allocation import CHANNEL_TRANSACTION, settle_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
@@ -123,11 +122,11 @@ def _build_posting(context: OrderContext, scope: PostingScope) -> OrderBooks:
 
 def _contact(context: OrderContext) -> tuple[str, Contact | None, tuple[str, ...]]:
     """Return the Contact of an order: that of its first posted document, even if the customer has changed since."""
-    contact = build_order_contact(context.order, context.policy)
+    built = contact_from_order(context.order, context.policy)
     posted_ids = [document.contact_id for document in context.posted_records.documents]
-    if posted_ids and posted_ids[0] != contact.shopify_id:
+    if posted_ids and posted_ids[0] != built.contact.shopify_id:
         return posted_ids[0], None, ()
-    return contact.shopify_id, contact, contact_warnings(context.order, context.policy)
+    return built.contact.shopify_id, built.contact, built.warnings
 
 
 def _beyond_net_payment(context: OrderContext, scope: PostingScope, money: Decimal) -> Decimal:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shopify_xero_pipeline.books import remedies
+from shopify_xero_pipeline.books.accounts import discount_on_card
 from shopify_xero_pipeline.books.cash_movements import check_transactions, moves_money, was_paid
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import agreement_date, transaction_date
 from shopify_xero_pipeline.books.documents import net_amount
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.gift_cards import discount_on_card
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.records import Outcome
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Transaction
 
@@ -70,9 +69,7 @@ def _since_start(context: OrderContext) -> PostingScope | NotPostable:
     """
     start = context.policy.start_date
     whole_order = PostingScope(context.agreements, context.order.transactions)
-    is_first_posted = (
-        context.main is not None and context.document_id(context.main.legacy_id) in context.posted_documents
-    )
+    is_first_posted = context.main is not None and context.posted_document(context.main.legacy_id) is not None
     if context.day(context.order.processed_at) >= start or is_first_posted:
         return whole_order
     posted_ids = {payment.transaction_id for payment in context.posted_records.payments}
@@ -80,8 +77,7 @@ def _since_start(context: OrderContext) -> PostingScope | NotPostable:
         tuple(
             agreement
             for agreement in context.agreements
-            if agreement_date(context, agreement) >= start
-            or context.document_id(agreement.legacy_id) in context.posted_documents
+            if agreement_date(context, agreement) >= start or context.posted_document(agreement.legacy_id) is not None
         ),
         tuple(
             transaction

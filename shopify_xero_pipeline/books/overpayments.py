@@ -79,7 +79,6 @@ def _sum(movements: Sequence[CashMovement], direction: Direction, amounts: dict[
 
 def _unposted_amount(context: OrderContext, movement: CashMovement, amounts: dict[str, Decimal]) -> Decimal:
     """Return how much of a movement can be offset: no posted part, and nothing of rounded cash."""
-    payments = context.posted_records.payments
-    posted = sum((payment.amount for payment in payments if payment.transaction_id == movement.transaction_id), ZERO)
+    posted = sum((payment.amount for payment in context.posted_payments(movement.transaction_id)), ZERO)
     amount = amounts[movement.transaction_id]
     return ZERO if movement.rounding else min(amount, amount + movement.exchange - posted)

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.cash_movements import SIDE, CashMovement, Direction
+from shopify_xero_pipeline.books.cash_movements import CashMovement, Direction
 from shopify_xero_pipeline.books.currency import ZERO, require_account, require_account_fits
 from shopify_xero_pipeline.books.dates import agreement_date
 from shopify_xero_pipeline.books.documents import AnyDocument, BookedAgreement, adjustment_document, signed_total
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.exchange_differences import convert_at_order_rate
 from shopify_xero_pipeline.books.lines import adjustment_line
 from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.overpayments import offset_overpayments
 from shopify_xero_pipeline.books.settlement import SettlementState, build_allocations, build_payments
 from shopify_xero_pipeline.books.tax import sale_taxes
-from shopify_xero_pipeline.shopify.models import legacy_id
-from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
+from shopify_xero_pipeline.shopify.models import Agreement, legacy_id
+from shopify_xero_pipeline.xero.models import Allocation, Kind, Line, Payment
 
 CHANNEL_TRANSACTION = "channel-tax-"
 CHANNEL_GATEWAY = "channel_tax"
@@ -60,22 +59,27 @@ def settle_order(
         OrderBlockedError: money exceeds the documents, or a posted payment no longer fits.
     """
     agreement_documents = [booking.document for booking in bookings if booking.document is not None]
-    settlement = SettlementState(context, list(agreement_documents))
+    settlement = SettlementState(context, contact_id, list(agreement_documents))
     refund_documents = _refund_documents(context, bookings)
     converted = convert_at_order_rate(context, bookings, refund_documents, movements)
     movements = offset_overpayments(context, bookings, converted.movements)
-    rounding = _add_rounding_documents(settlement, movements, contact_id)
-    exchange = _add_exchange_documents(settlement, movements, contact_id)
-    uncovered = _add_posted_uncovered_refunds(settlement, movements, contact_id)
+    accounts = context.policy.accounts
+    rounding = _Difference(ROUNDING, "rounding", "Cash rounding", accounts.rounding)
+    exchange = _Difference(EXCHANGE, "exchange", "Exchange difference", accounts.exchange)
+    # By transaction, the documents that no other money settles.
+    own_documents = [_add_differences(settlement, movements, rounding)]
+    if any(movement.exchange for movement in movements):
+        require_account("accounts.exchange", accounts.exchange, context.organisation)
+        own_documents.append(_add_differences(settlement, movements, exchange))
+    own_documents.append(_add_posted_uncovered_refunds(settlement, movements))
     settlement.add_movements(movements)
     # Each movement first settles its own documents, so that no other movement takes their room.
     for movement in movements:
-        own_documents = [documents.get(movement.transaction_id) for documents in (rounding, exchange, uncovered)]
-        settlement.apply(movement, own_documents)
+        settlement.apply(movement, [documents.get(movement.transaction_id) for documents in own_documents])
         settlement.apply(movement, [refund_documents.get(movement.transaction_id)])
     for movement in movements:
         settlement.apply(movement, agreement_documents)
-        _handle_unapplied_money(settlement, movement, contact_id)
+        _handle_unapplied_money(settlement, movement)
     channel_paid = _settle_channel_tax(settlement, bookings, movements, sum(converted.pending.values(), ZERO))
     _check_posted_payments(settlement)
     payments = build_payments(settlement)
@@ -101,30 +105,6 @@ def _refund_documents(context: OrderContext, bookings: Sequence[BookedAgreement]
     return documents
 
 
-def _add_rounding_documents(
-    settlement: SettlementState, movements: Sequence[CashMovement], contact_id: str
-) -> Mapping[str, AnyDocument]:
-    """Add the document of each cash rounding; return by transaction those that the same cash settles."""
-    account = settlement.context.policy.accounts.rounding
-    return _add_differences(
-        settlement, movements, contact_id, _Difference(ROUNDING, "rounding", "Cash rounding", account)
-    )
-
-
-def _add_exchange_documents(
-    settlement: SettlementState, movements: Sequence[CashMovement], contact_id: str
-) -> Mapping[str, AnyDocument]:
-    """Add the document of each exchange difference; return by transaction those that the same money settles."""
-    if any(movement.exchange for movement in movements):
-        require_account(
-            "accounts.exchange", settlement.context.policy.accounts.exchange, settlement.context.organisation
-        )
-    account = settlement.context.policy.accounts.exchange
-    return _add_differences(
-        settlement, movements, contact_id, _Difference(EXCHANGE, "exchange", "Exchange difference", account)
-    )
-
-
 @dataclass(frozen=True)
 class _Difference:
     """A kind of difference between a movement and the amount that it settles.
@@ -143,77 +123,70 @@ class _Difference:
 
 
 def _add_differences(
-    settlement: SettlementState, movements: Sequence[CashMovement], contact_id: str, kind: _Difference
+    settlement: SettlementState, movements: Sequence[CashMovement], kind: _Difference
 ) -> Mapping[str, AnyDocument]:
+    """Add the document of each difference; return by transaction those that the same money settles.
+
+    A document is on the movement's side if the difference is positive, else on the other side, to be allocated.
+    """
     documents = {}
     for movement in movements:
         amount: Decimal = getattr(movement, kind.field)
         if amount:
-            document = _difference_document(settlement.context, movement, amount, contact_id, kind)
-            settlement.add(document)
+            side = Kind.INVOICE if (amount > 0) == (movement.direction is Direction.IN) else Kind.CREDIT_NOTE
+            line = adjustment_line(settlement.context, kind.description, kind.account, abs(amount))
+            document = _add_document(settlement, movement, side, kind.letter, line)
             if amount > 0:
                 documents[movement.transaction_id] = document
     return documents
 
 
-def _difference_document(
-    context: OrderContext, movement: CashMovement, amount: Decimal, contact_id: str, kind: _Difference
-) -> AnyDocument:
-    """Return the document of a difference, on the movement's side if positive, else on the other, to be allocated."""
-    is_received = movement.direction is Direction.IN
-    return adjustment_document(
-        context,
-        kind=Kind.INVOICE if (amount > 0) == is_received else Kind.CREDIT_NOTE,
-        letter=kind.letter,
-        transaction_id=movement.transaction_id,
-        day=movement.posting_date,
-        line=adjustment_line(context, kind.description, kind.account, abs(amount)),
-        contact_id=contact_id,
-    )
-
-
 def _add_posted_uncovered_refunds(
-    settlement: SettlementState, movements: Sequence[CashMovement], contact_id: str
+    settlement: SettlementState, movements: Sequence[CashMovement]
 ) -> Mapping[str, AnyDocument]:
     """Add the posted credit notes of uncovered refunds; return them by transaction."""
     credit_notes = {}
     for movement in movements:
-        posted = settlement.context.posted_documents.get(
-            settlement.context.document_id(UNCOVERED_REFUND + movement.transaction_id)
-        )
+        posted = settlement.context.posted_document(UNCOVERED_REFUND + movement.transaction_id)
         if posted is not None:
-            credit_note = _uncovered_refund(settlement.context, movement, posted.total, contact_id)
-            credit_notes[movement.transaction_id] = credit_note
-            settlement.add(credit_note)
+            credit_notes[movement.transaction_id] = _add_uncovered_refund(settlement, movement, posted.total)
     return credit_notes
 
 
-def _uncovered_refund(context: OrderContext, movement: CashMovement, amount: Decimal, contact_id: str) -> AnyDocument:
-    return adjustment_document(
-        context,
-        kind=Kind.CREDIT_NOTE,
-        letter=UNCOVERED_REFUND,
+def _add_uncovered_refund(settlement: SettlementState, movement: CashMovement, amount: Decimal) -> AnyDocument:
+    context = settlement.context
+    account = context.policy.accounts.adjustments
+    line = adjustment_line(context, "Refund beyond what was returned", account, amount)
+    return _add_document(settlement, movement, Kind.CREDIT_NOTE, UNCOVERED_REFUND, line)
+
+
+def _add_document(
+    settlement: SettlementState, movement: CashMovement, kind: Kind, letter: str, line: Line
+) -> AnyDocument:
+    document = adjustment_document(
+        settlement.context,
+        kind=kind,
+        letter=letter,
         transaction_id=movement.transaction_id,
         day=movement.posting_date,
-        line=adjustment_line(context, "Refund beyond what was returned", context.policy.accounts.adjustments, amount),
-        contact_id=contact_id,
+        line=line,
+        contact_id=settlement.contact_id,
     )
+    settlement.add(document)
+    return document
 
 
-def _handle_unapplied_money(settlement: SettlementState, movement: CashMovement, contact_id: str) -> None:
+def _handle_unapplied_money(settlement: SettlementState, movement: CashMovement) -> None:
     """Post a credit note for an uncovered refund, or block the order if money exceeds the documents."""
     excess = settlement.unapplied_amounts[movement.transaction_id]
     if not excess:
         return
     if movement.direction is Direction.OUT and settlement.context.policy.refund.uncovered == "adjust":
-        credit_note = _uncovered_refund(settlement.context, movement, excess, contact_id)
-        settlement.add(credit_note)
-        settlement.apply(movement, [credit_note])
+        settlement.apply(movement, [_add_uncovered_refund(settlement, movement, excess)])
         return
     if movement.is_left_to_others:
         return
-    side = SIDE[movement.direction]
-    total = sum((document.total for document in settlement.documents_of_kind(side)), ZERO)
+    total = sum((document.total for document in settlement.documents_of_kind(movement.side)), ZERO)
     if movement.direction is Direction.IN:
         raise OrderBlockedError(
             f"payments exceed the invoices: {excess} of transaction {movement.transaction_id}"
@@ -230,17 +203,12 @@ def _handle_unapplied_money(settlement: SettlementState, movement: CashMovement,
 
 def _unapplied_money_warnings(settlement: SettlementState, movements: Sequence[CashMovement]) -> tuple[str, ...]:
     """Return a warning for each movement left to others that exceeds the documents."""
-    unapplied = [
-        (movement, settlement.unapplied_amounts[movement.transaction_id])
-        for movement in movements
-        if movement.is_left_to_others
-    ]
     return tuple(
-        f"{amount} of transaction {movement.transaction_id} ({movement.gateway}) has no"
-        f" {SIDE[movement.direction].value.replace('_', ' ')}; this gateway's money is entered in Xero by others,"
-        " so they decide about it"
-        for movement, amount in unapplied
-        if amount
+        f"{settlement.unapplied_amounts[movement.transaction_id]} of transaction {movement.transaction_id}"
+        f" ({movement.gateway}) has no {movement.side.value.replace('_', ' ')}; this gateway's money is entered in Xero"
+        " by others, so they decide about it"
+        for movement in movements
+        if movement.is_left_to_others and settlement.unapplied_amounts[movement.transaction_id]
     )
 
 
@@ -259,75 +227,57 @@ def _settle_channel_tax(
     pending_refunds: Decimal,
 ) -> Decimal:
     """Settle the sales channel's tax from its account if exactly that tax is missing; return the net amount."""
-    taxes = {booking.agreement.legacy_id: _channel_tax(settlement.context, booking) for booking in bookings}
-    total = sum(taxes.values(), ZERO)
-    payments = settlement.context.posted_records.payments
-    is_posted = any(payment.transaction_id.startswith(CHANNEL_TRANSACTION) for payment in payments)
-    if not any(taxes.values()):
+    context = settlement.context
+    taxes = [_channel_tax(context, booking.agreement) for booking in bookings]
+    total = sum(taxes, ZERO)
+    posted_ids = [payment.transaction_id for payment in context.posted_records.payments]
+    is_posted = any(posted_id.startswith(CHANNEL_TRANSACTION) for posted_id in posted_ids)
+    if not any(taxes):
         return ZERO
-    gap = _unpaid(bookings, movements) + pending_refunds
-    is_withheld = gap == total and (
-        is_posted or (total != 0 and settlement.context.order.display_financial_status in PAID_STATUS)
-    )
+    documents = [booking.document for booking in bookings if booking.document is not None]
+    paid = sum((movement.sign * movement.amount for movement in movements), ZERO)
+    gap = sum(map(signed_total, documents), ZERO) - paid + pending_refunds
+    status = context.order.display_financial_status
+    is_withheld = gap == total and (is_posted or (total != 0 and status in PAID_STATUS))
     if not is_withheld:
-        if gap and total and settlement.context.order.display_financial_status == "PAID":
+        if gap and total and status == "PAID":
             raise OrderBlockedError(
                 f"Shopify calls the order paid, but {gap} is missing, and the tax its sales channel remits is {total};"
                 " check the order's payments in Shopify"
             )
         if not is_posted:
             return ZERO
-    channel = [movement for booking in bookings for movement in _channel_movement(settlement.context, booking, taxes)]
+    channel = [
+        _channel_movement(context, booking.agreement, amount)
+        for booking, amount in zip(bookings, taxes, strict=True)
+        if amount
+    ]
     settlement.add_movements(channel)
     if is_withheld:
         for movement in channel:
-            settlement.apply(movement, [booking.document for booking in bookings])
-    return sum(
-        (
-            _signed(application.amount, application.movement)
-            for application in settlement.applications
-            if application.movement in channel
-        ),
-        ZERO,
-    )
+            settlement.apply(movement, documents)
+    applications = [application for application in settlement.applications if application.movement in channel]
+    return sum((application.movement.sign * application.amount for application in applications), ZERO)
 
 
-def _unpaid(bookings: Sequence[BookedAgreement], movements: Sequence[CashMovement]) -> Decimal:
-    """Return the documents' total less the money that moved."""
-    total = sum((signed_total(booking.document) for booking in bookings if booking.document is not None), ZERO)
-    return total - sum((_signed(movement.amount, movement) for movement in movements), ZERO)
-
-
-def _signed(amount: Decimal, movement: CashMovement) -> Decimal:
-    return amount if movement.direction is Direction.IN else -amount
-
-
-def _channel_tax(context: OrderContext, booking: BookedAgreement) -> Decimal:
-    taxes = [tax for sale in booking.agreement.sales for tax in sale_taxes(context, sale, 1)]
+def _channel_tax(context: OrderContext, agreement: Agreement) -> Decimal:
+    taxes = [tax for sale in agreement.sales for tax in sale_taxes(context, sale, 1)]
     return sum((tax.amount for tax in taxes if tax.channel_liable), ZERO)
 
 
-def _channel_movement(
-    context: OrderContext, booking: BookedAgreement, taxes: Mapping[str, Decimal]
-) -> list[CashMovement]:
-    agreement = booking.agreement
-    amount = taxes[agreement.legacy_id]
-    if not amount:
-        return []
+def _channel_movement(context: OrderContext, agreement: Agreement, amount: Decimal) -> CashMovement:
     account = context.policy.accounts.channel_tax
     require_account_fits(account, context.currency, "accounts.channel_tax", context.organisation)
-    return [
-        CashMovement(
-            transaction_id=CHANNEL_TRANSACTION + agreement.legacy_id,
-            direction=Direction.IN if amount > 0 else Direction.OUT,
-            amount=abs(amount),
-            rounding=ZERO,
-            posting_date=agreement_date(context, agreement),
-            moved_at=agreement.happened_at,
-            gateway=CHANNEL_GATEWAY,
-            account=account,
-        )
-    ]
+    return CashMovement(
+        transaction_id=CHANNEL_TRANSACTION + agreement.legacy_id,
+        direction=Direction.IN if amount > 0 else Direction.OUT,
+        amount=abs(amount),
+        rounding=ZERO,
+        posting_date=agreement_date(context, agreement),
+        moved_at=agreement.happened_at,
+        gateway=CHANNEL_GATEWAY,
+        account=account,
+    )
 
 
 def _check_posted_payments(settlement: SettlementState) -> None:

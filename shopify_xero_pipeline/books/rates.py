@@ -8,9 +8,7 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.cash_movements import CashMovement
 from shopify_xero_pipeline.books.currency import round_half_up, smallest_unit
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext
-from shopify_xero_pipeline.books.two_currencies import presentment_amount
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.shopify.models import ExchangeAdjustment, Transaction, legacy_id
 
 
@@ -62,8 +60,8 @@ def _may_be_before(context: OrderContext, transaction: Transaction | None, befor
     parent = _parent(context, transaction)
     if transaction is None or parent is None:
         return True
-    amount = presentment_amount(context, transaction.amount_set)
-    parent_amount = presentment_amount(context, parent.amount_set)
+    amount = context.presentment_amount(transaction.amount_set)
+    parent_amount = context.presentment_amount(parent.amount_set)
     if not amount or not parent_amount:
         return True
     whole = parent.amount_set.shop_money.amount

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.cash_movements import SIDE, CashMovement
+from shopify_xero_pipeline.books.cash_movements import CashMovement
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.dates import first_open_date
 from shopify_xero_pipeline.books.documents import AnyDocument
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext, numeric
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext, numeric
 from shopify_xero_pipeline.books.records import PostedPayment
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Payment
@@ -39,6 +38,7 @@ class SettlementState:
 
     Attributes:
         context: the order.
+        contact_id: the Contact of its documents.
         documents: all documents so far.
         applications: all applications so far.
         open_amounts: by Shopify id of the document, its amount that is not settled yet.
@@ -46,6 +46,7 @@ class SettlementState:
     """
 
     context: OrderContext
+    contact_id: str
     documents: list[AnyDocument]
     applications: list[PaymentApplication] = field(default_factory=list)
     open_amounts: dict[str, Decimal] = field(default_factory=dict)
@@ -78,9 +79,8 @@ class SettlementState:
         """
         for movement in movements:
             self.unapplied_amounts[movement.transaction_id] = movement.applicable_amount + movement.excess_amount
-            for posted in self.context.posted_records.payments:
-                if posted.transaction_id == movement.transaction_id:
-                    self._apply_posted(movement, posted)
+            for posted in self.context.posted_payments(movement.transaction_id):
+                self._apply_posted(movement, posted)
 
     def apply(self, movement: CashMovement, documents: Sequence[AnyDocument | None]) -> None:
         """Apply the rest of a movement to documents, in order, at most once to each.
@@ -93,7 +93,7 @@ class SettlementState:
             application.document.shopify_id for application in self.applications if application.movement is movement
         }
         for document in documents:
-            if document is None or document.kind is not SIDE[movement.direction] or document.shopify_id in applied_ids:
+            if document is None or document.kind is not movement.side or document.shopify_id in applied_ids:
                 continue
             amount = min(self.unapplied_amounts[movement.transaction_id], self.open_amounts[document.shopify_id])
             if amount > 0:
@@ -115,7 +115,7 @@ class SettlementState:
     def _apply_posted(self, movement: CashMovement, posted: PostedPayment) -> None:
         document_id, amount = posted.document_id, posted.amount
         document = self.document(document_id) if document_id in self.open_amounts else None
-        if document is None or document.kind is not SIDE[movement.direction]:
+        if document is None or document.kind is not movement.side:
             raise OrderBlockedError(
                 f"transaction {movement.transaction_id} was posted on document {document_id}, which Shopify's"
                 " history no longer contains; compare the order with Xero"
@@ -224,7 +224,7 @@ def _payment(context: OrderContext, application: PaymentApplication) -> Payment:
         shopify_id=f"{movement.transaction_id}/{document.number}",
         order_id=context.order_id,
         order_name=context.order.name,
-        document_kind=SIDE[movement.direction],
+        document_kind=movement.side,
         document_id=document.shopify_id,
         document_number=document.number,
         account_code=(posted.account if posted else "") or movement.account,

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.errors import OrderBlockedError
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.tax_rules import Place, most_exact
 from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
 from shopify_xero_pipeline.shopify.models import Order, Sale

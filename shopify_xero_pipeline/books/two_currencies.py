@@ -10,7 +10,7 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.currency import ZERO
 from shopify_xero_pipeline.books.documents import BookedAgreement, signed_total
 from shopify_xero_pipeline.books.order_context import OrderContext
-from shopify_xero_pipeline.shopify.models import Agreement, MoneyBag
+from shopify_xero_pipeline.shopify.models import Agreement
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,12 @@ def totals(context: OrderContext, bookings: Iterable[BookedAgreement]) -> dict[s
 
 def _presentment_total(context: OrderContext, booking: BookedAgreement) -> Decimal | None:
     """Return a document's total in the customer's currency by Shopify's figures; None if an amount is missing."""
-    is_main = context.main is not None and booking.agreement.id == context.main.id
-    bags = (
-        [context.order.original_total_price_set] if is_main else [sale.total_amount for sale in booking.agreement.sales]
-    )
-    amounts = [presentment_amount(context, bag) for bag in bags]
+    sales = booking.agreement.sales
+    is_main = context.is_main(booking.agreement)
+    bags = [context.order.original_total_price_set] if is_main else [sale.total_amount for sale in sales]
+    amounts = [context.presentment_amount(bag) for bag in bags]
     known = [amount for amount in amounts if amount is not None]
     return sum(known, ZERO) if len(known) == len(amounts) else None
-
-
-def presentment_amount(context: OrderContext, bag: MoneyBag) -> Decimal | None:
-    """Return an amount in the customer's currency; None if it is in another presentment currency than the order's."""
-    money = bag.presentment_money
-    return money.amount if money.currency_code == context.order.presentment_currency_code else None
 
 
 def channel_taxes(context: OrderContext, agreements: Iterable[Agreement]) -> AmountPair:
@@ -81,6 +74,6 @@ def channel_taxes(context: OrderContext, agreements: Iterable[Agreement]) -> Amo
         tax for agreement in agreements for sale in agreement.sales for tax in sale.taxes if tax.tax_line.channel_liable
     )
     return sum(
-        (AmountPair(tax.amount.shop_money.amount, presentment_amount(context, tax.amount) or ZERO) for tax in taxes),
+        (AmountPair(tax.amount.shop_money.amount, context.presentment_amount(tax.amount) or ZERO) for tax in taxes),
         AmountPair(),
     )

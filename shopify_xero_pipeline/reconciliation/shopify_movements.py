@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.books.accounts import account_of
+from shopify_xero_pipeline.books.accounts import account_of, discount_on_card
 from shopify_xero_pipeline.books.cash_movements import MONEY_IN, MONEY_OUT
 from shopify_xero_pipeline.books.dates import agreement_date, transaction_date
 from shopify_xero_pipeline.books.documents import signed_total
-from shopify_xero_pipeline.books.gift_cards import discount_on_card
 from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_REFUND, is_of_money
 from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.payment_allocation import CHANNEL_GATEWAY

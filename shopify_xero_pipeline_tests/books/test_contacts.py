@@ -8,7 +8,7 @@ from shopify_xero_pipeline.books.contacts import (
     build_contact,
     build_order_contact,
     contact_from_customer,
-    contact_warnings,
+    contact_from_order,
     with_id_suffix,
 )
 from shopify_xero_pipeline.books.policy import BooksPolicy, ContactPolicy
@@ -132,4 +132,4 @@ def test_fields_are_cut_at_xeros_lengths() -> None:
 
 def test_an_orders_warnings_are_those_of_its_customer() -> None:
     subject = order(agreement(1, sale("1.00")), buyer=customer(7, "A", "nobody"))
-    assert len(contact_warnings(subject, POLICY)) == 1
+    assert len(contact_from_order(subject, POLICY).warnings) == 1

@@ -11,7 +11,7 @@ from shopify_xero_pipeline.books.currency import (
     round_half_up,
     smallest_unit,
 )
-from shopify_xero_pipeline.books.errors import OrderBlockedError
+from shopify_xero_pipeline.books.order_context import OrderBlockedError
 
 
 def test_a_currency_has_its_own_decimals_but_never_more_than_xero_keeps() -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.books.documents import book_agreement
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.invariants import check_sales
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import PostedRecords

@@ -8,7 +8,7 @@ from shopify_xero_pipeline.books.contacts import (
     ContactResult,
     build_order_contact,
     contact_from_customer,
-    contact_warnings,
+    contact_from_order,
     is_nameless,
 )
 from shopify_xero_pipeline.books.items import build_item, code_of
@@ -122,7 +122,7 @@ def test_one_contact_for_all_takes_the_orders_of_companies_too() -> None:
     policy = BooksPolicy(contacts=ContactPolicy(mode="single"))
     subject = order(agreement(1, sale("1.00")), company=Company(id=gid("Company", 3), name="Acme"))
     assert build_order_contact(subject, policy).contact_number == "shopify:guest"
-    assert contact_warnings(subject, policy) == ()
+    assert contact_from_order(subject, policy).warnings == ()
 
 
 def reached(email: str | None = None, phone: str | None = None) -> ContactResult:

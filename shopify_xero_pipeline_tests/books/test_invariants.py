@@ -6,9 +6,8 @@ from decimal import Decimal
 import pytest
 
 from shopify_xero_pipeline.books.documents import BookedAgreement, book_agreement
-from shopify_xero_pipeline.books.errors import OrderBlockedError
 from shopify_xero_pipeline.books.invariants import check_money, check_sales
-from shopify_xero_pipeline.books.order_context import OrderContext
+from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import PostedRecords
 from shopify_xero_pipeline_tests.books.builders import agreement, order, organisation, sale, tax, transaction
