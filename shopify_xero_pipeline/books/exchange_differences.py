@@ -4,7 +4,7 @@ Documents have the exchange rate of the order. Shopify converts a later capture 
 the shop-currency amount of the movement differs from the amount that it settles. This module computes the difference if
 
 - the movement settles exactly the amount due in the customer's currency at that moment, or
-- Shopify states a changed rate (`rates.py`).
+- Shopify states a changed rate (`two_currencies.py`).
 
 Any other excess remains money without a document. The result depends only on the order's state when the money moves, so
 later changes of the order do not alter it.
@@ -19,8 +19,13 @@ from shopify_xero_pipeline.books.currency import ZERO, round_half_up, smallest_u
 from shopify_xero_pipeline.books.documents import AnyDocument, BookedAgreement
 from shopify_xero_pipeline.books.numbering import EXCHANGE, UNCOVERED_REFUND
 from shopify_xero_pipeline.books.order_context import OrderContext
-from shopify_xero_pipeline.books.rates import check_stated_difference, has_another_rate
-from shopify_xero_pipeline.books.two_currencies import AmountPair, channel_taxes, totals
+from shopify_xero_pipeline.books.two_currencies import (
+    AmountPair,
+    channel_taxes,
+    check_stated_difference,
+    has_another_rate,
+    totals,
+)
 
 CONVERSION_UNITS = 2
 """Largest difference, in the currency's smallest units, that conversion alone can cause."""

@@ -5,16 +5,24 @@ This module only compares settings and reads no orders. `account_roles.py` defin
 reject, stops a run. An unusual setting yields a warning.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from shopify_xero_pipeline.books import account_roles
-from shopify_xero_pipeline.books.account_roles import CLEARING, CURRENT_ASSETS, LINE_ROLES, STORE_CREDIT, Fit, Role
-from shopify_xero_pipeline.books.policy import AccountPolicy, BooksPolicy, TaxRule
-from shopify_xero_pipeline.books.proposals import STORE_CREDIT_GATEWAY
+from shopify_xero_pipeline.books.account_roles import (
+    CLEARING,
+    CURRENT_ASSETS,
+    LINE_ROLES,
+    OPTIONAL_LINE_ROLES,
+    STORE_CREDIT,
+    Fit,
+    Role,
+)
+from shopify_xero_pipeline.books.policy import BooksPolicy, TaxRule
+from shopify_xero_pipeline.books.unmapped import STORE_CREDIT_GATEWAY
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxRate
 
 REVENUE_SETTINGS = ("sales", "shipping", "fees", "duties")
@@ -59,6 +67,19 @@ class _Use:
     code: str
     role: str
 
+    def describe(self, account: Account) -> str:
+        """Return the beginning of a message about the account."""
+        name = "" if account.name in ("", account.code) else f" {account.name}"
+        return f"{self.setting} names account {account.code}{name}"
+
+    def fail(self, message: str, remedy: str) -> Problem:
+        """Return a problem that stops a run."""
+        return Problem(Severity.FAIL, self.setting, message, remedy)
+
+    def warn(self, message: str, remedy: str) -> Problem:
+        """Return a problem that is only reported."""
+        return Problem(Severity.WARN, self.setting, message, remedy)
+
 
 @dataclass(frozen=True)
 class _Comparison:
@@ -88,9 +109,9 @@ def policy_problems(
     problems = [
         *_lock_date(policy, organisation, today),
         *_currencies(comparison, organisation, shop_currency),
-        *_line_accounts(comparison),
-        *_payment_accounts(comparison),
-        *_shared_accounts(comparison),
+        *_accounts(comparison, _line_uses(policy), _line_account),
+        *_accounts(comparison, _payment_uses(policy), _payment_account),
+        *_shared_accounts(policy),
         *_empty_settings(policy),
         *_tax_types(comparison),
     ]
@@ -120,51 +141,39 @@ def _lock_date(policy: BooksPolicy, organisation: Organisation, today: date | No
 
 
 def _currencies(comparison: _Comparison, organisation: Organisation, shop_currency: str) -> Iterator[Problem]:
-    base = organisation.base_currency
+    base, name = organisation.base_currency, organisation.name
     if not shop_currency:
         return
     if shop_currency != base and shop_currency not in organisation.currencies:
         message = (
-            f"the shop's currency is {shop_currency}, which is not enabled in {organisation.name} in Xero (base"
-            f" currency {base})"
+            f"the shop's currency is {shop_currency}, which is not enabled in {name} in Xero (base currency {base})"
         )
         remedy = f"add {shop_currency} in Xero under Settings, Currencies, or connect the right organisation"
         yield Problem(Severity.FAIL, "", message, remedy)
         return
     if shop_currency != base:
-        message = (
-            f"the shop's currency is {shop_currency}, but the base currency of {organisation.name} in Xero is {base}"
-        )
+        message = f"the shop's currency is {shop_currency}, but the base currency of {name} in Xero is {base}"
         remedy = "no action if that is intended: Xero converts each document at its own rate of the day"
         yield Problem(Severity.WARN, "", message, remedy)
     for use in _payment_uses(comparison.policy):
         account = comparison.accounts.get(use.code)
         if account is not None and account.currency not in (None, "", shop_currency):
-            message = f"{use.setting} names account {_label(account)}, whose currency in Xero is {account.currency}"
-            remedy = f"name an account in {shop_currency}, the currency of the shop's orders"
-            yield Problem(Severity.FAIL, use.setting, message, remedy)
+            message = f"{use.describe(account)}, whose currency in Xero is {account.currency}"
+            yield use.fail(message, f"name an account in {shop_currency}, the currency of the shop's orders")
 
 
 def _line_uses(policy: BooksPolicy) -> list[_Use]:
-    """Return the settings whose accounts document lines have."""
+    """Return the settings whose accounts document lines have, without optional ones that the file does not name."""
     accounts = policy.accounts
+    names = [name for name in LINE_ROLES if name not in OPTIONAL_LINE_ROLES or name in accounts.model_fields_set]
+    codes = {name: getattr(accounts, name, None) for name in names}
+    settings = [_Use(f"accounts.{name}", code, name) for name, code in codes.items() if isinstance(code, str)]
     overrides = [
         _Use(f"accounts.overrides[{index}]", override.account, "overrides")
         for index, override in enumerate(accounts.overrides)
     ]
     taxes = [_Use(f"tax.lines[{index}]", tax.account, "tax") for index, tax in enumerate(policy.tax.lines)]
-    return [*_account_uses(accounts), *overrides, *(taxes if policy.tax.mode == "lines" else [])]
-
-
-def _account_uses(accounts: AccountPolicy) -> list[_Use]:
-    """Return the settings below `accounts`, without optional ones that the file does not name."""
-    names = [
-        name
-        for name in LINE_ROLES
-        if name not in account_roles.OPTIONAL_LINE_ROLES or name in accounts.model_fields_set
-    ]
-    codes = {name: getattr(accounts, name, None) for name in names}
-    return [_Use(f"accounts.{name}", code, name) for name, code in codes.items() if isinstance(code, str)]
+    return [*settings, *overrides, *(taxes if policy.tax.mode == "lines" else [])]
 
 
 def _payment_uses(policy: BooksPolicy) -> list[_Use]:
@@ -174,104 +183,87 @@ def _payment_uses(policy: BooksPolicy) -> list[_Use]:
     return [*liabilities, *(_Use(f"payments.{gateway}", code, gateway) for gateway, code in gateways.items())]
 
 
-def _line_accounts(comparison: _Comparison) -> Iterator[Problem]:
-    for use in _line_uses(comparison.policy):
+def _accounts(
+    comparison: _Comparison, uses: Sequence[_Use], check: Callable[[_Use, Account], Iterator[Problem]]
+) -> Iterator[Problem]:
+    """Yield the problems of settings that name an account, by a check of accounts that can be used."""
+    for use in uses:
         account = comparison.accounts.get(use.code)
-        if missing := _missing(use, account):
-            yield missing
-        elif account is not None:
-            yield from _line_account(use, account)
+        if account is None:
+            message = f"{use.setting} names account {use.code}, which Xero does not have"
+            yield use.fail(message, "create it in Xero, or name another in books.yaml")
+        elif account.status != ACTIVE:
+            message = f"{use.describe(account)}, which is {account.status.lower()} in Xero"
+            yield use.fail(message, "restore it, or name another in books.yaml")
+        else:
+            yield from check(use, account)
 
 
 def _line_account(use: _Use, account: Account) -> Iterator[Problem]:
-    message = f"{use.setting} names account {_label(account)}"
-    role = LINE_ROLES[use.role]
+    message, role = use.describe(account), LINE_ROLES[use.role]
     if account.type == account_roles.BANK:
-        message = f"{message}, a bank account, which Xero does not allow on invoice lines"
-        yield Problem(Severity.FAIL, use.setting, message, f"name {role.needs}")
+        yield use.fail(f"{message}, a bank account, which Xero does not allow on invoice lines", f"name {role.needs}")
     elif account_roles.is_named_for_another_purpose(use.role, account):
-        message = (
+        yield use.fail(
             f"{message}, which Xero's chart reserves for another purpose; {role.purpose} booked on {role.needs} of"
-            " their own"
+            " their own",
+            "create one in Xero and name it in books.yaml",
         )
-        yield Problem(Severity.FAIL, use.setting, message, "create one in Xero and name it in books.yaml")
     elif not account_roles.is_named_for(use.role, account):
-        yield from _class_problem(use.setting, account, role)
+        yield from _class_problem(use, account, role)
 
 
-def _class_problem(setting: str, account: Account, role: Role) -> Iterator[Problem]:
+def _class_problem(use: _Use, account: Account, role: Role) -> Iterator[Problem]:
     """Compare the account's class with the setting's role."""
     kind = account_roles.kind_of(account)
     fit = role.check(kind)
-    message = f"{setting} names account {_label(account)}, whose class in Xero is {account.account_class}"
+    message = f"{use.describe(account)}, whose class in Xero is {account.account_class}"
     if fit is Fit.WRONG:
         message = f"{message}; {role.purpose} booked on {role.needs}"
-        yield Problem(Severity.FAIL, setting, message, "name one in books.yaml, or create it in Xero")
+        yield use.fail(message, "name one in books.yaml, or create it in Xero")
     elif fit is Fit.UNUSUAL:
         message = f"{message}, which {role.unusual[kind]}; {role.purpose} usually booked on {role.needs}"
-        yield Problem(Severity.WARN, setting, message, "if that is not intended, name another one in books.yaml")
+        yield use.warn(message, "if that is not intended, name another one in books.yaml")
 
 
-def _payment_accounts(comparison: _Comparison) -> Iterator[Problem]:
-    for use in _payment_uses(comparison.policy):
-        account = comparison.accounts.get(use.code)
-        if missing := _missing(use, account):
-            yield missing
-        elif account is not None:
-            problems = [] if use.role in PAYING_SETTINGS else list(_clearing_account(use, account))
-            yield from problems
-            if not blocking_problems(problems) and account.type != account_roles.BANK and not account.enable_payments:
-                yield _payments_disabled(use, account)
+def _payment_account(use: _Use, account: Account) -> Iterator[Problem]:
+    problems = [] if use.role in PAYING_SETTINGS else list(_clearing_account(use, account))
+    yield from problems
+    if not blocking_problems(problems) and account.type != account_roles.BANK and not account.enable_payments:
+        message = f"{use.describe(account)}, for which payments are not enabled"
+        alternative = "" if use.role in PAYING_SETTINGS else ", or name a bank account"
+        remedy = f"tick 'Enable payments to this account' for it in Xero's chart of accounts{alternative}"
+        yield use.fail(message, remedy)
 
 
 def _clearing_account(use: _Use, account: Account) -> Iterator[Problem]:
     is_credit = use.role.strip().casefold() == STORE_CREDIT_GATEWAY
     if account.account_class == account_roles.ASSET and account.type not in (account_roles.BANK, *CURRENT_ASSETS):
-        message = f"{use.setting} names account {_label(account)}, whose type in Xero is {account.type}"
-        yield Problem(
-            Severity.FAIL, use.setting, f"{message}; {CLEARING.purpose} booked on {CLEARING.needs}", "name one"
-        )
+        message = f"{use.describe(account)}, whose type in Xero is {account.type}"
+        yield use.fail(f"{message}; {CLEARING.purpose} booked on {CLEARING.needs}", "name one")
         return
-    yield from _class_problem(use.setting, account, STORE_CREDIT if is_credit else CLEARING)
+    yield from _class_problem(use, account, STORE_CREDIT if is_credit else CLEARING)
 
 
-def _payments_disabled(use: _Use, account: Account) -> Problem:
-    message = f"{use.setting} names account {_label(account)}, for which payments are not enabled"
-    alternative = "" if use.role in PAYING_SETTINGS else ", or name a bank account"
-    remedy = f"tick 'Enable payments to this account' for it in Xero's chart of accounts{alternative}"
-    return Problem(Severity.FAIL, use.setting, message, remedy)
-
-
-def _missing(use: _Use, account: Account | None) -> Problem | None:
-    if account is None:
-        message = f"{use.setting} names account {use.code}, which Xero does not have"
-        return Problem(Severity.FAIL, use.setting, message, "create it in Xero, or name another in books.yaml")
-    if account.status != ACTIVE:
-        message = f"{use.setting} names account {_label(account)}, which is {account.status.lower()} in Xero"
-        return Problem(Severity.FAIL, use.setting, message, "restore it, or name another in books.yaml")
-    return None
-
-
-def _shared_accounts(comparison: _Comparison) -> Iterator[Problem]:
+def _shared_accounts(policy: BooksPolicy) -> Iterator[Problem]:
     """Yield settings that share the gift-card liability account, which the roll-forward needs for gift cards alone."""
-    code = comparison.policy.accounts.gift_cards
-    for use in _line_uses(comparison.policy):
+    code = policy.accounts.gift_cards
+    for use in _line_uses(policy):
         if use.role in ("tips", "channel_tax", "tax") and use.code == code:
             message = f"{use.setting} and accounts.gift_cards name the same account, {code}"
             remedy = "name a separate account for each, or its balance is not the value of unused gift cards"
-            yield Problem(Severity.WARN, use.setting, message, remedy)
+            yield use.warn(message, remedy)
 
 
 def _empty_settings(policy: BooksPolicy) -> Iterator[Problem]:
     if not policy.payments:
         message = "payments names no gateway, so every paid order is blocked"
         yield Problem(Severity.WARN, "payments", message, "name the account of each gateway in books.yaml")
-    if policy.tax.mode == "rates" and not policy.tax.rates:
-        message = "tax.rates names no tax, so every order with tax is blocked"
-        yield Problem(Severity.WARN, "tax.rates", message, "name Xero's tax type of each tax in books.yaml")
-    if policy.tax.mode == "lines" and not policy.tax.lines:
-        message = "tax.lines names no tax, so every order with tax is blocked"
-        yield Problem(Severity.WARN, "tax.lines", message, "name the liability account of each tax in books.yaml")
+    targets = {"rates": "Xero's tax type", "lines": "the liability account"}
+    if not getattr(policy.tax, policy.tax.mode):
+        setting = f"tax.{policy.tax.mode}"
+        message = f"{setting} names no tax, so every order with tax is blocked"
+        yield Problem(Severity.WARN, setting, message, f"name {targets[policy.tax.mode]} of each tax in books.yaml")
 
 
 def _tax_types(comparison: _Comparison) -> Iterator[Problem]:
@@ -348,10 +340,6 @@ def _other_rate(severity: Severity, setting: str, rate: TaxRate, stated: Decimal
     )
     condition = "if that is not intended, " if severity is Severity.WARN else ""
     return Problem(severity, setting, message, f"{condition}name the tax type of that rate")
-
-
-def _label(account: Account) -> str:
-    return str(account.code) if account.name in ("", account.code) else f"{account.code} {account.name}"
 
 
 def _number(value: Decimal) -> str:

@@ -22,10 +22,12 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"
 
 
-class PostedDocument(BaseModel):
-    """A document with fixed number and date, posted or planned and not finally rejected."""
-
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class PostedDocument(_Record):
+    """A document with fixed number and date, posted or planned and not finally rejected."""
 
     kind: Kind
     shopify_id: str
@@ -35,13 +37,11 @@ class PostedDocument(BaseModel):
     total: Decimal
 
 
-class PostedPayment(BaseModel):
+class PostedPayment(_Record):
     """A posted payment of a transaction (by digits) on a document (by Shopify id).
 
     `account` is the code of its account; '' if unknown.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     transaction_id: str
     document_id: str
@@ -50,10 +50,8 @@ class PostedPayment(BaseModel):
     account: str = ""
 
 
-class PostedAllocation(BaseModel):
+class PostedAllocation(_Record):
     """A posted allocation of a credit note to an invoice (both by Shopify id)."""
-
-    model_config = ConfigDict(frozen=True)
 
     credit_note_id: str
     invoice_id: str
@@ -61,17 +59,15 @@ class PostedAllocation(BaseModel):
     date: date
 
 
-class PostedRecords(BaseModel):
+class PostedRecords(_Record):
     """All posted records of one order; empty for a new order."""
-
-    model_config = ConfigDict(frozen=True)
 
     documents: tuple[PostedDocument, ...] = ()
     payments: tuple[PostedPayment, ...] = ()
     allocations: tuple[PostedAllocation, ...] = ()
 
 
-class OrderBooks(BaseModel):
+class OrderBooks(_Record):
     """Books of one order. A waiting, skipped or blocked order has no records.
 
     All amounts are in `currency`. The figures from `earlier_sales` on reconcile Shopify's figures with the records.
@@ -90,8 +86,6 @@ class OrderBooks(BaseModel):
         left_to_others: money that others enter in Xero.
         waits_for_others: whether others enter money of the order, completed or pending.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     order_name: str

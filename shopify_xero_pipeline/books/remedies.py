@@ -1,6 +1,6 @@
 """Remedies of blocked orders: one line of `books.yaml`, quoted as YAML requires.
 
-Each reason that proposes a setting ends with such a line. `proposals.py` chooses the account or tax type of the line;
+Each reason that proposes a setting ends with such a line. `unmapped.py` chooses the account or tax type of the line;
 `policy.py` defines the settings. Names of gateways and taxes are free text in Shopify: they can contain quotes, colons
 and line breaks, or look like a number.
 """
