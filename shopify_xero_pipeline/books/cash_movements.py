@@ -218,9 +218,8 @@ def _subtract_change(
     sale = movements.get(target or "")
     if sale is None or sale.direction is Direction.OUT or sale.amount < amount:
         raise OrderBlockedError(
-            f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale"
-            " received that much;"
-            " check the order's payments in Shopify"
+            f"transaction {change.legacy_id} gives {amount} of change ({change.gateway}), but no sale received that"
+            " much; check the order's payments in Shopify"
         )
     rounding = sale.rounding - _rounding(context, change)
     change_presentment = change.amount_set.presentment_money.amount

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.currency import ZERO, shop_amount
-from shopify_xero_pipeline.books.dates import PostingDate, agreement_date, document_date, due_date
+from shopify_xero_pipeline.books.dates import agreement_date, document_date, due_date
 from shopify_xero_pipeline.books.lines import (
     DESCRIPTION_LIMIT,
     adjustment_line,
@@ -105,7 +105,7 @@ def adjustment_document(
     """
     tail = letter + transaction_id
     number = number_of_transaction(context, letter, transaction_id)
-    return _assemble(context, kind, tail, number, document_date(context, tail, day, number), (line,), contact_id)
+    return _assemble(context, kind, tail, number, day, (line,), contact_id)
 
 
 def _rounding_lines(context: OrderContext, lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -118,9 +118,8 @@ def _rounding_lines(context: OrderContext, lines: tuple[Line, ...]) -> tuple[Lin
     cap = context.policy.rounding.cap
     if abs(gap) > cap:
         raise OrderBlockedError(
-            f"Shopify's total is {stated}, its rows add up to {total}: a gap of {gap}, more than rounding.cap"
-            f" {cap} in books.yaml;"
-            " check the order in Shopify"
+            f"Shopify's total is {stated}, its rows add up to {total}: a gap of {gap}, more than rounding.cap {cap} in"
+            " books.yaml; check the order in Shopify"
         )
     return (adjustment_line(context, "Shopify rounding", context.policy.accounts.rounding, gap),)
 
@@ -138,10 +137,9 @@ def _cancels_out(lines: Iterable[Line]) -> bool:
 def _document(
     context: OrderContext, agreement: Agreement, sign: int, lines: tuple[Line, ...], contact_id: str
 ) -> AnyDocument:
-    number = number_of_agreement(context, agreement)
-    posting_date = document_date(context, agreement.legacy_id, agreement_date(context, agreement), number)
     kind = Kind.INVOICE if sign > 0 else Kind.CREDIT_NOTE
-    return _assemble(context, kind, agreement.legacy_id, number, posting_date, lines, contact_id)
+    number, day = number_of_agreement(context, agreement), agreement_date(context, agreement)
+    return _assemble(context, kind, agreement.legacy_id, number, day, lines, contact_id)
 
 
 def _assemble(
@@ -149,11 +147,12 @@ def _assemble(
     kind: Kind,
     tail: str,
     number: str,
-    posting_date: PostingDate,
+    day: date,
     lines: tuple[Line, ...],
     contact_id: str,
 ) -> AnyDocument:
     types = amount_types(context)
+    posting_date = document_date(context, tail, day, number)
     note = posting_date.note
     first = lines[0].model_copy(update={"description": lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note})
     content = {

@@ -43,7 +43,13 @@ def check_sales(context: OrderContext, bookings: Sequence[BookedAgreement]) -> N
     for booking in bookings:
         _check_tax(context, booking)
         if context.is_main(booking.agreement):
-            _check_original_total(context, booking)
+            total = lines_total(booking.lines, amount_types(context))
+            original = shop_amount(context.order.original_total_price_set, context.currency)
+            if total != original:
+                raise OrderBlockedError(
+                    f"the first document has a total of {total}, but Shopify's original total is {original};"
+                    f" {ORDER_HINT}"
+                )
     earlier = earlier_sales(context, [booking.agreement for booking in bookings])
     stated = shop_amount(context.order.current_total_price_set, context.currency)
     totals = [booking.sign * lines_total(booking.lines, amount_types(context)) for booking in bookings]
@@ -139,15 +145,6 @@ def check_posted(context: OrderContext, documents: Iterable[AnyDocument]) -> Non
 
 def _describe(kind: Kind, total: Decimal) -> str:
     return f"{kind.value.replace('_', ' ')} of {total}"
-
-
-def _check_original_total(context: OrderContext, booking: BookedAgreement) -> None:
-    stated = shop_amount(context.order.original_total_price_set, context.currency)
-    total = lines_total(booking.lines, amount_types(context))
-    if total != stated:
-        raise OrderBlockedError(
-            f"the first document has a total of {total}, but Shopify's original total is {stated}; {ORDER_HINT}"
-        )
 
 
 def _check_tax(context: OrderContext, booking: BookedAgreement) -> None:

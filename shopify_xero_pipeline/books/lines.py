@@ -45,17 +45,23 @@ class SaleRow:
         taxes: all taxes of the sale.
         account: the account code.
         note: the amount in the customer's currency, for the description; '' in the shop's currency.
-        variant_id: the variant whose Item the line names.
     """
 
     sale: Sale
+    item: LineItem | None
     sign: int
     total: Decimal
     taxes: tuple[SaleTaxAmount, ...]
     account: str
     description: str
     note: str
-    variant_id: str | None
+
+    @property
+    def variant_id(self) -> str | None:
+        """The variant whose Item the line names; None for a deleted product, which has no Item."""
+        if self.item is None or self.item.product is None or self.item.variant is None:
+            return None
+        return self.item.variant.legacy_id
 
     @property
     def own_taxes(self) -> tuple[SaleTaxAmount, ...]:
@@ -140,23 +146,18 @@ def _row(context: OrderContext, sale: Sale, sign: int) -> SaleRow:
             " enter this order in Xero by hand"
         )
     item = context.line_item_of(sale)
+    money = sale.total_amount.presentment_money
     return SaleRow(
         sale=sale,
+        item=item,
         sign=sign,
         total=sign * shop_amount(sale.total_amount, context.currency),
         taxes=sale_taxes(context, sale, sign),
         account=account_of(context, sale),
-        description=_description(context, sale),
-        note=_presentment_note(context, sale),
-        variant_id=_variant(item),
+        description=_description(sale, item),
+        # The amount in the customer's currency if it is another one (docs/books.md §8.1).
+        note="" if money.currency_code == context.currency else f" [{money.currency_code} {money.amount}]",
     )
-
-
-def _variant(item: LineItem | None) -> str | None:
-    """Return the variant of an order line; None for a deleted product, which has no Item."""
-    if item is None or item.product is None or item.variant is None:
-        return None
-    return item.variant.legacy_id
 
 
 def _lines_of_row(context: OrderContext, row: SaleRow) -> list[Line]:
@@ -169,14 +170,12 @@ def _lines_of_row(context: OrderContext, row: SaleRow) -> list[Line]:
         return _card_lines(context, row, discount)
     if amount_types(context) == "NoTax":
         return _rows_with_tax_lines(context, row)
-    channel_lines = [
-        adjustment_line(
-            context, f"{tax.label} remitted by the sales channel", context.policy.accounts.channel_tax, tax.amount
-        )
+    account = context.policy.accounts.channel_tax
+    return _taxed_lines(context, row) + [
+        adjustment_line(context, f"{tax.label} remitted by the sales channel", account, tax.amount)
         for tax in row.channel_taxes
         if tax.amount
     ]
-    return [*_taxed_lines(context, row), *channel_lines]
 
 
 def _card_lines(context: OrderContext, row: SaleRow, discount: Decimal) -> list[Line]:
@@ -236,7 +235,7 @@ def _line_with_unit_price(
     context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str
 ) -> Line | None:
     """Return a line with unit price and discount for a product that is sold; None if they do not yield the amount."""
-    item = context.line_item_of(row.sale)
+    item = row.item
     is_sold = row.sale.line_type == "PRODUCT" and row.sale.action_type == "ORDER" and row.sign > 0 and amount > 0
     if item is None or not is_sold or row.channel_taxes:
         return None
@@ -280,17 +279,10 @@ def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: De
     )
 
 
-def _description(context: OrderContext, sale: Sale) -> str:
-    item = context.line_item_of(sale)
+def _description(sale: Sale, item: LineItem | None) -> str:
     if item is None:
         return strip_control_chars(sale.title) or LABELS[sale.line_type]
     variant = strip_control_chars(item.variant_title)
     product_title = strip_control_chars(item.product.title) if item.product is not None else ""
     title = strip_control_chars(item.title) or product_title or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title
-
-
-def _presentment_note(context: OrderContext, sale: Sale) -> str:
-    """Return the amount in the customer's currency if it is another one, else '' (docs/books.md §8.1)."""
-    money = sale.total_amount.presentment_money
-    return "" if money.currency_code == context.currency else f" [{money.currency_code} {money.amount}]"

@@ -91,7 +91,8 @@ def _build_posting(context: OrderContext, scope: PostingScope) -> OrderBooks:
     if not settlement.documents:
         return _figures(context.order, Outcome.SKIPPED, "nothing to post: every agreement nets to zero")
     books = _figures(context.order, Outcome.POST, "")
-    money_before = net_payment(context, context.order.transactions) - net_payment(context, scope.transactions)
+    money_moved = net_payment(context, scope.transactions)
+    money_before = net_payment(context, context.order.transactions) - money_moved
     exchange = sum(
         (signed_total(document) for document in settlement.documents if is_of_money(document.shopify_id, EXCHANGE)),
         ZERO,
@@ -111,7 +112,8 @@ def _build_posting(context: OrderContext, scope: PostingScope) -> OrderBooks:
             ),
             "earlier_sales": earlier_sales(context, scope.agreements),
             "earlier_money": money_before,
-            "cash_rounding": _beyond_net_payment(context, scope, books.money - money_before),
+            # What Shopify's net payment does not include.
+            "cash_rounding": money_moved + cash_rounding(context, scope.transactions) - (books.money - money_before),
             "channel_paid": settlement.channel_paid,
             "exchange": exchange,
             "left_to_others": left_to_others,
@@ -127,11 +129,6 @@ def _contact(context: OrderContext) -> tuple[str, Contact | None, tuple[str, ...
     if posted_ids and posted_ids[0] != built.contact.shopify_id:
         return posted_ids[0], None, ()
     return built.contact.shopify_id, built.contact, built.warnings
-
-
-def _beyond_net_payment(context: OrderContext, scope: PostingScope, money: Decimal) -> Decimal:
-    """Return the cash rounding that Shopify's net payment does not include."""
-    return net_payment(context, scope.transactions) + cash_rounding(context, scope.transactions) - money
 
 
 def _outstanding_warning(books: OrderBooks, exchange: Decimal) -> tuple[str, ...]:

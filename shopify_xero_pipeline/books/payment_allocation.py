@@ -189,9 +189,8 @@ def _handle_unapplied_money(settlement: SettlementState, movement: CashMovement)
     total = sum((document.total for document in settlement.documents_of_kind(movement.side)), ZERO)
     if movement.direction is Direction.IN:
         raise OrderBlockedError(
-            f"payments exceed the invoices: {excess} of transaction {movement.transaction_id}"
-            f" ({movement.gateway}) has no invoice, all invoices add up to {total};"
-            f" {_excess_remedy(settlement.context)}"
+            f"payments exceed the invoices: {excess} of transaction {movement.transaction_id} ({movement.gateway}) has"
+            f" no invoice, all invoices add up to {total}; {_excess_remedy(settlement.context)}"
         )
     raise OrderBlockedError(
         f"refunds exceed the credit notes: {excess} of transaction {movement.transaction_id} ({movement.gateway})"
@@ -286,7 +285,6 @@ def _check_posted_payments(settlement: SettlementState) -> None:
     for posted in settlement.context.posted_records.payments:
         if posted.transaction_id not in known:
             raise OrderBlockedError(
-                f"{posted.amount} of transaction {posted.transaction_id} is posted in Xero, but Shopify's history"
-                " no longer contains"
-                " that money; compare the order with Xero"
+                f"{posted.amount} of transaction {posted.transaction_id} is posted in Xero, but Shopify's history no"
+                " longer contains that money; compare the order with Xero"
             )

@@ -32,6 +32,10 @@ NO_PAYMENT = "none"
 """Value in `payments`, in place of an account, for a gateway whose money others enter in Xero."""
 
 
+def _gateway_key(name: str) -> str:
+    return name.strip().casefold()
+
+
 class Policy(BaseModel):
     """Base of all policies: immutable, with strict types and without unknown keys."""
 
@@ -254,13 +258,14 @@ class BooksPolicy(Policy):
         """The shop's time zone, which determines the calendar day of an instant."""
         return ZoneInfo(self.time_zone)
 
+    @property
+    def _accounts_by_gateway(self) -> Mapping[str, str]:
+        return {_gateway_key(name): code for name, code in self.payments.items()}
+
     def payment_account(self, gateway: str) -> str | None:
         """Return the account of a gateway (case-insensitive), or None; gift cards use the gift-card account."""
-        key = gateway.strip().casefold()
-        if key == GIFT_CARD_GATEWAY:
-            return self.accounts.gift_cards
-        accounts = {name.strip().casefold(): code for name, code in self.payments.items()}
-        return accounts.get(key)
+        key = _gateway_key(gateway)
+        return self.accounts.gift_cards if key == GIFT_CARD_GATEWAY else self._accounts_by_gateway.get(key)
 
     def is_left_to_others(self, gateway: str) -> bool:
         """Return whether others enter a gateway's money in Xero, so that this project posts no payment."""
@@ -294,7 +299,7 @@ class BooksPolicy(Policy):
     @field_validator("payments")
     @classmethod
     def _gateway_names_are_unique(cls, payments: Mapping[str, str]) -> Mapping[str, str]:
-        names = [name.strip().casefold() for name in payments]
+        names = list(map(_gateway_key, payments))
         if "" in names:
             raise ValueError("an entry has no name; write the gateway before the colon, as Shopify shows it")
         duplicates = sorted({name for name in names if names.count(name) > 1})
@@ -304,11 +309,10 @@ class BooksPolicy(Policy):
 
     @model_validator(mode="after")
     def _gift_cards_pay_from_their_liability(self) -> Self:
-        code = {name.strip().casefold(): code for name, code in self.payments.items()}.get(GIFT_CARD_GATEWAY)
+        code = self._accounts_by_gateway.get(GIFT_CARD_GATEWAY)
         if code is not None and code != self.accounts.gift_cards:
             raise ValueError(
                 f"payments.gift_card is {code}, but gift cards are sold on accounts.gift_cards"
-                f" {self.accounts.gift_cards};"
-                " use one account for both, so that the liability can return to zero"
+                f" {self.accounts.gift_cards}; use one account for both, so that the liability can return to zero"
             )
         return self

@@ -98,14 +98,16 @@ def split_reason(reason: str) -> tuple[str, str]:
 
 
 def payment(policy: BooksPolicy, gateway: str, account: str) -> Remedy:
-    """Return the line that gives a gateway its account.
+    """Return the line that gives a gateway its account; all of `payments` if the file omits it or has it empty.
 
     Args:
         policy: the settings of `books.yaml`.
         gateway: the gateway as Shopify names it.
         account: the account code.
     """
-    return _entry_of_mapping(policy, "payments", gateway, account)
+    if "payments" in policy.model_fields_set and policy.payments:
+        return Remedy("add to", "payments", _line({gateway: account}))
+    return _at_top(policy, "payments", {**policy.payments, gateway: account})
 
 
 def tax_rate(policy: BooksPolicy, taxes: Sequence[NamedTax], tax_type: str) -> Remedy:
@@ -153,14 +155,6 @@ def setting(policy: BooksPolicy, group: str, name: str, value: str) -> Remedy:
 def can_be_named(tax: NamedTax) -> bool:
     """Return whether `books.yaml` can name a tax: by its title or by its rate."""
     return bool(_keys(tax))
-
-
-def _entry_of_mapping(policy: BooksPolicy, name: str, key: str, value: str) -> Remedy:
-    """Return the line of an entry below a setting, or of the whole setting if it is omitted or empty in the file."""
-    known: Mapping[str, str] = getattr(policy, name)
-    if name in policy.model_fields_set and known:
-        return Remedy("add to", name, _line({key: value}))
-    return _at_top(policy, name, {**known, key: value})
 
 
 def _entry_of_tax_list(

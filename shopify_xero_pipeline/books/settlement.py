@@ -49,7 +49,7 @@ class SettlementState:
     contact_id: str
     documents: list[AnyDocument]
     applications: list[PaymentApplication] = field(default_factory=list)
-    open_amounts: dict[str, Decimal] = field(default_factory=dict)
+    open_amounts: dict[str, Decimal] = field(init=False)
     unapplied_amounts: dict[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -142,18 +142,18 @@ def build_payments(settlement: SettlementState) -> tuple[Payment, ...]:
     """
     order = {document.shopify_id: index for index, document in enumerate(settlement.documents)}
     applications = sorted(
-        [
-            application
-            for application in settlement.applications
-            if application.posted or not application.movement.is_left_to_others
-        ],
+        settlement.applications,
         key=lambda application: (
             order[application.document.shopify_id],
             application.movement.moved_at,
             numeric(application.movement.transaction_id),
         ),
     )
-    return tuple(_payment(settlement.context, application) for application in applications)
+    return tuple(
+        _payment(settlement.context, application)
+        for application in applications
+        if application.posted or not application.movement.is_left_to_others
+    )
 
 
 def build_allocations(settlement: SettlementState) -> tuple[Allocation, ...]:
@@ -193,9 +193,8 @@ def _apply_posted_allocations(settlement: SettlementState) -> Mapping[Pair, tupl
         pair = (posted.credit_note_id, posted.invoice_id)
         if pair[0] not in settlement.open_amounts or pair[1] not in settlement.open_amounts:
             raise OrderBlockedError(
-                f"credit of {posted.amount} was allocated between documents {pair[0]} and {pair[1]}, which"
-                " Shopify's history no"
-                " longer contains; compare the order with Xero"
+                f"credit of {posted.amount} was allocated between documents {pair[0]} and {pair[1]}, which Shopify's"
+                " history no longer contains; compare the order with Xero"
             )
         sums[pair] += posted.amount
         days[pair] = max(posted.date, days.get(pair, posted.date))
