@@ -95,7 +95,9 @@ def redact_customer(store: StateStore, assets: StoredDays, customer: str, reason
         xero_contact=xero_id,
         link=xero_page(Kind.CONTACT, xero_id) or None,
     )
-    store.note_redaction(customer, redaction.model_dump(include={"reason", "emptied", "retained"}, by_alias=True))
+    store.privacy.note_redaction(
+        customer, redaction.model_dump(include={"reason", "emptied", "retained"}, by_alias=True)
+    )
     requests = [hint for hint in store.hints.requests() if hint.topic == REDACT_CUSTOMER]
     store.hints.mark_processed(hint for hint in requests if hint.record_id == customer)
     return redaction
@@ -106,7 +108,7 @@ def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
     number, name = references.contact_number(customer), NAMELESS.format(customer)
     contact = Contact(shopify_id=customer, contact_number=number, name=name)
     try:
-        return store.redact_contact(customer, canonical_json(contact.content()))
+        return store.privacy.redact_contact(customer, canonical_json(contact.content()))
     except ContactOnItsWayError:
         raise TryLaterError(
             f"A write of Contact shopify:{customer} is under way, and nothing was changed. Run `shopify-xero sync` for "

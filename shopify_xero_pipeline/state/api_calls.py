@@ -9,11 +9,10 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import row_writes
@@ -172,6 +171,7 @@ class SharedCalls(InMemoryCalls):
     def __init__(self, engine: Engine, clock: Clock) -> None:
         super().__init__(clock)
         self._engine = engine
+        self._purge_at = datetime.min.replace(tzinfo=UTC)
 
     @contextmanager
     def transaction(self) -> Iterator[RateWindow]:
@@ -179,20 +179,28 @@ class SharedCalls(InMemoryCalls):
         with self._engine.begin() as connection:
             now = self._clock.now()
             recent = table.c.started_at > now - LATENCY_WINDOW, table.c.started_at <= now + MINUTE
-            calls = _read_calls(connection, select(table).where(*recent))
+            rows = connection.execute(select(table).where(*recent).order_by(table.c.started_at, table.c.id)).all()
+            calls = [Call(row.started_at, row.ended_at, row.id) for row in rows]
             stored = connection.scalar(select(key_value.c.value).where(key_value.c.key == LIMITS_KEY))
             calls = [call for call in calls if call.is_counted(now)]
             traffic = RateWindow(now, calls, parse_limit_status(stored), self._host)
             yield traffic
-            _write_calls(connection, traffic)
+            self._write_calls(connection, traffic)
             limits = msgspec.json.encode(traffic.status).decode()
             if limits != stored:
                 row_writes.put_value(connection, LIMITS_KEY, limits, now)
 
-    def recent(self) -> list[Call]:
-        """Return the calls of the last ten minutes, oldest first."""
-        with self._engine.begin() as connection:
-            return _read_calls(connection, select(table).where(table.c.started_at > self._clock.now() - CALL_RETENTION))
+    def _write_calls(self, connection: Connection, traffic: RateWindow) -> None:
+        for call in traffic.ended:
+            same = (table.c.id == call.id, table.c.started_at == call.started_at)  # ids of deleted calls are reused
+            connection.execute(update(table).where(*same).values(ended_at=call.ended_at))
+        if traffic.began and traffic.now >= self._purge_at:
+            connection.execute(delete(table).where(table.c.started_at <= traffic.now - CALL_RETENTION))
+            self._purge_at = traffic.now + MINUTE
+        for call in traffic.began:
+            result = connection.execute(insert(table).values(started_at=call.started_at))
+            assert result.inserted_primary_key is not None
+            call.id = result.inserted_primary_key[0]
 
 
 def parse_limit_status(text: str | None) -> LimitStatus:
@@ -204,19 +212,3 @@ def parse_limit_status(text: str | None) -> LimitStatus:
         return msgspec.json.decode(text or "{}", type=LimitStatus)
     except msgspec.DecodeError:
         return LimitStatus()
-
-
-def _read_calls(connection: Connection, query: Select[Any]) -> list[Call]:
-    rows = connection.execute(query.order_by(table.c.started_at, table.c.id)).all()
-    return [Call(row.started_at, row.ended_at, row.id) for row in rows]
-
-
-def _write_calls(connection: Connection, traffic: RateWindow) -> None:
-    for call in traffic.ended:
-        same = (table.c.id == call.id, table.c.started_at == call.started_at)  # ids of deleted calls are reused
-        connection.execute(update(table).where(*same).values(ended_at=call.ended_at))
-    for call in traffic.began:
-        connection.execute(delete(table).where(table.c.started_at <= traffic.now - CALL_RETENTION))
-        result = connection.execute(insert(table).values(started_at=call.started_at))
-        assert result.inserted_primary_key is not None
-        call.id = result.inserted_primary_key[0]

@@ -11,14 +11,13 @@ lock was acquired; a stricter level would read a snapshot from before the wait.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
@@ -48,7 +47,6 @@ SESSION = {
     # A session that holds an advisory lock is idle during a call to Xero and must not lose the lock.
     "idle_session_timeout": "0",
 }
-T = TypeVar("T")
 OpenedDatabase: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
 
 
@@ -100,18 +98,6 @@ def open_database(url: str) -> Database:
         detail = " ".join(str(cause).split())
         raise error(f"STATE_URL names {name}, which cannot be used as a state store: {detail}.") from None
     return Database(name, engine, lock)
-
-
-def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
-    """Yield values in tuples of at most `size`, so that an SQL IN list stays below a database's limit.
-
-    Args:
-        values: the values, read once.
-        size: the largest length of a tuple.
-    """
-    rest = iter(values)
-    while chunk := tuple(islice(rest, size)):
-        yield chunk
 
 
 def _parse_url(url: str) -> URL:

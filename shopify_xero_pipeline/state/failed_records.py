@@ -12,9 +12,9 @@ from sqlalchemy import Engine, select
 
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.state import row_writes
-from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.queries import one_of
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
-from shopify_xero_pipeline.state.row_checksums import read, update_rows
+from shopify_xero_pipeline.state.row_checksums import Row, read, read_models, update_rows
 from shopify_xero_pipeline.state.tables import sync_errors
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -59,8 +59,7 @@ class FailedRecords:
         table, filters = sync_errors, {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
         conditions = [table.c[name] == value for name, value in filters.items() if value is not None]
         query = select(table).where(table.c.resolved_at.is_(None), *conditions).order_by(table.c.first_failed_at)
-        with self._engine.begin() as connection:
-            return [SyncError.model_validate(row) for row in read(connection, table, query)]
+        return read_models(self._engine, SyncError, query)
 
     def deferred(
         self, writes: Collection[PlannedWrite], *, respect_retry_schedule: bool
@@ -89,12 +88,9 @@ class FailedRecords:
         Args:
             order_ids: Shopify ids of orders.
         """
-        rows, table = [], sync_errors
-        for chunk in chunks(order_ids):
-            conditions = table.c.resolved_at.is_(None), table.c.order_id.in_(chunk)
-            with self._engine.begin() as connection:
-                rows += read(connection, table, select(table).where(*conditions).order_by(table.c.first_failed_at))
-        return [SyncError.model_validate(row) for row in rows]
+        conditions = sync_errors.c.resolved_at.is_(None), one_of(sync_errors.c.order_id)
+        query = select(sync_errors).where(*conditions).order_by(sync_errors.c.first_failed_at)
+        return read_models(self._engine, SyncError, query, ids=order_ids)
 
     def dismissed(self, kind: str, shopify_ids: Collection[str]) -> set[str]:
         """Return the Shopify ids, among those of a kind, whose failure a person dismissed.
@@ -113,9 +109,7 @@ class FailedRecords:
             errors: the failures.
             because: the reason, for people.
         """
-        now = self._clock.now()
-        for error in errors:
-            self._update(error, dismissed_at=now, dismissal_reason=because)
+        self._update(errors, {"dismissed_at": self._clock.now(), "dismissal_reason": because})
 
     def retry_now(self, errors: Collection[SyncError]) -> None:
         """Make failures, dismissed ones included, due for the next load of their day.
@@ -123,15 +117,15 @@ class FailedRecords:
         Args:
             errors: the failures.
         """
-        for error in errors:
-            self._update(error, next_attempt_at=self._clock.now(), dismissed_at=None, dismissal_reason="")
+        self._update(errors, {"next_attempt_at": self._clock.now(), "dismissed_at": None, "dismissal_reason": ""})
 
     def _open_errors(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
         with self._engine.begin() as connection:
             return [SyncError.model_validate(row) for row in row_writes.open_errors(connection, records)]
 
-    def _update(self, error: SyncError, **values: object) -> None:
-        same = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
-        with self._engine.begin() as connection:
-            rows = read(connection, sync_errors, select(sync_errors).where(*same))
-            update_rows(connection, sync_errors, rows, lambda _: values)
+    def _update(self, errors: Collection[SyncError], values: Row) -> None:
+        for error in errors:
+            same = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
+            with self._engine.begin() as connection:
+                rows = read(connection, select(sync_errors).where(*same))
+                update_rows(connection, sync_errors, rows, lambda _: values)

@@ -10,30 +10,34 @@ take it over only after its lease expires. An operation changes only if it is st
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import queries, row_writes
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.failed_records import next_attempt_at
 from shopify_xero_pipeline.state.records import (
     LEASE,
     Batch,
     BatchRequest,
     BatchState,
-    Evidence,
     Operation,
     OperationOutcome,
     OperationState,
     PlannedWrite,
     SyncError,
 )
-from shopify_xero_pipeline.state.row_checksums import Row, Values, add_checksums, read, update_rows
+from shopify_xero_pipeline.state.row_checksums import (
+    Row,
+    Values,
+    insert_rows,
+    read,
+    read_models,
+    update_rows,
+)
 from shopify_xero_pipeline.state.send_watermark import SendWatermark
-from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation
+from shopify_xero_pipeline.state.tables import batch, evidence, operation
 
 CHANGES = ("update", "delete")
 """Verbs of writes to a record that is already mapped."""
@@ -76,24 +80,21 @@ class Journal:
             kind: the kind of the records.
             shopify_ids: their Shopify ids.
         """
-        newest: dict[str, Operation] = {}
-        for ids in chunks(shopify_ids):
-            operations = self._operations(queries.NEWEST, kind=kind, ids=ids)
-            newest |= {operation.shopify_id: operation for operation in operations}
-        return newest
+        newest = read_models(self._engine, Operation, queries.NEWEST, kind=kind, ids=shopify_ids)
+        return {operation.shopify_id: operation for operation in newest}
 
     def in_state(self, *states: OperationState) -> list[Operation]:
         """Return all operations in one of these states, oldest first."""
-        return self._operations(queries.BY_STATE, states=states)
+        return read_models(self._engine, Operation, queries.BY_STATE, states=states)
 
     def operations_of(self, batch_id: int) -> list[Operation]:
         """Return the operations that wait for the outcome of a batch, in the order of the request."""
-        return self._operations(queries.WAITING, batch=batch_id)
+        return read_models(self._engine, Operation, queries.WAITING, batch=batch_id)
 
     def of_order(self, order_id: str) -> list[Operation]:
         """Return all operations of an order, oldest first."""
-        same = operation.c.order_id == order_id
-        return self._operations(select(operation).where(same).order_by(operation.c.id))
+        query = select(operation).where(operation.c.order_id == order_id).order_by(operation.c.id)
+        return read_models(self._engine, Operation, query)
 
     def batch(self, batch_id: int) -> Batch:
         """Return a batch."""
@@ -107,25 +108,16 @@ class Journal:
             operations: operations; those that were never in a batch are ignored.
         """
         batch_ids = sorted({operation.batch_id for operation in operations if operation.batch_id is not None})
-        with self._engine.begin() as connection:
-            rows = [row for ids in chunks(batch_ids) for row in read(connection, batch, queries.BATCHES, ids=ids)]
-        return [Batch.model_validate(row) for row in rows]
+        return read_models(self._engine, Batch, queries.BATCHES, ids=batch_ids)
 
     def unsettled(self) -> list[Batch]:
         """Return the batches whose outcome is unknown, oldest first."""
-        with self._engine.begin() as connection:
-            return [Batch.model_validate(row) for row in read(connection, batch, queries.UNSETTLED_BATCHES)]
+        return read_models(self._engine, Batch, queries.UNSETTLED_BATCHES)
 
     def last_batch(self) -> int:
         """Return the id of the newest batch, 0 if there is none."""
         with self._engine.begin() as connection:
             return connection.scalar(queries.LAST_BATCH) or 0
-
-    def evidence_of(self, operation_id: int) -> list[Evidence]:
-        """Return the evidence for an operation, oldest first."""
-        with self._engine.begin() as connection:
-            rows = read(connection, evidence, queries.EVIDENCE, operation=operation_id)
-            return [Evidence.model_validate(row) for row in rows]
 
     # -- planning ------------------------------------------------------------------------------------------------------
 
@@ -138,14 +130,10 @@ class Journal:
         Args:
             writes: the writes; the last of several for one record counts.
         """
-        by_kind: dict[str, dict[str, PlannedWrite]] = {}
-        for write in writes:
-            by_kind.setdefault(write.kind, {})[write.shopify_id] = write
         with self._engine.begin() as connection:
-            for kind, writes_by_id in by_kind.items():
-                for ids in chunks(writes_by_id):
-                    current = self._select_current(connection, kind, [writes_by_id[key] for key in ids])
-                    self._plan_chunk(connection, kind, current)
+            for kind, writes_of_kind in row_writes.by_kind(writes).items():
+                last = {write.shopify_id: write for write in writes_of_kind}
+                self._plan_kind(connection, kind, self._select_current(connection, kind, [*last.values()]))
 
     def planned_of(self, kinds: Collection[str], days: Collection[date]) -> list[Operation]:
         """Return the planned operations of these kinds and days, oldest first. None of them is in a batch.
@@ -156,7 +144,7 @@ class Journal:
         """
         scope = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
         planned = select(operation).where(*scope, operation.c.state == OperationState.PLANNED).order_by(operation.c.id)
-        return self._operations(planned)
+        return read_models(self._engine, Operation, planned)
 
     def withdraw(
         self,
@@ -219,21 +207,18 @@ class Journal:
             writes: the writes that are not needed.
             reason: the reason, for people.
         """
-        by_key = {(write.kind, write.shopify_id): write for write in writes}
-        now = self._clock.now()
+        by_kind, now = row_writes.by_kind(writes), self._clock.now()
+        if not by_kind:
+            return
         withdrawn = {"state": OperationState.WITHDRAWN, "retryable": False, "attempts": 0, "created_at": now}
         with self._engine.begin() as connection:
-            for kind in {kind for kind, _ in by_key}:
-                ids = [shopify_id for write_kind, shopify_id in by_key if write_kind == kind]
-                newest = read(connection, operation, queries.NEWEST, kind=kind, ids=ids)
+            for kind, writes_of_kind in by_kind.items():
+                last = {write.shopify_id: write.model_dump() for write in writes_of_kind}
+                newest = read(connection, queries.NEWEST, kind=kind, ids=last)
                 present = {row["shopify_id"] for row in newest if row["state"] != OperationState.REJECTED}
-                rows = [by_key[kind, key].model_dump() for key in ids if key not in present]
-                new = [row | withdrawn | {"updated_at": now, "reason": reason} for row in rows]
-                if new:
-                    connection.execute(insert(operation), new)
-                    add_checksums(
-                        connection, operation, queries.NEWEST, kind=kind, ids=[row["shopify_id"] for row in new]
-                    )
+                new = {key: row for key, row in last.items() if key not in present}
+                rows = [row | withdrawn | {"updated_at": now, "reason": reason} for row in new.values()]
+                insert_rows(connection, operation, rows, queries.NEWEST, kind=kind, ids=new)
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
@@ -253,13 +238,19 @@ class Journal:
             payloads = {operation.id: operation.payload for operation in operations}
             if {row["id"]: row["payload"] for row in planned} != payloads:
                 raise JournalOrderError("another process has taken over, or changed, an operation of the request")
-            values = request.model_dump() | {"body_hash": digest(request.body), "state": BatchState.INTENT}
-            lease = {"owner": self._owner, "fence": 1, "lease_until": now + LEASE, "reason": ""}
-            result = connection.execute(insert(batch).values(**values, **lease, created_at=now, updated_at=now))
+            values = request.model_dump() | {
+                "body_hash": digest(request.body),
+                "state": BatchState.INTENT,
+                "reason": "",
+            }
+            values |= {"owner": self._owner, "fence": 1, "lease_until": now + LEASE}
+            values |= {"created_at": now, "updated_at": now}
+            result = connection.execute(insert(batch).values(**values))
             batch_id = int((result.inserted_primary_key or [0])[0])
             in_batch = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
             self._change(connection, planned, lambda row: in_batch | {"attempts": row["attempts"] + 1})
-            (row,) = add_checksums(connection, batch, queries.BATCH, id=batch_id)
+            whole = dict.fromkeys(batch.columns.keys()) | values | {"id": batch_id}
+            (row,) = update_rows(connection, batch, [whole], lambda _: {})
             return Batch.model_validate(row)
 
     def mark_sent(
@@ -332,7 +323,7 @@ class Journal:
             quiet_at = self._batch(connection, mine.id).xero_quiet_at or xero_quiet_at
             allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
             self._step(connection, mine, allowed, **unknown, **response, xero_quiet_at=quiet_at)
-            waiting = read(connection, operation, queries.WAITING, batch=mine.id)
+            waiting = read(connection, queries.WAITING, batch=mine.id)
             self._change(connection, waiting, lambda _: {"reason": reason})
 
     def wait(self, mine: Batch, *, not_before: datetime, xero_quiet_at: datetime) -> None:
@@ -360,7 +351,7 @@ class Journal:
         planned = {"state": OperationState.PLANNED, "reason": reason}
         with self._engine.begin() as connection:
             self._step(connection, mine, [BatchState.INTENT, BatchState.SENT], **resolved)
-            waiting = read(connection, operation, queries.WAITING, batch=mine.id)
+            waiting = read(connection, queries.WAITING, batch=mine.id)
             self._change(connection, waiting, lambda row: planned | {"attempts": row["attempts"] - 1})
 
     def settle(
@@ -392,25 +383,24 @@ class Journal:
             return
         with self._engine.begin() as connection:
             if mine is not None:
-                response = {"http_status": status, "xero_settled_at": xero_settled_at}
-                self._settle_batch(connection, mine, response, over)
+                values: dict[str, object] = {"http_status": status, "xero_settled_at": xero_settled_at}
+                if over:
+                    state = BatchState.CONFIRMED if status == 200 else BatchState.RESOLVED
+                    values |= {"state": state, "body": b"", "response": None, "lease_until": None}
+                self._step(connection, mine, [BatchState.SENT, BatchState.AMBIGUOUS], **values)
             ids = [outcome.operation_id for outcome in outcomes]
             rows = {row["id"]: row for row in self._by_id(connection, ids)}
             self._settle_operations(connection, self._select_expected(rows, outcomes, mine), rows)
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _plan_chunk(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> None:
-        ids = [write.shopify_id for write in writes]
-        rows = read(connection, operation, queries.UNFINISHED, kind=kind, ids=ids)
-        unfinished = {row["shopify_id"]: row for row in rows}
+    def _plan_kind(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> None:
         now = self._clock.now()
-        planned = {"state": OperationState.PLANNED, "retryable": False, "attempts": 0, "created_at": now}
         values = {write.shopify_id: write.model_dump() | {"updated_at": now, "reason": ""} for write in writes}
-        new = [row | planned for key, row in values.items() if key not in unfinished]
-        if new:
-            connection.execute(insert(operation), new)
-            add_checksums(connection, operation, queries.PLANNED, kind=kind, ids=[row["shopify_id"] for row in new])
+        unfinished = {row["shopify_id"]: row for row in read(connection, queries.UNFINISHED, kind=kind, ids=values)}
+        planned = {"state": OperationState.PLANNED, "retryable": False, "attempts": 0, "created_at": now}
+        new = {key: row | planned for key, row in values.items() if key not in unfinished}
+        insert_rows(connection, operation, [*new.values()], queries.PLANNED, kind=kind, ids=new)
         states = (OperationState.PLANNED, OperationState.REJECTED)
         changed = [row for row in unfinished.values() if row["state"] in states]
         reset = {"state": OperationState.PLANNED, "outcome": None}
@@ -419,7 +409,7 @@ class Journal:
     def _select_current(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> list[PlannedWrite]:
         """Return the writes whose record is mapped as planned: not at all, or to the Xero id that they change."""
         ids = [write.shopify_id for write in writes]
-        rows = read(connection, entity_mapping, queries.MAPPED, kind=kind, ids=ids)
+        rows = read(connection, queries.MAPPED, kind=kind, ids=ids)
         mapped = {row["shopify_id"]: row["xero_id"] for row in rows}
         return [
             write
@@ -437,15 +427,6 @@ class Journal:
             outcome for outcome in outcomes if present.get(outcome.operation_id) == (in_batch or outcome.expected_state)
         ]
 
-    def _settle_batch(self, connection: Connection, mine: Batch, response: Mapping[str, object], over: bool) -> None:
-        allowed = [BatchState.SENT, BatchState.AMBIGUOUS]
-        if not over:
-            self._step(connection, mine, allowed, **response)
-            return
-        state = BatchState.CONFIRMED if response["http_status"] == 200 else BatchState.RESOLVED
-        emptied = {"body": b"", "response": None, "lease_until": None}
-        self._step(connection, mine, allowed, state=state, **response, **emptied)
-
     def _settle_operations(
         self, connection: Connection, outcomes: Sequence[OperationOutcome], rows: Mapping[int, Row]
     ) -> None:
@@ -455,43 +436,39 @@ class Journal:
         for removed in (rows[outcome.operation_id] for outcome in outcomes if outcome.removed):
             row_writes.delete_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
         evidence_rows = [outcome.evidence.model_dump() for outcome in outcomes if outcome.evidence]
-        if evidence_rows:
-            connection.execute(insert(evidence), evidence_rows)
-            ids = {row["operation_id"] for row in evidence_rows}
-            add_checksums(connection, evidence, queries.EVIDENCE_WITHOUT_CHECKSUM, ids=[*ids])
+        evidence_ids = {row["operation_id"] for row in evidence_rows}
+        insert_rows(connection, evidence, evidence_rows, queries.EVIDENCE_WITHOUT_CHECKSUM, ids=evidence_ids)
         columns = {"state", "outcome", "reason", "retryable", "correlation_id"}
         values = {outcome.operation_id: outcome.model_dump(include=columns) for outcome in outcomes}
         xero_ids = {outcome.operation_id: outcome.mapped.xero_id for outcome in outcomes if outcome.mapped}
-        self._change(
+        changed = self._change(
             connection,
             [rows[key] for key in values],
             lambda row: values[row["id"]] | {"xero_id": xero_ids.get(row["id"], row["xero_id"])},
         )
-        for outcome in outcomes:
-            if outcome.state in FAILED:
-                row_writes.write_error(connection, self._build_error(connection, outcome.operation_id))
+        for row in changed:
+            if row["state"] in FAILED:
+                row_writes.write_error(connection, self._build_error(connection, row))
 
-    def _build_error(self, connection: Connection, operation_id: int) -> SyncError:
-        failed = connection.execute(select(operation).where(operation.c.id == operation_id)).mappings().one()
-        shared = {name: failed[name] for name in SyncError.model_fields if name in failed}
+    def _build_error(self, connection: Connection, failed: Row) -> SyncError:
         same = (operation.c.kind == failed["kind"], operation.c.shopify_id == failed["shopify_id"])
         confirmed = select(func.max(operation.c.id)).where(*same, operation.c.state == OperationState.CONFIRMED)
         since = operation.c.id > func.coalesce(confirmed.scalar_subquery(), 0)
         attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*same, since))
         now = self._clock.now()
-        content = {"attempts": attempts, "payload_hash": failed["checksum"]}
+        shared = {name: failed[name] for name in SyncError.model_fields if name in failed}
         next_at = next_attempt_at(now, attempts, retryable=failed["retryable"])
-        times = {"first_failed_at": now, "last_failed_at": now, "next_attempt_at": next_at}
-        return SyncError.model_validate(shared | content | times)
+        content = {"attempts": attempts, "payload_hash": failed["checksum"], "next_attempt_at": next_at}
+        return SyncError.model_validate(shared | content | {"first_failed_at": now, "last_failed_at": now})
 
-    def _change(self, connection: Connection, rows: Sequence[Row], new: Values) -> None:
-        """Update operations with the columns that `new` returns for each row."""
+    def _change(self, connection: Connection, rows: Sequence[Row], new: Values) -> Sequence[Row]:
+        """Update operations with the columns that `new` returns for each row; return the rows after the update."""
         now = self._clock.now()
-        update_rows(connection, operation, rows, lambda row: {**new(row), "updated_at": now})
+        return update_rows(connection, operation, rows, lambda row: {**new(row), "updated_at": now})
 
     def _step(self, connection: Connection, mine: Batch, allowed: Sequence[BatchState], **values: object) -> Batch:
         """Update a batch if this process still owns it and its state is allowed."""
-        (row,) = read(connection, batch, queries.BATCH, id=mine.id)
+        (row,) = read(connection, queries.BATCH, id=mine.id)
         if row["fence"] != mine.fence:
             raise FenceLostError(f"batch {mine.id} has been taken over by {row['owner']}")
         if row["state"] not in allowed:
@@ -501,15 +478,11 @@ class Journal:
         return Batch.model_validate(changed)
 
     def _batch(self, connection: Connection, batch_id: int) -> Batch:
-        (row,) = read(connection, batch, queries.BATCH, id=batch_id)
+        (row,) = read(connection, queries.BATCH, id=batch_id)
         return Batch.model_validate(row)
 
     def _planned(self, connection: Connection, operation_ids: Sequence[int]) -> list[Row]:
         return [row for row in self._by_id(connection, operation_ids) if row["state"] == OperationState.PLANNED]
 
     def _by_id(self, connection: Connection, operation_ids: Collection[int]) -> list[Row]:
-        return [row for ids in chunks(operation_ids) for row in read(connection, operation, queries.BY_ID, ids=ids)]
-
-    def _operations(self, query: Select[Any], **parameters: object) -> list[Operation]:
-        with self._engine.begin() as connection:
-            return [Operation.model_validate(row) for row in read(connection, operation, query, **parameters)]
+        return [*read(connection, queries.BY_ID, ids=operation_ids)]

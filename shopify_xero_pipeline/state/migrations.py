@@ -13,9 +13,9 @@ from shopify_xero_pipeline.state import former_tables as former
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
 from shopify_xero_pipeline.state.row_checksums import (
     add_missing_checksums,
+    fetch,
     read,
     update_rows,
-    verified_rows,
     with_checksum,
 )
 from shopify_xero_pipeline.state.tables import (
@@ -94,7 +94,7 @@ def _use_standard_names(connection: Connection) -> None:
     for renaming in former.RENAMINGS:
         _move_rows(connection, renaming)
     one_open_operation.drop(connection)
-    rows = read(connection, operation, select(operation).where(operation.c.state.in_(former.FORMER_STATES)))
+    rows = read(connection, select(operation).where(operation.c.state.in_(former.FORMER_STATES)))
     update_rows(connection, operation, rows, lambda row: {"state": former.FORMER_STATES[row["state"]]})
     one_open_operation.create(connection)
 
@@ -102,9 +102,8 @@ def _use_standard_names(connection: Connection) -> None:
 def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
     """Move all rows of a table to its replacement, which may have the same name."""
     is_checksummed = renaming.present in CHECKSUMMED_TABLES
-    former_rows = connection.execute(select(renaming.former)).mappings().all()
-    verified = verified_rows(renaming.former, former_rows) if is_checksummed else former_rows
-    rows = [renaming.row(row) for row in verified]
+    former_rows = (read if is_checksummed else fetch)(connection, select(renaming.former))
+    rows = [renaming.row(row) for row in former_rows]
     renaming.former.drop(connection)
     renaming.present.create(connection)
     if rows:

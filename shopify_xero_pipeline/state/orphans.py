@@ -7,11 +7,11 @@ rule posts the order, until a plan contains the order again. A decision belongs 
 
 from collections.abc import Collection
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, select
 
-from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.queries import chunks, one_of
 from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
-from shopify_xero_pipeline.state.row_checksums import read, with_checksum
+from shopify_xero_pipeline.state.row_checksums import put_rows, read, read_models
 from shopify_xero_pipeline.state.tables import kept_record, orphaned_order
 
 NOTES = select(orphaned_order).order_by(orphaned_order.c.partition, orphaned_order.c.order_id)
@@ -26,8 +26,7 @@ class Orphans:
 
     def notes(self) -> list[OrphanNote]:
         """Return all notes, by day and order id."""
-        with self._engine.begin() as connection:
-            return [OrphanNote.model_validate(row) for row in read(connection, orphaned_order, NOTES)]
+        return read_models(self._engine, OrphanNote, NOTES)
 
     def note(self, notes: Collection[OrphanNote]) -> None:
         """Store notes, one for each order. A note with the same cause as the stored one keeps its `noted_at`.
@@ -35,16 +34,14 @@ class Orphans:
         Args:
             notes: the notes, at most one for each order.
         """
-        table = orphaned_order
-        for chunk in chunks(notes):
-            same = table.c.order_id.in_([note.order_id for note in chunk])
-            with self._engine.begin() as connection:
-                earlier = {row["order_id"]: row for row in read(connection, table, select(table).where(same))}
-                connection.execute(delete(table).where(same))
-                rows = [
-                    {**note.model_dump(), "noted_at": _noted_at(note, earlier.get(note.order_id))} for note in chunk
-                ]
-                connection.execute(insert(table), [with_checksum(row) for row in rows])
+        if not notes:
+            return
+        with self._engine.begin() as connection:
+            rows = read(connection, NOTES.where(one_of(orphaned_order.c.order_id)), ids=[n.order_id for n in notes])
+            noted_at = {(row["order_id"], row["cause"]): row["noted_at"] for row in rows}
+            since = [noted_at.get((note.order_id, note.cause), note.noted_at) for note in notes]
+            pairs = zip(notes, since, strict=True)
+            put_rows(connection, orphaned_order, [{**note.model_dump(), "noted_at": at} for note, at in pairs])
 
     def clear(self, order_ids: Collection[str]) -> None:
         """Delete the notes of orders that a plan contains again.
@@ -62,11 +59,8 @@ class Orphans:
         Args:
             records: the decisions, at most one for each record.
         """
-        for chunk in chunks(records):
-            same = kept_record.c.xero_id.in_([record.xero_id for record in chunk])
-            with self._engine.begin() as connection:
-                connection.execute(delete(kept_record).where(same))
-                connection.execute(insert(kept_record), [with_checksum(record.model_dump()) for record in chunk])
+        with self._engine.begin() as connection:
+            put_rows(connection, kept_record, [record.model_dump() for record in records])
 
     def release(self, order_ids: Collection[str]) -> int:
         """Delete the decisions about the records of orders; return their number.
@@ -82,8 +76,7 @@ class Orphans:
 
     def kept_ids(self) -> set[str]:
         """Return the Xero ids of all records about which a person decided."""
-        with self._engine.begin() as connection:
-            return {row["xero_id"] for row in read(connection, kept_record, DECISIONS)}
+        return {record.xero_id for record in read_models(self._engine, KeptRecord, DECISIONS)}
 
     def decisions(self, order_ids: Collection[str]) -> dict[str, KeptRecord]:
         """Return the decisions about the records of orders, by Xero id.
@@ -91,13 +84,5 @@ class Orphans:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        rows = []
-        for chunk in chunks(order_ids):
-            with self._engine.begin() as connection:
-                rows += read(connection, kept_record, DECISIONS.where(kept_record.c.order_id.in_(chunk)))
-        return {row["xero_id"]: KeptRecord.model_validate(row) for row in rows}
-
-
-def _noted_at(note: OrphanNote, earlier: dict[str, object] | None) -> object:
-    """Return since when an order has been an orphan for its cause."""
-    return earlier["noted_at"] if earlier is not None and earlier["cause"] == note.cause else note.noted_at
+        query = DECISIONS.where(one_of(kept_record.c.order_id))
+        return {record.xero_id: record for record in read_models(self._engine, KeptRecord, query, ids=order_ids)}

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, select
 
+from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
-from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.row_checksums import put_rows, read, update_rows
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, key_value, operation, sync_errors, xero_mirror
 
 CONTACT = "contact"
@@ -36,80 +37,81 @@ class ContactOnItsWayError(Exception):
     """A write of the Contact is in progress, and its payload is needed until the outcome is known."""
 
 
-def forget_payloads(engine: Engine, before: datetime) -> int:
-    """Empty the payloads of writes settled before an instant, in short transactions; return their number.
+class Privacy:
+    """Removal of personal data from a store; see `StateStore.privacy`. Each method uses short transactions."""
 
-    A record on the list of failures keeps its payload.
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
 
-    Raises:
-        StoreDamagedError: a row does not match its checksum; it is not changed.
-    """
-    total = 0
-    while True:
-        with engine.begin() as connection:
-            count = _forget_chunk(connection, before)
-        total += count
-        if not count:
-            return total
+    def forget_payloads(self, before: datetime) -> int:
+        """Empty the payloads of writes settled before an instant, in short transactions; return their number.
 
+        A record on the list of failures keeps its payload.
 
-def redact_contact(connection: Connection, shopify_id: str, payload: str, at: datetime) -> dict[str, int]:
-    """Empty all stored personal data of a Contact.
+        Raises:
+            StoreDamagedError: a row does not match its checksum; it is not changed.
+        """
+        total = 0
+        while True:
+            with self._engine.begin() as connection:
+                count = _forget_chunk(connection, before)
+            total += count
+            if not count:
+                return total
 
-    Args:
-        connection: a connection in a transaction.
-        shopify_id: the Contact's Shopify id.
-        payload: the new payload of its mapping row.
-        at: the present time, in UTC.
+    def redact_contact(self, shopify_id: str, payload: str) -> dict[str, int]:
+        """Empty all stored personal data of a Contact.
 
-    Returns:
-        The number of emptied rows by table.
+        Args:
+            shopify_id: the Contact's Shopify id.
+            payload: the new payload of its mapping row.
 
-    Raises:
-        ContactOnItsWayError: a write of the Contact is in progress; nothing was changed.
-        StoreDamagedError: a row does not match its checksum; nothing was changed.
-    """
-    own = (operation.c.kind == CONTACT, operation.c.shopify_id == shopify_id)
-    if connection.execute(select(operation.c.id).where(*own, operation.c.state.in_(ON_ITS_WAY))).first():
-        raise ContactOnItsWayError(shopify_id)
-    mapped = (entity_mapping.c.kind == CONTACT, entity_mapping.c.shopify_id == shopify_id)
-    failed = (sync_errors.c.kind == CONTACT, sync_errors.c.shopify_id == shopify_id)
-    posted = {"payload": payload, "checksum": digest(payload)}
-    withdrawn = {**EMPTY, "state": OperationState.WITHDRAWN, "reason": "redacted before it was written"}
-    written, planned = (*own, operation.c.state.in_(SETTLED)), (*own, operation.c.state.in_(NOT_SENT))
-    keys = _mirror_keys(connection, shopify_id)
-    write_note(connection, shopify_id, {"keys": sorted(keys)}, at)
-    return {
-        "mapping": _update(connection, entity_mapping, [*mapped, entity_mapping.c.payload != payload], posted),
-        "operations": _update(connection, operation, [*written, operation.c.payload != ""], EMPTY)
-        + _update(connection, operation, planned, withdrawn),
-        "failed records": _update(connection, sync_errors, [*failed, sync_errors.c.payload != ""], EMPTY),
-        "mirror": _redact_stored_mirror(connection, keys),
-    }
+        Returns:
+            The number of emptied rows by table.
 
+        Raises:
+            ContactOnItsWayError: a write of the Contact is in progress; nothing was changed.
+            StoreDamagedError: a row does not match its checksum; nothing was changed.
+        """
+        own = (operation.c.kind == CONTACT, operation.c.shopify_id == shopify_id)
+        mapped = (entity_mapping.c.kind == CONTACT, entity_mapping.c.shopify_id == shopify_id)
+        failed = (sync_errors.c.kind == CONTACT, sync_errors.c.shopify_id == shopify_id)
+        posted = {"payload": payload, "checksum": digest(payload)}
+        withdrawn = {**EMPTY, "state": OperationState.WITHDRAWN, "reason": "redacted before it was written"}
+        written, planned = (*own, operation.c.state.in_(SETTLED)), (*own, operation.c.state.in_(NOT_SENT))
+        with self._engine.begin() as connection:
+            if connection.execute(select(operation.c.id).where(*own, operation.c.state.in_(ON_ITS_WAY))).first():
+                raise ContactOnItsWayError(shopify_id)
+            keys = _mirror_keys(connection, shopify_id)
+            self._write_note(connection, shopify_id, {"keys": sorted(keys)})
+            return {
+                "mapping": _update(connection, entity_mapping, [*mapped, entity_mapping.c.payload != payload], posted),
+                "operations": _update(connection, operation, [*written, operation.c.payload != ""], EMPTY)
+                + _update(connection, operation, planned, withdrawn),
+                "failed records": _update(connection, sync_errors, [*failed, sync_errors.c.payload != ""], EMPTY),
+                "mirror": _redact_stored_mirror(connection, keys),
+            }
 
-def write_note(connection: Connection, shopify_id: str, facts: Mapping[str, object], at: datetime) -> None:
-    """Merge facts into the redaction note of a Contact.
+    def note_redaction(self, shopify_id: str, facts: Mapping[str, object]) -> None:
+        """Merge facts, none of them personal, into the redaction note of a Contact.
 
-    Args:
-        connection: a connection in a transaction.
-        shopify_id: the Contact's Shopify id.
-        facts: JSON values by name; the caller ensures that none is personal.
-        at: the present time, in UTC.
-    """
-    name = f"{NOTE}{shopify_id}"
-    rows = read(connection, key_value, select(key_value).where(key_value.c.key == name))
-    earlier = parse_exact_json(rows[0]["value"] if rows else "{}")
-    values = {"value": canonical_json({**earlier, **facts}), "updated_at": at}
-    update_rows(connection, key_value, rows, lambda _: values)
-    if not rows:
-        connection.execute(insert(key_value), [with_checksum({"key": name, **values})])
+        Args:
+            shopify_id: the Contact's Shopify id.
+            facts: JSON values by name.
+        """
+        with self._engine.begin() as connection:
+            self._write_note(connection, shopify_id, facts)
 
+    def redacted_customers(self) -> dict[str, dict[str, Any]]:
+        """Return the notes of all redacted Contacts, by Shopify id."""
+        with self._engine.begin() as connection:
+            return _read_notes(connection)
 
-def redacted_customers(connection: Connection) -> dict[str, dict[str, Any]]:
-    """Return the notes of all redacted Contacts, by Shopify id."""
-    rows = read(connection, key_value, NOTES)
-    return {row["key"].removeprefix(NOTE): parse_exact_json(row["value"]) for row in rows}
+    def _write_note(self, connection: Connection, shopify_id: str, facts: Mapping[str, object]) -> None:
+        note = {**_read_notes(connection).get(shopify_id, {}), **facts}
+        row = {"key": f"{NOTE}{shopify_id}", "value": canonical_json(note), "updated_at": self._clock.now()}
+        put_rows(connection, key_value, [row])
 
 
 def redact_mirror_rows(connection: Connection, records: Iterable[MirrorRecord]) -> list[MirrorRecord]:
@@ -122,13 +124,18 @@ def redact_mirror_rows(connection: Connection, records: Iterable[MirrorRecord]) 
     rows = list(records)
     if not any(record.kind == CONTACT for record in rows):
         return rows
-    keys = {key for note in redacted_customers(connection).values() for key in note["keys"]}
+    keys = {key for note in _read_notes(connection).values() for key in note["keys"]}
     return [
         record.model_copy(update={"payload": _redact_payload(record.payload)})
         if record.kind == CONTACT and {record.xero_id, record.natural_key} & keys
         else record
         for record in rows
     ]
+
+
+def _read_notes(connection: Connection) -> dict[str, dict[str, Any]]:
+    rows = read(connection, NOTES)
+    return {row["key"].removeprefix(NOTE): parse_exact_json(row["value"]) for row in rows}
 
 
 def _forget_chunk(connection: Connection, before: datetime) -> int:
@@ -156,7 +163,7 @@ def _update(
     connection: Connection, table: Table, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]
 ) -> int:
     """Set the same values in at most `MAX_ROWS` rows of a checksummed table; return the number of rows."""
-    rows = read(connection, table, select(table).where(*where).limit(MAX_ROWS))
+    rows = read(connection, select(table).where(*where).limit(MAX_ROWS))
     return len(update_rows(connection, table, rows, lambda _: values))
 
 
@@ -171,7 +178,7 @@ def _mirror_keys(connection: Connection, shopify_id: str) -> set[str]:
 def _redact_stored_mirror(connection: Connection, keys: Collection[str]) -> int:
     table = xero_mirror
     own = (table.c.kind == CONTACT, or_(table.c.xero_id.in_(keys), table.c.natural_key.in_(keys)))
-    rows = read(connection, table, select(table).where(*own))
+    rows = read(connection, select(table).where(*own))
     personal = [row for row in rows if row["payload"] != _redact_payload(row["payload"])]
     return len(update_rows(connection, table, personal, lambda row: {"payload": _redact_payload(row["payload"])}))
 

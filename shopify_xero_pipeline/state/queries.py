@@ -4,8 +4,10 @@ This module only contains queries; the modules that execute them use the rows. Q
 because each read verifies a checksum over all columns (`row_checksums.py`).
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
 
@@ -13,6 +15,20 @@ from shopify_xero_pipeline.state.records import OPEN, UNANSWERED, BatchState, Op
 from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation, sync_errors
 
 UNSETTLED = (BatchState.INTENT, BatchState.SENT, BatchState.AMBIGUOUS)
+
+T = TypeVar("T")
+
+
+def chunks(values: Iterable[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Yield values in tuples of at most `size`, so that an SQL IN list stays below a database's limit.
+
+    Args:
+        values: the values, read once.
+        size: the largest length of a tuple.
+    """
+    rest = iter(values)
+    while chunk := tuple(islice(rest, size)):
+        yield chunk
 
 
 def one_of(column: Column[Any], name: str = "ids") -> ColumnElement[bool]:
@@ -26,14 +42,14 @@ def of_records(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 @cache
-def of_kind(table: Table, column: Column[Any]) -> Select[Any]:
-    """Return the query for the rows of a `kind` whose column has one of the `ids`."""
-    conditions = (table.c.kind == bindparam("kind"), one_of(column))
-    return select(table).where(*conditions).order_by(*table.primary_key)
+def of_kind(table: Table, column: Column[Any] | None) -> Select[Any]:
+    """Return the query for the rows of a `kind`; with a column, only those in which it has one of the `ids`."""
+    query = select(table).where(table.c.kind == bindparam("kind")).order_by(*table.primary_key)
+    return query if column is None else query.where(one_of(column))
 
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
-FAILED = select(sync_errors.c.kind, sync_errors.c.shopify_id).where(sync_errors.c.resolved_at.is_(None))
+FAILED = select(sync_errors).where(sync_errors.c.resolved_at.is_(None)).order_by(*sync_errors.primary_key)
 OPEN_ERRORS = select(sync_errors).where(*of_records(sync_errors), sync_errors.c.resolved_at.is_(None))
 
 _NEWEST_IDS = select(func.max(operation.c.id)).where(*of_records(operation)).group_by(operation.c.shopify_id)
@@ -54,5 +70,4 @@ BATCHES = select(batch).where(one_of(batch.c.id)).order_by(batch.c.id)
 UNSETTLED_BATCHES = select(batch).where(batch.c.state.in_(UNSETTLED)).order_by(batch.c.id)
 LAST_BATCH = select(func.max(batch.c.id))
 
-EVIDENCE = select(evidence).where(evidence.c.operation_id == bindparam("operation")).order_by(evidence.c.id)
 EVIDENCE_WITHOUT_CHECKSUM = select(evidence).where(one_of(evidence.c.operation_id), evidence.c.row_hash == "")

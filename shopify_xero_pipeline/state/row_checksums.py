@@ -6,25 +6,39 @@ of a checksummed table adds their checksums in the same transaction. Only `updat
 ones, so that a damaged row never gets a new checksum.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Any
+from importlib import import_module
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, Update, bindparam, inspect, select, update
+from pydantic import BaseModel
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    RowMapping,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES
 
 CHECKSUM_COLUMN = "row_hash"
 ADDED = frozenset({"xero_sent_at", "xero_quiet_at", "xero_settled_at", "xero_looked_up_at"})
 """Columns added to checksummed tables. An empty one is not hashed, so that older checksums stay valid."""
 
-PLAIN = frozenset({str, int, bool, bytes, type(None)})
-"""Classes whose values are hashed as they are; of other values `_text` decides."""
-
 Row = Mapping[str, Any]
 Values = Callable[[Row], Row]
+M = TypeVar("M", bound=BaseModel)
 
 
 class StoreDamagedError(Exception):
@@ -37,19 +51,61 @@ class StoreDamagedError(Exception):
         )
 
 
-def read(connection: Connection, table: Table, query: Select[Any], **parameters: object) -> list[dict[str, Any]]:
-    """Return verified rows of a checksummed table, without their checksums.
+def read_models(
+    engine: Engine, model: type[M], query: Select[Any], *, ids: Collection[Any] | None = None, **parameters: object
+) -> list[M]:
+    """Return verified rows of a checksummed table as models, in a transaction of their own.
 
     Args:
-        connection: a connection in a transaction.
-        table: the checksummed table.
+        engine: the engine of the state store.
+        model: the model of a row.
         query: a query for all columns of the table.
-        parameters: the parameters of the query.
+        ids: the values of the query's parameter `ids`, any number; None if it has no such parameter.
+        parameters: the other parameters of the query.
 
     Raises:
         StoreDamagedError: a row does not match its checksum.
     """
-    return verified_rows(table, connection.execute(query, parameters).mappings().all())
+    if ids is not None and not ids:
+        return []
+    with engine.begin() as connection:
+        rows = read(connection, query, ids=ids, **parameters)
+    return [model.model_validate(row) for row in rows]
+
+
+def read(
+    connection: Connection, query: Select[Any], *, ids: Iterable[Any] | None = None, **parameters: object
+) -> list[dict[str, Any]]:
+    """Return verified rows of a checksummed table, without their checksums.
+
+    Args:
+        connection: a connection in a transaction.
+        query: a query for all columns of the table.
+        ids: the values of the query's parameter `ids`, any number; None if it has no such parameter.
+        parameters: the other parameters of the query.
+
+    Raises:
+        StoreDamagedError: a row does not match its checksum.
+    """
+    rows = fetch(connection, query, ids=ids, **parameters)
+    if any(row_hash(row) != row[CHECKSUM_COLUMN] for row in rows):
+        raise StoreDamagedError(f"a row of {query.selected_columns[0].table.name} does not match its checksum")
+    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in rows]
+
+
+def fetch(
+    connection: Connection, query: Select[Any], *, ids: Iterable[Any] | None = None, **parameters: object
+) -> list[RowMapping]:
+    """Return the rows of a query as they are stored, in several statements if there are many ids.
+
+    Args:
+        connection: a connection in a transaction.
+        query: the query.
+        ids: the values of the query's parameter `ids`, any number; None if it has no such parameter.
+        parameters: the other parameters of the query.
+    """
+    lists: Iterable[dict[str, object]] = [{}] if ids is None else ({"ids": chunk} for chunk in chunks(ids))
+    return [row for some in lists for row in connection.execute(query, parameters | some).mappings()]
 
 
 def with_checksum(values: Row) -> dict[str, Any]:
@@ -57,9 +113,37 @@ def with_checksum(values: Row) -> dict[str, Any]:
     return {**values, CHECKSUM_COLUMN: row_hash(values)}
 
 
-def add_checksums(
-    connection: Connection, table: Table, query: Select[Any], **parameters: object
-) -> list[dict[str, Any]]:
+def put_rows(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+    """Insert rows, each of which replaces an earlier row with the same primary key.
+
+    Args:
+        connection: a connection in a transaction.
+        table: the table, with or without checksums.
+        rows: whole rows without checksums.
+    """
+    new = [with_checksum(row) if CHECKSUM_COLUMN in table.c else row for row in rows]
+    if new:
+        connection.execute(_upsert(table, connection.dialect.name), new)
+
+
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Row], query: Select[Any], **parameters: Any
+) -> None:
+    """Insert rows whose ids the database assigns, and then add their checksums.
+
+    Args:
+        connection: a connection in a transaction.
+        table: the checksummed table.
+        rows: rows without ids and checksums.
+        query: a query for all columns of the new rows.
+        parameters: the parameters of the query.
+    """
+    if rows:
+        connection.execute(insert(table), rows)
+        add_checksums(connection, table, query, **parameters)
+
+
+def add_checksums(connection: Connection, table: Table, query: Select[Any], **parameters: Any) -> list[dict[str, Any]]:
     """Add checksums to rows that the database gave their ids; return the rows without checksums.
 
     Args:
@@ -68,11 +152,12 @@ def add_checksums(
         query: a query for all columns of the rows.
         parameters: the parameters of the query.
     """
-    rows = connection.execute(query, parameters).mappings().all()
-    return _write(connection, table, [(row, {}) for row in rows])
+    return update_rows(connection, table, fetch(connection, query, **parameters), lambda _: {})
 
 
-def update_rows(connection: Connection, table: Table, rows: Sequence[Row], new: Values) -> list[dict[str, Any]]:
+def update_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[Any, Any]], new: Values
+) -> list[dict[str, Any]]:
     """Update rows of a checksummed table and their checksums; return the rows after the update.
 
     Args:
@@ -81,7 +166,21 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row], new: 
         rows: whole rows, as returned by `read`.
         new: returns the new values of a row by column; the columns are the same for all rows.
     """
-    return _write(connection, table, [(row, new(row)) for row in rows])
+    if not rows:
+        return []
+    changes = [new(row) for row in rows]
+    changed = [
+        {name: value for name, value in row.items() if name != CHECKSUM_COLUMN} | dict(columns)
+        for row, columns in zip(rows, changes, strict=True)
+    ]
+    values = [
+        {f"old_{column.name}": row[column.name] for column in table.primary_key}
+        | {f"new_{name}": value for name, value in columns.items()}
+        | {f"new_{CHECKSUM_COLUMN}": row_hash(new_row)}
+        for row, columns, new_row in zip(rows, changes, changed, strict=True)
+    ]
+    connection.execute(_update(table, tuple(changes[0])), values)
+    return changed
 
 
 def add_missing_checksums(connection: Connection, tables: Collection[Table] = CHECKSUMMED_TABLES) -> None:
@@ -96,22 +195,28 @@ def add_missing_checksums(connection: Connection, tables: Collection[Table] = CH
         add_checksums(connection, table, select(*(column for column in table.c if column.name in present)))
 
 
-def _write(
-    connection: Connection, table: Table, changes: Sequence[tuple[Mapping[Any, Any], Mapping[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Update rows and their checksums; return the rows after the update, without checksums."""
-    if not changes:
-        return []
-    keys = [column.name for column in table.primary_key]
-    changed = [{**row, **columns} for row, columns in changes]
-    values = [
-        {f"old_{key}": row[key] for key in keys}
-        | {f"new_{name}": value for name, value in columns.items()}
-        | {f"new_{CHECKSUM_COLUMN}": row_hash(new_row)}
-        for (row, columns), new_row in zip(changes, changed, strict=True)
-    ]
-    connection.execute(_update(table, tuple(changes[0][1])), values)
-    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in changed]
+def row_hash(row: Mapping[Any, Any]) -> str:
+    """Return the checksum of a row's columns, its checksum column excluded.
+
+    Each value is hashed as a text that differs for different values, and is the same before an insert and after a read.
+
+    Args:
+        row: values by column name.
+    """
+    fields = []
+    for name, value in sorted(row.items()):
+        if name == CHECKSUM_COLUMN or (value is None and name in ADDED):
+            continue
+        if isinstance(value, str):
+            text = f"str {str(value)!r}"
+        elif isinstance(value, datetime):
+            text = f"at {value.astimezone(UTC).isoformat()}"
+        elif isinstance(value, date):
+            text = f"at {value.isoformat()}"
+        else:
+            text = f"{type(value).__name__} {value!r}"
+        fields.append(f"{name}\x1e{text}")
+    return digest("\x1f".join(fields))
 
 
 @cache
@@ -120,43 +225,10 @@ def _update(table: Table, columns: tuple[str, ...]) -> Update:
     return update(table).where(*same).values({name: bindparam(f"new_{name}") for name in (*columns, CHECKSUM_COLUMN)})
 
 
-def row_hash(row: Mapping[Any, Any]) -> str:
-    """Return the checksum of a row's columns, its checksum column excluded.
-
-    Args:
-        row: values by column name.
-    """
-    # Most values are plain. They are written here, as a call for each of them was a quarter of all calls of a day.
-    fields = [
-        f"{name}\x1e" + (f"{value.__class__.__name__} {value!r}" if value.__class__ in PLAIN else _text(value))
-        for name, value in sorted(row.items())
-        if name != CHECKSUM_COLUMN and not (value is None and name in ADDED)
-    ]
-    return digest("\x1f".join(fields))
-
-
-def verified_rows(table: Table, rows: Collection[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """Return rows without their checksums.
-
-    Args:
-        table: the checksummed table.
-        rows: whole rows of the table, with their checksums.
-
-    Raises:
-        StoreDamagedError: a row does not match its checksum.
-    """
-    for row in rows:
-        if row_hash(row) != row[CHECKSUM_COLUMN]:
-            raise StoreDamagedError(f"a row of {table.name} does not match its checksum")
-    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in rows]
-
-
-def _text(value: object) -> str:
-    """Return a text that differs for different values, and is the same before an insert and after a read."""
-    if isinstance(value, str):
-        return f"str {str(value)!r}"
-    if isinstance(value, datetime):
-        return f"at {value.astimezone(UTC).isoformat()}"
-    if isinstance(value, date):
-        return f"at {value.isoformat()}"
-    return f"{type(value).__name__} {value!r}"
+@cache
+def _upsert(table: Table, dialect: str) -> Executable:
+    """Return the statement that inserts a row or replaces it; SQLAlchemy has one for each database."""
+    insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    replaced = {column.name: insert_into.excluded[column.name] for column in table.c if not column.primary_key}
+    statement: Executable = insert_into.on_conflict_do_update(index_elements=[*table.primary_key], set_=replaced)
+    return statement

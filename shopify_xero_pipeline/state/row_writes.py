@@ -1,32 +1,27 @@
 """Writes of mapping, mirror, failure and key-value rows within the caller's transaction.
 
 The store and the journal share this module, so that a batch is settled and its results are stored in one transaction.
-No function here opens or commits a transaction. Delete and insert replace an upsert, whose SQL differs between SQLite
-and Postgres.
+No function here opens or commits a transaction.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from functools import cache
-from importlib import import_module
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from shopify_xero_pipeline.state import queries
-from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.privacy import redact_mirror_rows
-from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
-from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.queries import chunks
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, PlannedWrite, SyncError
+from shopify_xero_pipeline.state.row_checksums import fetch, put_rows, read, update_rows, with_checksum
 from shopify_xero_pipeline.state.tables import entity_mapping, key_value, sync_errors, xero_mirror
 
-R = TypeVar("R", MappedRecord, MirrorRecord)
+R = TypeVar("R", MappedRecord, MirrorRecord, PlannedWrite)
 
-_MIRRORED = (xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id))
-SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(*_MIRRORED)
-DELETE_MIRRORED = delete(xero_mirror).where(*_MIRRORED)
+SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(
+    xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id)
+)
 DELETE_MAPPED = delete(entity_mapping).where(*queries.of_records(entity_mapping))
 
 
@@ -41,7 +36,7 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
     Raises:
         sqlalchemy.exc.IntegrityError: a Xero id is already mapped to another record.
     """
-    for kind, rows in _by_kind(records).items():
+    for kind, rows in by_kind(records).items():
         for chunk in chunks(rows):
             ids = [row.shopify_id for row in chunk]
             connection.execute(DELETE_MAPPED, {"kind": kind, "ids": ids})
@@ -62,29 +57,21 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
         The Xero ids of the written rows.
     """
     written = set[str]()
-    for kind, rows in _by_kind(redact_mirror_rows(connection, records)).items():
+    for kind, rows in by_kind(redact_mirror_rows(connection, records)).items():
         newest = {row.xero_id: row for row in rows}
-        for ids in chunks(newest):
-            stored = connection.execute(SELECT_MIRRORED, {"kind": kind, "ids": ids})
-            updated_at = {row.xero_id: row.updated_at for row in stored}
-            fresh = [key for key in ids if key not in updated_at or updated_at[key] <= newest[key].updated_at]
-            if fresh:
-                connection.execute(DELETE_MIRRORED, {"kind": kind, "ids": fresh})
-                connection.execute(insert(xero_mirror), [with_checksum(newest[key].model_dump()) for key in fresh])
-            written |= {*fresh}
+        stored = fetch(connection, SELECT_MIRRORED, kind=kind, ids=newest)
+        newer = {row["xero_id"] for row in stored if row["updated_at"] > newest[row["xero_id"]].updated_at}
+        put_rows(connection, xero_mirror, [row.model_dump() for key, row in newest.items() if key not in newer])
+        written |= newest.keys() - newer
     return written
 
 
 def write_error(connection: Connection, error: SyncError) -> None:
     """Write a failed record, which replaces an earlier row. An open failure keeps the time when it first failed."""
     table = sync_errors
-    same = (table.c.kind == error.kind, table.c.shopify_id == error.shopify_id)
-    earlier = connection.execute(select(table).where(*same, table.c.resolved_at.is_(None))).mappings().first()
-    values = error.model_dump()
-    if earlier is not None:
-        values["first_failed_at"] = earlier["first_failed_at"]
-    connection.execute(delete(table).where(*same))
-    connection.execute(insert(table), [with_checksum(values)])
+    same = (table.c.kind == error.kind, table.c.shopify_id == error.shopify_id, table.c.resolved_at.is_(None))
+    first_failed_at = connection.scalar(select(table.c.first_failed_at).where(*same))
+    put_rows(connection, table, [error.model_dump() | {"first_failed_at": first_failed_at or error.first_failed_at}])
 
 
 def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -94,14 +81,8 @@ def open_errors(connection: Connection, records: Collection[tuple[str, str]]) ->
         connection: a connection in a transaction.
         records: pairs of kind and Shopify id.
     """
-    # Most stores have no open failure: one query for all of them then replaces the queries by kind.
-    failed = {(row.kind, row.shopify_id) for row in connection.execute(queries.FAILED)} & {*records}
-    return [
-        row
-        for kind, keys in groupby(sorted(failed), itemgetter(0))
-        for ids in chunks(shopify_id for _, shopify_id in keys)
-        for row in read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
-    ]
+    # Most stores have few open failures: one query for all of them then replaces the queries by kind.
+    return [row for row in read(connection, queries.FAILED) if (row["kind"], row["shopify_id"]) in records]
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:
@@ -113,9 +94,8 @@ def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[st
         shopify_ids: their Shopify ids.
         at: the present time, in UTC.
     """
-    for ids in chunks(shopify_ids):
-        open_rows = read(connection, sync_errors, queries.OPEN_ERRORS, kind=kind, ids=ids)
-        update_rows(connection, sync_errors, open_rows, lambda _: {"resolved_at": at})
+    open_rows = read(connection, queries.OPEN_ERRORS, kind=kind, ids=shopify_ids)
+    update_rows(connection, sync_errors, open_rows, lambda _: {"resolved_at": at})
 
 
 def resolve_errors_except(
@@ -136,21 +116,9 @@ def resolve_errors_except(
     """
     table = sync_errors
     scope = (table.c.kind.in_(kinds), table.c.partition.in_(days), table.c.resolved_at.is_(None))
-    rows = connection.execute(select(table.c.kind, table.c.shopify_id).where(*scope)).all()
-    for kind in kinds:
-        ids = [row.shopify_id for row in rows if row.kind == kind and (row.kind, row.shopify_id) not in keep]
-        resolve_errors(connection, kind, ids, at)
-
-
-@cache
-def _upsert_value(dialect: str) -> Executable:
-    """Return the statement that inserts a key or replaces its value; SQLAlchemy has one for each database."""
-    insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert(key_value)
-    columns = [column.name for column in key_value.columns if not column.primary_key]
-    statement: Executable = insert_into.on_conflict_do_update(
-        index_elements=[key_value.c.key], set_={name: insert_into.excluded[name] for name in columns}
-    )
-    return statement
+    rows = read(connection, select(table).where(*scope))
+    others = [row for row in rows if (row["kind"], row["shopify_id"]) not in keep]
+    update_rows(connection, table, others, lambda _: {"resolved_at": at})
 
 
 def put_value(connection: Connection, name: str, text: str, at: datetime) -> None:
@@ -162,13 +130,7 @@ def put_value(connection: Connection, name: str, text: str, at: datetime) -> Non
         text: the value.
         at: the present time, in UTC.
     """
-    row = with_checksum({"key": name, "value": text, "updated_at": at})
-    connection.execute(_upsert_value(connection.dialect.name), [row])
-
-
-def delete_value(connection: Connection, name: str) -> None:
-    """Delete the text under a key, if there is one."""
-    connection.execute(delete(key_value).where(key_value.c.key == name))
+    put_rows(connection, key_value, [{"key": name, "value": text, "updated_at": at}])
 
 
 def delete_mirror_except(connection: Connection, kind: str, keep: Sequence[str], before: datetime) -> None:
@@ -217,8 +179,13 @@ def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: s
     resolve_errors(connection, kind, [shopify_id], at)
 
 
-def _by_kind(records: Iterable[R]) -> dict[str, list[R]]:
-    by_kind: dict[str, list[R]] = {}
+def by_kind(records: Iterable[R]) -> dict[str, list[R]]:
+    """Return records by kind, in the same order.
+
+    Args:
+        records: records of any kinds.
+    """
+    kinds: dict[str, list[R]] = {}
     for record in records:
-        by_kind.setdefault(record.kind, []).append(record)
-    return by_kind
+        kinds.setdefault(record.kind, []).append(record)
+    return kinds

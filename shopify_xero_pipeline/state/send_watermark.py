@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from shopify_xero_pipeline.state.database_errors import StoreReplacedError
 from shopify_xero_pipeline.state.records import Batch
+from shopify_xero_pipeline.state.row_checksums import put_rows
 from shopify_xero_pipeline.state.tables import batch, meta
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim, WatermarkFile
 
@@ -174,8 +175,7 @@ def _read_values(connection: Connection) -> dict[str, str]:
 
 
 def _write_value(connection: Connection, name: str, value: str) -> None:
-    connection.execute(delete(meta).where(meta.c.name == name))
-    connection.execute(insert(meta).values(name=name, value=value))
+    put_rows(connection, meta, [{"name": name, "value": value}])
 
 
 def _dump_issue(issue: TrustIssue) -> str:

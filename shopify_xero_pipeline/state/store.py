@@ -6,25 +6,28 @@ transactions. No transaction is open during a network call.
 
 import os
 import platform
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, delete, insert, or_, select
+from sqlalchemy import Column, Select, Table, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import database_errors, privacy, queries, row_writes, verification
+from shopify_xero_pipeline.state import database_errors, queries, row_writes, verification
 from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database import Database, chunks, open_database
+from shopify_xero_pipeline.state.database import Database, open_database
 from shopify_xero_pipeline.state.database_errors import NoDatabaseError
 from shopify_xero_pipeline.state.failed_records import FailedRecords
 from shopify_xero_pipeline.state.invariants import InvariantResult, check_invariants
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.orphans import Orphans
+from shopify_xero_pipeline.state.privacy import Privacy
+from shopify_xero_pipeline.state.queries import one_of
 from shopify_xero_pipeline.state.records import (
     FrozenRecord,
     HistoryRow,
@@ -33,7 +36,15 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     SyncError,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, update_rows, with_checksum
+from shopify_xero_pipeline.state.row_checksums import (
+    M,
+    StoreDamagedError,
+    fetch,
+    put_rows,
+    read,
+    read_models,
+    update_rows,
+)
 from shopify_xero_pipeline.state.send_watermark import SendWatermark
 from shopify_xero_pipeline.state.store_metrics import StoreMetrics, read_metrics
 from shopify_xero_pipeline.state.tables import (
@@ -57,6 +68,22 @@ DELETE_VERB = "delete"
 LOCK_SECONDS = 10
 """Time to wait for the lock of the watermark file."""
 
+MAPPED_OF_ORDERS = select(entity_mapping).where(one_of(entity_mapping.c.order_id))
+IS_FROZEN = operation.c.state.in_(MAYBE_WRITTEN) | (
+    operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_(NOT_YET_WRITTEN)
+)
+FROZEN_OF_ORDERS = (
+    select(operation)
+    .where(one_of(operation.c.order_id), operation.c.verb != DELETE_VERB, IS_FROZEN)
+    .order_by(operation.c.id)
+)
+ORDER_DAYS = (
+    select(entity_mapping.c.order_id, entity_mapping.c.partition)
+    .where(entity_mapping.c.order_id.is_not(None))
+    .distinct()
+)
+VALUES = select(key_value).where(one_of(key_value.c.key))
+
 
 class StateStore:
     """Mapping, journal, failed records, history and mirror in one database.
@@ -77,6 +104,7 @@ class StateStore:
 
     def __init__(self, url: str, clock: Clock, watermark_folder: Path | None = None) -> None:
         self._database = _open(url, watermark_folder)
+        self.name = self._database.name  # the URL for messages, without a password
         self._clock = clock
         self._engine = self._database.engine
         self._verified = False
@@ -93,13 +121,9 @@ class StateStore:
         self.calls = SharedCalls(self._engine, clock)
         self.hints = WebhookHints(self._engine, clock)
         self.orphans = Orphans(self._engine)
+        self.privacy = Privacy(self._engine, clock)
         owner = f"process {os.getpid()} on {platform.node()}"
         self.journal = Journal(self._engine, clock, owner, self.send_watermark)
-
-    @property
-    def name(self) -> str:
-        """The store's URL for messages, without a password."""
-        return self._database.name
 
     def close(self) -> None:
         """Close the database."""
@@ -162,8 +186,8 @@ class StateStore:
             kind: the kind of the records.
             shopify_ids: their Shopify ids; unmapped ids are left out. None for all records.
         """
-        rows = self._select(entity_mapping, kind, entity_mapping.c.shopify_id, shopify_ids)
-        return {row["shopify_id"]: MappedRecord.model_validate(row) for row in rows}
+        rows = self._select(MappedRecord, kind, entity_mapping, entity_mapping.c.shopify_id, shopify_ids)
+        return {row.shopify_id: row for row in rows}
 
     def ids_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, str]:
         """Return the Shopify ids of mapped Xero ids, by Xero id.
@@ -172,8 +196,8 @@ class StateStore:
             kind: the kind of the records.
             xero_ids: their Xero ids.
         """
-        rows = self._select(entity_mapping, kind, entity_mapping.c.xero_id, xero_ids)
-        return {row["xero_id"]: row["shopify_id"] for row in rows}
+        rows = self._select(MappedRecord, kind, entity_mapping, entity_mapping.c.xero_id, xero_ids)
+        return {row.xero_id: row.shopify_id for row in rows}
 
     def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
         """Return the Shopify ids of mapped natural keys, by natural key.
@@ -182,8 +206,8 @@ class StateStore:
             kind: the kind of the records.
             natural_keys: their natural keys.
         """
-        rows = self._select(entity_mapping, kind, entity_mapping.c.natural_key, natural_keys)
-        return {row["natural_key"]: row["shopify_id"] for row in rows}
+        rows = self._select(MappedRecord, kind, entity_mapping, entity_mapping.c.natural_key, natural_keys)
+        return {row.natural_key: row.shopify_id for row in rows}
 
     def mapped_of_orders(self, order_ids: Collection[str]) -> list[MappedRecord]:
         """Return the mapping rows of every document, payment and allocation of orders, in the order of posting.
@@ -191,10 +215,7 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        table, rows = entity_mapping, []
-        for ids in chunks(order_ids):
-            rows += self._read(table, select(table).where(table.c.order_id.in_(ids)))
-        records = [MappedRecord.model_validate(row) for row in rows]
+        records = read_models(self._engine, MappedRecord, MAPPED_OF_ORDERS, ids=order_ids)
         return sorted(records, key=lambda record: (record.posted_at, record.natural_key))
 
     def frozen_of_orders(self, order_ids: Collection[str]) -> list[FrozenRecord]:
@@ -206,13 +227,7 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        rows = []
-        for ids in chunks(order_ids):
-            is_document = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_((*NOT_YET_WRITTEN, *MAYBE_WRITTEN))
-            is_frozen = is_document | operation.c.state.in_(MAYBE_WRITTEN)
-            conditions = (operation.c.order_id.in_(ids), operation.c.verb != DELETE_VERB, is_frozen)
-            rows += self._read(operation, select(operation).where(*conditions).order_by(operation.c.id))
-        return [FrozenRecord.model_validate({name: row[name] for name in FrozenRecord.model_fields}) for row in rows]
+        return read_models(self._engine, FrozenRecord, FROZEN_OF_ORDERS, ids=order_ids)
 
     def order_ids(self, name: str) -> set[str]:
         """Return the ids of the orders with this name, this Shopify id or a document of this number."""
@@ -232,12 +247,12 @@ class StateStore:
         Args:
             days: days in the shop's time zone.
         """
-        pairs = [pair for chunk in chunks(days) for pair in self._order_days(entity_mapping.c.partition.in_(chunk))]
-        return _first_days(pairs)
+        mapped = self._order_days(ORDER_DAYS.where(one_of(entity_mapping.c.partition)), days)
+        return {order_id: min(order_days) for order_id, order_days in mapped.items()}
 
-    def orders_before(self, day: date) -> dict[str, date]:
-        """Return the orders with a record mapped to an earlier day, with the first such day by order id."""
-        return _first_days(self._order_days(entity_mapping.c.partition < day))
+    def orders_before(self, day: date) -> set[str]:
+        """Return the ids of the orders with a record mapped to an earlier day."""
+        return {*self._order_days(ORDER_DAYS.where(entity_mapping.c.partition < day))}
 
     def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
         """Return the days of the mapped records of orders, by order id; orders without a record are left out.
@@ -245,11 +260,7 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        days: dict[str, set[date]] = {}
-        for ids in chunks(order_ids):
-            for order_id, day in self._order_days(entity_mapping.c.order_id.in_(ids)):
-                days.setdefault(order_id, set()).add(day)
-        return days
+        return self._order_days(ORDER_DAYS.where(one_of(entity_mapping.c.order_id)), order_ids) if order_ids else {}
 
     def assign(self, days: Mapping[str, date]) -> None:
         """Move the mapped records of orders to other days.
@@ -257,18 +268,19 @@ class StateStore:
         Args:
             days: the new days by order id.
         """
-        table = entity_mapping
-        for ids in chunks(days):
-            with self._engine.begin() as connection:
-                rows = read(connection, table, select(table).where(table.c.order_id.in_(ids)))
-                moved = [row for row in rows if row["partition"] != days[row["order_id"]]]
-                update_rows(connection, table, moved, lambda row: {"partition": days[row["order_id"]]})
-
-    def _order_days(self, *where: ColumnElement[bool]) -> list[tuple[str, date]]:
-        columns = (entity_mapping.c.order_id, entity_mapping.c.partition)
-        query = select(*columns).where(entity_mapping.c.order_id.is_not(None), *where).distinct()
+        if not days:
+            return
         with self._engine.begin() as connection:
-            return [(row.order_id, row.partition) for row in connection.execute(query)]
+            rows = read(connection, MAPPED_OF_ORDERS, ids=days)
+            moved = [row for row in rows if row["partition"] != days[row["order_id"]]]
+            update_rows(connection, entity_mapping, moved, lambda row: {"partition": days[row["order_id"]]})
+
+    def _order_days(self, query: Select[Any], ids: Collection[Any] | None = None) -> dict[str, set[date]]:
+        days: dict[str, set[date]] = defaultdict(set)
+        with self._engine.begin() as connection:
+            for row in fetch(connection, query, ids=ids):
+                days[row["order_id"]].add(row["partition"])
+        return dict(days)
 
     # -- failures and history ------------------------------------------------------------------------------------------
 
@@ -289,7 +301,7 @@ class StateStore:
             query = query.where(sync_errors.c.partition.in_(list(days)))
         if kinds is not None:
             query = query.where(sync_errors.c.kind.in_(list(kinds)))
-        return [SyncError.model_validate(row) for row in self._read(sync_errors, query)]
+        return read_models(self._engine, SyncError, query)
 
     def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
         """Resolve the failures of records that are in Xero as planned.
@@ -311,12 +323,8 @@ class StateStore:
         """
         if not history:
             return
-        keys = [column.name for column in sync_history.primary_key]
-        same = [sync_history.c[key] == bindparam(f"old_{key}") for key in keys]
         with self._engine.begin() as connection:
-            earlier = [{f"old_{key}": getattr(row, key) for key in keys} for row in history]
-            connection.execute(delete(sync_history).where(*same), earlier)
-            connection.execute(insert(sync_history), [with_checksum(row.model_dump()) for row in history])
+            put_rows(connection, sync_history, [row.model_dump() for row in history])
 
     def history(self, run_id: str | None = None, days: Collection[date] | None = None) -> list[HistoryRow]:
         """Return the counts of loads, oldest first.
@@ -330,7 +338,7 @@ class StateStore:
             query = query.where(sync_history.c.run_id == run_id)
         if days is not None:
             query = query.where(sync_history.c.partition.in_(list(days)))
-        return [HistoryRow.model_validate(row) for row in self._read(sync_history, query)]
+        return read_models(self._engine, HistoryRow, query)
 
     def unfinished_days(self) -> set[date]:
         """Return the days with an open write that needs no review, or with an open transient failure."""
@@ -350,8 +358,7 @@ class StateStore:
             kind: the kind of the records.
             natural_keys: their natural keys; None for all.
         """
-        rows = self._select(xero_mirror, kind, xero_mirror.c.natural_key, natural_keys)
-        return [MirrorRecord.model_validate(row) for row in rows]
+        return self._select(MirrorRecord, kind, xero_mirror, xero_mirror.c.natural_key, natural_keys)
 
     def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
         """Return the mirrored records of one kind with one of these references.
@@ -360,8 +367,7 @@ class StateStore:
             kind: the kind of the records.
             references: their references.
         """
-        rows = self._select(xero_mirror, kind, xero_mirror.c.reference, references)
-        return [MirrorRecord.model_validate(row) for row in rows]
+        return self._select(MirrorRecord, kind, xero_mirror, xero_mirror.c.reference, references)
 
     def mirror_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, MirrorRecord]:
         """Return the mirrored records of one kind, by Xero id.
@@ -370,8 +376,8 @@ class StateStore:
             kind: the kind of the records.
             xero_ids: their Xero ids.
         """
-        rows = self._select(xero_mirror, kind, xero_mirror.c.xero_id, xero_ids)
-        return {row["xero_id"]: MirrorRecord.model_validate(row) for row in rows}
+        rows = self._select(MirrorRecord, kind, xero_mirror, xero_mirror.c.xero_id, xero_ids)
+        return {row.xero_id: row for row in rows}
 
     def unmapped_mirror(self, kinds: Collection[str]) -> list[MirrorRecord]:
         """Return the mirrored records of these kinds that are not mapped, people's own records included.
@@ -383,7 +389,7 @@ class StateStore:
         same = (mirror.c.kind == mapping.c.kind) & (mirror.c.xero_id == mapping.c.xero_id)
         unmapped = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
         query = select(mirror).outerjoin(mapping, same).where(*unmapped).order_by(*mirror.primary_key)
-        return [MirrorRecord.model_validate(row) for row in self._read(mirror, query)]
+        return read_models(self._engine, MirrorRecord, query)
 
     def update_mirror(
         self,
@@ -432,8 +438,7 @@ class StateStore:
 
     def put_value(self, name: str, text: str) -> None:
         """Store a small text, such as the organisation's settings, under a key, with the present time."""
-        with self._engine.begin() as connection:
-            row_writes.put_value(connection, name, text, self._clock.now())
+        self.put_values({name: text})
 
     def put_values(self, texts: Mapping[str, str | None]) -> None:
         """Store texts in one transaction, with the present time.
@@ -441,24 +446,26 @@ class StateStore:
         Args:
             texts: the texts by key; None deletes.
         """
+        if not texts:
+            return
         now = self._clock.now()
         with self._engine.begin() as connection:
             for name, text in texts.items():
                 if text is None:
-                    row_writes.delete_value(connection, name)
+                    connection.execute(delete(key_value).where(key_value.c.key == name))
                 else:
                     row_writes.put_value(connection, name, text, now)
 
     def get_values(self, prefix: str) -> dict[str, str]:
         """Return the texts whose keys begin with a prefix and a dot, by the rest of the key."""
         key, first, after = key_value.c.key, f"{prefix}.", f"{prefix}/"  # a key range: "/" is the character after "."
-        rows = self._read(key_value, select(key_value).where(key >= first, key < after).order_by(key))
+        with self._engine.begin() as connection:
+            rows = read(connection, select(key_value).where(key >= first, key < after).order_by(key))
         return {row["key"].removeprefix(first): row["value"] for row in rows}
 
     def get_value(self, name: str) -> tuple[str, datetime] | None:
         """Return the text of a key and the time when it was stored, in UTC; None if there is none."""
-        rows = self._read(key_value, select(key_value).where(key_value.c.key == name))
-        return (rows[0]["value"], rows[0]["updated_at"]) if rows else None
+        return self.get_present([name]).get(name)
 
     def get_present(self, names: Collection[str]) -> dict[str, tuple[str, datetime]]:
         """Return the texts of keys and the times when they were stored, in UTC, by key; absent keys are left out.
@@ -466,67 +473,17 @@ class StateStore:
         Args:
             names: the keys.
         """
-        return {
-            row["key"]: (row["value"], row["updated_at"])
-            for some_names in chunks(names)
-            for row in self._read(key_value, select(key_value).where(key_value.c.key.in_(some_names)))
-        }
-
-    # -- privacy -------------------------------------------------------------------------------------------------------
-
-    def forget_payloads(self, before: datetime) -> int:
-        """Empty the payloads of writes settled before an instant and return their number."""
-        return privacy.forget_payloads(self._engine, before)
-
-    def redact_contact(self, shopify_id: str, payload: str) -> dict[str, int]:
-        """Empty all stored personal data of a Contact; return the number of emptied rows by table (`privacy.py`).
-
-        Args:
-            shopify_id: the Contact's Shopify id.
-            payload: the new payload of its mapping row.
-
-        Raises:
-            ContactOnItsWayError: a write of the Contact is in progress; nothing was changed.
-        """
         with self._engine.begin() as connection:
-            return privacy.redact_contact(connection, shopify_id, payload, self._clock.now())
-
-    def note_redaction(self, shopify_id: str, facts: Mapping[str, object]) -> None:
-        """Merge facts, none of them personal, into the redaction note of a Contact.
-
-        Args:
-            shopify_id: the Contact's Shopify id.
-            facts: JSON values by name.
-        """
-        with self._engine.begin() as connection:
-            privacy.write_note(connection, shopify_id, facts, self._clock.now())
-
-    def redacted_customers(self) -> dict[str, dict[str, Any]]:
-        """Return the notes of all redacted Contacts, by Shopify id."""
-        with self._engine.begin() as connection:
-            return privacy.redacted_customers(connection)
+            return {row["key"]: (row["value"], row["updated_at"]) for row in read(connection, VALUES, ids=names)}
 
     # ------------------------------------------------------------------------------------------------------------------
 
     def _select(
-        self, table: Table, kind: str, column: Column[Any], values: Collection[str] | None
-    ) -> list[dict[str, Any]]:
-        if values is None:
-            return self._read(table, select(table).where(table.c.kind == kind).order_by(*table.primary_key))
-        query = queries.of_kind(table, column)
-        return [row for ids in chunks(values) for row in self._read(table, query, kind=kind, ids=ids)]
-
-    def _read(self, table: Table, query: Select[Any], **parameters: object) -> list[dict[str, Any]]:
-        with self._engine.begin() as connection:
-            return read(connection, table, query, **parameters)
-
-
-def _first_days(pairs: Iterable[tuple[str, date]]) -> dict[str, date]:
-    """Return the first day of each order, from pairs of order id and day."""
-    days: dict[str, date] = {}
-    for order_id, day in pairs:
-        days[order_id] = min(day, days.get(order_id, day))
-    return days
+        self, model: type[M], kind: str, table: Table, column: Column[Any], values: Collection[str] | None
+    ) -> list[M]:
+        """Return the rows of a kind that have one of these values in a column; None for all rows of the kind."""
+        query = queries.of_kind(table, None if values is None else column)
+        return read_models(self._engine, model, query, ids=values, kind=kind)
 
 
 def _open(url: str, watermark_folder: Path | None) -> Database:

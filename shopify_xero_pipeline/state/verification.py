@@ -5,7 +5,7 @@ check it also checks two facts of this project: no row is ever deleted from the 
 confirmed write. It reads raw rows from the driver in short transactions: the rows of 100,000 records take seconds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from shopify_xero_pipeline.state.row_checksums import ADDED, CHECKSUM_COLUMN, St
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, Date, UtcDateTime, batch, evidence, operation
 
 ROWS = 2_000
-"""Rows that one transaction reads."""
+"""Rows of a table that one transaction reads."""
 
 NEVER_DELETED = (operation, batch, evidence)
 
@@ -60,8 +60,7 @@ def verify(engine: Engine) -> None:
         StoreDamagedError: a check failed.
     """
     _run_sqlite_check(engine, "integrity_check")
-    for table in CHECKSUMMED_TABLES:
-        _verify_rows(engine, table)
+    _verify_rows(engine)
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             for table in NEVER_DELETED:
@@ -86,9 +85,35 @@ def _count_rows(connection: Connection, table: Table) -> None:
         raise StoreDamagedError(f"rows are missing from {table.name}")
 
 
-def _verify_rows(engine: Engine, table: Table) -> None:
+def _verify_rows(engine: Engine) -> None:
+    """Verify the rows of all checksummed tables, one page of each table in a short transaction."""
+    last_keys: dict[Table, Sequence[Any]] = dict.fromkeys(CHECKSUMMED_TABLES, ())
+    while last_keys:
+        with engine.begin() as connection:
+            pages = {table: _read_page(connection, table, last) for table, last in last_keys.items()}
+        for table, rows in pages.items():
+            _verify_page(table, rows)
+        last_keys = {table: _key(table, rows[-1]) for table, rows in pages.items() if len(rows) == ROWS}
+
+
+def _read_page(connection: Connection, table: Table, last_key: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """Return the raw rows after a key, with their columns in the order of names and the checksum last."""
+    names = ", ".join(f'"{name}"' for name in (*_hashed_columns(table), CHECKSUM_COLUMN))
+    keys = ", ".join(column.name for column in table.primary_key)
+    placeholder = "?" if connection.dialect.name == "sqlite" else "%s"
+    after = f"WHERE ({keys}) > ({', '.join(placeholder for _ in last_key)})" if last_key else ""
+    query = f"SELECT {names} FROM {table.name} {after} ORDER BY {keys} LIMIT {ROWS}"  # noqa: S608
+    return connection.exec_driver_sql(query, tuple(last_key)).all()
+
+
+def _key(table: Table, row: Sequence[Any]) -> Sequence[Any]:
+    names = [*_hashed_columns(table)]
+    return [row[names.index(column.name)] for column in table.primary_key]
+
+
+def _verify_page(table: Table, rows: Sequence[Sequence[Any]]) -> None:
     compute_hash = _build_hasher(table)
-    for row in _rows(engine, table):
+    for row in rows:
         try:
             matches = compute_hash(row[:-1]) == row[-1]
         except (LookupError, TypeError, ValueError):
@@ -97,27 +122,9 @@ def _verify_rows(engine: Engine, table: Table) -> None:
             raise StoreDamagedError(f"a row of {table.name} does not match its checksum")
 
 
-def _rows(engine: Engine, table: Table) -> Iterator[Sequence[Any]]:
-    """Yield raw rows with their columns in the order of names and the checksum last, in short transactions."""
-    names = ", ".join(f'"{name}"' for name in (*sorted(_hashed_columns(table)), CHECKSUM_COLUMN))
-    keys = ", ".join(column.name for column in table.primary_key)
-    key_positions = [sorted(_hashed_columns(table)).index(column.name) for column in table.primary_key]
-    placeholder = "?" if engine.dialect.name == "sqlite" else "%s"
-    after, last = "", tuple[Any, ...]()
-    while True:
-        query = f"SELECT {names} FROM {table.name} {after} ORDER BY {keys} LIMIT {ROWS}"  # noqa: S608
-        with engine.begin() as connection:
-            rows = connection.exec_driver_sql(query, last).all()
-        yield from rows
-        if len(rows) < ROWS:
-            return
-        after = f"WHERE ({keys}) > ({', '.join(placeholder for _ in key_positions)})"
-        last = tuple(rows[-1][position] for position in key_positions)
-
-
 def _build_hasher(table: Table) -> Callable[[Sequence[Any]], str]:
     """Return a function that computes `row_checksums.row_hash` from the driver's raw values."""
-    columns = [(name, _formatter(column), name in ADDED) for name, column in sorted(_hashed_columns(table).items())]
+    columns = [(name, _formatter(column), name in ADDED) for name, column in _hashed_columns(table).items()]
 
     def compute_hash(row: Sequence[Any]) -> str:
         pairs = zip(columns, row, strict=True)
@@ -128,7 +135,8 @@ def _build_hasher(table: Table) -> Callable[[Sequence[Any]], str]:
 
 
 def _hashed_columns(table: Table) -> dict[str, Column[Any]]:
-    return {column.name: column for column in table.columns if column.name != CHECKSUM_COLUMN}
+    """Return the columns of a table without the checksum, by name and in the order of names."""
+    return {name: table.c[name] for name in sorted(table.c.keys()) if name != CHECKSUM_COLUMN}
 
 
 def _formatter(column: Column[Any]) -> Callable[[Any], str]:

@@ -5,15 +5,15 @@ its content, so that a repeated delivery counts once, even under another name. O
 detects the same changes; privacy requests are never deleted. Neither contains personal data.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, insert, or_, select
+from sqlalchemy import Engine, delete, insert, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.queries import one_of
 from shopify_xero_pipeline.state.records import Row
-from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
+from shopify_xero_pipeline.state.row_checksums import fetch, read, read_models, update_rows, with_checksum
 from shopify_xero_pipeline.state.tables import webhook_hint as table
 
 REDACT_CUSTOMER = "customers/redact"
@@ -69,7 +69,11 @@ class WebhookHints:
             For each hint, whether it is new.
         """
         with self._engine.begin() as connection:
-            ids, deliveries = _stored_keys(connection, hints)
+            keys = select(table.c.id, table.c.delivery)
+            of_id = fetch(connection, keys.where(one_of(table.c.id)), ids=[hint.id for hint in hints])
+            of_delivery = fetch(connection, keys.where(one_of(table.c.delivery)), ids=[hint.delivery for hint in hints])
+            ids = {row["id"] for row in of_id}
+            deliveries = {row["delivery"] for row in of_delivery}
             new = []
             for hint in hints:
                 new.append(hint.id not in ids and hint.delivery not in deliveries)
@@ -84,14 +88,12 @@ class WebhookHints:
         """Return unprocessed hints, oldest first, at most a thousand, without privacy requests."""
         conditions = [_OPEN, table.c.topic.not_in(PRIVACY), *([] if source is None else [table.c.source == source])]
         query = select(table).where(*conditions).order_by(table.c.received_at, table.c.id).limit(MAX_HINTS)
-        with self._engine.begin() as connection:
-            return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
+        return read_models(self._engine, WebhookHint, query)
 
     def requests(self, *, open_only: bool = True) -> list[WebhookHint]:
         """Return privacy requests, oldest first; by default only those that are not completed."""
         query = REQUESTS.where(_OPEN) if open_only else REQUESTS
-        with self._engine.begin() as connection:
-            return [WebhookHint.model_validate(row) for row in read(connection, table, query)]
+        return read_models(self._engine, WebhookHint, query)
 
     def mark_processed(self, hints: Iterable[WebhookHint]) -> None:
         """Mark hints as processed, or privacy requests as completed; later deliveries stay open.
@@ -100,25 +102,12 @@ class WebhookHints:
             hints: the hints, as read from the store.
         """
         now = self._clock.now()
-        for ids in chunks(hint.id for hint in hints):
-            with self._engine.begin() as connection:
-                rows = read(connection, table, select(table).where(table.c.id.in_(ids), _OPEN))
-                update_rows(connection, table, rows, lambda _: {"processed_at": now})
+        with self._engine.begin() as connection:
+            rows = read(connection, select(table).where(one_of(table.c.id), _OPEN), ids=[hint.id for hint in hints])
+            update_rows(connection, table, rows, lambda _: {"processed_at": now})
 
     def purge_before(self, before: datetime) -> int:
         """Delete the hints received before an instant and return their number; privacy requests stay."""
         old = (table.c.received_at < before, table.c.topic.not_in(PRIVACY))
         with self._engine.begin() as connection:
             return connection.execute(delete(table).where(*old)).rowcount
-
-
-def _stored_keys(connection: Connection, hints: Collection[WebhookHint]) -> tuple[set[str], set[str]]:
-    """Return the ids and the delivery hashes of these hints that are already stored."""
-    ids, deliveries = set[str](), set[str]()
-    for chunk in chunks(hints):
-        same_id = table.c.id.in_([hint.id for hint in chunk])
-        same_delivery = table.c.delivery.in_([hint.delivery for hint in chunk])
-        for row in connection.execute(select(table.c.id, table.c.delivery).where(or_(same_id, same_delivery))):
-            ids.add(row.id)
-            deliveries.add(row.delivery)
-    return ids, deliveries

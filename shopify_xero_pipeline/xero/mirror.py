@@ -48,13 +48,13 @@ class Mirror:
 
         Args:
             kinds: kinds to refresh.
-            max_age: zero refreshes all.
+            max_age: zero or less refreshes all.
 
         Raises:
             XeroError: Xero does not respond; the mirror of that kind is unchanged.
         """
         for kind in dict.fromkeys(Kind.CREDIT_NOTE if kind is Kind.ALLOCATION else kind for kind in kinds):
-            if not is_recent(self._store.mirror_swept_at(kind), self._clock.now(), max_age):
+            if max_age <= timedelta() or not is_recent(self._store.mirror_swept_at(kind), self._clock.now(), max_age):
                 self.sweep(kind)
 
     def sweep(self, kind: Kind, *, back_to: datetime | None = None, full: bool = False) -> None:

@@ -105,9 +105,9 @@ def test_nothing_is_adopted_while_something_may_be_under_way(tmp_path: Path) -> 
 
 def test_sign_ins_and_redactions_are_brought_over(tmp_path: Path) -> None:
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
-        stage.sync_service.connections.store.note_redaction("7", {"keys": ["shopify:7"]})
+        stage.sync_service.connections.store.privacy.note_redaction("7", {"keys": ["shopify:7"]})
         rebuild(stage)
-        assert stage.sync_service.connections.store.redacted_customers()["7"]["keys"] == ["shopify:7"]
+        assert stage.sync_service.connections.store.privacy.redacted_customers()["7"]["keys"] == ["shopify:7"]
 
 
 @pytest.mark.parametrize("number", ["SH-1001", "SH-1006-R2455050010"])

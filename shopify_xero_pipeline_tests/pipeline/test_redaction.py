@@ -172,7 +172,7 @@ def test_the_command_tells_what_it_did_what_it_kept_and_what_is_left_to_do(
     assert (told["customer"], told["emptied"]["mapping"]) == (customer, 1)
     assert PERSONAL not in result.output + file.read_text()
     assert (wrong.exit_code, "takes the digits" in wrong.output) == (2, True)
-    note = stage.sync_service.connections.store.redacted_customers()[customer]
+    note = stage.sync_service.connections.store.privacy.redacted_customers()[customer]
     assert {name: note[name] for name in ("emptied", "kept")} == {name: told[name] for name in ("emptied", "kept")}
 
 

@@ -21,9 +21,10 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     PlannedWrite,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read_models
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch as batch_table
+from shopify_xero_pipeline.state.tables import evidence
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -57,6 +58,11 @@ def write(number: int = 1, **fields: object) -> PlannedWrite:
 
 def latest(journal: Journal, number: int = 1, kind: str = "invoice") -> Operation:
     return journal.latest(kind, [f"{number}/1"])[f"{number}/1"]
+
+
+def evidence_of(store: StateStore, operation_id: int) -> list[Evidence]:
+    query = select(evidence).where(evidence.c.operation_id == operation_id).order_by(evidence.c.id)
+    return read_models(store._engine, Evidence, query)
 
 
 def request(key: str = "key") -> BatchRequest:
@@ -286,14 +292,14 @@ def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at
         journal.settle([confirmed(first, evidence=seen), clashing], one)
     assert store.mapped("invoice") == {}
     assert store.mirror("invoice") == []
-    assert journal.evidence_of(first.id) == []
+    assert evidence_of(store, first.id) == []
     assert journal.unsettled() == [one]
 
     journal.settle([confirmed(first, evidence=seen), failed(second)], one)
     assert set(store.mapped("invoice")) == {"1/1"}
     assert set(store.mapped("invoice", ["1/1", "2/1"])) == {"1/1"}
     assert [row.natural_key for row in store.mirror("invoice")] == ["SH-1"]
-    assert journal.evidence_of(first.id) == [seen]
+    assert evidence_of(store, first.id) == [seen]
     assert [error.shopify_id for error in store.failed_records()] == ["2/1"]
 
 
@@ -561,7 +567,7 @@ def test_a_damaged_batch_mapping_failure_or_evidence_is_never_used(store: StateS
         "batch": journal.unsettled,
         "entity_mapping": lambda: store.mapped("invoice"),
         "sync_errors": store.failed_records,
-        "evidence": lambda: journal.evidence_of(1),
+        "evidence": lambda: evidence_of(store, 1),
     }
     columns = {"batch": "path", "entity_mapping": "xero_id", "sync_errors": "reason", "evidence": "fingerprint"}
     for table, read in readings.items():

@@ -119,7 +119,7 @@ def _with_former_names(connection: Connection) -> None:
             connection.execute(insert(renaming.former), [_former_row(renaming, row) for row in rows])
     one_open_operation.drop(connection)
     for former, present in FORMER_STATES.items():
-        found = read(connection, operation, select(operation).where(operation.c.state == present))
+        found = read(connection, select(operation).where(operation.c.state == present))
         update_rows(connection, operation, found, lambda _, state=former: {"state": state})
     states = ("planned", "in_batch", *FORMER_STATES)
     connection.execute(
@@ -322,7 +322,7 @@ def test_damage_in_a_store_of_version_6_is_not_sealed_over_and_the_store_is_left
 
 def test_what_only_a_store_of_version_6_knows_is_brought_over_when_it_is_put_aside(store: StateStore, url: str) -> None:
     filled(store)
-    store.note_redaction("7", {"keys": ["shopify:7"]})
+    store.privacy.note_redaction("7", {"keys": ["shopify:7"]})
     store.close()
     at_version_6(url)
 

@@ -105,22 +105,22 @@ def payloads(store: StateStore, table: str) -> Sequence[str]:
 
 def test_a_settled_payload_is_emptied_after_its_time_and_its_hash_stays(store: StateStore, clock: ManualClock) -> None:
     confirmed(store)
-    assert store.forget_payloads(START) == 0
+    assert store.privacy.forget_payloads(START) == 0
     assert payloads(store, "operation") == [JANE]
     clock.sleep(60)
-    assert store.forget_payloads(clock.now()) == 1
+    assert store.privacy.forget_payloads(clock.now()) == 1
     emptied = store.journal.latest("contact", ["1"])["1"]
     assert (emptied.payload, emptied.checksum, emptied.xero_id) == ("", "sum", "X1")
     assert store.mapped("contact")["1"].payload == JANE
     verify(store._engine)
-    assert store.forget_payloads(clock.now()) == 0
+    assert store.privacy.forget_payloads(clock.now()) == 0
 
 
 def test_what_is_not_settled_keeps_its_payload(store: StateStore, clock: ManualClock) -> None:
     planned(store, "1")
     sent(store, "2")
     clock.sleep(60)
-    assert store.forget_payloads(clock.now()) == 0
+    assert store.privacy.forget_payloads(clock.now()) == 0
     assert payloads(store, "operation") == [JANE, JANE]
     assert [batch.body for batch in store.journal.unsettled()] == [b"Jane Doe"]
 
@@ -128,11 +128,11 @@ def test_what_is_not_settled_keeps_its_payload(store: StateStore, clock: ManualC
 def test_a_failed_record_keeps_its_payload_until_it_is_resolved(store: StateStore, clock: ManualClock) -> None:
     refused(store)
     clock.sleep(60)
-    assert store.forget_payloads(clock.now()) == 0
+    assert store.privacy.forget_payloads(clock.now()) == 0
     assert payloads(store, "sync_errors") == [JANE]
     store.resolve_errors([("contact", "1")])
     clock.sleep(60)
-    assert store.forget_payloads(clock.now()) == 2
+    assert store.privacy.forget_payloads(clock.now()) == 2
     assert (payloads(store, "operation"), payloads(store, "sync_errors")) == ([""], [""])
     verify(store._engine)
 
@@ -143,7 +143,7 @@ def test_bytes_left_in_a_request_that_is_over_are_emptied(store: StateStore, clo
         connection.execute(text("UPDATE batch SET response = :kept"), {"kept": b"Jane Doe"})
         add_missing_checksums(connection)
     clock.sleep(60)
-    store.forget_payloads(clock.now())
+    store.privacy.forget_payloads(clock.now())
     with store._engine.begin() as connection:
         assert connection.execute(text("SELECT response FROM batch")).scalar() is None
     verify(store._engine)
@@ -156,7 +156,7 @@ def test_more_than_one_portion_is_emptied(
     for number in range(5):
         confirmed(store, str(number))
     clock.sleep(60)
-    assert store.forget_payloads(clock.now()) == 5
+    assert store.privacy.forget_payloads(clock.now()) == 5
     assert payloads(store, "operation") == [""] * 5
 
 
@@ -166,14 +166,14 @@ def test_a_damaged_row_is_not_blessed_with_a_new_seal(store: StateStore, clock: 
         connection.execute(text("UPDATE operation SET xero_id = 'X9'"))
     clock.sleep(60)
     with pytest.raises(StoreDamagedError):
-        store.forget_payloads(clock.now())
+        store.privacy.forget_payloads(clock.now())
     assert payloads(store, "operation") == [JANE]
 
 
 def test_a_redacted_contact_is_emptied_everywhere_and_stays_so(store: StateStore, clock: ManualClock) -> None:
     confirmed(store, "1")
     confirmed(store, "2")
-    assert store.redact_contact("1", BLANK) == {"mapping": 1, "operations": 1, "failed records": 0, "mirror": 1}
+    assert store.privacy.redact_contact("1", BLANK) == {"mapping": 1, "operations": 1, "failed records": 0, "mirror": 1}
     assert store.mapped("contact")["1"].payload == BLANK
     assert store.mapped("contact")["2"].payload == JANE
     assert payloads(store, "operation") == ["", JANE]
@@ -183,28 +183,28 @@ def test_a_redacted_contact_is_emptied_everywhere_and_stays_so(store: StateStore
         store.update_mirror("contact", [shown("1", key), shown("2")], START)
         assert store.mirror_by_xero_id("contact", ["X1"])["X1"].payload == stripped
     assert "Jane Doe" in store.mirror_by_xero_id("contact", ["X2"])["X2"].payload
-    assert store.redact_contact("1", BLANK) == {"mapping": 0, "operations": 0, "failed records": 0, "mirror": 0}
+    assert store.privacy.redact_contact("1", BLANK) == {"mapping": 0, "operations": 0, "failed records": 0, "mirror": 0}
     verify(store._engine)
 
 
 def test_what_was_done_is_written_down_and_a_later_note_adds_to_it(store: StateStore) -> None:
     confirmed(store)
-    store.redact_contact("1", BLANK)
-    store.note_redaction("1", {"reason": "asked for"})
-    store.redact_contact("1", BLANK)
-    assert store.redacted_customers() == {"1": {"keys": ["X1", "shopify:1"], "reason": "asked for"}}
+    store.privacy.redact_contact("1", BLANK)
+    store.privacy.note_redaction("1", {"reason": "asked for"})
+    store.privacy.redact_contact("1", BLANK)
+    assert store.privacy.redacted_customers() == {"1": {"keys": ["X1", "shopify:1"], "reason": "asked for"}}
 
 
 def test_a_customer_without_a_contact_can_be_redacted_beforehand(store: StateStore) -> None:
-    assert set(store.redact_contact("1", BLANK).values()) == {0}
-    assert store.redacted_customers() == {"1": {"keys": ["shopify:1"]}}
+    assert set(store.privacy.redact_contact("1", BLANK).values()) == {0}
+    assert store.privacy.redacted_customers() == {"1": {"keys": ["shopify:1"]}}
     store.update_mirror("contact", [shown("1")], START)
     assert "Jane" not in store.mirror_by_xero_id("contact", ["X1"])["X1"].payload
 
 
 def test_a_planned_write_of_a_redacted_contact_is_withdrawn(store: StateStore) -> None:
     planned(store)
-    assert store.redact_contact("1", BLANK)["operations"] == 1
+    assert store.privacy.redact_contact("1", BLANK)["operations"] == 1
     withdrawn = store.journal.latest("contact", ["1"])["1"]
     assert (withdrawn.state, withdrawn.payload) == (OperationState.WITHDRAWN, "")
     assert store.unfinished_days() == set()
@@ -212,7 +212,7 @@ def test_a_planned_write_of_a_redacted_contact_is_withdrawn(store: StateStore) -
 
 def test_a_failed_contact_stays_listed_without_its_payload(store: StateStore) -> None:
     refused(store)
-    assert store.redact_contact("1", BLANK)["failed records"] == 1
+    assert store.privacy.redact_contact("1", BLANK)["failed records"] == 1
     (error,) = store.failed_records()
     assert (error.payload, error.reason) == ("", "refused")
 
@@ -220,5 +220,5 @@ def test_a_failed_contact_stays_listed_without_its_payload(store: StateStore) ->
 def test_a_contact_whose_write_is_on_its_way_is_left_alone(store: StateStore) -> None:
     sent(store)
     with pytest.raises(ContactOnItsWayError):
-        store.redact_contact("1", BLANK)
-    assert (payloads(store, "operation"), store.redacted_customers()) == ([JANE], {})
+        store.privacy.redact_contact("1", BLANK)
+    assert (payloads(store, "operation"), store.privacy.redacted_customers()) == ([JANE], {})

@@ -26,7 +26,7 @@ def test_a_store_is_put_aside_with_all_it_holds_and_a_new_one_begins_empty(
     store: StateStore, url: str, clock: ManualClock
 ) -> None:
     store.put_value("shop", "goods.myshopify.com")
-    store.note_redaction("7", {"keys": ["shopify:7"]})
+    store.privacy.note_redaction("7", {"keys": ["shopify:7"]})
     store.close()
     assert store_exists(url)
 

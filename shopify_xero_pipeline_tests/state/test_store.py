@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, parse_exact_json
-from shopify_xero_pipeline.state.database import chunks
+from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import UtcDateTime
