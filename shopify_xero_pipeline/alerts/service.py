@@ -29,9 +29,13 @@ from shopify_xero_pipeline.observability.logs import Redactor
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.shopify.responses import API_VERSION
-from shopify_xero_pipeline.state.database_errors import StoreReplacedError, StoreUnwritableError, StoreUrlError
+from shopify_xero_pipeline.state.database_errors import (
+    StoreDamagedError,
+    StoreReplacedError,
+    StoreUnwritableError,
+    StoreUrlError,
+)
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
 ALERT_STATE_KEY = "alerts.state"
 FAILED_RUN_WINDOW = timedelta(days=7)

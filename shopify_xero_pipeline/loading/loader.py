@@ -128,7 +128,7 @@ class Loader:
         planned = {kind: self._build_writes(kind, work, run_id) for kind in Kind}
         writes = {(write.kind, write.shopify_id): write for kind_writes in planned.values() for write in kind_writes}
         unchanged = {(result.kind.value, result.shopify_id) for result in work.unchanged if result.xero_id}
-        self._store.resolve_errors(unchanged | (work.wanted() - writes.keys()))
+        self._store.retry_queue.resolve(unchanged | (work.wanted() - writes.keys()))
         deferred = self._store.retry_queue.deferred(writes.values(), respect_retry_schedule=respect_retry_schedule)
         due_keys = writes.keys() - deferred.keys()
         unwanted = [operation for operation in before if (operation.kind, operation.shopify_id) not in due_keys]

@@ -24,13 +24,13 @@ from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailabl
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database_errors import (
     StoreBusyError,
+    StoreDamagedError,
     StoreReplacedError,
     StoreUnreachableError,
     StoreUnwritableError,
     StoreUrlError,
 )
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tokens import SignIn, TokenKeyError, TokenStore
 from shopify_xero_pipeline.xero.auth import XeroCredentials

@@ -23,9 +23,9 @@ from shopify_xero_pipeline.loading.safe_mode import SafeMode
 from shopify_xero_pipeline.pipeline.connections import TryLaterError
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.quarantine import QuarantinedStore, quarantine_store, store_exists
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Item, Kind

@@ -26,12 +26,12 @@ from sqlalchemy.pool import NullPool
 from shopify_xero_pipeline.state.database_errors import (
     NoDatabaseError,
     StoreBusyError,
+    StoreDamagedError,
     StoreUnreachableError,
     StoreUnwritableError,
     StoreUrlError,
     translate_error,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 
 BUSY_TIMEOUT = 10
 """Seconds to wait for the lock of another process, or for a connection."""

@@ -10,8 +10,6 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
-
 DAMAGED = {
     sqlite3.SQLITE_CORRUPT: "SQLite reports that its file is malformed",
     sqlite3.SQLITE_NOTADB: "its file is no longer a database",
@@ -62,6 +60,16 @@ class StoreBusyError(Exception):
         super().__init__(
             f"The state store {name} is locked by another process, and waiting for it timed out. If that process is "
             "suspended, or its host has stopped, resume or end it; then run again. Nothing is lost."
+        )
+
+
+class StoreDamagedError(Exception):
+    """The content of the state store cannot be trusted; nothing more is written to Xero from it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The state store is damaged: {what}. Nothing was written to Xero. Run `shopify-xero rebuild`: it "
+            "quarantines the damaged store and builds a new one from Shopify and Xero."
         )
 
 

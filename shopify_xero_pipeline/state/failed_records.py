@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, select
 
 from shopify_xero_pipeline.clock import Clock, is_due
-from shopify_xero_pipeline.state import row_writes
+from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.queries import one_of
 from shopify_xero_pipeline.state.records import PlannedWrite, SyncError
 from shopify_xero_pipeline.state.row_checksums import Row, read, read_models, update_rows
@@ -119,9 +119,22 @@ class FailedRecords:
         """
         self._update(errors, {"next_attempt_at": self._clock.now(), "dismissed_at": None, "dismissal_reason": ""})
 
-    def _open_errors(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
+    def resolve(self, records: Collection[tuple[str, str]]) -> None:
+        """Resolve the open failures of records that are in Xero as planned.
+
+        Args:
+            records: pairs of kind and Shopify id.
+        """
+        if not records:
+            return
+        resolved = {"resolved_at": self._clock.now()}
         with self._engine.begin() as connection:
-            return [SyncError.model_validate(row) for row in row_writes.open_errors(connection, records)]
+            rows = [row for row in read(connection, queries.FAILED) if (row["kind"], row["shopify_id"]) in records]
+            update_rows(connection, sync_errors, rows, lambda _: resolved)
+
+    def _open_errors(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
+        errors = read_models(self._engine, SyncError, queries.FAILED) if records else []
+        return [error for error in errors if (error.kind, error.shopify_id) in records]
 
     def _update(self, errors: Collection[SyncError], values: Row) -> None:
         for error in errors:

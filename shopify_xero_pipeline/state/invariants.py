@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.records import BatchState, OperationState
@@ -30,7 +30,9 @@ GRACE = timedelta(minutes=30)
 CALLS_PER_MINUTE, MAX_CONCURRENT_CALLS = 60, 5
 GONE = ("VOIDED", "DELETED", "ARCHIVED")
 ENDED = (BatchState.CONFIRMED, BatchState.RESOLVED)
-Rows = Iterator[str]
+Check = Callable[[Connection, datetime], Iterator[str]]
+INVARIANTS: list[tuple[str, str, Table, Check]] = []
+"""Number, words, table of the checked rows, and check of each invariant, in the order of numbers."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,34 @@ def check_invariants(engine: Engine, now: datetime) -> list[InvariantResult]:
     """
     with engine.begin() as connection:
         return [
-            InvariantResult(number, description, _count(connection, rows), tuple(violations(connection, now)))
-            for number, description, rows, violations in INVARIANTS
+            InvariantResult(
+                number,
+                description,
+                connection.scalar(select(func.count()).select_from(table)) or 0,
+                tuple(violations(connection, now)),
+            )
+            for number, description, table, violations in INVARIANTS
         ]
 
 
-def _count(connection: Connection, query: Select[int]) -> int:
-    return connection.scalar(query) or 0
+def _invariant(number: str, description: str, table: Table) -> Callable[[Check], Check]:
+    """Return the decorator that adds the check of an invariant.
+
+    Args:
+        number: the number of the invariant.
+        description: the invariant in words.
+        table: the table whose rows are checked.
+    """
+
+    def add(check: Check) -> Check:
+        INVARIANTS.append((number, description, table, check))
+        return check
+
+    return add
 
 
-def _duplicates(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I1", "no two live records in Xero have the same key of this project", xero_mirror)
+def _duplicates(connection: Connection, _now: datetime) -> Iterator[str]:
     """Yield natural keys of this project that more than one live record in Xero has."""
     m, e = xero_mirror, entity_mapping
     ours = select(e.c.kind, e.c.natural_key).distinct().subquery()
@@ -85,7 +105,8 @@ def _duplicates(connection: Connection, _now: datetime) -> Rows:
         yield f"{kind} {key}: {count} records"
 
 
-def _unknown_states(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I3", "every planned record is in a known state, and waits only for a batch that can end", operation)
+def _unknown_states(connection: Connection, _now: datetime) -> Iterator[str]:
     known = [*OperationState]
     for row in connection.execute(select(operation.c.id, operation.c.state).where(operation.c.state.not_in(known))):
         yield f"operation {row.id}: {row.state}"
@@ -95,19 +116,22 @@ def _unknown_states(connection: Connection, _now: datetime) -> Rows:
         yield f"operation {row.id} waits for a batch that has ended"
 
 
-def _changed_bodies(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I4", "the body of a request is the one its Idempotency-Key was created for", batch)
+def _changed_bodies(connection: Connection, _now: datetime) -> Iterator[str]:
     for row in connection.execute(select(batch.c.id, batch.c.body, batch.c.body_hash).where(batch.c.body != b"")):
         if digest(row.body) != row.body_hash:
             yield f"batch {row.id}"
 
 
-def _sent_without_mark(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I5", "no request left before the journal marked its batch SENT", batch)
+def _sent_without_mark(connection: Connection, _now: datetime) -> Iterator[str]:
     sent = batch.c.http_status.is_not(None) | batch.c.state.in_([BatchState.SENT, BatchState.AMBIGUOUS])
     for row in connection.execute(select(batch.c.id).where(sent, batch.c.first_sent_at.is_(None))):
         yield f"batch {row.id}"
 
 
-def _sent_too_late(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I6", "no request was sent again after its replay window of 120 s", batch)
+def _sent_too_late(connection: Connection, _now: datetime) -> Iterator[str]:
     """Yield batches whose response came so late, by Xero's clock, that a byte left after the replay window."""
     answered = (batch.c.state == BatchState.CONFIRMED, batch.c.not_before.is_(None), batch.c.xero_sent_at.is_not(None))
     for row in connection.execute(select(batch.c.id, batch.c.xero_sent_at, batch.c.xero_settled_at).where(*answered)):
@@ -116,7 +140,10 @@ def _sent_too_late(connection: Connection, _now: datetime) -> Rows:
             yield f"batch {row.id}: answered {duration} after it was marked SENT"
 
 
-def _settled_too_early(connection: Connection, _now: datetime) -> Rows:
+@_invariant(
+    "I7", "no batch with an unknown outcome was settled before its quiet time of 600 s, or without a read-back", batch
+)
+def _settled_too_early(connection: Connection, _now: datetime) -> Iterator[str]:
     """Yield batches of unknown outcome settled before the end of their quiet time, by Xero's clock, or unread."""
     unknown = (batch.c.not_before.is_not(None), batch.c.state.in_(ENDED))
     early = batch.c.xero_settled_at < func.coalesce(batch.c.xero_quiet_at, batch.c.xero_settled_at)
@@ -138,14 +165,16 @@ def _settled_too_early(connection: Connection, _now: datetime) -> Rows:
         yield f"operation {row.id}: settled without evidence"
 
 
-def _unfenced(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I8", "every open batch has the fence of an owner", batch)
+def _unfenced(connection: Connection, _now: datetime) -> Iterator[str]:
     """Yield open batches with an owner but without a fence; batches of older versions have no owner."""
     unfenced = (batch.c.state.not_in(ENDED), batch.c.fence < 1, batch.c.owner != "")
     for row in connection.execute(select(batch.c.id).where(*unfenced)):
         yield f"batch {row.id}"
 
 
-def _stuck_tokens(connection: Connection, now: datetime) -> Rows:
+@_invariant("I10", "a refresh token is stored, and no token refresh is stuck", oauth_token)
+def _stuck_tokens(connection: Connection, now: datetime) -> Iterator[str]:
     for row in connection.execute(select(oauth_token.c.name, oauth_token.c.refresh, oauth_token.c.refresh_started_at)):
         if not row.refresh:
             yield f"{row.name}: no refresh token"
@@ -153,7 +182,8 @@ def _stuck_tokens(connection: Connection, now: datetime) -> Rows:
             yield f"{row.name}: a token refresh of {row.refresh_started_at:%d %b %H:%M} UTC never finished"
 
 
-def _exceeded_limits(connection: Connection, _now: datetime) -> Rows:
+@_invariant("I11", "Xero gets at most 60 calls in any minute and 5 at once", api_call)
+def _exceeded_limits(connection: Connection, _now: datetime) -> Iterator[str]:
     rows = connection.execute(select(api_call.c.started_at, api_call.c.ended_at).order_by(api_call.c.started_at)).all()
     starts = [row.started_at for row in rows]
     for first, last in zip(starts, starts[CALLS_PER_MINUTE:], strict=False):
@@ -163,42 +193,3 @@ def _exceeded_limits(connection: Connection, _now: datetime) -> Rows:
         concurrent = sum(other.started_at <= row.started_at < (other.ended_at or row.started_at) for other in rows)
         if concurrent > MAX_CONCURRENT_CALLS:
             yield f"{concurrent} calls at once at {row.started_at:%H:%M:%S} UTC"
-
-
-ALL_OPERATIONS, ALL_BATCHES = select(func.count()).select_from(operation), select(func.count()).select_from(batch)
-INVARIANTS: tuple[tuple[str, str, Select[int], Callable[[Connection, datetime], Rows]], ...] = (
-    (
-        "I1",
-        "no two live records in Xero have the same key of this project",
-        select(func.count()).select_from(xero_mirror),
-        _duplicates,
-    ),
-    (
-        "I3",
-        "every planned record is in a known state, and waits only for a batch that can end",
-        ALL_OPERATIONS,
-        _unknown_states,
-    ),
-    ("I4", "the body of a request is the one its Idempotency-Key was created for", ALL_BATCHES, _changed_bodies),
-    ("I5", "no request left before the journal marked its batch SENT", ALL_BATCHES, _sent_without_mark),
-    ("I6", "no request was sent again after its replay window of 120 s", ALL_BATCHES, _sent_too_late),
-    (
-        "I7",
-        "no batch with an unknown outcome was settled before its quiet time of 600 s, or without a read-back",
-        ALL_BATCHES,
-        _settled_too_early,
-    ),
-    ("I8", "every open batch has the fence of an owner", ALL_BATCHES, _unfenced),
-    (
-        "I10",
-        "a refresh token is stored, and no token refresh is stuck",
-        select(func.count()).select_from(oauth_token),
-        _stuck_tokens,
-    ),
-    (
-        "I11",
-        "Xero gets at most 60 calls in any minute and 5 at once",
-        select(func.count()).select_from(api_call),
-        _exceeded_limits,
-    ),
-)

@@ -11,12 +11,11 @@ take it over only after its lease expires. An operation changes only if it is st
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import queries, row_writes
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.failed_records import next_attempt_at
 from shopify_xero_pipeline.state.records import (
     LEASE,
     Batch,
@@ -26,7 +25,6 @@ from shopify_xero_pipeline.state.records import (
     OperationOutcome,
     OperationState,
     PlannedWrite,
-    SyncError,
 )
 from shopify_xero_pipeline.state.row_checksums import (
     Row,
@@ -37,12 +35,11 @@ from shopify_xero_pipeline.state.row_checksums import (
     update_rows,
 )
 from shopify_xero_pipeline.state.send_watermark import SendWatermark
-from shopify_xero_pipeline.state.tables import batch, evidence, operation
+from shopify_xero_pipeline.state.tables import batch, operation
 
 CHANGES = ("update", "delete")
 """Verbs of writes to a record that is already mapped."""
 
-FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 MAX_RESPONSE_BYTES = 65_536
 """Bytes of a response that the journal stores."""
 
@@ -238,13 +235,9 @@ class Journal:
             payloads = {operation.id: operation.payload for operation in operations}
             if {row["id"]: row["payload"] for row in planned} != payloads:
                 raise JournalOrderError("another process has taken over, or changed, an operation of the request")
-            values = request.model_dump() | {
-                "body_hash": digest(request.body),
-                "state": BatchState.INTENT,
-                "reason": "",
-            }
+            values = request.model_dump() | {"body_hash": digest(request.body), "state": BatchState.INTENT}
             values |= {"owner": self._owner, "fence": 1, "lease_until": now + LEASE}
-            values |= {"created_at": now, "updated_at": now}
+            values |= {"reason": "", "created_at": now, "updated_at": now}
             result = connection.execute(insert(batch).values(**values))
             batch_id = int((result.inserted_primary_key or [0])[0])
             in_batch = {"state": OperationState.IN_BATCH, "batch_id": batch_id}
@@ -390,7 +383,8 @@ class Journal:
                 self._step(connection, mine, [BatchState.SENT, BatchState.AMBIGUOUS], **values)
             ids = [outcome.operation_id for outcome in outcomes]
             rows = {row["id"]: row for row in self._by_id(connection, ids)}
-            self._settle_operations(connection, self._select_expected(rows, outcomes, mine), rows)
+            expected = self._select_expected(rows, outcomes, mine)
+            row_writes.write_outcomes(connection, expected, rows, self._clock.now())
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -427,44 +421,10 @@ class Journal:
             outcome for outcome in outcomes if present.get(outcome.operation_id) == (in_batch or outcome.expected_state)
         ]
 
-    def _settle_operations(
-        self, connection: Connection, outcomes: Sequence[OperationOutcome], rows: Mapping[int, Row]
-    ) -> None:
+    def _change(self, connection: Connection, rows: Sequence[Row], new: Values) -> None:
+        """Update operations with the columns that `new` returns for each row."""
         now = self._clock.now()
-        row_writes.write_mapping(connection, [outcome.mapped for outcome in outcomes if outcome.mapped], now)
-        row_writes.write_mirror(connection, [outcome.mirrored for outcome in outcomes if outcome.mirrored])
-        for removed in (rows[outcome.operation_id] for outcome in outcomes if outcome.removed):
-            row_writes.delete_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], now)
-        evidence_rows = [outcome.evidence.model_dump() for outcome in outcomes if outcome.evidence]
-        evidence_ids = {row["operation_id"] for row in evidence_rows}
-        insert_rows(connection, evidence, evidence_rows, queries.EVIDENCE_WITHOUT_CHECKSUM, ids=evidence_ids)
-        columns = {"state", "outcome", "reason", "retryable", "correlation_id"}
-        values = {outcome.operation_id: outcome.model_dump(include=columns) for outcome in outcomes}
-        xero_ids = {outcome.operation_id: outcome.mapped.xero_id for outcome in outcomes if outcome.mapped}
-        changed = self._change(
-            connection,
-            [rows[key] for key in values],
-            lambda row: values[row["id"]] | {"xero_id": xero_ids.get(row["id"], row["xero_id"])},
-        )
-        for row in changed:
-            if row["state"] in FAILED:
-                row_writes.write_error(connection, self._build_error(connection, row))
-
-    def _build_error(self, connection: Connection, failed: Row) -> SyncError:
-        same = (operation.c.kind == failed["kind"], operation.c.shopify_id == failed["shopify_id"])
-        confirmed = select(func.max(operation.c.id)).where(*same, operation.c.state == OperationState.CONFIRMED)
-        since = operation.c.id > func.coalesce(confirmed.scalar_subquery(), 0)
-        attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*same, since))
-        now = self._clock.now()
-        shared = {name: failed[name] for name in SyncError.model_fields if name in failed}
-        next_at = next_attempt_at(now, attempts, retryable=failed["retryable"])
-        content = {"attempts": attempts, "payload_hash": failed["checksum"], "next_attempt_at": next_at}
-        return SyncError.model_validate(shared | content | {"first_failed_at": now, "last_failed_at": now})
-
-    def _change(self, connection: Connection, rows: Sequence[Row], new: Values) -> Sequence[Row]:
-        """Update operations with the columns that `new` returns for each row; return the rows after the update."""
-        now = self._clock.now()
-        return update_rows(connection, operation, rows, lambda row: {**new(row), "updated_at": now})
+        update_rows(connection, operation, rows, lambda row: {**new(row), "updated_at": now})
 
     def _step(self, connection: Connection, mine: Batch, allowed: Sequence[BatchState], **values: object) -> Batch:
         """Update a batch if this process still owns it and its state is allowed."""

@@ -50,7 +50,7 @@ def of_kind(table: Table, column: Column[Any] | None) -> Select[Any]:
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
 FAILED = select(sync_errors).where(sync_errors.c.resolved_at.is_(None)).order_by(*sync_errors.primary_key)
-OPEN_ERRORS = select(sync_errors).where(*of_records(sync_errors), sync_errors.c.resolved_at.is_(None))
+OPEN_ERRORS = FAILED.where(*of_records(sync_errors))
 
 _NEWEST_IDS = select(func.max(operation.c.id)).where(*of_records(operation)).group_by(operation.c.shopify_id)
 NEWEST = select(operation).where(operation.c.id.in_(_NEWEST_IDS))

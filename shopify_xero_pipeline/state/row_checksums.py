@@ -17,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Executable,
-    RowMapping,
     Select,
     Table,
     Update,
@@ -29,6 +28,7 @@ from sqlalchemy import (
 )
 
 from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES
 
@@ -39,16 +39,6 @@ ADDED = frozenset({"xero_sent_at", "xero_quiet_at", "xero_settled_at", "xero_loo
 Row = Mapping[str, Any]
 Values = Callable[[Row], Row]
 M = TypeVar("M", bound=BaseModel)
-
-
-class StoreDamagedError(Exception):
-    """The content of the state store cannot be trusted; nothing more is written to Xero from it."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"The state store is damaged: {what}. Nothing was written to Xero. Run `shopify-xero rebuild`: it "
-            "quarantines the damaged store and builds a new one from Shopify and Xero."
-        )
 
 
 def read_models(
@@ -88,14 +78,16 @@ def read(
         StoreDamagedError: a row does not match its checksum.
     """
     rows = fetch(connection, query, ids=ids, **parameters)
-    if any(row_hash(row) != row[CHECKSUM_COLUMN] for row in rows):
-        raise StoreDamagedError(f"a row of {query.selected_columns[0].table.name} does not match its checksum")
-    return [{name: value for name, value in row.items() if name != CHECKSUM_COLUMN} for row in rows]
+    for row in rows:
+        checksum = row.pop(CHECKSUM_COLUMN)
+        if row_hash(row) != checksum:
+            raise StoreDamagedError(f"a row of {query.selected_columns[0].table.name} does not match its checksum")
+    return rows
 
 
 def fetch(
     connection: Connection, query: Select[Any], *, ids: Iterable[Any] | None = None, **parameters: object
-) -> list[RowMapping]:
+) -> list[dict[str, Any]]:
     """Return the rows of a query as they are stored, in several statements if there are many ids.
 
     Args:
@@ -105,7 +97,12 @@ def fetch(
         parameters: the other parameters of the query.
     """
     lists: Iterable[dict[str, object]] = [{}] if ids is None else ({"ids": chunk} for chunk in chunks(ids))
-    return [row for some in lists for row in connection.execute(query, parameters | some).mappings()]
+    rows = []
+    for chunk in lists:
+        result = connection.execute(query, parameters | chunk)
+        names = [*result.keys()]  # dicts, because the checksum iterates over each row, which is slow for a RowMapping
+        rows += [dict(zip(names, row, strict=True)) for row in result]
+    return rows
 
 
 def with_checksum(values: Row) -> dict[str, Any]:

@@ -1,26 +1,46 @@
-"""Writes of mapping, mirror, failure and key-value rows within the caller's transaction.
+"""Writes of operations, mapping, mirror, failure and key-value rows within the caller's transaction.
 
 The store and the journal share this module, so that a batch is settled and its results are stored in one transaction.
 No function here opens or commits a transaction.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from shopify_xero_pipeline.state import queries
+from shopify_xero_pipeline.state.failed_records import next_attempt_at
 from shopify_xero_pipeline.state.privacy import redact_mirror_rows
 from shopify_xero_pipeline.state.queries import chunks
-from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, PlannedWrite, SyncError
-from shopify_xero_pipeline.state.row_checksums import fetch, put_rows, read, update_rows, with_checksum
-from shopify_xero_pipeline.state.tables import entity_mapping, key_value, sync_errors, xero_mirror
+from shopify_xero_pipeline.state.records import (
+    MappedRecord,
+    MirrorRecord,
+    OperationOutcome,
+    OperationState,
+    PlannedWrite,
+    SyncError,
+)
+from shopify_xero_pipeline.state.row_checksums import (
+    Row,
+    fetch,
+    insert_rows,
+    put_rows,
+    read,
+    update_rows,
+    with_checksum,
+)
+from shopify_xero_pipeline.state.tables import entity_mapping, evidence, key_value, operation, sync_errors, xero_mirror
 
+FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 R = TypeVar("R", MappedRecord, MirrorRecord, PlannedWrite)
 
 SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(
     xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id)
+)
+OPEN_SINCE = select(sync_errors.c.first_failed_at).where(
+    *queries.of_records(sync_errors), sync_errors.c.resolved_at.is_(None)
 )
 DELETE_MAPPED = delete(entity_mapping).where(*queries.of_records(entity_mapping))
 
@@ -66,23 +86,54 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
     return written
 
 
-def write_error(connection: Connection, error: SyncError) -> None:
-    """Write a failed record, which replaces an earlier row. An open failure keeps the time when it first failed."""
-    table = sync_errors
-    same = (table.c.kind == error.kind, table.c.shopify_id == error.shopify_id, table.c.resolved_at.is_(None))
-    first_failed_at = connection.scalar(select(table.c.first_failed_at).where(*same))
-    put_rows(connection, table, [error.model_dump() | {"first_failed_at": first_failed_at or error.first_failed_at}])
-
-
-def open_errors(connection: Connection, records: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return the open failures of records.
+def write_outcomes(
+    connection: Connection, outcomes: Collection[OperationOutcome], rows: Mapping[int, Row], at: datetime
+) -> None:
+    """Write the outcomes of operations with their mapping rows, mirror rows, evidence and failures.
 
     Args:
         connection: a connection in a transaction.
-        records: pairs of kind and Shopify id.
+        outcomes: one outcome for each operation.
+        rows: the operations by id, as read in the transaction.
+        at: the present time, in UTC.
     """
-    # Most stores have few open failures: one query for all of them then replaces the queries by kind.
-    return [row for row in read(connection, queries.FAILED) if (row["kind"], row["shopify_id"]) in records]
+    write_mapping(connection, [outcome.mapped for outcome in outcomes if outcome.mapped], at)
+    write_mirror(connection, [outcome.mirrored for outcome in outcomes if outcome.mirrored])
+    for removed in (rows[outcome.operation_id] for outcome in outcomes if outcome.removed):
+        delete_record(connection, removed["kind"], removed["shopify_id"], removed["xero_id"], at)
+    evidence_rows = [outcome.evidence.model_dump() for outcome in outcomes if outcome.evidence]
+    evidence_ids = {row["operation_id"] for row in evidence_rows}
+    insert_rows(connection, evidence, evidence_rows, queries.EVIDENCE_WITHOUT_CHECKSUM, ids=evidence_ids)
+    columns = {"state", "outcome", "reason", "retryable", "correlation_id"}
+    values = {outcome.operation_id: outcome.model_dump(include=columns) for outcome in outcomes}
+    xero_ids = {outcome.operation_id: outcome.mapped.xero_id for outcome in outcomes if outcome.mapped}
+    changed = update_rows(
+        connection,
+        operation,
+        [rows[key] for key in values],
+        lambda row: values[row["id"]] | {"xero_id": xero_ids.get(row["id"], row["xero_id"]), "updated_at": at},
+    )
+    for row in changed:
+        if row["state"] in FAILED:
+            _write_error(connection, row, at)
+
+
+def _write_error(connection: Connection, failed: Row, at: datetime) -> None:
+    """Write the failure of an operation, which replaces an earlier one; an open failure keeps its first time."""
+    same = (operation.c.kind == failed["kind"], operation.c.shopify_id == failed["shopify_id"])
+    confirmed = select(func.max(operation.c.id)).where(*same, operation.c.state == OperationState.CONFIRMED)
+    since = operation.c.id > func.coalesce(confirmed.scalar_subquery(), 0)
+    attempts = connection.scalar(select(func.sum(operation.c.attempts)).where(*same, since))
+    (earlier,) = connection.scalars(OPEN_SINCE, {"kind": failed["kind"], "ids": [failed["shopify_id"]]}).all() or [at]
+    error = SyncError(
+        **{name: failed[name] for name in SyncError.model_fields if name in failed and name != "attempts"},
+        attempts=attempts,
+        payload_hash=failed["checksum"],
+        first_failed_at=earlier,
+        last_failed_at=at,
+        next_attempt_at=next_attempt_at(at, attempts, retryable=failed["retryable"]),
+    )
+    put_rows(connection, sync_errors, [error.model_dump()])
 
 
 def resolve_errors(connection: Connection, kind: str, shopify_ids: Collection[str], at: datetime) -> None:

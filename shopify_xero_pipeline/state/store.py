@@ -20,7 +20,7 @@ from shopify_xero_pipeline.state import database_errors, queries, row_writes, ve
 from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, open_database
-from shopify_xero_pipeline.state.database_errors import NoDatabaseError
+from shopify_xero_pipeline.state.database_errors import NoDatabaseError, StoreDamagedError
 from shopify_xero_pipeline.state.failed_records import FailedRecords
 from shopify_xero_pipeline.state.invariants import InvariantResult, check_invariants
 from shopify_xero_pipeline.state.journal import Journal
@@ -38,7 +38,6 @@ from shopify_xero_pipeline.state.records import (
 )
 from shopify_xero_pipeline.state.row_checksums import (
     M,
-    StoreDamagedError,
     fetch,
     put_rows,
     read,
@@ -302,18 +301,6 @@ class StateStore:
         if kinds is not None:
             query = query.where(sync_errors.c.kind.in_(list(kinds)))
         return read_models(self._engine, SyncError, query)
-
-    def resolve_errors(self, records: Collection[tuple[str, str]]) -> None:
-        """Resolve the failures of records that are in Xero as planned.
-
-        Args:
-            records: pairs of kind and Shopify id.
-        """
-        if not records:
-            return
-        with self._engine.begin() as connection:
-            resolved = {"resolved_at": self._clock.now()}
-            update_rows(connection, sync_errors, row_writes.open_errors(connection, records), lambda _: resolved)
 
     def record_history(self, history: Sequence[HistoryRow]) -> None:
         """Store the counts of a load, one row for each run, day and kind; a row replaces an earlier one.

@@ -4,7 +4,9 @@ This module only defines columns, keys and the two column types; the statements 
 `journal.py`.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.records import OPEN
 
 INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -45,8 +48,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC).strftime(INSTANT)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the instant as an aware datetime in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        """Return the instant as an aware datetime in UTC.
+
+        Raises:
+            StoreDamagedError: the text does not have exactly the stored format; this project writes no other.
+        """
+        if value is None:
+            return None
+        try:
+            if value[10] == "T" and value[19] == "." and value[-1] == "Z":
+                return datetime.fromisoformat(value)
+        except (LookupError, TypeError, ValueError):
+            pass
+        raise StoreDamagedError("an instant in it cannot be read")
 
 
 class Date(TypeDecorator[date]):
@@ -60,8 +74,32 @@ class Date(TypeDecorator[date]):
         return None if value is None else value.isoformat()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:  # noqa: ARG002
-        """Return the day as a date."""
-        return None if value is None else date.fromisoformat(value)
+        """Return the day as a date.
+
+        Raises:
+            StoreDamagedError: the text is not a day.
+        """
+        try:
+            return None if value is None else date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise StoreDamagedError("a day in it cannot be read") from None
+
+
+class Flag(TypeDecorator[bool]):
+    """A truth value, as a Boolean."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bool | None]:  # noqa: ARG002
+        """Return the conversion of the driver's value; the one of SQLAlchemy accepts any number on SQLite."""
+        return _parse_flag
+
+
+def _parse_flag(value: Any) -> bool | None:
+    if value not in (None, 0, 1):
+        raise StoreDamagedError("a truth value in it cannot be read")
+    return None if value is None else bool(value)
 
 
 metadata = MetaData()
@@ -72,6 +110,27 @@ def checksum_column() -> Column[str]:
     return Column("row_hash", SortableText, nullable=False, server_default="")
 
 
+def texts(*names: str, nullable: bool = False, primary_key: bool = False) -> list[Column[str]]:
+    """Return columns of text.
+
+    Args:
+        names: the names of the columns.
+        nullable: whether their values may be missing.
+        primary_key: whether they are the primary key.
+    """
+    return [Column(name, SortableText, nullable=nullable, primary_key=primary_key) for name in names]
+
+
+def instants(*names: str, nullable: bool = False) -> list[Column[datetime]]:
+    """Return columns of instants.
+
+    Args:
+        names: the names of the columns.
+        nullable: whether their values may be missing.
+    """
+    return [Column(name, UtcDateTime, nullable=nullable) for name in names]
+
+
 meta = Table(
     "meta", metadata, Column("name", SortableText, primary_key=True), Column("value", SortableText, nullable=False)
 )
@@ -79,12 +138,8 @@ meta = Table(
 entity_mapping = Table(
     "entity_mapping",
     metadata,
-    Column("kind", SortableText, primary_key=True),
-    Column("shopify_id", SortableText, primary_key=True),
-    Column("xero_id", SortableText, nullable=False),
-    Column("natural_key", SortableText, nullable=False),
-    Column("checksum", SortableText, nullable=False),
-    Column("payload", SortableText, nullable=False),
+    *texts("kind", "shopify_id", primary_key=True),
+    *texts("xero_id", "natural_key", "checksum", "payload"),
     Column("order_id", SortableText, index=True),
     Column("partition", Date, nullable=False, index=True),
     Column("run_id", SortableText, nullable=False),
@@ -96,23 +151,19 @@ entity_mapping = Table(
 sync_errors = Table(
     "sync_errors",
     metadata,
-    Column("kind", SortableText, primary_key=True),
-    Column("shopify_id", SortableText, primary_key=True),
+    *texts("kind", "shopify_id", primary_key=True),
     Column("natural_key", SortableText, nullable=False),
     Column("order_id", SortableText),
     Column("partition", Date, nullable=False, index=True),
-    Column("run_id", SortableText, nullable=False),
-    Column("reason", SortableText, nullable=False),
-    Column("retryable", Boolean, nullable=False),
+    *texts("run_id", "reason"),
+    Column("retryable", Flag, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("payload", SortableText, nullable=False),
     Column("correlation_id", SortableText),
-    Column("first_failed_at", UtcDateTime, nullable=False),
-    Column("last_failed_at", UtcDateTime, nullable=False),
+    *instants("first_failed_at", "last_failed_at"),
     Column("resolved_at", UtcDateTime),
     Column("payload_hash", SortableText, nullable=False, server_default=""),
-    Column("next_attempt_at", UtcDateTime),
-    Column("dismissed_at", UtcDateTime),
+    *instants("next_attempt_at", "dismissed_at", nullable=True),
     Column("dismissal_reason", SortableText, nullable=False, server_default=""),
     checksum_column(),
 )
@@ -136,26 +187,20 @@ operation = Table(
     "operation",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", SortableText, nullable=False),
-    Column("shopify_id", SortableText, nullable=False),
-    Column("natural_key", SortableText, nullable=False),
+    *texts("kind", "shopify_id", "natural_key"),
     Column("order_id", SortableText, index=True),
     Column("order_name", SortableText),
     Column("partition", Date, nullable=False),
-    Column("run_id", SortableText, nullable=False),
-    Column("verb", SortableText, nullable=False),
-    Column("payload", SortableText, nullable=False),
-    Column("checksum", SortableText, nullable=False),
+    *texts("run_id", "verb", "payload", "checksum"),
     Column("state", SortableText, nullable=False, index=True),
     Column("outcome", SortableText),
     Column("reason", SortableText, nullable=False),
-    Column("retryable", Boolean, nullable=False),
+    Column("retryable", Flag, nullable=False),
     Column("xero_id", SortableText),
     Column("batch_id", Integer, index=True),
     Column("attempts", Integer, nullable=False),
     Column("correlation_id", SortableText),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
+    *instants("created_at", "updated_at"),
     checksum_column(),
     Index("operation_of_record", "kind", "shopify_id", "id"),
 )
@@ -175,27 +220,21 @@ batch = Table(
     "batch",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", SortableText, nullable=False),
-    Column("method", SortableText, nullable=False),
-    Column("path", SortableText, nullable=False),
+    *texts("kind", "method", "path"),
     Column("body", LargeBinary, nullable=False),
     Column("body_hash", SortableText, nullable=False),
     Column("idempotency_key", SortableText, nullable=False, unique=True),
     Column("state", SortableText, nullable=False, index=True),
-    Column("first_sent_at", UtcDateTime),
-    Column("not_before", UtcDateTime),
+    *instants("first_sent_at", "not_before", nullable=True),
     Column("http_status", Integer),
     Column("response", LargeBinary),
     Column("reason", SortableText, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
+    *instants("created_at", "updated_at"),
     Column("owner", SortableText, nullable=False, server_default=""),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", UtcDateTime),
     checksum_column(),
-    Column("xero_sent_at", UtcDateTime),
-    Column("xero_quiet_at", UtcDateTime),
-    Column("xero_settled_at", UtcDateTime),
+    *instants("xero_sent_at", "xero_quiet_at", "xero_settled_at", nullable=True),
 )
 
 evidence = Table(
@@ -216,11 +255,8 @@ evidence = Table(
 xero_mirror = Table(
     "xero_mirror",
     metadata,
-    Column("kind", SortableText, primary_key=True),
-    Column("xero_id", SortableText, primary_key=True),
-    Column("natural_key", SortableText, nullable=False),
-    Column("reference", SortableText, nullable=False),
-    Column("status", SortableText, nullable=False),
+    *texts("kind", "xero_id", primary_key=True),
+    *texts("natural_key", "reference", "status"),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("payload", SortableText, nullable=False),
     checksum_column(),
@@ -242,13 +278,9 @@ oauth_token = Table(
     metadata,
     Column("name", SortableText, primary_key=True),
     Column("generation", Integer, nullable=False),
-    Column("access", SortableText, nullable=False),
-    Column("refresh", SortableText, nullable=False),
-    Column("previous_refresh", SortableText, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    Column("refreshed_at", UtcDateTime, nullable=False),
-    Column("refresh_started_at", UtcDateTime),
-    Column("verified_at", UtcDateTime),
+    *texts("access", "refresh", "previous_refresh"),
+    *instants("expires_at", "refreshed_at"),
+    *instants("refresh_started_at", "verified_at", nullable=True),
 )
 
 api_call = Table(
@@ -263,10 +295,7 @@ webhook_hint = Table(
     "webhook_hint",
     metadata,
     Column("id", SortableText, primary_key=True),
-    Column("source", SortableText, nullable=False),
-    Column("topic", SortableText, nullable=False),
-    Column("record", SortableText, nullable=False),
-    Column("record_id", SortableText, nullable=False),
+    *texts("source", "topic", "record", "record_id"),
     Column("delivery", SortableText, nullable=False, unique=True),
     Column("orders", SortableText, nullable=False),
     Column("occurred_at", UtcDateTime),
@@ -280,10 +309,8 @@ orphaned_order = Table(
     metadata,
     Column("order_id", SortableText, primary_key=True),
     Column("partition", Date, nullable=False, index=True),
-    Column("cause", SortableText, nullable=False),
-    Column("detail", SortableText, nullable=False),
-    Column("noted_at", UtcDateTime, nullable=False),
-    Column("looked_up_at", UtcDateTime, nullable=False),
+    *texts("cause", "detail"),
+    *instants("noted_at", "looked_up_at"),
     checksum_column(),
 )
 
@@ -291,8 +318,7 @@ kept_record = Table(
     "kept_record",
     metadata,
     Column("xero_id", SortableText, primary_key=True),
-    Column("kind", SortableText, nullable=False),
-    Column("natural_key", SortableText, nullable=False),
+    *texts("kind", "natural_key"),
     Column("order_id", SortableText, nullable=False, index=True),
     Column("because", SortableText, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),

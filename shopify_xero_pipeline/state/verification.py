@@ -2,19 +2,16 @@
 
 SQLite has no checksums of its own, so the verification computes the checksum of every row again. Beside SQLite's own
 check it also checks two facts of this project: no row is ever deleted from the journal, and the mapping contains every
-confirmed write. It reads raw rows from the driver in short transactions: the rows of 100,000 records take seconds.
+confirmed write. It reads in short transactions, because the rows of 100,000 records take seconds.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Engine, Table, func, select, text
+from sqlalchemy import Connection, Engine, Select, Table, func, literal, select, text, tuple_
 
-from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.row_checksums import ADDED, CHECKSUM_COLUMN, StoreDamagedError
-from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, Date, UtcDateTime, batch, evidence, operation
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
+from shopify_xero_pipeline.state.row_checksums import Row, read
+from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, batch, evidence, operation
 
 ROWS = 2_000
 """Rows of a table that one transaction reads."""
@@ -86,81 +83,17 @@ def _count_rows(connection: Connection, table: Table) -> None:
 
 
 def _verify_rows(engine: Engine) -> None:
-    """Verify the rows of all checksummed tables, one page of each table in a short transaction."""
-    last_keys: dict[Table, Sequence[Any]] = dict.fromkeys(CHECKSUMMED_TABLES, ())
-    while last_keys:
+    """Read all rows of the checksummed tables, one page of each table in a short transaction."""
+    last_rows: dict[Table, Row | None] = dict.fromkeys(CHECKSUMMED_TABLES)
+    while last_rows:
         with engine.begin() as connection:
-            pages = {table: _read_page(connection, table, last) for table, last in last_keys.items()}
-        for table, rows in pages.items():
-            _verify_page(table, rows)
-        last_keys = {table: _key(table, rows[-1]) for table, rows in pages.items() if len(rows) == ROWS}
+            pages = {table: read(connection, _page_after(table, last)) for table, last in last_rows.items()}
+        last_rows = {table: rows[-1] for table, rows in pages.items() if len(rows) == ROWS}
 
 
-def _read_page(connection: Connection, table: Table, last_key: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """Return the raw rows after a key, with their columns in the order of names and the checksum last."""
-    names = ", ".join(f'"{name}"' for name in (*_hashed_columns(table), CHECKSUM_COLUMN))
-    keys = ", ".join(column.name for column in table.primary_key)
-    placeholder = "?" if connection.dialect.name == "sqlite" else "%s"
-    after = f"WHERE ({keys}) > ({', '.join(placeholder for _ in last_key)})" if last_key else ""
-    query = f"SELECT {names} FROM {table.name} {after} ORDER BY {keys} LIMIT {ROWS}"  # noqa: S608
-    return connection.exec_driver_sql(query, tuple(last_key)).all()
-
-
-def _key(table: Table, row: Sequence[Any]) -> Sequence[Any]:
-    names = [*_hashed_columns(table)]
-    return [row[names.index(column.name)] for column in table.primary_key]
-
-
-def _verify_page(table: Table, rows: Sequence[Sequence[Any]]) -> None:
-    compute_hash = _build_hasher(table)
-    for row in rows:
-        try:
-            matches = compute_hash(row[:-1]) == row[-1]
-        except (LookupError, TypeError, ValueError):
-            matches = False
-        if not matches:
-            raise StoreDamagedError(f"a row of {table.name} does not match its checksum")
-
-
-def _build_hasher(table: Table) -> Callable[[Sequence[Any]], str]:
-    """Return a function that computes `row_checksums.row_hash` from the driver's raw values."""
-    columns = [(name, _formatter(column), name in ADDED) for name, column in _hashed_columns(table).items()]
-
-    def compute_hash(row: Sequence[Any]) -> str:
-        pairs = zip(columns, row, strict=True)
-        fields = [f"{name}\x1e{text(value)}" for (name, text, added), value in pairs if value is not None or not added]
-        return digest("\x1f".join(fields))
-
-    return compute_hash
-
-
-def _hashed_columns(table: Table) -> dict[str, Column[Any]]:
-    """Return the columns of a table without the checksum, by name and in the order of names."""
-    return {name: table.c[name] for name in sorted(table.c.keys()) if name != CHECKSUM_COLUMN}
-
-
-def _formatter(column: Column[Any]) -> Callable[[Any], str]:
-    if isinstance(column.type, UtcDateTime):
-        return _format_instant
-    if isinstance(column.type, Date):
-        return lambda value: _format_plain(value) if value is None else f"at {date.fromisoformat(value).isoformat()}"
-    if isinstance(column.type, Boolean):
-        return lambda value: f"bool {_BOOLEANS[value]!r}"
-    return _format_plain
-
-
-@lru_cache(ROWS)
-def _format_instant(value: str | None) -> str:
-    """Return the text of an instant in exactly the stored format; this project writes no other format."""
-    if value is None:
-        return _format_plain(value)
-    if value[10] != "T" or value[19] != "." or value[-1] != "Z":
-        raise ValueError(value)
-    return f"at {datetime.fromisoformat(value).isoformat()}"
-
-
-def _format_plain(value: object) -> str:
-    return f"str {value!r}" if value.__class__ is str else f"{type(value).__name__} {value!r}"
-
-
-_BOOLEANS = {0: False, 1: True}
+def _page_after(table: Table, last: Row | None) -> Select[Any]:
+    keys = [*table.primary_key]
+    query = select(table).order_by(*keys).limit(ROWS)
+    return (
+        query if last is None else query.where(tuple_(*keys) > tuple_(*(literal(last[k.name], k.type) for k in keys)))
+    )

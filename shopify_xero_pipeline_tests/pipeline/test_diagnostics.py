@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline.pipeline import diagnostics
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.invariants import InvariantResult
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, add_missing_checksums
+from shopify_xero_pipeline.state.row_checksums import add_missing_checksums
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import Stage, at, just_as_far, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, carry

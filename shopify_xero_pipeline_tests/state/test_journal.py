@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.journal import FenceLostError, Journal, JournalOrderError
 from shopify_xero_pipeline.state.records import (
     Batch,
@@ -21,7 +22,7 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     PlannedWrite,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read_models
+from shopify_xero_pipeline.state.row_checksums import read_models
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch as batch_table
 from shopify_xero_pipeline.state.tables import evidence
@@ -328,7 +329,7 @@ def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved
     (anew,) = store.failed_records()
     assert (anew.attempts, anew.first_failed_at) == (1, clock.now())
     assert store.unfinished_days() == set()
-    store.resolve_errors([("invoice", "1/1")])
+    store.retry_queue.resolve([("invoice", "1/1")])
     assert store.failed_records() == []
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event, insert, inspect, select, text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import open_database
-from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreUrlError
 from shopify_xero_pipeline.state.former_tables import (
     FORMER_KEYS,
     FORMER_PREFIXES,
@@ -35,7 +35,7 @@ from shopify_xero_pipeline.state.records import (
     OrphanNote,
     PlannedWrite,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, read, update_rows, with_checksum
+from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import metadata, one_open_operation, operation
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint

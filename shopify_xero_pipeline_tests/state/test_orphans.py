@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, OrphanNote
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)

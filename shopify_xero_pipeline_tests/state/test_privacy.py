@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.privacy import ContactOnItsWayError
 from shopify_xero_pipeline.state.records import (
     BatchRequest,
@@ -18,7 +19,7 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
     PlannedWrite,
 )
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError, add_missing_checksums
+from shopify_xero_pipeline.state.row_checksums import add_missing_checksums
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.verification import verify
 
@@ -130,7 +131,7 @@ def test_a_failed_record_keeps_its_payload_until_it_is_resolved(store: StateStor
     clock.sleep(60)
     assert store.privacy.forget_payloads(clock.now()) == 0
     assert payloads(store, "sync_errors") == [JANE]
-    store.resolve_errors([("contact", "1")])
+    store.retry_queue.resolve([("contact", "1")])
     clock.sleep(60)
     assert store.privacy.forget_payloads(clock.now()) == 2
     assert (payloads(store, "operation"), payloads(store, "sync_errors")) == ([""], [""])

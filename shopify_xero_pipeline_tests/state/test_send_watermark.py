@@ -12,9 +12,8 @@ import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database_errors import StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreReplacedError, StoreUnwritableError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim
 from shopify_xero_pipeline_tests.support.postgres import Server

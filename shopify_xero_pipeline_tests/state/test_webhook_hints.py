@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.database import open_database
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.quarantine import quarantine_store
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 

@@ -17,10 +17,9 @@ import httpx
 
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
-from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreUrlError
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.quarantine import quarantine_store
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, metadata
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.campaigns.damage.harm import HARMS, SHARES
