@@ -109,7 +109,7 @@ class FailedRecords:
             errors: the failures.
             because: the reason, for people.
         """
-        self._update(errors, {"dismissed_at": self._clock.now(), "dismissal_reason": because})
+        self._update(_keys(errors), {"dismissed_at": self._clock.now(), "dismissal_reason": because})
 
     def retry_now(self, errors: Collection[SyncError]) -> None:
         """Make failures, dismissed ones included, due for the next load of their day.
@@ -117,7 +117,8 @@ class FailedRecords:
         Args:
             errors: the failures.
         """
-        self._update(errors, {"next_attempt_at": self._clock.now(), "dismissed_at": None, "dismissal_reason": ""})
+        again = {"next_attempt_at": self._clock.now(), "dismissed_at": None, "dismissal_reason": ""}
+        self._update(_keys(errors), again)
 
     def resolve(self, records: Collection[tuple[str, str]]) -> None:
         """Resolve the open failures of records that are in Xero as planned.
@@ -125,20 +126,19 @@ class FailedRecords:
         Args:
             records: pairs of kind and Shopify id.
         """
-        if not records:
-            return
-        resolved = {"resolved_at": self._clock.now()}
-        with self._engine.begin() as connection:
-            rows = [row for row in read(connection, queries.FAILED) if (row["kind"], row["shopify_id"]) in records]
-            update_rows(connection, sync_errors, rows, lambda _: resolved)
+        self._update(records, {"resolved_at": self._clock.now()})
 
     def _open_errors(self, records: Collection[tuple[str, str]]) -> list[SyncError]:
         errors = read_models(self._engine, SyncError, queries.FAILED) if records else []
         return [error for error in errors if (error.kind, error.shopify_id) in records]
 
-    def _update(self, errors: Collection[SyncError], values: Row) -> None:
-        for error in errors:
-            same = (sync_errors.c.kind == error.kind, sync_errors.c.shopify_id == error.shopify_id)
-            with self._engine.begin() as connection:
-                rows = read(connection, select(sync_errors).where(*same))
-                update_rows(connection, sync_errors, rows, lambda _: values)
+    def _update(self, records: Collection[tuple[str, str]], values: Row) -> None:
+        if not records:
+            return
+        with self._engine.begin() as connection:
+            rows = [row for row in read(connection, queries.FAILED) if (row["kind"], row["shopify_id"]) in records]
+            update_rows(connection, sync_errors, rows, lambda _: values)
+
+
+def _keys(errors: Collection[SyncError]) -> set[tuple[str, str]]:
+    return {(error.kind, error.shopify_id) for error in errors}

@@ -6,20 +6,20 @@ privacy requests and people's decisions about records.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, Select, create_engine, inspect, or_, select, text
+from sqlalchemy import Engine, MappingResult, RowMapping, Select, create_engine, inspect, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from shopify_xero_pipeline.state import former_tables as former
 from shopify_xero_pipeline.state.database import open_database
-from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreUrlError
 from shopify_xero_pipeline.state.orphans import DECISIONS
 from shopify_xero_pipeline.state.privacy import NOTE
 from shopify_xero_pipeline.state.row_checksums import CHECKSUM_COLUMN, row_hash, with_checksum
@@ -150,7 +150,19 @@ def _readable_rows(engine: Engine, query: Select[Any]) -> list[dict[str, Any]] |
     """Return the rows whose checksum matches, or None if the table cannot be read."""
     try:
         with engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
+            rows = [dict(row) for row in _intact_rows(connection.execute(query).mappings())]
         return [row for row in rows if CHECKSUM_COLUMN not in row or row[CHECKSUM_COLUMN] == row_hash(row)]
     except (SQLAlchemyError, ValueError, sqlite3.Error):
         return None
+
+
+def _intact_rows(result: MappingResult) -> Iterator[RowMapping]:
+    """Yield the rows without a value that its column type refuses."""
+    while True:
+        try:
+            row = result.fetchone()
+        except StoreDamagedError:
+            continue
+        if row is None:
+            return
+        yield row

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, func, select
 
 from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.api_calls import CALL_RETENTION, LIMITS_KEY, LimitStatus, parse_limit_status
@@ -97,8 +97,8 @@ def read_metrics(engine: Engine, now: datetime) -> StoreMetrics:
         )
         durations = [row.ended_at and (row.ended_at - row.started_at).total_seconds() for row in calls]
         return StoreMetrics(
-            operations=_count_by(connection, operation, operation.c.state),
-            mapped=_count_by(connection, entity_mapping, entity_mapping.c.kind),
+            operations=_count_by(connection, operation.c.state),
+            mapped=_count_by(connection, entity_mapping.c.kind),
             failed={(row.kind, row.retryable): row.failures for row in connection.execute(_FAILED)},
             unsettled=unsettled,
             unsettled_since=min(filter(None, (since, unchecked_since)), default=None),
@@ -108,13 +108,7 @@ def read_metrics(engine: Engine, now: datetime) -> StoreMetrics:
             latencies=[seconds for seconds in durations if seconds is not None],
             calls=len(durations),
             standing=parse_limit_status(connection.scalar(_LIMITS)),
-            hints=_count_by(
-                connection,
-                webhook_hint,
-                webhook_hint.c.source,
-                webhook_hint.c.processed_at.is_(None),
-                webhook_hint.c.topic.not_in(PRIVACY),
-            ),
+            hints=_count_by(connection, webhook_hint.c.source, _IS_OPEN, webhook_hint.c.topic.not_in(PRIVACY)),
             requests=(requests, oldest),
         )
 
@@ -144,13 +138,14 @@ _CLEAN_LOADS = (
 _LAST_CLEAN_LOAD = select(func.max(_CLEAN_LOADS.c.finished_at))
 _LAST_RECONCILIATION = select(func.max(key_value.c.updated_at)).where(key_value.c.key.startswith(RECONCILIATION_PREFIX))
 _LIMITS = select(key_value.c.value).where(key_value.c.key == LIMITS_KEY)
+_IS_OPEN = webhook_hint.c.processed_at.is_(None)
 _REQUESTS: Select[int, Any] = select(func.count(), func.min(webhook_hint.c.received_at)).where(
-    webhook_hint.c.processed_at.is_(None), webhook_hint.c.topic.in_(PRIVACY)
+    _IS_OPEN, webhook_hint.c.topic.in_(PRIVACY)
 )
 
 
-def _count_by(connection: Connection, table: Table, column: Any, *where: Any) -> dict[str, int]:
-    rows = connection.execute(select(column, func.count()).select_from(table).where(*where).group_by(column))
+def _count_by(connection: Connection, column: Column[str], *where: ColumnElement[bool]) -> dict[str, int]:
+    rows = connection.execute(select(column, func.count()).where(*where).group_by(column))
     return {key: count for key, count in rows}
 
 

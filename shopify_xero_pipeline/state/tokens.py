@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import select, update
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.database import Database
+from shopify_xero_pipeline.state.row_checksums import put_rows
 from shopify_xero_pipeline.state.tables import oauth_token
 
 RENEW_BEFORE = timedelta(minutes=5)
 GRACE = timedelta(minutes=30)
-"""Age at which an unfinished token refresh counts as stuck."""
+"""Age at which an unfinished token refresh counts as stuck, so that the refresh token may be lost."""
 
 LIFE = timedelta(days=60)
 """Life of an unused refresh token (docs/contracts/xero.md §1)."""
@@ -63,24 +64,16 @@ class SignIn:
         """Expiry of the refresh token if it is not used (docs/contracts/xero.md §1: 60 days)."""
         return self.refreshed_at + LIFE
 
-    def expires_soon(self, now: datetime) -> bool:
-        """Return whether the unused refresh token expires within a week."""
-        return now >= self.lapses_at - WARN_BEFORE
-
-    def is_stuck(self, now: datetime) -> bool:
-        """Return whether a token refresh has been unfinished for so long that the refresh token may be lost."""
-        return self.refresh_started_at is not None and now > self.refresh_started_at + GRACE
-
     def warning(self, now: datetime) -> str | None:
         """Return the problem of the sign-in and its remedy, None if there is no problem."""
         if self.refused or now >= self.lapses_at:
             return "The sign-in to Xero is no longer valid: run `shopify-xero login`."
-        if self.is_stuck(now):
+        if self.refresh_started_at is not None and now > self.refresh_started_at + GRACE:
             return (
                 f"A token refresh for Xero started at {self.refresh_started_at:%Y-%m-%d %H:%M} UTC and never finished: "
                 "if the next call fails, run `shopify-xero login`."
             )
-        if self.expires_soon(now):
+        if now >= self.lapses_at - WARN_BEFORE:
             return (
                 f"The sign-in to Xero expires on {self.lapses_at:%Y-%m-%d} because it is unused: run a sync before "
                 "then, or run `shopify-xero login`."
@@ -156,8 +149,7 @@ class TokenStore:
         with self._database.engine.begin() as connection:
             last = connection.scalar(select(oauth_token.c.generation).where(self._own_row)) or 0
             values = self._encrypt_pair(access, refresh, "", issued_at, expires_at)
-            connection.execute(delete(oauth_token).where(self._own_row))
-            connection.execute(insert(oauth_token).values(name=self._name, generation=last + 1, **values))
+            put_rows(connection, oauth_token, [{"name": self._name, "generation": last + 1, **values}])
 
     def start_refresh(self, known: SignIn) -> None:
         """Store the start of a token refresh before the refresh token is used. Repeated calls keep the first start."""

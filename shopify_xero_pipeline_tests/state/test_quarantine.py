@@ -1,7 +1,7 @@
 """Tests of the quarantine: nothing is deleted, and rows that exist nowhere else are carried over."""
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,18 @@ def test_a_store_is_put_aside_with_all_it_holds_and_a_new_one_begins_empty(
     with closing(StateStore(url, clock)) as new:
         assert new.get_value("shop") is None
     assert old_shop(url, aside) == "goods.myshopify.com"
+
+
+def test_a_damaged_row_is_lost_and_the_others_are_carried_over(store: StateStore, url: str) -> None:
+    for customer in ("7", "8", "9"):
+        store.privacy.note_redaction(customer, {"keys": [f"shopify:{customer}"]})
+    with store._engine.begin() as connection:
+        connection.execute(text("UPDATE key_value SET value = '{}' WHERE key = 'redacted_contact.7'"))
+        connection.execute(text("UPDATE key_value SET updated_at = '2026-09-22U08:30:00.000000Z' WHERE key LIKE '%.8'"))
+    store.close()
+    aside = quarantine_store(url, NOW + timedelta(minutes=1))
+    assert aside is not None
+    assert [row["key"] for row in aside.carried_over["key_value"]] == ["redacted_contact.9"]
 
 
 def old_shop(url: str, aside: QuarantinedStore) -> str:

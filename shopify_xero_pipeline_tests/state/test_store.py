@@ -5,15 +5,17 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import literal_column, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.state import row_writes
+from shopify_xero_pipeline.state import row_writes, verification
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, parse_exact_json
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.state.tables import UtcDateTime
+from shopify_xero_pipeline.state.tables import Flag, UtcDateTime
 
 NOW = datetime(2026, 9, 22, 1, 2, 3, 456, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -179,3 +181,46 @@ def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
     assert store.mapped("item")["1"].checksum == "d"
     assert store.ids_by_xero_id("item", ["x", "y"]) == {"x": "1"}
     assert store.ids_by_natural_key("item", ["A", "B"]) == {"A": "1"}
+
+
+# -- verification ------------------------------------------------------------------------------------------------------
+
+
+def filled_pages(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill three pages of the mirror and of the history, whose key has a day."""
+    monkeypatch.setattr(verification, "ROWS", 2)
+    store.update_mirror("invoice", [mirrored(f"x-{number}") for number in range(5)], NOW)
+    days = (DAY + timedelta(days=number) for number in range(5))
+    store.record_history([HistoryRow(run_id="a", partition=day, kind="contact", finished_at=NOW) for day in days])
+
+
+def test_every_page_of_rows_is_verified(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled_pages(store, monkeypatch)
+    store.verify()
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [
+        ("xero_mirror", "UPDATE xero_mirror SET status = 'VOIDED' WHERE xero_id = 'x-4'"),
+        ("sync_history", "UPDATE sync_history SET created = 7 WHERE partition = '2026-09-25'"),
+        ("an instant", "UPDATE sync_history SET finished_at = replace(finished_at, 'T', 'U')"),
+        ("a day", "UPDATE sync_history SET partition = 'x' WHERE partition = '2026-09-25'"),
+    ],
+)
+def test_damage_on_any_page_is_found(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch, table: str, statement: str
+) -> None:
+    filled_pages(store, monkeypatch)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    with pytest.raises(StoreDamagedError, match=table):
+        store.verify()
+
+
+def test_a_truth_value_other_than_0_or_1_is_damage(store: StateStore) -> None:
+    if store._engine.dialect.name == "sqlite":
+        with store._engine.begin() as connection:
+            assert connection.scalar(select(literal_column("1", Flag))) is True
+            with pytest.raises(StoreDamagedError, match="a truth value"):
+                connection.scalar(select(literal_column("5", Flag)))
