@@ -41,7 +41,7 @@ class DayExtractor:
             ShopifyError: Shopify could not be read.
         """
         with events.log_operation(self._connections.clock, "read", "customer", days) as log_fields:
-            redacted = self._connections.store.redacted_customers()
+            redacted = self._connections.store.privacy.redacted_customers()
             read = self._connections.reader.customers(*self._time_window(days))
             customers = [customer.redacted_if(redacted) for customer in read]
             log_fields["rows"] = len(customers)
@@ -78,7 +78,7 @@ class DayExtractor:
             placed = reader.orders(*self._time_window(days))
             opening = self._opening_orders() if policy.start_date in days else []
             listed = [*opening, *placed]
-            redacted = store.redacted_customers()
+            redacted = store.privacy.redacted_customers()
             unlisted = self._record_ownership.unlisted_orders(days, listed)
             orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
             log_fields["rows"] = len(orders)

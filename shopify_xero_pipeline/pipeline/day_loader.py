@@ -62,5 +62,5 @@ class DayLoader:
         store, now = self._connections.store, self._connections.clock.now()
         known = store.get_value(LAST_PURGE_KEY)
         if known is None or not is_recent(known[1], now, PURGE_INTERVAL):
-            count = store.forget_payloads(now - self._connections.payload_retention)
+            count = store.privacy.forget_payloads(now - self._connections.payload_retention)
             store.put_value(LAST_PURGE_KEY, f"{count} payloads")
