@@ -1,20 +1,22 @@
 """Settings from the environment and from `.env`: addresses, credentials, and the places of this project's files.
 
-This module only reads and checks settings; accounting policies are in `books.yaml`. Secrets do not appear in `repr`,
-and logs mask them. A side with the address of a sandbox and without credentials gets the sandbox's own.
+This module only reads and checks settings; accounting policies are in `books.yaml`. Secrets appear neither in `repr`
+nor in an error, and logs mask them. A side with the address of a sandbox and without credentials gets those of the
+sandbox.
 """
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import yaml
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 SANDBOX_SHOP = "sandbox.myshopify.com"
 SANDBOX_PORT = 8765
@@ -25,55 +27,151 @@ MAX_RETENTION_DAYS = 3_650
 LOCAL_PROTOCOLS = ("", "file", "local")
 """Protocols of universal-pathlib that stand for a local folder."""
 
-LOG_FORMATS, LOG_LEVELS = ("text", "json"), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-REGIONS = ("us", "eu")
+LOG_FORMATS = ("text", "json")
 
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and the remedy."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a process. Relative paths refer to the working directory."""
+def _parse_switch(text: str) -> bool:
+    if text.lower() not in {"on", "off"}:
+        raise ValueError(f"must be on or off, not {text!r}.")
+    return text.lower() == "on"
 
-    shopify_shop: str
-    shopify_client_id: str = field(repr=False)
-    shopify_client_secret: str = field(repr=False)
-    shopify_access_token: str = field(repr=False)
-    xero_client_id: str = field(repr=False)
-    xero_client_secret: str = field(repr=False)
-    xero_tenant_id: str
-    token_key: str = field(repr=False)
-    shopify_base_url: str
-    xero_base_url: str
-    state_url: str = field(repr=False)
-    state_witness: Path | None
+
+def _whole_number(noun: str, longest: int) -> BeforeValidator:
+    """Return the validator of a number from 1 in ASCII digits."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= longest):
+            raise ValueError(f"must be a {noun} from 1 to {longest}.")
+        return int(text)
+
+    return BeforeValidator(parse)
+
+
+def _one_of(*words: str) -> AfterValidator:
+    """Return the validator of one of several words, in either case."""
+
+    def find(text: str) -> str:
+        for word in words:
+            if word.lower() == text.lower():
+                return word
+        raise ValueError(f"must be one of {', '.join(words)}, or unset.")
+
+    return AfterValidator(find)
+
+
+def _address(*schemes: str) -> AfterValidator:
+    """Return the validator of an address with a host; an error does not quote it, because it may contain a password."""
+
+    def check(url: str) -> str:
+        if not _has_host(url, schemes):
+            raise ValueError(f"must be an address that begins with {schemes[-1]}://.")
+        return url
+
+    return AfterValidator(check)
+
+
+def _has_host(url: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_loopback(url: str) -> str:
+    """Return a local address; others are refused, so that credentials never reach an unknown host."""
+    try:
+        host = urlsplit(url).hostname or ""
+        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local or not _has_host(url, ("http", "https")):
+        raise ValueError(
+            "is for a sandbox on this machine and must be a loopback address such as http://127.0.0.1:8765. "
+            "Leave it unset otherwise."
+        )
+    return url.rstrip("/")
+
+
+def _check_webhook(url: str) -> str:
+    """Return an address with HTTPS, so that its secret is encrypted on the way, or a local one."""
+    if url.startswith("http://"):
+        _check_loopback(url)
+    elif not _has_host(url, ("https",)):
+        raise ValueError("must be an address that begins with https://.")
+    return url
+
+
+def _parse_hosts(text: str) -> tuple[str, ...]:
+    """Return host names, each with or without a port, from a list separated by commas; wildcards are refused."""
+    hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not _has_host(f"http://{host}", ("http",)) or {*host} & {*"@*/?# "}:
+            raise ValueError(
+                "must be host names separated by commas, such as books.example or books.example:8443, without "
+                "scheme, path or *."
+            )
+    return hosts
+
+
+Secret = Annotated[str, Field(repr=False)]
+"""A value that `repr` leaves out."""
+
+Loopback = Annotated[str, AfterValidator(_check_loopback)]
+WebAddress = Annotated[str, _address("http", "https")]
+
+
+class Settings(BaseModel):
+    """The settings of a process. Relative paths refer to the working directory.
+
+    Each field has the name of its variable in small letters, unless it states another one.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
+
+    shopify_shop: str = ""
+    shopify_client_id: Secret = ""
+    shopify_client_secret: Secret = ""
+    shopify_access_token: Secret = ""
+    xero_client_id: Secret = ""
+    xero_client_secret: Secret = ""
+    xero_tenant_id: str = ""
+    token_key: Secret = ""
+    shopify_base_url: Loopback = ""
+    xero_base_url: Loopback = ""
+    state_url: Secret
+    state_witness: Path | None = None
     asset_storage: str
-    books_file: Path
-    automation: bool
-    payload_retention_days: int = 30
-    serve_port: int = 8770
-    shopify_webhook_secret: str = field(default="", repr=False)
-    xero_webhook_key: str = field(default="", repr=False)
-    log_format: str = ""
-    log_level: str = ""
-    log_folder: Path = LOCAL_FOLDER / "log"
-    dagster_url: str = ""
-    dagster_hosts: tuple[str, ...] = ()
-    owners_page: str = ""
-    alert_slack_url: str = field(default="", repr=False)
-    alert_smtp_url: str = field(default="", repr=False)
-    alert_mail_to: str = field(default="", repr=False)
-    alert_mail_from: str = field(default="", repr=False)
-    alert_pagerduty_key: str = field(default="", repr=False)
-    alert_pagerduty_region: str = "us"
+    books_file: Path = Path("books.yaml")
+    automation: Annotated[bool, BeforeValidator(_parse_switch)]
+    payload_retention_days: Annotated[int, _whole_number("whole number of days", MAX_RETENTION_DAYS)] = Field(
+        30, alias="KEEP_PAYLOADS_DAYS"
+    )
+    serve_port: Annotated[int, _whole_number("port number", 65_535)] = 8770
+    shopify_webhook_secret: Secret = ""
+    xero_webhook_key: Secret = ""
+    log_format: Annotated[str, _one_of(*LOG_FORMATS)] = ""
+    log_level: Annotated[str, _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")] = ""
+    log_folder: Path
+    dagster_url: Annotated[WebAddress, AfterValidator(lambda url: url.rstrip("/"))] = ""
+    dagster_hosts: Annotated[tuple[str, ...], BeforeValidator(_parse_hosts)] = ()
+    owners_page: WebAddress = ""
+    alert_slack_url: Annotated[Secret, AfterValidator(_check_webhook)] = ""
+    alert_smtp_url: Annotated[Secret, _address("smtp", "smtps")] = ""
+    alert_mail_to: Secret = ""
+    alert_mail_from: Secret = ""
+    alert_pagerduty_key: Secret = ""
+    alert_pagerduty_region: Annotated[str, _one_of("us", "eu")] = "us"
 
     @classmethod
     def from_environment(
         cls, environ: Mapping[str, str], dotenv: Path | None = Path(".env"), *, automation: str = "off"
     ) -> "Settings":
-        """Return the settings; the environment takes precedence over `.env`.
+        """Return the settings; the environment takes precedence over `.env`, and an empty value means the default.
 
         Args:
             environ: the environment variables.
@@ -81,59 +179,19 @@ class Settings:
             automation: the default of AUTOMATION.
 
         Raises:
-            SettingsError: `.env` cannot be read; an address of a sandbox is not a loopback address; AUTOMATION is
-                neither `on` nor `off`; KEEP_PAYLOADS_DAYS is not a number of days; SERVE_PORT is not a port; or a value
-                or an address for logs or alerts is invalid.
+            SettingsError: `.env` cannot be read, or a value is invalid.
         """
-        defaults = _read_dotenv(dotenv) if dotenv is not None and dotenv.is_file() else {}
-        values = {**{name: value for name, value in defaults.items() if value}, **environ}
-
-        def text(name: str, default: str = "") -> str:
-            return values.get(name, "").strip() or default
-
-        shopify_url = _loopback("SHOPIFY_BASE_URL", text("SHOPIFY_BASE_URL"))
-        xero_url = _loopback("XERO_BASE_URL", text("XERO_BASE_URL"))
-        token = text("SHOPIFY_ACCESS_TOKEN")
-        to_shopify = SANDBOX_SECRET if shopify_url and not token else ""
-        to_xero = SANDBOX_SECRET if xero_url else ""
-        local = LOCAL_FOLDER / "sandbox" if shopify_url or xero_url else LOCAL_FOLDER
-        if bool(text("ALERT_SMTP_URL")) != bool(text("ALERT_MAIL_TO")):
+        file = _read_dotenv(dotenv) if dotenv is not None and dotenv.is_file() else {}
+        texts = {name: value.strip() for name, value in {**file, **environ}.items() if value}
+        values = {name: text for name, text in texts.items() if text}
+        if ("ALERT_SMTP_URL" in values) != ("ALERT_MAIL_TO" in values):
             raise SettingsError("Alerts by e-mail need both ALERT_SMTP_URL and ALERT_MAIL_TO: set the other one too.")
-        return cls(
-            shopify_shop=text("SHOPIFY_SHOP", SANDBOX_SHOP if shopify_url else ""),
-            shopify_client_id=text("SHOPIFY_CLIENT_ID", to_shopify),
-            shopify_client_secret=text("SHOPIFY_CLIENT_SECRET", to_shopify),
-            shopify_access_token=token,
-            xero_client_id=text("XERO_CLIENT_ID", to_xero),
-            xero_client_secret=text("XERO_CLIENT_SECRET", to_xero),
-            xero_tenant_id=text("XERO_TENANT_ID"),
-            token_key=text("TOKEN_KEY"),
-            shopify_base_url=shopify_url,
-            xero_base_url=xero_url,
-            state_url=text("STATE_URL", f"sqlite:///{local / 'state.db'}"),
-            state_witness=_watermark_folder(text("STATE_WITNESS"), text("STATE_URL"), local),
-            asset_storage=text("ASSET_STORAGE", str(local / "assets")),
-            books_file=Path(text("BOOKS_FILE", "books.yaml")),
-            automation=_switch("AUTOMATION", text("AUTOMATION", automation)),
-            payload_retention_days=_days("KEEP_PAYLOADS_DAYS", text("KEEP_PAYLOADS_DAYS", "30")),
-            serve_port=_port("SERVE_PORT", text("SERVE_PORT", "8770")),
-            shopify_webhook_secret=text("SHOPIFY_WEBHOOK_SECRET", text("SHOPIFY_CLIENT_SECRET", to_shopify)),
-            xero_webhook_key=text("XERO_WEBHOOK_KEY"),
-            log_format=_word("LOG_FORMAT", text("LOG_FORMAT").lower(), LOG_FORMATS),
-            log_level=_word("LOG_LEVEL", text("LOG_LEVEL").upper(), LOG_LEVELS),
-            log_folder=Path(text("LOG_FOLDER", str(local / "log"))),
-            dagster_url=_address("DAGSTER_URL", text("DAGSTER_URL"), ("http", "https")).rstrip("/"),
-            dagster_hosts=_hosts("DAGSTER_HOSTS", text("DAGSTER_HOSTS")),
-            owners_page=_address("OWNERS_PAGE", text("OWNERS_PAGE"), ("http", "https")),
-            alert_slack_url=_webhook("ALERT_SLACK_URL", text("ALERT_SLACK_URL")),
-            alert_smtp_url=_address("ALERT_SMTP_URL", text("ALERT_SMTP_URL"), ("smtp", "smtps")),
-            alert_mail_to=text("ALERT_MAIL_TO"),
-            alert_mail_from=text("ALERT_MAIL_FROM"),
-            alert_pagerduty_key=text("ALERT_PAGERDUTY_KEY"),
-            alert_pagerduty_region=_word(
-                "ALERT_PAGERDUTY_REGION", text("ALERT_PAGERDUTY_REGION", "us").lower(), REGIONS
-            ),
-        )
+        try:
+            return cls.model_validate({"AUTOMATION": automation, **_dependent_defaults(values), **values})
+        except ValidationError as error:
+            problem = error.errors(include_input=False)[0]
+        # Raised outside the handler, because an error of pydantic contains the environment.
+        raise SettingsError(f"{problem['loc'][0]} {problem['ctx']['error']}")
 
     @property
     def database(self) -> str:
@@ -148,17 +206,17 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Return the values that must not appear in a log; the sandbox's published credential is not one of them."""
-        passwords = [password for url in (self.state_url, self.alert_smtp_url) for password in _passwords(url)]
-        webhook = [self.alert_slack_url, urlsplit(self.alert_slack_url).path.strip("/"), self.alert_pagerduty_key]
-        keys = [key.strip() for key in self.token_key.split(",")]
-        keys += [key.strip() for key in f"{self.shopify_webhook_secret},{self.xero_webhook_key}".split(",")]
+        keys = f"{self.token_key},{self.shopify_webhook_secret},{self.xero_webhook_key}".split(",")
         secrets = [
             self.shopify_client_secret,
             self.shopify_access_token,
             self.xero_client_secret,
-            *passwords,
-            *webhook,
-            *keys,
+            *_passwords(self.state_url),
+            *_passwords(self.alert_smtp_url),
+            self.alert_slack_url,
+            urlsplit(self.alert_slack_url).path.strip("/"),
+            self.alert_pagerduty_key,
+            *(key.strip() for key in keys),
         ]
         return [secret for secret in secrets if secret and secret != SANDBOX_SECRET]
 
@@ -179,6 +237,27 @@ class Settings:
                 "or of your app together with TOKEN_KEY, and run `shopify-xero login`."
             )
         return sentences
+
+
+def _dependent_defaults(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the defaults that depend on other settings: places, the sandbox's credentials, the signing secret."""
+    shopify_sandbox, xero_sandbox = "SHOPIFY_BASE_URL" in values, "XERO_BASE_URL" in values
+    folder = LOCAL_FOLDER / "sandbox" if shopify_sandbox or xero_sandbox else LOCAL_FOLDER
+    defaults = {
+        "STATE_URL": f"sqlite:///{folder / 'state.db'}",
+        "ASSET_STORAGE": str(folder / "assets"),
+        "LOG_FOLDER": str(folder / "log"),
+    }
+    if not values.get("STATE_URL", "sqlite:").startswith("sqlite:"):  # beside an SQLite file otherwise
+        defaults["STATE_WITNESS"] = str(folder / "witness")
+    if shopify_sandbox:
+        defaults["SHOPIFY_SHOP"] = SANDBOX_SHOP
+        if "SHOPIFY_ACCESS_TOKEN" not in values:
+            defaults |= {"SHOPIFY_CLIENT_ID": SANDBOX_SECRET, "SHOPIFY_CLIENT_SECRET": SANDBOX_SECRET}
+    if xero_sandbox:
+        defaults |= {"XERO_CLIENT_ID": SANDBOX_SECRET, "XERO_CLIENT_SECRET": SANDBOX_SECRET}
+    defaults["SHOPIFY_WEBHOOK_SECRET"] = {**defaults, **values}.get("SHOPIFY_CLIENT_SECRET", "")
+    return defaults
 
 
 def check_yaml(file: Path) -> None:
@@ -238,94 +317,10 @@ def _read_text(file: Path) -> str:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable for this user.") from None
 
 
-def _loopback(name: str, url: str) -> str:
-    """Return a local address; others are refused, so that credentials never reach an unknown host."""
-    if not url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        usable = local and parts.scheme in {"http", "https"} and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SettingsError(
-            f"{name} is for a sandbox on this machine and must be a loopback address such as http://127.0.0.1:8765. "
-            "Leave it unset otherwise."
-        )
-    return url.rstrip("/")
-
-
-def _watermark_folder(setting: str, state_url: str, local: Path) -> Path | None:
-    """Return the folder of the send watermark: STATE_WITNESS, else None beside an SQLite file, else a local folder."""
-    if setting:
-        return Path(setting)
-    return local / "witness" if state_url and not state_url.startswith("sqlite:") else None
-
-
-def _days(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_RETENTION_DAYS):
-        raise SettingsError(f"{name} must be a whole number of days from 1 to {MAX_RETENTION_DAYS}.")
-    return int(value)
-
-
-def _port(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= 65_535):
-        raise SettingsError(f"{name} must be a port number from 1 to 65535.")
-    return int(value)
-
-
-def _word(name: str, value: str, words: Sequence[str]) -> str:
-    if value and value not in words:
-        raise SettingsError(f"{name} must be one of {', '.join(words)}, or unset.")
-    return value
-
-
-def _address(name: str, url: str, schemes: Sequence[str]) -> str:
-    """Return an address that has a host; an error does not quote it, because it may contain a password."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if url and not usable:
-        raise SettingsError(f"{name} must be an address that begins with {schemes[-1]}://.")
-    return url
-
-
-def _hosts(name: str, value: str) -> tuple[str, ...]:
-    """Return host names, each with or without a port, from a list separated by commas; wildcards are refused."""
-    hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
-    try:
-        usable = all(_is_host(host) for host in hosts)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SettingsError(
-            f"{name} must be host names separated by commas, such as books.example or books.example:8443, without "
-            "scheme, path or *."
-        )
-    return hosts
-
-
-def _is_host(host: str) -> bool:
-    parts = urlsplit(f"//{host}")
-    return bool(parts.hostname) and parts.netloc == host and parts.port != 0 and not {*host} & {*"@*/ "}
-
-
-def _webhook(name: str, url: str) -> str:
-    """Return an address with HTTPS, so that its secret is encrypted on the way, or a local one."""
-    return url if url.startswith("http://") and _loopback(name, url) else _address(name, url, ("https",))
-
-
 def _passwords(url: str) -> list[str]:
-    """Return the password in an address, as written and decoded; an empty list if it has none."""
-    password = urlsplit(url).password
+    """Return the password in an address, as written and decoded; the whole address if it cannot be parsed."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return [url]
     return [] if password is None else [password, unquote(password)]
-
-
-def _switch(name: str, value: str) -> bool:
-    if value.lower() not in {"on", "off"}:
-        raise SettingsError(f"{name} must be on or off, not {value!r}.")
-    return value.lower() == "on"

@@ -1,6 +1,5 @@
 """The files around the package agree with it and with each other."""
 
-import ast
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 
 from shopify_xero_pipeline.cli import main
 from shopify_xero_pipeline.definitions import defs
+from shopify_xero_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 MODULE = "shopify_xero_pipeline.definitions"
@@ -59,19 +59,15 @@ def test_the_instances_log_shows_this_packages_own_words() -> None:
     assert settings_of_the_instance()["python_logs"]["managed_python_loggers"] == [MODULE.partition(".")[0]]
 
 
-def read_by_settings() -> set[str]:
-    """Return the names that `settings.py` looks up."""
-    tree = ast.parse((ROOT / "shopify_xero_pipeline" / "settings.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    looked_up = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "text"]
-    return {str(name.value) for name in looked_up if isinstance(name, ast.Constant)}
+def names_of_settings() -> set[str | None]:
+    return {field.alias for field in Settings.model_fields.values()}
 
 
 def test_the_example_names_every_setting_and_nothing_else() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     named = [found.group(1) for line in lines if (found := re.match(r"#?([A-Z][A-Z_]+)=", line))]
     assert len(named) == len(set(named))
-    assert set(named) == read_by_settings()
+    assert set(named) == names_of_settings()
     assert len(named) == 31
 
 

@@ -235,3 +235,15 @@ def test_shopify_signs_webhooks_with_the_client_secret_unless_another_one_is_set
 def test_the_port_is_a_port(port: str) -> None:
     with pytest.raises(SettingsError, match=r"^SERVE_PORT must be a port number from 1 to 65535\.$"):
         settings(SERVE_PORT=port)
+
+
+def test_an_address_of_a_store_that_cannot_be_parsed_is_masked_as_a_whole() -> None:
+    address = "postgresql://me:my-password@[::1/db"
+    assert address in settings(STATE_URL=address).secrets()
+
+
+def test_an_error_has_neither_the_value_nor_another_setting_in_its_chain() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(ALERT_SMTP_URL="http://me:my-password@host", ALERT_MAIL_TO="ann@example.com", TOKEN_KEY="my-key")
+    assert str(caught.value) == "ALERT_SMTP_URL must be an address that begins with smtps://."
+    assert caught.value.__context__ is None
