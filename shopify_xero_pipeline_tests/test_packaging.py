@@ -71,6 +71,14 @@ def test_the_example_names_every_setting_and_nothing_else() -> None:
     assert len(named) == 31
 
 
+def test_dg_names_every_setting_and_nothing_else() -> None:
+    """`dg list env` is run with them in `test_extensions.py`; this file is where it finds them."""
+    file = ROOT / "shopify_xero_pipeline" / "defs" / "extensions" / "settings" / "defs.yaml"
+    named = yaml.safe_load(file.read_text())["requirements"]["env"]
+    assert len(named) == len(set(named))
+    assert set(named) == names_of_settings()
+
+
 def commands() -> list[str]:
     readme = (ROOT / "README.md").read_text()
     table = readme.partition("## Commands")[2].partition("\n## ")[0]

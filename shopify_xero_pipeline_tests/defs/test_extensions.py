@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shopify_xero_pipeline.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 SHOW = """
 from shopify_xero_pipeline.definitions import defs
@@ -24,7 +26,7 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_a_scaffolded_asset_is_loaded_and_no_sync_runs_it(tmp_path: Path) -> None:
+def test_a_scaffolded_asset_is_loaded_no_sync_runs_it_and_dg_lists_the_settings(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "books.yaml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     package = "shopify_xero_pipeline"
@@ -32,9 +34,13 @@ def test_a_scaffolded_asset_is_loaded_and_no_sync_runs_it(tmp_path: Path) -> Non
     dg_command = str(Path(sys.executable).with_name("dg"))
 
     run(tmp_path, dg_command, "scaffold", "defs", "dagster.asset", "shop_visits.py")
+    settings = run(tmp_path, dg_command, "list", "env")
+    run(tmp_path, dg_command, "check", "yaml")
 
     loaded, synced = (line.split() for line in run(tmp_path, sys.executable, "-c", SHOW).splitlines()[-2:])
     assert "shop_visits" in loaded
     assert "books/reconciliation" in loaded
     assert "shop_visits" not in synced
     assert "books/reconciliation" in synced
+    assert settings.count("settings") == len(Settings.model_fields)
+    assert all(str(field.alias) in settings for field in Settings.model_fields.values())
