@@ -48,38 +48,34 @@ class ServiceConnections:
 
 def health_checks(connections: ServiceConnections, clock: Clock) -> dict[str, HealthCheck]:
     """Return the check of each part except the daemon, by its name in the report."""
+    polled_xero = PolledCheck(connections.check_xero, clock)
     return {
         "shopify": PolledCheck(connections.check_shopify, clock),
-        "xero": _XeroCheck(connections, clock),
+        "xero": lambda: _check_xero(connections, polled_xero, clock),
         "state_store": lambda: _check_store(connections),
         "unsettled_writes": lambda: _check_unsettled_writes(connections.store().metrics(), clock),
         "clock": lambda: _check_clock(connections.store().metrics()),
     }
 
 
-class _XeroCheck:
-    """A check of Xero by own requests and by the responses to loads, which cost no additional call."""
+def _check_xero(connections: ServiceConnections, check: HealthCheck, clock: Clock) -> HealthStatus:
+    """Return the status by own requests and by the responses to loads, which cost no additional call.
 
-    def __init__(self, connections: ServiceConnections, clock: Clock) -> None:
-        self._connections = connections
-        self._clock = clock
-        self._check = PolledCheck(connections.check_xero, clock)
-
-    def __call__(self) -> HealthStatus:
-        """Return the status of Xero; without the state store, which counts the calls, no request is sent."""
-        try:
-            standing = self._connections.store().metrics().standing
-        except EXPECTED_ERRORS:
-            return HealthStatus(False, "Xero is not checked while the state store is unavailable.")
-        status, until = self._check(), standing.denied_until
-        if not status.ok or not standing.denied or until is None or until <= self._clock.now():
-            return status
-        return HealthStatus(
-            False,
-            f"Xero denied a load (status {standing.denied}): nothing is written before {until:%H:%M} UTC. "
-            "Check XERO_TENANT_ID and the scopes, and connect the app again if it was disconnected.",
-            standing.denied_at,
-        )
+    Without the state store, which counts the calls, no request is sent.
+    """
+    try:
+        standing = connections.store().metrics().standing
+    except EXPECTED_ERRORS:
+        return HealthStatus(False, "Xero is not checked while the state store is unavailable.")
+    status, until = check(), standing.denied_until
+    if not status.ok or not standing.denied or until is None or until <= clock.now():
+        return status
+    return HealthStatus(
+        False,
+        f"Xero denied a load (status {standing.denied}): nothing is written before {until:%H:%M} UTC. "
+        "Check XERO_TENANT_ID and the scopes, and connect the app again if it was disconnected.",
+        standing.denied_at,
+    )
 
 
 def _check_store(connections: ServiceConnections) -> HealthStatus:

@@ -22,24 +22,20 @@ QUANTILES = (0.5, 0.95)
 Samples = Mapping[Any, float]
 
 
-class _StoreCollector(Collector):
-    def __init__(self, metrics: Callable[[], StoreMetrics], clock: Clock) -> None:
-        self._metrics = metrics
-        self._clock = clock
+class _Families(Collector):
+    """The adapter of metric families for a registry."""
 
-    def describe(self) -> Iterable[Metric]:
-        """Describe nothing; otherwise the registration would read the store."""
-        return ()
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        """Read the store."""
-        return metric_families(self._metrics(), self._clock.now())
+        return self._families
 
 
 def render_metrics(metrics: Callable[[], StoreMetrics], clock: Clock) -> bytes:
     """Return the response text of `/metrics`; raises whatever `metrics` raises."""
     registry = CollectorRegistry()
-    registry.register(_StoreCollector(metrics, clock))
+    registry.register(_Families(metric_families(metrics(), clock.now())))
     return generate_latest(registry)
 
 

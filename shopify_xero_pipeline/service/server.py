@@ -7,9 +7,7 @@ size of headers nor the number of connections. This module adds these limits; it
 import asyncio
 import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -26,10 +24,9 @@ class _TimeoutProtocol(H11Protocol):
     """uvicorn's protocol with time limits."""
 
     limits = Limits()
-    _header_deadline: asyncio.TimerHandle | None = None
-    _read_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._deadlines = dict[str, asyncio.TimerHandle]()
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             transport.abort()
@@ -47,33 +44,30 @@ class _TimeoutProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Close the connection unless the client reads before the deadline; until then no response is written."""
         super().pause_writing()
-        self._read_deadline = self.loop.call_later(self.limits.unread, self.transport.abort)
+        self._set_deadline("reading", self.limits.unread)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._cancel_read_deadline()
+        self._cancel_deadline("reading")
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._cancel_header_deadline()
-        self._cancel_read_deadline()
+        self._cancel_deadline("headers")
+        self._cancel_deadline("reading")
 
     def _watch_headers(self) -> None:
         """Close the connection unless the headers of a request arrive before the deadline."""
         if self.cycle is not None and not self.cycle.response_complete:
-            self._cancel_header_deadline()
-        elif self._header_deadline is None:
-            self._header_deadline = self.loop.call_later(self.limits.headers, self.transport.abort)
+            self._cancel_deadline("headers")
+        elif "headers" not in self._deadlines:
+            self._set_deadline("headers", self.limits.headers)
 
-    def _cancel_header_deadline(self) -> None:
-        if self._header_deadline is not None:
-            self._header_deadline.cancel()
-            self._header_deadline = None
+    def _set_deadline(self, name: str, seconds: float) -> None:
+        self._deadlines[name] = self.loop.call_later(seconds, self.transport.abort)
 
-    def _cancel_read_deadline(self) -> None:
-        if self._read_deadline is not None:
-            self._read_deadline.cancel()
-            self._read_deadline = None
+    def _cancel_deadline(self, name: str) -> None:
+        if name in self._deadlines:
+            self._deadlines.pop(name).cancel()
 
 
 def serve(app: ASGIApp, host: str, port: int, limits: Limits, ready: Callable[[str], None]) -> None:
@@ -94,27 +88,14 @@ def serve(app: ASGIApp, host: str, port: int, limits: Limits, ready: Callable[[s
         # uvicorn raises the signal again after its shutdown. With handlers that ignore it, the process exits with 0.
         handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            _server(app, limits).run(sockets=[listener])
+            build_server(app, limits).run(sockets=[listener])
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
-@contextmanager
-def serving(app: ASGIApp, limits: Limits) -> Iterator[str]:
-    """Serve in a thread on a free local port while the block runs; yield the URL."""
-    with _listen("127.0.0.1", 0) as listener:
-        server = _server(app, limits)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield _url(listener)
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def _server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+def build_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+    """Return a server with the limits."""
     return uvicorn.Server(
         uvicorn.Config(
             app,

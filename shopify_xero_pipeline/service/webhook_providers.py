@@ -9,7 +9,7 @@ matter: its time is from the sender's clock, and an obsolete hint costs one read
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
@@ -24,7 +24,7 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 _TOPIC = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")  # printable ASCII without blanks
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 MAX_ID_LENGTH = 18
 
@@ -63,25 +63,17 @@ class WebhookProvider(Protocol):
 # -- Shopify -----------------------------------------------------------------------------------------------------------
 
 
-class _Reference(msgspec.Struct):
-    id: Id
-
-
 class _Record(msgspec.Struct):
-    id: Id
-
-    @property
-    def record_id(self) -> int | None:
-        return self.id
+    record_id: Id = msgspec.field(name="id")
 
 
 class _OrderPart(msgspec.Struct):
     order_id: Id | None = None
-    order: _Reference | None = None
+    order: _Record | None = None
 
     @property
     def record_id(self) -> int | None:
-        return self.order.id if self.order else self.order_id
+        return self.order.record_id if self.order else self.order_id
 
 
 class _Merge(msgspec.Struct):
@@ -93,26 +85,17 @@ class _Merge(msgspec.Struct):
         return int(number) if number.isascii() and number.isdigit() and len(number) <= MAX_ID_LENGTH else None
 
 
-class _CustomerRequest(msgspec.Struct):
+class _DataRequest(msgspec.Struct):
     shop_domain: str
-    customer: _Reference
+    customer: _Record
+    orders: list[Id] = msgspec.field(name="orders_requested")
+    data_request: _Record
 
 
-class _DataRequest(_CustomerRequest):
-    orders_requested: list[Id]
-    data_request: _Reference
-
-    @property
-    def orders(self) -> list[int]:
-        return self.orders_requested
-
-
-class _Redact(_CustomerRequest):
-    orders_to_redact: list[Id]
-
-    @property
-    def orders(self) -> list[int]:
-        return self.orders_to_redact
+class _Redact(msgspec.Struct):
+    shop_domain: str
+    customer: _Record
+    orders: list[Id] = msgspec.field(name="orders_to_redact")
 
 
 class _ShopRedact(msgspec.Struct):
@@ -161,10 +144,9 @@ class Shopify:
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:
         """Return a list with the hint of a delivery, or an empty list; see `WebhookProvider.hints`."""
-        occurred_at = _parse_instant(headers.get("x-shopify-triggered-at", ""))
         topic = headers["x-shopify-topic"]
         if headers["x-shopify-shop-domain"].lower() != self.shop:
-            _check_json(body)
+            _parse_body(body, msgspec.Raw, "the body is not JSON")
             return []
         record, record_id, orders = self._parse_record(topic, body)
         if not record_id:
@@ -178,7 +160,7 @@ class Shopify:
             record_id=record_id,
             delivery=digest(f"shopify {topic} {record_id} {event}"),  # one event may concern several records
             orders=orders,
-            occurred_at=occurred_at,
+            occurred_at=_parse_instant(headers.get("x-shopify-triggered-at", "")),
             received_at=now,
         )
         return [hint]
@@ -190,13 +172,12 @@ class Shopify:
             return SHOP, self._id_if_own(shop.shop_domain, shop.shop_id), ""
         if topic in REQUESTS:
             request = _parse_body(body, REQUESTS[topic])
-            orders = " ".join(map(str, request.orders))
-            return CUSTOMER, self._id_if_own(request.shop_domain, request.customer.id), orders
+            record_id = self._id_if_own(request.shop_domain, request.customer.record_id)
+            return CUSTOMER, record_id, " ".join(map(str, request.orders))
         if topic in TOPICS:
             record, payload = TOPICS[topic]
-            record_id = _parse_body(body, payload).record_id
-            return record, "" if record_id is None else str(record_id), ""
-        _check_json(body)
+            return record, str(_parse_body(body, payload).record_id or ""), ""
+        _parse_body(body, msgspec.Raw, "the body is not JSON")
         return "", "", ""
 
     def _id_if_own(self, shop: str, number: int) -> str:
@@ -233,41 +214,33 @@ class Xero:
 
     def hints(self, headers: Headers, body: bytes, now: datetime) -> list[WebhookHint]:  # noqa: ARG002
         """Return the hints in a delivery; Xero's "intent to receive" has none. See `WebhookProvider.hints`."""
-        return list(self._parse_events(_parse_body(body, _Events), now))
-
-    def _parse_events(self, content: _Events, now: datetime) -> Iterator[WebhookHint]:
-        for event in content.events:
+        hints = []
+        for event in _parse_body(body, _Events).events:
             record, record_id = CATEGORIES.get(event.event_category.upper()), event.resource_id.lower()
-            occurred_at = _parse_instant(event.event_date_utc)
             if record is None or not _UUID.fullmatch(record_id) or (self.tenant and event.tenant_id != self.tenant):
                 continue
             topic = f"{record}/{'create' if event.event_type.upper() == 'CREATE' else 'update'}"
             hint_id = digest(f"xero {topic} {record_id} {event.event_date_utc}")
-            yield WebhookHint(
+            hint = WebhookHint(
                 id=hint_id,
                 source="xero",
                 topic=topic,
                 record=record,
                 record_id=record_id,
                 delivery=hint_id,
-                occurred_at=occurred_at,
+                occurred_at=_parse_instant(event.event_date_utc),
                 received_at=now,
             )
+            hints.append(hint)
+        return hints
 
 
-def _parse_body(body: bytes, payload: type[T]) -> T:
+def _parse_body(body: bytes, payload: type[T], refusal: str = "the body does not match its topic") -> T:
     """Parse the fields of `payload`; the rest of the body is only scanned."""
     try:
         return msgspec.json.decode(body, type=payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise RefusedRequestError(400, "the body does not match its topic") from None
-
-
-def _check_json(body: bytes) -> None:
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise RefusedRequestError(400, "the body is not JSON") from None
+        raise RefusedRequestError(400, refusal) from None
 
 
 def _parse_instant(text: str) -> datetime | None:

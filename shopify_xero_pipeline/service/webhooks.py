@@ -42,18 +42,15 @@ class WebhookEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery."""
         try:
-            await self._store_delivery(Request(scope, receive))
+            hints = await self._read_hints(Request(scope, receive))
+            if hints:
+                await self.hint_writer.submit(hints)
             response = Response(status_code=200)
         except RefusedRequestError as refusal:
             fields = {"route": scope["path"], "status": refusal.status, "reason": str(refusal)}
             events.log_event("delivery_refused", level=logging.DEBUG, **fields)
             response = Response(status_code=refusal.status, headers={"connection": "close"})
         await response(scope, receive, send)
-
-    async def _store_delivery(self, request: Request) -> None:
-        hints = await self._read_hints(request)
-        if hints:
-            await self.hint_writer.submit(hints)
 
     async def _read_hints(self, request: Request) -> list[WebhookHint]:
         """Return the hints in a delivery; the body is released before they are stored."""

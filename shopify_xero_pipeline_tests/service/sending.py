@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from shopify_xero_pipeline.clock import Clock, ManualClock
 from shopify_xero_pipeline.pipeline.connections import Connections
@@ -18,6 +21,7 @@ from shopify_xero_pipeline.service.app import Service
 from shopify_xero_pipeline.service.body_reader import Limits
 from shopify_xero_pipeline.service.command import SHOPIFY, XERO, build
 from shopify_xero_pipeline.service.health import HealthStatus
+from shopify_xero_pipeline.service.server import build_server
 from shopify_xero_pipeline.service.signatures import signature
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.webhook_hints import WebhookHints
@@ -125,6 +129,20 @@ def house(url: str, clock: Clock | None = None, limits: Limits | None = None, **
         made.client.close()
         asyncio.run(service.hint_writer.close())
         connections.close()
+
+
+@contextmanager
+def serving(app: ASGIApp, limits: Limits) -> Iterator[str]:
+    """Serve in a thread on a free local port while the block runs; yield the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = build_server(app, limits)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield "http://{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def sqlite(folder: Path) -> str:

@@ -21,10 +21,10 @@ from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.service.app import Service
 from shopify_xero_pipeline.service.body_reader import BodyBuffer, Limits, RefusedRequestError
 from shopify_xero_pipeline.service.hint_writer import MAX_WAITING, HintWriter
-from shopify_xero_pipeline.service.server import serve, serving
+from shopify_xero_pipeline.service.server import serve
 from shopify_xero_pipeline.settings import SettingsError
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
-from shopify_xero_pipeline_tests.service.sending import Delivery, House, from_shopify, house, sqlite
+from shopify_xero_pipeline_tests.service.sending import Delivery, House, from_shopify, house, serving, sqlite
 
 SOON = Limits(reading=0.1, headers=0.1, storing=30, connections=20)
 GOOD = from_shopify("orders/paid", {"id": 1})

@@ -5,10 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from shopify_xero_pipeline.service.body_reader import Limits
-from shopify_xero_pipeline.service.server import serving
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.campaigns.webhooks import campaign
-from shopify_xero_pipeline_tests.service.sending import NOW, house, sqlite
+from shopify_xero_pipeline_tests.service.sending import NOW, house, serving, sqlite
 
 PATIENT = Limits(reading=60, storing=60, headers=60)
 
