@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from html import escape
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +29,10 @@ from shopify_xero_pipeline.observability.escaping import break_links, escape_sla
 TIMEOUT_SECONDS = 4.0
 """Time limit of one HTTP message, response included."""
 
-PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
+PAGERDUTY = {
+    "us": "https://events.pagerduty.com/v2/enqueue",
+    "eu": "https://events.eu.pagerduty.com/v2/enqueue",
+}
 MAX_DEDUP_KEY_LENGTH, MAX_SUMMARY_LENGTH = 255, 1024
 EMOJI = {Severity.CRITICAL: ":red_circle:", Severity.ERROR: ":red_circle:", Severity.WARNING: ":large_yellow_circle:"}
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
@@ -80,15 +84,22 @@ class AlertSource:
         return f"{self.dagster_url}{alert.page}" if self.dagster_url and alert.page else ""
 
 
+@dataclass(frozen=True, repr=False)
 class Slack:
-    """A webhook that accepts Slack's JSON: Slack itself, Mattermost, Rocket.Chat and others."""
+    """A webhook that accepts Slack's JSON: Slack itself, Mattermost, Rocket.Chat and others.
 
+    Attributes:
+        url: the address, which is a secret.
+        source: the shop and its Dagster UI.
+        clock: limits the duration of a message.
+        transport: replaces the network in tests.
+    """
+
+    url: str
+    source: AlertSource
+    clock: Clock
+    transport: httpx.BaseTransport | None = None
     name = "slack"
-
-    def __init__(
-        self, url: str, source: AlertSource, clock: Clock, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self._url, self._source, self._clock, self._transport = url, source, clock, transport
 
     def send(self, message: Message) -> None:
         """Send a message; a response 200 whose body is an error counts as a failure.
@@ -96,20 +107,21 @@ class Slack:
         Raises:
             DeliveryFailedError: the webhook did not accept it, as far as is known.
         """
-        response = _post_json(self._url, {"text": self._text(message)}, self._clock, self._transport)
+        response = _post_json(self.url, {"text": self._text(message)}, self.clock, self.transport)
         if not response.is_success:
             raise DeliveryFailedError(f"the webhook answered {response.status_code}")
         if not _is_accepted(response):
             raise DeliveryFailedError(f"the webhook answered {response.status_code}, and with an error")
 
     def _text(self, message: Message) -> str:
-        alert, link = message.alert, self._source.link(message.alert)
+        alert, link = message.alert, self.source.link(message.alert)
         emoji = ":white_check_mark:" if message.is_resolved else EMOJI[alert.severity]
         lines = [
-            f"{emoji} *{self._source.shop}*: {escape_slack(message.headline)}",
+            f"{emoji} *{self.source.shop}*: {escape_slack(message.headline)}",
             f"Where: {escape_slack(alert.location)}",
         ]
-        lines += [] if message.is_resolved else [f"What to do: {_escape_entities(alert.action)}"]
+        # A text of this project, whose commands in backticks stay.
+        lines += [] if message.is_resolved else [f"What to do: {escape(alert.action, quote=False)}"]
         return "\n".join(lines + ([f"<{link}|Dagster UI>"] if link else []))
 
 
@@ -198,21 +210,24 @@ class Mail:
         return mail
 
 
+@dataclass(frozen=True, repr=False)
 class PagerDuty:
-    """PagerDuty's Events API v2; `dedup_key` identifies the incident that a message triggers or resolves."""
+    """PagerDuty's Events API v2; `dedup_key` identifies the incident that a message triggers or resolves.
 
+    Attributes:
+        key: the integration key, which is a secret.
+        source: the shop and its Dagster UI.
+        clock: limits the duration of a message.
+        region: `us` or `eu`.
+        transport: replaces the network in tests.
+    """
+
+    key: str
+    source: AlertSource
+    clock: Clock
+    region: str = "us"
+    transport: httpx.BaseTransport | None = None
     name = "pagerduty"
-
-    def __init__(
-        self,
-        key: str,
-        source: AlertSource,
-        clock: Clock,
-        region: str = "us",
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._key, self._source, self._clock, self._transport = key, source, clock, transport
-        self._url = f"{PAGERDUTY[region]}/v2/enqueue"
 
     def send(self, message: Message) -> None:
         """Send a message; only status 202 with `success` means that PagerDuty accepted it.
@@ -220,19 +235,19 @@ class PagerDuty:
         Raises:
             DeliveryFailedError: PagerDuty did not accept it, as far as is known.
         """
-        response = _post_json(self._url, self._event(message), self._clock, self._transport)
+        response = _post_json(PAGERDUTY[self.region], self._event(message), self.clock, self.transport)
         if response.status_code != 202 or _json_object(response).get("status") != "success":
             raise DeliveryFailedError(f"PagerDuty answered {response.status_code}")
 
     def _event(self, message: Message) -> dict[str, Any]:
-        alert, link = message.alert, self._source.link(message.alert)
-        dedup_key = f"shopify-xero/{self._source.shop}/{alert.key}"[:MAX_DEDUP_KEY_LENGTH]
-        event = {"routing_key": self._key, "dedup_key": dedup_key}
+        alert, link = message.alert, self.source.link(message.alert)
+        dedup_key = f"shopify-xero/{self.source.shop}/{alert.key}"[:MAX_DEDUP_KEY_LENGTH]
+        event = {"routing_key": self.key, "dedup_key": dedup_key}
         if message.is_resolved:
             return {**event, "event_action": "resolve"}
         payload = {
-            "summary": f"{self._source.shop}: {break_links(alert.summary)}"[:MAX_SUMMARY_LENGTH],
-            "source": self._source.shop,
+            "summary": f"{self.source.shop}: {break_links(alert.summary)}"[:MAX_SUMMARY_LENGTH],
+            "source": self.source.shop,
             "severity": alert.severity.value,
             "timestamp": message.sent_at.isoformat(),
             "class": alert.key.partition(":")[0],
@@ -269,8 +284,3 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
         if isinstance(body, dict):
             return body
     return {}
-
-
-def _escape_entities(text: str) -> str:
-    """Escape a text of this project for Slack; its commands in backticks stay."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

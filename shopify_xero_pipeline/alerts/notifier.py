@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from shopify_xero_pipeline.alerts.channels import Channel, DeliveryFailedError, Message
-from shopify_xero_pipeline.alerts.rules import Alert, Severity
+from shopify_xero_pipeline.alerts.rules import Alert
 from shopify_xero_pipeline.observability import events
 
 FORMER_NAMES = {"cause": "alert", "told_at": "notified_at", "what": "summary", "where": "location", "do": "action"}
@@ -32,6 +34,9 @@ class SentNotification:
     gone_at: datetime | None = None
 
 
+_STORED = TypeAdapter(dict[str, dict[str, SentNotification]])
+
+
 class NotificationState:
     """The notifications that each channel got, by the channel's name and the alert's key."""
 
@@ -42,14 +47,8 @@ class NotificationState:
     def load(cls, text: str | None) -> "NotificationState":
         """Parse a stored state; an unreadable one counts as empty, so that present alerts are sent again."""
         try:
-            content: dict[str, dict[str, Any]] = json.loads(text or "{}")
-            return cls(
-                {
-                    channel: {key: _parse_entry(entry) for key, entry in entries.items()}
-                    for channel, entries in content.items()
-                }
-            )
-        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(_STORED.validate_python(json.loads(text or "{}", object_hook=_rename_fields)))
+        except ValueError:
             return cls()
 
     def dump(self) -> str:
@@ -130,12 +129,5 @@ def _send(channel: Channel, message: Message) -> bool:
     return True
 
 
-def _parse_entry(content: Mapping[str, Any]) -> SentNotification:
-    entry = {FORMER_NAMES.get(name, name): value for name, value in content.items()}
-    alert = {FORMER_NAMES.get(name, name): value for name, value in entry["alert"].items()}
-    gone_at = entry["gone_at"]
-    return SentNotification(
-        Alert(**{**alert, "severity": Severity(alert["severity"])}),
-        datetime.fromisoformat(entry["notified_at"]),
-        gone_at and datetime.fromisoformat(gone_at),
-    )
+def _rename_fields(content: dict[str, Any]) -> dict[str, Any]:
+    return {FORMER_NAMES.get(name, name): value for name, value in content.items()}

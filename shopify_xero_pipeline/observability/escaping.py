@@ -7,6 +7,7 @@ is the task of that place.
 
 import re
 import unicodedata
+from html import escape
 
 from rich.markup import escape as without_markup
 
@@ -51,7 +52,7 @@ def escape_slack(text: str) -> str:
     services would display a backslash or make a link.
     """
     plain = break_links(text).replace("](", f"]{JOINER}(").replace("`", "'")
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(plain, quote=False)
 
 
 def escape_console(text: str) -> str:
