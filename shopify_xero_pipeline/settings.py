@@ -155,7 +155,7 @@ class Settings(BaseModel):
     shopify_webhook_secret: Secret = ""
     xero_webhook_key: Secret = ""
     log_format: Annotated[str, _one_of(*LOG_FORMATS)] = ""
-    log_level: Annotated[str, _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")] = ""
+    log_level: Annotated[str, _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")] = "INFO"
     log_folder: Path
     dagster_url: Annotated[WebAddress, AfterValidator(lambda url: url.rstrip("/"))] = ""
     dagster_hosts: Annotated[tuple[str, ...], BeforeValidator(_parse_hosts)] = ()

@@ -35,7 +35,7 @@ class RunLogger(logging.Logger):
 def install_run_logger(settings: Settings) -> None:
     """Use `RunLogger` for all loggers that this process creates from now on."""
     RunLogger.redacting_filter = logs.RedactingFilter(logs.Redactor(settings.secrets()))
-    RunLogger.handler = logs.line_handler(settings, settings.log_level or "INFO")
+    RunLogger.handler = logs.line_handler(settings)
     logging.setLoggerClass(RunLogger)
 
 

@@ -185,15 +185,13 @@ class CommandLog:
 
     def __init__(self, settings: Settings, command: str, now: datetime) -> None:
         self._settings = settings
-        self._level = settings.log_level or "INFO"
         self._file = _File(settings.log_folder / f"{now:%Y%m%dT%H%M%S}-{command}-{os.getpid()}.log")
-        handler = _with_format(self._file, settings, self._level, for_people=False)
-        self._stop = _start(self._settings, handler)
+        self._stop = _start(settings, _with_format(self._file, settings, for_people=False))
 
     def show(self) -> None:
         """Log to standard error from now on."""
         self._stop()
-        self._stop = _start(self._settings, line_handler(self._settings, self._level))
+        self._stop = configure_logging(self._settings)
 
     def end(self) -> None:
         """Stop logging and close the file."""
@@ -214,7 +212,7 @@ def configure_logging(settings: Settings) -> Callable[[], None]:
     Args:
         settings: `LOG_FORMAT`, `LOG_LEVEL` and the secrets to mask.
     """
-    return _start(settings, line_handler(settings, settings.log_level or "INFO"))
+    return _start(settings, line_handler(settings))
 
 
 def _start(settings: Settings, handler: logging.Handler) -> Callable[[], None]:
@@ -245,21 +243,18 @@ def configure_process_logging(settings: Settings) -> None:
     _stop_process_logging = configure_logging(settings)
 
 
-def line_handler(settings: Settings, level: str | int) -> logging.Handler:
+def line_handler(settings: Settings) -> logging.Handler:
     """Return a handler that writes to standard error, by default text on a terminal and JSON elsewhere.
 
     Args:
-        settings: `LOG_FORMAT`.
-        level: the lowest level to write.
+        settings: `LOG_FORMAT` and `LOG_LEVEL`.
     """
-    return _with_format(_StandardError(), settings, level, for_people=sys.stderr.isatty())
+    return _with_format(_StandardError(), settings, for_people=sys.stderr.isatty())
 
 
-def _with_format(
-    handler: logging.Handler, settings: Settings, level: str | int, *, for_people: bool
-) -> logging.Handler:
+def _with_format(handler: logging.Handler, settings: Settings, *, for_people: bool) -> logging.Handler:
     """Set level and format of a handler: LOG_FORMAT, or by default text for people and JSON for programs."""
-    handler.setLevel(level)
+    handler.setLevel(settings.log_level)
     text = settings.log_format == "text" or (not settings.log_format and for_people)
     handler.setFormatter(TextLines() if text else JsonLines())
     return handler
