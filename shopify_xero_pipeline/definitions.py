@@ -6,7 +6,7 @@ the partitions depend on the start date and on the shop's time zone.
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -55,8 +55,25 @@ def build_definitions(
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
         partitions = daily_partitions(policy)
-        assets = _build_assets(partitions, database, owners_page)
-        return _build_code_location(policy, partitions, assets, resources or {}, automation=automation)
+        return dg.Definitions(
+            assets=_build_assets(partitions, database, owners_page),
+            asset_checks=[mapping_intact, all_days],
+            jobs=[SYNC, PLAN, MAPPING_CHECKS, OPEN_FAILURES],
+            schedules=build_schedules(
+                zone=policy.time_zone, start=policy.start_date, partitions=partitions, automation=automation
+            ),
+            sensors=[
+                *build_sensors(zone=policy.time_zone, partitions=partitions, automation=automation),
+                alerts_sensor(automation=automation),
+            ],
+            resources={
+                "sync_service": SyncServiceResource(),
+                "io_manager": JsonStorage(),
+                "channels": AlertChannels(),
+                **(resources or {}),
+            },
+            executor=dg.in_process_executor,
+        )
 
 
 def _build_assets(
@@ -70,35 +87,6 @@ def _build_assets(
         dg.AssetsDefinition(specs=[mapping_asset(database), trends_asset(partitions), open_failures_asset()]),
     ]
     return [asset.map_asset_specs(lambda spec: with_owners(spec, owners_page)) for asset in assets]
-
-
-def _build_code_location(
-    policy: BooksPolicy,
-    partitions: dg.PartitionsDefinition[str],
-    assets: Sequence[dg.AssetsDefinition],
-    resources: Mapping[str, object],
-    *,
-    automation: bool,
-) -> dg.Definitions:
-    return dg.Definitions(
-        assets=assets,
-        asset_checks=[mapping_intact, all_days],
-        jobs=[SYNC, PLAN, MAPPING_CHECKS, OPEN_FAILURES],
-        schedules=build_schedules(
-            zone=policy.time_zone, start=policy.start_date, partitions=partitions, automation=automation
-        ),
-        sensors=[
-            *build_sensors(zone=policy.time_zone, partitions=partitions, automation=automation),
-            alerts_sensor(automation=automation),
-        ],
-        resources={
-            "sync_service": SyncServiceResource(),
-            "io_manager": JsonStorage(),
-            "channels": AlertChannels(),
-            **resources,
-        },
-        executor=dg.in_process_executor,
-    )
 
 
 @dg.definitions
