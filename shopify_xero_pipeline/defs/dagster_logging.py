@@ -1,7 +1,11 @@
 """Conversion of Dagster's log records of a run to the format of this project's log.
 
-This module only converts records; the log itself is in `observability/logs.py`. Most run configurations name no console
-logger, so Dagster creates one with `logging.getLoggerClass()`; `install_run_logger` sets that class for the process.
+This module only converts records; the log itself is in `observability/logs.py`. Dagster creates the console logger of a
+run with `logging.getLoggerClass()`, so `install_run_logger` sets that class for the process. Dagster 1.13 has no other
+place for it: `create_log_manager` in `dagster/_core/execution/context_creation_job.py` uses a logger of `Definitions`
+only if the run configuration names it, and a run from the UI names none. A handler in `dagster.yaml` writes beside the
+console logger, which would go on with unmasked lines in its own format. A test fails as soon as Dagster changes this.
+
 Dagster also forwards the records of this project, which are already in the log, so `RunLogger` drops them.
 """
 

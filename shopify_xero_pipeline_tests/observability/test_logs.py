@@ -402,3 +402,26 @@ def test_dagsters_own_words_are_lines_too_and_ours_are_not_written_twice(
     messages = [entry.user_message for entry in kept]
     assert sum("spoken order=SH-1001" in message for message in messages) == 1
     assert not any("api_call" in message for message in messages)
+
+
+@pytest.mark.parametrize(("run_config", "ours"), [({}, False), ({"loggers": {"console": {}}}, True)])
+def test_dagster_uses_a_logger_of_the_code_location_only_if_the_run_names_it(
+    instance: dg.DagsterInstance, run_config: dict[str, Any], ours: bool
+) -> None:
+    """The reason for `logging.setLoggerClass` in `defs/dagster_logging.py`; without it, that module can go."""
+    lines = io.StringIO()
+
+    @dg.logger
+    def console(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("ours")
+        logger.addHandler(logging.StreamHandler(lines))
+        return logger
+
+    @dg.asset
+    def speaking() -> None:
+        """Materialise nothing."""
+
+    definitions = dg.Definitions(assets=[speaking], loggers={"console": console})
+    job = definitions.resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(instance=instance, run_config=run_config).success
+    assert ("RUN_SUCCESS" in lines.getvalue()) is ours
