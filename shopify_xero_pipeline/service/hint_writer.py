@@ -56,7 +56,7 @@ class HintWriter:
             async with asyncio.timeout(self._timeout_seconds):
                 durable = await asyncio.shield(is_durable)
         except TimeoutError:
-            raise RefusedRequestError(503, RETRY_LATER) from None
+            durable = False
         if not durable:
             raise RefusedRequestError(503, RETRY_LATER)
 
