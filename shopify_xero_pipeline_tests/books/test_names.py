@@ -25,7 +25,7 @@ from shopify_xero_pipeline_tests.books.builders import (
     sale,
     transaction,
 )
-from shopify_xero_pipeline_tests.changes.rows import mapped
+from shopify_xero_pipeline_tests.support.rows import mapped
 
 POLICY = BooksPolicy()
 MONDAY = date(2026, 9, 21)

@@ -3,16 +3,8 @@ from decimal import Decimal
 from shopify_xero_pipeline.changes.compare import plan_record
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import (
-    contact,
-    credit_note,
-    invoice,
-    item,
-    mapped,
-    payment,
-    shown,
-    shown_record,
-)
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.rows import mapped, shown, shown_record
 
 
 def test_a_record_nobody_knows_is_created_and_every_field_of_it_is_shown() -> None:

@@ -2,7 +2,9 @@ from shopify_xero_pipeline.changes.compare import build_change
 from shopify_xero_pipeline.changes.cost import count_write_calls
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import DAY, allocation, contact, credit_note, invoice
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import DAY
 
 
 def plan(kind: Kind, *changes: object) -> ChangeSet:

@@ -13,18 +13,9 @@ from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_orders
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Contact, Kind, Payment, PostalAddress
-from shopify_xero_pipeline_tests.changes.rows import (
-    DAY,
-    allocation,
-    contact,
-    credit_note,
-    invoice,
-    item,
-    mapped,
-    payment,
-    shown,
-    shown_record,
-)
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import DAY, mapped, shown, shown_record
 
 WHOLE = contact(
     email="ann@example.com",

@@ -4,7 +4,7 @@ import pytest
 
 from shopify_xero_pipeline.changes.desired_state import foreign_document_numbers
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import shown
+from shopify_xero_pipeline_tests.support.rows import shown
 
 
 def numbers(prefix: str, *documents: tuple[str, str]) -> list[str]:

@@ -6,18 +6,9 @@ from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.changes.plan import has_writes, plan_contacts, plan_orders, plan_records
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import (
-    DAY,
-    allocation,
-    contact,
-    credit_note,
-    invoice,
-    item,
-    mapped,
-    payment,
-    shown,
-    shown_record,
-)
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import DAY, mapped, shown, shown_record
 
 NEXT = date(2026, 9, 22)
 

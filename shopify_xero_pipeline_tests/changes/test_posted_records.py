@@ -2,7 +2,9 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import allocation, credit_note, invoice, mapped, payment
+from shopify_xero_pipeline_tests.support.one_order import credit_note, invoice, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import mapped
 
 
 def test_posted_documents_money_and_credit_of_an_order_become_its_ledger() -> None:

@@ -7,7 +7,8 @@ from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument
 from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks, include_unmapped_posted
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Contact, Kind, PostalAddress
-from shopify_xero_pipeline_tests.changes.rows import contact, item, shown
+from shopify_xero_pipeline_tests.support.one_order import contact, item
+from shopify_xero_pipeline_tests.support.rows import shown
 
 DAY = date(2026, 9, 23)
 CONTACTS = {"c-1": "shopify:7"}

@@ -16,7 +16,8 @@ from shopify_xero_pipeline.state.tables import batch
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import XeroSignInError
-from shopify_xero_pipeline_tests.support.world import World, contact, counted, invoice
+from shopify_xero_pipeline_tests.support.records import contact, invoice
+from shopify_xero_pipeline_tests.support.world import World, counted
 
 
 class Line:

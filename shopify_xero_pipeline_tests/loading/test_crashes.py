@@ -14,7 +14,8 @@ from sqlalchemy import event
 
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline_tests.loading.test_faults import assert_exactly_once
-from shopify_xero_pipeline_tests.support.world import SimulatedCrash, World, everything
+from shopify_xero_pipeline_tests.support.records import everything
+from shopify_xero_pipeline_tests.support.world import SimulatedCrash, World
 
 pytestmark = pytest.mark.campaign
 

@@ -10,7 +10,8 @@ from shopify_xero_pipeline.loading.loader import Loader
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.state.failed_records import next_attempt_at
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.support.world import START, World, change_set, contact, counted, invoice
+from shopify_xero_pipeline_tests.support.records import contact, invoice
+from shopify_xero_pipeline_tests.support.world import START, World, change_set, counted
 
 OFFLINE = "The organisation is offline. Please try again."
 UNKNOWN_ACCOUNT = invoice().lines[0].model_copy(update={"account_code": "999"})

@@ -11,7 +11,8 @@ import pytest
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
-from shopify_xero_pipeline_tests.support.world import World, counted, everything
+from shopify_xero_pipeline_tests.support.records import everything
+from shopify_xero_pipeline_tests.support.world import World, counted
 
 pytestmark = pytest.mark.campaign
 

@@ -18,23 +18,17 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Document, Invoice, Kind, PostalAddress
 from shopify_xero_pipeline_tests.loading.test_faults import assert_exactly_once
-from shopify_xero_pipeline_tests.support.world import (
+from shopify_xero_pipeline_tests.support.records import (
     DAY,
-    FAMILIES,
-    Tapped,
-    World,
     allocation,
-    change,
-    change_set,
     contact,
-    counted,
     credit_note,
     everything,
     invoice,
     item,
-    outcomes,
     payment,
 )
+from shopify_xero_pipeline_tests.support.world import FAMILIES, Tapped, World, change, change_set, counted, outcomes
 
 NEXT_DAY = date(2026, 9, 22)
 BILLED = (Kind.CONTACT, Kind.INVOICE)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.support.world import World, contact, counted, invoice
+from shopify_xero_pipeline_tests.support.records import contact, invoice
+from shopify_xero_pipeline_tests.support.world import World, counted
 
 
 @pytest.fixture

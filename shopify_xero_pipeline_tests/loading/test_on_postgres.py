@@ -18,7 +18,8 @@ from shopify_xero_pipeline_tests.loading.test_crashes import crash, recover_and_
 from shopify_xero_pipeline_tests.loading.test_faults import assert_exactly_once, until_settled
 from shopify_xero_pipeline_tests.loading.test_loader import at_each_write
 from shopify_xero_pipeline_tests.support.postgres import Server
-from shopify_xero_pipeline_tests.support.world import World, counted, everything
+from shopify_xero_pipeline_tests.support.records import everything
+from shopify_xero_pipeline_tests.support.world import World, counted
 
 # A process that dies closes nothing; what a simulated one leaves open is closed by the collector, which says so.
 pytestmark = [

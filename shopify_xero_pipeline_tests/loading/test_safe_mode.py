@@ -6,7 +6,8 @@ import pytest
 
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.support.world import World, change_set, contact, outcomes
+from shopify_xero_pipeline_tests.support.records import contact
+from shopify_xero_pipeline_tests.support.world import World, change_set, outcomes
 
 
 def on_a_new_store(folder: Path) -> World:

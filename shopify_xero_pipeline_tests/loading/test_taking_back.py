@@ -11,17 +11,8 @@ from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.loading.load_report import LoadReport
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
-from shopify_xero_pipeline_tests.support.world import (
-    World,
-    allocation,
-    change,
-    change_set,
-    contact,
-    counted,
-    credit_note,
-    invoice,
-    payment,
-)
+from shopify_xero_pipeline_tests.support.records import allocation, contact, credit_note, invoice, payment
+from shopify_xero_pipeline_tests.support.world import World, change, change_set, counted
 
 SALE, RETURN = invoice(1001), credit_note(1001)
 CREDIT = allocation(RETURN, SALE, "20.00")

@@ -13,7 +13,8 @@ from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import DAY, contact, credit_note, invoice
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice
+from shopify_xero_pipeline_tests.support.rows import DAY
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
 

@@ -18,7 +18,7 @@ from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import AnyRecord, CreditNote, Invoice, Kind, Line, Payment
 from shopify_xero_pipeline_tests.books.builders import organisation
-from shopify_xero_pipeline_tests.changes.rows import mapped, shown
+from shopify_xero_pipeline_tests.support.rows import mapped, shown
 
 Mirror = dict[Kind, list[MirrorRecord]]
 

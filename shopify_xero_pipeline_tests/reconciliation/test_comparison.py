@@ -6,20 +6,12 @@ from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, r
 from shopify_xero_pipeline.reconciliation.movements import AccountNames
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
 from shopify_xero_pipeline.reconciliation.xero_movements import posted_postings, to_movements
-from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
-from shopify_xero_pipeline_tests.changes.rows import (
-    AT,
-    DAY,
-    allocation,
-    credit_note,
-    invoice,
-    mapped,
-    payment,
-    shown,
-    shown_record,
-)
 from shopify_xero_pipeline_tests.reconciliation.read_back import element
+from shopify_xero_pipeline_tests.support.one_order import credit_note, invoice, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import DAY, mapped, shown, shown_record, sync_error
 
 
 def books(outcome: Outcome = Outcome.POST, sales: str = "100.00", money: str = "100.00", **more: object) -> OrderBooks:
@@ -139,11 +131,13 @@ def test_a_deleted_copy_is_not_extra() -> None:
 
 
 def test_an_order_with_a_record_missing_has_failed_and_says_why() -> None:
-    error = SyncError(
-        kind="payment", shopify_id="21/SH-1001", natural_key="shopify:1/21|SH-1001", order_id="1", partition=DAY,
-        run_id="run", reason="Account type is invalid", retryable=False, attempts=1, payload="{}",
-        first_failed_at=AT, last_failed_at=AT,
-    )  # fmt: skip
+    error = sync_error(
+        kind="payment",
+        shopify_id="21/SH-1001",
+        natural_key="shopify:1/21|SH-1001",
+        order_id="1",
+        reason="Account type is invalid",
+    )
     day = compared(paid(), [invoice()], errors=[error])
     assert day.rows[0].outcome == "failed"
     assert day.rows[0].reason == "Account type is invalid (not in Xero yet: shopify:1/21|SH-1001)"

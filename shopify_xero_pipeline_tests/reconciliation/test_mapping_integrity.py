@@ -1,5 +1,7 @@
 from shopify_xero_pipeline.reconciliation.mapping_integrity import violations
-from shopify_xero_pipeline_tests.changes.rows import allocation, contact, credit_note, invoice, item, mapped, payment
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import mapped
 
 
 def whole() -> list:

@@ -20,9 +20,8 @@ from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.books.builders import agreement, line_item, order, refund, sale, tax, transaction
-from shopify_xero_pipeline_tests.changes.rows import shown
 from shopify_xero_pipeline_tests.reconciliation.read_back import House, milliseconds
-from shopify_xero_pipeline_tests.support.rows import order_row, orphaned_order
+from shopify_xero_pipeline_tests.support.rows import order_row, orphaned_order, shown
 
 SEPTEMBER, OCTOBER, NOVEMBER = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 START, TODAY = date(2026, 9, 21), date(2026, 10, 8)

@@ -8,17 +8,9 @@ import pytest
 from shopify_xero_pipeline.reconciliation.orphans import OrphanCause, OrphanedOrder, build_orphaned_orders
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.changes.rows import (
-    DAY,
-    allocation,
-    contact,
-    credit_note,
-    invoice,
-    mapped,
-    payment,
-    shown,
-    shown_record,
-)
+from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, payment
+from shopify_xero_pipeline_tests.support.records import allocation
+from shopify_xero_pipeline_tests.support.rows import DAY, mapped, shown, shown_record
 
 ASKED = datetime(2026, 9, 30, 8, 5, tzinfo=UTC)
 

@@ -15,8 +15,6 @@ from shopify_xero_pipeline.state.records import (
     BatchRequest,
     BatchState,
     Evidence,
-    MappedRecord,
-    MirrorRecord,
     Operation,
     OperationOutcome,
     OperationState,
@@ -26,6 +24,7 @@ from shopify_xero_pipeline.state.row_checksums import read_models
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch as batch_table
 from shopify_xero_pipeline.state.tables import evidence
+from shopify_xero_pipeline_tests.support.rows import mapped_row, mirror_row
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -77,27 +76,15 @@ def sent(journal: Journal, *numbers: int, key: str = "key", **fields: object) ->
 
 
 def confirmed(operation: Operation, **fields: object) -> OperationOutcome:
-    mapped = MappedRecord(
+    mapped = mapped_row(
         kind=operation.kind,
         shopify_id=operation.shopify_id,
         xero_id=f"x-{operation.id}",
         natural_key=operation.natural_key,
-        checksum="c",
         payload=operation.payload,
         order_id=operation.order_id,
-        partition=DAY,
-        run_id="run",
-        posted_at=NOW,
     )
-    mirrored = MirrorRecord(
-        kind=operation.kind,
-        xero_id=mapped.xero_id,
-        natural_key=operation.natural_key,
-        reference="",
-        status="AUTHORISED",
-        updated_at=NOW,
-        payload="{}",
-    )
+    mirrored = mirror_row(kind=operation.kind, xero_id=mapped.xero_id, natural_key=operation.natural_key)
     return OperationOutcome(
         operation_id=operation.id,
         expected_state=(operation.state, operation.batch_id),

@@ -29,7 +29,6 @@ from shopify_xero_pipeline.state.quarantine import quarantine_store
 from shopify_xero_pipeline.state.records import (
     BatchRequest,
     BatchState,
-    MirrorRecord,
     OperationOutcome,
     OperationState,
     OrphanNote,
@@ -39,6 +38,7 @@ from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_ch
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import metadata, one_open_operation, operation
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
+from shopify_xero_pipeline_tests.support.rows import mirror_row
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -219,9 +219,7 @@ def test_an_older_store_is_brought_up_to_date_once(store: StateStore, url: str) 
 def test_a_store_of_version_1_counts_what_is_taken_back_and_reads_xero_anew(
     store: StateStore, url: str, clock: ManualClock
 ) -> None:
-    note = MirrorRecord(
-        kind="credit_note", xero_id="x", natural_key="", reference="", status="", updated_at=NOW, payload="{}"
-    )
+    note = mirror_row(kind="credit_note")
     store.update_mirror("credit_note", [note], NOW)
     store.update_mirror("invoice", [note.model_copy(update={"kind": "invoice"})], NOW)
     store.close()

@@ -9,8 +9,10 @@ from sqlalchemy import text
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
-from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, OrphanNote
+from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
+from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline_tests.support.rows import mapped_row
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 FIRST, NEXT = date(2026, 10, 1), date(2026, 10, 2)
@@ -32,17 +34,13 @@ def kept(xero_id: str = "x-1", order_id: str = "1", because: str = "written off"
 
 
 def mapped(store: StateStore, order_id: str | None, day: date, number: int) -> None:
-    row = MappedRecord(
+    row = mapped_row(
         kind="invoice" if order_id else "contact",
         shopify_id=f"{number}",
         xero_id=f"x-{number}",
         natural_key=f"SH-{number}",
-        checksum="",
-        payload="{}",
         order_id=order_id,
         partition=day,
-        run_id="run",
-        posted_at=NOW,
     )
     with store._engine.begin() as connection:
         row_writes.write_mapping(connection, [row], NOW)

@@ -12,7 +12,6 @@ from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.privacy import ContactOnItsWayError
 from shopify_xero_pipeline.state.records import (
     BatchRequest,
-    MappedRecord,
     MirrorRecord,
     Operation,
     OperationOutcome,
@@ -22,6 +21,7 @@ from shopify_xero_pipeline.state.records import (
 from shopify_xero_pipeline.state.row_checksums import add_missing_checksums
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.verification import verify
+from shopify_xero_pipeline_tests.support.rows import mapped_row, mirror_row
 
 START = datetime(2026, 9, 21, 12, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -66,15 +66,11 @@ def verdict(operation: Operation, state: OperationState, **more: Any) -> Operati
 
 def confirmed(store: StateStore, shopify_id: str = "1") -> None:
     operation, batch = sent(store, shopify_id)
-    mapped = MappedRecord(
-        kind="contact",
+    mapped = mapped_row(
         shopify_id=shopify_id,
         xero_id=f"X{shopify_id}",
         natural_key=f"shopify:{shopify_id}",
-        checksum="sum",
         payload=JANE,
-        partition=DAY,
-        run_id="run",
         posted_at=START,
     )
     done = verdict(operation, OperationState.CONFIRMED, outcome="created", mapped=mapped, mirrored=shown(shopify_id))
@@ -88,11 +84,9 @@ def refused(store: StateStore, shopify_id: str = "1") -> None:
 
 def shown(shopify_id: str = "1", key: str | None = None) -> MirrorRecord:
     name = f'{{"ContactID":"X{shopify_id}","ContactStatus":"ACTIVE","EmailAddress":"j@example.com","Name":"Jane Doe"}}'
-    return MirrorRecord(
-        kind="contact",
+    return mirror_row(
         xero_id=f"X{shopify_id}",
         natural_key=f"shopify:{shopify_id}" if key is None else key,
-        reference="",
         status="ACTIVE",
         updated_at=START,
         payload=name,

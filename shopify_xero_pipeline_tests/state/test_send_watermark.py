@@ -17,7 +17,8 @@ from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim
 from shopify_xero_pipeline_tests.support.postgres import Server
-from shopify_xero_pipeline_tests.support.world import World, contact, item
+from shopify_xero_pipeline_tests.support.records import contact, item
+from shopify_xero_pipeline_tests.support.world import World
 
 
 @pytest.fixture

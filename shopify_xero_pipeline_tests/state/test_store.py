@@ -11,11 +11,13 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes, verification
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, parse_exact_json
+from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.queries import chunks
-from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MappedRecord, MirrorRecord
+from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import Flag, UtcDateTime
+from shopify_xero_pipeline_tests.support.rows import mapped_row
 
 NOW = datetime(2026, 9, 22, 1, 2, 3, 456, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -162,17 +164,7 @@ def test_history_is_kept_by_run_day_and_kind(store: StateStore) -> None:
 
 
 def test_a_xero_id_stands_for_one_record_only(store: StateStore) -> None:
-    one = MappedRecord(
-        kind="item",
-        shopify_id="1",
-        xero_id="x",
-        natural_key="A",
-        checksum="c",
-        payload="{}",
-        partition=DAY,
-        run_id="r",
-        posted_at=NOW,
-    )
+    one = mapped_row(kind="item", xero_id="x", natural_key="A")
     with store._engine.begin() as connection:
         row_writes.write_mapping(connection, [one], NOW)
         row_writes.write_mapping(connection, [one.model_copy(update={"checksum": "d"})], NOW)

@@ -1,4 +1,4 @@
-"""Hand-made rows of reports."""
+"""Hand-made rows of the state store and of reports, each valid as it is; a test gives the fields that matter to it."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -6,11 +6,75 @@ from typing import Any
 
 from shopify_xero_pipeline.reconciliation.comparison import OrderRow
 from shopify_xero_pipeline.reconciliation.orphans import OrphanCause, OrphanedOrder, OrphanedRecord
-from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.state.canonical import canonical_json, checksum
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.xero.models import AnyRecord
 
 TEN = Decimal("10.00")
 DAY = date(2026, 9, 21)
 INSTANT = datetime(2026, 9, 21, tzinfo=UTC)
+
+
+def mapped_row(**fields: Any) -> MappedRecord:
+    """Return a row of the mapping."""
+    plain = {
+        "kind": "contact",
+        "shopify_id": "1",
+        "xero_id": "x-1",
+        "natural_key": "shopify:1",
+        "checksum": "c",
+        "payload": "{}",
+        "partition": DAY,
+        "run_id": "run",
+        "posted_at": INSTANT,
+    }
+    return MappedRecord.model_validate(plain | fields)
+
+
+def mapped(record: AnyRecord, xero_id: str = "x-1") -> MappedRecord:
+    """Return the mapping of a record that is in Xero as we want it."""
+    return mapped_row(
+        kind=record.kind,
+        shopify_id=record.shopify_id,
+        xero_id=xero_id,
+        natural_key=record.natural_key,
+        checksum=checksum(record.content()),
+        payload=canonical_json(record.content()),
+        order_id=getattr(record, "order_id", None),
+    )
+
+
+def mirror_row(**fields: Any) -> MirrorRecord:
+    """Return a row of the mirror."""
+    plain = {
+        "kind": "contact",
+        "xero_id": "x-1",
+        "natural_key": "",
+        "reference": "",
+        "status": "AUTHORISED",
+        "updated_at": INSTANT,
+        "payload": "{}",
+    }
+    return MirrorRecord.model_validate(plain | fields)
+
+
+def shown(
+    kind: str, xero_id: str = "x-1", key: str = "", status: str = "AUTHORISED", reference: str = "", **element: Any
+) -> MirrorRecord:
+    """Return what Xero shows of a record, with the given part of its element."""
+    payload = canonical_json(element)
+    return mirror_row(kind=kind, xero_id=xero_id, natural_key=key, status=status, reference=reference, payload=payload)
+
+
+def shown_record(record: AnyRecord, xero_id: str = "x-1", status: str = "AUTHORISED") -> MirrorRecord:
+    """Return what Xero shows of a record that is there as we want it."""
+    amounts = {
+        name: getattr(record, field)
+        for field, name in (("total", "Total"), ("amount", "Amount"))
+        if hasattr(record, field)
+    }
+    reference = getattr(record, "reference", "")
+    return shown(record.kind, xero_id, record.natural_key, status, reference, **amounts)
 
 
 def order_row(**changes: Any) -> OrderRow:

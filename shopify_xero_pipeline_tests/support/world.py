@@ -1,10 +1,9 @@
-"""A loader with the sandbox's Xero: one organisation, one store, one clock, and records to write."""
+"""A loader with the sandbox's Xero: one organisation, one store, one clock."""
 
 import json
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +24,9 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.mirror import Mirror
-from shopify_xero_pipeline.xero.models import (
-    Allocation,
-    AnyRecord,
-    Contact,
-    CreditNote,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Payment,
-)
+from shopify_xero_pipeline.xero.models import AnyRecord, Kind
+from shopify_xero_pipeline_tests.support.records import DAY
 
-DAY = date(2026, 9, 21)
 START = datetime(2026, 9, 22, 0, 0, tzinfo=UTC)
 FAMILIES = ([Kind.CONTACT], [Kind.ITEM], [Kind.INVOICE], [Kind.CREDIT_NOTE], [Kind.PAYMENT, Kind.ALLOCATION])
 CREDENTIALS = XeroCredentials(client_id="sandbox", client_secret="sandbox")
@@ -138,95 +127,3 @@ def change_set(
 ) -> ChangeSet:
     kind = Kind.PAYMENT if records[0].kind is Kind.ALLOCATION else records[0].kind
     return ChangeSet(kind=kind, day=day, changes=tuple(change(record, action, xero_id) for record in records))
-
-
-def contact(number: int = 1, **fields: Any) -> Contact:
-    texts = {"name": f"Aroha {number}", "email": f"aroha{number}@example.com"} | fields
-    return Contact(shopify_id=str(number), contact_number=f"shopify:{number}", **texts)
-
-
-def item(number: int = 1, **fields: Any) -> Item:
-    values = {"code": f"SKU-{number}", "name": f"Item {number}", "unit_price": Decimal("12.3456")} | fields
-    return Item(shopify_id=str(number), **values)
-
-
-def invoice(number: int = 1001, total: str = "115.00", **fields: Any) -> Invoice:
-    gross = Decimal(total)
-    tax = (gross * 3 / 23).quantize(Decimal("0.01"))
-    line = Line(
-        description="Jug",
-        quantity=Decimal(1),
-        unit_amount=gross,
-        account_code="200",
-        tax_type="OUTPUT2",
-        tax_amount=tax,
-    )
-    values = {
-        "number": f"SH-{number}",
-        "reference": f"#{number} shopify:{number}/1",
-        "contact_id": "1",
-        "lines": (line,),
-        "total": gross,
-        "total_tax": tax,
-    } | fields
-    return Invoice(
-        shopify_id=f"{number}/1",
-        order_id=str(number),
-        order_name=f"#{number}",
-        date=DAY,
-        due_date=DAY,
-        line_amount_types="Inclusive",
-        currency="NZD",
-        **values,
-    )
-
-
-def credit_note(number: int = 1001, total: str = "23.00", **fields: Any) -> CreditNote:
-    like = invoice(number, total, **fields)
-    shared = like.model_dump(exclude={"kind", "due_date", "url", "shopify_id", "number", "reference"})
-    return CreditNote(
-        shopify_id=f"{number}/2", number=f"SH-{number}-R2", reference=f"#{number} shopify:{number}/2", **shared
-    )
-
-
-def payment(document: Invoice | CreditNote, amount: str | None = None, transaction: int = 9, **fields: Any) -> Payment:
-    return Payment(
-        shopify_id=f"{transaction}/{document.number}",
-        order_id=document.order_id,
-        order_name=document.order_name,
-        document_kind=document.kind,
-        document_id=document.shopify_id,
-        document_number=document.number,
-        account_code="601",
-        date=DAY,
-        amount=Decimal(amount) if amount else document.total,
-        currency="NZD",
-        gateway="shopify_payments",
-        reference=f"shopify:{document.order_id}/{transaction}",
-        **fields,
-    )
-
-
-def allocation(note: CreditNote, to: Invoice, amount: str | None = None) -> Allocation:
-    credit = Decimal(amount) if amount else note.total
-    return Allocation(
-        shopify_id=f"{note.number}/{to.number}/{credit.normalize():f}",
-        order_id=note.order_id,
-        order_name=note.order_name,
-        credit_note_id=note.shopify_id,
-        credit_note_number=note.number,
-        invoice_id=to.shopify_id,
-        invoice_number=to.number,
-        amount=credit,
-        date=DAY,
-        currency="NZD",
-    )
-
-
-def everything(orders: int = 1) -> list[AnyRecord]:
-    """Return a Contact, an Item, and by order an invoice, a credit note, a part payment, a refund and an allocation."""
-    records: list[AnyRecord] = [contact(), item()]
-    for number in range(1001, 1001 + orders):
-        bill, note = invoice(number), credit_note(number)
-        records += [bill, note, payment(bill, "50.00"), payment(note, "3.00", 8), allocation(note, bill, "20.00")]
-    return records

@@ -16,16 +16,8 @@ from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.organisation import read_organisation
-from shopify_xero_pipeline_tests.support.world import (
-    START,
-    World,
-    contact,
-    credit_note,
-    everything,
-    invoice,
-    item,
-    payment,
-)
+from shopify_xero_pipeline_tests.support.records import contact, credit_note, everything, invoice, item, payment
+from shopify_xero_pipeline_tests.support.world import START, World
 
 
 def test_the_settings_are_read_in_four_calls(world: World) -> None:

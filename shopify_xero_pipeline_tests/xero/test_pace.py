@@ -26,16 +26,8 @@ from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.models import AnyRecord
-from shopify_xero_pipeline_tests.support.world import (
-    CREDENTIALS,
-    DAY,
-    START,
-    change_set,
-    contact,
-    counted,
-    invoice,
-    payment,
-)
+from shopify_xero_pipeline_tests.support.records import DAY, contact, invoice, payment
+from shopify_xero_pipeline_tests.support.world import CREDENTIALS, START, change_set, counted
 from shopify_xero_pipeline_tests.xero.calling import keep_calling
 
 pytestmark = pytest.mark.campaign

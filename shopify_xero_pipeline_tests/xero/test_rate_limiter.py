@@ -16,7 +16,8 @@ from shopify_xero_pipeline.xero.auth import XeroCredentials
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroDeniedError, XeroUnavailableError
 from shopify_xero_pipeline.xero.rate_limiter import RateLimiter
-from shopify_xero_pipeline_tests.support.world import CREDENTIALS, World, contact, counted, invoice
+from shopify_xero_pipeline_tests.support.records import contact, invoice
+from shopify_xero_pipeline_tests.support.world import CREDENTIALS, World, counted
 
 START = datetime(2026, 9, 22, tzinfo=UTC)
 

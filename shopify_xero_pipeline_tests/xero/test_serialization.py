@@ -10,7 +10,7 @@ from shopify_xero_pipeline.loading.batch_requests import JournalledWrite
 from shopify_xero_pipeline.state.records import Operation, OperationState
 from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.models import Kind, PostalAddress
-from shopify_xero_pipeline_tests.support.world import DAY, allocation, contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.records import DAY, allocation, contact, credit_note, invoice, item, payment
 
 NOW = datetime(2026, 9, 22, tzinfo=UTC)
 

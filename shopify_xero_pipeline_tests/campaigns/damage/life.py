@@ -15,7 +15,8 @@ import httpx
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.xero.models import AnyRecord
-from shopify_xero_pipeline_tests.support.world import SimulatedCrash, Tapped, World, everything
+from shopify_xero_pipeline_tests.support.records import everything
+from shopify_xero_pipeline_tests.support.world import SimulatedCrash, Tapped, World
 
 ORDERS = 5
 STORE, WITNESS, JOURNAL = "state.db", "state.db.witness", "state.db-journal"

@@ -14,7 +14,8 @@ from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state.records import BatchState, OperationState
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline_tests.campaigns.processes.spoiling import MEGABYTE, Spoil, Spoiler, gzipped, head, spoiling
-from shopify_xero_pipeline_tests.support.world import World, change_set, everything
+from shopify_xero_pipeline_tests.support.records import everything
+from shopify_xero_pipeline_tests.support.world import World, change_set
 
 pytestmark = pytest.mark.campaign
 

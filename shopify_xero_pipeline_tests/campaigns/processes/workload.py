@@ -10,17 +10,8 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment
-from shopify_xero_pipeline_tests.support.world import (
-    DAY,
-    FAMILIES,
-    allocation,
-    change_set,
-    contact,
-    credit_note,
-    invoice,
-    item,
-    payment,
-)
+from shopify_xero_pipeline_tests.support.records import DAY, allocation, contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.world import FAMILIES, change_set
 
 ORDERS_A_DAY = 1
 FIRST_ORDER = 1001

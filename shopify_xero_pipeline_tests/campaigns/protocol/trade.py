@@ -12,17 +12,8 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.changes.models import Action, ChangeSet
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Kind, Payment
-from shopify_xero_pipeline_tests.support.world import (
-    DAY,
-    FAMILIES,
-    allocation,
-    change,
-    contact,
-    credit_note,
-    invoice,
-    item,
-    payment,
-)
+from shopify_xero_pipeline_tests.support.records import DAY, allocation, contact, credit_note, invoice, item, payment
+from shopify_xero_pipeline_tests.support.world import FAMILIES, change
 
 Key = tuple[str, str]
 TEMPORARY = "You have reached the limit of invoices you can approve"
