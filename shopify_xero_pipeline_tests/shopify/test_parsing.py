@@ -8,28 +8,24 @@ import pytest
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
 from shopify_xero_pipeline.shopify.models import Customer
 from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
-from shopify_xero_pipeline_tests.shopify import nodes
+from shopify_xero_pipeline_tests.support import nodes
 
 LINE = {"id": "gid://shopify/LineItem/1"}
 
 
-def paged(*rows: object) -> dict[str, object]:
-    return {"nodes": list(rows), "pageInfo": {"hasNextPage": False, "endCursor": None}}
-
-
 def test_an_order_is_flattened() -> None:
-    sales = paged(nodes.sale(1, "-11.5", lineItem=LINE))
+    sales = nodes.connection([nodes.sale(1, "-11.5", lineItem=LINE)])
     agreement = {**nodes.agreement(2, reason="REFUND"), "sales": sales, "refund": {"id": "gid://shopify/Refund/5"}}
-    refund = nodes.refund(5, transactions=paged({"id": "gid://shopify/OrderTransaction/2"}))
+    refund = nodes.refund(5, transactions=nodes.connection([{"id": "gid://shopify/OrderTransaction/2"}]))
     order = parse_order(
         nodes.order(
             1,
             agreements={"edges": [{"cursor": "c", "node": agreement}], "pageInfo": {}},
-            lineItems=paged(nodes.line_item(1)),
+            lineItems=nodes.connection([nodes.line_item(1)]),
             refunds=[refund],
             transactions=[nodes.transaction(1), nodes.transaction(2, "REFUND", parent=1)],
             purchasingEntity={"company": {"id": "gid://shopify/Company/3", "name": "Kiwi Cafe Ltd"}},
-            paymentTerms={"paymentSchedules": paged({"dueAt": "2026-11-01T00:00:00Z"})},
+            paymentTerms={"paymentSchedules": nodes.connection([{"dueAt": "2026-11-01T00:00:00Z"}])},
         )
     )
     assert order.agreements[0].refund_id == "gid://shopify/Refund/5"

@@ -16,8 +16,8 @@ from shopify_xero_pipeline.shopify.errors import (
 )
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.shopify.search import INDEX_LAG
-from shopify_xero_pipeline_tests.shopify import nodes
 from shopify_xero_pipeline_tests.shopify.fakes import ALL_SCOPES, RecordingClock, ShelfShop, client_of, error, refused
+from shopify_xero_pipeline_tests.support import nodes
 
 START = datetime(2026, 9, 30, 11, 0, tzinfo=UTC)
 END = datetime(2026, 10, 1, 11, 0, tzinfo=UTC)

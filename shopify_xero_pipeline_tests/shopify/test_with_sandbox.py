@@ -1,6 +1,5 @@
 """Tests of client and reader against the sandbox: GraphQL, query costs, index lag, faults."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind, Faults
-from shopify_xero_pipeline.sandbox.nodes import RecordKind, Version
 from shopify_xero_pipeline.sandbox.shop_generator.shop import GeneratedShop
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
 from shopify_xero_pipeline.sandbox.shopify.options import ALL_SCOPES, ShopifyOptions
@@ -24,8 +22,9 @@ from shopify_xero_pipeline.shopify.errors import (
 )
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
-from shopify_xero_pipeline_tests.shopify import nodes
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
+from shopify_xero_pipeline_tests.support import nodes
+from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop
 
 pytestmark = pytest.mark.campaign
 
@@ -34,35 +33,12 @@ START = datetime(2026, 9, 30, 11, 0, tzinfo=UTC)
 END = datetime(2026, 10, 1, 11, 0, tzinfo=UTC)
 
 
-class Shelf:
-    """A shop source whose records are put on a shelf by hand."""
-
-    def __init__(self) -> None:
-        self.kept: dict[RecordKind, dict[str, list[Version]]] = {"orders": {}, "customers": {}, "products": {}}
-
-    def shop(self) -> dict[str, Any]:
-        return {
-            "id": "gid://shopify/Shop/1",
-            "name": "Sandbox",
-            "ianaTimezone": "Pacific/Auckland",
-            "currencyCode": "NZD",
-            "myshopifyDomain": "sandbox.myshopify.com",
-        }
-
-    def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        upto = {gid: [v for v in history if v.at <= until] for gid, history in self.kept[kind].items()}
-        return {gid: history for gid, history in upto.items() if history}
-
-    def put(self, kind: RecordKind, node: dict[str, Any], at: datetime = START) -> None:
-        self.kept[kind].setdefault(node["id"], []).append(Version(at, node))
-
-
 class Bench:
     """A sandbox, a client and a reader on one manual clock."""
 
     def __init__(self, source: Any = None, *, credentials: Any = None, **options: Any) -> None:
         self.clock = ManualClock(NOW)
-        self.shelf: Any = source or Shelf()
+        self.shelf: Any = source or HandmadeShop()
         self.app = shopify_app(self.shelf, self.clock, options=ShopifyOptions(**options))
         self.faults = Faults()
         self.client = ShopifyClient(

@@ -10,7 +10,6 @@ from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
-from shopify_xero_pipeline.state.row_checksums import StoreDamagedError
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline_tests.support.rows import mapped_row
 

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import row_writes, verification
 from shopify_xero_pipeline.state.canonical import canonical_json, checksum, digest, parse_exact_json
-from shopify_xero_pipeline.state.database import chunks
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MirrorRecord

@@ -6,7 +6,7 @@ converted to the customer's currency one by one, and its sums are sums of conver
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from shopify_xero_pipeline_tests.campaigns.model.amounts import converted, text
@@ -23,6 +23,7 @@ from shopify_xero_pipeline_tests.campaigns.model.order import (
     Row,
     Tax,
 )
+from shopify_xero_pipeline_tests.support.nodes import connection, gid, instant
 
 Node: TypeAlias = dict[str, Any]
 
@@ -53,16 +54,6 @@ PEOPLE = (
     ("N" * 150, "M" * 149),
     ("", ""),
 )
-
-
-def gid(kind: str, number: int) -> str:
-    """Return a global id."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def instant(at: datetime) -> str:
-    """Return an instant in Shopify's format: UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
@@ -112,9 +103,9 @@ def order_node(order: Order, facts: Facts, updated: datetime) -> Node:
         "billingAddress": None,
         "shippingAddress": None,
         "paymentTerms": _terms(order),
-        "lineItems": whole([write.line(each) for each in lines]),
-        "shippingLines": whole([write.shipping(each) for each in shipping]),
-        "agreements": whole([write.agreement(entry) for entry in order.entries]),
+        "lineItems": connection([write.line(each) for each in lines]),
+        "shippingLines": connection([write.shipping(each) for each in shipping]),
+        "agreements": connection([write.agreement(entry) for entry in order.entries]),
         "transactions": [write.transaction(entry) for entry in order.money],
         "refunds": [write.refund(back) for back in order.backs],
     }
@@ -152,7 +143,7 @@ def product_node() -> Node:
         "isGiftCard": False,
         "createdAt": "2026-09-01T00:00:00Z",
         "updatedAt": "2026-09-01T00:00:00Z",
-        "variants": whole([variant]),
+        "variants": connection([variant]),
     }
 
 
@@ -167,16 +158,11 @@ def variant_ref() -> Node:
     return {"id": gid("ProductVariant", 31), "title": "Blue", "sku": "MUG-BLUE", "price": "23.00", "updatedAt": at}
 
 
-def whole(nodes: list[Node]) -> Node:
-    """Return a complete connection."""
-    return {"nodes": nodes, "pageInfo": {"hasNextPage": False, "endCursor": None}}
-
-
 def _terms(order: Order) -> Node | None:
     if not order.terms:
         return None
     due = instant(order.placed + TERMS)
-    return {"paymentTermsName": "Net 30", "paymentSchedules": whole([{"dueAt": due}])}
+    return {"paymentTermsName": "Net 30", "paymentSchedules": connection([{"dueAt": due}])}
 
 
 class _Writer:
@@ -284,7 +270,7 @@ class _Writer:
             "happenedAt": instant(entry.at),
             "reason": entry.reason,
             "refund": {"id": gid("Refund", entry.refund)} if entry.refund else None,
-            "sales": whole([self.sale(row) for row in entry.rows]),
+            "sales": connection([self.sale(row) for row in entry.rows]),
         }
 
     def sale(self, row: Row) -> Node:
@@ -351,9 +337,9 @@ class _Writer:
             "createdAt": instant(back.at),
             "processedAt": instant(back.at),
             "totalRefundedSet": self.money([(1, entry) for entry in money if entry.status == "SUCCESS"]),
-            "refundLineItems": whole([self.refunded_line(row, back) for row in back.lines]),
-            "refundShippingLines": whole([self.refunded_shipping(row) for row in back.shipping]),
-            "orderAdjustments": whole(
+            "refundLineItems": connection([self.refunded_line(row, back) for row in back.lines]),
+            "refundShippingLines": connection([self.refunded_shipping(row) for row in back.shipping]),
+            "orderAdjustments": connection(
                 [
                     {
                         "id": gid("OrderAdjustment", number),
@@ -364,7 +350,7 @@ class _Writer:
                     for number, amount, tax, reason in back.adjustments
                 ]
             ),
-            "transactions": whole([{"id": gid("OrderTransaction", number)} for number in back.transactions]),
+            "transactions": connection([{"id": gid("OrderTransaction", number)} for number in back.transactions]),
         }
 
     def refunded_line(self, row: Row, back: Back) -> Node:

@@ -12,8 +12,9 @@ from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.parsing import parse_order
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline_tests.campaigns.model.histories import FIRST_NUMBER, histories, history_of
-from shopify_xero_pipeline_tests.campaigns.model.source import OPENED, ModelShop
+from shopify_xero_pipeline_tests.campaigns.model.source import ModelShop
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
+from shopify_xero_pipeline_tests.support.handmade_shop import OPENED
 
 pytestmark = pytest.mark.campaign
 

@@ -1,62 +1,21 @@
-"""Builders for the tests of this folder: a hand-made shop, its records, and a client that asks the local Shopify."""
+"""Builders for the tests of this folder: sparse records of a shop, and a client that asks the local Shopify."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.sandbox.nodes import Node, RecordKind, Version
+from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.transport import InProcessTransport
+from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop
+from shopify_xero_pipeline_tests.support.nodes import bag, gid
 
 START = datetime(2026, 9, 21, 0, 0, tzinfo=UTC)
 GRAPHQL = "/admin/api/2026-10/graphql.json"
-
-
-def gid(kind: str, number: int) -> str:
-    return f"gid://shopify/{kind}/{number}"
-
-
-def bag(amount: str, currency: str = "NZD") -> Node:
-    money = {"amount": amount, "currencyCode": currency}
-    return {"shopMoney": money, "presentmentMoney": money}
-
-
-@dataclass
-class HandmadeShop:
-    """A source whose records are put in by hand."""
-
-    zone: str = "Pacific/Auckland"
-    kept: dict[RecordKind, dict[str, list[Version]]] = field(
-        default_factory=lambda: {"orders": {}, "customers": {}, "products": {}}
-    )
-
-    def shop(self) -> Node:
-        return {
-            "name": "Sandbox",
-            "ianaTimezone": self.zone,
-            "currencyCode": "NZD",
-            "myshopifyDomain": "sandbox.myshopify.com",
-        }
-
-    def versions(self, kind: RecordKind, until: datetime) -> Mapping[str, Sequence[Version]]:
-        upto = {
-            each: [version for version in history if version.at <= until] for each, history in self.kept[kind].items()
-        }
-        return {each: history for each, history in upto.items() if history}
-
-    def put(self, kind: RecordKind, node: Node, at: datetime = datetime(2026, 9, 1, tzinfo=UTC)) -> Node:
-        """Keep a record's state from an instant on."""
-        self.kept[kind].setdefault(node["id"], []).append(Version(at, node))
-        return node
-
-    def remove(self, kind: RecordKind, each: str, at: datetime) -> None:
-        """Let a record be gone from an instant on."""
-        self.kept[kind][each].append(Version(at, {}))
 
 
 def order(number: int, processed_at: str = "2026-09-20T01:00:00Z", **more: Any) -> Node:

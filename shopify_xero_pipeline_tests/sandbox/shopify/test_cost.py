@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
-from shopify_xero_pipeline_tests.sandbox.shopify.shop import HandmadeShop, Sandbox, code, order, product, stocked
+from shopify_xero_pipeline_tests.sandbox.shopify.shop import Sandbox, code, order, product, stocked
+from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop
 
 TEN = """{ orders(first: 10) { nodes { totalPriceSet { shopMoney { amount } } lineItems(first: 10) { nodes {
            title product { title } } } } pageInfo { hasNextPage } } }"""

@@ -9,18 +9,9 @@ import pytest
 
 from shopify_xero_pipeline.sandbox.nodes import Version
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
-from shopify_xero_pipeline_tests.sandbox.shopify.shop import (
-    START,
-    HandmadeShop,
-    Sandbox,
-    bag,
-    code,
-    customer,
-    gid,
-    order,
-    product,
-    stocked,
-)
+from shopify_xero_pipeline_tests.sandbox.shopify.shop import START, Sandbox, code, customer, order, product, stocked
+from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop
+from shopify_xero_pipeline_tests.support.nodes import bag, gid
 
 PAGE = """query($first: Int, $last: Int, $after: String, $before: String, $reverse: Boolean, $sort: OrderSortKeys) {
   orders(first: $first, last: $last, after: $after, before: $before, reverse: $reverse, sortKey: $sort) {
@@ -275,6 +266,6 @@ def test_each_of_several_changes_within_the_lag_is_seen_in_its_time() -> None:
 def test_a_record_put_right_by_hand_is_found_as_it_is_now() -> None:
     sandbox = Sandbox(stocked())
     assert sandbox.names("financial_status:paid") == ["#1001"]
-    history = sandbox.shop.kept["orders"][gid("Order", 1001)]
+    history = sandbox.shop.records["orders"][gid("Order", 1001)]
     history[0] = Version(history[0].at, order(1001, displayFinancialStatus="VOIDED"))
     assert sandbox.names("financial_status:paid") == []

@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.sandbox.shopify.options import ALL_SCOPES, ShopifyOptions
-from shopify_xero_pipeline_tests.sandbox.shopify.shop import (
-    START,
-    HandmadeShop,
-    Sandbox,
-    bag,
-    code,
-    customer,
-    gid,
-    order,
-    product,
-    stocked,
-)
+from shopify_xero_pipeline_tests.sandbox.shopify.shop import START, Sandbox, code, customer, order, product, stocked
+from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop
+from shopify_xero_pipeline_tests.support.nodes import bag, gid
 
 ONE = "query($id: ID!) { order(id: $id) { %s } }"
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.sandbox.recorded import RecordedError, RecordedShop, recorded_xero_settings
-from shopify_xero_pipeline_tests.sandbox.shopify.shop import GRAPHQL, Sandbox, customer, gid, order, product
+from shopify_xero_pipeline_tests.sandbox.shopify.shop import GRAPHQL, Sandbox, customer, order, product
+from shopify_xero_pipeline_tests.support.nodes import gid
 
 LATE = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline_tests.sandbox.shopify.shop import Sandbox, bag, code, customer, gid, order, product, stocked
+from shopify_xero_pipeline_tests.sandbox.shopify.shop import Sandbox, code, customer, order, product, stocked
+from shopify_xero_pipeline_tests.support.nodes import bag, gid
 
 # Auckland is 12 hours ahead of UTC until 27 September 2026, so #2 is the first order of Monday the 21st.
 MIDNIGHT = "2026-09-20T12:00:00Z"

@@ -1,12 +1,33 @@
-"""Nodes with the fields of the documents in `graphql/`, with complete connections as plain lists."""
+"""Nodes with the fields of Shopify's GraphQL documents, each valid as it is; a test gives the fields that matter to it.
 
+Connections are plain lists, which the sandbox pages; `connection` makes a complete one.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
 
 
-def bag(amount: str, currency: str = "NZD") -> Json:
-    money = {"amount": amount, "currencyCode": currency}
+def gid(kind: str, number: int | str) -> str:
+    """Return a global id."""
+    return f"gid://shopify/{kind}/{number}"
+
+
+def instant(at: datetime) -> str:
+    """Return an instant in Shopify's format: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def connection(rows: Iterable[Json]) -> Json:
+    """Return a complete connection."""
+    return {"nodes": list(rows), "pageInfo": {"hasNextPage": False, "endCursor": None}}
+
+
+def bag(amount: object, currency: str = "NZD") -> Json:
+    """Return an amount in the shop's currency, which is also the customer's."""
+    money = {"amount": str(amount), "currencyCode": currency}
     return {"shopMoney": money, "presentmentMoney": dict(money)}
 
 
@@ -14,33 +35,34 @@ def tax_line() -> Json:
     return {"title": "GST", "rate": 0.15, "channelLiable": False}
 
 
-def line_item(number: int) -> Json:
+def line_item(number: int, **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/LineItem/{number}",
+        "id": gid("LineItem", number),
         "title": f"Mug {number}",
         "variantTitle": None,
         "sku": "MUG",
         "vendor": "Potter",
         "originalUnitPriceSet": bag("11.5"),
         "product": {
-            "id": "gid://shopify/Product/70",
+            "id": gid("Product", 70),
             "title": "Mug",
             "productType": "Crockery",
             "vendor": "Potter",
             "tags": ["blue"],
         },
         "variant": {
-            "id": "gid://shopify/ProductVariant/71",
+            "id": gid("ProductVariant", 71),
             "title": "Blue",
             "sku": "MUG",
             "price": "11.50",
         },
+        **more,
     }
 
 
 def sale(number: int, amount: str = "11.5", **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/Sale/{number}",
+        "id": gid("Sale", number),
         "lineType": "PRODUCT",
         "actionType": "ORDER",
         "quantity": 1,
@@ -54,7 +76,7 @@ def sale(number: int, amount: str = "11.5", **more: Any) -> Json:
 
 def agreement(number: int, *sales: Json, reason: str = "ORDER", **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/SalesAgreement/{number}",
+        "id": gid("SalesAgreement", number),
         "happenedAt": "2026-10-01T00:00:00Z",
         "reason": reason,
         "sales": list(sales),
@@ -62,9 +84,9 @@ def agreement(number: int, *sales: Json, reason: str = "ORDER", **more: Any) -> 
     }
 
 
-def transaction(number: int, kind: str = "SALE", parent: int | None = None) -> Json:
+def transaction(number: int, kind: str = "SALE", parent: int | None = None, **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/OrderTransaction/{number}",
+        "id": gid("OrderTransaction", number),
         "kind": kind,
         "status": "SUCCESS",
         "gateway": "shopify_payments",
@@ -72,13 +94,14 @@ def transaction(number: int, kind: str = "SALE", parent: int | None = None) -> J
         "amountRoundingSet": None,
         "createdAt": "2026-10-01T00:00:05Z",
         "processedAt": "2026-10-01T00:00:05Z",
-        "parentTransaction": parent and {"id": f"gid://shopify/OrderTransaction/{parent}"},
+        "parentTransaction": parent and {"id": gid("OrderTransaction", parent)},
+        **more,
     }
 
 
 def refund(number: int, **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/Refund/{number}",
+        "id": gid("Refund", number),
         "processedAt": "2026-10-03T00:00:00Z",
         "transactions": [],
         **more,
@@ -87,7 +110,7 @@ def refund(number: int, **more: Any) -> Json:
 
 def customer(number: int, updated_at: str = "2026-10-01T00:00:00Z", **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/Customer/{number}",
+        "id": gid("Customer", number),
         "displayName": "Aroha Ngata",
         "firstName": "Aroha",
         "lastName": "Ngata",
@@ -101,7 +124,7 @@ def customer(number: int, updated_at: str = "2026-10-01T00:00:00Z", **more: Any)
 
 def order(number: int, processed_at: str = "2026-10-01T00:00:00Z", **more: Any) -> Json:
     return {
-        "id": f"gid://shopify/Order/{number}",
+        "id": gid("Order", number),
         "name": f"#{number}",
         "processedAt": processed_at,
         "updatedAt": "2026-10-03T00:00:00Z",
@@ -122,7 +145,7 @@ def order(number: int, processed_at: str = "2026-10-01T00:00:00Z", **more: Any) 
         "shippingAddress": None,
         "paymentTerms": None,
         "lineItems": [line_item(1)],
-        "agreements": [agreement(1, sale(1, lineItem={"id": "gid://shopify/LineItem/1"}))],
+        "agreements": [agreement(1, sale(1, lineItem={"id": gid("LineItem", 1)}))],
         "transactions": [transaction(1)],
         "refunds": [],
         **more,
@@ -131,7 +154,7 @@ def order(number: int, processed_at: str = "2026-10-01T00:00:00Z", **more: Any) 
 
 def variant(number: int) -> Json:
     return {
-        "id": f"gid://shopify/ProductVariant/{number}",
+        "id": gid("ProductVariant", number),
         "title": f"Size {number}",
         "sku": f"MUG-{number}",
         "price": "11.50",
@@ -140,7 +163,7 @@ def variant(number: int) -> Json:
 
 def product(number: int, variants: int = 1, updated_at: str = "2026-10-01T00:00:00Z") -> Json:
     return {
-        "id": f"gid://shopify/Product/{number}",
+        "id": gid("Product", number),
         "title": "Mug",
         "updatedAt": updated_at,
         "variants": [variant(n) for n in range(1, variants + 1)],
