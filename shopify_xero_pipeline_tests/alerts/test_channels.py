@@ -322,7 +322,7 @@ class Encrypting(smtplib.SMTP):
         self.esmtp_features = {"starttls": "", "auth": "PLAIN"}
         return (250, b"")
 
-    def starttls(self, **_: Any) -> tuple[int, bytes]:
+    def starttls(self, *_: Any, **__: Any) -> tuple[int, bytes]:
         self.done.append("starttls")
         return (220, b"")
 

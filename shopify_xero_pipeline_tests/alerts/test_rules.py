@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 QUIET = Facts(now=NOW, api_version="2026-10", last_synced=NOW - timedelta(hours=1))
 
 
-def keys(**more: object) -> list[str]:
+def keys(**more: Any) -> list[str]:
     return [cause.key for cause in find_alerts(replace(QUIET, **more))]
 
 

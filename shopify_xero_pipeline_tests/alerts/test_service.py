@@ -47,7 +47,7 @@ from shopify_xero_pipeline_tests.support.sync_round import FIRST
 NOW = at(FIRST + timedelta(days=1))
 CLOCK = ManualClock(NOW)
 PAGERDUTY = f"{SECRET}key"
-ALERTS = {
+ALERTS: dict[str, Any] = {
     "ALERT_SLACK_URL": f"https://hooks.example.com/{SECRET}path",
     "ALERT_PAGERDUTY_KEY": PAGERDUTY,
     "ALERT_SMTP_URL": f"smtp://ann%40example.com:{SECRET}pass@mail.example.com",

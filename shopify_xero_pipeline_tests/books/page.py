@@ -114,7 +114,7 @@ def _credits(document: Invoice | CreditNote) -> list[tuple[str, Decimal]]:
 
 
 def _entry(name: str, postings: Sequence[tuple[str, Decimal]], names: dict[str, str]) -> list[Row]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for code, amount in sorted((posting for posting in postings if posting[1]), key=lambda posting: posting[1] < 0):
         account = f"{code} {names[code]}"
         sides = (_money(amount), "") if amount > 0 else ("", _money(-amount))

@@ -4,6 +4,7 @@ Only the orders and the policies they are kept with belong here, no figure that 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.shopify.models import Agreement, LineItem, Order, ProductRef, Refund, Transaction
@@ -34,7 +35,7 @@ def chosen(text: str) -> BooksPolicy:
     return BooksPolicy.from_yaml(text, "books.yaml")
 
 
-def of_115(*money: Transaction, lines: Sequence[LineItem] = LINES, **stated: object) -> Order:
+def of_115(*money: Transaction, lines: Sequence[LineItem] = LINES, **stated: Any) -> Order:
     """Return an order of goods for 115.00."""
     return order(SOLD, lines=lines, transactions=money, **stated)
 
@@ -109,7 +110,7 @@ def american_tax() -> Example:
 
 def a_cent_missing() -> Example:
     """Return an order whose rows miss its total by a cent."""
-    total = {"original_total_price_set": bag("115.01"), "current_total_price_set": bag("115.01")}
+    total: dict[str, Any] = {"original_total_price_set": bag("115.01"), "current_total_price_set": bag("115.01")}
     return Example(of_115(transaction(91, "115.01"), **total))
 
 
@@ -125,11 +126,11 @@ EUR = "EUR"
 def of_euros(*later: Agreement, money: Sequence[Transaction], refunds: Sequence[Refund] = ()) -> Order:
     """Return an order of EUR 45.00, which are 38.79 in the shop's currency when it is placed."""
     row, lines = sale("38.79", line=11, presentment=("45.00", EUR)), [line_item(11, "38.79", title="Dinner set")]
-    total = {"original_total_price_set": bag("38.79", presentment=("45.00", EUR))}
+    total: dict[str, Any] = {"original_total_price_set": bag("38.79", presentment=("45.00", EUR))}
     return order(agreement(1, row), *later, lines=lines, transactions=money, refunds=refunds, presentment=EUR, **total)
 
 
-def euros_given_back(cost: str, **stated: object) -> Order:
+def euros_given_back(cost: str, **stated: Any) -> Order:
     """Return that order with EUR 20.00 given back when they cost so much, for goods of 17.24."""
     day = NOON + 7 * DAY
     row = sale("-17.24", action="RETURN", line=11, presentment=("-20.00", EUR))
@@ -139,7 +140,7 @@ def euros_given_back(cost: str, **stated: object) -> Order:
         money=[
             transaction(91, "38.79", presentment=("45.00", EUR)),
             transaction(
-                92, cost, "REFUND", at=day, parent=91, presentment=("20.00", EUR), **({"exchange": statement} | stated)
+                92, cost, "REFUND", at=day, parent=91, presentment=("20.00", EUR), **{"exchange": statement, **stated}
             ),
         ],
         refunds=[refund(31, 92, at=day)],

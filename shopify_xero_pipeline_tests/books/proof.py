@@ -239,7 +239,7 @@ def _exchange_is_what_the_rates_made(books: OrderBooks, facts: Facts) -> None:
 
 
 def _odd(facts: Facts) -> int:
-    return ODD_UNITS * max(10 ** (EXPONENTS[facts.currency] - 2), 1)
+    return ODD_UNITS * int(max(10 ** (EXPONENTS[facts.currency] - 2), 1))
 
 
 def _settled_as_shopify_says(books: OrderBooks, facts: Facts, adjusted: int, cancelled: bool) -> None:

@@ -164,7 +164,7 @@ def test_every_account_of_the_policy_has_a_role() -> None:
 
 def test_the_table_of_the_books_page_is_the_one_that_is_used() -> None:
     (found,) = [one for one in tables(BOOKS_MD.read_text(encoding="utf-8")) if one.header[:2] == ("setting", "fits")]
-    stated = {}
+    stated: dict[str, list[set[str]]] = {}
     for settings, *columns in found.rows:
         classes = [set(re.findall("|".join(CLASSES), column)) for column in columns]
         stated |= {name: classes for name in re.findall(r"`accounts\.([a-z_]+)`", settings)}

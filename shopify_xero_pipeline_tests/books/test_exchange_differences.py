@@ -44,7 +44,7 @@ def sold(
     *later: Agreement, money: list[Transaction], refunds: tuple[Refund, ...] = (), euros: str = "45.00", **stated: Any
 ) -> Order:
     """Return an order of 38.79, EUR 45.00 unless said otherwise."""
-    content = {
+    content: dict[str, Any] = {
         "lines": [line_item(11, "38.79")],
         "presentment": "EUR",
         "original_total_price_set": bag("38.79", presentment=(euros, "EUR")),

@@ -4,8 +4,8 @@ import pytest
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.shopify.models import LineItem, Order, Sale
-from shopify_xero_pipeline_tests.books.booking import DAY, NOON, edited, left_alone, posted, refunded, returned
-from shopify_xero_pipeline_tests.books.builders import agreement, line_item, order, refund, sale, tax, transaction
+from shopify_xero_pipeline_tests.books.booking import DAY, edited, left_alone, posted, refunded, returned
+from shopify_xero_pipeline_tests.books.builders import NOON, agreement, line_item, order, refund, sale, tax, transaction
 
 CARDS = line_item(11, "50.00", title="Gift card")
 MUG = line_item(12, "23.00", title="Mug")

@@ -46,7 +46,7 @@ def documents(books: OrderBooks) -> list[tuple[str, str]]:
     return [(number, amount) for number, amount, _ in shown_documents(books)]
 
 
-def money(books: OrderBooks) -> tuple[list[tuple[str, ...]], Decimal, tuple[str, ...]]:
+def money(books: OrderBooks) -> tuple[list[tuple[str, str, str]], Decimal, tuple[str, ...]]:
     return shown_payments(books), books.left_to_others, books.warnings
 
 
@@ -191,7 +191,9 @@ def test_tax_that_a_channel_remits_is_paid_from_its_account_beside_them() -> Non
 
 
 def test_preflight_asks_xero_for_no_account_of_that_name() -> None:
-    assert not [text for text in policy_problems(POLICY, organisation()) if "Afterpay" in text or "Zip" in text]
+    assert not [
+        one for one in policy_problems(POLICY, organisation()) if "Afterpay" in one.message or "Zip" in one.message
+    ]
 
 
 def test_gift_cards_cannot_be_left_to_others() -> None:

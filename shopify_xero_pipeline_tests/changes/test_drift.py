@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.changes.plan import plan_orders
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import Contact, Kind, Payment, PostalAddress
+from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind, Payment, PostalAddress
 from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
 from shopify_xero_pipeline_tests.support.records import allocation
 from shopify_xero_pipeline_tests.support.rows import DAY, mapped, shown, shown_record
@@ -25,8 +26,8 @@ WHOLE = contact(
 )
 
 
-def shown_contact(**changed: object) -> MirrorRecord:
-    element = {
+def shown_contact(**changed: Any) -> MirrorRecord:
+    element: dict[str, Any] = {
         "Name": "Ann Lee",
         "FirstName": "Ann",
         "EmailAddress": "Ann@Example.com",
@@ -110,7 +111,7 @@ def order(**more: object) -> OrderBooks:
     return OrderBooks(**named, sales=zero, tax=zero, money=zero, outstanding=zero, **more)
 
 
-def planned(books: OrderBooks, *records: object, mirror: tuple[MirrorRecord, ...]) -> list[tuple[str, str, Action]]:
+def planned(books: OrderBooks, *records: AnyRecord, mirror: tuple[MirrorRecord, ...]) -> list[tuple[str, str, Action]]:
     known = KnownRecords({record.shopify_id: mapped(record, f"x-{n}") for n, record in enumerate(records)}, mirror)
     lines = plan_orders(Kind.PAYMENT, {DAY: [books]}, known)[0].changes
     return [(line.kind.value, line.natural_key, line.action) for line in lines]
@@ -141,7 +142,7 @@ def test_credit_is_not_taken_back_beside_money_of_a_person() -> None:
 
 def entered(amount: str, xero_id: str = "p-9", document: str = "SH-1001") -> MirrorRecord:
     account, day = {"Code": "090"}, "2026-09-24T00:00:00"
-    money = {"Amount": Decimal(amount), "Account": account, "DateString": day, "Reference": "cheque"}
+    money: dict[str, Any] = {"Amount": Decimal(amount), "Account": account, "DateString": day, "Reference": "cheque"}
     return shown(Kind.PAYMENT, xero_id, f"cheque|{document}", **money)
 
 

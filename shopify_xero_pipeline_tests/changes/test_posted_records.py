@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline_tests.support.one_order import credit_note, invoice, payment
 from shopify_xero_pipeline_tests.support.records import allocation
 from shopify_xero_pipeline_tests.support.rows import mapped
@@ -9,7 +9,7 @@ from shopify_xero_pipeline_tests.support.rows import mapped
 
 def test_posted_documents_money_and_credit_of_an_order_become_its_ledger() -> None:
     note = credit_note()
-    records = [invoice(), note, payment(amount="70.00"), allocation(note, invoice(), "30.00")]
+    records: list[AnyRecord] = [invoice(), note, payment(amount="70.00"), allocation(note, invoice(), "30.00")]
     ledger = posted_records_by_order(mapped(record, f"x-{n}") for n, record in enumerate(records))["1"]
     assert [(d.kind, d.number, d.total) for d in ledger.documents] == [
         (Kind.INVOICE, "SH-1001", Decimal("100.00")),

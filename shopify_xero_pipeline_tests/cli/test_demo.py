@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def played(folder: Path) -> dict[str, object]:
+def played(folder: Path) -> dict[str, Any]:
     file = folder / "figures.json"
     assert demo.run_demo(1, fresh=False, keep_runs=False, json_file=file) is Standing.AGREE
-    figures: dict[str, object] = json.loads(file.read_text())
+    figures: dict[str, Any] = json.loads(file.read_text())
     return figures
 
 

@@ -105,8 +105,8 @@ def test_without_credentials_a_sandbox_is_started_first_and_both_sides_point_at_
     location = ["-m", "shopify_xero_pipeline.definitions", "--log-format", "json"]
     assert code.command[2:] == ["dagster", "code-server", "start", "-s", socket, *location]
     shared = ["-w", workspace, "--log-format", "json"]
-    address = ["-h", "127.0.0.1", "-p", "3001"]
-    assert webserver.command[2:] == ["shopify_xero_pipeline.cli", "webserver", *address, *shared]
+    listens = ["-h", "127.0.0.1", "-p", "3001"]
+    assert webserver.command[2:] == ["shopify_xero_pipeline.cli", "webserver", *listens, *shared]
     assert daemon.command[1:] == ["run", *shared]
     assert Path(daemon.command[0]).name == "dagster-daemon"
     address = "http://127.0.0.1:8001"

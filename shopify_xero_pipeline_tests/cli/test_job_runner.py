@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,6 +17,7 @@ from upath import UPath
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.cli import job_runner
 from shopify_xero_pipeline.cli.job_runner import JobRunner
+from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE
 from shopify_xero_pipeline.pipeline import file_locations
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
@@ -145,7 +147,7 @@ def test_an_interruption_ends_the_command_and_not_just_its_chunk(
     failures = stage.runner(instance).run(
         "plan", [FIRST, FIRST + timedelta(days=20)], lambda first, _: chunks.append(first)
     )
-    assert failures == [f"shopify/customers: {job_runner.INTERRUPTED_MESSAGE}"]
+    assert failures == [f"shopify/customers: {INTERRUPTED_MESSAGE}"]
     assert chunks == []
 
 
@@ -209,7 +211,7 @@ def test_a_report_sums_its_days_under_the_promised_names() -> None:
     posted = order_row(documents=2, payments=1, xero_sales=Decimal("9.99"), problems=("sales differ",), extra=1)
     rows = (posted, order_row(outcome="blocked", reason="no rate", lost=1), order_row(outcome="failed", reason="no"))
     report = SyncReport(days=[DayReconciliation(day=FIRST, rows=rows)], seconds=1.26, shopify_calls=3, xero_calls=4)
-    figures = report.summary()
+    figures: dict[str, Any] = dict(report.summary())
     listed = [(one["order_name"], one["outcome"], one["reason"]) for one in figures.pop("listed_orders")]
     assert listed == [("#1001", "posted", "sales differ"), ("#1001", "blocked", "no rate"), ("#1001", "failed", "no")]
     assert figures == {

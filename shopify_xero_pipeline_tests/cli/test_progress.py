@@ -45,8 +45,8 @@ def test_it_says_which_days_and_which_kind_a_run_is_at_and_how_many_records_are_
     settled = ("batch_settled", {"records": 50, "settled": 50})
     assert seen(progress, ("api_call", {}), settled, settled).endswith("100 of 1,200 records")
     assert progress.completed_share == pytest.approx((1 + 100 / 1_200) / 4 / 2)
-    ends = (("sync_completed", {}), began("reconciliation", "order"), ("reconciliation_completed", {}))
-    assert seen(progress, *ends) == f"{SPAN}: recording the results"
+    ends: list[tuple[str, dict[str, Any]]] = [("sync_completed", {}), ("reconciliation_completed", {})]
+    assert seen(progress, ends[0], began("reconciliation", "order"), ends[1]) == f"{SPAN}: recording the results"
     assert progress.completed_share == 3 / 4 / 2
     progress.end_range(FIRST, LAST)
     assert progress.completed_share == 1 / 2

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -139,7 +140,7 @@ def test_jobs_and_schedules_are_the_ones_the_readme_names(definitions: dg.Defini
 def test_every_job_schedule_and_sensor_says_in_the_ui_what_it_does(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    found = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
+    found: list[Any] = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
     assert len(found) == 12
     assert [one.name for one in found if not one.description] == []
 

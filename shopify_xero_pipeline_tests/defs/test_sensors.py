@@ -112,7 +112,7 @@ def test_an_order_edited_weeks_later_reopens_its_day_within_two_minutes(stage: S
     assert changed.said == "no order has changed"
     order = shop(stage).orders_of(FIRST)[0]
     shop(stage).edit(order, stage.clock.now())
-    edited, asked = stage.clock.now(), []
+    edited, asked = stage.clock.now(), list[Any]()
     while not asked:
         stage.clock.sleep(30)
         asked = changed.tick()
@@ -411,7 +411,7 @@ def test_a_failed_record_is_tried_again_when_it_is_due_and_its_day_is_then_done(
         failed = [one for one in stage.sync_service.connections.store.failed_records() if one.retryable]
         assert failed
         fault.times = 0
-        unfinished, asked = Daemon(stage, instance, "unfinished_writes"), []
+        unfinished, asked = Daemon(stage, instance, "unfinished_writes"), list[Any]()
         due = min(one.next_attempt_at for one in failed if one.next_attempt_at is not None)
         while not asked:
             asked = unfinished.tick()
@@ -431,7 +431,7 @@ def test_writes_that_the_days_budget_left_are_sent_once_xeros_day_has_turned(
         )
         start(stage, instance, range_tags(FIRST, FIRST))
         assert fault.fired == 1
-        unfinished, asked = Daemon(stage, instance, "unfinished_writes"), []
+        unfinished, asked = Daemon(stage, instance, "unfinished_writes"), list[Any]()
         began = stage.clock.now()
         while not asked:
             asked = unfinished.tick()
@@ -451,7 +451,7 @@ def test_an_unclear_write_is_settled_once_it_may_be_read_back(tmp_path: Path, in
         start(stage, instance, range_tags(FIRST, FIRST))
         assert fault.fired
         assert stage.sync_service.connections.store.journal.unsettled()
-        unfinished, began, asked = Daemon(stage, instance, "unfinished_writes"), stage.clock.now(), []
+        unfinished, began, asked = Daemon(stage, instance, "unfinished_writes"), stage.clock.now(), list[Any]()
         while not asked:
             asked = unfinished.tick()
             stage.clock.sleep(60)

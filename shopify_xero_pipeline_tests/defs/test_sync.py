@@ -50,9 +50,10 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
 
 def check_of_days(instance: dg.DagsterInstance, asset: list[str], name: str) -> dict[str, bool]:
     """Return each day's check result as the UI counts it: only if it is about the day's latest materialisation."""
-    key, found = dg.AssetKey(asset), {}
+    key, found = dg.AssetKey(asset), dict[str, bool]()
     check = dg.AssetCheckKey(key, name)
     for info in instance.event_log_storage.get_asset_check_partition_info([check]):
+        assert info.partition_key is not None
         ids = instance.get_latest_storage_id_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, {info.partition_key}
         )

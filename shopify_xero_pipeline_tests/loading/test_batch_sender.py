@@ -168,7 +168,7 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
 
 def test_a_request_that_comes_too_late_after_its_mark_does_not_leave(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.send_watermark.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign]
+    line.journal.send_watermark.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign, assignment]
 
     reply = line.delivery.send(line.batch)
 
@@ -196,7 +196,7 @@ def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tm
         line.clock._now -= timedelta(hours=1)
         return marked
 
-    line.journal.mark_sent = mark_and_turn_back  # type: ignore[method-assign]
+    line.journal.mark_sent = mark_and_turn_back  # type: ignore[method-assign, assignment]
 
     assert line.delivery.send(line.batch).status is DeliveryStatus.RATE_LIMITED, (
         "nothing has left, so it may be planned afresh"
@@ -206,7 +206,7 @@ def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tm
 
 def test_a_request_that_comes_too_late_after_one_without_an_answer_leaves_doubt(tmp_path: Path) -> None:
     line = Line(tmp_path, httpx.ReadTimeout(""), ok())
-    line.delivery._client.pause = lambda _answer, _attempt: 90.0  # type: ignore[method-assign]
+    line.delivery._client.pause = lambda _answer, _attempt: 90.0  # type: ignore[method-assign, assignment]
     sleep = line.clock.sleep
     line.clock.sleep = lambda seconds: sleep(seconds + 31)  # type: ignore[method-assign]
 

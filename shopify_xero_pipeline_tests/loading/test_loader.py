@@ -16,7 +16,7 @@ from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.state.records import Batch, MappedRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
-from shopify_xero_pipeline.xero.models import Document, Invoice, Kind, PostalAddress
+from shopify_xero_pipeline.xero.models import AnyRecord, Document, Invoice, Kind, PostalAddress
 from shopify_xero_pipeline_tests.loading.test_faults import assert_exactly_once
 from shopify_xero_pipeline_tests.support.records import (
     DAY,
@@ -825,7 +825,7 @@ def test_a_number_that_xero_calls_taken_and_does_not_show_is_never_sent_again_an
 
 def at_each_write(world: World, act: Callable[[], object]) -> None:
     """Let another process act whenever a write of the first one is about to arrive at Xero."""
-    sound, busy = world.transport, []
+    sound, busy = world.transport, list[httpx.Request]()
 
     def tap(request: httpx.Request) -> None:
         if request.method != "GET" and "api.xro" in request.url.path and not busy:
@@ -870,7 +870,7 @@ def test_a_plan_of_what_another_process_has_written_meanwhile_writes_nothing(wor
             next(beside_once)()
         return found
 
-    stale._build_writes = plan  # type: ignore[method-assign]
+    stale._build_writes = plan  # type: ignore[method-assign, assignment]
     stale.load([change_set(part)], "stale")
 
     assert len(world.live(Kind.PAYMENT)) == 1
@@ -898,7 +898,7 @@ def test_a_process_that_slept_through_a_take_over_changes_nothing_when_it_wakes(
         beside()
         return marked
 
-    journal.mark_sent = mark_and_sleep  # type: ignore[method-assign]
+    journal.mark_sent = mark_and_sleep  # type: ignore[method-assign, assignment]
     report = sleeper.load([change_set(part)], "sleeper")
 
     assert slept == ["{'created': 1}", "{'unchanged': 1}"]
@@ -1002,7 +1002,12 @@ def test_what_xero_refuses_because_our_own_copy_is_there_is_found_by_its_id_and_
     world: World, collection: str
 ) -> None:
     """A write was booked and its answer lost, and the lists do not show it ten minutes later: it is sent again."""
-    records = {"Contacts": contact(), "Items": item(), "Invoices": invoice(), "Payments": payment(invoice())}
+    records: dict[str, AnyRecord] = {
+        "Contacts": contact(),
+        "Items": item(),
+        "Invoices": invoice(),
+        "Payments": payment(invoice()),
+    }
     for name, record in records.items():
         if name == collection:
             break

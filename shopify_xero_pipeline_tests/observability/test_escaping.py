@@ -26,7 +26,14 @@ from shopify_xero_pipeline.defs.metadata import tables
 from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
 from shopify_xero_pipeline.defs.metadata.reconciliation import reconciliation_outcome
 from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
-from shopify_xero_pipeline.observability.escaping import JOINER, break_links, escape_markdown, escape_slack, to_one_line
+from shopify_xero_pipeline.observability.escaping import (
+    JOINER,
+    break_links,
+    escape_console,
+    escape_markdown,
+    escape_slack,
+    to_one_line,
+)
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, UnbalancedOrder
 from shopify_xero_pipeline.xero.models import Kind
@@ -39,6 +46,7 @@ ORDER_PAGE = "https://admin.shopify.com/store/goods/orders/5001"
 LINKED = re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNORECASE | re.ASCII)
 MAILED = re.compile(r"([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)", re.ASCII)
 PARSER = MarkdownIt("gfm-like", {"html": True})
+assert PARSER.linkify is not None
 PARSER.linkify.set({"fuzzy_link": False})  # a bare name such as books.yaml is no link in GitHub's Markdown
 
 pieces = st.sampled_from([*TEXTS, *"[]()<>!|`*_~#>+-=\\&;:/@.$^\n\r\t 1aB", "https://", "www.", "&amp;", "\u2028", "é"])
@@ -224,7 +232,7 @@ def test_what_to_do_keeps_its_commands_as_they_are_to_be_typed() -> None:
 @given(text=texts)
 def test_nothing_steers_the_terminal_or_is_markup_there(text: str) -> None:
     with output.console.capture() as captured:
-        output.console.print(f"[red]{output.escape(text)}[/]|", soft_wrap=True)
+        output.console.print(f"[red]{escape_console(text)}[/]|", soft_wrap=True)
     printed = captured.get().removesuffix("|\n")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", printed)
     plain = "\n".join(to_one_line(line) for line in text.split("\n"))

@@ -235,7 +235,7 @@ def test_no_secret_and_nothing_personal_is_written_anywhere_but_in_the_store_and
     house: Marked, logs: Captured, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with house.connected() as (sync_service, _):
-        sync_service.connections.login(0, Browser(house).tell)
+        sync_service.connections.login(0, Browser(house).tell)  # type: ignore[arg-type]  # it has a sandbox and a clock
     let_shopify_fail(house)
     assert "create" in house.command("plan", "--day", str(FIRST), code=0)
     let_xero_fail(house)

@@ -81,7 +81,7 @@ def test_offline_it_calls_nobody(stage: Stage) -> None:
 )
 def test_a_broken_promise_of_the_journal_is_found(stage: Stage, number: str, statement: str) -> None:
     store = stage.sync_service.connections.store
-    store.verify = lambda: None  # type: ignore[method-assign] - what is broken here would be refused before
+    store.verify = lambda: None  # type: ignore[method-assign]  # what is broken here would be refused before
     change(stage, statement)
     assert {name for name, one in examined(stage, offline=True).items() if one.violations} == {number}
 

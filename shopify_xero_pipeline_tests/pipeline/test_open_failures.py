@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -104,7 +105,7 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
     days = [DayReconciliation(day=FIRST - timedelta(days=number), rows=rows) for number in range(100)]
     store_reconciliations(sync_service.connections.store, days)
     sync_service.reconciliations.disagreements()
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
     engine = sync_service.connections.store._engine
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     assert sync_service.reconciliations.disagreements() == []

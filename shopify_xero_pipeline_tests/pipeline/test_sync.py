@@ -11,6 +11,7 @@ from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.pipeline.calendar import day_of_order
 from shopify_xero_pipeline.pipeline.connections import PipelineError
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
+from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.support.stage import ZONE, Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file, carry, plans
@@ -48,7 +49,8 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) 
 
 def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_orders_is_new(stage: Stage) -> None:
     """One service plans range after range: a shop closed for two months, or yesterday again with an empty today."""
-    first, second = {FIRST: [], FIRST + timedelta(days=1): []}, {FIRST + timedelta(days=2): []}
+    first: dict[date, list[Order]] = {FIRST: [], FIRST + timedelta(days=1): []}
+    second: dict[date, list[Order]] = {FIRST + timedelta(days=2): []}
     for orders in (first, second, first | second):
         assert [plan.day for plan in stage.sync_service.planner.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
 

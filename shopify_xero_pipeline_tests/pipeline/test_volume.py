@@ -1,11 +1,13 @@
 """What a large day costs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.plan import has_writes
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
@@ -42,11 +44,11 @@ def copies(order: Order, count: int) -> Iterator[Order]:
 
 def carried(sync_service: SyncService, orders: Mapping[date, list[Order]]) -> bool:
     """Plan and load what the orders need, kind by kind as Dagster does, and say whether anything was to be written."""
-    families = [
-        lambda: sync_service.planner.plan_contacts({}, orders),
-        lambda: sync_service.planner.plan_items({}, orders),
+    families: list[Callable[[], list[ChangeSet]]] = [
+        partial(sync_service.planner.plan_contacts, {}, orders),
+        partial(sync_service.planner.plan_items, {}, orders),
     ]
-    families += [lambda kind=kind: sync_service.planner.plan_orders(orders, (kind,)) for kind in OF_ORDERS]
+    families += [partial(sync_service.planner.plan_orders, orders, (kind,)) for kind in OF_ORDERS]
     wrote = False
     for plan in families:
         change_sets = plan()

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from shopify_xero_pipeline.cli import job_runner
+from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE
 from shopify_xero_pipeline.pipeline import watchdog
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
@@ -107,7 +107,7 @@ def test_a_command_whose_run_hangs_ends_and_says_why_and_leaves_no_run_behind(
     )
 
     assert failures == [
-        f"shopify/customers: {job_runner.INTERRUPTED_MESSAGE}",
+        f"shopify/customers: {INTERRUPTED_MESSAGE}",
         "The run was ended near its time limit of 1 seconds. Sync fewer days at once, or raise max_runtime_seconds "
         "of run_monitoring in dagster.yaml.",
     ]

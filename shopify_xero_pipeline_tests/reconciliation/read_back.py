@@ -6,6 +6,7 @@ Source: docs/contracts/xero.md §6.3, §6.4.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
@@ -29,7 +30,7 @@ def milliseconds(day: date) -> str:
     return f"/Date({int(midnight.timestamp() * 1000)}+0000)/"
 
 
-def element(record: AnyRecord, due: str = "0") -> dict[str, object]:
+def element(record: AnyRecord, due: str = "0") -> dict[str, Any]:
     """Return what Xero's list shows of a document or a payment that stands there as it was posted."""
     if isinstance(record, Payment):
         type_ = "ACCREC" if record.document_kind is Kind.INVOICE else "ACCRECCREDIT"

@@ -1,13 +1,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import AccountNames
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
 from shopify_xero_pipeline.reconciliation.xero_movements import posted_postings, to_movements
-from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord
-from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
+from shopify_xero_pipeline.state.records import FrozenRecord, MirrorRecord, SyncError
+from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, CreditNote, Invoice, Item, Kind, Payment
 from shopify_xero_pipeline_tests.reconciliation.read_back import element
 from shopify_xero_pipeline_tests.support.one_order import credit_note, invoice, payment
 from shopify_xero_pipeline_tests.support.records import allocation
@@ -21,10 +22,10 @@ def books(outcome: Outcome = Outcome.POST, sales: str = "100.00", money: str = "
 
 def compared(
     order: OrderBooks,
-    records: list,
+    records: Sequence[AnyRecord],
     *,
-    shown_as: dict | None = None,
-    errors: list | None = None,
+    shown_as: dict[Kind, list[MirrorRecord]] | None = None,
+    errors: Sequence[SyncError] | None = None,
     under_way: Sequence[Invoice] = (),
 ) -> DayReconciliation:
     """Reconcile one order whose records are mapped and, unless said otherwise, shown by Xero as posted.
@@ -32,9 +33,9 @@ def compared(
     Shopify's movements are those of the records: what happens where they are others stands in `test_movements.py`.
     """
     rows = [mapped(record, f"x-{n}") for n, record in enumerate(records)]
-    mirror = {Kind.INVOICE: [], Kind.CREDIT_NOTE: [], Kind.PAYMENT: []}
+    mirror: dict[Kind, list[MirrorRecord]] = {Kind.INVOICE: [], Kind.CREDIT_NOTE: [], Kind.PAYMENT: []}
     for row, record in zip(rows, records, strict=True):
-        if record.kind in mirror:
+        if not isinstance(record, Contact | Item | Allocation):
             mirror[record.kind].append(seen(record, row.xero_id))
     mirror.update(shown_as or {})
     posted = [one for row in rows for one in to_movements(posted_postings(row, AccountNames()), "mapping", "")]
@@ -47,7 +48,7 @@ def compared(
     return reconcile_day(DAY, [order], evidence, {order.order_id: moved}, AccountNames())
 
 
-def seen(record: Invoice | CreditNote | Payment, xero_id: str, **changed: object) -> MirrorRecord:
+def seen(record: Invoice | CreditNote | Payment, xero_id: str, **changed: Any) -> MirrorRecord:
     """Return what Xero shows of a record, with what a person changed of it."""
     return shown(record.kind, xero_id, record.natural_key, reference=record.reference, **(element(record) | changed))
 
@@ -68,27 +69,25 @@ def test_a_posted_and_paid_order_agrees_in_all_three_columns() -> None:
 
 def test_credit_and_refunds_count_against_sales_and_money() -> None:
     note = credit_note()
-    records = [invoice(), note, payment(), payment("22", "30.00", note)]
-    order = books(sales="70.00", money="70.00", documents=(invoice(), note), payments=(records[2], records[3]))
-    assert not compared(order, records).unequal
+    paid, refund = payment(), payment("22", "30.00", note)
+    order = books(sales="70.00", money="70.00", documents=(invoice(), note), payments=(paid, refund))
+    assert not compared(order, [invoice(), note, paid, refund]).unequal
 
 
 def test_an_allocation_moves_no_money() -> None:
     note = credit_note()
-    records = [invoice(), note, payment(amount="70.00"), allocation(note, invoice(), "30.00")]
-    order = books(
-        sales="70.00", money="70.00", documents=(invoice(), note), payments=(records[2],), allocations=(records[3],)
-    )
-    day = compared(order, records)
+    paid, credit = payment(amount="70.00"), allocation(note, invoice(), "30.00")
+    order = books(sales="70.00", money="70.00", documents=(invoice(), note), payments=(paid,), allocations=(credit,))
+    day = compared(order, [invoice(), note, paid, credit])
     assert not day.unequal
     assert day.lost == 0
 
 
 def test_a_cash_rounding_document_stands_outside_the_sales_column() -> None:
     rounding = invoice(agreement="C31", total="0.02", number="SH-1001-C31")
-    records = [invoice(), rounding, payment(), payment("31", "0.02", rounding)]
-    order = books(money="100.02", documents=(invoice(), rounding), payments=(records[2], records[3]))
-    assert not compared(order, records).unequal
+    paid, rest = payment(), payment("31", "0.02", rounding)
+    order = books(money="100.02", documents=(invoice(), rounding), payments=(paid, rest))
+    assert not compared(order, [invoice(), rounding, paid, rest]).unequal
 
 
 def test_a_cent_of_difference_in_xero_is_named_with_the_arithmetic() -> None:

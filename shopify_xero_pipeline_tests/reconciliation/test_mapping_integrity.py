@@ -1,12 +1,14 @@
 from shopify_xero_pipeline.reconciliation.mapping_integrity import violations
+from shopify_xero_pipeline.state.records import MappedRecord
+from shopify_xero_pipeline.xero.models import AnyRecord
 from shopify_xero_pipeline_tests.support.one_order import contact, credit_note, invoice, item, payment
 from shopify_xero_pipeline_tests.support.records import allocation
 from shopify_xero_pipeline_tests.support.rows import mapped
 
 
-def whole() -> list:
+def whole() -> list[MappedRecord]:
     note = credit_note()
-    records = [contact(), item(), invoice(), note, payment(), allocation(note, invoice(), "30.00")]
+    records: list[AnyRecord] = [contact(), item(), invoice(), note, payment(), allocation(note, invoice(), "30.00")]
     return [mapped(record, f"x-{n}") for n, record in enumerate(records)]
 
 

@@ -7,6 +7,7 @@ September: a gift card of 50.00 sold, and two mugs of 11.50. October: a mug of 1
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,12 @@ class Shop:
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""
         line = {"AccountCode": "830", "TaxType": "NONE", "TaxAmount": Decimal(0), "LineAmount": Decimal(amount)}
-        content = {"Date": milliseconds(day), "CurrencyCode": "NZD", "LineAmountTypes": "NoTax", "LineItems": [line]}
+        content: dict[str, Any] = {
+            "Date": milliseconds(day),
+            "CurrencyCode": "NZD",
+            "LineAmountTypes": "NoTax",
+            "LineItems": [line],
+        }
         self.by_hand.append(shown(Kind.INVOICE, f"hand-{len(self.by_hand)}", "INV-7", **content))
 
 

@@ -272,9 +272,9 @@ def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at
         hits=1,
         fingerprint="f",
     )
-    clashing = confirmed(second).model_copy(
-        update={"mapped": confirmed(first).mapped.model_copy(update={"shopify_id": "2/1"})}
-    )  # type: ignore[union-attr]
+    mapping = confirmed(first).mapped
+    assert mapping is not None
+    clashing = confirmed(second).model_copy(update={"mapped": mapping.model_copy(update={"shopify_id": "2/1"})})
 
     with pytest.raises(IntegrityError):
         journal.settle([confirmed(first, evidence=seen), clashing], one)

@@ -120,7 +120,7 @@ def _with_former_names(connection: Connection) -> None:
     one_open_operation.drop(connection)
     for former, present in FORMER_STATES.items():
         found = read(connection, select(operation).where(operation.c.state == present))
-        update_rows(connection, operation, found, lambda _, state=former: {"state": state})
+        update_rows(connection, operation, found, lambda _, state=former: {"state": state})  # type: ignore[misc]
     states = ("planned", "in_batch", *FORMER_STATES)
     connection.execute(
         text(f"CREATE UNIQUE INDEX one_open_operation ON operation (kind, shopify_id) WHERE state IN {states}")

@@ -3,7 +3,7 @@
 import copy
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -103,8 +103,14 @@ class Stage:
 
     def size(self) -> int:
         """Return the number of records in Xero."""
-        books = self.sandbox.books
-        return sum(map(len, (books.contacts, books.items, books.documents, books.payments, books.allocations)))
+        return size(self.sandbox)
+
+
+def size(sandbox: Sandbox) -> int:
+    """Return the number of records in a sandbox's Xero."""
+    books = sandbox.books
+    kinds: tuple[Sized, ...] = (books.contacts, books.items, books.documents, books.payments, books.allocations)
+    return sum(map(len, kinds))
 
 
 def at(day: date, hour: int = 12) -> datetime:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 pytestmark = pytest.mark.campaign
 
@@ -78,13 +78,13 @@ def test_a_foreign_host_sees_nothing_and_one_that_is_set_sees_the_ui(address: st
 
 def test_subscriptions_go_on_for_the_uis_own_pages_alone(address: str) -> None:
     url, protocol = f"ws://{address}/graphql", [Subprotocol("graphql-ws")]
-    with connect(url, origin=f"http://{address}", subprotocols=protocol, proxy=None) as talk:  # type: ignore[arg-type]
+    with connect(url, origin=Origin(f"http://{address}"), subprotocols=protocol, proxy=None) as talk:
         talk.send(json.dumps({"type": "connection_init"}))
         assert json.loads(talk.recv(10)) == {"type": "connection_ack"}
         talk.send(json.dumps({"type": "start", "id": "1", "payload": {"query": SUBSCRIPTION, "variables": {}}}))
         talk.send(json.dumps({"type": "stop", "id": "1"}))
     with pytest.raises(InvalidStatus, match="403"):
-        connect(url, origin="https://evil.example", subprotocols=protocol, proxy=None)  # type: ignore[arg-type]
+        connect(url, origin=Origin("https://evil.example"), subprotocols=protocol, proxy=None)
 
 
 def test_nothing_is_changed_by_a_mutation_that_a_websocket_calls_a_subscription(address: str) -> None:

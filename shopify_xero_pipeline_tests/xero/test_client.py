@@ -189,10 +189,15 @@ def test_a_sign_in_service_that_asks_for_a_long_pause_ends_the_attempts_without_
 
 
 def test_no_pause_follows_the_last_token_request() -> None:
-    pauses = []
+    pauses: list[float] = []
     fake = Fake(signs_in=replies(*[httpx.ConnectError("down")] * 4))
     sleep = fake.clock.sleep
-    fake.clock.sleep = lambda seconds: (pauses.append(seconds), sleep(seconds))[1]  # type: ignore[method-assign]
+
+    def paused(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    fake.clock.sleep = paused  # type: ignore[method-assign]
 
     with pytest.raises(XeroUnavailableError, match="cannot be reached"):
         fake.client.get("/Organisation")
@@ -229,8 +234,9 @@ def test_a_sandbox_on_this_machine_is_accepted(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://api.xero.com.evil.example", "http://10.0.0.1", "ftp://127.0.0.1", "nonsense"])
 @pytest.mark.parametrize("setting", ["base_url", "identity_url"])
 def test_no_other_host_ever_gets_the_credentials(url: str, setting: str) -> None:
+    options: dict[str, Any] = {setting: url}
     with pytest.raises(XeroSettingsError, match="XERO_BASE_URL"):
-        Fake(**{setting: url})
+        Fake(**options)
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Watch:
         self.most_in_flight = 0
         self.refused_at: list[float] = []
         self._enter = self.limits.enter
-        self.limits.enter = self._watched  # type: ignore[method-assign]
+        self.limits.enter = self._watched
         self.transport = InProcessTransport(self._slow(app))
 
     def client(self, store: StateStore, seed: int = 1) -> XeroClient:

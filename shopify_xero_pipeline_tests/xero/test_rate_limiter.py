@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
+from typing import Any
 
 import httpx
 import pytest
@@ -228,7 +229,7 @@ def test_a_limit_that_names_no_time_is_backed_off_from_for_longer_and_longer(pro
 
 
 @pytest.mark.parametrize("headers", [{"problem": "day", "retry_after": "3600"}, {"retry_after": "3600"}])
-def test_the_end_of_the_day_stops_every_process_until_the_day_has_turned(two: Two, headers: dict[str, str]) -> None:
+def test_the_end_of_the_day_stops_every_process_until_the_day_has_turned(two: Two, headers: dict[str, Any]) -> None:
     two.call(status=429, **headers)
 
     with refused(r"before 2026-09-22 01:00 UTC.*Xero's day has turned"):

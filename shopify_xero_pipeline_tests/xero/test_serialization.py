@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -182,7 +183,7 @@ def test_evidence_holds_figures_and_nothing_personal() -> None:
 # -- requests ----------------------------------------------------------------------------------------------------------
 
 
-def planned(number: int, attempts: int = 0, **fields: object) -> JournalledWrite:
+def planned(number: int, attempts: int = 0, **fields: Any) -> JournalledWrite:
     record = invoice(number, **fields)
     operation = Operation(
         id=number,

@@ -25,7 +25,7 @@ from shopify_xero_pipeline.loading import (
     readback,
     refusals,
 )
-from shopify_xero_pipeline.loading.batch_sender import DeliveryResult, DeliveryStatus
+from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE, DeliveryResult, DeliveryStatus
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.journal import Journal
@@ -223,11 +223,11 @@ def quiet_by_our_clock() -> Patches:
     def quiet_at(self: readback.ReadBack, batch: Batch) -> Any:
         """It is over when our clock says so: then any instant of Xero's will do."""
         first = batch.first_sent_at or self._clock.now()
-        over = self._clock.now() >= first + readback.QUIESCENCE
+        over = self._clock.now() >= first + QUIESCENCE
         return (
             serialization.EPOCH
             if over
-            else self._client.ensure_server_time() + (first + readback.QUIESCENCE - self._clock.now())
+            else self._client.ensure_server_time() + (first + QUIESCENCE - self._clock.now())
         )
 
     return [patch.object(readback.ReadBack, "_quiet_at", quiet_at)]

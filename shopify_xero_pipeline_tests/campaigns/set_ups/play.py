@@ -21,12 +21,12 @@ from rich.console import Console
 from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import job_runner, output
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.sandbox.app import Sandbox, build_sandbox, serving
+from shopify_xero_pipeline.sandbox.app import build_sandbox, serving
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.options import XeroOptions
-from shopify_xero_pipeline_tests.support.stage import BOOKS, at
+from shopify_xero_pipeline_tests.support.stage import BOOKS, at, size
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
 
 DAY = FIRST
@@ -194,6 +194,10 @@ def books_file(folder: Path, changes: tuple[Change, ...]) -> None:
     (folder / "books.yaml").write_text(text, encoding="utf-8")
 
 
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
 def checks_of(doctor: Result) -> list[dict[str, str]]:
     """Return doctor's checks that did not pass, from its JSON."""
     try:
@@ -201,14 +205,3 @@ def checks_of(doctor: Result) -> list[dict[str, str]]:
     except ValueError:
         return []
     return [check for check in report["set_up"] if check["status"] != "pass"]
-
-
-def size(sandbox: Sandbox) -> int:
-    """Return the number of records in Xero."""
-    books = sandbox.books
-    collections = (books.contacts, books.items, books.documents, books.payments, books.allocations)
-    return sum(map(len, collections))
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)

@@ -41,7 +41,7 @@ def test_money_is_a_text_without_trailing_zeros_but_with_one_decimal(stored: Any
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("totalPriceSet { shopMoney { amount } }", bag(0.1)),  # type: ignore[arg-type]
+        ("totalPriceSet { shopMoney { amount } }", {**bag(0), "shopMoney": {"amount": 0.1, "currencyCode": "NZD"}}),
         ("totalPriceSet { shopMoney { amount } }", bag("a lot")),
         ("processedAt", "2026-09-21T01:30:00"),
         ("legacyResourceId", 1001.5),

@@ -29,7 +29,7 @@ def nodes() -> dict[str, list[Node]]:
     return {
         kind: [version.node for history in shop.versions(kind, LATE).values() for version in history if version.node]
         for kind in ("orders", "customers", "products")
-    }  # type: ignore[arg-type]
+    }
 
 
 def record(folder: Path, nodes: dict[str, list[Node]]) -> Path:

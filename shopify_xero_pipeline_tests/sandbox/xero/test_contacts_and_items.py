@@ -1,6 +1,7 @@
 """B14 and B15: contacts and items."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,7 @@ def test_an_item_is_read_changed_and_deleted_by_its_code(xero: Caller) -> None:
 def test_items_are_not_paged_so_that_every_page_holds_all(xero: Caller) -> None:
     """Whoever reads on until a page is empty never ends, as is to be feared of Xero (docs/contracts/xero.md A.18)."""
     xero.put("Items", *[{"Code": str(number)} for number in range(150)])
-    for page in ({}, {"page": 1}, {"page": 2}):
+    pages: tuple[dict[str, Any], ...] = ({}, {"page": 1}, {"page": 2})
+    for page in pages:
         found = xero.get("Items", **page)
         assert (len(found["Items"]), "pagination" in found) == (150, False)
