@@ -6,7 +6,7 @@ from shopify_xero_pipeline.defs.trends import trend_metadata
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import StatementSection
 from shopify_xero_pipeline.state.records import HistoryRow
-from shopify_xero_pipeline_tests.defs.test_statement_metadata import movement
+from shopify_xero_pipeline_tests.defs.metadata.test_statement import movement
 from shopify_xero_pipeline_tests.support.rows import DAY, INSTANT, order_row
 
 

@@ -37,7 +37,7 @@ from shopify_xero_pipeline.observability.escaping import (
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, UnbalancedOrder
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.defs.test_statement_metadata import reconciled
+from shopify_xero_pipeline_tests.defs.metadata.test_statement import reconciled
 from shopify_xero_pipeline_tests.support.hostile_texts import TEXTS
 
 DAY = date(2026, 9, 21)

@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
-import dagster as dg
-
 from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection, UnbalancedOrder
+from shopify_xero_pipeline_tests.defs.metadata.shown import text
 from shopify_xero_pipeline_tests.support.rows import DAY
 
 CHART = AccountNames({"200": "Sales", "601": "Card Clearing"})
@@ -41,11 +40,6 @@ def reconciled(day: date = DAY, xero: str = "23.00", **more: Any) -> DayReconcil
         order_id="1", order_name="#1001", posted=day, currency="NZD", text="invoices: 23.00, 22.99"
     )
     return DayReconciliation(day=day, rows=(), movements=tuple(found), broken=() if xero == "23.00" else (broken,))
-
-
-def text(shown: Any) -> str:
-    assert isinstance(shown, dg.MarkdownMetadataValue)
-    return str(shown.value)
 
 
 def svg(shown: Any) -> ET.Element:
