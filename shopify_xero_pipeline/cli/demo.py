@@ -22,7 +22,7 @@ from rich.table import Table
 from upath import UPath
 
 from shopify_xero_pipeline.changes.models import Action
-from shopify_xero_pipeline.cli import job_runner, output
+from shopify_xero_pipeline.cli import job_runner, output, progress, record_lists
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.pipeline.connections import Connections
@@ -84,7 +84,7 @@ def run_demo(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None)
     with _build_stage(home, seed, keep_runs=keep_runs) as stage:
         count_before = _count_records(stage.sandbox.books)
         table = Table(*COLUMNS, title="night by night (Shopify + Xero API calls)")
-        with output.show_progress("trading", len(NIGHTS)) as bar:
+        with progress.show_progress("trading", len(NIGHTS)) as bar:
             for day in NIGHTS:
                 report = _run_night(stage, day, table, faults=not count_before)
                 bar.end_range(day, day)
@@ -265,7 +265,7 @@ def _print_results(stage: DemoStage, table: Table, report: SyncReport, created: 
     if incidents.row_count:
         output.console.print(incidents)
     output.print_days(report.days)
-    output.print_unposted_orders(listed_orders(report.days))
+    output.print_lines(record_lists.order_lines(listed_orders(report.days)))
     output.print_report_verdict(report)
     if names := [row.order_name for row in _expected_blocked_orders(stage, report)]:
         text = f"meant to be blocked, because books.yaml does not contain their tax or gateway: {', '.join(names)}"

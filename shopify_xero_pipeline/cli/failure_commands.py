@@ -30,7 +30,7 @@ def retry(
 
     With --key, also revoke a decision about records without an order or about a conflict.
     """
-    from shopify_xero_pipeline.cli import job_runner, output
+    from shopify_xero_pipeline.cli import job_runner, output, progress, record_lists
     from shopify_xero_pipeline.pipeline import conflicts, day_issues
     from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 
@@ -50,7 +50,7 @@ def retry(
             {error.partition for error in errors} | {orphan.day for orphan in orphans} | {day for day, _ in decided}
         )
         runner = job_runner.JobRunner(sync_service, instance, storage)
-        with output.show_progress("retrying", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
+        with progress.show_progress("retrying", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
             failures = runner.run("sync", days, bar.end_range, respect_retry_schedule=True)
         tried = {(error.kind, error.shopify_id) for error in errors}
         still_failed = [
@@ -63,9 +63,9 @@ def retry(
         output.print_pairs({"retried": len(tried), "still failed": len(still_failed)})
         order_ids = {orphan.order_id for orphan in orphans}
         open_again = [orphan for orphan in ownership.orphans() if orphan.order_id in order_ids]
-        output.print_orphans(open_again)
+        output.print_lines(record_lists.orphan_lines(open_again))
         held = day_issues.held_lines(sync_service.connections.store, days)
-        output.print_conflicts(held)
+        output.print_lines(record_lists.conflict_blocks(held))
     content = {
         "tried": len(tried),
         "still_failed": [error.model_dump(mode="json", exclude={"payload"}) for error in still_failed],
@@ -103,7 +103,7 @@ def dismiss(
     order stay there, and a conflict stays as the person made it, until either side changes. `status` lists them. --key
     takes the number of a document, the name of an order or its id.
     """
-    from shopify_xero_pipeline.cli import output
+    from shopify_xero_pipeline.cli import output, record_lists
     from shopify_xero_pipeline.pipeline import day_issues
     from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 
@@ -126,8 +126,11 @@ def dismiss(
         ownership.invalidate_days([*(error.partition for error in errors), *(day for day, _ in conflicts)])
         if errors or not (orphans or conflicts):
             output.print_pairs({"dismissed": ", ".join(error.natural_key for error in errors) or "none"})
-        output.print_dismissed_orphans(orphans)
-        output.print_decisions(conflicts)
+        output.print_lines(record_lists.orphan_lines(orphans))
+        output.print_next_sync(orphan.day for orphan in orphans)
+        if conflicts:
+            output.print_pairs({"left as it is in Xero": ", ".join(line.natural_key for _, line in conflicts)})
+        output.print_next_sync(day for day, _ in conflicts)
     content = {
         "dismissed": [[error.kind, error.shopify_id] for error in errors],
         "kept": [orphan_summary(orphan) for orphan in orphans],

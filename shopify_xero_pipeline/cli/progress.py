@@ -1,12 +1,20 @@
 """Progress of a run: the share that is done, and the current days, kind and number of records.
 
 Progress is counted from events (`observability/events.py`), not estimated. A run over a range of days consists of
-steps; within a load, its records count. `output.py` draws the bar.
+steps; within a load, its records count.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from shopify_xero_pipeline.cli import output
+from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.observability.escaping import escape_console
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 
 VERBS = {"read": "reading", "plan": "planning", "sync": "writing", "reconciliation": "comparing"}
@@ -95,3 +103,61 @@ def _count_days(span: str) -> int:
         return 0
     first, _, last = span.partition("..")
     return (date.fromisoformat(last or first) - date.fromisoformat(first)).days + 1
+
+
+@contextmanager
+def show_progress(label: str, days: int, steps: int = 0) -> Iterator[RunProgress]:
+    """Show the progress of a run on a terminal; show nothing if the output is piped.
+
+    Args:
+        label: the activity, such as "syncing".
+        days: the number of days that the run covers.
+        steps: number of steps for each range of days (`STEPS_PER_RANGE`); 0 if unknown.
+
+    Yields:
+        The progress, which the caller updates after each range of days.
+    """
+    progress = RunProgress(days, steps)
+    columns = (
+        TextColumn(label),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with (
+        _terminal_console() as screen,
+        Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar,
+    ):
+        task = bar.add_task(label, total=1.0, now="starting")
+
+        def watch(event: str, fields: Mapping[str, object]) -> None:
+            progress.watch(event, fields)
+            bar.update(task, completed=progress.completed_share, now=escape_console(progress.now))
+
+        with events.watch_events(watch):
+            yield progress
+
+
+@contextmanager
+def _terminal_console() -> Iterator[Console]:
+    """Yield a console that stays on the terminal; Dagster redirects standard output to a file while a step runs."""
+    if not output.console.is_terminal:
+        yield output.console
+        return
+    with os.fdopen(os.dup(output.console.file.fileno()), "w", encoding=output.console.encoding) as screen:
+        yield Console(file=screen, highlight=False, emoji=False)
+
+
+def show_countdown(seconds_left: Iterable[float]) -> None:
+    """Show a bar until a waiting time is over, for each yielded number of seconds left.
+
+    Args:
+        seconds_left: the remaining seconds, in decreasing order.
+    """
+    columns = (TextColumn("waiting"), BarColumn(), TextColumn("{task.fields[seconds]:.0f} s left"))
+    with Progress(*columns, console=output.console, transient=True, disable=not output.console.is_terminal) as bar:
+        task, longest = bar.add_task("waiting", total=1.0, seconds=0.0), 0.0
+        for seconds in seconds_left:
+            longest = max(longest, seconds)
+            bar.update(task, completed=1 - seconds / longest, seconds=seconds)

@@ -50,7 +50,7 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
 
     The old store is renamed, not deleted. The next sync writes what is not in Xero yet.
     """
-    from shopify_xero_pipeline.cli import output
+    from shopify_xero_pipeline.cli import output, progress
     from shopify_xero_pipeline.pipeline.rebuild import Rebuild, set_aside_store
 
     clock = options.clock()
@@ -67,8 +67,8 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
             if no_wait:
                 output.write_json(json_file, {"until": until.isoformat()})
                 sys.exit(exit_codes.RETRY_LATER)
-            output.show_countdown(work.wait(rest))
-        with output.show_progress("adopting", work.days) as bar:
+            progress.show_countdown(work.wait(rest))
+        with progress.show_progress("adopting", work.days) as bar:
             report = work.adopt("rebuild", bar.end_range)
     output.print_rebuild(report)
     output.write_json(json_file, report.summary())

@@ -37,7 +37,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     """
     if name is not None:
         sys.exit(_show_order(name, json_file))
-    from shopify_xero_pipeline.cli import output
+    from shopify_xero_pipeline.cli import output, record_lists
     from shopify_xero_pipeline.pipeline.books_status import books_status
     from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
     from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
@@ -57,11 +57,11 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
     with options.open_service() as (sync_service, _):
         current = books_status(sync_service)
         output.print_days(current.days)
-        output.print_conflicts(current.held)
-        output.print_decided_records(current.held)
-        output.print_unposted_orders(listed_orders(current.days), current.listed_elsewhere)
-        output.print_order_warnings(order_warnings(current.days))
-        output.print_orphans(current.orphans)
+        output.print_lines(record_lists.conflict_blocks(current.held))
+        output.print_lines(record_lists.decided_blocks(current.held))
+        output.print_lines(record_lists.order_lines(listed_orders(current.days), current.listed_elsewhere))
+        output.print_lines(record_lists.warning_lines(order_warnings(current.days)))
+        output.print_lines(record_lists.orphan_lines(current.orphans))
         output.print_failed_records(current.failed)
         output.print_pairs({"days with work left": ", ".join(map(str, current.unfinished)) or "none"})
         if current.requests:
@@ -103,7 +103,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     Exit code 2 if a setting is wrong, 1 if an invariant is violated, 3 if orders are blocked; warnings do not count.
     """
     from shopify_xero_pipeline.books.tax_usage import match_taxes
-    from shopify_xero_pipeline.cli import output
+    from shopify_xero_pipeline.cli import diagnostics_output, output
     from shopify_xero_pipeline.pipeline import diagnostics
     from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
     from shopify_xero_pipeline.pipeline.setup_diagnostics import SetupDiagnostics, failed, has_failed
@@ -124,9 +124,9 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
         if later and not checks:
             raise
         checks.append(failed("books" if later else "settings", str(problem)))
-    output.print_checks(checks)
-    output.print_invariants(results)
-    output.print_tax_rules(taxes)
+    diagnostics_output.print_checks(checks)
+    diagnostics_output.print_invariants(results)
+    diagnostics_output.print_tax_rules(taxes)
     if results:
         output.print_verdict(diagnostics.standing(results), diagnostics.verdict_sentence(results))
     content = {"set_up": [dataclasses.asdict(check) for check in checks], **diagnostics.summary(results)}
@@ -168,7 +168,7 @@ def alerts(testing: bool, json_file: Path | None) -> None:
     """List the present alerts. The sensor notifies the channels; this command sends nothing without --test."""
     from shopify_xero_pipeline.alerts import service
     from shopify_xero_pipeline.alerts.notifier import FORMER_NAMES
-    from shopify_xero_pipeline.cli import job_runner, output
+    from shopify_xero_pipeline.cli import diagnostics_output, job_runner, output
     from shopify_xero_pipeline.defs.run_history import InstanceHistory
 
     if testing:
@@ -181,7 +181,7 @@ def alerts(testing: bool, json_file: Path | None) -> None:
         sys.exit(exit_codes.FAILURE if any(delivery.failure for delivery in sent) else exit_codes.SUCCESS)
     with options.open_service() as (sync_service, _), job_runner.dagster_instance() as instance:
         present_alerts = service.AlertService(sync_service, InstanceHistory(instance)).current_alerts()
-    output.print_alerts(present_alerts)
+    diagnostics_output.print_alerts(present_alerts)
     content = [dataclasses.asdict(alert) for alert in present_alerts]
     former = {present: name for name, present in FORMER_NAMES.items()}
     former_content = [{former.get(name, name): value for name, value in alert.items()} for alert in content]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.metadata.tables import record_table
 from shopify_xero_pipeline.defs.plan import MAPPING
+from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.mapping_integrity import violations
 from shopify_xero_pipeline.reconciliation.verdict import count_of
@@ -25,10 +26,11 @@ def mapping_intact(sync_service: dg.ResourceParam[SyncService]) -> Iterator[dg.A
     """Check the consistency of the mapping, without a call to Shopify or Xero."""
     mapped = (row for kind in Kind for row in sync_service.connections.store.mapped(kind).values())
     for name, texts in violations(mapped).items():
+        records = TableView(("record",), [(text,) for text in texts])
         yield dg.AssetCheckResult(
             check_name=name,
             asset_key=MAPPING,
             passed=not texts,
             description=count_of(len(texts), "violation") if texts else "no violations",
-            metadata={"count": len(texts), "records": record_table({"record": text} for text in texts)},
+            metadata={"count": len(texts), "records": record_table(records)},
         )

@@ -16,6 +16,7 @@ from shopify_xero_pipeline.defs.metadata.tables import Links, record_table
 from shopify_xero_pipeline.defs.resources import as_dagster_failure
 from shopify_xero_pipeline.observability.escaping import escape_markdown
 from shopify_xero_pipeline.pipeline.open_failures import OpenRecord, days_with_most, open_records
+from shopify_xero_pipeline.pipeline.record_views import TableView, open_records_table, record_label
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.disagreements import Disagreement
 from shopify_xero_pipeline.reconciliation.verdict import count_of
@@ -80,10 +81,10 @@ def all_days_loaded(records: Sequence[OpenRecord], links: Links) -> CheckOutcome
     is_single, first = len(records) == 1, records[0]
     description = (
         f"{count_of(len(records), 'record')} {'is' if is_single else 'are'} not in Xero, on {_format_days(days)}. "
-        f"{'' if is_single else 'The first: '}{_build_label(first)}: {first.reason}"
+        f"{'' if is_single else 'The first: '}{record_label(first.kind, first.name)}: {first.reason}"
     )
     metadata = {
-        "failures": record_table(_build_row(record) for record in records),
+        "failures": record_table(open_records_table(records)),
         "what to do": dg.MetadataValue.text(RECORDS_REMEDY),
         "records not in Xero": len(records),
         "worst days": dg.MetadataValue.text(_format_counts(days)),
@@ -110,16 +111,9 @@ def all_days_agree(disagreements: Sequence[Disagreement], links: Links) -> Check
     )
     metadata = {
         "orders": record_table(
-            {"day": str(day), "order": order.order_name, "reason": order.reason} for day, order in orders
+            TableView(("day", "order", "reason"), [(str(day), order.order_name, order.reason) for day, order in orders])
         ),
-        "days": record_table(
-            {
-                "day": str(disagreement.day),
-                "orders": str(disagreement.orders),
-                "difference": f"{disagreement.difference:,.2f}" if disagreement.difference else "",
-            }
-            for disagreement in disagreements
-        ),
+        "days": record_table(TableView(("day", "orders", "difference"), [_day_cells(day) for day in disagreements])),
         "what to do": dg.MetadataValue.text(DAYS_REMEDY),
         "days that disagree": len(disagreements),
         "worst days": dg.MetadataValue.text(_format_counts(days)),
@@ -133,11 +127,11 @@ def nothing_open(outcomes: Mapping[dg.AssetKey, CheckOutcome]) -> CheckOutcome:
     failed = {key: outcome for key, outcome in outcomes.items() if not outcome.passed}
     if not failed:
         return CheckOutcome(True, "Nothing is open: every record is in Xero, and the books of every day agree.", {})
-    rows = [{"asset": key.to_user_string(), "result": outcome.description} for key, outcome in failed.items()]
+    rows = [(key.to_user_string(), outcome.description) for key, outcome in failed.items()]
     pages = {f"checks of {key.to_user_string()}": dg.MetadataValue.asset(key) for key in failed}
     names = ", ".join(key.to_user_string() for key in failed)
     description = f"{count_of(len(failed), 'asset')} with open failures: {names}."
-    return CheckOutcome(False, description, {"open": record_table(rows), **pages})
+    return CheckOutcome(False, description, {"open": record_table(TableView(("asset", "result"), rows)), **pages})
 
 
 def all_days_loaded_outcome(sync_service: SyncService, key: dg.AssetKey) -> CheckOutcome:
@@ -213,20 +207,9 @@ def check_keys() -> list[dg.AssetCheckKey]:
     return [dg.AssetCheckKey(key, check) for key, check in CHECKS.items()]
 
 
-def _build_row(record: OpenRecord) -> dict[str, str]:
-    return {
-        "day": str(record.day),
-        "order": record.order_name,
-        "record": _build_label(record),
-        "reason": record.reason,
-        "attempts": str(record.attempts),
-        "next attempt": f"{record.next_attempt_at:%d %b %H:%M} UTC" if record.next_attempt_at else "with the next load",
-        "request": record.correlation_id,
-    }
-
-
-def _build_label(record: OpenRecord) -> str:
-    return f"{record.kind.replace('_', ' ')} {record.name}"
+def _day_cells(disagreement: Disagreement) -> tuple[str, str, str]:
+    difference = f"{disagreement.difference:,.2f}" if disagreement.difference else ""
+    return str(disagreement.day), str(disagreement.orders), difference
 
 
 def _format_days(days: DayCounts) -> str:

@@ -1,7 +1,7 @@
 """Conflicts with changes that people made in Xero, as entries of `--json`.
 
 This module only builds the entries. `changes/unwritten_records.py` decides which lines are conflicts;
-`cli/record_tables.py` prints them as tables.
+`cli/record_lists.py` lists them on a terminal.
 """
 
 from datetime import date

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
-from shopify_xero_pipeline.cli import output
+from shopify_xero_pipeline.cli import diagnostics_output, output, record_lists
 from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
 from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, Status
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
@@ -62,7 +62,7 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
 ) -> None:
     kept = orphaned_order(name="SH-1", kept_because=AWKWARD, decided_at=INSTANT)
     done = orphaned_order(name="SH-2", state="voided")
-    output.print_orphans([kept, done, orphaned_order()])
+    output.print_lines(record_lists.orphan_lines([kept, done, orphaned_order()]))
     assert printed.lines() == [
         "in Xero without an order in these books",
         "2026-09-21 SH-2071, order #2071: deleted in Shopify",
@@ -74,9 +74,9 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
         "done: nothing of it is live in Xero any more",
         "in Xero's reports, but in no figure above: documents 92.00 NZD, payments 0.00",
     ]
-    output.print_orphans([])
+    output.print_lines(record_lists.orphan_lines([]))
     assert printed.lines() == []
-    output.print_orphans([orphaned_order()] * 53)
+    output.print_lines(record_lists.orphan_lines([orphaned_order()] * 53))
     assert "… and 3 more orders; --json names them all" in printed.lines()
 
 
@@ -87,8 +87,8 @@ def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:
 
 def test_nothing_crashes_on_nothing(printed: Printed) -> None:
     output.print_days([])
-    output.print_unposted_orders([])
-    output.print_conflicts({})
+    output.print_lines(record_lists.order_lines([]))
+    output.print_lines(record_lists.conflict_blocks({}))
     output.print_failed_records([])
     output.print_plan([], 0)
     output.print_failures([])
@@ -110,7 +110,7 @@ def test_every_order_that_is_not_simply_posted_is_listed_the_worst_first_and_eac
         order_row(order_name="#3", problems=("twice",)),
         order_row(order_name="#6"),
     )
-    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=rows)]))
+    output.print_lines(record_lists.order_lines(listed_orders([DayReconciliation(day=DAY, rows=rows)])))
     lines = printed.lines()
     heads = ["failed", "posted, but unequal", "blocked", "waiting"]
     assert [line for line in lines if line.startswith(tuple(heads))] == [
@@ -130,11 +130,11 @@ def test_every_order_that_is_not_simply_posted_is_listed_the_worst_first_and_eac
 def test_a_long_list_of_orders_is_cut_and_says_where_all_of_them_are(printed: Printed) -> None:
     rows = [order_row(order_name=f"#{n}", outcome="blocked", reason=f"reason {n}; do it") for n in range(30)]
     rows += [order_row(order_name=f"#w{n}", outcome="waiting", reason="not paid") for n in range(20)]
-    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))]))
+    output.print_lines(record_lists.order_lines(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows))])))
     lines = printed.lines()
     assert sum(line.startswith("blocked") for line in lines) == 25
     assert lines[-1] == "… and 6 more reasons; --json has all of them"
-    output.print_unposted_orders(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))]))
+    output.print_lines(record_lists.order_lines(listed_orders([DayReconciliation(day=DAY, rows=tuple(rows[30:]))])))
     named = "waiting 20: 2026-09-21 #w0, #w1, #w2, #w3, #w4, #w5, #w6, #w7 and 12 more 200.00 NZD"
     assert printed.lines()[1] == named
 
@@ -151,7 +151,7 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
         fields=(FieldDiff(field="name", before=None, after=None),),
     )  # fmt: skip
     create = person.model_copy(update={"action": Action.CREATE})
-    output.print_conflicts({DAY: [theirs, ours, person, create]})
+    output.print_lines(record_lists.conflict_blocks({DAY: [theirs, ours, person, create]}))
     lines = printed.lines()
     assert lines[1:8] == [
         "conflict 2026-09-21 payment [bank]|SH-1 of #1",
@@ -369,16 +369,18 @@ def test_the_lines_to_paste_are_printed_whole_and_as_they_are(
 
 
 def test_checks_are_printed_with_what_to_do_and_none_is_printed_as_nothing(printed: Printed) -> None:
-    output.print_checks([])
+    diagnostics_output.print_checks([])
     assert printed.lines() == []
-    output.print_checks([Check("Xero", Status.PASS, "Demo"), Check("tips", Status.WARN, AWKWARD, "name another")])
+    diagnostics_output.print_checks(
+        [Check("Xero", Status.PASS, "Demo"), Check("tips", Status.WARN, AWKWARD, "name another")]
+    )
     lines = printed.lines()
     assert "pass Xero Demo" in lines
     assert f"warn tips {AWKWARD} name another" in lines
 
 
 def test_a_broken_promise_is_printed_with_what_to_do(printed: Printed) -> None:
-    output.print_invariants(
+    diagnostics_output.print_invariants(
         [InvariantResult("I10", "a token is kept", 1, ["stuck"]), InvariantResult("I3", "known", 2, [])]
     )
     assert printed.lines()[-1] == "I10: run `shopify-xero login`"

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from shopify_xero_pipeline.cli import job_runner, output
-from shopify_xero_pipeline.cli.progress import RunProgress
+from shopify_xero_pipeline.cli.progress import RunProgress, show_progress
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
@@ -111,7 +111,7 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as screen:
         monkeypatch.setattr(output, "console", Console(file=screen, force_terminal=True, width=140))
-        with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]):
+        with show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]):
             elsewhere = os.open(tmp_path / "captured", os.O_WRONLY | os.O_CREAT)
             os.dup2(elsewhere, slave)
             events._notify_watchers(*began("plan", "invoice"))
@@ -124,7 +124,7 @@ def test_the_bar_stays_on_the_terminal_while_standard_output_is_pointed_elsewher
 
 
 def test_nothing_of_a_bar_is_written_where_the_output_is_piped_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with output.show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]) as progress:
+    with show_progress("syncing", 4, job_runner.STEPS_PER_RANGE["sync"]) as progress:
         events._notify_watchers(*began("plan", "invoice"))
         progress.end_range(FIRST, LAST)
     assert capsys.readouterr() == ("", "")

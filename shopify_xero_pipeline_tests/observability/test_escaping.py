@@ -34,6 +34,7 @@ from shopify_xero_pipeline.observability.escaping import (
     escape_slack,
     to_one_line,
 )
+from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, UnbalancedOrder
 from shopify_xero_pipeline.xero.models import Kind
@@ -132,7 +133,7 @@ def test_no_order_name_leaves_its_line_among_what_ties_the_books_together(text: 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_cells_and_names_of_metadata_are_plain_text_on_one_line(text: str) -> None:
-    cells = tables.record_table([{"reason": text}])
+    cells = tables.record_table(TableView(("reason",), [(text,)]))
     assert isinstance(cells, dg.TableMetadataValue)
     assert cells.records[0].data["reason"] == to_one_line(text)
     (name,) = tables.Links("goods.myshopify.com").order_pages([("5001", text)])

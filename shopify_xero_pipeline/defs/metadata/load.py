@@ -10,11 +10,11 @@ from shopify_xero_pipeline.defs.metadata.tables import (
     Links,
     count_values,
     money_table,
-    record_label,
     record_table,
     summarise_failures,
 )
 from shopify_xero_pipeline.loading.load_report import LoadResult
+from shopify_xero_pipeline.pipeline.record_views import missing_records_table, record_label
 from shopify_xero_pipeline.reconciliation.rollup import by_currency
 from shopify_xero_pipeline.state.records import SyncError
 
@@ -41,27 +41,11 @@ def all_loaded_outcome(results: Sequence[LoadResult], links: Links, errors: Iter
         errors: failed records of the state store, with attempts of all runs and the next attempt (UTC).
     """
     missing = [result for result in results if result.outcome in {"failed", "postponed"}]
-    error_by_record = {(error.kind, error.shopify_id): error for error in errors}
     names = [record_label(result.kind, result.natural_key, result.shopify_id) for result in missing]
-    failures = record_table(
-        _build_row(result, error_by_record.get((result.kind, result.shopify_id))) for result in missing
-    )
+    failures = record_table(missing_records_table(missing, errors))
     pages = links.order_pages((result.order_id, result.order_name or "") for result in missing)
     return CheckOutcome(
         not missing,
         summarise_failures(names, len(results), "record", "not in Xero"),
         {"failures": failures, **pages, **links.record_pages(missing)},
     )
-
-
-def _build_row(result: LoadResult, error: SyncError | None) -> dict[str, str]:
-    due_at = error.next_attempt_at if error else None
-    return {
-        "order": result.order_name or "",
-        "record": record_label(result.kind, result.natural_key, result.shopify_id),
-        "reason": result.reason,
-        "transient": "yes" if result.retryable else "no",
-        "attempts": str(error.attempts if error else result.attempts),
-        "next attempt": f"{due_at:%d %b %H:%M} UTC" if due_at else "with the next load",
-        "request": result.correlation_id or "",
-    }

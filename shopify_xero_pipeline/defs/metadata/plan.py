@@ -11,10 +11,10 @@ from shopify_xero_pipeline.defs.metadata.tables import (
     MAX_TABLE_ROWS,
     Links,
     money_metadata,
-    record_label,
     record_table,
 )
 from shopify_xero_pipeline.observability.escaping import escape_markdown, to_one_line
+from shopify_xero_pipeline.pipeline.record_views import plan_table, record_label
 from shopify_xero_pipeline.reconciliation.rollup import by_currency
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -29,20 +29,10 @@ def plan_metadata(plan: ChangeSet, links: Links) -> dict[str, Any]:
     planned = [change for change in plan.changes if change.action in {Action.CREATE, Action.ADOPT}]
     return {
         "dagster/row_count": len(plan.changes),
-        "plan": record_table((_build_row(change) for change in listed), NO_CHANGES),
+        "plan": record_table(plan_table(listed), NO_CHANGES),
         "diff": dg.MetadataValue.md(_render_diff(listed, links)),
         **money_metadata("planned amount", by_currency((change.currency, change.amount) for change in planned)),
         **{action.value: counts[action] for action in Action},
-    }
-
-
-def _build_row(change: Change) -> dict[str, str]:
-    return {
-        "action": change.action.value,
-        "record": record_label(change.kind, change.natural_key, change.shopify_id),
-        "order": change.order_name or "",
-        "amount": "" if change.amount is None else f"{change.amount} {change.currency}",
-        "reason": change.reason,
     }
 
 

@@ -4,7 +4,7 @@ The UI only plots single numbers, so the chart is an SVG image in Markdown. The 
 1,000 characters, so the SVG is terse and the legend is text below it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,14 +12,15 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from shopify_xero_pipeline.defs.metadata.tables import record_table
 from shopify_xero_pipeline.observability.escaping import escape_markdown
+from shopify_xero_pipeline.pipeline.record_views import statement_table
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
 from shopify_xero_pipeline.reconciliation.statements import (
     NAMES,
     Columns,
     Statement,
-    StatementLine,
     build_statements,
     section_amounts,
 )
@@ -27,7 +28,6 @@ from shopify_xero_pipeline.reconciliation.statements import (
 COLOURS = {"green": "#5a3", "grey": "#999", "blue": "#1be"}  # in the order of NAMES
 BAR, STEP, HEIGHT = 8, 30, 100  # pixels: distance of bars, distance of days, height of the chart
 MAX_UNBALANCED_ORDERS, MAX_UNEQUAL_DAYS = 20, 4
-STATEMENT_COLUMNS = ("", "category", "account", *NAMES, "difference")
 
 
 def statement_metadata(
@@ -44,20 +44,10 @@ def statement_metadata(
     for statement in build_statements(day.movements, day.broken, account_names):
         currency = statement.currency
         totals = [(recent_day.day, document_totals(recent_day, currency)) for recent_day in recent]
-        metadata[f"statement {currency}"] = statement_table(statement)
+        metadata[f"statement {currency}"] = record_table(statement_table(statement))
         metadata[f"control totals {currency}"] = dg.MetadataValue.md(control_totals(statement))
         metadata[f"daily totals {currency}"] = dg.MetadataValue.md(render_bar_chart(totals, currency))
     return metadata or {"statement": dg.MetadataValue.md("nothing posted")}
-
-
-def statement_table(statement: Statement) -> dg.TableMetadataValue:
-    """Return a statement as a table; only the first line of a section names it."""
-    rows, section = [], None
-    for line in statement.lines:
-        rows.append(dg.TableRecord(_build_row(line, "" if line.side is section else line.side.value)))
-        section = line.side
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in STATEMENT_COLUMNS])
-    return dg.MetadataValue.table(records=rows, schema=schema)
 
 
 def control_totals(statement: Statement) -> str:
@@ -119,9 +109,3 @@ def _build_legend(days: Sequence[tuple[date, Columns]], highest: Decimal, curren
     more = f" and {len(unequal) - MAX_UNEQUAL_DAYS} more" if len(unequal) > MAX_UNEQUAL_DAYS else ""
     unequal_days = f"; unbalanced: {', '.join(unequal[:MAX_UNEQUAL_DAYS])}{more}" if unequal else ""
     return f"{names}; {span}{unequal_days}"
-
-
-def _build_row(line: StatementLine, section: str) -> dict[str, str]:
-    amounts: Iterable[Decimal | None] = (line.shopify, line.mapping, line.xero, line.difference)
-    cells = (section, line.what, line.account, *("" if amount is None else f"{amount:,.2f}" for amount in amounts))
-    return dict(zip(STATEMENT_COLUMNS, cells, strict=True))

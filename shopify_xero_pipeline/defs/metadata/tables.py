@@ -10,8 +10,8 @@ import dagster as dg
 from shopify_xero_pipeline.loading.load_report import LoadResult
 from shopify_xero_pipeline.observability.escaping import escape_markdown, to_one_line
 from shopify_xero_pipeline.pipeline.record_links import order_page, xero_page
+from shopify_xero_pipeline.pipeline.record_views import TableView, record_label
 from shopify_xero_pipeline.reconciliation.verdict import count_of
-from shopify_xero_pipeline.xero.models import Kind
 
 MAX_TABLE_ROWS = 50
 MAX_NAMES = 5  # in a sentence, and links beside a check
@@ -50,25 +50,21 @@ class Links:
         return {f"{to_one_line(name)} in Xero": dg.MetadataValue.url(page) for name, page in pages[:MAX_NAMES] if page}
 
 
-def record_table(records: Iterable[Mapping[str, str]], none: str = "none") -> dg.MetadataValue[Any]:
-    """Return the first 50 records as a table, or the text `none` if there is no record.
+def record_table(view: TableView, none: str = "none") -> dg.MetadataValue[Any]:
+    """Return the first 50 rows of a table as a table of the UI, or the text `none` if it has no row.
 
     The UI displays a table in place wherever it displays metadata, and its cells as plain text. It displays Markdown of
     a check behind a button, however short it is.
-
-    Args:
-        records: cells by column; all records have the columns of the first.
-        none: the text for no records.
     """
-    rows = [{name: to_one_line(cell) for name, cell in record.items()} for record in records]
-    if not rows:
+    if not view.rows:
         return dg.MetadataValue.text(none)
-    columns = [*rows[0]]
-    if len(rows) > MAX_TABLE_ROWS:
-        rest = dict.fromkeys(columns, "") | {columns[0]: f"… and {len(rows) - MAX_TABLE_ROWS} more"}
-        rows = [*rows[:MAX_TABLE_ROWS], rest]
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
-    return dg.MetadataValue.table(records=[dg.TableRecord(dict(row)) for row in rows], schema=schema)
+    rows = [[to_one_line(cell) for cell in row] for row in view.rows[:MAX_TABLE_ROWS]]
+    if len(view.rows) > MAX_TABLE_ROWS:
+        rows.append([f"… and {len(view.rows) - MAX_TABLE_ROWS} more", *[""] * (len(view.columns) - 1)])
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(dict(zip(view.columns, row, strict=True))) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in view.columns]),
+    )
 
 
 def money_metadata(name: str, totals: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -91,17 +87,6 @@ def money_table(totals: Mapping[str, Decimal]) -> dg.MarkdownMetadataValue:
     """Return amounts by currency as Markdown, one line each."""
     lines = [f"{amount:,.2f} {currency}" for currency, amount in sorted(totals.items())]
     return dg.MetadataValue.md("  \n".join(lines) or "none")
-
-
-def record_label(kind: Kind, natural_key: str, shopify_id: str) -> str:
-    """Return a record's name for people, such as `invoice SH-1001`.
-
-    Args:
-        kind: kind of the record.
-        natural_key: number or code in Xero; '' if it has none yet.
-        shopify_id: digits of its id in Shopify, used without a natural key.
-    """
-    return f"{kind.value.replace('_', ' ')} {natural_key or shopify_id}"
 
 
 def count_values(values: Iterable[str]) -> str:

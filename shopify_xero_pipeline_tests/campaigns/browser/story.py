@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from shopify_xero_pipeline.defs.metadata.tables import record_table
 from shopify_xero_pipeline.observability.escaping import break_links, escape_markdown, to_one_line
+from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline_tests.campaigns.browser.house import OpenHouse
 from shopify_xero_pipeline_tests.campaigns.browser.window import LOCATION, Window, window
 from shopify_xero_pipeline_tests.support.hostile_texts import TEXTS
@@ -216,7 +217,7 @@ def shows_texts_of_others(look: Window, house: OpenHouse) -> None:
     rows = "\n".join(f"| [{escape_markdown(text)}](https://own.example) | x |" for text in TEXTS)
     key = dg.AssetKey(["xero", "items"])
     metadata = {
-        "cells": record_table({"text": text} for text in TEXTS),
+        "cells": record_table(TableView(("text",), [(text,) for text in TEXTS])),
         "md": dg.MetadataValue.md(f"| a | b |\n|---|---|\n{rows}"),
     }
     with house.dagster() as dagster:

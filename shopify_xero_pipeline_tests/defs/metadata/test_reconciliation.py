@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shopify_xero_pipeline.defs.metadata import reconciliation
+from shopify_xero_pipeline.defs.metadata import reconciliation, tables
+from shopify_xero_pipeline.pipeline.record_views import order_rows_table
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline_tests.defs.metadata.shown import LINKS, rows_of, text
 from shopify_xero_pipeline_tests.support.rows import DAY, INSTANT, order_row, orphaned_order
@@ -32,7 +33,7 @@ def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equ
 
 def test_the_orders_amounts_have_two_decimals_or_all_that_there_are() -> None:
     row = order_row(sales=Decimal("1237.3"), money=Decimal("0.0"), mapped_sales=Decimal(0), xero_money=Decimal("9.995"))
-    (line,) = rows_of(reconciliation.order_table([row]))
+    (line,) = rows_of(tables.record_table(order_rows_table([row])))
     assert (line["Shopify"], line["mapping"], line["Xero"]) == ("1,237.30 / 0.00", "0.00 / 10.00", "10.00 / 9.995")
 
 

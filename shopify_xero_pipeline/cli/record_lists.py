@@ -1,14 +1,13 @@
-"""Tables of orders and records that need attention: each reason once, long lists capped.
+"""Lists of orders and records that need attention, as lines: each reason once, long lists capped.
 
-Orders with the same outcome, reason and remedy share one row; a conflict has both sides. `unposted_orders.py` in
-`reconciliation/` selects the orders and their words, `--json` has the full lists, and `output.py` prints the tables.
+Orders with the same outcome, reason and remedy share one entry; a conflict has both sides. `unposted_orders.py` in
+`reconciliation/` selects the orders and their words, `--json` has the full lists, and `output.py` prints the lines.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from rich.table import Table
 from rich.text import Text
 
 from shopify_xero_pipeline.books import remedies
@@ -16,23 +15,23 @@ from shopify_xero_pipeline.changes.models import Change, FieldDiff
 from shopify_xero_pipeline.changes.unwritten_records import HeldLines, conflict_lines, decided_lines
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.pipeline import record_links
+from shopify_xero_pipeline.pipeline.record_views import record_label
 from shopify_xero_pipeline.reconciliation import next_steps
+from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, OrderWarning
-from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
-MAX_ROWS, MAX_NAMES = 25, 8
+MAX_ENTRIES, MAX_NAMES, MAX_ORPHANS = 25, 8, 50
 HEADING_FORMAT = "[italic]{}[/]"
-FULL_LIST_HINT = "--json has all of them"
 HIDDEN = "(personal data; see both pages)"
 WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
 LISTED_ELSEWHERE = ("conflict", "failed")
-Renderables = Iterator[Table | str | Text]
-"""Parts to print, in order."""
+Lines = Iterator[str | Text]
+"""Lines of a list, with the markup of rich."""
 
 
-def order_rows(orders: Iterable[ListedOrder], but: Collection[str] = ()) -> Renderables:
+def order_lines(orders: Iterable[ListedOrder], but: Collection[str] = ()) -> Lines:
     """Yield the orders that are not posted or differ, grouped by reason, the worst first.
 
     Args:
@@ -47,14 +46,14 @@ def order_rows(orders: Iterable[ListedOrder], but: Collection[str] = ()) -> Rend
     ranked = sorted(groups.items(), key=lambda group: WORST_FIRST.index(group[0][0]))
     if ranked:
         yield HEADING_FORMAT.format("orders that are not posted or differ")
-    for (outcome, reason, remedy), group in ranked[:MAX_ROWS]:
+    for (outcome, reason, remedy), group in ranked[:MAX_ENTRIES]:
         worth = format_amounts((order.currency, order.sales) for order in group)
         texts = {"reason": reason, "what to do": remedy}
         yield from _block(_outcome(outcome, group), f"{_order_names(group)}  {worth}", texts)
-    yield from _more(ranked[MAX_ROWS:], "reasons")
+    yield from more_line(ranked[MAX_ENTRIES:], "reasons")
 
 
-def warning_rows(warnings: Sequence[OrderWarning]) -> Renderables:
+def warning_lines(warnings: Sequence[OrderWarning]) -> Lines:
     """Yield the warnings about orders that are in the books, each warning once.
 
     Args:
@@ -66,12 +65,12 @@ def warning_rows(warnings: Sequence[OrderWarning]) -> Renderables:
     if groups:
         yield HEADING_FORMAT.format("warnings about orders")
     ranked = list(groups.items())
-    for text, group in ranked[:MAX_ROWS]:
+    for text, group in ranked[:MAX_ENTRIES]:
         yield escape(f"{_order_names(group)}: {text}")
-    yield from _more(ranked[MAX_ROWS:], "warnings")
+    yield from more_line(ranked[MAX_ENTRIES:], "warnings")
 
 
-def conflict_blocks(held: HeldLines) -> Renderables:
+def conflict_blocks(held: HeldLines) -> Lines:
     """Yield conflicts with changes that people made in Xero: both sides, the reason, the remedy.
 
     Args:
@@ -80,7 +79,7 @@ def conflict_blocks(held: HeldLines) -> Renderables:
     lines = conflict_lines(held)
     if lines:
         yield HEADING_FORMAT.format("conflicts with changes that people made in Xero")
-    for day, line in lines[:MAX_ROWS]:
+    for day, line in lines[:MAX_ENTRIES]:
         reason, remedy = next_steps.conflict_next_step(line)
         order = f" of {line.order_name}" if line.order_name else ""
         sides = {
@@ -88,12 +87,12 @@ def conflict_blocks(held: HeldLines) -> Renderables:
             "by Shopify": _shopify_side(line),
             "page": record_links.xero_page(line.kind, line.xero_id),
         }
-        name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}{order}"
+        name = f"{day} {record_label(line.kind, line.natural_key)}{order}"
         yield from _block("conflict", name, {**sides, "reason": reason, "what to do": remedy})
-    yield from _more(lines[MAX_ROWS:], "conflicts")
+    yield from more_line(lines[MAX_ENTRIES:], "conflicts")
 
 
-def decided_blocks(held: HeldLines) -> Renderables:
+def decided_blocks(held: HeldLines) -> Lines:
     """Yield Contacts and Items that a person left as they are in Xero; documents are listed with their order.
 
     Args:
@@ -102,36 +101,62 @@ def decided_blocks(held: HeldLines) -> Renderables:
     lines = [(day, line) for day, line in decided_lines(held) if not line.order_id]
     if lines:
         yield HEADING_FORMAT.format("left as they are in Xero")
-    for day, line in lines[:MAX_ROWS]:
-        name = f"{day} {line.kind.value.replace('_', ' ')} {line.natural_key}"
+    for day, line in lines[:MAX_ENTRIES]:
+        name = f"{day} {record_label(line.kind, line.natural_key)}"
         yield from _block("left", name, {"in Xero": _xero_side(line), "reason": f"{line.reason}; {line.decided}"})
-    yield from _more(lines[MAX_ROWS:], "records")
+    yield from more_line(lines[MAX_ENTRIES:], "records")
 
 
-def failed_record_table(errors: Sequence[SyncError]) -> Renderables:
-    """Yield a table of the records that could not be written; a repeated reason is a ditto mark.
+def orphan_lines(orphans: Sequence[OrphanedOrder]) -> Lines:
+    """Yield the records in Xero without an order, those that await a decision first, each with its page.
 
     Args:
-        errors: failed records.
+        orphans: orders of which Xero has records, open or decided.
     """
-    if not errors:
-        yield "no failed records"
+    if not orphans:
         return
-    names = ("day", "record", "reason", "retry helps", "attempts", "next attempt", "request")
-    table = Table(*names, title="failed records")
-    known = ""
-    for error in sorted(errors[:MAX_ROWS], key=lambda error: error.reason):
-        name = f"{error.kind.replace('_', ' ')} {error.natural_key}"
-        due = f"{error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else ""
-        reason = '"' if error.reason == known else escape(error.reason)
-        cells = (reason, "yes" if error.retryable else "no", str(error.attempts), due, error.correlation_id or "")
-        table.add_row(str(error.partition), escape(name), *cells)
-        known = error.reason
-    yield table
-    yield from _more(errors[MAX_ROWS:], "records")
+    yield "[bold]in Xero without an order in these books[/]"
+    for orphan in sorted(orphans, key=lambda orphan: not orphan.is_open)[:MAX_ORPHANS]:
+        yield from _orphan_block(orphan)
+    if len(orphans) > MAX_ORPHANS:
+        yield f"… and {len(orphans) - MAX_ORPHANS} more orders; --json names them all"
+    if live := _live_amounts(orphans):
+        yield f"in Xero's reports, but in no figure above: {live}"
 
 
-def _block(outcome: str, name: str, texts: Mapping[str, str]) -> Renderables:
+def more_line(rest: Sequence[object], noun: str) -> Lines:
+    """Yield the number of entries that a capped list omits, or nothing if it omits none.
+
+    Args:
+        rest: the omitted entries.
+        noun: their name, in the plural.
+    """
+    if rest:
+        yield f"… and {len(rest)} more {noun}; --json has all of them"
+
+
+def _orphan_block(orphan: OrphanedOrder) -> Lines:
+    name = f"{orphan.day} {orphan.name}, order {orphan.order_name or orphan.order_id}"
+    yield f"[{'red' if orphan.is_open else 'green'}]{escape(name)}[/]: {escape(orphan.reason)}"
+    if not orphan.is_open:
+        live = _live_amounts([orphan])
+        yield escape(f"{orphan.decision}; {live}" if live else orphan.decision)
+        return
+    for record in orphan.records:
+        amount, page = f"{record.amount:,.2f} {record.currency}", record_links.xero_page(record.kind, record.xero_id)
+        yield escape(f"{record.name} of {record.dated}, {amount}, {record.state}: {page}")
+    yield escape(f"{orphan.decision}: {orphan.remedy}")
+
+
+def _live_amounts(orphans: Iterable[OrphanedOrder]) -> str:
+    """Return the amounts of orphans that Xero still counts, by currency; empty if there are none."""
+    orphans = list(orphans)
+    documents = format_amounts(pair for orphan in orphans for pair in orphan.live(Kind.INVOICE, Kind.CREDIT_NOTE))
+    paid = format_amounts(pair for orphan in orphans for pair in orphan.live(Kind.PAYMENT))
+    return f"documents {documents or '0.00'}, payments {paid or '0.00'}" if documents or paid else ""
+
+
+def _block(outcome: str, name: str, texts: Mapping[str, str]) -> Lines:
     """Yield lines under a heading; a line of `books.yaml` stands alone and unwrapped, so that it can be copied."""
     yield f"[bold]{outcome}[/]  {escape(name)}"
     for label, text in texts.items():
@@ -173,8 +198,3 @@ def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
     if line.kind is Kind.CONTACT and line.fields:
         return f"{', '.join(field.field for field in line.fields)} {HIDDEN}"
     return ", ".join(f"{field.field} {text}" for field, text in fields if text is not None)
-
-
-def _more(rest: Sequence[object], noun: str) -> Renderables:
-    if rest:
-        yield f"… and {len(rest)} more {noun}; {FULL_LIST_HINT}"

@@ -1,0 +1,276 @@
+"""Tables of text: plans, failed records, days, orders, orphans and statements for the terminal and the Dagster UI.
+
+This module only turns figures of other rooms into text. `cli/output.py` prints a table and `defs/metadata/tables.py`
+stores it as metadata. Each of them escapes the texts for its place, so the texts here are not escaped.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.loading.load_report import LoadResult
+from shopify_xero_pipeline.pipeline.open_failures import OpenRecord
+from shopify_xero_pipeline.pipeline.record_links import xero_page
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
+from shopify_xero_pipeline.reconciliation.rollup import format_amounts
+from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
+from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder
+from shopify_xero_pipeline.reconciliation.verdict import OUTCOMES
+from shopify_xero_pipeline.state.records import SyncError
+from shopify_xero_pipeline.xero.models import Kind
+
+ATTEMPT_COLUMNS = ("attempts", "next attempt", "request")
+WITH_NEXT_LOAD = "with the next load"
+DITTO = '"'
+DAY_COLUMNS = ("day", "orders", "posted", "not posted", "docs", "paid", "sales in Xero", "diff")
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table of text.
+
+    Attributes:
+        columns: names of the columns.
+        rows: cells of each row, in the order of the columns.
+        title: heading of the table; empty for none.
+        numbers: columns whose cells are aligned to the right and are never wrapped.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    numbers: Collection[str] = ()
+
+
+def record_label(kind: str, natural_key: str, shopify_id: str = "") -> str:
+    """Return a record's name for people, such as `invoice SH-1001`.
+
+    Args:
+        kind: kind of the record, a value of `xero.models.Kind`.
+        natural_key: number or code in Xero; '' if it has none yet.
+        shopify_id: digits of its id in Shopify, used without a natural key.
+    """
+    return f"{kind_label(kind)} {natural_key or shopify_id}"
+
+
+def kind_label(kind: str) -> str:
+    """Return the name of a kind of record for people, such as `credit note`."""
+    return kind.replace("_", " ")
+
+
+def format_exact(amount: Decimal) -> str:
+    """Return an amount with two decimals, or with all of its decimals if there are more."""
+    return f"{_with_cents(amount):,f}"
+
+
+def format_figure(amount: Decimal | None) -> str:
+    """Return an amount of a statement with two decimals; '' for None."""
+    return "" if amount is None else f"{amount:,.2f}"
+
+
+def format_due(due_at: datetime | None, otherwise: str = "") -> str:
+    """Return the time of a record's next attempt (UTC), or another text if it has none."""
+    return f"{due_at:%d %b %H:%M} UTC" if due_at else otherwise
+
+
+def plan_table(changes: Iterable[Change]) -> TableView:
+    """Return the lines of one day's plan."""
+    return TableView(("action", "record", "order", "amount", "reason"), [_plan_cells(change) for change in changes])
+
+
+def writes_table(lines: Iterable[tuple[date, Change]]) -> TableView:
+    """Return lines of the plans of several days.
+
+    Args:
+        lines: pairs of day and line.
+    """
+    columns = ("day", "action", "record", "order", "amount", "why")
+    return TableView(columns, [(str(day), *_plan_cells(line)) for day, line in lines])
+
+
+def plan_counts_table(change_sets: Iterable[ChangeSet]) -> TableView:
+    """Return the number of a plan's lines by kind and action.
+
+    Args:
+        change_sets: the plans of all days and kinds.
+    """
+    counts = Counter((change_set.kind, line.action) for change_set in change_sets for line in change_set.changes)
+    kinds = [kind for kind in Kind if any(counted is kind for counted, _ in counts)]
+    rows = [(kind_label(kind), *(format_count(counts[kind, action]) for action in Action)) for kind in kinds]
+    return TableView(("kind", *(action.value for action in Action)), rows, "plan: nothing has been written to Xero")
+
+
+def missing_records_table(results: Iterable[LoadResult], errors: Iterable[SyncError]) -> TableView:
+    """Return the records of a load that are not in Xero.
+
+    Args:
+        results: results of the records.
+        errors: failed records of the state store, with the attempts of all runs.
+    """
+    error_by_record = {(error.kind, error.shopify_id): error for error in errors}
+    rows = []
+    for result in results:
+        error = error_by_record.get((result.kind, result.shopify_id))
+        rows.append(
+            (
+                result.order_name or "",
+                record_label(result.kind, result.natural_key, result.shopify_id),
+                result.reason,
+                "yes" if result.retryable else "no",
+                str(error.attempts if error else result.attempts),
+                format_due(error.next_attempt_at if error else None, WITH_NEXT_LOAD),
+                result.correlation_id or "",
+            )
+        )
+    return TableView(("order", "record", "reason", "transient", *ATTEMPT_COLUMNS), rows)
+
+
+def open_records_table(records: Iterable[OpenRecord]) -> TableView:
+    """Return the open records of all days."""
+    rows = [
+        (
+            str(record.day),
+            record.order_name,
+            record_label(record.kind, record.name),
+            record.reason,
+            str(record.attempts),
+            format_due(record.next_attempt_at, WITH_NEXT_LOAD),
+            record.correlation_id,
+        )
+        for record in records
+    ]
+    return TableView(("day", "order", "record", "reason", *ATTEMPT_COLUMNS), rows)
+
+
+def failed_records_table(errors: Iterable[SyncError]) -> TableView:
+    """Return failed records by reason; a repeated reason is a ditto mark."""
+    rows, last_reason = [], ""
+    for error in sorted(errors, key=lambda error: error.reason):
+        rows.append(
+            (
+                str(error.partition),
+                record_label(error.kind, error.natural_key),
+                DITTO if error.reason == last_reason else error.reason,
+                "yes" if error.retryable else "no",
+                str(error.attempts),
+                format_due(error.next_attempt_at),
+                error.correlation_id or "",
+            )
+        )
+        last_reason = error.reason
+    return TableView(("day", "record", "reason", "retry helps", *ATTEMPT_COLUMNS), rows, "failed records")
+
+
+def days_table(days: Iterable[DayReconciliation]) -> TableView:
+    """Return one row per day: orders by outcome, documents, payments, sales and difference.
+
+    Args:
+        days: reconciled days.
+    """
+    rows = []
+    for day in days:
+        others = [f"{day.count(name)} {name}" for name in OUTCOMES if name != "posted" and day.count(name)]
+        others += [f"{len(day.undecided)} without an order"] if day.undecided else []
+        posted = [row for row in day.rows if row.outcome == "posted"]
+        rows.append(
+            (
+                str(day.day),
+                str(len(day.rows)),
+                str(len(posted)),
+                ", ".join(others),
+                str(sum(row.documents for row in day.rows)),
+                str(sum(row.payments for row in day.rows)),
+                format_amounts(((row.currency, row.xero_sales) for row in posted), "\n"),
+                f"{day.difference:.2f}",
+            )
+        )
+    return TableView(DAY_COLUMNS, rows, numbers=[name for name in DAY_COLUMNS if name != "not posted"])
+
+
+def order_rows_table(orders: Iterable[OrderRow]) -> TableView:
+    """Return orders of a day with outcome, reason, and sales and money of the three columns."""
+    rows = [
+        (
+            order.order_name,
+            order.outcome,
+            order.reason,
+            f"{format_exact(order.sales)} / {format_exact(order.money)}",
+            f"{format_exact(order.mapped_sales)} / {format_exact(order.mapped_money)}",
+            f"{format_exact(order.xero_sales)} / {format_exact(order.xero_money)}",
+            "; ".join(order.problems) or order.left,
+        )
+        for order in orders
+    ]
+    return TableView(("order", "outcome", "reason", *NAMES, "problems"), rows)
+
+
+def listed_orders_table(title: str, orders: Iterable[ListedOrder]) -> TableView:
+    """Return orders of several days with the sales of Shopify and of Xero.
+
+    Args:
+        title: the heading.
+        orders: orders with outcome and reason.
+    """
+    rows = [
+        (
+            str(order.day),
+            order.order_name,
+            order.outcome,
+            f"{order.sales:,.2f} {order.currency}",
+            format_figure(order.xero_sales),
+            order.reason,
+        )
+        for order in orders
+    ]
+    return TableView(("day", "order", "outcome", "Shopify", "Xero", "reason"), rows, title, ("Shopify", "Xero"))
+
+
+def orphans_table(orphans: Iterable[OrphanedOrder]) -> TableView:
+    """Return each record in Xero without an order of the books, with its reason and decision."""
+    rows = [
+        (
+            orphan.order_name or orphan.order_id,
+            record.name,
+            str(record.dated),
+            f"{format_exact(record.amount)} {record.currency}",
+            record.state,
+            orphan.reason,
+            ": ".join(filter(None, (orphan.decision, orphan.remedy))),
+            xero_page(record.kind, record.xero_id) if record.is_live else "",
+        )
+        for orphan in orphans
+        for record in orphan.records
+    ]
+    return TableView(("order", "record", "date", "amount", "state", "reason", "decision", "page"), rows)
+
+
+def statement_table(statement: Statement) -> TableView:
+    """Return a statement; only the first line of a section names it."""
+    rows, section = [], None
+    for line in statement.lines:
+        figures = (line.shopify, line.mapping, line.xero, line.difference)
+        name = "" if line.side is section else line.side.value
+        rows.append((name, line.what, line.account, *(format_figure(amount) for amount in figures)))
+        section = line.side
+    return TableView(("", "category", "account", *NAMES, "difference"), rows)
+
+
+def format_count(number: int) -> str:
+    """Return a number, or a dot for 0."""
+    return str(number) if number else "·"
+
+
+def _plan_cells(change: Change) -> tuple[str, ...]:
+    """Return action, record, order, amount and reason of a line of a plan."""
+    amount = "" if change.amount is None else f"{_with_cents(change.amount):f} {change.currency}"
+    name = record_label(change.kind, change.natural_key, change.shopify_id)
+    return change.action.value, name, change.order_name or "", amount, change.reason
+
+
+def _with_cents(amount: Decimal) -> Decimal:
+    cents = round(amount, 2)
+    return cents if cents == amount else amount
