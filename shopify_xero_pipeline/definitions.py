@@ -18,8 +18,7 @@ from shopify_xero_pipeline.defs.dagster_logging import install_run_logger
 from shopify_xero_pipeline.defs.extract import extract_assets
 from shopify_xero_pipeline.defs.jobs import MAPPING_CHECKS, OPEN_FAILURES, PLAN, SYNC
 from shopify_xero_pipeline.defs.load import load_assets
-from shopify_xero_pipeline.defs.mapping import mapping_asset
-from shopify_xero_pipeline.defs.mapping_checks import mapping_intact
+from shopify_xero_pipeline.defs.mapping import mapping_asset, mapping_intact
 from shopify_xero_pipeline.defs.open_failures import all_days, open_failures_asset
 from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.defs.plan import change_assets

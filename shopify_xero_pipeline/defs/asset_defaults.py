@@ -32,15 +32,3 @@ def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kind
         "group_name": group,
         "kinds": {*kinds},
     }
-
-
-def daily_asset_spec(key: dg.AssetKey, group: str, *kinds: str, description: str) -> dg.AssetSpec:
-    """Return the spec of one asset of a multi-asset, whose partitions are set on the multi-asset.
-
-    Args:
-        key: key of the asset.
-        group: asset group.
-        kinds: kinds of the asset, which the UI displays as icons.
-        description: description for the UI.
-    """
-    return dg.AssetSpec(key, group_name=group, kinds={*kinds}, description=description)

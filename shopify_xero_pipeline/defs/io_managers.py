@@ -5,7 +5,6 @@ are exact and stored as text. Steps of one run share the objects in memory. Orde
 the owner may read the files (mode 600) and enter their folders (mode 700).
 """
 
-import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import msgspec
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from upath import UPath
 
 from shopify_xero_pipeline.changes.models import ChangeSet
@@ -34,6 +32,8 @@ STORED_TYPES: Mapping[str, TypeAdapter[Any]] = {
     ),
 }
 """Types of a day's value by asset key."""
+
+PLAIN_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 PERSONAL_DATA_KEYS = (
     dg.AssetKey(["shopify", "customers"]),
@@ -91,10 +91,10 @@ class JsonIOManager(dg.IOManager):
             if not path.name.endswith(".json"):
                 path.unlink()  # the partial file of a run whose process died
                 continue
-            before = json.loads(path.read_bytes())
+            before = PLAIN_JSON.validate_json(path.read_bytes())
             after = change(before)
             if after != before:
-                _write(path, _to_json(after))
+                _write(path, after)
                 changed += 1
         return changed
 
@@ -120,7 +120,7 @@ class JsonIOManager(dg.IOManager):
                 self.purge_before(self._clock.now() - self._retention)
             values = self._run_values(context.run_id)
             for key, value in by_key.items():
-                _write(self._path(context.asset_key, key), _to_json(_to_plain(value)))
+                _write(self._path(context.asset_key, key), value)
                 values[context.asset_key, key] = value
 
     def load_input(self, context: dg.InputContext) -> dict[date, Any]:
@@ -148,7 +148,7 @@ class JsonIOManager(dg.IOManager):
             raise dg.Failure(f"{name} has no {day} yet: materialise it for that day first.", allow_retries=False)
         content = path.read_bytes()
         try:
-            return self._types[name].validate_json(content) if name in self._types else json.loads(content)
+            return self._types.get(name, PLAIN_JSON).validate_json(content)
         except ValueError:  # also pydantic's ValidationError
             message = f"{path} is damaged: materialise {name} and its downstream assets for {day} again."
             raise dg.Failure(message, allow_retries=False) from None
@@ -174,8 +174,9 @@ def _run_id(context: dg.InputContext) -> str:
         return ""
 
 
-def _write(path: UPath, content: bytes) -> None:
-    """Write a file atomically; on a disk with mode 600, independently of the umask."""
+def _write(path: UPath, value: object) -> None:
+    """Write a value as JSON, atomically; on a disk with mode 600, independently of the umask."""
+    content = PLAIN_JSON.dump_json(value, indent=1)
     if path.protocol not in {"", "file"}:
         path.write_bytes(content)  # buckets write objects atomically and have their own access control
         return
@@ -201,17 +202,3 @@ def _make_folder(folder: Path) -> None:
     if not folder.exists():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
-
-
-def _to_json(plain: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(plain), indent=1)
-
-
-def _to_plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Mapping):
-        return {str(key): _to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_plain(item) for item in value]
-    return value

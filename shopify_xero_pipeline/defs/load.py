@@ -10,7 +10,7 @@ from shopify_xero_pipeline.defs.check_results import log_evaluation, report_part
 from shopify_xero_pipeline.defs.jobs import respects_retry_schedule
 from shopify_xero_pipeline.defs.metadata.load import all_loaded_outcome, load_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
-from shopify_xero_pipeline.defs.open_failures import CHECKS, all_days_loaded_outcome
+from shopify_xero_pipeline.defs.open_failures import CHECKS, evaluate_loads
 from shopify_xero_pipeline.defs.plan import MAPPING, Plans
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
@@ -80,7 +80,7 @@ def _build_load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         checks = {day: all_loaded_outcome(results, links, errors) for day, results in results_by_day.items()}
         metadata = {day: {**checks[day].metadata, **load_metadata(results)} for day, results in results_by_day.items()}
         yield from report_partitions(context, {"all_loaded": checks}, metadata, calls)
-        log_evaluation(context, key, CHECKS[key], all_days_loaded_outcome(sync_service, key))
+        log_evaluation(context, key, CHECKS[key], evaluate_loads(sync_service, [key])[key])
 
     asset: dg.AssetsDefinition = load
     return asset

@@ -6,7 +6,7 @@ it after its own work, the job `open_failures` every night. It only reads local 
 collects the failures; the checks by day are with their assets.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -134,31 +134,31 @@ def nothing_open(outcomes: Mapping[dg.AssetKey, CheckOutcome]) -> CheckOutcome:
     return CheckOutcome(False, description, {"open": record_table(TableView(("asset", "result"), rows)), **pages})
 
 
-def all_days_loaded_outcome(sync_service: SyncService, key: dg.AssetKey) -> CheckOutcome:
-    """Return the present outcome of a load's check over all days.
+def evaluate_loads(sync_service: SyncService, loads: Collection[dg.AssetKey]) -> dict[dg.AssetKey, CheckOutcome]:
+    """Return the present outcome of the check over all days of each load, with one read of their open records.
+
+    Args:
+        sync_service: the service with the state store.
+        loads: keys of the loads.
 
     Raises:
         dg.Failure: the state store cannot be read.
     """
+    links = Links(sync_service.connections.shop_domain)
     with as_dagster_failure():
-        return all_days_loaded(
-            open_records(sync_service.connections.store, ALL_DAYS_LOADED[key]),
-            Links(sync_service.connections.shop_domain),
-        )
+        records = open_records(sync_service.connections.store, [kind for key in loads for kind in ALL_DAYS_LOADED[key]])
+    return {
+        key: all_days_loaded([record for record in records if record.kind in ALL_DAYS_LOADED[key]], links)
+        for key in loads
+    }
 
 
 def _evaluate_checks(sync_service: SyncService) -> dict[dg.AssetKey, CheckOutcome]:
-    """Return the present outcomes of all checks over all days, with one read of the open records of all loads."""
-    links = Links(sync_service.connections.shop_domain)
+    """Return the present outcomes of all checks over all days."""
+    outcomes = evaluate_loads(sync_service, ALL_DAYS_LOADED)
     with as_dagster_failure():
-        records = open_records(
-            sync_service.connections.store, [kind for kinds in ALL_DAYS_LOADED.values() for kind in kinds]
-        )
-        outcomes = {
-            key: all_days_loaded([record for record in records if record.kind in kinds], links)
-            for key, kinds in ALL_DAYS_LOADED.items()
-        }
-        outcomes[ALL_DAYS_AGREE] = all_days_agree(sync_service.reconciliations.disagreements(), links)
+        disagreements = sync_service.reconciliations.disagreements()
+    outcomes[ALL_DAYS_AGREE] = all_days_agree(disagreements, Links(sync_service.connections.shop_domain))
     return {**outcomes, OPEN_FAILURES_KEY: nothing_open(outcomes)}
 
 

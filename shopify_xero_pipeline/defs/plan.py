@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args, daily_asset_spec
+from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
 from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
@@ -73,7 +73,8 @@ def _build_plan_orders(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDef
     keys = {dg.AssetKey(["changes", name]): kind for kind, name in ASSET_OF_KIND.items()}
     outs = {
         key.to_python_identifier(): dg.AssetOut.from_spec(
-            daily_asset_spec(key, "changes", "python", "json", description=DESCRIPTIONS[kind]), is_required=False
+            dg.AssetSpec(key, group_name="changes", kinds={"python", "json"}, description=DESCRIPTIONS[kind]),
+            is_required=False,
         )
         for key, kind in keys.items()
     }

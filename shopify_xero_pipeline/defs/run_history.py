@@ -8,7 +8,7 @@ import dagster as dg
 from shopify_xero_pipeline.alerts.rules import FailedCheck, FailedRun
 from shopify_xero_pipeline.defs.jobs import SYNC
 from shopify_xero_pipeline.defs.load import UPSTREAM_LOADS
-from shopify_xero_pipeline.defs.mapping_checks import MAPPING_CHECK_NAMES as MAPPING_CHECKS
+from shopify_xero_pipeline.defs.mapping import MAPPING_CHECK_NAMES
 from shopify_xero_pipeline.defs.plan import MAPPING
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_CHECKS, RECONCILIATION_KEY
 from shopify_xero_pipeline.defs.run_requests import days_of_run
@@ -18,7 +18,7 @@ ENDED_STATUSES = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 WATCHED_CHECKS = [
     *(dg.AssetCheckKey(dg.AssetKey(["xero", name]), "all_loaded") for name in UPSTREAM_LOADS),
     *(dg.AssetCheckKey(RECONCILIATION_KEY, name) for name in RECONCILIATION_CHECKS),
-    *(dg.AssetCheckKey(MAPPING, name) for name in MAPPING_CHECKS),
+    *(dg.AssetCheckKey(MAPPING, name) for name in MAPPING_CHECK_NAMES),
 ]
 
 

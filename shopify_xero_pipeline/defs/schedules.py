@@ -5,6 +5,7 @@ This module only selects days, with pure functions of the tick and of the state 
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -91,11 +92,8 @@ def missed_days(tick: datetime, start: date, reconciled_up_to: Mapping[date, dat
     if tick.hour < MORNING_HOUR:
         return []
     ended = days_between(max(start, tick.date() - OUTAGE_LOOKBACK), tick.date() - timedelta(days=1))
-    return [day for day in ended if day not in reconciled_up_to or reconciled_up_to[day] < _end_of_day(day, tick)]
-
-
-def _end_of_day(day: date, tick: datetime) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), tick.tzinfo)
+    ends = {day: datetime.combine(day + timedelta(days=1), time(), tick.tzinfo) for day in ended}
+    return [day for day, end in ends.items() if day not in reconciled_up_to or reconciled_up_to[day] < end]
 
 
 def build_schedules(
@@ -110,14 +108,9 @@ def build_schedules(
         automation: whether the schedules are on by default.
     """
     status = dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED
+    common: dict[str, Any] = {"execution_timezone": zone, "default_status": status}
 
-    @dg.schedule(
-        job=SYNC,
-        cron_schedule="10 * * * *",
-        execution_timezone=zone,
-        default_status=status,
-        description=DESCRIPTIONS["hourly"],
-    )
+    @dg.schedule(job=SYNC, cron_schedule="10 * * * *", description=DESCRIPTIONS["hourly"], **common)
     def hourly(
         context: dg.ScheduleEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> list[dg.RunRequest]:
@@ -130,13 +123,7 @@ def build_schedules(
             days |= {*missed} - days_of_runs(context.instance, ACTIVE_STATUSES)
         return run_requests(days, _build_key(tick))
 
-    @dg.schedule(
-        job=SYNC,
-        cron_schedule="30 4 * * *",
-        execution_timezone=zone,
-        default_status=status,
-        description=DESCRIPTIONS["nightly"],
-    )
+    @dg.schedule(job=SYNC, cron_schedule="30 4 * * *", description=DESCRIPTIONS["nightly"], **common)
     def nightly(
         context: dg.ScheduleEvaluationContext, sync_service: dg.ResourceParam[SyncService]
     ) -> list[dg.RunRequest]:
@@ -152,20 +139,12 @@ def build_schedules(
         busy = (days_of_runs(instance, ACTIVE_STATUSES) - {yesterday}) | days_of_runs(instance, WAITING_STATUSES)
         return run_requests(set(days) - busy, _build_key(tick), {})
 
-    check_schedules = {
-        "nightly_mapping_checks": (MAPPING_CHECKS, "0 5 * * *"),
-        "nightly_open_failures": (OPEN_FAILURES, "5 5 * * *"),
-    }
     checks = [
-        dg.ScheduleDefinition(
-            name=name,
-            description=DESCRIPTIONS[name],
-            job=job,
-            cron_schedule=cron,
-            execution_timezone=zone,
-            default_status=status,
+        dg.ScheduleDefinition(name, job=job, cron_schedule=cron, description=DESCRIPTIONS[name], **common)
+        for name, job, cron in (
+            ("nightly_mapping_checks", MAPPING_CHECKS, "0 5 * * *"),
+            ("nightly_open_failures", OPEN_FAILURES, "5 5 * * *"),
         )
-        for name, (job, cron) in check_schedules.items()
     ]
     return [hourly, nightly, *checks]
 

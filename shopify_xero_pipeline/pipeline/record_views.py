@@ -115,34 +115,19 @@ def missing_records_table(results: Iterable[LoadResult], errors: Iterable[SyncEr
     rows = []
     for result in results:
         error = error_by_record.get((result.kind, result.shopify_id))
-        rows.append(
-            (
-                result.order_name or "",
-                record_label(result.kind, result.natural_key, result.shopify_id),
-                result.reason,
-                "yes" if result.retryable else "no",
-                str(error.attempts if error else result.attempts),
-                format_due(error.next_attempt_at if error else None, WITH_NEXT_LOAD),
-                result.correlation_id or "",
-            )
-        )
+        name = record_label(result.kind, result.natural_key, result.shopify_id)
+        due = format_due(error.next_attempt_at if error else None, WITH_NEXT_LOAD)
+        cells = (str((error or result).attempts), due, result.correlation_id or "")
+        rows.append((result.order_name or "", name, result.reason, _yes_or_no(result.retryable), *cells))
     return TableView(("order", "record", "reason", "transient", *ATTEMPT_COLUMNS), rows)
 
 
 def open_records_table(records: Iterable[OpenRecord]) -> TableView:
     """Return the open records of all days."""
-    rows = [
-        (
-            str(record.day),
-            record.order_name,
-            record_label(record.kind, record.name),
-            record.reason,
-            str(record.attempts),
-            format_due(record.next_attempt_at, WITH_NEXT_LOAD),
-            record.correlation_id,
-        )
-        for record in records
-    ]
+    rows = []
+    for record in records:
+        cells = (str(record.attempts), format_due(record.next_attempt_at, WITH_NEXT_LOAD), record.correlation_id)
+        rows.append((str(record.day), record.order_name, record_label(record.kind, record.name), record.reason, *cells))
     return TableView(("day", "order", "record", "reason", *ATTEMPT_COLUMNS), rows)
 
 
@@ -150,17 +135,10 @@ def failed_records_table(errors: Iterable[SyncError]) -> TableView:
     """Return failed records by reason; a repeated reason is a ditto mark."""
     rows, last_reason = [], ""
     for error in sorted(errors, key=lambda error: error.reason):
-        rows.append(
-            (
-                str(error.partition),
-                record_label(error.kind, error.natural_key),
-                DITTO if error.reason == last_reason else error.reason,
-                "yes" if error.retryable else "no",
-                str(error.attempts),
-                format_due(error.next_attempt_at),
-                error.correlation_id or "",
-            )
-        )
+        reason = DITTO if error.reason == last_reason else error.reason
+        cells = (str(error.attempts), format_due(error.next_attempt_at), error.correlation_id or "")
+        name = record_label(error.kind, error.natural_key)
+        rows.append((str(error.partition), name, reason, _yes_or_no(error.retryable), *cells))
         last_reason = error.reason
     return TableView(("day", "record", "reason", "retry helps", *ATTEMPT_COLUMNS), rows, "failed records")
 
@@ -176,35 +154,25 @@ def days_table(days: Iterable[DayReconciliation]) -> TableView:
         others = [f"{day.count(name)} {name}" for name in OUTCOMES if name != "posted" and day.count(name)]
         others += [f"{len(day.undecided)} without an order"] if day.undecided else []
         posted = [row for row in day.rows if row.outcome == "posted"]
-        rows.append(
-            (
-                str(day.day),
-                str(len(day.rows)),
-                str(len(posted)),
-                ", ".join(others),
-                str(sum(row.documents for row in day.rows)),
-                str(sum(row.payments for row in day.rows)),
-                format_amounts(((row.currency, row.xero_sales) for row in posted), "\n"),
-                f"{day.difference:.2f}",
-            )
-        )
+        counts = (str(len(day.rows)), str(len(posted)), ", ".join(others))
+        written = (str(sum(row.documents for row in day.rows)), str(sum(row.payments for row in day.rows)))
+        sales = format_amounts(((row.currency, row.xero_sales) for row in posted), "\n")
+        rows.append((str(day.day), *counts, *written, sales, f"{day.difference:.2f}"))
     return TableView(DAY_COLUMNS, rows, numbers=[name for name in DAY_COLUMNS if name != "not posted"])
 
 
 def order_rows_table(orders: Iterable[OrderRow]) -> TableView:
     """Return orders of a day with outcome, reason, and sales and money of the three columns."""
-    rows = [
-        (
-            order.order_name,
-            order.outcome,
-            order.reason,
-            f"{format_exact(order.sales)} / {format_exact(order.money)}",
-            f"{format_exact(order.mapped_sales)} / {format_exact(order.mapped_money)}",
-            f"{format_exact(order.xero_sales)} / {format_exact(order.xero_money)}",
-            "; ".join(order.problems) or order.left,
+    rows = []
+    for order in orders:
+        amounts = (
+            (order.sales, order.money),
+            (order.mapped_sales, order.mapped_money),
+            (order.xero_sales, order.xero_money),
         )
-        for order in orders
-    ]
+        columns = (f"{format_exact(sales)} / {format_exact(money)}" for sales, money in amounts)
+        problems = "; ".join(order.problems) or order.left
+        rows.append((order.order_name, order.outcome, order.reason, *columns, problems))
     return TableView(("order", "outcome", "reason", *NAMES, "problems"), rows)
 
 
@@ -215,36 +183,23 @@ def listed_orders_table(title: str, orders: Iterable[ListedOrder]) -> TableView:
         title: the heading.
         orders: orders with outcome and reason.
     """
-    rows = [
-        (
-            str(order.day),
-            order.order_name,
-            order.outcome,
-            f"{order.sales:,.2f} {order.currency}",
-            format_figure(order.xero_sales),
-            order.reason,
-        )
-        for order in orders
-    ]
+    rows = []
+    for order in orders:
+        figures = (f"{order.sales:,.2f} {order.currency}", format_figure(order.xero_sales))
+        rows.append((str(order.day), order.order_name, order.outcome, *figures, order.reason))
     return TableView(("day", "order", "outcome", "Shopify", "Xero", "reason"), rows, title, ("Shopify", "Xero"))
 
 
 def orphans_table(orphans: Iterable[OrphanedOrder]) -> TableView:
     """Return each record in Xero without an order of the books, with its reason and decision."""
-    rows = [
-        (
-            orphan.order_name or orphan.order_id,
-            record.name,
-            str(record.dated),
-            f"{format_exact(record.amount)} {record.currency}",
-            record.state,
-            orphan.reason,
-            ": ".join(filter(None, (orphan.decision, orphan.remedy))),
-            xero_page(record.kind, record.xero_id) if record.is_live else "",
-        )
-        for orphan in orphans
-        for record in orphan.records
-    ]
+    rows = []
+    for orphan in orphans:
+        decision = ": ".join(filter(None, (orphan.decision, orphan.remedy)))
+        for record in orphan.records:
+            amount = f"{format_exact(record.amount)} {record.currency}"
+            page = xero_page(record.kind, record.xero_id) if record.is_live else ""
+            cells = (record.name, str(record.dated), amount, record.state, orphan.reason, decision, page)
+            rows.append((orphan.order_name or orphan.order_id, *cells))
     return TableView(("order", "record", "date", "amount", "state", "reason", "decision", "page"), rows)
 
 
@@ -262,6 +217,10 @@ def statement_table(statement: Statement) -> TableView:
 def format_count(number: int) -> str:
     """Return a number, or a dot for 0."""
     return str(number) if number else "·"
+
+
+def _yes_or_no(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 def _plan_cells(change: Change) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic_core import PydanticSerializationError
 from upath import UPath
 
 from shopify_xero_pipeline.clock import ManualClock
@@ -136,7 +137,7 @@ def test_what_a_killed_run_left_half_written_goes_when_the_asset_is_rewritten(
 
 def test_what_cannot_be_written_leaves_the_day_as_it_was(manager: JsonIOManager) -> None:
     written(manager, {FIRST: ["before"]}, [FIRST])
-    with pytest.raises(TypeError):
+    with pytest.raises(PydanticSerializationError):
         written(manager, {FIRST: [object()]}, [FIRST])
     assert read(manager, [FIRST]) == {FIRST: ["before"]}
 
