@@ -26,9 +26,10 @@ from shopify_xero_pipeline.cli import job_runner, output, progress, record_lists
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders
 from shopify_xero_pipeline.reconciliation.verdict import Standing
@@ -91,12 +92,21 @@ def run_demo(seed: int, *, fresh: bool, keep_runs: bool, json_file: Path | None)
         report.seconds = time.monotonic() - started_at
         report.shopify_calls, report.xero_calls = stage.runner.sync_service.connections.calls
         created = _count_records(stage.sandbox.books) - count_before
-        _print_results(stage, table, report, created, home)
         expected = _expected_blocked_orders(stage, report)
+        output.console.print(table)
+        _print_results(stage, report, expected)
+        output.console.print(f"new records in Xero: {created}")
+        if (home / "dagster" / "dagster.yaml").is_file():
+            folder = f"DAGSTER_HOME={(home / 'dagster').resolve()}"
+            command = f"{folder} .venv/bin/shopify-xero webserver -w workspace.yaml -p 3001"
+            output.console.print(f"UI of the runs: {command}", soft_wrap=True)
     figures = {
         "new_xero_records": created,
-        "incidents": _list_incidents(stage),
-        "meant_to_be_blocked": [row.order_name for row in expected],
+        "incidents": [  # `became` is the former name of `outcome`
+            {"day": str(day), "what": event, "outcome": outcome, "became": outcome}
+            for day, event, outcome in sorted(stage.incidents)
+        ],
+        "meant_to_be_blocked": expected,
     }
     output.write_json(json_file, {**report.summary(), **figures})
     is_expected = report.standing is Standing.INCOMPLETE and len(expected) == report.agreement.of("blocked").count
@@ -154,25 +164,17 @@ def _format_row(night: date, days: Sequence[DayReconciliation]) -> tuple[str, ..
 
 
 def _inject_rate_limit(stage: DemoStage, day: date) -> None:
+    event = "Xero returned 429: the rate limit of a minute was reached"
+    outcome = "waited for the 26 seconds of Retry-After and sent the batch again"
     fault = Fault(kind=FaultKind.MINUTE_LIMIT, method="PUT", path="/Invoices", retry_after=26)
-    _inject(
-        stage,
-        day,
-        "Xero returned 429: the rate limit of a minute was reached",
-        fault,
-        "waited for the 26 seconds of Retry-After and sent the batch again",
-    )
+    _inject(stage, day, event, fault, outcome)
 
 
 def _inject_lost_response(stage: DemoStage, day: date) -> None:
+    event = "Xero posted a batch of Invoices, but its response was lost"
+    outcome = "sent the same bytes with the same idempotency key; Xero returned the first response again"
     fault = Fault(kind=FaultKind.DROP_AFTER, method="PUT", path="/Invoices")
-    _inject(
-        stage,
-        day,
-        "Xero posted a batch of Invoices, but its response was lost",
-        fault,
-        "sent the same bytes with the same idempotency key; Xero returned the first response again",
-    )
+    _inject(stage, day, event, fault, outcome)
 
 
 def _inject_expired_token(stage: DemoStage, day: date) -> None:
@@ -243,35 +245,20 @@ FAULTS: dict[date, tuple[Callable[[DemoStage, date], None], ...]] = {
 }
 
 
-def _expected_blocked_orders(stage: DemoStage, report: SyncReport) -> list[OrderRow]:
-    """Return the blocked orders whose tax or gateway is missing in `books.yaml` on purpose."""
+def _expected_blocked_orders(stage: DemoStage, report: SyncReport) -> list[str]:
+    """Return the names of the blocked orders whose tax or gateway is missing in `books.yaml` on purpose."""
     blocked = [row for day in report.days for row in day.rows if row.outcome == "blocked"]
-    return [row for row in blocked if stage.shop.kind_of(f"gid://shopify/Order/{row.order_id}") in UNKNOWN_TO_BOOKS]
+    kinds = [stage.shop.kind_of(f"gid://shopify/Order/{row.order_id}") for row in blocked]
+    return [row.order_name for row, kind in zip(blocked, kinds, strict=True) if kind in UNKNOWN_TO_BOOKS]
 
 
-def _list_incidents(stage: DemoStage) -> list[dict[str, str]]:
-    """Return the incidents in order; `became` is the former name of `outcome` in `--json`."""
-    return [
-        {"day": str(day), "what": event, "outcome": outcome, "became": outcome}
-        for day, event, outcome in sorted(stage.incidents)
-    ]
-
-
-def _print_results(stage: DemoStage, table: Table, report: SyncReport, created: int, home: Path) -> None:
-    output.console.print(table)
-    incidents = Table("day", "incident", "outcome")
-    for incident in _list_incidents(stage):
-        incidents.add_row(incident["day"], incident["what"], incident["outcome"])
-    if incidents.row_count:
-        output.console.print(incidents)
+def _print_results(stage: DemoStage, report: SyncReport, expected: Sequence[str]) -> None:
+    if stage.incidents:
+        rows = [(str(day), event, outcome) for day, event, outcome in sorted(stage.incidents)]
+        output.print_table(TableView(("day", "incident", "outcome"), rows))
     output.print_days(report.days)
     output.print_lines(record_lists.order_lines(listed_orders(report.days)))
     output.print_report_verdict(report)
-    if names := [row.order_name for row in _expected_blocked_orders(stage, report)]:
-        text = f"meant to be blocked, because books.yaml does not contain their tax or gateway: {', '.join(names)}"
+    if expected:
+        text = f"meant to be blocked, because books.yaml does not contain their tax or gateway: {', '.join(expected)}"
         output.console.print(text, markup=False, soft_wrap=True)
-    output.console.print(f"new records in Xero: {created}")
-    dagster_folder = home / "dagster"
-    if (dagster_folder / "dagster.yaml").is_file():
-        command = f"DAGSTER_HOME={dagster_folder.resolve()} .venv/bin/shopify-xero webserver -w workspace.yaml -p 3001"
-        output.console.print(f"UI of the runs: {command}", soft_wrap=True)

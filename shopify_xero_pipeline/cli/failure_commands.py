@@ -36,7 +36,8 @@ def retry(
 
     if everything == any((kind, shopify_id, natural_key)):
         raise click.UsageError("Name records with --kind, --id or --key, or use --all.")
-    with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
+    with job_runner.open_runner() as runner:
+        sync_service = runner.sync_service
         failed, ownership = sync_service.connections.store.retry_queue, sync_service.record_ownership
         errors = failed.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
         orphans = [orphan for orphan in ownership.select_orphans(natural_key or shopify_id) if not orphan.is_open]
@@ -49,7 +50,6 @@ def retry(
         days = sorted(
             {error.partition for error in errors} | {orphan.day for orphan in orphans} | {day for day, _ in decided}
         )
-        runner = job_runner.JobRunner(sync_service, instance, storage)
         with progress.show_progress("retrying", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
             failures = runner.run("sync", days, bar.end_range, respect_retry_schedule=True)
         tried = {(error.kind, error.shopify_id) for error in errors}

@@ -21,6 +21,7 @@ import dagster as dg
 from upath import UPath
 
 from shopify_xero_pipeline.changes.models import ChangeSet
+from shopify_xero_pipeline.cli import options
 from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG
@@ -290,6 +291,13 @@ class JobRunner:
         if result.success:
             return []
         return [*step_failures(result, dagster_home()), *([_build_time_limit_failure(limit)] if limit.is_over else [])]
+
+
+@contextmanager
+def open_runner() -> Iterator[JobRunner]:
+    """Yield a runner for the environment's settings and the instance of DAGSTER_HOME."""
+    with options.open_service() as (sync_service, storage), dagster_instance() as instance:
+        yield JobRunner(sync_service, instance, storage)
 
 
 def refuse_while_runs_are_active(instance: dg.DagsterInstance) -> None:

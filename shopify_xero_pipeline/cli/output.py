@@ -175,31 +175,15 @@ def print_order(history: OrderHistory) -> None:
     state = "; ".join(filter(None, (history.outcome or "not reconciled yet", history.reason, *history.problems)))
     print_pairs({"state": state})
     print_remedies([history.reason])
-    records = [
-        (
-            record_views.record_label(record.kind, record.name),
-            record.amount,
-            record.state,
-            record.reason or record.page,
-            record_views.format_due(record.next_try),
-        )
-        for record in history.records
-    ]
+    records, writes = [], []
+    for record in history.records:
+        name, due = record_views.record_label(record.kind, record.name), record_views.format_due(record.next_try)
+        records.append((name, record.amount, record.state, record.reason or record.page, due))
+        for step in record.steps:
+            write, sent = f"{step.verb}: {step.state}", f"{step.sent_at:%d %b %Y %H:%M:%S} UTC" if step.sent_at else ""
+            response = (str(step.http_status or ""), str(step.attempts), step.correlation_id)
+            writes.append((record.name, write, step.run_id[:8], step.request, sent, *response))
     print_table(TableView(("record", "amount", "state", "page or reason", "next attempt"), records, "records"))
-    writes = [
-        (
-            record.name,
-            f"{step.verb}: {step.state}",
-            step.run_id[:8],
-            step.request,
-            f"{step.sent_at:%d %b %Y %H:%M:%S} UTC" if step.sent_at else "",
-            str(step.http_status or ""),
-            str(step.attempts),
-            step.correlation_id,
-        )
-        for record in history.records
-        for step in record.steps
-    ]
     columns = ("record", "write", "run", "request", "sent", "response", "attempts", "request id")
     print_table(TableView(columns, writes, "writes"))
     if history.day is not None:

@@ -7,11 +7,12 @@ Orders with the same outcome, reason and remedy share one entry; a conflict has 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Literal
 
 from rich.text import Text
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.changes.models import Change, FieldDiff
+from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.changes.unwritten_records import HeldLines, conflict_lines, decided_lines
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.pipeline import record_links
@@ -83,7 +84,7 @@ def conflict_blocks(held: HeldLines) -> Lines:
         reason, remedy = next_steps.conflict_next_step(line)
         order = f" of {line.order_name}" if line.order_name else ""
         sides = {
-            "in Xero": _xero_side(line),
+            "in Xero": _side(line, "before"),
             "by Shopify": _shopify_side(line),
             "page": record_links.xero_page(line.kind, line.xero_id),
         }
@@ -103,7 +104,7 @@ def decided_blocks(held: HeldLines) -> Lines:
         yield HEADING_FORMAT.format("left as they are in Xero")
     for day, line in lines[:MAX_ENTRIES]:
         name = f"{day} {record_label(line.kind, line.natural_key)}"
-        yield from _block("left", name, {"in Xero": _xero_side(line), "reason": f"{line.reason}; {line.decided}"})
+        yield from _block("left", name, {"in Xero": _side(line, "before"), "reason": f"{line.reason}; {line.decided}"})
     yield from more_line(lines[MAX_ENTRIES:], "records")
 
 
@@ -184,17 +185,14 @@ def _order_names(orders: Sequence[ListedOrder] | Sequence[OrderWarning]) -> str:
     return count + "; ".join(f"{day} {', '.join(names)}" for day, names in days.items()) + more
 
 
-def _xero_side(line: Change) -> str:
-    return _side(line, [(field, field.before) for field in line.fields])
+def _side(line: Change, side: Literal["before", "after"]) -> str:
+    """Return the fields of a conflict as they are on one side: `before` is Xero, `after` is Shopify."""
+    if line.kind is Kind.CONTACT and line.fields:
+        return f"{', '.join(field.field for field in line.fields)} {HIDDEN}"
+    values = [(field.field, getattr(field, side)) for field in line.fields]
+    return ", ".join(f"{name} {value}" for name, value in values if value is not None)
 
 
 def _shopify_side(line: Change) -> str:
-    fields = _side(line, [(field, field.after) for field in line.fields])
     amount = "" if line.amount is None or line.fields else f"{line.amount:,.2f} {line.currency}"
-    return fields or amount or "nothing"
-
-
-def _side(line: Change, fields: Iterable[tuple[FieldDiff, str | None]]) -> str:
-    if line.kind is Kind.CONTACT and line.fields:
-        return f"{', '.join(field.field for field in line.fields)} {HIDDEN}"
-    return ", ".join(f"{field.field} {text}" for field, text in fields if text is not None)
+    return _side(line, "after") or amount or "nothing"

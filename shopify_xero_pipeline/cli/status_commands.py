@@ -16,8 +16,6 @@ from shopify_xero_pipeline.settings import Settings, SettingsError, check_folder
 if TYPE_CHECKING:
     from upath import UPath
 
-    from shopify_xero_pipeline.pipeline.sync import SyncService
-    from shopify_xero_pipeline.state.invariants import InvariantResult
 
 STORE_NEEDS = ("books.yaml", "state store")
 """The checks without which the invariants of the store cannot be verified."""
@@ -106,6 +104,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
     from shopify_xero_pipeline.cli import diagnostics_output, output
     from shopify_xero_pipeline.pipeline import diagnostics
     from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS
+    from shopify_xero_pipeline.pipeline.file_locations import dagster_home
     from shopify_xero_pipeline.pipeline.setup_diagnostics import SetupDiagnostics, failed, has_failed
 
     checks, results, taxes, later = [], [], [], False
@@ -114,7 +113,12 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
             if not (state_only or offline):
                 checks = SetupDiagnostics(sync_service, _location_checks(storage)).run()
             if not has_failed(checks, STORE_NEEDS):
-                results = _check_invariants(sync_service, offline=offline or bool(checks))
+                results = diagnostics.run_diagnostics(
+                    sync_service,
+                    home=dagster_home(),
+                    secrets=Settings.from_environment(os.environ).secrets(),
+                    offline=offline or bool(checks),
+                )
                 reconciliations = sync_service.reconciliations.of_days(sync_service.connections.days())
                 taxes = match_taxes(
                     sync_service.connections.policy, (tax for day in reconciliations for tax in day.taxes)
@@ -149,15 +153,6 @@ def _location_checks(storage: "UPath") -> "dict[str, Callable[[], object]]":
     if folder is not None:
         checks["STATE_WITNESS"] = lambda: check_folder("STATE_WITNESS", folder)
     return checks
-
-
-def _check_invariants(sync_service: "SyncService", *, offline: bool) -> "list[InvariantResult]":
-    """Verify the invariants of the store on all days of the books."""
-    from shopify_xero_pipeline.pipeline import diagnostics
-    from shopify_xero_pipeline.pipeline.file_locations import dagster_home
-
-    secrets = Settings.from_environment(os.environ).secrets()
-    return diagnostics.run_diagnostics(sync_service, home=dagster_home(), secrets=secrets, offline=offline)
 
 
 @click.command()

@@ -30,11 +30,9 @@ def plan(day: datetime | None, first: datetime | None, last: datetime | None, js
     from shopify_xero_pipeline.pipeline import conflicts
     from shopify_xero_pipeline.reconciliation.unposted_orders import unposted_in_plans
 
-    with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
-        runner, days = (
-            job_runner.JobRunner(sync_service, instance, storage),
-            options.resolve_days(sync_service, day, first, last),
-        )
+    with job_runner.open_runner() as runner:
+        sync_service = runner.sync_service
+        days = options.resolve_days(sync_service, day, first, last)
         sync_service.settings_review.on_warning = output.print_warning
         with progress.show_progress("planning", len(days), job_runner.STEPS_PER_RANGE["plan"]) as bar:
             failures = runner.run("plan", days, bar.end_range)
@@ -106,31 +104,25 @@ def sync(
     from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
 
     planned: dict[str, object] = {}
-    with options.open_service() as (sync_service, storage), job_runner.dagster_instance() as instance:
-        runner, days = (
-            job_runner.JobRunner(sync_service, instance, storage),
-            options.resolve_days(sync_service, day, first, last),
-        )
+    held: HeldLines = {}
+    report = SyncReport()
+    with job_runner.open_runner() as runner:
+        sync_service = runner.sync_service
+        days = options.resolve_days(sync_service, day, first, last)
         sync_service.settings_review.on_warning = output.print_warning
         if day is None and not at_once:
             with progress.show_progress("planning", len(days), job_runner.STEPS_PER_RANGE["plan"]) as bar:
                 forecast, failures = runner.forecast(days, bar.end_range)
-            if failures:
-                output.print_failures(failures)
-                report = SyncReport(
-                    failures=failures, is_transient=runner.is_transient, needs_setting=runner.needs_setting
-                )
-                content = {**report.summary(), "conflicts": [], "warnings": sync_service.settings_review.warnings}
-                output.write_json(json_file, content)
-                sys.exit(_failure_code(report))
-            budget = daily_quota(sync_service.connections.store)
-            output.print_forecast(forecast, budget)
-            planned = {"planned": forecast.summary(budget)}
-        with progress.show_progress("syncing", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
-            report = runner.sync(days, bar.end_range)
+            report = SyncReport(failures=failures, is_transient=runner.is_transient, needs_setting=runner.needs_setting)
+            if not failures:
+                budget = daily_quota(sync_service.connections.store)
+                output.print_forecast(forecast, budget)
+                planned = {"planned": forecast.summary(budget)}
+        if not report.failures:
+            with progress.show_progress("syncing", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
+                report = runner.sync(days, bar.end_range)
         output.print_failures(report.failures)
         output.print_postponed_days(report.postponed_days)
-        held: HeldLines = {}
         if report.days:
             held = day_issues.held_lines(sync_service.connections.store, [day.day for day in report.days])
             output.print_days(report.days)
