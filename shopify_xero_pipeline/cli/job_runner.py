@@ -29,6 +29,7 @@ from shopify_xero_pipeline.defs.load import POOL, UPSTREAM_LOADS
 from shopify_xero_pipeline.defs.partitions import range_tags
 from shopify_xero_pipeline.defs.plan import ASSET_OF_KIND
 from shopify_xero_pipeline.defs.run_liveness import end_dead_runs, hold_run_lock
+from shopify_xero_pipeline.defs.run_requests import ACTIVE_STATUSES
 from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE, StepFailure, step_failures
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import storage_errors
@@ -38,16 +39,10 @@ from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLater
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
-from shopify_xero_pipeline.pipeline.watchdog import TimeLimit, time_limit
+from shopify_xero_pipeline.pipeline.watchdog import time_limit
 from shopify_xero_pipeline.settings import LOCAL_FOLDER, check_folder, check_yaml
 
 QUIET_RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-ACTIVE_STATUSES = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 OnChunk = Callable[[date, date], None]
 PLAN_ASSETS = ("contacts", "items", *ASSET_OF_KIND.values())
 READS, PLANS, RECONCILIATIONS, RECORDS = 3, 3, 1, 1  # one step plans the three kinds of an order
@@ -182,6 +177,7 @@ class JobRunner:
         self.sync_service.connections.check_settings()
         check_storage(self._storage)
         failures: list[StepFailure] = []
+        messages: dict[str, None] = {}
         self.postponed_days = []
         for number, (first, last) in enumerate(as_ranges(days)):
             if job == "sync":
@@ -189,12 +185,10 @@ class JobRunner:
                     self.postponed_days = [day for day in sorted(set(days)) if day >= first]
                     break
                 self._check_pool()
-            failures += self._run(
-                job, first, last, {RESPECT_RETRY_SCHEDULE_TAG: "yes"} if respect_retry_schedule else {}
-            )
-            if any(
-                INTERRUPTED_MESSAGE in failure.message or TIME_LIMIT_MESSAGE in failure.message for failure in failures
-            ):
+            tags = {RESPECT_RETRY_SCHEDULE_TAG: "yes"} if respect_retry_schedule else {}
+            failures += self._run(job, first, last, tags)
+            messages = dict.fromkeys(failure.message for failure in failures)
+            if any(INTERRUPTED_MESSAGE in message or TIME_LIMIT_MESSAGE in message for message in messages):
                 break
             if on_chunk is not None:
                 on_chunk(first, last)
@@ -202,14 +196,12 @@ class JobRunner:
         self.needs_setting = not self.is_transient and all(
             failure.is_transient or failure.needs_setting for failure in failures
         )
-        return list(dict.fromkeys(failure.message for failure in failures))
+        return list(messages)
 
-    def sync(
-        self, days: Sequence[date], on_chunk: OnChunk | None = None, *, respect_retry_schedule: bool = False
-    ) -> SyncReport:
+    def sync(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> SyncReport:
         """Sync days and return the report; arguments and errors are those of `run`."""
         started_at, before = time.monotonic(), self.sync_service.connections.calls
-        failures = self.run("sync", days, on_chunk, respect_retry_schedule=respect_retry_schedule)
+        failures = self.run("sync", days, on_chunk)
         after = self.sync_service.connections.calls
         done = [day for day in days if day not in self.postponed_days]
         return SyncReport(
@@ -290,7 +282,11 @@ class JobRunner:
             )
         if result.success:
             return []
-        return [*step_failures(result, dagster_home()), *([_build_time_limit_failure(limit)] if limit.is_over else [])]
+        failures = step_failures(result, dagster_home())
+        if limit.is_over:
+            message = f"The run was ended near its time limit of {limit.seconds:g} seconds. {TIME_LIMIT_MESSAGE}"
+            failures.append(StepFailure(message))
+        return failures
 
 
 @contextmanager
@@ -316,7 +312,7 @@ def refuse_while_runs_are_active(instance: dg.DagsterInstance) -> None:
 def _active_runs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
     """Return the queued and the started runs, after the end of dead ones."""
     end_dead_runs(instance)
-    return instance.get_runs(dg.RunsFilter(statuses=ACTIVE_STATUSES))
+    return instance.get_runs(dg.RunsFilter(statuses=[*ACTIVE_STATUSES]))
 
 
 def _format_ids(runs: Iterable[dg.DagsterRun]) -> str:
@@ -328,7 +324,3 @@ def _uses_pool(run: dg.DagsterRun) -> bool:
     concurrency = run.run_op_concurrency
     pools = concurrency.all_pools if concurrency is not None else None
     return run.job_name == "sync" or POOL in (pools or ())
-
-
-def _build_time_limit_failure(limit: TimeLimit) -> StepFailure:
-    return StepFailure(f"The run was ended near its time limit of {limit.seconds:g} seconds. {TIME_LIMIT_MESSAGE}")

@@ -11,7 +11,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
-from shopify_xero_pipeline.defs.metadata import extract as metadata
+from shopify_xero_pipeline.defs.metadata import records as metadata
 from shopify_xero_pipeline.defs.partitions import run_days
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.sync import SyncService

@@ -8,7 +8,7 @@ import dagster as dg
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import log_evaluation, report_partitions
 from shopify_xero_pipeline.defs.jobs import respects_retry_schedule
-from shopify_xero_pipeline.defs.metadata.load import all_loaded_outcome, load_metadata
+from shopify_xero_pipeline.defs.metadata.records import all_loaded_outcome, load_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
 from shopify_xero_pipeline.defs.open_failures import CHECKS, evaluate_loads
 from shopify_xero_pipeline.defs.plan import MAPPING, Plans

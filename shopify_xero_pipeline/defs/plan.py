@@ -13,7 +13,7 @@ import dagster as dg
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
-from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
+from shopify_xero_pipeline.defs.metadata.records import plan_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN

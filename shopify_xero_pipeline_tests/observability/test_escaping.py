@@ -23,8 +23,8 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, Fiel
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.metadata import tables
-from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
 from shopify_xero_pipeline.defs.metadata.reconciliation import reconciliation_outcome
+from shopify_xero_pipeline.defs.metadata.records import plan_metadata
 from shopify_xero_pipeline.defs.metadata.statement import statement_metadata
 from shopify_xero_pipeline.observability.escaping import (
     JOINER,

@@ -27,7 +27,7 @@ from shopify_xero_pipeline import cli
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
-from shopify_xero_pipeline.defs.metadata import extract
+from shopify_xero_pipeline.defs.metadata import records
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.app import build_sandbox
@@ -275,7 +275,7 @@ def leak_on_purpose(house: Marked, monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("shopify_xero_pipeline").warning("about %s", PERSONAL)
         return {"leak": PERSONAL}
 
-    monkeypatch.setattr(extract, "row_count_metadata", telling)
+    monkeypatch.setattr(records, "row_count_metadata", telling)
     house.command("plan", "--day", str(FIRST), code=0)
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
-from shopify_xero_pipeline.defs.metadata.plan import plan_metadata
+from shopify_xero_pipeline.defs.metadata.records import plan_metadata
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.defs.metadata.shown import LINKS, ORDER_LINK, rows_of, text
 from shopify_xero_pipeline_tests.support.rows import DAY

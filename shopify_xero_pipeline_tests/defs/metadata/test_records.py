@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shopify_xero_pipeline.defs.metadata import load
+from shopify_xero_pipeline.defs.metadata import records
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.defs.metadata.shown import LINKS, result, rows_of, text
@@ -15,12 +15,12 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
     )  # fmt: skip
     late = result(outcome=LoadOutcome.POSTPONED, retryable=True, kind=Kind.ITEM, natural_key="A|B", order_id=None,
                   order_name=None)  # fmt: skip
-    shown = load.load_metadata([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
+    shown = records.load_metadata([result(), result(outcome=LoadOutcome.ADOPTED), failed, late])
     assert text(shown["records"]) == "1 adopted, 1 created, 1 failed, 1 postponed"
     assert text(shown["posted amount"]) == "46.00 NZD"
     page = "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=x-1"
     known = sync_error(kind="invoice", attempts=4, next_attempt_at=datetime(2026, 9, 22, 7, 5, tzinfo=UTC))
-    found = load.all_loaded_outcome([result(), failed, late], LINKS, [known])
+    found = records.all_loaded_outcome([result(), failed, late], LINKS, [known])
     names = ("order", "record", "reason", "transient", "attempts", "next attempt", "request")
     assert rows_of(found.metadata["failures"]) == [
         dict(zip(names, cells, strict=True))
@@ -35,7 +35,7 @@ def test_a_load_shows_what_was_posted_and_every_failure_with_links_to_both_sides
 
 
 def test_a_failure_the_store_does_not_know_any_more_shows_what_the_load_itself_counted() -> None:
-    found = load.all_loaded_outcome(
+    found = records.all_loaded_outcome(
         [result(outcome=LoadOutcome.FAILED, attempts=2)], LINKS, [sync_error(kind="invoice", shopify_id="other")]
     )
     assert found.description == "1 of 1 record not in Xero: invoice SH-1001"
@@ -44,17 +44,17 @@ def test_a_failure_the_store_does_not_know_any_more_shows_what_the_load_itself_c
 
 
 def test_a_load_without_failures_says_none() -> None:
-    found = load.all_loaded_outcome([result()], LINKS, [])
+    found = records.all_loaded_outcome([result()], LINKS, [])
     assert (found.passed, found.description, text(found.metadata["failures"])) == (
         True,
         "1 checked, no failures",
         "none",
     )
-    assert load.all_loaded_outcome([], LINKS, []).passed
+    assert records.all_loaded_outcome([], LINKS, []).passed
 
 
 def test_of_51_failures_50_are_shown_and_one_is_counted() -> None:
-    found = load.all_loaded_outcome([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
+    found = records.all_loaded_outcome([result(outcome=LoadOutcome.FAILED)] * 51, LINKS, [])
     rows = rows_of(found.metadata["failures"])
     assert len(rows) == 51
     assert rows[-1]["order"] == "… and 1 more"
