@@ -9,7 +9,7 @@ from shopify_xero_pipeline.books.tax_usage import MatchedTaxes, TaxUsage
 from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.pipeline.diagnostics import remedy
-from shopify_xero_pipeline.pipeline.record_views import TableView
+from shopify_xero_pipeline.pipeline.record_views import TableView, join_first
 from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, Status
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 from shopify_xero_pipeline.state.invariants import InvariantResult
@@ -43,8 +43,10 @@ def print_invariants(results: Sequence[InvariantResult]) -> None:
         return
     table = Table("", "invariant", "checked", "violations", title="invariants")
     for result in results:
-        violations = f"[red]{escape(_first_few(result.violations))}[/]" if result.violations else "[green]none[/]"
-        notes = f"\n[yellow]note: {escape(_first_few(result.noted))}[/]" if result.noted else ""
+        violations = (
+            f"[red]{escape(join_first(result.violations, 5, '; '))}[/]" if result.violations else "[green]none[/]"
+        )
+        notes = f"\n[yellow]note: {escape(join_first(result.noted, 5, '; '))}[/]" if result.noted else ""
         table.add_row(result.number, result.description, str(result.checked), violations + notes)
     output.console.print(table)
     for result in results:
@@ -87,7 +89,3 @@ def print_alerts(alerts: Sequence[Alert]) -> None:
         return
     rows = [(alert.severity, alert.summary, alert.location, alert.action) for alert in alerts]
     output.print_table(TableView(("severity", "what happened", "where", "what to do"), rows, "alerts"))
-
-
-def _first_few(texts: Sequence[str]) -> str:
-    return "; ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")

@@ -75,7 +75,8 @@ class RunProgress:
 
     def _begin(self, verb: str, fields: Mapping[str, object]) -> None:
         span = str(fields["partition"])
-        self._step = f"{span}: {verb} {_plural(str(fields['entity_type']))}"
+        kinds = [f"{kind.replace('_', ' ')}s" for kind in str(fields["entity_type"]).split(" and ")]
+        self._step = f"{span}: {verb} {' and '.join(kinds)}"
         self._range = _count_days(span)
         self._records, self._settled, self._calls = 0, 0, 0
 
@@ -90,11 +91,6 @@ class RunProgress:
         if self._records:
             return f", {self._settled:,} of {self._records:,} records"
         return f", {count_of(self._calls, 'call')}" if self._calls else ""
-
-
-def _plural(kinds: str) -> str:
-    """Return the plural of kinds of records: `credit_note` becomes `credit notes`."""
-    return " and ".join(f"{kind.replace('_', ' ')}s" for kind in kinds.split(" and "))
 
 
 def _count_days(span: str) -> int:

@@ -12,7 +12,6 @@ import dagster as dg
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
 from shopify_xero_pipeline.defs.metadata import records as metadata
-from shopify_xero_pipeline.defs.partitions import run_days
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
@@ -59,7 +58,7 @@ def _read(
 ) -> dict[date, list[N]]:
     """Return the records of the run's days, and add metadata to the materialisation of each day."""
     with count_api_calls(sync_service) as calls:
-        records_by_day = read_days(run_days(context))
+        records_by_day = read_days([date.fromisoformat(key) for key in context.partition_keys])
     entries = {day: describe(records) for day, records in records_by_day.items()}
     add_partition_metadata(context, context.asset_key, entries, calls)
     return records_by_day

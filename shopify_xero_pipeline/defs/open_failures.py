@@ -16,7 +16,7 @@ from shopify_xero_pipeline.defs.metadata.tables import Links, record_table
 from shopify_xero_pipeline.defs.resources import as_dagster_failure
 from shopify_xero_pipeline.observability.escaping import escape_markdown
 from shopify_xero_pipeline.pipeline.open_failures import OpenRecord, days_with_most, open_records
-from shopify_xero_pipeline.pipeline.record_views import TableView, open_records_table, record_label
+from shopify_xero_pipeline.pipeline.record_views import TableView, join_first, open_records_table, record_label
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.disagreements import Disagreement
 from shopify_xero_pipeline.reconciliation.verdict import count_of
@@ -105,6 +105,9 @@ def all_days_agree(disagreements: Sequence[Disagreement], links: Links) -> Check
     days = days_with_most({disagreement.day: disagreement.orders for disagreement in disagreements})
     orders = [(disagreement.day, order) for disagreement in disagreements for order in disagreement.named]
     first = orders[0][1]
+    days_to_check = [
+        (str(day.day), str(day.orders), f"{day.difference:,.2f}" if day.difference else "") for day in disagreements
+    ]
     description = (
         f"{count_of(sum(disagreement.orders for disagreement in disagreements), 'order')} to look at, "
         f"on {_format_days(days)}. {'' if len(orders) == 1 else 'The first: '}{first.order_name}: {first.reason}"
@@ -113,7 +116,7 @@ def all_days_agree(disagreements: Sequence[Disagreement], links: Links) -> Check
         "orders": record_table(
             TableView(("day", "order", "reason"), [(str(day), order.order_name, order.reason) for day, order in orders])
         ),
-        "days": record_table(TableView(("day", "orders", "difference"), [_day_cells(day) for day in disagreements])),
+        "days": record_table(TableView(("day", "orders", "difference"), days_to_check)),
         "what to do": dg.MetadataValue.text(DAYS_REMEDY),
         "days that disagree": len(disagreements),
         "worst days": dg.MetadataValue.text(_format_counts(days)),
@@ -207,15 +210,9 @@ def check_keys() -> list[dg.AssetCheckKey]:
     return [dg.AssetCheckKey(key, check) for key, check in CHECKS.items()]
 
 
-def _day_cells(disagreement: Disagreement) -> tuple[str, str, str]:
-    difference = f"{disagreement.difference:,.2f}" if disagreement.difference else ""
-    return str(disagreement.day), str(disagreement.orders), difference
-
-
 def _format_days(days: DayCounts) -> str:
     return str(days[0][0]) if len(days) == 1 else f"{len(days)} days: {_format_counts(days)}"
 
 
 def _format_counts(days: DayCounts) -> str:
-    more = f" and {len(days) - MAX_DAYS} more days" if len(days) > MAX_DAYS else ""
-    return ", ".join(f"{day} ({count})" for day, count in days[:MAX_DAYS]) + more
+    return join_first([f"{day} ({count})" for day, count in days], MAX_DAYS, noun="days")

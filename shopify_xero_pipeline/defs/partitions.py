@@ -4,7 +4,6 @@ A partition is a calendar day in the shop's time zone. The day in progress is a 
 and no schedule.
 """
 
-from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
@@ -22,16 +21,6 @@ def daily_partitions(policy: BooksPolicy) -> dg.DailyPartitionsDefinition:
     )
 
 
-def run_days(context: dg.AssetExecutionContext) -> list[date]:
-    """Return the days of a run, in order."""
-    return [date.fromisoformat(key) for key in context.partition_keys]
-
-
 def range_tags(first: date, last: date) -> dict[str, str]:
     """Return the tags of a run that covers a range of days, both ends included."""
     return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-
-
-def partition_keys(days: Sequence[date]) -> list[str]:
-    """Return the partition keys of days."""
-    return [day.isoformat() for day in days]

@@ -1,6 +1,6 @@
 """The reconciliation asset, which compares each day's orders in Shopify's ledger, the mapping and Xero's read-back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from shopify_xero_pipeline.defs.open_failures import ALL_DAYS_AGREE, log_all_day
 from shopify_xero_pipeline.defs.plan import ORDERS
 from shopify_xero_pipeline.defs.resources import XERO_CALLS, count_api_calls
 from shopify_xero_pipeline.defs.trends import TRENDS_KEY, trend_metadata
+from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.movements import account_names
 from shopify_xero_pipeline.shopify.models import Order
@@ -64,7 +65,9 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         """
         with count_api_calls(sync_service) as calls:
             days = sync_service.reconciler.reconcile(orders)
-            recent = sync_service.reconciliations.of_days(_list_chart_days([day.day for day in days]))
+            recent = sync_service.reconciliations.of_days(
+                days_between(min(orders) - CHART_DAYS + timedelta(days=1), max(orders))
+            )
             connections = sync_service.connections
             names = account_names(connections.policy, connections.cached_organisation())
         links = Links(sync_service.connections.shop_domain)
@@ -89,9 +92,3 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
 
     asset: dg.AssetsDefinition = reconciliation
     return asset
-
-
-def _list_chart_days(days: Sequence[date]) -> list[date]:
-    """Return the days of the charts of `days`, which begin before the first of them."""
-    first, last = min(days) - CHART_DAYS + timedelta(days=1), max(days)
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

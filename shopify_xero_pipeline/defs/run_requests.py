@@ -10,7 +10,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG, SYNC
 from shopify_xero_pipeline.defs.load import UPSTREAM_LOADS
-from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, partition_keys, range_tags
+from shopify_xero_pipeline.defs.partitions import RANGE_END, RANGE_START, range_tags
 from shopify_xero_pipeline.defs.plan import ASSET_OF_KIND, PLAN_ORDERS_STEP
 from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
 from shopify_xero_pipeline.pipeline.calendar import as_ranges, days_between
@@ -88,7 +88,7 @@ def failed_days(
         partitions: the daily partitions.
         days: the days to look up.
     """
-    statuses = instance.get_status_by_partition(RECONCILIATION_KEY, partition_keys(days), partitions) or {}
+    statuses = instance.get_status_by_partition(RECONCILIATION_KEY, [day.isoformat() for day in days], partitions) or {}
     return {
         date.fromisoformat(key) for key, status in statuses.items() if status is not None and status.value == "FAILED"
     }

@@ -77,6 +77,19 @@ def format_due(due_at: datetime | None, otherwise: str = "") -> str:
     return f"{due_at:%d %b %H:%M} UTC" if due_at else otherwise
 
 
+def join_first(texts: Sequence[str], most: int, between: str = ", ", noun: str = "") -> str:
+    """Return the first texts, joined, and the number of the others.
+
+    Args:
+        texts: all texts.
+        most: number of texts to name.
+        between: the separator.
+        noun: name of the others, in the plural.
+    """
+    more = f" and {len(texts) - most} more {noun}".rstrip() if len(texts) > most else ""
+    return between.join(texts[:most]) + more
+
+
 def plan_table(changes: Iterable[Change]) -> TableView:
     """Return the lines of one day's plan."""
     return TableView(("action", "record", "order", "amount", "reason"), [_plan_cells(change) for change in changes])

@@ -14,7 +14,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.metadata.tables import record_table
 from shopify_xero_pipeline.observability.escaping import escape_markdown
-from shopify_xero_pipeline.pipeline.record_views import statement_table
+from shopify_xero_pipeline.pipeline.record_views import join_first, statement_table
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, StatementSection
 from shopify_xero_pipeline.reconciliation.statements import (
@@ -106,6 +106,5 @@ def _build_legend(days: Sequence[tuple[date, Columns]], highest: Decimal, curren
     names = ", ".join(f"{name} {colour}" for name, colour in zip(NAMES, COLOURS, strict=True))
     span = f"{days[0][0]:%d.%m.} to {days[-1][0]:%d.%m.}, highest {highest:,.2f} {currency}" if days else "no day"
     unequal = [f"{day:%d.%m.}" for day, columns in days if len(set(columns)) > 1]
-    more = f" and {len(unequal) - MAX_UNEQUAL_DAYS} more" if len(unequal) > MAX_UNEQUAL_DAYS else ""
-    unequal_days = f"; unbalanced: {', '.join(unequal[:MAX_UNEQUAL_DAYS])}{more}" if unequal else ""
+    unequal_days = f"; unbalanced: {join_first(unequal, MAX_UNEQUAL_DAYS)}" if unequal else ""
     return f"{names}; {span}{unequal_days}"

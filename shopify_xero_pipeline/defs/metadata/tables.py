@@ -10,7 +10,7 @@ import dagster as dg
 from shopify_xero_pipeline.loading.load_report import LoadResult
 from shopify_xero_pipeline.observability.escaping import escape_markdown, to_one_line
 from shopify_xero_pipeline.pipeline.record_links import order_page, xero_page
-from shopify_xero_pipeline.pipeline.record_views import TableView, record_label
+from shopify_xero_pipeline.pipeline.record_views import TableView, join_first, record_label
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 
 MAX_TABLE_ROWS = 50
@@ -105,5 +105,4 @@ def summarise_failures(names: Sequence[str], total: int, noun: str, state: str) 
     """
     if not names:
         return f"{total} checked, no failures"
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return f"{len(names)} of {count_of(total, noun)} {state}: {', '.join(names[:MAX_NAMES])}{more}"
+    return f"{len(names)} of {count_of(total, noun)} {state}: {join_first(names, MAX_NAMES)}"
