@@ -39,10 +39,14 @@ def mapping_intact(sync_service: dg.ResourceParam[SyncService]) -> Iterator[dg.A
     """Check the consistency of the mapping, without a call to Shopify or Xero."""
     mapped = (row for kind in Kind for row in sync_service.connections.store.mapped(kind).values())
     for name, texts in violations(mapped).items():
+        records = TableView(("record",), [(text,) for text in texts])
         yield dg.AssetCheckResult(
             check_name=name,
             asset_key=MAPPING,
             passed=not texts,
             description=count_of(len(texts), "violation") if texts else "no violations",
-            metadata={"count": len(texts), "records": record_table(TableView(("record",), [(text,) for text in texts]))},
+            metadata={
+                "count": len(texts),
+                "records": record_table(records),
+            },
         )
