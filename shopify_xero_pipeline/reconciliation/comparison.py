@@ -182,9 +182,9 @@ def reconcile_day(
         movements += own
         if row.left:
             decided += own
-            continue
-        order = {"order_id": books.order_id, "order_name": books.order_name, "currency": books.currency}
-        broken += [UnbalancedOrder(**order, posted=posted, text=text) for posted, text in breaks]
+        else:
+            order = {"order_id": books.order_id, "order_name": books.order_name, "currency": books.currency}
+            broken += [UnbalancedOrder(**order, posted=posted, text=text) for posted, text in breaks]
     return DayReconciliation(
         day=day,
         rows=tuple(rows),

@@ -185,8 +185,9 @@ def _xero_changes(
         reason = "" if outcome == "posted" else f"order {name or order_ids[:1]} is {outcome}"
         if row.xero_id not in account.mapped:
             reason = "not booked by this pipeline"
-        what = "" if reason else name
-        what = what or f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+        what = f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+        if name and not reason:
+            what = name
         for posting in mirrored_postings(row, account_names):
             if posting.key == account.code and posting.side in LINE_OF_SECTION:
                 line, sign = LINE_OF_SECTION[posting.side]
