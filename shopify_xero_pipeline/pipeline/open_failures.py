@@ -11,8 +11,8 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.state.records import Operation, OperationState, SyncError
-from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN, StateStore
+from shopify_xero_pipeline.state.records import NOT_YET_WRITTEN, Operation, OperationState, SyncError
+from shopify_xero_pipeline.state.store import StateStore
 
 PLANNED_REASON = "planned and not sent yet"
 IN_DOUBT_REASON = "sent without a known outcome; it is read back before anything is sent again"

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
 
 from shopify_xero_pipeline.state.records import OPEN, UNANSWERED, BatchState, OperationState
-from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, operation, sync_errors
+from shopify_xero_pipeline.state.tables import batch, entity_mapping, evidence, key_value, operation, sync_errors
 
+MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
+DOCUMENTS = ("invoice", "credit_note")
 UNSETTLED = (BatchState.INTENT, BatchState.SENT, BatchState.AMBIGUOUS)
 
 T = TypeVar("T")
@@ -49,6 +51,13 @@ def of_kind(table: Table, column: Column[Any] | None) -> Select[Any]:
 
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
+MAPPED_OF_ORDERS = select(entity_mapping).where(one_of(entity_mapping.c.order_id))
+ORDER_DAYS = (
+    select(entity_mapping.c.order_id, entity_mapping.c.partition)
+    .where(entity_mapping.c.order_id.is_not(None))
+    .distinct()
+)
+VALUES = select(key_value).where(one_of(key_value.c.key))
 FAILED = select(sync_errors).where(sync_errors.c.resolved_at.is_(None)).order_by(*sync_errors.primary_key)
 OPEN_ERRORS = FAILED.where(*of_records(sync_errors))
 
@@ -59,6 +68,13 @@ BY_STATE = select(operation).where(one_of(operation.c.state, "states")).order_by
 PLANNED = select(operation).where(*of_records(operation), operation.c.state == OperationState.PLANNED)
 _RESUMED = (operation.c.state == OperationState.REJECTED) & (operation.c.outcome == UNANSWERED)
 UNFINISHED = select(operation).where(*of_records(operation), operation.c.state.in_(OPEN) | _RESUMED)
+_FROZEN_DOCUMENT = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_(OPEN)
+FROZEN_OF_ORDERS = (
+    select(operation)
+    .where(one_of(operation.c.order_id), operation.c.verb != "delete")
+    .where(_FROZEN_DOCUMENT | operation.c.state.in_(MAYBE_WRITTEN))
+    .order_by(operation.c.id)
+)
 WAITING = (
     select(operation)
     .where(operation.c.batch_id == bindparam("batch"), operation.c.state == OperationState.IN_BATCH)

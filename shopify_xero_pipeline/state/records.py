@@ -127,7 +127,7 @@ class OperationState(StrEnum):
 
 
 OPEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
-
+NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CHECK)
 
 UNANSWERED = "unanswered"
 """Outcome of an operation rejected because Xero could not answer it; a new plan continues its count of attempts."""

@@ -29,11 +29,11 @@ from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.privacy import Privacy
 from shopify_xero_pipeline.state.queries import one_of
 from shopify_xero_pipeline.state.records import (
+    NOT_YET_WRITTEN,
     FrozenRecord,
     HistoryRow,
     MappedRecord,
     MirrorRecord,
-    OperationState,
     SyncError,
 )
 from shopify_xero_pipeline.state.row_checksums import (
@@ -59,29 +59,9 @@ from shopify_xero_pipeline.state.tokens import TokenStore
 from shopify_xero_pipeline.state.watermark_file import SUFFIX, WatermarkFile
 from shopify_xero_pipeline.state.webhook_hints import WebhookHints
 
-NOT_YET_WRITTEN = (OperationState.PLANNED, OperationState.IN_BATCH, OperationState.NEEDS_CHECK)
-MAYBE_WRITTEN = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
-DOCUMENTS = ("invoice", "credit_note")
 ALLOCATION_CARRIER, ALLOCATION_TARGET = "credit_note", "allocation"
-DELETE_VERB = "delete"
 LOCK_SECONDS = 10
 """Time to wait for the lock of the watermark file."""
-
-MAPPED_OF_ORDERS = select(entity_mapping).where(one_of(entity_mapping.c.order_id))
-IS_FROZEN = operation.c.state.in_(MAYBE_WRITTEN) | (
-    operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_(NOT_YET_WRITTEN)
-)
-FROZEN_OF_ORDERS = (
-    select(operation)
-    .where(one_of(operation.c.order_id), operation.c.verb != DELETE_VERB, IS_FROZEN)
-    .order_by(operation.c.id)
-)
-ORDER_DAYS = (
-    select(entity_mapping.c.order_id, entity_mapping.c.partition)
-    .where(entity_mapping.c.order_id.is_not(None))
-    .distinct()
-)
-VALUES = select(key_value).where(one_of(key_value.c.key))
 
 
 class StateStore:
@@ -214,7 +194,7 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        records = read_models(self._engine, MappedRecord, MAPPED_OF_ORDERS, ids=order_ids)
+        records = read_models(self._engine, MappedRecord, queries.MAPPED_OF_ORDERS, ids=order_ids)
         return sorted(records, key=lambda record: (record.posted_at, record.natural_key))
 
     def frozen_of_orders(self, order_ids: Collection[str]) -> list[FrozenRecord]:
@@ -226,7 +206,7 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        return read_models(self._engine, FrozenRecord, FROZEN_OF_ORDERS, ids=order_ids)
+        return read_models(self._engine, FrozenRecord, queries.FROZEN_OF_ORDERS, ids=order_ids)
 
     def order_ids(self, name: str) -> set[str]:
         """Return the ids of the orders with this name, this Shopify id or a document of this number."""
@@ -246,12 +226,12 @@ class StateStore:
         Args:
             days: days in the shop's time zone.
         """
-        mapped = self._order_days(ORDER_DAYS.where(one_of(entity_mapping.c.partition)), days)
+        mapped = self._order_days(queries.ORDER_DAYS.where(one_of(entity_mapping.c.partition)), days)
         return {order_id: min(order_days) for order_id, order_days in mapped.items()}
 
     def orders_before(self, day: date) -> set[str]:
         """Return the ids of the orders with a record mapped to an earlier day."""
-        return {*self._order_days(ORDER_DAYS.where(entity_mapping.c.partition < day))}
+        return {*self._order_days(queries.ORDER_DAYS.where(entity_mapping.c.partition < day))}
 
     def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
         """Return the days of the mapped records of orders, by order id; orders without a record are left out.
@@ -259,7 +239,11 @@ class StateStore:
         Args:
             order_ids: Shopify ids of the orders.
         """
-        return self._order_days(ORDER_DAYS.where(one_of(entity_mapping.c.order_id)), order_ids) if order_ids else {}
+        return (
+            self._order_days(queries.ORDER_DAYS.where(one_of(entity_mapping.c.order_id)), order_ids)
+            if order_ids
+            else {}
+        )
 
     def assign(self, days: Mapping[str, date]) -> None:
         """Move the mapped records of orders to other days.
@@ -270,7 +254,7 @@ class StateStore:
         if not days:
             return
         with self._engine.begin() as connection:
-            rows = read(connection, MAPPED_OF_ORDERS, ids=days)
+            rows = read(connection, queries.MAPPED_OF_ORDERS, ids=days)
             moved = [row for row in rows if row["partition"] != days[row["order_id"]]]
             update_rows(connection, entity_mapping, moved, lambda row: {"partition": days[row["order_id"]]})
 
@@ -461,7 +445,9 @@ class StateStore:
             names: the keys.
         """
         with self._engine.begin() as connection:
-            return {row["key"]: (row["value"], row["updated_at"]) for row in read(connection, VALUES, ids=names)}
+            return {
+                row["key"]: (row["value"], row["updated_at"]) for row in read(connection, queries.VALUES, ids=names)
+            }
 
     # ------------------------------------------------------------------------------------------------------------------
 
