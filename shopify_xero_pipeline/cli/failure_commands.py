@@ -38,33 +38,29 @@ def retry(
         raise click.UsageError("Name records with --kind, --id or --key, or use --all.")
     with job_runner.open_runner() as runner:
         sync_service = runner.sync_service
-        failed, ownership = sync_service.connections.store.retry_queue, sync_service.record_ownership
-        errors = failed.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
+        store, ownership = sync_service.connections.store, sync_service.record_ownership
+        errors = store.retry_queue.find(kind=kind, shopify_id=shopify_id, natural_key=natural_key)
         orphans = [orphan for orphan in ownership.select_orphans(natural_key or shopify_id) if not orphan.is_open]
         ownership.reopen(orphans)
         decided = named_conflicts(sync_service, natural_key or shopify_id, decided=True)
-        day_issues.withdraw_decisions(sync_service.connections.store, [line for _, line in decided])
+        day_issues.withdraw_decisions(store, [line for _, line in decided])
         if not (shopify_id or natural_key):
             errors = [error for error in errors if error.dismissed_at is None]
-        failed.retry_now(errors)
+        store.retry_queue.retry_now(errors)
         days = sorted(
             {error.partition for error in errors} | {orphan.day for orphan in orphans} | {day for day, _ in decided}
         )
         with progress.show_progress("retrying", len(days), job_runner.STEPS_PER_RANGE["sync"]) as bar:
             failures = runner.run("sync", days, bar.end_range, respect_retry_schedule=True)
         tried = {(error.kind, error.shopify_id) for error in errors}
-        still_failed = [
-            error
-            for error in sync_service.connections.store.failed_records()
-            if (error.kind, error.shopify_id) in tried
-        ]
+        still_failed = [error for error in store.failed_records() if (error.kind, error.shopify_id) in tried]
         output.print_failures(failures)
         output.print_failed_records(still_failed)
         output.print_pairs({"retried": len(tried), "still failed": len(still_failed)})
         order_ids = {orphan.order_id for orphan in orphans}
         open_again = [orphan for orphan in ownership.orphans() if orphan.order_id in order_ids]
         output.print_lines(record_lists.orphan_lines(open_again))
-        held = day_issues.held_lines(sync_service.connections.store, days)
+        held = day_issues.held_lines(store, days)
         output.print_lines(record_lists.conflict_blocks(held))
     content = {
         "tried": len(tried),
@@ -112,17 +108,14 @@ def dismiss(
     if not because.strip():
         raise click.UsageError("Give a reason with --because; it is stored.")
     with options.open_service() as (sync_service, _):
-        failed, ownership = sync_service.connections.store.retry_queue, sync_service.record_ownership
+        store, ownership = sync_service.connections.store, sync_service.record_ownership
+        name = natural_key or shopify_id
         selection = {"kind": kind, "shopify_id": shopify_id, "natural_key": natural_key}
-        errors = [] if before_start else failed.find(**selection)
-        failed.dismiss(errors, because)
-        orphans = ownership.dismiss(
-            ownership.select_orphans(natural_key or shopify_id, before_start=before_start), because
-        )
-        conflicts = [] if before_start else named_conflicts(sync_service, natural_key or shopify_id)
-        day_issues.decide(
-            sync_service.connections.store, [line for _, line in conflicts], because, options.clock().now()
-        )
+        errors = [] if before_start else store.retry_queue.find(**selection)
+        store.retry_queue.dismiss(errors, because)
+        orphans = ownership.dismiss(ownership.select_orphans(name, before_start=before_start), because)
+        conflicts = [] if before_start else named_conflicts(sync_service, name)
+        day_issues.decide(store, [line for _, line in conflicts], because, options.clock().now())
         ownership.invalidate_days([*(error.partition for error in errors), *(day for day, _ in conflicts)])
         if errors or not (orphans or conflicts):
             output.print_pairs({"dismissed": ", ".join(error.natural_key for error in errors) or "none"})
