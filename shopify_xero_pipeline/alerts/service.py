@@ -76,7 +76,7 @@ class AlertService:
     def __init__(self, sync_service: SyncService, runs: RunHistory) -> None:
         self._sync_service = sync_service
         self._runs = runs
-        self._redactor = Redactor(sync_service.connections.secrets)
+        self._redactor = Redactor(sync_service.connections.settings.secrets())
 
     def current_alerts(self) -> list[Alert]:
         """Return the present alerts, the most severe first.

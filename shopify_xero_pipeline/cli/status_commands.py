@@ -116,7 +116,7 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
                 results = diagnostics.run_diagnostics(
                     sync_service,
                     home=dagster_home(),
-                    secrets=Settings.from_environment(os.environ).secrets(),
+                    secrets=sync_service.connections.settings.secrets(),
                     offline=offline or bool(checks),
                 )
                 reconciliations = sync_service.reconciliations.of_days(sync_service.connections.days())

@@ -6,7 +6,7 @@ connections and reads settings through them; the services of `sync.py` use them.
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -109,14 +109,13 @@ class Connections:
         xero_transport: httpx.BaseTransport | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self._settings = settings
-        self._clock = clock
+        self.settings = settings
+        self.clock = clock
         self._shopify_transport = shopify_transport
         self._xero_transport = xero_transport
         self.rng = rng or random.SystemRandom()
         self._opened: list[ShopifyClient | XeroClient | StateStore] = []
-        self._organisations: dict[str, tuple[Organisation, datetime]] = {}
-        self._shop_currency: str | None = None
+        self._organisation: tuple[Organisation, datetime] | None = None
 
     def close(self) -> None:
         """Close all open connections."""
@@ -130,11 +129,11 @@ class Connections:
         Raises:
             PolicyError: the file is invalid, or its start date is in the future.
         """
-        policy = load_policy(self._settings.books_file)
-        today = self._clock.now().astimezone(policy.zone).date()
+        policy = load_policy(self.settings.books_file)
+        today = self.clock.now().astimezone(policy.zone).date()
         if policy.start_date > today:
             raise PolicyError(
-                f"{self._settings.books_file}: start_date {policy.start_date} is in the future (today is {today}): "
+                f"{self.settings.books_file}: start_date {policy.start_date} is in the future (today is {today}): "
                 "set it to the first day whose orders belong in Xero."
             )
         return policy
@@ -146,11 +145,11 @@ class Connections:
         Raises:
             PipelineError: the store belongs to another shop.
         """
-        store = StateStore(self._settings.state_url, self._clock, self._settings.state_witness)
+        store = StateStore(self.settings.state_url, self.clock, self.settings.state_witness)
         self._opened.append(store)
-        if self._settings.shopify_shop:  # without a shop, commands only read local files
-            admin_address(self._settings.shopify_shop, None)  # refuses an invalid domain before it is stored
-            _bind(store, SHOP_KEY, self._settings.shopify_shop)
+        if self.settings.shopify_shop:  # without a shop, commands only read local files
+            admin_address(self.settings.shopify_shop, None)  # refuses an invalid domain before it is stored
+            _bind(store, SHOP_KEY, self.settings.shopify_shop)
         return store
 
     @cached_property
@@ -161,7 +160,7 @@ class Connections:
             SettingsError: a credential is missing.
         """
         self.check_settings()
-        settings = self._settings
+        settings = self.settings
         credentials = (
             StaticToken(settings.shopify_access_token)
             if settings.shopify_access_token
@@ -170,7 +169,7 @@ class Connections:
         client = ShopifyClient(
             settings.shopify_shop,
             credentials,
-            clock=self._clock,
+            clock=self.clock,
             base_url=settings.shopify_base_url or None,
             transport=self._shopify_transport,
             rng=self.rng,
@@ -181,7 +180,7 @@ class Connections:
     @cached_property
     def shop_reader(self) -> ShopifyReader:
         """The reader of the shop, without a check of `books.yaml`."""
-        return ShopifyReader(self.shopify_client, self._clock)
+        return ShopifyReader(self.shopify_client, self.clock)
 
     @cached_property
     def reader(self) -> ShopifyReader:
@@ -194,7 +193,7 @@ class Connections:
         shop = reader.shop()
         if shop.iana_timezone != self.policy.time_zone:
             raise PolicyError(
-                f"{self._settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
+                f"{self.settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
                 f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or orders would belong to wrong days."
             )
         self.store.put_value("shop.currency", shop.currency_code)
@@ -208,7 +207,7 @@ class Connections:
             SettingsError: a credential is missing, or the organisation is not selected.
         """
         self.check_settings()
-        settings = self._settings
+        settings = self.settings
         tokens = self._consent
         if tokens is not None and tokens.peek() is not None and not self._tenant:
             raise SettingsError(
@@ -217,7 +216,7 @@ class Connections:
             )
         client = XeroClient(
             XeroCredentials(settings.xero_client_id, settings.xero_client_secret, self._tenant or None),
-            clock=self._clock,
+            clock=self.clock,
             base_url=settings.xero_base_url or None,
             transport=self._xero_transport,
             rng=self.rng,
@@ -230,7 +229,7 @@ class Connections:
     @cached_property
     def mirror(self) -> Mirror:
         """The mirror of Xero in the state store."""
-        return Mirror(self.xero_client, self.store, self._clock)
+        return Mirror(self.xero_client, self.store, self.clock)
 
     def login(self, port: int, notify: Callable[[str], None], *, host: str = HOST) -> LoginResult:
         """Sign in to Xero by a person's consent, and store the organisation if the sign-in has only one.
@@ -244,7 +243,7 @@ class Connections:
             SettingsError: XERO_CLIENT_ID or TOKEN_KEY is not set.
             XeroError: the sign-in failed; see `Login.run`.
         """
-        settings = self._settings
+        settings = self.settings
         if not settings.xero_client_id or not settings.token_key:
             raise SettingsError(
                 "To sign in, XERO_CLIENT_ID of your app, its XERO_CLIENT_SECRET if it has one, and TOKEN_KEY must be "
@@ -252,7 +251,7 @@ class Connections:
             )
         app = XeroCredentials(settings.xero_client_id, settings.xero_client_secret, settings.xero_tenant_id or None)
         base_url, transport = settings.xero_base_url or None, self._xero_transport
-        result = Login(app, self._tokens, self._clock, base_url=base_url, transport=transport).run(
+        result = Login(app, self._tokens, self.clock, base_url=base_url, transport=transport).run(
             port, notify, host=host
         )
         tenant_ids = [organisation.tenant_id for organisation in result.organisations]
@@ -262,7 +261,7 @@ class Connections:
     def sign_in_warning(self) -> str | None:
         """Return the warning about the sign-in to Xero, if any, without a call."""
         sign_in = self.sign_in
-        return None if sign_in is None else sign_in.warning(self._clock.now())
+        return None if sign_in is None else sign_in.warning(self.clock.now())
 
     def unfinished_token_refresh(self) -> datetime | None:
         """Return the start of a token refresh with an unknown outcome, UTC; None without one."""
@@ -272,29 +271,29 @@ class Connections:
     @cached_property
     def _tokens(self) -> TokenStore:
         """The token store for the app in the settings; it may be empty."""
-        return self.store.tokens(f"xero-{_hash(self._settings.xero_client_id)}", self._settings.token_key)
+        return self.store.tokens(f"xero-{_hash(self.settings.xero_client_id)}", self.settings.token_key)
 
     @property
     def _consent(self) -> TokenStore | None:
         """The token store, if a person signed in or TOKEN_KEY is set; None for a custom connection."""
-        return self._tokens if self._settings.token_key or self._tokens.peek() is not None else None
+        return self._tokens if self.settings.token_key or self._tokens.peek() is not None else None
 
     @cached_property
     def _tenant(self) -> str:
         """The tenant id from the settings, or the only one of the sign-in; empty without either."""
-        if self._settings.xero_tenant_id or self._consent is None:
-            return self._settings.xero_tenant_id
+        if self.settings.xero_tenant_id or self._consent is None:
+            return self.settings.xero_tenant_id
         known = self.store.get_value(self._tenant_key)
         return known[0] if known else ""
 
     @property
     def _tenant_key(self) -> str:
-        return f"organisation.tenant.{_hash(self._settings.xero_client_id)}"
+        return f"organisation.tenant.{_hash(self.settings.xero_client_id)}"
 
     @property
     def payload_retention(self) -> timedelta:
         """Retention of personal data in payloads after their settlement, and in stored days after a run."""
-        return timedelta(days=self._settings.payload_retention_days)
+        return timedelta(days=self.settings.payload_retention_days)
 
     @property
     def sign_in(self) -> SignIn | None:
@@ -302,24 +301,9 @@ class Connections:
         return self._tokens.peek()
 
     @property
-    def clock(self) -> Clock:
-        """The clock of the run."""
-        return self._clock
-
-    @property
-    def secrets(self) -> Sequence[str]:
-        """The values of secret settings."""
-        return self._settings.secrets()
-
-    @property
-    def books_file(self) -> Path:
-        """The path of `books.yaml`."""
-        return self._settings.books_file
-
-    @property
     def shop_domain(self) -> str:
         """The shop's `myshopify.com` domain."""
-        return self._settings.shopify_shop
+        return self.settings.shopify_shop
 
     @property
     def calls(self) -> tuple[int, int]:
@@ -334,7 +318,7 @@ class Connections:
         Raises:
             SettingsError: some are missing; the message names each of them.
         """
-        missing = self._settings.missing()
+        missing = self.settings.missing()
         if missing:
             raise SettingsError(" ".join(missing) + " Settings come from the environment or from the file .env.")
 
@@ -362,7 +346,7 @@ class Connections:
 
     def today(self) -> date:
         """Return the present day in the shop's time zone."""
-        return self._clock.now().astimezone(self.policy.zone).date()
+        return self.clock.now().astimezone(self.policy.zone).date()
 
     def days(self) -> list[date]:
         """Return the days of the books, from the start date to today."""
@@ -373,12 +357,11 @@ class Connections:
         """The shop's name in addresses of the Shopify admin."""
         return self.shop_domain.removesuffix(".myshopify.com")
 
+    @cached_property
     def shop_currency(self) -> str:
-        """Return the shop's currency code; only the first read calls Shopify."""
-        if self._shop_currency is None:
-            known = self.store.get_value("shop.currency")
-            self._shop_currency = known[0] if known else self.reader.shop().currency_code
-        return self._shop_currency
+        """The shop's currency code; only the first read calls Shopify."""
+        known = self.store.get_value("shop.currency")
+        return known[0] if known else self.reader.shop().currency_code
 
     def cached_organisation(self) -> Organisation | None:
         """Return the organisation's settings of the last read, of any age; None before the first one."""
@@ -398,28 +381,24 @@ class Connections:
             XeroError: Xero could not be read.
         """
         known = self._stored_organisation()
-        if known is not None and (max_age is None or is_recent(known[1], self._clock.now(), max_age)):
+        if known is not None and (max_age is None or is_recent(known[1], self.clock.now(), max_age)):
             return known[0]
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name
         _bind(self.store, ORGANISATION_KEY, identity)
         self.store.put_value(self._settings_key, organisation.model_dump_json())
-        self._organisations[self._settings_key] = organisation, self._clock.now()
+        self._organisation = organisation, self.clock.now()
         return organisation
 
     def _stored_organisation(self) -> tuple[Organisation, datetime] | None:
         """Return the settings of the last read and its time, UTC; the store is read once per run."""
-        key = self._settings_key
-        if key not in self._organisations:
-            known = self.store.get_value(key)
-            if known is None:
-                return None
-            self._organisations[key] = Organisation.model_validate_json(known[0]), known[1]
-        return self._organisations[key]
+        if self._organisation is None and (known := self.store.get_value(self._settings_key)) is not None:
+            self._organisation = Organisation.model_validate_json(known[0]), known[1]
+        return self._organisation
 
     @property
     def _settings_key(self) -> str:
-        return f"organisation.settings.{_hash(f'{self._settings.xero_client_id}/{self._tenant}')}"
+        return f"organisation.settings.{_hash(f'{self.settings.xero_client_id}/{self._tenant}')}"
 
 
 def _bind(store: StateStore, key: str, value: str) -> None:

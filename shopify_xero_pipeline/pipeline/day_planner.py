@@ -97,7 +97,7 @@ class DayPlanner:
 
         def plan() -> list[ChangeSet]:
             known, base = self._known_records(Kind.ITEM), self._connections.organisation().base_currency
-            shop = self._connections.shop_currency()
+            shop = self._connections.shop_currency
             items = desired_state.desired_items(products, orders, shop_currency=shop, base_currency=base, known=known)
             return plan_records(Kind.ITEM, items, known, restore=self._connections.policy.on_conflict == "restore")
 
@@ -180,7 +180,8 @@ class DayPlanner:
             PipelineError: a setting would post wrong amounts.
             XeroError: Xero could not be read.
         """
-        self._review_settings(orders)
+        self._settings_review.check_settings()
+        self._warn_of_blocked_orders(orders)
         plans = self._apply_decisions(plan())
         if has_writes(plans) or has_conflicts(plans) or self._mirror_refresh.is_due(kinds):
             self._connections.organisation(max_age=ORGANISATION_MAX_AGE)
@@ -190,14 +191,12 @@ class DayPlanner:
         day_issues.store_held_lines(self._connections.store, plans, posted)
         return plans
 
-    def _review_settings(self, orders: Mapping[date, Sequence[Order]]) -> None:
-        """Review the settings if they changed, and warn once per day if most of its orders are blocked."""
-        self._settings_review.check_settings()
-        if self._reviewed_days >= {*orders}:
-            return
-        self._reviewed_days.update(orders)
-        books = [order for day in self.build_order_books(orders).values() for order in day]
-        self._settings_review.check_orders(books, events.format_day_range(orders))
+    def _warn_of_blocked_orders(self, orders: Mapping[date, Sequence[Order]]) -> None:
+        """Warn if most orders of some days are blocked, once per day."""
+        if not self._reviewed_days >= {*orders}:
+            self._reviewed_days.update(orders)
+            books = [order for day in self.build_order_books(orders).values() for order in day]
+            self._settings_review.check_orders(books, events.format_day_range(orders))
 
     def _apply_decisions(self, plans: list[ChangeSet]) -> list[ChangeSet]:
         """Return plans without the conflicts that have a decision."""

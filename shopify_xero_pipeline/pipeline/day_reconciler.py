@@ -22,7 +22,7 @@ from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInp
 from shopify_xero_pipeline.reconciliation.orphans import LISTED
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import Order
-from shopify_xero_pipeline.state.store import NOT_YET_WRITTEN
+from shopify_xero_pipeline.state.records import NOT_YET_WRITTEN
 
 
 class DayReconciler:

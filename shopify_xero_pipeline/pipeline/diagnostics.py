@@ -5,8 +5,7 @@ mirror. This module only has the checks that need Xero or Dagster's files; those
 `state/invariants.py`.
 """
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from shopify_xero_pipeline.changes.drift import find_edits
@@ -115,22 +114,12 @@ def _describe_difference(row: MappedRecord, mirrored: MirrorRecord | None) -> st
         return "not in Xero"
     if mirrored.status in serialization.REMOVED_STATUSES:
         return f"{mirrored.status.lower()} in Xero"
-    fields = [*_compare_amounts(row, mirrored), *_compare_content(row, mirrored)]
+    fields, posted, now = [], payload_amount(row.payload), payload_amount(mirrored.payload)
+    if posted is not None and now is not None and posted != now:
+        fields.append(FieldDiff(field="amount", before=str(now), after=str(posted)))
+    if row.kind not in (Kind.CONTACT, Kind.ITEM):  # people may change these
+        fields += find_edits(RECORD.validate_json(row.payload), parse_payload(row.payload), mirrored, None)
     return ", ".join(f"{field.field} posted {field.after}, now {field.before}" for field in fields)
-
-
-def _compare_content(row: MappedRecord, mirrored: MirrorRecord) -> Sequence[FieldDiff]:
-    """Return the other differences of a document or payment; people may change Contacts and Items."""
-    if row.kind in (Kind.CONTACT, Kind.ITEM):
-        return ()
-    return find_edits(RECORD.validate_json(row.payload), parse_payload(row.payload), mirrored, None)
-
-
-def _compare_amounts(row: MappedRecord, mirrored: MirrorRecord) -> Sequence[FieldDiff]:
-    posted, now = payload_amount(row.payload), payload_amount(mirrored.payload)
-    if posted is None or now is None or posted == now:
-        return ()
-    return (FieldDiff(field="amount", before=str(now), after=str(posted)),)
 
 
 def _check_parents(store: StateStore) -> InvariantResult:
@@ -183,16 +172,11 @@ def _check_files(store: StateStore, home: Path, secrets: Collection[str]) -> Inv
     emails = {str(parse_exact_json(row.payload).get("email") or "") for row in store.mapped(Kind.CONTACT).values()}
     patterns = {text.encode() for text in (*secrets, *emails) if len(text) >= MIN_SECRET_LENGTH}
     violations, checked = [], 0
-    for path in _files(home):
+    for path in sorted(path for path in home.rglob("*") if path.is_file()):
         checked += 1
         if any(pattern in chunk for chunk in _read_chunks(path) for pattern in patterns):
             violations.append(str(path.relative_to(home)))
     return InvariantResult("I13", "no secret and no customer's address is in Dagster's files", checked, violations)
-
-
-def _files(home: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(home):
-        yield from (Path(folder) / name for name in sorted(names))
 
 
 def _read_chunks(path: Path) -> Iterator[bytes]:
@@ -204,22 +188,13 @@ def _read_chunks(path: Path) -> Iterator[bytes]:
             tail = chunk[-1_000:]  # finds patterns of up to 1,000 bytes
 
 
-def all_passed(results: Iterable[InvariantResult]) -> bool:
-    """Return whether no invariant is violated.
-
-    Args:
-        results: of `run_diagnostics`.
-    """
-    return not any(result.violations for result in results)
-
-
 def standing(results: Sequence[InvariantResult]) -> Standing:
     """Return the verdict; a violation is a disagreement, and a note makes the books incomplete.
 
     Args:
         results: of `run_diagnostics`.
     """
-    if not all_passed(results):
+    if any(result.violations for result in results):
         return Standing.DISAGREE
     return Standing.INCOMPLETE if any(result.noted for result in results) else Standing.AGREE
 

@@ -7,8 +7,9 @@ This module only decides when to review, and reports problems; `books/preflight.
 import json
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books import remedies
 from shopify_xero_pipeline.books.block_summary import count_blocked_orders
@@ -30,8 +31,7 @@ MAX_NUMBERS_LISTED = 3
 MAX_REASONS_LISTED = 5
 
 
-@dataclass(frozen=True)
-class ReviewedSettings:
+class ReviewedSettings(BaseModel):
     """The settings of the last review.
 
     Attributes:
@@ -39,8 +39,10 @@ class ReviewedSettings:
         numbers: numbers of documents in Xero that start with this project's prefix and belong to no order.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     digest: str
-    numbers: tuple[str, ...] = ()
+    numbers: tuple[str, ...]
 
 
 class SettingsReview:
@@ -70,12 +72,15 @@ class SettingsReview:
         organisation = self._connections.cached_organisation()
         if organisation is not None and organisation is self._accepted:
             return
-        known, policy = self._stored_review(), self._connections.policy
+        stored, policy = self._connections.store.get_value(REVIEWED_KEY), self._connections.policy
+        known = ReviewedSettings.model_validate_json(stored[0]) if stored is not None else None
         is_new = organisation is None or known is None or known.digest != settings_digest(policy, organisation)
         if organisation is None or is_new:
             organisation, known = self._review_again()
         problems = self._problems(organisation)
-        self._raise_if_blocking(organisation, problems)
+        if blocking := blocking_problems(problems):
+            file, reasons = self._connections.settings.books_file, " ".join(problem.sentence for problem in blocking)
+            raise PipelineError(f"{file} does not fit {organisation.name} in Xero: {reasons}")
         sentences = [problem.sentence for problem in problems]
         if known is not None and known.numbers:
             sentences.append(numbers_problem(policy, known.numbers).sentence)
@@ -118,29 +123,17 @@ class SettingsReview:
         if blocking_problems(self._problems(organisation)):
             return organisation, None
         review = ReviewedSettings(
-            settings_digest(connections.policy, organisation), self.foreign_numbers()[:MAX_NUMBERS_LISTED]
+            digest=settings_digest(connections.policy, organisation),
+            numbers=self.foreign_numbers()[:MAX_NUMBERS_LISTED],
         )
-        text = json.dumps({"digest": review.digest, "numbers": review.numbers})
-        connections.store.put_value(REVIEWED_KEY, text)
+        connections.store.put_value(REVIEWED_KEY, json.dumps(review.model_dump()))
         return organisation, review
-
-    def _stored_review(self) -> ReviewedSettings | None:
-        known = self._connections.store.get_value(REVIEWED_KEY)
-        if known is None:
-            return None
-        review = json.loads(known[0])
-        return ReviewedSettings(str(review["digest"]), tuple(review["numbers"]))
 
     def _problems(self, organisation: Organisation) -> list[Problem]:
         connections = self._connections
         return policy_problems(
-            connections.policy, organisation, shop_currency=connections.shop_currency(), today=connections.today()
+            connections.policy, organisation, shop_currency=connections.shop_currency, today=connections.today()
         )
-
-    def _raise_if_blocking(self, organisation: Organisation, problems: list[Problem]) -> None:
-        if blocking := blocking_problems(problems):
-            reasons = " ".join(problem.sentence for problem in blocking)
-            raise PipelineError(f"{self._connections.books_file} does not fit {organisation.name} in Xero: {reasons}")
 
     def _warn(self, sentences: Iterable[str], *, is_logged: bool) -> None:
         for sentence in sentences:

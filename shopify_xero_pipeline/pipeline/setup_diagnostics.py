@@ -73,31 +73,30 @@ class SetupDiagnostics:
 
     def run(self) -> list[Check]:
         """Run all checks and return their results in order."""
-        sync_service = self._sync_service
-        policy = self._check(
-            "books.yaml",
-            lambda: sync_service.connections.policy,
-            lambda _: f"{sync_service.connections.books_file} is valid",
-        )
-        store = self._check("state store", lambda: sync_service.connections.store, lambda store: store.name)
+        connections = self._sync_service.connections
+        file, shop_domain = connections.settings.books_file, connections.shop_domain
+        policy = self._check("books.yaml", lambda: connections.policy, lambda _: f"{file} is valid")
+        store = self._check("state store", lambda: connections.store, lambda store: store.name)
         for name, check_location in self._locations.items():
             self._check(name, check_location, lambda _: "can be used")
-        credentials = self._check("credentials", self._check_credentials, lambda _: "set for both sides")
-        if credentials is None:
+        self._check("credentials", connections.check_settings, lambda _: "set for both sides")
+        if has_failed(self.checks, ("credentials",)):
             return self.checks
         shop = self._check(
             "Shopify",
-            sync_service.connections.shop_reader.shop,
-            lambda shop: _describe_shop(sync_service.connections.shop_domain, shop),
+            connections.shop_reader.shop,
+            lambda shop: f"{shop_domain}, {shop.currency_code}, {shop.iana_timezone}",
         )
         if shop is not None and policy is not None:
             self.checks += self._check_shop(policy, shop)
         if store is not None:
             organisation = self._check(
-                "Xero", lambda: sync_service.connections.organisation(FORCE_REFRESH), _describe_organisation
+                "Xero",
+                lambda: connections.organisation(FORCE_REFRESH),
+                lambda organisation: f"{organisation.name}, {organisation.base_currency}",
             )
             if organisation is not None:
-                self.checks.append(_check_clock(sync_service.connections.xero_client.time.ahead))
+                self.checks.append(_check_clock(connections.xero_client.time.ahead))
                 self._check_organisation(policy, shop, organisation)
         return self.checks
 
@@ -110,10 +109,6 @@ class SetupDiagnostics:
             return None
         self.checks.append(Check(name, Status.PASS, describe(value)))
         return value
-
-    def _check_credentials(self) -> bool:
-        self._sync_service.connections.check_settings()
-        return True
 
     def _check_shop(self, policy: BooksPolicy, shop: Shop) -> Iterator[Check]:
         """Compare `books.yaml` with the shop."""
@@ -190,14 +185,6 @@ def _of_problem(problem: Problem) -> Check:
     return Check(name, Status(problem.severity.value), problem.message, problem.remedy)
 
 
-def _describe_shop(domain: str, shop: Shop) -> str:
-    return f"{domain}, {shop.currency_code}, {shop.iana_timezone}"
-
-
-def _describe_organisation(organisation: Organisation) -> str:
-    return f"{organisation.name}, {organisation.base_currency}"
-
-
 def _check_clock(ahead: timedelta | None) -> Check:
     """Return the check of this machine's clock; no write depends on it, but people read its times."""
     if ahead is None:
@@ -215,8 +202,8 @@ def _describe_newest_orders(blocked: BlockedOrders) -> str:
 def _blocked_checks(blocked: BlockedOrders) -> list[Check]:
     """Return a check for each reason, failed if most orders are blocked and the books would be almost empty."""
     status = Status.FAIL if blocked.are_most else Status.WARN
-    checks = []
-    for count, reason in blocked.reasons:
-        problem, remedy = remedies.split_reason(reason)
-        checks.append(Check("orders", status, f"{count} of the newest {blocked.of}: {problem}", remedy))
-    return checks
+    reasons = [(count, *remedies.split_reason(reason)) for count, reason in blocked.reasons]
+    return [
+        Check("orders", status, f"{count} of the newest {blocked.of}: {problem}", remedy)
+        for count, problem, remedy in reasons
+    ]
