@@ -3,7 +3,6 @@
 The queries are in `shopify/reader.py`. This module only decides which records belong to a day.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 from shopify_xero_pipeline.books.outcome import has_activity_since
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import reconciled_days
-from shopify_xero_pipeline.pipeline.calendar import day_of_order, first_instant
+from shopify_xero_pipeline.pipeline.calendar import first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
@@ -45,7 +44,7 @@ class DayExtractor:
             read = self._connections.reader.customers(*self._time_window(days))
             customers = [customer.redacted_if(redacted) for customer in read]
             log_fields["rows"] = len(customers)
-        return _split_by_day(days, customers, lambda customer: self._day_of(customer.updated_at))
+        return self._split_by_day(days, customers, lambda customer: customer.updated_at)
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
         """Return the products last changed on each day.
@@ -59,7 +58,7 @@ class DayExtractor:
         with events.log_operation(self._connections.clock, "read", "product", days) as log_fields:
             products = self._connections.reader.products(*self._time_window(days))
             log_fields["rows"] = len(products)
-        return _split_by_day(days, products, lambda product: self._day_of(product.updated_at))
+        return self._split_by_day(days, products, lambda product: product.updated_at)
 
     def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
         """Return the orders placed on each day, with their whole histories.
@@ -76,18 +75,19 @@ class DayExtractor:
             reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
             read_at = reader.time()  # before the orders, so that no later change counts as read
             placed = reader.orders(*self._time_window(days))
-            opening = self._opening_orders() if policy.start_date in days else []
+            start = first_instant(policy)
+            opening = self._opening_orders(start) if policy.start_date in days else []
             listed = [*opening, *placed]
             redacted = store.privacy.redacted_customers()
             unlisted = self._record_ownership.unlisted_orders(days, listed)
             orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
             log_fields["rows"] = len(orders)
             reconciled_days.record_read(store, days, read_at)
-        return _split_by_day(days, orders, lambda order: day_of_order(order.processed_at, policy))
+        return self._split_by_day(days, orders, lambda order: max(order.processed_at, start))
 
-    def _opening_orders(self) -> list[Order]:
+    def _opening_orders(self, start: datetime) -> list[Order]:
         """Return the orders from before the start date that were changed or paid on or after it."""
-        reader, start = self._connections.reader, first_instant(self._connections.policy)
+        reader = self._connections.reader
         changed = [order.id for order in reader.changed_orders(start) if order.processed_at < start]
         return [order for order in reader.orders_by_id(changed) if has_activity_since(order, start)]
 
@@ -98,12 +98,13 @@ class DayExtractor:
             datetime.combine(max(days) + timedelta(days=1), time(), zone),
         )
 
-    def _day_of(self, instant: datetime) -> date:
-        return instant.astimezone(self._connections.policy.zone).date()
-
-
-def _split_by_day(days: Sequence[date], nodes: Iterable[N], day_of: Callable[[N], date]) -> dict[date, list[N]]:
-    by_day: dict[date, list[N]] = defaultdict(list)
-    for node in nodes:
-        by_day[day_of(node)].append(node)
-    return {day: by_day[day] for day in days}
+    def _split_by_day(
+        self, days: Sequence[date], nodes: Iterable[N], instant_of: Callable[[N], datetime]
+    ) -> dict[date, list[N]]:
+        by_day: dict[date, list[N]] = {day: [] for day in days}
+        zone = self._connections.policy.zone
+        for node in nodes:
+            day = instant_of(node).astimezone(zone).date()
+            if day in by_day:
+                by_day[day].append(node)
+        return by_day

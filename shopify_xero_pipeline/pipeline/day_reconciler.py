@@ -15,7 +15,6 @@ from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.day_planner import DayPlanner
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
-from shopify_xero_pipeline.pipeline.stored_reconciliations import StoredReconciliations
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import account_names
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
@@ -33,7 +32,6 @@ class DayReconciler:
         planner: builds the order books.
         mirror_refresh: reads back from Xero after a load.
         record_ownership: detects and stores orphans.
-        reconciliations: adds the orphans to the days.
     """
 
     def __init__(
@@ -42,13 +40,11 @@ class DayReconciler:
         planner: DayPlanner,
         mirror_refresh: MirrorRefresh,
         record_ownership: RecordOwnership,
-        reconciliations: StoredReconciliations,
     ) -> None:
         self._connections = connections
         self._planner = planner
         self._mirror_refresh = mirror_refresh
         self._record_ownership = record_ownership
-        self._reconciliations = reconciliations
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
         """Return each day's three columns, after a read-back from Xero if a load has written since the last one.
@@ -68,7 +64,7 @@ class DayReconciler:
             reconciled_days.store_reconciliations(self._connections.store, days)
             pending_transactions.store_pending(self._connections.store, orders)
             self._record_ownership.record_orphans(orders, books_by_day)
-            days = self._reconciliations.with_orphans(days)
+            days = self._record_ownership.with_orphans(days)
             log_fields["orders"] = sum(len(day.rows) for day in days)
             log_fields["unequal"] = sum(len(day.unequal) for day in days)
         return days

@@ -10,7 +10,7 @@ This module writes nothing to Xero. `reconciliation/orphans.py` describes and ju
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
@@ -19,6 +19,7 @@ from shopify_xero_pipeline.pipeline.calendar import day_of_order, first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.reconciled_days import drop_reconciliations
 from shopify_xero_pipeline.pipeline.record_links import xero_page
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.orphans import (
     LISTED,
     OrphanCause,
@@ -28,7 +29,7 @@ from shopify_xero_pipeline.reconciliation.orphans import (
     rows_by_order,
 )
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Order
-from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
+from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
 from shopify_xero_pipeline.state.store import StateStore
 
 RECONCILE_AGAIN_KEY = "days.to_reconcile"
@@ -98,15 +99,14 @@ class RecordOwnership:
         posted = {
             order_id: day for order_id, day in self._store.orders_of_days(orders).items() if order_id not in listed
         }
-        unmapped_orders = {
-            order_id: day for order_id, day in self._unmapped_orders(orders).items() if order_id not in listed
-        }
-        existing = {
-            order.legacy_id: order for order in self._look_up(self._without_null_notes(posted | unmapped_orders))
-        }
-        present_days = {order_id: self._day_of(order) for order_id, order in existing.items() if order_id in posted}
+        unmapped = {order_id: day for order_id, day in self._unmapped_orders(orders).items() if order_id not in listed}
+        noted = {note.order_id for note in self._store.orphans.notes() if note.cause in NULL_CAUSES}
+        missing = {order_id: day for order_id, day in (posted | unmapped).items() if order_id not in noted}
+        existing = self._look_up(missing)  # an order with a null note was looked up when the days were extracted
+        present_days = {order.legacy_id: self._day_of(order) for order in existing if order.legacy_id in posted}
         self._move_records(listed, present_days, posted, orders)
-        self._note_before_start([order for order_id, order in existing.items() if order_id in unmapped_orders], orders)
+        if self._connections.policy.start_date in orders:
+            self._note_before_start(order for order in existing if order.legacy_id in unmapped)
         self._note_unwanted(
             listed, [order for day in books.values() for order in day if order.outcome in UNPOSTED_OUTCOMES]
         )
@@ -119,7 +119,9 @@ class RecordOwnership:
         """
         start = self._connections.policy.start_date
         stored = [note for note in self._store.orphans.notes() if note.partition >= start]
-        by_order = {note.order_id: note for note in (*stored, *self._notes_before_start(days))}
+        earlier = self._store.orders_before(start) if days is None or start in days else ()  # start_date moved forward
+        before_start = [self._note(order_id, start, OrphanCause.BEFORE_START, str(start)) for order_id in earlier]
+        by_order = {note.order_id: note for note in (*stored, *before_start)}
         notes = [note for note in by_order.values() if days is None or note.partition in days]
         order_ids = [note.order_id for note in notes]
         if not order_ids:
@@ -134,6 +136,16 @@ class RecordOwnership:
         }
         unmapped = self._store.unmapped_mirror(LISTED)
         return build_orphaned_orders(notes, mapped, mirrored, unmapped, self._store.orphans.decisions(order_ids))
+
+    def with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
+        """Return days with their present orphans, so that a decision takes effect immediately.
+
+        Args:
+            days: reconciliations.
+        """
+        orphans = self.orphans({day.day for day in days}) if days else []
+        by_day = {day.day: tuple(orphan for orphan in orphans if orphan.day == day.day) for day in days}
+        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in days]
 
     def select_orphans(self, name: str | None, *, before_start: bool = False) -> list[OrphanedOrder]:
         """Return the orphans with a name.
@@ -215,29 +227,27 @@ class RecordOwnership:
         """Read orders by id, store those for which Shopify returns null as orphans, and return the others."""
         if not missing:
             return []
-        reader, now = self._connections.reader, self._connections.clock.now()
+        reader = self._connections.reader
         orders = reader.existing_orders(missing)
         existing = {order.legacy_id for order in orders}
         cause = OrphanCause.DELETED if reader.sees_since() is None else OrphanCause.HIDDEN
-        notes = [_note(order_id, day, cause, now) for order_id, day in missing.items() if order_id not in existing]
-        self._store.orphans.note(notes)
+        self._store.orphans.note(
+            [self._note(order_id, day, cause) for order_id, day in missing.items() if order_id not in existing]
+        )
         today = self._connections.today()
         self._store.orphans.clear([order.legacy_id for order in orders if self._day_of(order) <= today])
         return orders
 
     def _unmapped_orders(self, days: Collection[date]) -> dict[str, date]:
-        """Return the orders that have records in Xero on some days and no mapping on any day."""
-        by_order = _first_record_dates(self._store.unmapped_mirror(LISTED), self._connections.policy.start_date)
-        in_days = {order_id: day for order_id, day in by_order.items() if day in days}
+        """Return the orders whose first live record in Xero is on one of the days, and that have no mapping at all."""
+        start, first_days = self._connections.policy.start_date, dict[str, date]()
+        for order_id, row in rows_by_order(self._store.unmapped_mirror(LISTED)):
+            if row.status not in NOT_LIVE:
+                day = max(record_date(row), start)
+                first_days[order_id] = min(day, first_days.get(order_id, day))
+        in_days = {order_id: day for order_id, day in first_days.items() if day in days}
         mapped = self._store.days_of_orders(in_days)
         return {order_id: day for order_id, day in in_days.items() if order_id not in mapped}
-
-    def _without_null_notes(self, missing: Mapping[str, date]) -> dict[str, date]:
-        """Return the orders without those for which Shopify returned null when the days were extracted."""
-        if not missing:
-            return {}
-        noted = {note.order_id for note in self._store.orphans.notes() if note.cause in NULL_CAUSES}
-        return {order_id: day for order_id, day in missing.items() if order_id not in noted}
 
     def _move_records(
         self,
@@ -259,7 +269,11 @@ class RecordOwnership:
         left_days = {
             day for order_id, days_of_order in mapped_days.items() for day in days_of_order - {listed[order_id]}
         }
-        again = self._days_to_request(left_days, reached.values(), days)
+        reached_days, start = set(reached.values()), self._connections.policy.start_date
+        other_days = {day for day in left_days | reached_days if day not in days and day >= start}
+        incomplete = reached_days & set(days)  # their list lacked an order
+        again = dict.fromkeys(other_days, str(ReconcileReason.MOVED))
+        again |= dict.fromkeys(incomplete, str(ReconcileReason.OVERLOOKED))
         drop_reconciliations(self._store, again.keys() - set(days))
         requested = {day: reason for day, reason in self._requested_days().items() if day not in days}
         self._store_requested_days(requested | again)
@@ -269,62 +283,41 @@ class RecordOwnership:
             if days_of_order != {listed[order_id]}
         }
         self._store.assign(reached | relisted)
-        self._note_future({order_id: day for order_id, day in present_days.items() if order_id not in reached}, posted)
+        future_days = {order_id: day for order_id, day in present_days.items() if order_id not in reached}
+        self._store.orphans.note(
+            [
+                self._note(order_id, posted[order_id], OrphanCause.NOT_YET, str(day))
+                for order_id, day in future_days.items()
+            ]
+        )
 
-    def _days_to_request(
-        self, left_days: Iterable[date], reached_days: Iterable[date], days: Collection[date]
-    ) -> dict[date, str]:
-        """Return the days to reconcile again, which are other days and those of `days` whose list was incomplete."""
-        start, reached_days = self._connections.policy.start_date, set(reached_days)
-        other_days = {day for day in {*left_days, *reached_days} if day not in days and day >= start}
-        return dict.fromkeys(other_days, str(ReconcileReason.MOVED)) | {
-            day: str(ReconcileReason.OVERLOOKED) for day in reached_days if day in days
-        }
-
-    def _note_future(self, future_days: Mapping[str, date], posted: Mapping[str, date]) -> None:
-        """Store orders that moved to a future day as orphans until that day."""
-        now = self._connections.clock.now()
-        notes = [
-            _note(order_id, posted[order_id], OrphanCause.NOT_YET, now, str(day))
-            for order_id, day in future_days.items()
-        ]
-        self._store.orphans.note(notes)
-
-    def _note_before_start(self, orders: Iterable[ChangedOrder], days: Collection[date]) -> None:
+    def _note_before_start(self, orders: Iterable[ChangedOrder]) -> None:
         """Store unmapped orders from before the start date as orphans.
 
         Those that changed on or after the start date are extracted with it and are not among `orders`.
         """
-        start, now = self._connections.policy.start_date, self._connections.clock.now()
-        if start not in days:
-            return
-        notes = [
-            _note(order.legacy_id, start, OrphanCause.BEFORE_START, now, str(start))
-            for order in orders
-            if order.processed_at < first_instant(self._connections.policy)
-        ]
-        self._store.orphans.note(notes)
+        start, first = self._connections.policy.start_date, first_instant(self._connections.policy)
+        self._store.orphans.note(
+            [
+                self._note(order.legacy_id, start, OrphanCause.BEFORE_START, str(start))
+                for order in orders
+                if order.processed_at < first
+            ]
+        )
 
     def _note_unwanted(self, listed: Mapping[str, date], unwanted: Iterable[OrderBooks]) -> None:
         """Store posted orders that the books no longer want as orphans, and delete the notes of other listed orders."""
-        now = self._connections.clock.now()
         reasons = {order.order_id: order.reason for order in unwanted}
         posted = self._store.days_of_orders(reasons)
-        notes = [_note(order_id, listed[order_id], OrphanCause.UNWANTED, now, reasons[order_id]) for order_id in posted]
         noted = {note.order_id for note in self._store.orphans.notes()}
         self._store.orphans.clear([order_id for order_id in listed if order_id in noted and order_id not in posted])
-        self._store.orphans.note(notes)
+        self._store.orphans.note(
+            [self._note(order_id, listed[order_id], OrphanCause.UNWANTED, reasons[order_id]) for order_id in posted]
+        )
 
-    def _notes_before_start(self, days: Collection[date] | None) -> list[OrphanNote]:
-        """Return notes of the orders that are mapped to days before a start date that was moved forward."""
-        start = self._connections.policy.start_date
-        if days is not None and start not in days:
-            return []
+    def _note(self, order_id: str, day: date, cause: OrphanCause, detail: str = "") -> OrphanNote:
         now = self._connections.clock.now()
-        return [
-            _note(order_id, start, OrphanCause.BEFORE_START, now, str(start))
-            for order_id in self._store.orders_before(start)
-        ]
+        return OrphanNote(order_id=order_id, partition=day, cause=cause, detail=detail, noted_at=now, looked_up_at=now)
 
     def _requested_days(self) -> dict[date, str]:
         known = self._store.get_value(RECONCILE_AGAIN_KEY)
@@ -350,17 +343,3 @@ def _names(order: OrphanedOrder) -> set[str]:
     """Return the names that select an orphan on the command line."""
     records = {name for record in order.records for name in (record.name, record.xero_id)}
     return {order.order_id, order.order_name, *records} - {""}
-
-
-def _note(order_id: str, day: date, cause: OrphanCause, now: datetime, detail: str = "") -> OrphanNote:
-    return OrphanNote(order_id=order_id, partition=day, cause=cause, detail=detail, noted_at=now, looked_up_at=now)
-
-
-def _first_record_dates(unmapped: Iterable[MirrorRecord], start: date) -> dict[str, date]:
-    """Return the orders of live records with the first date of each, but at least the start date."""
-    days: dict[str, date] = {}
-    for order_id, row in rows_by_order(unmapped):
-        if row.status not in NOT_LIVE:
-            day = max(record_date(row), start)
-            days[order_id] = min(day, days.get(order_id, day))
-    return days

@@ -3,7 +3,7 @@
 Everything is read from the state store without a call.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from shopify_xero_pipeline.pipeline import day_issues, reconciled_days
@@ -37,17 +37,7 @@ class StoredReconciliations:
         Args:
             days: days of the books; those without a reconciliation are omitted.
         """
-        return self.with_orphans(reconciled_days.load_reconciliations(self._connections.store, days))
-
-    def with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
-        """Return days with their present orphans, so that a decision takes effect immediately.
-
-        Args:
-            days: reconciliations.
-        """
-        orphans = self._record_ownership.orphans({day.day for day in days}) if days else []
-        by_day = {day.day: tuple(orphan for orphan in orphans if orphan.day == day.day) for day in days}
-        return [day.model_copy(update={"orphans": by_day[day.day]}) for day in days]
+        return self._record_ownership.with_orphans(reconciled_days.load_reconciliations(self._connections.store, days))
 
     def disagreements(self) -> list[Disagreement]:
         """Return the days whose last reconciliation disagrees, oldest first, without a read of the other days.

@@ -40,6 +40,4 @@ class SyncService:
         self.planner = DayPlanner(connections, self.settings_review, mirror_refresh)
         self.loader = DayLoader(connections)
         self.reconciliations = StoredReconciliations(connections, self.record_ownership)
-        self.reconciler = DayReconciler(
-            connections, self.planner, mirror_refresh, self.record_ownership, self.reconciliations
-        )
+        self.reconciler = DayReconciler(connections, self.planner, mirror_refresh, self.record_ownership)
