@@ -59,7 +59,7 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
         if old_store is not None:
             sync_service.connections.store.import_rows(old_store.carried_over)
             output.print_pairs({"the old store is now": old_store.name})
-        work = Rebuild(sync_service, clock)
+        work = Rebuild(sync_service)
         rest = work.quiet_until()
         if rest > timedelta():
             until = clock.now() + rest
@@ -68,7 +68,7 @@ def rebuild(no_wait: bool, json_file: Path | None) -> None:
                 output.write_json(json_file, {"until": until.isoformat()})
                 sys.exit(exit_codes.RETRY_LATER)
             progress.show_countdown(work.wait(rest))
-        with progress.show_progress("adopting", work.days) as bar:
+        with progress.show_progress("adopting", len(sync_service.connections.days())) as bar:
             report = work.adopt("rebuild", bar.end_range)
     output.print_rebuild(report)
     output.write_json(json_file, report.summary())

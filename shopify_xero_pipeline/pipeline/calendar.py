@@ -14,12 +14,11 @@ MAX_GAP_DAYS = 3
 """Longest gap that a range bridges, because one more run costs more than these days."""
 
 
-def as_ranges(days: Iterable[date], max_days: int = MAX_DAYS_PER_RUN) -> list[tuple[date, date]]:
-    """Group days into ranges, and bridge gaps of up to `MAX_GAP_DAYS` days.
+def as_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Group days into ranges of at most `MAX_DAYS_PER_RUN`, and bridge gaps of up to `MAX_GAP_DAYS` days.
 
     Args:
         days: in any order, duplicates allowed.
-        max_days: the most days of a range.
 
     Returns:
         The first and the last day of each range, both included, in ascending order.
@@ -28,7 +27,7 @@ def as_ranges(days: Iterable[date], max_days: int = MAX_DAYS_PER_RUN) -> list[tu
     for day in sorted(set(days)):
         if ranges:
             first, last = ranges[-1]
-            if day - last <= timedelta(days=MAX_GAP_DAYS + 1) and day - first < timedelta(days=max_days):
+            if day - last <= timedelta(days=MAX_GAP_DAYS + 1) and day - first < timedelta(days=MAX_DAYS_PER_RUN):
                 ranges[-1] = (first, day)
                 continue
         ranges.append((day, day))

@@ -143,7 +143,9 @@ class ChangeDetector:
     def _read_list(self, state: ChangeCursor) -> tuple[ChangeCursor, list[DetectedChange]]:
         """Read the next pages of changed orders, at most `MAX_PAGES_PER_TICK`."""
         orders: list[ChangedOrder] = []
-        since, after = self._visible_start(state.window_start), state.page_cursor
+        since, after = state.window_start, state.page_cursor
+        if (hidden := self._connections.reader.sees_since()) is not None:
+            since = max(since, hidden)  # without `read_all_orders` Shopify hides older orders
         for _ in range(MAX_PAGES_PER_TICK):
             page, after = self._read_page(since, after)
             orders += page
@@ -161,11 +163,6 @@ class ChangeDetector:
             if after is None:
                 raise
         return reader.changed_page(since)  # Shopify no longer accepts this page cursor
-
-    def _visible_start(self, since: datetime) -> datetime:
-        """Return the earliest start of a list; without `read_all_orders` Shopify hides older orders."""
-        hidden = self._connections.reader.sees_since()
-        return since if hidden is None else max(since, hidden)
 
     def _advance(
         self, state: ChangeCursor, orders: Sequence[ChangedOrder], since: datetime, after: str | None
@@ -192,21 +189,20 @@ class ChangeDetector:
             }
         )
 
-    def _changed_days(self, orders: Sequence[ChangedOrder]) -> list[DetectedChange]:
-        """Return each order's change for its day, and for every other day under which its records are posted."""
-        changes = []
-        posted_days = self._connections.store.days_of_orders([order.legacy_id for order in orders])
+    def _changes_of(self, orders: Sequence[ChangedOrder], *, rebuilding: bool) -> list[DetectedChange]:
+        """Return each order's change for its day, and for every other day under which its records are posted.
+
+        After the loss of the cursor, only changes after the last reconciliation of their day are returned.
+        """
+        changes, store = list[DetectedChange](), self._connections.store
+        posted_days = store.days_of_orders([order.legacy_id for order in orders])
         for order in orders:
             change = self._change_of(order)
             other_days = posted_days.get(order.legacy_id, set()) - {change.day}
             changes += [change, *(replace(change, day=day) for day in sorted(other_days))]
-        return changes
-
-    def _changes_of(self, orders: Sequence[ChangedOrder], *, rebuilding: bool) -> list[DetectedChange]:
-        changes = self._changed_days(orders)
         if not rebuilding:
             return changes
-        reconciled = reconciled_up_to(self._connections.store, {change.day for change in changes})
+        reconciled = reconciled_up_to(store, {change.day for change in changes})
         return [
             change
             for change in changes
@@ -220,7 +216,8 @@ class ChangeDetector:
         settled, because that need not change the order.
         """
         pending = pending_by_order(self._connections.store, self._connections.days())
-        hints = webhook_hints.hinted_orders(self._connections.store, MAX_ORDERS_PER_TICK)
+        open_hints = self._connections.store.hints.open("shopify")
+        hints = [hint for hint in open_hints if hint.record == "order"][:MAX_ORDERS_PER_TICK]
         named = {hint.record_id for hint in hints}
         polled = _next_in_rotation(sorted(pending), state.last_polled_order, MAX_ORDERS_PER_TICK - len(named))
         still_stored = state.reported_settlements & {
@@ -228,10 +225,10 @@ class ChangeDetector:
         }
         if not (named or polled) or self._connections.shopify_client.seconds_left() < MIN_SECONDS_LEFT:
             return state.model_copy(update={"reported_settlements": still_stored}), []
-        changes, reported, settlements = [], dict(state.reported), set(still_stored)
+        reported, settlements = dict(state.reported), set(still_stored)
         orders = self._connections.reader.money_of({*named, *polled})
         existing = {order.legacy_id for order in orders}
-        changes += self._deleted_orders([hint for hint in hints if hint.record_id not in existing])
+        changes = self._deleted_orders([hint for hint in hints if hint.record_id not in existing])
         for order in orders:
             settled = set(pending.get(order.legacy_id, ())) - set(pending_of_order(order)) - settlements
             is_hinted = order.legacy_id in named and order.updated_at > state.window_start

@@ -40,7 +40,7 @@ class MirrorRefresh:
             kinds: the kinds that a plan reads.
         """
         store, now = self._connections.store, self._connections.clock.now()
-        if webhook_hints.changed_in_xero(store, kinds):
+        if webhook_hints.changed_in_xero(store, store.hints.open("xero"), kinds):
             return True
         swept = [at for kind in kinds if (at := store.mirror_swept_at(kind)) is not None]
         return not all(is_recent(at, now, DRIFT_CHECK_INTERVAL) for at in swept)

@@ -57,12 +57,13 @@ def open_records(store: StateStore, kinds: Collection[str]) -> list[OpenRecord]:
     """
     errors = store.failed_records(kinds=kinds)
     failed = {(error.kind, error.shopify_id) for error in errors}
-    unwritten = [operation for operation in store.journal.in_state(*NOT_YET_WRITTEN) if operation.kind in kinds]
     names = _order_names(store, errors)
-    records = [_of_error(error, names.get((error.kind, error.shopify_id), "")) for error in errors]
-    records += [
-        _of_operation(operation) for operation in unwritten if (operation.kind, operation.shopify_id) not in failed
-    ]
+    records = [_open_record(error, names.get((error.kind, error.shopify_id), ""), error.reason) for error in errors]
+    for operation in store.journal.in_state(*NOT_YET_WRITTEN):
+        if operation.kind in kinds and (operation.kind, operation.shopify_id) not in failed:
+            state = PLANNED_REASON if operation.state is OperationState.PLANNED else IN_DOUBT_REASON
+            reason = f"{state}: {operation.reason}" if operation.reason else state
+            records.append(_open_record(operation, operation.order_name or "", reason))
     return sorted(records, key=lambda record: (record.day, not record.is_failed))
 
 
@@ -84,32 +85,16 @@ def _order_names(store: StateStore, errors: Sequence[SyncError]) -> dict[tuple[s
     return names
 
 
-def _of_error(error: SyncError, order_name: str) -> OpenRecord:
+def _open_record(source: SyncError | Operation, order_name: str, reason: str) -> OpenRecord:
     return OpenRecord(
-        day=error.partition,
-        kind=error.kind,
-        name=error.natural_key or error.shopify_id,
-        order_id=error.order_id,
+        day=source.partition,
+        kind=source.kind,
+        name=source.natural_key or source.shopify_id,
+        order_id=source.order_id,
         order_name=order_name,
-        reason=error.reason,
-        is_failed=True,
-        attempts=error.attempts,
-        next_attempt_at=error.next_attempt_at,
-        correlation_id=error.correlation_id or "",
-    )
-
-
-def _of_operation(operation: Operation) -> OpenRecord:
-    state = PLANNED_REASON if operation.state is OperationState.PLANNED else IN_DOUBT_REASON
-    return OpenRecord(
-        day=operation.partition,
-        kind=operation.kind,
-        name=operation.natural_key or operation.shopify_id,
-        order_id=operation.order_id,
-        order_name=operation.order_name or "",
-        reason=f"{state}: {operation.reason}" if operation.reason else state,
-        is_failed=False,
-        attempts=operation.attempts,
-        next_attempt_at=None,
-        correlation_id=operation.correlation_id or "",
+        reason=reason,
+        is_failed=isinstance(source, SyncError),
+        attempts=source.attempts,
+        next_attempt_at=source.next_attempt_at if isinstance(source, SyncError) else None,
+        correlation_id=source.correlation_id or "",
     )

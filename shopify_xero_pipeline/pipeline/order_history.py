@@ -137,41 +137,38 @@ def order_histories(sync_service: SyncService, name: str, days: Sequence[date]) 
     orphans = {orphan.order_id: orphan for orphan in sync_service.record_ownership.orphans()}
     matches = {order_id for order_id, (_, row) in rows.items() if name in (order_id, row.order_name)}
     matches |= {order_id for order_id, orphan in orphans.items() if name in (order_id, orphan.order_name)}
-    histories = [
-        _build_history(sync_service, order_id, *rows.get(order_id, (None, None)))
-        for order_id in sorted(matches | sync_service.connections.store.order_ids(name))
-    ]
-    return [
-        _add_orphan(history, orphans[history.order_id]) if history.order_id in orphans else history
-        for history in histories
-    ]
+    histories = []
+    for order_id in sorted(matches | sync_service.connections.store.order_ids(name)):
+        history = _build_history(sync_service, order_id, *rows.get(order_id, (None, None)))
+        histories.append(_add_orphan(history, orphans[order_id]) if order_id in orphans else history)
+    return histories
 
 
 def _add_orphan(history: OrderHistory, orphan: OrphanedOrder) -> OrderHistory:
     """Return the history of an orphaned order, with the cause and the decision or remedy."""
     decided = ": ".join(filter(None, (orphan.decision, orphan.remedy)))
-    problems = (decided,) if orphan.is_open else ()
     removed = {record.xero_id: record.state for record in orphan.records if not record.is_live}
     records = [
         record.model_copy(update={"state": removed.get(record.xero_id, record.state)}) for record in history.records
     ]
-    reason = orphan.reason if orphan.is_open else f"{orphan.reason}; {decided}"
     return history.model_copy(
         update={
             "order_name": history.order_name or orphan.order_name,
             "day": orphan.day,
             "outcome": WITHOUT_ORDER,
-            "reason": reason,
-            "problems": problems,
+            "reason": orphan.reason if orphan.is_open else f"{orphan.reason}; {decided}",
+            "problems": (decided,) if orphan.is_open else (),
             "records": tuple(records),
         }
     )
 
 
 def _build_history(sync_service: SyncService, order_id: str, day: date | None, row: OrderRow | None) -> OrderHistory:
-    operations = sync_service.connections.store.journal.of_order(order_id)
-    records = tuple(_records(sync_service.connections.store, order_id, operations))
+    store = sync_service.connections.store
+    operations = store.journal.of_order(order_id)
+    records = tuple(_records(store, order_id, operations))
     names = [operation.order_name for operation in operations if operation.order_name]
+    held = [line for lines in held_lines(store).values() for line in lines if line.order_id == order_id]
     return OrderHistory(
         order_id=order_id,
         order_name=row.order_name if row else names[-1] if names else "",
@@ -181,12 +178,7 @@ def _build_history(sync_service: SyncService, order_id: str, day: date | None, r
         reason=row.reason if row else "",
         problems=row.problems if row else (),
         records=records,
-        held=tuple(
-            line
-            for lines in held_lines(sync_service.connections.store).values()
-            for line in lines
-            if line.order_id == order_id
-        ),
+        held=tuple(held),
     )
 
 
@@ -216,7 +208,7 @@ def _build_record(
         kind=known.kind,
         name=known.natural_key,
         amount="" if amount is None else str(amount),
-        state=_removed_status(store, mapped) or _state(mapped, latest, batch),
+        state=_state(store, mapped, latest, batch),
         xero_id=xero_id,
         page=xero_page(Kind(known.kind), xero_id),
         day=known.partition,
@@ -226,15 +218,11 @@ def _build_record(
     )
 
 
-def _removed_status(store: StateStore, mapped: MappedRecord | None) -> str:
-    """Return `voided` or `deleted` for a removed record, else ''."""
-    if mapped is None:
-        return ""
-    mirrored = store.mirror_by_xero_id(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
-    return mirrored.status.lower() if mirrored is not None and mirrored.status in REMOVED_STATUSES else ""
-
-
-def _state(mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:
+def _state(store: StateStore, mapped: MappedRecord | None, latest: Operation | None, batch: Batch | None) -> str:
+    if mapped is not None:
+        mirrored = store.mirror_by_xero_id(mapped.kind, [mapped.xero_id]).get(mapped.xero_id)
+        if mirrored is not None and mirrored.status in REMOVED_STATUSES:
+            return mirrored.status.lower()
     if latest is None or (mapped and latest.state in (OperationState.CONFIRMED, OperationState.WITHDRAWN)):
         return IN_XERO
     return _describe_state(latest, batch)

@@ -21,6 +21,7 @@ from shopify_xero_pipeline.changes.unmapped_posted import contact_from_element
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
 from shopify_xero_pipeline.pipeline.connections import TryLaterError
+from shopify_xero_pipeline.pipeline.day_planner import ORDER_KINDS
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.settings import Settings
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
@@ -30,12 +31,11 @@ from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Item, Kind
 
-DAYS_PER_BATCH = timedelta(days=31)
+DAYS_PER_BATCH = 31
 WAIT_STEP_SECONDS = 5.0
 """Interval of the countdown that a command prints."""
 
 REBUILD_KEY, UNDER_WAY, DONE = "rebuild.state", "under way", "done"
-ORDER_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
 OnChunk = Callable[[date, date], None]
 """Called with the first and the last day of each finished batch of days."""
 
@@ -105,20 +105,15 @@ class Rebuild:
 
     Args:
         sync_service: the sync service on the new store.
-        clock: the clock for the waiting time.
     """
 
-    def __init__(self, sync_service: SyncService, clock: Clock) -> None:
+    def __init__(self, sync_service: SyncService) -> None:
+        connections = sync_service.connections
         self._sync_service = sync_service
-        self._clock = clock
-        self._safe = SafeMode(sync_service.connections.xero_client, sync_service.connections.store, clock)
-        sync_service.connections.organisation()
-        sync_service.connections.store.put_value(REBUILD_KEY, UNDER_WAY)
-
-    @property
-    def days(self) -> int:
-        """Number of days of the books."""
-        return len(self._days())
+        self._clock, self._store = connections.clock, connections.store
+        self._safe = SafeMode(connections.xero_client, connections.store, connections.clock)
+        connections.organisation()
+        self._store.put_value(REBUILD_KEY, UNDER_WAY)
 
     def quiet_until(self) -> timedelta:
         """Return the remaining time before Xero can be read, because a request may still be under way."""
@@ -146,64 +141,60 @@ class Rebuild:
         reason = self._safe.reason()
         if reason:
             raise TryLaterError(f"{reason[0].upper()}{reason[1:]}. Run `shopify-xero rebuild` again then.")
-        report, days = RebuildReport(), self._days()
-        for first in range(0, len(days), DAYS_PER_BATCH.days):
-            chunk = days[first : first + DAYS_PER_BATCH.days]
+        report, days = RebuildReport(), self._sync_service.connections.days()
+        for first in range(0, len(days), DAYS_PER_BATCH):
+            chunk = days[first : first + DAYS_PER_BATCH]
             self._adopt_days(chunk, run_id, report)
             if on_chunk is not None:
                 on_chunk(chunk[0], chunk[-1])
         self._adopt_contacts_of_deleted_customers(run_id)
         self._count_unclaimed(report)
-        self._sync_service.connections.store.put_value(REBUILD_KEY, DONE)
+        self._store.put_value(REBUILD_KEY, DONE)
         return report
 
-    def _days(self) -> list[date]:
-        start, today = self._sync_service.connections.policy.start_date, self._sync_service.connections.today()
-        return [start + timedelta(days=number) for number in range((today - start).days + 1)]
-
     def _adopt_days(self, days: Sequence[date], run_id: str, report: RebuildReport) -> None:
-        for plan in self._planners(days):
+        extractor, planner = self._sync_service.extractor, self._sync_service.planner
+        customers, products = extractor.read_customers(days), extractor.read_products(days)
+        orders = extractor.read_orders(days)
+        planners: list[Callable[[], list[ChangeSet]]] = [
+            lambda: planner.plan_contacts(customers, orders),  # Contacts and Items first: documents refer to them
+            lambda: planner.plan_items(products, orders),
+            *(partial(planner.plan_orders, orders, (kind,)) for kind in ORDER_KINDS),
+        ]
+        for plan in planners:
             change_sets = plan()
             adoptions = [adoption for change_set in change_sets if (adoption := self._adoptions(change_set)).changes]
             if adoptions:
                 self._sync_service.loader.load(adoptions, run_id)
                 change_sets = plan()
             for line in (line for change_set in change_sets for line in change_set.changes):
-                self._count(line, report)
-
-    def _planners(self, days: Sequence[date]) -> Iterator[Callable[[], list[ChangeSet]]]:
-        """Yield the plans to make, Contacts and Items first, because documents refer to them."""
-        sync_service = self._sync_service
-        customers, products = sync_service.extractor.read_customers(days), sync_service.extractor.read_products(days)
-        orders = sync_service.extractor.read_orders(days)
-        yield lambda: sync_service.planner.plan_contacts(customers, orders)
-        yield lambda: sync_service.planner.plan_items(products, orders)
-        for kind in ORDER_KINDS:
-            yield partial(sync_service.planner.plan_orders, orders, (kind,))
+                if line.action is Action.CONFLICT:
+                    report.conflicting[line.kind] += 1
+                    report.conflicts.append(line)
+                elif line.action in WRITING_ACTIONS:
+                    report.missing[line.kind] += 1
 
     def _adopt_contacts_of_deleted_customers(self, run_id: str) -> None:
         """Map Contacts whose customers were deleted in Shopify, because later documents may need them."""
-        store = self._sync_service.connections.store
-        own_rows = [row for row in store.mirror(Kind.CONTACT) if references.is_own_contact_number(row.natural_key)]
-        known = store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in own_rows])
+        rows = self._store.mirror(Kind.CONTACT)
+        own_rows = [row for row in rows if references.is_own_contact_number(row.natural_key)]
+        known = self._store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in own_rows])
         lines = []
         for row in (row for row in own_rows if row.xero_id not in known):
             contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
             lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
-            self._sync_service.loader.load(
-                [ChangeSet(kind=Kind.CONTACT, day=self._sync_service.connections.today(), changes=tuple(lines))], run_id
-            )
+            change_set = ChangeSet(kind=Kind.CONTACT, day=self._sync_service.connections.today(), changes=tuple(lines))
+            self._sync_service.loader.load([change_set], run_id)
 
     def _adoptions(self, change_set: ChangeSet) -> ChangeSet:
         """Return the adoptions of records with this project's key; any other adoption would write to Xero."""
-        store = self._sync_service.connections.store
         renamed = self._items_by_name() if change_set.kind is Kind.ITEM else {}
         all_lines = [_with_earlier_code(line, renamed) for line in change_set.changes]
         lines = [line for line in all_lines if line.action is Action.ADOPT]
         xero_ids = [str(line.xero_id) for line in lines]
-        mirror_rows = store.mirror_by_xero_id(change_set.kind, xero_ids)
-        mirror_rows |= store.mirror_by_xero_id(Kind.ALLOCATION, xero_ids)
+        mirror_rows = self._store.mirror_by_xero_id(change_set.kind, xero_ids)
+        mirror_rows |= self._store.mirror_by_xero_id(Kind.ALLOCATION, xero_ids)
         keys = {xero_id: row.natural_key.casefold() for xero_id, row in mirror_rows.items()}
         own_lines = tuple(line for line in lines if keys.get(str(line.xero_id)) == line.natural_key.casefold())
         return change_set.model_copy(update={"changes": own_lines})
@@ -211,22 +202,13 @@ class Rebuild:
     def _items_by_name(self) -> dict[tuple[str, str], MirrorRecord]:
         """Return the unmapped Items by name and description, without ambiguous ones."""
         rows_by_name: dict[tuple[str, str], list[MirrorRecord]] = {}
-        for row in self._sync_service.connections.store.unmapped_mirror([Kind.ITEM]):
+        for row in self._store.unmapped_mirror([Kind.ITEM]):
             element = parse_payload(row.payload)
             rows_by_name.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
         return {key: rows[0] for key, rows in rows_by_name.items() if len(rows) == 1}
 
-    @staticmethod
-    def _count(line: Change, report: RebuildReport) -> None:
-        if line.action is Action.CONFLICT:
-            report.conflicting[line.kind] += 1
-            report.conflicts.append(line)
-        elif line.action in WRITING_ACTIONS:
-            report.missing[line.kind] += 1
-
     def _count_unclaimed(self, report: RebuildReport) -> None:
-        store = self._sync_service.connections.store
-        dismissed = store.orphans.kept_ids()
+        store, dismissed = self._store, self._store.orphans.kept_ids()
         for kind in Kind:
             report.adopted[kind] = len(store.mapped(kind))
             own_ids = [row.xero_id for row in store.mirror(kind) if _is_own_live_record(row)]

@@ -117,18 +117,17 @@ def _empty_store(store: StateStore, customer: str) -> dict[str, int]:
 
 
 def _empty_assets(assets: StoredDays, customer: str) -> dict[str, int]:
-    changes: dict[str, RedactDay] = {
-        "customers": lambda rows: [_redact_customer_row(row, customer) for row in rows],
-        "orders": lambda rows: [
+    changes: dict[tuple[str, str], RedactDay] = {
+        ("shopify", "customers"): lambda rows: [_redact_customer_row(row, customer) for row in rows],
+        ("shopify", "orders"): lambda rows: [
             {**row, "customer": _redact_customer_row(row.get("customer"), customer)} for row in rows
         ],
-        "contacts": lambda plan: {**plan, "changes": [_redact_plan_line(line, customer) for line in plan["changes"]]},
+        ("changes", "contacts"): lambda plan: {
+            **plan,
+            "changes": [_redact_plan_line(line, customer) for line in plan["changes"]],
+        },
     }
-    prefixes = {"customers": "shopify", "orders": "shopify", "contacts": "changes"}
-    return {
-        f"days of {prefixes[name]}/{name}": assets.rewrite((prefixes[name], name), change)
-        for name, change in changes.items()
-    }
+    return {f"days of {'/'.join(path)}": assets.rewrite(path, change) for path, change in changes.items()}
 
 
 def _redact_customer_row(row: Any, customer: str) -> Any:

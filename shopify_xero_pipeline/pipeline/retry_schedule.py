@@ -82,7 +82,8 @@ def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dic
         sync_service: gives the days of the books and the state store.
         failed: days whose last run failed.
     """
-    store, now = sync_service.connections.store, sync_service.connections.clock.now()
+    connections, store = sync_service.connections, sync_service.connections.store
+    now = connections.clock.now()
     reasons: dict[date, list[RetryReason]] = defaultdict(list)
     in_batches: Counter[date] = Counter()
     for batch in store.journal.unsettled():
@@ -100,13 +101,14 @@ def retry_reasons(sync_service: SyncService, failed: Iterable[date] = ()) -> dic
         reasons[day].append(RetryReason(reason, now))
     for day in failed:
         reasons[day].append(RetryReason(FAILED_RUN_REASON))
-    if (started_at := sync_service.connections.unfinished_token_refresh()) is not None:
-        reasons[sync_service.connections.today()].append(
-            RetryReason(
-                f"{TOKEN_REFRESH_REASON} ({started_at:%Y-%m-%d %H:%M:%S} UTC)", started_at + TOKEN_REFRESH_DURATION
-            )
-        )
-    return {day: _first_due(reasons[day], now) for day in sync_service.connections.days() if day in reasons}
+    if (started_at := connections.unfinished_token_refresh()) is not None:
+        reason = f"{TOKEN_REFRESH_REASON} ({started_at:%Y-%m-%d %H:%M:%S} UTC)"
+        reasons[connections.today()].append(RetryReason(reason, started_at + TOKEN_REFRESH_DURATION))
+    return {
+        day: min(reasons[day], key=lambda reason: reason.due_at or now + FIRST_PAUSE)
+        for day in connections.days()
+        if day in reasons
+    }
 
 
 def select_due_days(
@@ -160,23 +162,12 @@ def _of_error(error: SyncError) -> RetryReason:
 
 def _has_other_work(store: StateStore, day: date, in_batches: int) -> bool:
     """Return whether a day has open writes that are neither in a batch nor waiting for another record."""
-    open_writes = _count_postponed(store, day) - in_batches
-    return open_writes > 0 and open_writes > _count_waiting(store, day)
-
-
-def _count_waiting(store: StateStore, day: date) -> int:
-    """Count the planned writes of a day that wait for a Contact, an Item or a document in Xero."""
+    history = store.history(days=[day])
+    postponed = sum(row.postponed for row in history if row.run_id == history[-1].run_id)  # of the last load
+    open_writes = postponed - in_batches
+    if open_writes <= 0:
+        return False
     operations = store.journal.planned_of(list(Kind), [day])
     records = [batch_requests.parse_operation(operation).record for operation in operations]
     ids = ParentIds(store, records)
-    return sum(1 for record in records if ids.missing(record))
-
-
-def _count_postponed(store: StateStore, day: date) -> int:
-    """Count the writes that the last load of a day left open, including those in a batch."""
-    history = store.history(days=[day])
-    return sum(row.postponed for row in history if row.run_id == history[-1].run_id)
-
-
-def _first_due(reasons: Iterable[RetryReason], now: datetime) -> RetryReason:
-    return min(reasons, key=lambda reason: reason.due_at or now + FIRST_PAUSE)
+    return open_writes > sum(1 for record in records if ids.missing(record))

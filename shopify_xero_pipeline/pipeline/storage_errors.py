@@ -28,7 +28,12 @@ RETRY_HINT = "then run again; nothing is lost"
 
 
 class StorageFault(Enum):
-    """A kind of storage fault, with the pattern of its messages and a remedy."""
+    """A kind of storage fault.
+
+    Attributes:
+        pattern: a regular expression that matches its messages.
+        remedy: problem and remedy, as the end of a sentence.
+    """
 
     FULL = (
         r"database or disk is full|No space left|Disk quota exceeded|File too large",
@@ -54,15 +59,8 @@ class StorageFault(Enum):
         f"its database does not respond. Start it, or correct its address in dagster.yaml, {RETRY_HINT}",
     )
 
-    @property
-    def pattern(self) -> str:
-        """Regular expression that matches the fault's messages."""
-        return str(self.value[0])
-
-    @property
-    def remedy(self) -> str:
-        """Problem and remedy, as the end of a sentence."""
-        return str(self.value[1])
+    def __init__(self, pattern: str, remedy: str) -> None:
+        self.pattern, self.remedy = pattern, remedy
 
 
 TRANSIENT_FAULTS = (StorageFault.BUSY, StorageFault.UNREACHABLE)

@@ -4,7 +4,7 @@ A hint only names a record to read again; its content is not trusted. Without we
 changes later. This module only selects hints: `service/` receives them, `state/webhook_hints.py` stores them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -31,19 +31,26 @@ class ChangedInXero:
     hint: WebhookHint
 
 
-def hinted_orders(store: StateStore, limit: int) -> list[WebhookHint]:
-    """Return unprocessed hints of orders, oldest first, at most `limit`."""
-    return [hint for hint in store.hints.open("shopify") if hint.record == "order"][:limit]
-
-
-def changed_in_xero(store: StateStore, kinds: Iterable[Kind] = KIND_OF_CATEGORY) -> list[ChangedInXero]:
+def changed_in_xero(
+    store: StateStore, hints: Sequence[WebhookHint], kinds: Iterable[Kind] = KIND_OF_CATEGORY
+) -> list[ChangedInXero]:
     """Return the posted records that changed in Xero after the last sweep and after our own last write.
 
     Args:
         store: the state store.
+        hints: open hints of Xero, oldest first; of each record, the newest one counts.
         kinds: kinds of records to return.
     """
-    return _changed(store, store.hints.open("xero"), kinds)
+    changed = []
+    for kind in kinds:
+        by_xero_id = {hint.record_id: hint for hint in hints if hint.record == kind}
+        owners = store.ids_by_xero_id(kind, by_xero_id) if by_xero_id else {}
+        mirror_rows = store.mirror_by_xero_id(kind, owners) if owners else {}
+        for row in store.mapped(kind, owners.values()).values() if owners else ():
+            hint, mirrored = by_xero_id[row.xero_id], mirror_rows.get(row.xero_id)
+            if _is_newer_than_mirror(store, kind, hint, mirrored.updated_at if mirrored is not None else None):
+                changed.append(ChangedInXero(row.partition, hint.occurred_at or hint.received_at, hint))
+    return changed
 
 
 def triage_xero_hints(store: StateStore) -> list[ChangedInXero]:
@@ -52,28 +59,11 @@ def triage_xero_hints(store: StateStore) -> list[ChangedInXero]:
     Hints of customers and products are marked too, because each sync reads changed customers and products anyway.
     """
     hints = store.hints.open("xero")
-    changed = _changed(store, hints, KIND_OF_CATEGORY)
+    changed = changed_in_xero(store, hints)
     changed_ids = {record.hint.id for record in changed}
     others = [hint for hint in store.hints.open("shopify") if hint.record != "order"]
     store.hints.mark_processed([*others, *(hint for hint in hints if hint.id not in changed_ids)])
     return changed
-
-
-def _changed(store: StateStore, hints: Sequence[WebhookHint], kinds: Iterable[Kind]) -> list[ChangedInXero]:
-    by_kind = {kind: {hint.record_id: hint for hint in hints if hint.record == kind} for kind in kinds}
-    return [
-        record for kind, by_xero_id in by_kind.items() if by_xero_id for record in _of_kind(store, kind, by_xero_id)
-    ]
-
-
-def _of_kind(store: StateStore, kind: Kind, by_xero_id: Mapping[str, WebhookHint]) -> Iterator[ChangedInXero]:
-    """Yield the changed records of a kind, from the newest hint of each Xero id."""
-    owners = store.ids_by_xero_id(kind, by_xero_id)
-    mirror_rows = store.mirror_by_xero_id(kind, owners) if owners else {}
-    for row in store.mapped(kind, owners.values()).values() if owners else ():
-        hint, mirrored = by_xero_id[row.xero_id], mirror_rows.get(row.xero_id)
-        if _is_newer_than_mirror(store, kind, hint, mirrored.updated_at if mirrored is not None else None):
-            yield ChangedInXero(row.partition, hint.occurred_at or hint.received_at, hint)
 
 
 def _is_newer_than_mirror(store: StateStore, kind: Kind, hint: WebhookHint, written_at: datetime | None) -> bool:

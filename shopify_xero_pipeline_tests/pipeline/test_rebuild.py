@@ -42,7 +42,7 @@ def rebuild(stage: Stage) -> RebuildReport:
     sync_service = stage.restart()
     if aside is not None:
         sync_service.connections.store.import_rows(aside.carried_over)
-    work = Rebuild(sync_service, stage.clock)
+    work = Rebuild(sync_service)
     rest = work.quiet_until()
     assert all(left > 0 for left in work.wait(rest))
     return work.adopt("a rebuild")
@@ -81,7 +81,7 @@ def test_a_rebuild_that_was_stopped_goes_on_with_the_store_it_began(tmp_path: Pa
     with staged(tmp_path, at(FIRST + timedelta(days=1), 3)) as stage:
         settings = Settings.from_environment(stage.environ, dotenv=None)
         assert set_aside_store(settings, stage.clock) is None
-        Rebuild(stage.sync_service, stage.clock)
+        Rebuild(stage.sync_service)
         stage.sync_service.connections.close()
         assert set_aside_store(settings, stage.clock) is None
         rebuild(stage)
@@ -97,7 +97,7 @@ def test_nothing_is_adopted_while_something_may_be_under_way(tmp_path: Path) -> 
         stage.sync_service.connections.close()
         for path in tmp_path.glob("state.db*"):
             path.unlink()
-        work = Rebuild(stage.restart(), stage.clock)
+        work = Rebuild(stage.restart())
         assert timedelta(seconds=600) <= work.quiet_until() <= timedelta(seconds=602)
         with pytest.raises(PipelineError, match="Safe mode: of the state store, it is new; Xero is read back after"):
             work.adopt("too early")

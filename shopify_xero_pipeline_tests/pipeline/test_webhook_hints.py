@@ -42,4 +42,4 @@ def test_where_nobody_said_anything_nothing_is_asked_of_mapping_and_mirror(
 ) -> None:
     with closing(StateStore(f"sqlite:///{tmp_path}/state.db", ManualClock(NOW))) as store:
         monkeypatch.setattr(store, "mirror_swept_at", lambda _: pytest.fail("nothing was to be asked"))
-        assert webhook_hints.changed_in_xero(store) == []
+        assert webhook_hints.changed_in_xero(store, store.hints.open("xero")) == []
