@@ -44,14 +44,10 @@ def count_blocked_orders(books: Iterable[OrderBooks]) -> BlockedOrders:
     examples: dict[str, str] = {}
     counts: dict[str, int] = {}
     for reason in reasons:
-        kind = _kind(reason)
+        remedy = remedies.remedy_in(reason)
+        # The remedy, else the reason without digits, so that reasons with one fix count together.
+        kind = _DIGITS.sub("", reason) if remedy is None else remedy.sentence
         examples.setdefault(kind, reason)
         counts[kind] = counts.get(kind, 0) + 1
     ranked = sorted(counts, key=lambda kind: -counts[kind])
     return BlockedOrders(len(reasons), len(orders), tuple((counts[kind], examples[kind]) for kind in ranked))
-
-
-def _kind(reason: str) -> str:
-    """Return the remedy of a reason, else the reason without digits, so that reasons with one fix count together."""
-    remedy = remedies.remedy_in(reason)
-    return _DIGITS.sub("", reason) if remedy is None else remedy.sentence

@@ -82,7 +82,11 @@ def book_agreement(
         lines += _rounding_lines(context, lines)
     is_posted = context.posted_document(agreement.legacy_id) is not None
     needs_document = net != 0 or (is_main and is_zero_value) or is_posted or not _cancels_out(lines)
-    document = _document(context, agreement, sign, lines, contact_id) if lines and needs_document else None
+    if not lines or not needs_document:
+        return BookedAgreement(agreement, sign, lines, None)
+    kind = Kind.INVOICE if sign > 0 else Kind.CREDIT_NOTE
+    number, day = number_of_agreement(context, agreement), agreement_date(context, agreement)
+    document = _assemble(context, kind, agreement.legacy_id, number, day, lines, contact_id)
     return BookedAgreement(agreement, sign, lines, document)
 
 
@@ -132,14 +136,6 @@ def _cancels_out(lines: Iterable[Line]) -> bool:
         amounts[0] += line.amount
         amounts[1] += line.tax_amount
     return not any(any(amounts) for amounts in sums.values())
-
-
-def _document(
-    context: OrderContext, agreement: Agreement, sign: int, lines: tuple[Line, ...], contact_id: str
-) -> AnyDocument:
-    kind = Kind.INVOICE if sign > 0 else Kind.CREDIT_NOTE
-    number, day = number_of_agreement(context, agreement), agreement_date(context, agreement)
-    return _assemble(context, kind, agreement.legacy_id, number, day, lines, contact_id)
 
 
 def _assemble(

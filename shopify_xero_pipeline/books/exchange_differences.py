@@ -150,7 +150,7 @@ class _RateConverter:
         if remainder.presentment or not remainder.shop:
             return
         # Each sale and each movement can be off by one unit.
-        roundings = sum(len(agreement.sales) for agreement in self.context.agreements) + len(conversions)
+        roundings = len(self.context.sales) + len(conversions)
         is_odd = abs(remainder.shop) <= smallest_unit(self.context.currency) * roundings
         for conversion in reversed(conversions):
             sign = conversion.movement.sign

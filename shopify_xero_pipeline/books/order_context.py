@@ -92,6 +92,11 @@ class OrderContext:
         candidates = (agreement for agreement in self.order.agreements if agreement.reason == ORDER)
         return min(candidates, key=lambda agreement: (agreement.happened_at, _id(agreement)), default=None)
 
+    @property
+    def sales(self) -> list[Sale]:
+        """The sales of all agreements, in time order of the agreements."""
+        return [sale for agreement in self.agreements for sale in agreement.sales]
+
     def day(self, instant: datetime) -> date:
         """Return the calendar day of an instant in the shop's time zone (docs/contracts/shopify.md §9)."""
         return instant.astimezone(self.policy.zone).date()

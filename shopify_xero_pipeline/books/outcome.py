@@ -55,7 +55,11 @@ def posting_scope(context: OrderContext) -> PostingScope | NotPostable:
         return scope
     check_transactions(context)
     is_zero_value = _is_zero_value(context)
-    posts_zero_value = is_zero_value and (context.policy.zero_value == "post" or _gives_cards_away(context))
+    posts_zero_value = is_zero_value and (
+        context.policy.zero_value == "post"
+        # Gift cards that were given away are a liability even if the order's total is zero.
+        or sum((discount_on_card(context, sale) for sale in context.sales), ZERO) != 0
+    )
     scope = PostingScope(scope.agreements, scope.transactions, posts_zero_value)
     if context.posted_records.documents or posts_zero_value:
         return scope
@@ -103,13 +107,6 @@ def _is_zero_value(context: OrderContext) -> bool:
         for transaction in context.order.transactions
     )
     return not has_money and not any(net_amount(context, agreement) for agreement in context.agreements)
-
-
-def _gives_cards_away(context: OrderContext) -> bool:
-    """Return whether gift cards were given away: they are a liability even if the order's total is zero."""
-    return bool(
-        sum((discount_on_card(context, sale) for agreement in context.agreements for sale in agreement.sales), ZERO)
-    )
 
 
 def _reason_not_to_post(context: OrderContext, is_zero_value: bool) -> NotPostable | None:

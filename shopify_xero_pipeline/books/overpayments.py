@@ -42,7 +42,10 @@ def _offset(
 ) -> None:
     """Subtract from a repayment and from earlier payments the amount that no invoice and no credit note explains."""
     invoiced, credited = _totals_until(context, bookings, repayment)
-    paid, repaid = (_sum(earlier, direction, amounts) for direction in (Direction.IN, Direction.OUT))
+    paid, repaid = (
+        sum((amounts[movement.transaction_id] for movement in earlier if movement.direction is direction), ZERO)
+        for direction in (Direction.IN, Direction.OUT)
+    )
     excess = min(paid - invoiced, repaid + amounts[repayment.transaction_id] - credited)
     for payment in reversed(earlier):
         if payment.direction is Direction.IN and _has_same_account(payment, repayment):
@@ -71,10 +74,6 @@ def _totals_until(
             total = signed_total(booking.document)
             invoiced, credited = invoiced + max(total, ZERO), credited + max(-total, ZERO)
     return invoiced, credited
-
-
-def _sum(movements: Sequence[CashMovement], direction: Direction, amounts: dict[str, Decimal]) -> Decimal:
-    return sum((amounts[movement.transaction_id] for movement in movements if movement.direction is direction), ZERO)
 
 
 def _unposted_amount(context: OrderContext, movement: CashMovement, amounts: dict[str, Decimal]) -> Decimal:

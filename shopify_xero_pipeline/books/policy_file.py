@@ -99,7 +99,11 @@ def parse_policy(model: type[Model], text: str, source: str) -> Model:
     try:
         return model.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        messages = [_message(detail, tree, source, model) for detail in error.errors()]
+        messages = []
+        for detail in error.errors():
+            path = tuple(part for part in detail["loc"] if part != "[key]")
+            setting = _dotted(path) or "the file"
+            messages.append(f"{source} line {tree.line(path)}: {setting} {_problem(detail, path, model)}")
         raise PolicyError("\n".join(messages)) from None
 
 
@@ -138,11 +142,6 @@ def _scalar(node: yaml.Node) -> str | bool | None:
     if plain and text.lower() in {"", "~", "null"}:
         return None
     return text
-
-
-def _message(detail: ErrorDetails, tree: _Tree, source: str, model: type[BaseModel]) -> str:
-    path = tuple(part for part in detail["loc"] if part != "[key]")
-    return f"{source} line {tree.line(path)}: {_dotted(path) or 'the file'} {_problem(detail, path, model)}"
 
 
 def _problem(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:

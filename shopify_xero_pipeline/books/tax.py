@@ -139,7 +139,10 @@ def tax_base_warnings(context: OrderContext, agreements: Sequence[Agreement]) ->
 
 def _base_warnings(context: OrderContext, agreement: Agreement) -> Iterator[str]:
     sales = [
-        (_net(context, sale), sale_taxes(context, sale, 1))
+        (
+            shop_amount(sale.total_amount, context.currency) - shop_amount(sale.total_tax_amount, context.currency),
+            sale_taxes(context, sale, 1),
+        )
         for sale in agreement.sales
         if sale.line_type not in OUTSIDE_TAX
     ]
@@ -156,11 +159,6 @@ def _base_warnings(context: OrderContext, agreement: Agreement) -> Iterator[str]
             f"all tax ({labels}, {tax_amount:,.2f}) is on rows of {taxed_net:,.2f}, but was charged on"
             f" {total_net:,.2f}: Xero's tax report shows {taxed_net:,.2f} as its base"
         )
-
-
-def _net(context: OrderContext, sale: Sale) -> Decimal:
-    """Return a sale's amount without tax; `total_amount` of the sales ledger includes it."""
-    return shop_amount(sale.total_amount, context.currency) - shop_amount(sale.total_tax_amount, context.currency)
 
 
 def _is_close(tax_amount: Decimal, computed: Decimal) -> bool:

@@ -40,7 +40,13 @@ def most_exact(entries: Sequence[Entry], taxes: Sequence[NamedTax], place: Place
         taxes: the sale's taxes.
         place: the place of delivery.
     """
-    matches = [entry for entry in entries if _matches(entry, taxes, place)]
+    matches = [
+        entry
+        for entry in entries
+        if entry.country in (None, place.country)
+        and entry.province in (None, place.province)
+        and (entry.is_catch_all or (len(entry.parts) == len(taxes) and _can_pair(entry.parts, taxes)))
+    ]
     return max(matches, key=_exactness, default=None)
 
 
@@ -48,12 +54,6 @@ def jurisdiction_of(title: str) -> Jurisdiction | None:
     """Return the kind of levying authority from the last word in WORDS of a tax title, or None."""
     jurisdictions = [WORDS[word] for word in re.findall(r"[a-z]+", title.casefold()) if word in WORDS]
     return jurisdictions[-1] if jurisdictions else None
-
-
-def _matches(entry: PlacedTax, taxes: Sequence[NamedTax], place: Place) -> bool:
-    if entry.country not in (None, place.country) or entry.province not in (None, place.province):
-        return False
-    return entry.is_catch_all or (len(entry.parts) == len(taxes) and _can_pair(entry.parts, taxes))
 
 
 def _can_pair(parts: Sequence[TaxPart], taxes: Sequence[NamedTax]) -> bool:

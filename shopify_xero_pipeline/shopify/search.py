@@ -98,7 +98,10 @@ class WindowSearch:
             IncompleteReadError: nodes are missing after the second read.
             ShopifyError: the read failed.
         """
-        _check_window(start, end)
+        if start.tzinfo is None or (end is not None and end.tzinfo is None):
+            raise ValueError("a window needs aware instants, because a naive one has no defined day")
+        if end is not None and end <= start:
+            raise ValueError(f"an empty window: {start} to {end}")
         nodes, count = self._read_window(listing, start, end, variables or {})
         if len(nodes) < count:
             fields = {"operation": listing.operation, "found": len(nodes), "counted": count}
@@ -171,10 +174,3 @@ def require_object(data: Mapping[str, Any], name: str) -> Json:
 
 def _is_within(instant: datetime, start: datetime, end: datetime | None) -> bool:
     return start <= instant and (end is None or instant < end)
-
-
-def _check_window(start: datetime, end: datetime | None) -> None:
-    if start.tzinfo is None or (end is not None and end.tzinfo is None):
-        raise ValueError("a window needs aware instants, because a naive one has no defined day")
-    if end is not None and end <= start:
-        raise ValueError(f"an empty window: {start} to {end}")
