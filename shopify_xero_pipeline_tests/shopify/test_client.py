@@ -2,7 +2,6 @@
 
 import json
 import traceback
-from contextlib import closing
 from decimal import Decimal
 
 import httpx
@@ -41,7 +40,7 @@ def ask(*answers: object, clock: RecordingClock | None = None) -> dict[str, obje
 
 def test_a_call_goes_to_the_pinned_version_of_the_shop_with_the_token() -> None:
     script = Script(answered(SHOP))
-    with closing(client_of(script)) as client:
+    with client_of(script) as client:
         assert client.execute(DOCUMENT, {"first": 2}) == SHOP
         assert client.calls == 1
     (request,) = script.requests
