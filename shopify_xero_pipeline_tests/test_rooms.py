@@ -11,7 +11,7 @@ import pytest
 PACKAGE, TESTS = "shopify_xero_pipeline", "shopify_xero_pipeline_tests"
 REPOSITORY = Path(__file__).parents[1]
 ROOT = REPOSITORY / PACKAGE
-RECORDS = {"shopify.models", "xero.models", "xero.references"}
+RECORDS = {"shopify.models", "xero.elements", "xero.models", "xero.references"}
 STORED = {"state.records", "state.canonical"}
 RUNNING = {"clock", "observability"}
 MAY_IMPORT: Mapping[str, set[str]] = {

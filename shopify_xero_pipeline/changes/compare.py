@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.changes.drift import find_edits
 from shopify_xero_pipeline.changes.fields import differences, parse_payload
-from shopify_xero_pipeline.changes.known_records import ARCHIVED, MERGED
+from shopify_xero_pipeline.changes.known_records import ARCHIVED
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, Document, Invoice, Item, Payment
 
-REMOVED_STATUSES = frozenset({"VOIDED", "DELETED"})
 MONEY_FIELDS = frozenset({"total", "total_tax", "amount", "currency"})
 _Decision = tuple[Action, str, tuple[FieldDiff, ...]]
 """The action, the reason and the fields of a line."""
@@ -103,7 +103,7 @@ def _archived(mirror: MirrorRecord, fields: tuple[FieldDiff, ...]) -> _Decision:
 
     Documents of a merged Contact use the Contact into which it was merged.
     """
-    if parse_payload(mirror.payload).get(MERGED):
+    if Element.from_row(mirror).merged_into:
         return Action.UNCHANGED, "a person merged it into another Contact in Xero, which its documents use", ()
     if not fields:
         return Action.UNCHANGED, "archived in Xero", ()
@@ -127,9 +127,9 @@ def _changed_in_shopify(record: AnyRecord, fields: tuple[FieldDiff, ...]) -> _De
 
 def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     """Return the line of a record whose natural key is in Xero and not in the mapping."""
-    element = parse_payload(mirror.payload)
+    element = Element.from_row(mirror)
     action, reason, fields = Action.CONFLICT, _ownership_problem(record, mirror, element), tuple[FieldDiff, ...]()
-    if isinstance(record, Item) and (element.get("IsTrackedAsInventory") is True or element.get("IsSold") is False):
+    if isinstance(record, Item) and element.is_tracked_or_unsold:
         action = Action.SKIPPED
         reason = f"Xero's Item {record.code} is tracked or not sold; it stays unchanged and its code is not sent"
     elif isinstance(record, Invoice) and _has_edited_reference(record, mirror, element):
@@ -140,18 +140,18 @@ def _against_unmapped(record: AnyRecord, mirror: MirrorRecord) -> Change:
     return build_change(action, record, reason=reason, xero_id=mirror.xero_id, fields=fields)
 
 
-def _has_edited_reference(record: Invoice, mirror: MirrorRecord, element: Mapping[str, object]) -> bool:
-    is_ours = bool(record.url) and element.get("Url") == record.url
+def _has_edited_reference(record: Invoice, mirror: MirrorRecord, element: Element) -> bool:
+    is_ours = bool(record.url) and element.text("Url") == record.url
     return is_ours and mirror.status not in REMOVED_STATUSES and mirror.reference != record.reference
 
 
-def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Mapping[str, object]) -> str:
+def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Element) -> str:
     if isinstance(record, Contact | Item):
         return ""
     if mirror.status in REMOVED_STATUSES:
         return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
     amount, _ = _amount(record)
-    xero_amount = Decimal(str(element.get("Total", element.get("Amount", "0"))))
+    xero_amount = element.amount or Decimal(0)
     if isinstance(record, Document) and mirror.reference != record.reference:
         return (
             f"the number {record.number} belongs to another document in Xero (reference {mirror.reference or 'empty'})"

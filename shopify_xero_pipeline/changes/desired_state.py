@@ -4,7 +4,6 @@ The rules are in `books/`. This module adds only the decisions that need the map
 document numbers of other owners. The comparison is in `plan.py`.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
@@ -19,8 +18,6 @@ from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Varia
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Contact, CreditNote, Document, Item, Organisation
-
-ORDER_LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders/(\d+)"')
 
 
 def desired_contacts(
@@ -157,5 +154,5 @@ def _order_id_of(row: MirrorRecord) -> str:
 
     The id comes from the reference or, if a person changed it, from an Invoice's link to the order.
     """
-    order_ids = references.order_ids(row.reference) or ORDER_LINK.findall(row.payload)
+    order_ids = references.orders_of(row.reference, row.payload)
     return order_ids[0] if order_ids else ""

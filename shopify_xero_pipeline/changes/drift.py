@@ -7,40 +7,15 @@ moves money; people may change the descriptions of lines. The action follows in 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.fields import flatten, parse_payload, payload_amount
+from shopify_xero_pipeline.changes.fields import flatten
 from shopify_xero_pipeline.changes.known_records import KnownRecords, documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
-from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Item, Kind, Payment
-
-Element = Mapping[str, Any]
-XeroFields = dict[str, Any]
-
-CONTACT_FIELDS = {"name": "Name", "first_name": "FirstName", "last_name": "LastName", "email": "EmailAddress"}
-ADDRESS_FIELDS = {
-    "line1": "AddressLine1",
-    "line2": "AddressLine2",
-    "city": "City",
-    "region": "Region",
-    "postal_code": "PostalCode",
-    "country": "Country",
-}
-LINE_FIELDS = {
-    "quantity": "Quantity",
-    "unit_amount": "UnitAmount",
-    "discount_amount": "DiscountAmount",
-    "account_code": "AccountCode",
-    "tax_type": "TaxType",
-    "tax_amount": "TaxAmount",
-    "item_code": "ItemCode",
-}
-ABSENT_MEANS_NONE = frozenset({"item_code"})
-"""Parts of a line that Xero omits when they are empty. The value of another omitted part is unknown."""
+from shopify_xero_pipeline.xero.elements import Element
+from shopify_xero_pipeline.xero.models import AnyRecord, Document, Kind, Payment
 
 CHANGING = frozenset({Action.CREATE, Action.DELETE})
 ON_DOCUMENT = "a person entered this on the order's document in Xero; nothing more is entered there until it is removed"
@@ -58,16 +33,18 @@ def find_edits(
         mirror: the record's row in the mirror.
         contact_xero_id: the Xero id of a document's Contact after merges; None if it is unknown.
     """
-    theirs = _xero_fields(record, parse_payload(mirror.payload))
+    element = Element.from_row(mirror)
+    theirs = dict(flatten(element.content()))
     ours, desired = dict(flatten(posted)), dict(flatten(record.content()))
     if contact_xero_id is not None:
         ours["contact"] = contact_xero_id
     if isinstance(record, Document):
         ours["lines"] = str(len(record.lines))
+        theirs |= {"lines": str(len(element.lines))} if element.lines else {}
     return tuple(
-        FieldDiff(field=name, before=str(theirs[name]), after=desired.get(name, text))
+        FieldDiff(field=name, before=theirs[name], after=desired.get(name, text))
         for name, text in ours.items()
-        if text and theirs.get(name) is not None and not _same(text, str(theirs[name]))
+        if text and name in theirs and not _same(text, theirs[name])
     )
 
 
@@ -109,17 +86,15 @@ def _is_same_money(line: Change, row: MirrorRecord) -> bool:
     if line.action is not Action.CREATE or not isinstance(line.record, Payment) or row.kind != Kind.PAYMENT:
         return False
     on_same_document = documents_of(Kind.PAYMENT, row.natural_key) == [line.record.document_number]
-    return on_same_document and payload_amount(row.payload) == line.record.amount
+    return on_same_document and Element.from_row(row).amount == line.record.amount
 
 
 def _adopt_payment(line: Change, row: MirrorRecord) -> Change:
     """Return a line that adopts a person's payment, with its account, date and reference."""
-    element = parse_payload(row.payload)
-    account, day = element.get("Account"), element_date(element)
-    code = account.get("Code") or account.get("AccountID") if isinstance(account, Mapping) else None
+    element = Element.from_row(row)
     assert isinstance(line.record, Payment)
-    entered = {"account_code": str(code) if code else None, "date": day and date.fromisoformat(day)}
-    reference = {"reference": str(element.get("Reference") or "")}
+    entered = {"account_code": element.account, "date": element.date}
+    reference = {"reference": element.reference}
     record = line.record.model_copy(update={name: value for name, value in entered.items() if value} | reference)
     reason = (
         f"a person entered it in Xero on {record.date}, account {record.account_code}; it is adopted as this payment"
@@ -129,11 +104,9 @@ def _adopt_payment(line: Change, row: MirrorRecord) -> Change:
 
 
 def _manual_payment_conflict(row: MirrorRecord, books: OrderBooks) -> Change:
-    element = parse_payload(row.payload)
-    amount = Decimal(str(element.get("Amount") or 0))
-    account = element.get("Account")
-    code = account.get("Code") if isinstance(account, Mapping) else None
-    values = {"amount": str(amount), "account": str(code) if code else None}
+    element = Element.from_row(row)
+    amount = element.amount or Decimal(0)
+    values = {"amount": str(amount), "account": element.account_code}
     return Change(
         action=Action.CONFLICT,
         kind=Kind(row.kind),
@@ -147,78 +120,6 @@ def _manual_payment_conflict(row: MirrorRecord, books: OrderBooks) -> Change:
         amount=amount,
         currency=books.currency,
     )
-
-
-def _xero_fields(record: AnyRecord, element: Element) -> XeroFields:
-    """Return Xero's fields under our names. A field that an element omits is unknown and not compared."""
-    if isinstance(record, Contact):
-        return parse_contact(element)
-    if isinstance(record, Item):
-        sales = element.get("SalesDetails") or {}
-        texts = {"name": element.get("Name"), "description": element.get("Description")}
-        return texts | {"unit_price": sales.get("UnitPrice")}
-    if isinstance(record, Document):
-        return _document_fields(element)
-    return _payment_fields(element) if isinstance(record, Payment) else _allocation_fields(element)
-
-
-def parse_contact(element: Element) -> XeroFields:
-    """Return the fields of a Contact under our names; address fields as `address.city`."""
-    fields = {name: element.get(field) for name, field in CONTACT_FIELDS.items()}
-    for phone in element.get("Phones") or ():
-        if phone.get("PhoneType") == "DEFAULT":
-            fields["phone"] = phone.get("PhoneNumber")
-    for address in element.get("Addresses") or ():
-        if address.get("AddressType") == "STREET":
-            fields |= {f"address.{name}": address.get(field) for name, field in ADDRESS_FIELDS.items()}
-    return fields
-
-
-def _payment_fields(element: Element) -> XeroFields:
-    account = element.get("Account")
-    return {
-        "account_code": account.get("Code") if isinstance(account, Mapping) else None,
-        "date": element_date(element),
-        "amount": element.get("Amount"),
-        "reference": element.get("Reference"),
-    }
-
-
-def _allocation_fields(element: Element) -> XeroFields:
-    return {"date": element_date(element), "amount": element.get("Amount")}
-
-
-def _document_fields(element: Element) -> XeroFields:
-    lines = element.get("LineItems") or ()
-    fields = {
-        "contact": (element.get("Contact") or {}).get("ContactID"),
-        "number": element.get("InvoiceNumber") or element.get("CreditNoteNumber"),
-        "reference": element.get("Reference"),
-        "date": element_date(element),
-        "due_date": element_date(element, "DueDate"),
-        "line_amount_types": element.get("LineAmountTypes"),
-        "currency": element.get("CurrencyCode"),
-        "total": element.get("Total"),
-        "total_tax": element.get("TotalTax"),
-        "lines": len(lines) or None,
-    }
-    line_fields = {
-        f"lines.{index}.{name}": line.get(field) or ("" if name in ABSENT_MEANS_NONE else line.get(field))
-        for index, line in enumerate(lines)
-        for name, field in LINE_FIELDS.items()
-    }
-    return fields | line_fields
-
-
-def element_date(element: Element, name: str = "Date") -> str | None:
-    """Return the calendar date of an element as ISO text, or None.
-
-    The date comes from `DateString` or, if that is missing, from the milliseconds of `Date`.
-    """
-    if element.get(f"{name}String"):
-        return str(element[f"{name}String"])[:10]
-    digits = str(element.get(name) or "").removeprefix("/Date(").partition("+")[0].rstrip(")/")
-    return datetime.fromtimestamp(int(digits) / 1000, UTC).date().isoformat() if digits.isdigit() else None
 
 
 def _same(ours: str, theirs: str) -> bool:

@@ -47,7 +47,8 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tu
 def payload_amount(payload: str) -> Decimal | None:
     """Return the total of a document or the amount of a Payment or Allocation, in the record's currency.
 
-    The payload is our own or Xero's element. A record without an amount, such as a Contact, returns None.
+    The payload is our own or, to compare both alike, Xero's element. A record without an amount, such as a Contact,
+    returns None.
     """
     content = parse_payload(payload)
     for name in ("total", "Total", "amount", "Amount"):

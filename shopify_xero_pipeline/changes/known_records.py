@@ -6,13 +6,13 @@ This module only looks records up. The conclusions are in `compare.py` and `plan
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 
 NOT_LIVE = frozenset({"VOIDED", "DELETED", "ARCHIVED"})
 ARCHIVED = "ARCHIVED"
-MERGED = "MergedToContactID"
 
 
 class KnownRecords:
@@ -66,7 +66,7 @@ class KnownRecords:
         while xero_id and xero_id not in merges:
             merges.append(xero_id)
             row = self._by_xero_id.get(xero_id)
-            xero_id = str(parse_payload(row.payload).get(MERGED) or "") if row and row.status == ARCHIVED else ""
+            xero_id = Element.from_row(row).merged_into if row and row.status == ARCHIVED else ""
         return merges[-1] if merges else None
 
     def is_archived(self, shopify_id: str) -> bool:
@@ -78,8 +78,8 @@ class KnownRecords:
 def documents_of(kind: Kind, natural_key: str) -> Sequence[str]:
     """Return the numbers of the documents of a Payment or Allocation, parsed from its natural key."""
     if kind is Kind.ALLOCATION:
-        return natural_key.split("|")[:2]
-    return [natural_key.rpartition("|")[2]] if kind is Kind.PAYMENT else []
+        return references.documents_of_allocation(natural_key)
+    return [references.document_of_payment(natural_key)] if kind is Kind.PAYMENT else []
 
 
 def _gone(mapped: MappedRecord) -> MirrorRecord:

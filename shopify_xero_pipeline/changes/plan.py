@@ -17,6 +17,7 @@ from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
 WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
@@ -180,7 +181,7 @@ class _ContactNames:
         self._adoptable = adoptable
         ours = {row.xero_id: key for key, row in known.mapped.items()}
         self._owner = {
-            _text(row, "Name").casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
+            Element.from_row(row).text("Name").casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
             for row in known.mirror
             if row.status == "ACTIVE"
         }
@@ -220,9 +221,14 @@ def _adoptable_contacts(known: KnownRecords) -> dict[tuple[str, str], MirrorReco
     by_email: dict[str, list[MirrorRecord]] = defaultdict(list)
     for row in known.mirror:
         if row.status == "ACTIVE":
-            by_email[_text(row, "EmailAddress").casefold()].append(row)
+            by_email[_email_and_name(row)[0]].append(row)
     candidates = [rows[0] for email, rows in by_email.items() if email and len(rows) == 1 and not rows[0].natural_key]
-    return {(_text(row, "EmailAddress").casefold(), _text(row, "Name").casefold()): row for row in candidates}
+    return {_email_and_name(row): row for row in candidates}
+
+
+def _email_and_name(row: MirrorRecord) -> tuple[str, str]:
+    element = Element.from_row(row)
+    return element.text("EmailAddress").casefold(), element.text("Name").casefold()
 
 
 def _adoption_key(record: AnyRecord | None) -> tuple[str, str]:
@@ -232,5 +238,5 @@ def _adoption_key(record: AnyRecord | None) -> tuple[str, str]:
     return record.email.casefold(), record.name.casefold()
 
 
-def _text(row: MappedRecord | MirrorRecord, name: str) -> str:
+def _text(row: MappedRecord, name: str) -> str:
     return str(parse_payload(row.payload).get(name) or "")

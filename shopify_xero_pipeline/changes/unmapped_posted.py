@@ -6,17 +6,14 @@ reads them, so that the books of an order are the same as with a mapping. The ad
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from shopify_xero_pipeline.books.contacts import NAMELESS, is_nameless
 from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
-from shopify_xero_pipeline.changes.drift import element_date, parse_contact
-from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE, documents_of
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Kind, PostalAddress
 
 
@@ -64,7 +61,7 @@ def include_unmapped_posted(
     return complete
 
 
-def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
+def backfill_blanks(record: AnyRecord, element: Element) -> AnyRecord:
     """Return a Contact with its blank fields filled from Xero, and any other record unchanged.
 
     Args:
@@ -78,7 +75,7 @@ def backfill_blanks(record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
     return record.model_copy(update={name: getattr(theirs, name) for name in blank})
 
 
-def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact:
+def contact_from_element(shopify_id: str, element: Element) -> Contact:
     """Return a Contact with the values of its element in Xero.
 
     The stored element of a redacted customer has no name; its Contact gets the name of a customer without one.
@@ -87,36 +84,33 @@ def contact_from_element(shopify_id: str, element: Mapping[str, Any]) -> Contact
         shopify_id: digits of the customer's id.
         element: the Contact's element in Xero.
     """
-    texts = {"name": NAMELESS.format(shopify_id)}
-    texts |= {name: str(value) for name, value in parse_contact(element).items() if value}
-    address_fields = {
-        name.removeprefix("address."): value for name, value in texts.items() if name.startswith("address.")
-    }
-    contact_fields = {name: value for name, value in texts.items() if not name.startswith("address.")}
-    address = PostalAddress.model_validate(address_fields) if address_fields else None
+    content = element.content()
+    address = {name: text for name, text in content.pop("address", {}).items() if text}
+    texts = {"name": NAMELESS.format(shopify_id)} | {name: text for name, text in content.items() if text}
     return Contact(
-        shopify_id=shopify_id, contact_number=references.contact_number(shopify_id), address=address, **contact_fields
+        shopify_id=shopify_id,
+        contact_number=references.contact_number(shopify_id),
+        address=PostalAddress.model_validate(address) if address else None,
+        **texts,
     )
 
 
 def _document(row: MirrorRecord, reference: references.Reference, contacts: Mapping[str, str]) -> PostedDocument:
-    element = parse_payload(row.payload)
-    contact: Any = element.get("Contact") or {}
-    contact_number = contacts.get(str(contact.get("ContactID")), "")
+    element = Element.from_row(row)
+    contact_number = contacts.get(element.contact_id or "", "")
     return PostedDocument(
         kind=Kind(row.kind),
         shopify_id=f"{reference.order_id}/{reference.part}",
         number=row.natural_key,
-        date=date.fromisoformat(element_date(element) or f"{row.updated_at:%F}"),
+        date=element.date or row.updated_at.date(),
         contact_id=references.of_contact_number(contact_number),
-        total=Decimal(str(element.get("Total") or 0)),
+        total=element.amount or Decimal(0),
     )
 
 
 def _with_posted_money(posted: PostedRecords, row: MirrorRecord, document_ids: Sequence[str]) -> PostedRecords:
-    element, reference = parse_payload(row.payload), references.parse(row.reference)
-    day = date.fromisoformat(element_date(element) or f"{row.updated_at:%F}")
-    amount_and_date = {"amount": Decimal(str(element.get("Amount") or 0)), "date": day}
+    element, reference = Element.from_row(row), references.parse(row.reference)
+    amount_and_date = {"amount": element.amount or Decimal(0), "date": element.date or row.updated_at.date()}
     if row.kind == Kind.ALLOCATION:
         credit = PostedAllocation(credit_note_id=document_ids[0], invoice_id=document_ids[1], **amount_and_date)
         return posted.model_copy(update={"allocations": (*posted.allocations, credit)})

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from shopify_xero_pipeline.state.canonical import canonical_json
 from shopify_xero_pipeline.state.records import Operation
 from shopify_xero_pipeline.xero import serialization
+from shopify_xero_pipeline.xero.elements import COLLECTION, Element
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, Kind
 
 MAX_ELEMENTS = 50  # Xero's recommendation (docs/contracts/xero.md §3)
@@ -33,6 +34,10 @@ class JournalledWrite:
 
     operation: Operation
     record: AnyRecord
+
+    def correlation_key(self, ids: serialization.IdResolver) -> str:
+        """Return the key that matches the write with its element in a response."""
+        return Element(self.record.kind, self.element(ids)).correlation_key
 
     def element(self, ids: serialization.IdResolver) -> dict[str, Any]:
         """Return the JSON element; a delete does not send it, as its route has the id."""
@@ -103,7 +108,7 @@ def _route(write: JournalledWrite, ids: serialization.IdResolver) -> tuple[str, 
             return "DELETE", f"/CreditNotes/{note}/Allocations/{write.operation.xero_id}"
         return "PUT", f"/CreditNotes/{note}/Allocations?summarizeErrors=false"
     method = "PUT" if write.operation.verb == "create" else "POST"
-    return method, f"/{serialization.COLLECTION[record.kind]}?summarizeErrors=false{unitdp}"
+    return method, f"/{COLLECTION[record.kind]}?summarizeErrors=false{unitdp}"
 
 
 def _portions(
@@ -122,7 +127,7 @@ def _portions(
 
 
 def _draft(kind: Kind, method: str, path: str, encoded: Sequence[tuple[JournalledWrite, bytes]]) -> BatchDraft:
-    body = b'{"%s":[%s]}' % (serialization.COLLECTION[kind].encode(), b",".join(text for _, text in encoded))
+    body = b'{"%s":[%s]}' % (COLLECTION[kind].encode(), b",".join(text for _, text in encoded))
     if method == "DELETE":
         body = b""
     return BatchDraft(kind, method, path, tuple(write for write, _ in encoded), body)

@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.loading import batch_requests, outcomes
@@ -23,8 +22,8 @@ from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.elements import COLLECTION, Element
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -140,13 +139,13 @@ class BatchWriter:
         if draft.method == "DELETE":
             return self._settle_deletion(batch, reply, draft)
         elements = self._read_elements(reply, draft)
-        xero_ids = [xero_id for element in elements if (xero_id := serialization.id_of(draft.kind, element))]
+        xero_ids = [element.xero_id for element in elements if element.xero_id]
         context = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(draft.kind, xero_ids))
         settle_batch = partial(
             self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
         )
         record_outcomes = outcomes.outcomes_from_response(
-            draft.kind, draft.writes, elements, ids, context, reply.answer.correlation_id
+            draft.writes, elements, ids, context, reply.answer.correlation_id
         )
         counts = {"records": len(draft.writes), "settled": len(record_outcomes)}
         events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **counts)
@@ -172,18 +171,21 @@ class BatchWriter:
         self.read_back.check(draft.kind, list(operations.values()))
         return BatchResult()
 
-    def _read_elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[dict[str, Any]]:
+    def _read_elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[Element]:
         """Return the response's elements; Allocations without an id are read from their Credit Note."""
         assert reply.answer is not None
-        content = reply.answer.parsed().get(serialization.COLLECTION[draft.kind])
-        elements = [element for element in content if isinstance(element, dict)] if isinstance(content, list) else []
+        content = reply.answer.parsed().get(COLLECTION[draft.kind])
+        content = content if isinstance(content, list) else []
+        elements = [Element(draft.kind, fields) for fields in content if isinstance(fields, dict)]
         if draft.kind is not Kind.ALLOCATION:
             return elements
         note_id = draft.path.split("/")[2]  # /CreditNotes/<id>/Allocations
-        if any(serialization.id_of(draft.kind, element) or element.get("ValidationErrors") for element in elements):
-            return [element | {"CreditNote": {"CreditNoteID": note_id}} for element in elements]
+        if any(element.xero_id or element.fields.get("ValidationErrors") for element in elements):
+            return [
+                Element(draft.kind, {**element.fields, "CreditNote": {"CreditNoteID": note_id}}) for element in elements
+            ]
         try:
-            return [dict(element) for element in self.read_back.allocations_of(note_id)]
+            return self.read_back.allocations_of(note_id)
         except XeroError:
             return []
 

@@ -22,7 +22,6 @@ from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
 from shopify_xero_pipeline.loading.work_list import WorkList, planned_write
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.records import (
     MirrorRecord,
     Operation,
@@ -32,8 +31,8 @@ from shopify_xero_pipeline.state.records import (
     SyncError,
 )
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -229,7 +228,7 @@ class Loader:
         """Map records to be created that the mirror holds under our key: a lost or older store created them."""
         creates = [write for write in writes if write.operation.verb == "create"]
         mirrored = self._writer.read_back.mirrored_rows(kind, creates)
-        hits = [[row for row in rows if row.status not in serialization.REMOVED_STATUSES] for rows in mirrored]
+        hits = [[row for row in rows if row.status not in REMOVED_STATUSES] for rows in mirrored]
         owners = self._store.ids_by_xero_id(kind, [row.xero_id for rows in hits for row in rows])
         context = outcomes.OutcomeContext(self._clock.now(), owners)
         creates = self._with_mirrored_codes(creates, [rows[0] if rows else None for rows in hits])
@@ -245,7 +244,7 @@ class Loader:
         return [
             write
             if row is None
-            else batch_requests.with_record(write, ids.with_codes_in_xero(write.record, parse_exact_json(row.payload)))
+            else batch_requests.with_record(write, ids.with_codes_in_xero(write.record, Element.from_row(row)))
             for write, row in pairs
         ]
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from shopify_xero_pipeline.loading import refusals
 from shopify_xero_pipeline.loading.batch_requests import ATTEMPTS_BEFORE_SPLIT, JournalledWrite
-from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
+from shopify_xero_pipeline.state.canonical import canonical_json, digest
 from shopify_xero_pipeline.state.records import (
     UNANSWERED,
     Evidence,
@@ -21,8 +21,8 @@ from shopify_xero_pipeline.state.records import (
     OperationState,
 )
 from shopify_xero_pipeline.xero import serialization
-from shopify_xero_pipeline.xero.models import Contact, Kind
-from shopify_xero_pipeline.xero.serialization import Element
+from shopify_xero_pipeline.xero.elements import Element
+from shopify_xero_pipeline.xero.models import Contact
 
 OUTCOME_OF_VERB = {"create": "created", "update": "updated", "adopt": "adopted", "delete": "deleted"}
 IDENTITY_FIELDS = frozenset({"kind", "shopify_id", "contact_number", "code"})
@@ -53,13 +53,13 @@ class OutcomeContext:
 
         Args:
             write: the write of the record.
-            element: the record in Xero's JSON, with its id.
+            element: the record in Xero, with its id.
             outcome: created, updated, adopted or deleted.
             correlation_id: Xero's id of the call.
         """
         operation, record = write.operation, write.record
         content = canonical_json(record.content())
-        xero_id = str(serialization.id_of(record.kind, element))
+        xero_id = str(element.xero_id)
         owner = self.owners.setdefault(xero_id, operation.shopify_id)
         if owner != operation.shopify_id:
             return review_outcome(
@@ -83,7 +83,7 @@ class OutcomeContext:
             state=OperationState.CONFIRMED,
             outcome=outcome,
             mapped=mapped,
-            mirrored=serialization.mirror_record(record.kind, element, operation.natural_key),
+            mirrored=element.to_row(operation.natural_key),
             correlation_id=correlation_id,
         )
 
@@ -123,7 +123,6 @@ def needs_check(write: JournalledWrite, message: str, correlation_id: str | None
 
 
 def outcomes_from_response(
-    kind: Kind,
     writes: Sequence[JournalledWrite],
     elements: Iterable[Element],
     ids: serialization.IdResolver,
@@ -133,7 +132,6 @@ def outcomes_from_response(
     """Return the outcomes of a batch; a write without exactly one matching element has none.
 
     Args:
-        kind: kind of all writes.
         writes: the batch.
         elements: the elements of the response, in any order.
         ids: Xero ids of the parents.
@@ -142,10 +140,10 @@ def outcomes_from_response(
     """
     by_key: dict[str, list[Element]] = defaultdict(list)
     for element in elements:
-        by_key[serialization.correlation_key(kind, element)].append(element)
+        by_key[element.correlation_key].append(element)
     outcomes = []
     for write in writes:
-        matches = by_key.get(serialization.correlation_key(kind, write.element(ids)), [])
+        matches = by_key.get(write.correlation_key(ids), [])
         outcome = _element_outcome(write, matches[0], context, correlation_id) if len(matches) == 1 else None
         if outcome is not None:
             outcomes.append(outcome)
@@ -180,7 +178,7 @@ def outcome_from_lookup(
         xero_looked_up_at=context.xero_now,
         how=how,
         hits=len(hits),
-        fingerprint="; ".join(serialization.fingerprint(hit) for hit in hits),
+        fingerprint="; ".join(hit.fingerprint() for hit in hits),
     )
     return outcome.model_copy(update={"evidence": evidence})
 
@@ -195,7 +193,7 @@ def outcome_from_mirror(
         rows: the rows of the mirror with its natural key.
         context: see `OutcomeContext`.
     """
-    hits = [parse_exact_json(row.payload) for row in rows]
+    hits = [Element.from_row(row) for row in rows]
     return outcome_from_lookup(
         write, hits, context, how="the whole mirror, by natural key and reference", sent_at=None, checking=False
     )
@@ -213,11 +211,8 @@ def adoption_outcome(
     """
     if row is None:
         return rejection_outcome(write, "the record to adopt is no longer in Xero; plan the day again.", retryable=True)
-    element = parse_exact_json(row.payload)
-    if (
-        isinstance(write.record, Contact)
-        and serialization.natural_key(Kind.CONTACT, element) != write.operation.natural_key
-    ):
+    element = Element.from_row(row)
+    if isinstance(write.record, Contact) and element.natural_key != write.operation.natural_key:
         return None
     # The ContactNumber alone makes a Contact ours; an archived one, perhaps merged into another, is mapped as it is.
     problem = "" if isinstance(write.record, Contact) else serialization.mismatch(write.record, element)
@@ -265,11 +260,9 @@ def rejection_outcome(write: JournalledWrite, reason: str, *, retryable: bool) -
 def _element_outcome(
     write: JournalledWrite, element: Element, context: OutcomeContext, correlation_id: str | None
 ) -> OperationOutcome | None:
-    has_errors = element.get("ValidationErrors") or element.get("HasErrors") or element.get("HasValidationErrors")
-    if has_errors or element.get("StatusAttributeString") == "ERROR":
-        return needs_check(write, refusals.error_messages(element), correlation_id)
-    xero_id = serialization.id_of(write.record.kind, element)
-    if xero_id is None or write.operation.xero_id not in (None, xero_id):
+    if element.has_errors:
+        return needs_check(write, refusals.error_messages(element.fields), correlation_id)
+    if element.xero_id is None or write.operation.xero_id not in (None, element.xero_id):
         return None
     problem = serialization.mismatch(write.record, element)
     if problem:
@@ -298,7 +291,7 @@ def _lookup_outcome(
 
 def _deletion_outcome(write: JournalledWrite, hits: Sequence[Element], checking: bool) -> OperationOutcome:
     """Return the outcome of a delete, which is idempotent; it is confirmed if the Allocation is gone."""
-    if any(serialization.id_of(write.record.kind, hit) == write.operation.xero_id for hit in hits):
+    if any(hit.xero_id == write.operation.xero_id for hit in hits):
         return _refusal(write) if checking else replan(write)
     return _build_outcome(write, OperationState.CONFIRMED, "").model_copy(
         update={"outcome": "deleted", "removed": True}
@@ -309,7 +302,7 @@ def _update_outcome(
     write: JournalledWrite, own: Sequence[Element], context: OutcomeContext, checking: bool
 ) -> OperationOutcome:
     """Return the outcome of an update or adoption, which are idempotent; it is confirmed if Xero has the content."""
-    same = [hit for hit in own if serialization.id_of(write.record.kind, hit) == write.operation.xero_id]
+    same = [hit for hit in own if hit.xero_id == write.operation.xero_id]
     if same and (write.operation.verb == "adopt" or serialization.contains(write.record, same[0])):
         return context.confirm(write, same[0], OUTCOME_OF_VERB[write.operation.verb])
     if own and not same:

@@ -6,14 +6,13 @@ good, a person dismissed it, or the plan excludes it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.records import OPEN, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Document, Kind, Line, Payment
 
 KIND_LABELS = {Kind.CONTACT: "Contact", Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit Note"}
@@ -39,8 +38,8 @@ def _merge_targets(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]
         known |= pending
         rows = store.mirror_by_xero_id(Kind.CONTACT, pending).values()
         archived = [row for row in rows if row.status == "ARCHIVED"]
-        merges = {row.xero_id: parse_exact_json(row.payload).get("MergedToContactID") for row in archived}
-        targets |= {source: str(target) for source, target in merges.items() if target}
+        merges = {row.xero_id: Element.from_row(row).merged_into for row in archived}
+        targets |= {source: target for source, target in merges.items() if target}
         pending = {*targets.values()} - known
     return targets
 
@@ -91,18 +90,18 @@ class ParentIds:
         ]
         return record.model_copy(update={"lines": tuple(lines)})
 
-    def with_codes_in_xero(self, record: AnyRecord, element: Mapping[str, Any]) -> AnyRecord:
+    def with_codes_in_xero(self, record: AnyRecord, element: Element) -> AnyRecord:
         """Return a record that is already in Xero, with the item codes of its lines in Xero.
 
         A code other than that of the line's Item is dropped: a person set it.
 
         Args:
             record: the record; only a document has lines.
-            element: the record in Xero's JSON.
+            element: the record in Xero.
         """
         if not isinstance(record, Document):
             return record
-        codes = [str(line.get("ItemCode") or "") for line in element.get("LineItems") or ()]
+        codes = [line.item_code for line in element.lines]
         pairs = zip(record.lines, [*codes, *[""] * len(record.lines)], strict=False)
         lines = [self._with_code(line, code) for line, code in pairs]
         return record.model_copy(update={"lines": tuple(lines)})

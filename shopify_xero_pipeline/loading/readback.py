@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import quote
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading import batch_requests, outcomes, refusals
@@ -17,7 +15,7 @@ from shopify_xero_pipeline.loading.batch_requests import JournalledWrite
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.canonical import checksum, parse_exact_json
+from shopify_xero_pipeline.state.canonical import checksum
 from shopify_xero_pipeline.state.records import (
     Batch,
     BatchState,
@@ -28,12 +26,10 @@ from shopify_xero_pipeline.state.records import (
     PlannedWrite,
 )
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient, XeroResponse
-from shopify_xero_pipeline.xero.errors import XeroRefusedError
+from shopify_xero_pipeline.xero.elements import EPOCH, REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind, Payment
-from shopify_xero_pipeline.xero.serialization import EPOCH, Element
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ class ReadBack:
         copies = {write.operation.id: self._find_copies(write) for write in missing}
         pairs = zip(writes, hits, strict=True)
         hits = [own_hits or [*copies.get(write.operation.id, NOTHING).hits] for write, own_hits in pairs]
-        xero_ids = [str(serialization.id_of(kind, hit)) for own_hits in hits for hit in own_hits]
+        xero_ids = [str(hit.xero_id) for own_hits in hits for hit in own_hits]
         owners = self._store.ids_by_xero_id(kind, xero_ids)
         sent_at = {batch.id: batch.xero_sent_at for batch in batches}
         context = outcomes.OutcomeContext(self._clock.now(), owners, xero_now=now)
@@ -181,7 +177,7 @@ class ReadBack:
         """
         sent_at = [batch.xero_sent_at for batch in batches if batch.xero_sent_at is not None]
         self._mirror.sweep(kind, back_to=min(sent_at, default=None), full=len(sent_at) < len(batches))
-        return [[parse_exact_json(row.payload) for row in rows] for rows in self.mirrored_rows(kind, writes)]
+        return [[Element.from_row(row) for row in rows] for rows in self.mirrored_rows(kind, writes)]
 
     def _find_copies(self, write: JournalledWrite) -> ReadBackCopies:
         """Return what explains a refusal, read by id, because lists lag and single records do not.
@@ -193,10 +189,8 @@ class ReadBack:
         if isinstance(write.record, Payment):
             return self._find_payments(write.record)
         kind, natural_key = write.record.kind, write.operation.natural_key
-        elements = self._read_record(kind, natural_key)
-        return ReadBackCopies(
-            [element for element in elements if serialization.natural_key(kind, element) == natural_key]
-        )
+        elements = self._mirror.read_record(kind, natural_key)
+        return ReadBackCopies([element for element in elements if element.natural_key == natural_key])
 
     def _find_payments(self, record: Payment) -> ReadBackCopies:
         """Return the live Payments of a document with our reference, or else the state of the document."""
@@ -204,39 +198,13 @@ class ReadBack:
         if ids.missing(record):
             return NOTHING
         kind = Kind(record.document_kind)
-        (document, *_) = (*self._read_record(kind, ids.xero_id(kind, record.document_id)), {})
-        payments = document.get("Payments") or []
-        own_ids = [
-            str(payment.get("PaymentID")) for payment in payments if payment.get("Reference") == record.reference
-        ]
-        own_payments = [payment for own_id in own_ids for payment in self._read_record(Kind.PAYMENT, own_id)]
-        live = [
-            payment
-            for payment in own_payments
-            if serialization.status_of(Kind.PAYMENT, payment) not in serialization.REMOVED_STATUSES
-        ]
-        return ReadBackCopies(live, "" if live or not document else _describe_document(kind, document, payments))
-
-    def _read_record(self, kind: Kind, key: str) -> list[dict[str, Any]]:
-        """Return a record by its id or key, after an update of the mirror; empty if Xero has none."""
-        try:
-            answer = self._client.get(f"/{serialization.COLLECTION[kind]}/{quote(key, safe='')}", {"unitdp": "4"})
-        except XeroRefusedError:
-            return []
-        elements = [
-            element
-            for element in answer.get(serialization.COLLECTION[kind]) or []
-            if serialization.is_ours(kind, element)
-        ]
-        allocations = [
-            serialization.mirror_record(Kind.ALLOCATION, allocation)
-            for note in elements
-            for allocation in serialization.allocations_of(note)
-        ]
-        self._store.update_mirror(
-            kind, [serialization.mirror_record(kind, element) for element in elements], None, carried=allocations
-        )
-        return elements
+        documents = self._mirror.read_record(kind, ids.xero_id(kind, record.document_id))
+        if not documents:
+            return NOTHING
+        own_ids = [str(payment.xero_id) for payment in documents[0].payments if payment.reference == record.reference]
+        own_payments = [payment for own_id in own_ids for payment in self._mirror.read_record(Kind.PAYMENT, own_id)]
+        live = [payment for payment in own_payments if payment.status not in REMOVED_STATUSES]
+        return ReadBackCopies(live, "" if live else _describe_document(documents[0]))
 
     def mirrored_rows(self, kind: Kind, writes: Sequence[JournalledWrite]) -> list[list[MirrorRecord]]:
         """Return the rows of the mirror with each write's natural key or, for documents, with its reference.
@@ -260,13 +228,9 @@ class ReadBack:
         ids = ParentIds(self._store, [write.record for write in writes])
         note_ids = [self._note_id(write, ids) for write in writes]
         allocations = {note_id: self.allocations_of(note_id) for note_id in dict.fromkeys(note_ids)}
-        keys = [serialization.correlation_key(Kind.ALLOCATION, write.element(ids)) for write in writes]
+        keys = [write.correlation_key(ids) for write in writes]
         return [
-            [
-                allocation
-                for allocation in allocations[note_id]
-                if serialization.correlation_key(Kind.ALLOCATION, allocation) == key
-            ]
+            [allocation for allocation in allocations[note_id] if allocation.correlation_key == key]
             for note_id, key in zip(note_ids, keys, strict=True)
         ]
 
@@ -278,8 +242,8 @@ class ReadBack:
     def allocations_of(self, note_id: str) -> list[Element]:
         """Return the present Allocations of a Credit Note, read from Xero."""
         answer = self._client.get(f"/CreditNotes/{note_id}", {"unitdp": "4"})
-        notes = answer.get("CreditNotes") or []
-        return [allocation for note in notes for allocation in serialization.allocations_of(note)]
+        notes = [Element(Kind.CREDIT_NOTE, fields) for fields in answer.get("CreditNotes") or []]
+        return [allocation for note in notes for allocation in note.allocations]
 
     def _rename_contacts(self, writes: Sequence[JournalledWrite], record_outcomes: Sequence[OperationOutcome]) -> None:
         """Plan each refused Contact with a taken name again, with the customer's id in its name (docs/books.md §7)."""
@@ -296,16 +260,11 @@ class ReadBack:
             self._store.journal.plan([PlannedWrite.model_validate(values)])
 
 
-def _describe_document(kind: Kind, document: Element, payments: Sequence[Element]) -> str:
+def _describe_document(document: Element) -> str:
     """Return the state of a document in Xero for people, without references, which may name customers."""
-    outstanding = document.get("AmountDue", document.get("RemainingCredit"))
-    number, status = serialization.natural_key(kind, document), serialization.status_of(kind, document)
-    amounts = [
-        f"{payment.get('Amount')} on {day:%Y-%m-%d}"
-        for payment in payments
-        if (day := serialization.parse_instant(payment.get("Date")))
-    ]
-    return f"In Xero {number} is {status} with {outstanding} outstanding; payments: {', '.join(amounts) or 'none'}."
+    amounts = [f"{payment.amount} on {payment.date:%Y-%m-%d}" for payment in document.payments if payment.date]
+    state = f"{document.natural_key} is {document.status} with {document.outstanding} outstanding"
+    return f"In Xero {state}; payments: {', '.join(amounts) or 'none'}."
 
 
 def _matches(row: MirrorRecord, write: JournalledWrite) -> bool:

@@ -14,6 +14,7 @@ from shopify_xero_pipeline.loading.refusals import mask
 from shopify_xero_pipeline.state.canonical import canonical_json, parse_exact_json
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.client import XeroResponse
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
 MESSAGE_FIELDS = ("Message", "Detail")
@@ -47,8 +48,7 @@ def personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Ite
     mapped = store.mapped(Kind.CONTACT, contact_ids)
     yield from (text for row in mapped.values() for text in _texts(parse_exact_json(row.payload)))
     mirrored = store.mirror_by_xero_id(Kind.CONTACT, [row.xero_id for row in mapped.values()])
-    names = (parse_exact_json(row.payload).get("Name") for row in mirrored.values())
-    yield from (str(name) for name in names if name)
+    yield from (name for row in mirrored.values() if (name := Element.from_row(row).text("Name")))
 
 
 def _has_messages(answer: XeroResponse) -> bool:

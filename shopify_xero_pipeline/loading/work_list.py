@@ -11,10 +11,11 @@ from datetime import date
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.load_report import LoadResult, unchanged_result
-from shopify_xero_pipeline.state.canonical import checksum, parse_exact_json
+from shopify_xero_pipeline.state.canonical import checksum
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, PlannedWrite
-from shopify_xero_pipeline.xero import serialization
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
+from shopify_xero_pipeline.xero.serialization import contains
 
 WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 UPDATABLE_KINDS = frozenset({Kind.CONTACT, Kind.ITEM})
@@ -134,4 +135,4 @@ def _is_restore(wanted: WantedRecord, mapped: MappedRecord, mirrored: Mapping[st
     row = mirrored.get(mapped.xero_id)
     if wanted.change.action is not Action.UPDATE or row is None:
         return False
-    return not serialization.contains(wanted.record, parse_exact_json(row.payload))
+    return not contains(wanted.record, Element.from_row(row))

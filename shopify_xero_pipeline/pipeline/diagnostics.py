@@ -23,7 +23,7 @@ from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import serialization
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
 from shopify_xero_pipeline.xero.models import Kind
 
 READ_CHUNK_BYTES = 64_000_000
@@ -112,7 +112,7 @@ def _check_mapped_records(store: StateStore, excluded: Collection[str | None]) -
 def _describe_difference(row: MappedRecord, mirrored: MirrorRecord | None) -> str:
     if mirrored is None:
         return "not in Xero"
-    if mirrored.status in serialization.REMOVED_STATUSES:
+    if mirrored.status in REMOVED_STATUSES:
         return f"{mirrored.status.lower()} in Xero"
     fields, posted, now = [], payload_amount(row.payload), payload_amount(mirrored.payload)
     if posted is not None and now is not None and posted != now:

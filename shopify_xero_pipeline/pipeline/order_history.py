@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.changes.fields import payload_amount
 from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.pipeline.day_issues import held_lines
@@ -20,6 +19,7 @@ from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.state.records import Batch, BatchState, MappedRecord, Operation, OperationState, SyncError
 from shopify_xero_pipeline.state.store import StateStore
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
 from shopify_xero_pipeline.xero.models import Kind
 
 STATE_LABELS = {

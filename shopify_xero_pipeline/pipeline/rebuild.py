@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from functools import partial
 
 from shopify_xero_pipeline.changes.compare import build_change
-from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS
@@ -29,6 +28,7 @@ from shopify_xero_pipeline.state.quarantine import QuarantinedStore, quarantine_
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import Item, Kind
 
 DAYS_PER_BATCH = 31
@@ -181,7 +181,7 @@ class Rebuild:
         known = self._store.ids_by_xero_id(Kind.CONTACT, [row.xero_id for row in own_rows])
         lines = []
         for row in (row for row in own_rows if row.xero_id not in known):
-            contact = contact_from_element(references.of_contact_number(row.natural_key), parse_payload(row.payload))
+            contact = contact_from_element(references.of_contact_number(row.natural_key), Element.from_row(row))
             lines.append(build_change(Action.ADOPT, contact, xero_id=row.xero_id))
         if lines:
             change_set = ChangeSet(kind=Kind.CONTACT, day=self._sync_service.connections.today(), changes=tuple(lines))
@@ -203,8 +203,8 @@ class Rebuild:
         """Return the unmapped Items by name and description, without ambiguous ones."""
         rows_by_name: dict[tuple[str, str], list[MirrorRecord]] = {}
         for row in self._store.unmapped_mirror([Kind.ITEM]):
-            element = parse_payload(row.payload)
-            rows_by_name.setdefault((str(element.get("Name")), str(element.get("Description"))), []).append(row)
+            content = Element.from_row(row).content()
+            rows_by_name.setdefault((str(content["name"]), str(content["description"])), []).append(row)
         return {key: rows[0] for key, rows in rows_by_name.items() if len(rows) == 1}
 
     def _count_unclaimed(self, report: RebuildReport) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
 from shopify_xero_pipeline.reconciliation.rollup import group_by
@@ -19,6 +18,7 @@ from shopify_xero_pipeline.reconciliation.statements import NOTHING
 from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
 
 OPENING, CLOSING = "opening", "closing"
 NO_ORDER_OUTCOME = "not in these books any more"

@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from shopify_xero_pipeline.books.records import OrderBooks
-from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.changes.drift import find_edits
 from shopify_xero_pipeline.changes.fields import parse_payload, payload_amount
 from shopify_xero_pipeline.changes.models import Change
@@ -24,6 +22,7 @@ from shopify_xero_pipeline.reconciliation.xero_movements import (
 )
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.models import Document, Kind
 
 AMOUNT_FIELDS = frozenset({"total", "total_tax", "amount", "tax_type", "unit_amount", "quantity", "tax_amount"})
@@ -64,9 +63,8 @@ class PostedRecord:
     @property
     def amount_due(self) -> Decimal:
         """Xero's AmountDue of an Invoice, or the RemainingCredit of a Credit Note as a negative amount."""
-        element = parse_payload(self.live_row.payload) if self.live_row is not None else {}
-        amount = Decimal(str(element.get("AmountDue", element.get("RemainingCredit", 0))))
-        return DOCUMENT_SIGN[Kind(self.row.kind)] * amount
+        outstanding = Element.from_row(self.live_row).outstanding if self.live_row is not None else None
+        return DOCUMENT_SIGN[Kind(self.row.kind)] * (outstanding or ZERO)
 
 
 class ReconciliationInputs:
@@ -182,9 +180,8 @@ def _other_edits(
             yield f"{edit.field} posted {edit.after}, Xero shows {edit.before or 'none'}"
     if not isinstance(record, Document):
         return
-    element: Mapping[str, Any] = parse_payload(live_row.payload)
-    xero_lines = element.get("LineItems") or ()
+    xero_lines = Element.from_row(live_row).lines
     for index, (line, xero_line, variant) in enumerate(zip(record.lines, xero_lines, variants, strict=False)):
         code = inputs.item_codes.get(variant or "")
-        if line.item_code is None and code is not None and xero_line.get("ItemCode") != code:
-            yield f"line {index + 1} has Item {code}, Xero shows {xero_line.get('ItemCode') or 'none'}"
+        if line.item_code is None and code is not None and xero_line.item_code != code:
+            yield f"line {index + 1} has Item {code}, Xero shows {xero_line.item_code or 'none'}"

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from shopify_xero_pipeline.changes.compare import REMOVED_STATUSES
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import documents_of
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
@@ -26,6 +25,7 @@ from shopify_xero_pipeline.reconciliation.xero_movements import (
 )
 from shopify_xero_pipeline.state.records import KeptRecord, MappedRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.xero import references
+from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
 from shopify_xero_pipeline.xero.models import Kind
 
 LISTED = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)

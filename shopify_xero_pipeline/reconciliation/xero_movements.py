@@ -5,24 +5,20 @@ TaxType and AccountCode, docs/contracts/xero.md §6.3). Both become postings of 
 shows a line that a person moved to another account, tax type or date.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.posted_records import RECORD
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, Movement, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.shopify_movements import DOCUMENT_KEYS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
 
 DOCUMENT_SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
-XERO_DATE = re.compile(r"/Date\((-?\d+)")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Element = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -84,14 +80,20 @@ def posted_postings(row: MappedRecord, account_names: AccountNames) -> list[Post
 
 def mirrored_postings(row: MirrorRecord, account_names: AccountNames) -> list[Posting]:
     """Return the postings of a document or payment in Xero."""
-    element = parse_payload(row.payload)
-    if row.kind == Kind.PAYMENT:
-        return [_payment_posting(element, _element_date(element, row))]
-    kind = Kind(row.kind)
-    line_amount_types = str(element.get("LineAmountTypes") or "Exclusive")
-    currency = str(element.get("CurrencyCode") or "")
-    reader = _DocumentReader(kind, _element_date(element, row), currency, line_amount_types, account_names)
-    return [*reader.postings(_document_lines(element)), reader.total(_decimal(element.get("Total")))]
+    element = Element.from_row(row)
+    day, amount = element.date or row.updated_at.date(), element.amount or ZERO
+    if element.kind is Kind.PAYMENT:
+        side = StatementSection.REFUNDS if element.is_refund else StatementSection.PAYMENTS
+        return [Posting(day, element.currency, side, element.account, amount)]
+    line_amount_types = element.text("LineAmountTypes") or "Exclusive"
+    reader = _DocumentReader(element.kind, day, element.currency, line_amount_types, account_names)
+    # A line without an amount is a description.
+    lines = [
+        (line.account_code, line.tax_type, line.amount, line.tax_amount or ZERO)
+        for line in element.lines
+        if line.amount is not None
+    ]
+    return [*reader.postings(lines), reader.total(amount)]
 
 
 @dataclass(frozen=True)
@@ -122,36 +124,3 @@ class _DocumentReader:
         """Return the posting of the document's total."""
         key, sign = DOCUMENT_KEYS[self.kind], DOCUMENT_SIGN[self.kind]
         return Posting(self.posted, self.currency, StatementSection.DOCUMENTS, key, sign * amount)
-
-
-def _document_lines(element: Element) -> Iterator[tuple[str, str, Decimal, Decimal]]:
-    """Yield the lines of an element. A line without an amount is a description and is omitted."""
-    for line in element.get("LineItems") or []:
-        if line.get("LineAmount") is not None:
-            figures = _decimal(line["LineAmount"]), _decimal(line.get("TaxAmount"))
-            yield str(line.get("AccountCode") or ""), str(line.get("TaxType") or ""), *figures
-
-
-def _payment_posting(element: Element, day: date) -> Posting:
-    account, invoice = element.get("Account") or {}, element.get("Invoice") or {}
-    credit_note = element.get("CreditNote") or {}
-    document = credit_note if credit_note.get("CreditNoteID") else invoice
-    is_of_credit = invoice.get("Type") == "ACCRECCREDIT" or element.get("PaymentType") == "ARCREDITPAYMENT"
-    is_refund = document is credit_note or is_of_credit
-    key = str(account.get("Code") or account.get("AccountID") or "")
-    side = StatementSection.REFUNDS if is_refund else StatementSection.PAYMENTS
-    currency = str(document.get("CurrencyCode") or element.get("CurrencyCode") or "")
-    return Posting(day, currency, side, key, _decimal(element.get("Amount")))
-
-
-def _element_date(element: Element, row: MirrorRecord) -> date:
-    """Return an element's calendar date, which `/Date(1789344000000+0000)/` gives as midnight UTC.
-
-    Source: docs/contracts/xero.md §6. Xero always returns a date; without one, the date of the last change is used.
-    """
-    match = XERO_DATE.match(str(element.get("Date") or ""))
-    return (EPOCH + timedelta(milliseconds=int(match[1]))).date() if match else row.updated_at.date()
-
-
-def _decimal(amount: object) -> Decimal:
-    return Decimal(str(amount or 0))

@@ -8,14 +8,15 @@ decisions on mirrored records are in `changes/` and in `loading/readback.py`.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
+from urllib.parse import quote
 
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.client import XeroClient
-from shopify_xero_pipeline.xero.errors import XeroUnavailableError
+from shopify_xero_pipeline.xero.elements import COLLECTION, ID, Element
+from shopify_xero_pipeline.xero.errors import XeroRefusedError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
 
 SWEEP_OVERLAP = timedelta(minutes=5)
@@ -23,7 +24,7 @@ SWEEP_OVERLAP = timedelta(minutes=5)
 missing from a complete list counts as deleted only if it was written earlier than this."""
 
 MAX_LISTING_ATTEMPTS = 3  # reads of a list that changes between its pages
-Listing: TypeAlias = tuple[list[dict[str, Any]], datetime | None]
+Listing: TypeAlias = tuple[list[Element], datetime | None]
 """Elements, and Xero's time of the first page."""
 
 PARAMS = {
@@ -72,37 +73,56 @@ class Mirror:
         last = None if full else self._store.mirror_watermark(kind)
         since = None if last is None else min(last, back_to or last) - SWEEP_OVERLAP
         elements, watermark = self._list_items() if kind is Kind.ITEM else self._list_changes(kind, since)
-        records = [
-            serialization.mirror_record(kind, element) for element in elements if serialization.is_ours(kind, element)
-        ]
-        allocations = [
-            serialization.mirror_record(Kind.ALLOCATION, allocation)
-            for note in elements
-            for allocation in serialization.allocations_of(note)
-        ]
+        sales = [element for element in elements if element.is_sale]
+        allocations = [allocation.to_row() for note in elements for allocation in note.allocations]
         is_complete = kind is Kind.ITEM or since is None
         gone_before = watermark - SWEEP_OVERLAP if is_complete and watermark is not None else None
         self._store.update_mirror(
-            kind, records, swept_at, watermark=watermark, gone_before=gone_before, carried=allocations
+            kind,
+            [element.to_row() for element in sales],
+            swept_at,
+            watermark=watermark,
+            gone_before=gone_before,
+            carried=allocations,
         )
-        events.log_event("xero_swept", entity_type=kind.value, changed=len(records), since=since and since.isoformat())
+        events.log_event("xero_swept", entity_type=kind.value, changed=len(sales), since=since and since.isoformat())
+
+    def read_record(self, kind: Kind, key: str) -> list[Element]:
+        """Return a record read by its id or key, after an update of the mirror; empty if Xero has none.
+
+        Args:
+            kind: any kind but Allocations.
+            key: Xero id or natural key.
+
+        Raises:
+            XeroError: Xero does not respond; the mirror is unchanged.
+        """
+        try:
+            answer = self._client.get(f"/{COLLECTION[kind]}/{quote(key, safe='')}", {"unitdp": "4"})
+        except XeroRefusedError:
+            return []
+        elements = [Element(kind, fields) for fields in answer.get(COLLECTION[kind]) or []]
+        sales = [element for element in elements if element.is_sale]
+        allocations = [allocation.to_row() for note in sales for allocation in note.allocations]
+        self._store.update_mirror(kind, [element.to_row() for element in sales], None, carried=allocations)
+        return sales
 
     def _list_items(self) -> Listing:
         """Return all Items; their list has no pages, and an Item that is missing from it is deleted."""
         items = self._client.get("/Items", PARAMS[Kind.ITEM]).get("Items") or []
-        return items, self._client.time.earliest
+        return [Element(Kind.ITEM, item) for item in items], self._client.time.earliest
 
     def _list_changes(self, kind: Kind, since: datetime | None) -> Listing:
         """Return the records of all pages; read again if a change moved a record to a page that was read already."""
-        path = f"/{serialization.COLLECTION[kind]}"
+        path = f"/{COLLECTION[kind]}"
         for _ in range(MAX_LISTING_ATTEMPTS):
-            records: dict[str, dict[str, Any]] = {}
+            records: dict[str, Element] = {}
             expected, watermark = 0, None
             for page, (elements, count) in enumerate(
                 self._client.pages(path, path[1:], PARAMS.get(kind), modified_since=since)
             ):
                 watermark = self._client.time.earliest if page == 0 else watermark
-                records |= {str(element[serialization.ID[kind]]): element for element in elements}
+                records |= {str(fields[ID[kind]]): Element(kind, fields) for fields in elements}
                 expected = count or 0
             if len(records) >= expected:
                 return list(records.values()), watermark

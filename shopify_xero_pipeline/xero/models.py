@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shopify_xero_pipeline.xero import references
+
 
 class Kind(StrEnum):
     """The kinds of record that this project writes, in the order of writing."""
@@ -175,7 +177,7 @@ class Payment(XeroRecord):
     @property
     def natural_key(self) -> str:
         """Reference and document number; the journal, not Xero, enforces that they are unique."""
-        return f"{self.reference}|{self.document_number}"
+        return references.payment_key(self.reference, self.document_number)
 
 
 class Allocation(XeroRecord):
@@ -198,7 +200,7 @@ class Allocation(XeroRecord):
     @property
     def natural_key(self) -> str:
         """Credit Note number, Invoice number and amount."""
-        return f"{self.credit_note_number}|{self.invoice_number}|{self.amount.normalize():f}"
+        return references.allocation_key(self.credit_note_number, self.invoice_number, self.amount)
 
 
 AnyRecord = Annotated[Contact | Item | Invoice | CreditNote | Payment | Allocation, Field(discriminator="kind")]

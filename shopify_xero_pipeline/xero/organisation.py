@@ -4,14 +4,13 @@ This module caches nothing. The comparison with `books.yaml` is in `books/`.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.elements import parse_day
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Account, Organisation, TaxComponent, TaxRate
-from shopify_xero_pipeline.xero.serialization import parse_instant
 
 ACCOUNT_CLASSES = {
     "CanApplyToAssets": "ASSET",
@@ -35,8 +34,8 @@ def read_organisation(client: XeroClient) -> Organisation:
         base_currency=organisation["BaseCurrency"],
         currencies=frozenset(currency["Code"] for currency in client.get("/Currencies").get("Currencies") or [])
         | {organisation["BaseCurrency"]},
-        period_lock_date=_parse_day(organisation.get("PeriodLockDate")),
-        end_of_year_lock_date=_parse_day(organisation.get("EndOfYearLockDate")),
+        period_lock_date=parse_day(organisation.get("PeriodLockDate")),
+        end_of_year_lock_date=parse_day(organisation.get("EndOfYearLockDate")),
         accounts=tuple(map(_parse_account, client.get("/Accounts").get("Accounts") or [])),
         tax_rates=tuple(map(_parse_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
     )
@@ -56,12 +55,6 @@ def _first_organisation(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     if not organisations:
         raise XeroUnavailableError("Xero returned no organisation for this connection. Connect the app to one.")
     return organisations[0]
-
-
-def _parse_day(text: object) -> date | None:
-    """Return a calendar day, which Xero gives as its midnight in UTC (docs/contracts/xero.md §8)."""
-    instant = parse_instant(text)
-    return instant.date() if instant else None
 
 
 def _parse_account(account: Mapping[str, Any]) -> Account:

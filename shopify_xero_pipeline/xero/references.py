@@ -1,15 +1,18 @@
-"""The ContactNumber and Reference in Xero that name a record of Shopify (docs/books.md §1).
+"""The texts by which a record of Shopify is recognised in Xero: ContactNumber, Reference and the keys of money.
 
-This module only has their format. A Contact's number is `shopify:<id>`, a document's reference `#1001 shopify:<order
-id>/<agreement id>`, a Payment's `shopify:<order id>/<transaction id>`. Every
-posted Contact, document and Payment has one.
+This module only has their format (docs/books.md §1). A Contact's number is `shopify:<id>`, a document's reference
+`#1001 shopify:<order id>/<agreement id>`, a Payment's `shopify:<order id>/<transaction id>`. Every posted Contact,
+document and Payment has one. The key of a Payment is `<reference>|<document number>`, the key of an Allocation
+`<Credit Note number>|<Invoice number>|<amount>`. An Invoice also has a link to its order.
 """
 
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 PREFIX = "shopify:"
 _ORDER_PATTERN = re.compile(r"shopify:(\d+)/")
+_ORDER_LINK = re.compile(r'"Url":"https://admin\.shopify\.com/store/[^"/]+/orders/(\d+)"')
 _REFERENCE_PATTERN = re.compile(r"shopify:(?P<order>\d+)/(?P<part>\S+)$")
 
 
@@ -64,3 +67,39 @@ def parse(reference: str) -> Reference | None:
     """Return the order and the part at the end of a Reference, or None without them."""
     match = _REFERENCE_PATTERN.search(reference)
     return None if match is None else Reference(match["order"], match["part"])
+
+
+def orders_of(reference: str, payload: str) -> list[str]:
+    """Return the ids of the orders of a document, from its reference or, if a person changed it, from its link.
+
+    Args:
+        reference: the Reference of the document in Xero.
+        payload: the document as JSON, not parsed, because most documents are recognised by their reference.
+    """
+    return order_ids(reference) or _ORDER_LINK.findall(payload)
+
+
+def payment_key(reference: str, document: str) -> str:
+    """Return the key of a Payment, from its Reference and the number (or the id) of its document."""
+    return f"{reference}|{document}"
+
+
+def allocation_key(note_number: str, invoice_number: str, amount: Decimal) -> str:
+    """Return the key of an Allocation, from the numbers of its documents and its amount.
+
+    Args:
+        note_number: number of the Credit Note.
+        invoice_number: number of the Invoice.
+        amount: the amount, in any notation.
+    """
+    return f"{note_number}|{invoice_number}|{amount.normalize():f}"
+
+
+def document_of_payment(key: str) -> str:
+    """Return the number of the document in the key of a Payment."""
+    return key.rpartition("|")[2]
+
+
+def documents_of_allocation(key: str) -> list[str]:
+    """Return the numbers of Credit Note and Invoice in the key of an Allocation."""
+    return key.split("|")[:2]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
 from shopify_xero_pipeline.changes.unmapped_posted import backfill_blanks, include_unmapped_posted
 from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import Contact, Kind, PostalAddress
 from shopify_xero_pipeline_tests.support.one_order import contact, item
 from shopify_xero_pipeline_tests.support.rows import shown
@@ -67,10 +68,11 @@ def test_money_that_a_person_entered_on_our_invoice_is_not_taken_for_ours() -> N
 
 
 def test_what_shopify_has_blanked_since_is_filled_with_what_xero_shows() -> None:
-    element = {
+    fields = {
         "Name": "Ann Lee", "EmailAddress": "ann@example.com", "FirstName": "Ann",
         "Addresses": [{"AddressType": "STREET", "City": "Nelson"}],
     }  # fmt: skip
+    element = Element(Kind.CONTACT, fields)
     nameless = contact("7", "Shopify customer 7", last_name="Leigh")
     assert backfill_blanks(nameless, element) == Contact(
         shopify_id="7",

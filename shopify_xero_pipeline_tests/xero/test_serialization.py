@@ -9,7 +9,8 @@ import pytest
 from shopify_xero_pipeline.loading import batch_requests, refusals
 from shopify_xero_pipeline.loading.batch_requests import JournalledWrite
 from shopify_xero_pipeline.state.records import Operation, OperationState
-from shopify_xero_pipeline.xero import serialization
+from shopify_xero_pipeline.xero import elements, serialization
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import Kind, PostalAddress
 from shopify_xero_pipeline_tests.support.records import DAY, allocation, contact, credit_note, invoice, item, payment
 
@@ -106,32 +107,26 @@ def test_money_names_what_it_pays() -> None:
 def test_a_refund_is_known_by_its_credit_note_wherever_xero_puts_it() -> None:
     theirs = {"Reference": "r", "Invoice": {"InvoiceID": "N-1", "InvoiceNumber": "CN-1", "Type": "ACCRECCREDIT"}}
     ours = {"Reference": "r", "CreditNote": {"CreditNoteID": "n-1", "CreditNoteNumber": "CN-1"}}
-    assert (
-        serialization.correlation_key(Kind.PAYMENT, theirs)
-        == serialization.correlation_key(Kind.PAYMENT, ours)
-        == "r|n-1"
-    )
-    assert serialization.natural_key(Kind.PAYMENT, theirs) == serialization.natural_key(Kind.PAYMENT, ours) == "r|CN-1"
+    assert Element(Kind.PAYMENT, theirs).correlation_key == Element(Kind.PAYMENT, ours).correlation_key == "r|n-1"
+    assert Element(Kind.PAYMENT, theirs).natural_key == Element(Kind.PAYMENT, ours).natural_key == "r|CN-1"
 
 
-@pytest.mark.parametrize("text", [None, "", serialization.NO_ID, "not-a-guid", "12345678-1234-1234-1234-1234567890123"])
+@pytest.mark.parametrize("text", [None, "", elements.NO_ID, "not-a-guid", "12345678-1234-1234-1234-1234567890123"])
 def test_only_a_real_id_says_that_something_is_saved(text: str | None) -> None:
-    assert serialization.id_of(Kind.PAYMENT, {"PaymentID": text}) is None
+    assert Element(Kind.PAYMENT, {"PaymentID": text}).xero_id is None
 
 
 def test_xeros_instants_are_read_with_and_without_an_offset() -> None:
-    assert serialization.parse_instant("/Date(1789378199100+0000)/") == datetime(
-        2026, 9, 14, 9, 29, 59, 100_000, tzinfo=UTC
-    )
-    assert serialization.parse_instant("/Date(1789378199000)/") == datetime(2026, 9, 14, 9, 29, 59, tzinfo=UTC)
-    assert serialization.parse_instant("2026-09-14") is None
+    assert elements.parse_instant("/Date(1789378199100+0000)/") == datetime(2026, 9, 14, 9, 29, 59, 100_000, tzinfo=UTC)
+    assert elements.parse_instant("/Date(1789378199000)/") == datetime(2026, 9, 14, 9, 29, 59, tzinfo=UTC)
+    assert elements.parse_instant("2026-09-14") is None
 
 
 def test_purchases_are_told_from_sales() -> None:
-    assert serialization.is_ours(Kind.INVOICE, {"Type": "ACCREC"})
-    assert not serialization.is_ours(Kind.INVOICE, {"Type": "ACCPAY"})
-    assert not serialization.is_ours(Kind.PAYMENT, {"PaymentType": "ACCPAYPAYMENT"})
-    assert serialization.is_ours(Kind.CONTACT, {})
+    assert Element(Kind.INVOICE, {"Type": "ACCREC"}).is_sale
+    assert not Element(Kind.INVOICE, {"Type": "ACCPAY"}).is_sale
+    assert not Element(Kind.PAYMENT, {"PaymentType": "ACCPAYPAYMENT"}).is_sale
+    assert Element(Kind.CONTACT, {}).is_sale
 
 
 @pytest.mark.parametrize(
@@ -146,15 +141,15 @@ def test_purchases_are_told_from_sales() -> None:
     ],
 )
 def test_a_document_agrees_only_to_the_cent(found: dict[str, object], words: str) -> None:
-    problem = serialization.mismatch(invoice(), found)
+    problem = serialization.mismatch(invoice(), Element(Kind.INVOICE, found))
     assert words in problem
     assert bool(words) == bool(problem)
 
 
 def test_an_archived_contact_and_an_item_not_sold_are_not_ours_to_use() -> None:
-    assert "archived" in serialization.mismatch(contact(), {"ContactStatus": "ARCHIVED"})
-    assert "not sold" in serialization.mismatch(item(), {"IsSold": False})
-    assert serialization.mismatch(item(), {"IsSold": True}) == ""
+    assert "archived" in serialization.mismatch(contact(), Element(Kind.CONTACT, {"ContactStatus": "ARCHIVED"}))
+    assert "not sold" in serialization.mismatch(item(), Element(Kind.ITEM, {"IsSold": False}))
+    assert serialization.mismatch(item(), Element(Kind.ITEM, {"IsSold": True})) == ""
 
 
 def test_an_update_has_taken_effect_when_everything_sent_is_shown() -> None:
@@ -166,18 +161,18 @@ def test_an_update_has_taken_effect_when_everything_sent_is_shown() -> None:
         "Phones": [{"PhoneType": "DEFAULT", "PhoneNumber": "021"}, {"PhoneType": "FAX", "PhoneNumber": ""}],
         "Addresses": [{"AddressType": "STREET", "City": "Auckland", "Region": ""}, {"AddressType": "POBOX"}],
     }
-    assert serialization.contains(ours, shown)
-    assert not serialization.contains(ours, shown | {"Phones": []})
-    assert not serialization.contains(ours, shown | {"Phones": None})
+    assert serialization.contains(ours, Element(Kind.CONTACT, shown))
+    assert not serialization.contains(ours, Element(Kind.CONTACT, shown | {"Phones": []}))
+    assert not serialization.contains(ours, Element(Kind.CONTACT, shown | {"Phones": None}))
     priced = {"Code": "SKU-1", "Name": "Item 1", "SalesDetails": {"UnitPrice": Decimal("12.34560")}}
-    assert serialization.contains(item(), priced)
-    assert not serialization.contains(item(), priced | {"SalesDetails": {"UnitPrice": "12.3456"}})
-    assert not serialization.contains(item(), priced | {"SalesDetails": None})
+    assert serialization.contains(item(), Element(Kind.ITEM, priced))
+    assert not serialization.contains(item(), Element(Kind.ITEM, priced | {"SalesDetails": {"UnitPrice": "12.3456"}}))
+    assert not serialization.contains(item(), Element(Kind.ITEM, priced | {"SalesDetails": None}))
 
 
 def test_evidence_holds_figures_and_nothing_personal() -> None:
     shown = {"Status": "PAID", "Total": Decimal("1.10"), "Contact": {"Name": "Aroha"}, "Name": "Aroha"}
-    assert serialization.fingerprint(shown) == '{"Status":"PAID","Total":1.10}'
+    assert Element(Kind.INVOICE, shown).fingerprint() == '{"Status":"PAID","Total":1.10}'
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------

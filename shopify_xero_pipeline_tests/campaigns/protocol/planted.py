@@ -30,7 +30,7 @@ from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch, BatchState
-from shopify_xero_pipeline.xero import mirror, serialization
+from shopify_xero_pipeline.xero import elements, mirror
 from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.campaigns.protocol.play import Outcome, Run, Spec, stage
@@ -148,9 +148,9 @@ def element_errors_ignored() -> Patches:
     sound = outcomes._element_outcome
 
     def verdict(write: Any, found: Any, desk: Any, correlation_id: Any) -> Any:
-        if found.get("StatusAttributeString") == "ERROR" and write.operation.xero_id is None:
+        if found.text("StatusAttributeString") == "ERROR" and write.operation.xero_id is None:
             made_up = str(uuid.uuid5(uuid.NAMESPACE_URL, write.operation.natural_key))
-            given = {**found, serialization.ID[write.record.kind]: made_up}
+            given = elements.Element(found.kind, {**found.fields, elements.ID[found.kind]: made_up})
             return desk.confirm(write, given, "created", correlation_id)
         return sound(write, found, desk, correlation_id)
 
@@ -225,7 +225,7 @@ def quiet_by_our_clock() -> Patches:
         first = batch.first_sent_at or self._clock.now()
         over = self._clock.now() >= first + QUIESCENCE
         return (
-            serialization.EPOCH
+            elements.EPOCH
             if over
             else self._client.ensure_server_time() + (first + QUIESCENCE - self._clock.now())
         )
