@@ -27,24 +27,15 @@ def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
         AnswerTooLargeError: the body is larger.
         httpx.DecodingError: the body is not gzip, is truncated, or is encoded otherwise or twice.
     """
-    encoding = encoding.strip().lower()
+    encoding, body = encoding.strip().lower(), bytearray()
     if encoding in ("", "identity"):
-        return _join(parts, max_bytes)
+        for part in parts:
+            body += part
+            _check_size(body, max_bytes)
+        return bytes(body)
     if encoding not in ("gzip", "x-gzip"):
         raise httpx.DecodingError("the response has a Content-Encoding that the request did not accept")
-    return _inflate(parts, max_bytes)
-
-
-def _join(parts: Iterable[bytes], max_bytes: int) -> bytes:
-    body = bytearray()
-    for part in parts:
-        body += part
-        _check_size(body, max_bytes)
-    return bytes(body)
-
-
-def _inflate(parts: Iterable[bytes], max_bytes: int) -> bytes:
-    inflater, body, is_empty = zlib.decompressobj(_GZIP), bytearray(), True
+    inflater, is_empty = zlib.decompressobj(_GZIP), True
     try:
         for part in parts:
             is_empty = is_empty and not part

@@ -6,6 +6,7 @@ deliver requests minutes late: R plus the latest delivery must stay below the ke
 (docs/contracts/xero.md §4), and Q above R plus that delivery and the lag of reads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -155,9 +156,11 @@ class BatchSender:
 
 def _classify_response(answer: XeroResponse, batch: Batch) -> DeliveryResult:
     """Return the result of a delivery from the response to the whole request."""
-    status = answer.status
+    status, body = answer.status, _parse_body(answer)
     if status == 200:
-        return _classify_success(answer)
+        if body is None:
+            return DeliveryResult(DeliveryStatus.UNKNOWN, "the response is not JSON", answer, retry_after=True)
+        return DeliveryResult(DeliveryStatus.ANSWERED, "", answer)
     if status == 429:
         is_daily = is_daily_limit(answer.headers)
         limit = DeliveryStatus.QUOTA_EXHAUSTED if is_daily else DeliveryStatus.RATE_LIMITED
@@ -167,43 +170,30 @@ def _classify_response(answer: XeroResponse, batch: Batch) -> DeliveryResult:
             DeliveryStatus.DENIED, f"Xero does not allow this connection to write (status {status})", answer
         )
     if batch.method == "DELETE" and status in (400, 404):
-        return DeliveryResult(DeliveryStatus.ANSWERED, refusals.error_messages(_parse_body(answer)), answer)
+        return DeliveryResult(DeliveryStatus.ANSWERED, refusals.error_messages(body or {}), answer)
     if status in (400, 404, *NOT_EXECUTED_STATUSES):
-        return _classify_refusal(answer, batch)
+        return _classify_refusal(answer, body or {}, batch)
     # Xero stores a 500 under the key, whatever it saved, so a repeat gives the same 500; gateway errors are not stored.
     return DeliveryResult(
         DeliveryStatus.UNKNOWN, f"Xero responded with status {status}", answer, retry_after=status in (502, 503, 504)
     )
 
 
-def _classify_success(answer: XeroResponse) -> DeliveryResult:
-    try:
-        answer.parsed()
-    except ValueError:
-        return DeliveryResult(DeliveryStatus.UNKNOWN, "the response is not JSON", answer, retry_after=True)
-    return DeliveryResult(DeliveryStatus.ANSWERED, "", answer)
-
-
-def _parse_body(answer: XeroResponse) -> dict[str, Any]:
+def _parse_body(answer: XeroResponse) -> dict[str, Any] | None:
     try:
         return answer.parsed()
     except ValueError:
-        return {}
+        return None
 
 
-def _classify_refusal(answer: XeroResponse, batch: Batch) -> DeliveryResult:
-    body = _parse_body(answer)
+def _classify_refusal(answer: XeroResponse, body: Mapping[str, Any], batch: Batch) -> DeliveryResult:
     message = refusals.error_messages(body)
     if answer.status == 404 and batch.method == "PUT" and batch.path.count("/") == 1:
         return DeliveryResult(DeliveryStatus.UNREACHABLE, "Xero does not have this path (404)", answer)
     if answer.status != 400 or body.get("ErrorNumber") in UNREADABLE_BODY_ERRORS:
         return DeliveryResult(DeliveryStatus.REJECTED, message or f"Xero responded with status {answer.status}", answer)
     if "used with a different request" in str(body):
-        return DeliveryResult(
-            DeliveryStatus.IDEMPOTENCY_CONFLICT,
-            "an idempotency key was used for two requests; please report this",
-            answer,
-        )
-    return DeliveryResult(
-        DeliveryStatus.UNKNOWN, f"Xero refused the whole request: {message or 'no reason given'}", answer
-    )
+        reason = "an idempotency key was used for two requests; please report this"
+        return DeliveryResult(DeliveryStatus.IDEMPOTENCY_CONFLICT, reason, answer)
+    reason = f"Xero refused the whole request: {message or 'no reason given'}"
+    return DeliveryResult(DeliveryStatus.UNKNOWN, reason, answer)

@@ -140,13 +140,15 @@ class BatchWriter:
             return self._settle_deletion(batch, reply, draft)
         elements = self._read_elements(reply, draft)
         xero_ids = [element.xero_id for element in elements if element.xero_id]
-        context = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(draft.kind, xero_ids))
+        context = outcomes.OutcomeContext(
+            self._clock.now(),
+            self._store.ids_by_xero_id(draft.kind, xero_ids),
+            correlation_id=reply.answer.correlation_id,
+        )
         settle_batch = partial(
             self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
         )
-        record_outcomes = outcomes.outcomes_from_response(
-            draft.writes, elements, ids, context, reply.answer.correlation_id
-        )
+        record_outcomes = outcomes.outcomes_from_response(draft.writes, elements, ids, context)
         counts = {"records": len(draft.writes), "settled": len(record_outcomes)}
         events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **counts)
         if len(record_outcomes) < len(draft.writes):

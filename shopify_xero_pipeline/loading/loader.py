@@ -8,7 +8,8 @@ load that stopped for any reason.
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
@@ -35,6 +36,7 @@ from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroUnavailableError
 from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.rate_limiter import REFUSAL_RETRIES
 
 Key: TypeAlias = tuple[str, str]
 """Kind and Shopify id."""
@@ -42,8 +44,8 @@ Key: TypeAlias = tuple[str, str]
 Planned: TypeAlias = Mapping[Kind, Sequence[PlannedWrite]]
 
 DELETE_VERB = "delete"
+MIRROR_LOOKUP = "the whole mirror, by natural key and reference"
 UNCONFIRMED_STATES = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
-MAX_ATTEMPTS, FIRST_PAUSE_SECONDS = 3, 2.0  # for transient refusals; the pause doubles, with jitter
 MAX_CONSECUTIVE_UNKNOWN = 3  # batches without a usable response, after which the load stops sending
 MAX_CONSECUTIVE_RATE_LIMITED = 5  # batches at the rate limit, after which the load stops sending
 
@@ -66,11 +68,8 @@ class Loader:
         self._rng = rng or random.SystemRandom()
         self._writer = BatchWriter(client, store, clock, self._rng)
         self._safe_mode = SafeMode(client, store, clock)
-        self._reset()
-        self._blocked_orders: set[str | None] = set()
-
-    def _reset(self) -> None:
         self._stop_reason, self._consecutive_unknown, self._consecutive_rate_limited = "", 0, 0
+        self._blocked_orders: set[str | None] = set()
 
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
@@ -111,13 +110,11 @@ class Loader:
         Raises:
             XeroDeniedError: Xero does not allow this connection to read or write.
         """
-        self._reset()
-        self._stop_if_unavailable(self._check_safe_mode)
-        if not self._stop_reason:
-            self._stop_if_unavailable(self._writer.recover)
-
-    def _check_safe_mode(self) -> None:
-        self._stop_reason = self._safe_mode.reason()
+        self._stop_reason, self._consecutive_unknown, self._consecutive_rate_limited = "", 0, 0
+        with self._stop_if_unavailable():
+            self._stop_reason = self._safe_mode.reason()
+            if not self._stop_reason:
+                self._writer.recover()
 
     def _plan(
         self, work: WorkList, run_id: str, *, respect_retry_schedule: bool
@@ -173,13 +170,13 @@ class Loader:
             self._journal.postpone({write.operation.id: self._stop_reason for write in unsent})
 
     def _retry_transient(self, kind: Kind, operations: Mapping[str, Operation]) -> None:
-        """Retry transient refusals, up to `MAX_ATTEMPTS` attempts in all."""
-        for attempt in range(MAX_ATTEMPTS - 1):
+        """Retry transient refusals."""
+        for attempt in range(REFUSAL_RETRIES.attempts - 1):
             rejected = [operation for operation in operations.values() if operation.state is OperationState.REJECTED]
             transient = [operation for operation in rejected if refusals.is_transient(operation.reason)]
             if self._stop_reason or not transient:
                 return
-            self._clock.sleep(FIRST_PAUSE_SECONDS * 2**attempt * self._rng.uniform(0.5, 1.0))
+            self._clock.sleep(REFUSAL_RETRIES.pause(self._rng, attempt))
             self._journal.plan([PlannedWrite.model_validate(operation.model_dump()) for operation in transient])
             shopify_ids = [operation.shopify_id for operation in transient]
             self._send_all(kind, _planned_writes(self._journal.latest(kind, shopify_ids)))
@@ -196,7 +193,8 @@ class Loader:
         due = [operation for operation in under_review if not is_recent(operation.updated_at, now, QUIESCENCE)]
         if not due or self._stop_reason:
             return operations
-        self._stop_if_unavailable(lambda: self._writer.read_back.check(kind, due))
+        with self._stop_if_unavailable():
+            self._writer.read_back.check(kind, due)
         return operations | self._journal.latest(kind, [operation.shopify_id for operation in due])
 
     # The next three steps settle writes that need no request. Each returns the ids of the operations that it settled.
@@ -233,7 +231,13 @@ class Loader:
         context = outcomes.OutcomeContext(self._clock.now(), owners)
         creates = self._with_mirrored_codes(creates, [rows[0] if rows else None for rows in hits])
         pairs = zip(creates, hits, strict=True)
-        return self._settle([outcomes.outcome_from_mirror(write, rows, context) for write, rows in pairs if rows])
+        return self._settle(
+            [
+                outcomes.outcome_from_lookup(write, [Element.from_row(row) for row in rows], context, how=MIRROR_LOOKUP)
+                for write, rows in pairs
+                if rows
+            ]
+        )
 
     def _with_mirrored_codes(
         self, writes: Sequence[JournalledWrite], rows: Sequence[MirrorRecord | None]
@@ -293,9 +297,9 @@ class Loader:
 
     def _send(self, draft: BatchDraft, ids: ParentIds) -> Sequence[BatchDraft]:
         """Send one batch; return the drafts to send next in its place."""
-        results: list[BatchResult] = []
-        self._stop_if_unavailable(lambda: results.append(self._writer.write(draft, ids)))
-        result = results[0] if results else BatchResult()
+        result = BatchResult()
+        with self._stop_if_unavailable():
+            result = self._writer.write(draft, ids)
         self._consecutive_unknown = self._consecutive_unknown + 1 if result.is_unknown else 0
         self._consecutive_rate_limited = self._consecutive_rate_limited + 1 if result.is_rate_limited else 0
         if result.stop_reason:
@@ -324,10 +328,11 @@ class Loader:
             else:
                 yield from (load_report.unchanged_result(day, wanted.change) for day in wanted.days)
 
-    def _stop_if_unavailable(self, act: Callable[[], None]) -> None:
+    @contextmanager
+    def _stop_if_unavailable(self) -> Iterator[None]:
         """Run a step; a used-up quota or an unavailable Xero stops the sending of this load, not the load."""
         try:
-            act()
+            yield
         except (DailyQuotaExceededError, XeroUnavailableError) as error:
             self._stop_reason = str(error)
 

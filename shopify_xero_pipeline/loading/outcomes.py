@@ -40,31 +40,29 @@ class OutcomeContext:
         now: our time in UTC, for stored rows.
         owners: Shopify id by mapped Xero id, within one kind; `confirm` adds to it.
         xero_now: Xero's time, or None if unknown.
+        correlation_id: Xero's id of the call, if its response gives the outcome.
     """
 
     now: datetime
     owners: dict[str, str] = field(default_factory=dict)
     xero_now: datetime | None = None
+    correlation_id: str | None = None
 
-    def confirm(
-        self, write: JournalledWrite, element: Element, outcome: str, correlation_id: str | None = None
-    ) -> OperationOutcome:
+    def confirm(self, write: JournalledWrite, element: Element, outcome: str) -> OperationOutcome:
         """Return a confirmation, or a review if the element's Xero id belongs to another record.
 
         Args:
             write: the write of the record.
             element: the record in Xero, with its id.
             outcome: created, updated, adopted or deleted.
-            correlation_id: Xero's id of the call.
         """
         operation, record = write.operation, write.record
         content = canonical_json(record.content())
         xero_id = str(element.xero_id)
         owner = self.owners.setdefault(xero_id, operation.shopify_id)
         if owner != operation.shopify_id:
-            return review_outcome(
-                write, f"Xero's record already stands for {record.kind} {owner} of Shopify", correlation_id
-            )
+            reason = f"Xero's record already stands for {record.kind} {owner} of Shopify"
+            return review_outcome(write, reason, self.correlation_id)
         mapped = MappedRecord(
             kind=record.kind,
             shopify_id=operation.shopify_id,
@@ -84,7 +82,7 @@ class OutcomeContext:
             outcome=outcome,
             mapped=mapped,
             mirrored=element.to_row(operation.natural_key),
-            correlation_id=correlation_id,
+            correlation_id=self.correlation_id,
         )
 
     def recognise(self, write: JournalledWrite, element: Element) -> OperationOutcome:
@@ -101,13 +99,6 @@ class OutcomeContext:
         )
         mapped = outcome.mapped.model_copy(update={"payload": content, "checksum": digest(content)})
         return outcome.model_copy(update={"mapped": mapped})
-
-
-def with_mirrored_copy(outcome: OperationOutcome, xero_state: str) -> OperationOutcome:
-    """Return a rejection whose reason also describes the document in Xero, so that people see both sides."""
-    if not xero_state or outcome.state is not OperationState.REJECTED:
-        return outcome
-    return outcome.model_copy(update={"reason": f"{outcome.reason} {xero_state}"})
 
 
 def needs_check(write: JournalledWrite, message: str, correlation_id: str | None) -> OperationOutcome:
@@ -127,7 +118,6 @@ def outcomes_from_response(
     elements: Iterable[Element],
     ids: serialization.IdResolver,
     context: OutcomeContext,
-    correlation_id: str | None,
 ) -> list[OperationOutcome]:
     """Return the outcomes of a batch; a write without exactly one matching element has none.
 
@@ -136,7 +126,6 @@ def outcomes_from_response(
         elements: the elements of the response, in any order.
         ids: Xero ids of the parents.
         context: see `OutcomeContext`.
-        correlation_id: Xero's id of the call.
     """
     by_key: dict[str, list[Element]] = defaultdict(list)
     for element in elements:
@@ -144,7 +133,7 @@ def outcomes_from_response(
     outcomes = []
     for write in writes:
         matches = by_key.get(write.correlation_key(ids), [])
-        outcome = _element_outcome(write, matches[0], context, correlation_id) if len(matches) == 1 else None
+        outcome = _element_outcome(write, matches[0], context) if len(matches) == 1 else None
         if outcome is not None:
             outcomes.append(outcome)
     return outcomes
@@ -156,8 +145,8 @@ def outcome_from_lookup(
     context: OutcomeContext,
     *,
     how: str,
-    sent_at: datetime | None,
-    checking: bool,
+    sent_at: datetime | None = None,
+    checking: bool = False,
 ) -> OperationOutcome:
     """Return the outcome of an operation after a look-up by natural key, with the evidence.
 
@@ -181,22 +170,6 @@ def outcome_from_lookup(
         fingerprint="; ".join(hit.fingerprint() for hit in hits),
     )
     return outcome.model_copy(update={"evidence": evidence})
-
-
-def outcome_from_mirror(
-    write: JournalledWrite, rows: Sequence[MirrorRecord], context: OutcomeContext
-) -> OperationOutcome:
-    """Return the outcome of a write that was never sent and whose natural key is in the mirror.
-
-    Args:
-        write: the write of the record.
-        rows: the rows of the mirror with its natural key.
-        context: see `OutcomeContext`.
-    """
-    hits = [Element.from_row(row) for row in rows]
-    return outcome_from_lookup(
-        write, hits, context, how="the whole mirror, by natural key and reference", sent_at=None, checking=False
-    )
 
 
 def adoption_outcome(
@@ -257,17 +230,15 @@ def rejection_outcome(write: JournalledWrite, reason: str, *, retryable: bool) -
     return _build_outcome(write, OperationState.REJECTED, reason, retryable=retryable)
 
 
-def _element_outcome(
-    write: JournalledWrite, element: Element, context: OutcomeContext, correlation_id: str | None
-) -> OperationOutcome | None:
+def _element_outcome(write: JournalledWrite, element: Element, context: OutcomeContext) -> OperationOutcome | None:
     if element.has_errors:
-        return needs_check(write, refusals.error_messages(element.fields), correlation_id)
+        return needs_check(write, refusals.error_messages(element.fields), context.correlation_id)
     if element.xero_id is None or write.operation.xero_id not in (None, element.xero_id):
         return None
     problem = serialization.mismatch(write.record, element)
     if problem:
-        return review_outcome(write, problem, correlation_id)
-    return context.confirm(write, element, OUTCOME_OF_VERB[write.operation.verb], correlation_id)
+        return review_outcome(write, problem, context.correlation_id)
+    return context.confirm(write, element, OUTCOME_OF_VERB[write.operation.verb])
 
 
 def _lookup_outcome(
@@ -292,7 +263,7 @@ def _lookup_outcome(
 def _deletion_outcome(write: JournalledWrite, hits: Sequence[Element], checking: bool) -> OperationOutcome:
     """Return the outcome of a delete, which is idempotent; it is confirmed if the Allocation is gone."""
     if any(hit.xero_id == write.operation.xero_id for hit in hits):
-        return _refusal(write) if checking else replan(write)
+        return refusal_outcome(write, write.operation.reason) if checking else replan(write)
     return _build_outcome(write, OperationState.CONFIRMED, "").model_copy(
         update={"outcome": "deleted", "removed": True}
     )
@@ -307,7 +278,7 @@ def _update_outcome(
         return context.confirm(write, same[0], OUTCOME_OF_VERB[write.operation.verb])
     if own and not same:
         return review_outcome(write, f"another record in Xero has {write.operation.natural_key}")
-    return _refusal(write) if checking else replan(write)
+    return refusal_outcome(write, write.operation.reason) if checking else replan(write)
 
 
 def _absence_outcome(
@@ -316,14 +287,10 @@ def _absence_outcome(
     if not checking:
         return replan(write)
     if not refusals.is_key_clash(write.operation.reason):
-        return _refusal(write)
+        return refusal_outcome(write, write.operation.reason)
     if sent_at is None or context.xero_now is None or context.xero_now - sent_at > VISIBILITY_LAG:
         return review_outcome(write, f"Xero reports {write.operation.natural_key} as taken but shows no record with it")
     return _build_outcome(write, OperationState.NEEDS_CHECK, write.operation.reason)
-
-
-def _refusal(write: JournalledWrite) -> OperationOutcome:
-    return refusal_outcome(write, write.operation.reason, write.operation.correlation_id)
 
 
 def replan(write: JournalledWrite) -> OperationOutcome:

@@ -6,8 +6,8 @@ when no byte of it can still arrive. No operation is planned again or rejected w
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading import batch_requests, outcomes, refusals
@@ -31,21 +31,13 @@ from shopify_xero_pipeline.xero.elements import EPOCH, REMOVED_STATUSES, Element
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Allocation, Contact, Document, Kind, Payment
 
+MIRROR_LOOKUP = "changes since the request, by natural key and reference"
+ALLOCATIONS_LOOKUP = "the Credit Note's allocations"
 
-@dataclass(frozen=True)
-class ReadBackCopies:
-    """The result of a look-up of a refused record by id.
+Copies: TypeAlias = tuple[Sequence[Element], str]
+"""What explains a refusal: the record itself, or else the state of its document in words; both may be empty."""
 
-    Attributes:
-        hits: the record itself, if Xero has it.
-        others: otherwise the state of its document in words, or empty.
-    """
-
-    hits: Sequence[Element] = ()
-    others: str = ""
-
-
-NOTHING = ReadBackCopies()
+NOTHING: Copies = ((), "")
 
 
 class ReadBack:
@@ -135,41 +127,33 @@ class ReadBack:
     def _look_up(
         self, kind: Kind, writes: Sequence[JournalledWrite], batches: Sequence[Batch], now: datetime, *, checking: bool
     ) -> list[OperationOutcome]:
-        hits = (
-            self._find_allocations(writes) if kind is Kind.ALLOCATION else self._find_in_mirror(kind, writes, batches)
-        )
-        missing = [write for write, own_hits in zip(writes, hits, strict=True) if checking and not own_hits]
-        copies = {write.operation.id: self._find_copies(write) for write in missing}
-        pairs = zip(writes, hits, strict=True)
-        hits = [own_hits or [*copies.get(write.operation.id, NOTHING).hits] for write, own_hits in pairs]
-        xero_ids = [str(hit.xero_id) for own_hits in hits for hit in own_hits]
-        owners = self._store.ids_by_xero_id(kind, xero_ids)
-        sent_at = {batch.id: batch.xero_sent_at for batch in batches}
+        is_allocation = kind is Kind.ALLOCATION
+        hits = self._find_allocations(writes) if is_allocation else self._find_in_mirror(kind, writes, batches)
+        document_states = [""] * len(writes)
+        for index, write in enumerate(writes):
+            if checking and not hits[index]:
+                hits[index], document_states[index] = self._find_copies(write)
+        owners = self._store.ids_by_xero_id(kind, [str(hit.xero_id) for own_hits in hits for hit in own_hits])
         context = outcomes.OutcomeContext(self._clock.now(), owners, xero_now=now)
-        how = (
-            "the Credit Note's allocations"
-            if kind is Kind.ALLOCATION
-            else "changes since the request, by natural key and reference"
-        )
-        record_outcomes = [
-            outcomes.outcome_from_lookup(
+        sent_at = {batch.id: batch.xero_sent_at for batch in batches}
+        record_outcomes = []
+        for write, own_hits, document_state in zip(writes, hits, document_states, strict=True):
+            outcome = outcomes.outcome_from_lookup(
                 write,
                 own_hits,
                 context,
-                how=how,
+                how=ALLOCATIONS_LOOKUP if is_allocation else MIRROR_LOOKUP,
                 sent_at=sent_at.get(write.operation.batch_id or 0),
                 checking=checking and write.operation.state is OperationState.NEEDS_CHECK,
             )
-            for write, own_hits in zip(writes, hits, strict=True)
-        ]
-        return [
-            outcomes.with_mirrored_copy(outcome, copies.get(outcome.operation_id, NOTHING).others)
-            for outcome in record_outcomes
-        ]
+            if document_state and outcome.state is OperationState.REJECTED:  # people see both sides
+                outcome = outcome.model_copy(update={"reason": f"{outcome.reason} {document_state}"})
+            record_outcomes.append(outcome)
+        return record_outcomes
 
     def _find_in_mirror(
         self, kind: Kind, writes: Sequence[JournalledWrite], batches: Sequence[Batch]
-    ) -> list[list[Element]]:
+    ) -> list[Sequence[Element]]:
         """Refresh the mirror with one sweep, and return the elements for each write.
 
         Xero's lists lag and a request may arrive late, so the sweep goes back to the earliest request, whatever later
@@ -179,7 +163,7 @@ class ReadBack:
         self._mirror.sweep(kind, back_to=min(sent_at, default=None), full=len(sent_at) < len(batches))
         return [[Element.from_row(row) for row in rows] for rows in self.mirrored_rows(kind, writes)]
 
-    def _find_copies(self, write: JournalledWrite) -> ReadBackCopies:
+    def _find_copies(self, write: JournalledWrite) -> Copies:
         """Return what explains a refusal, read by id, because lists lag and single records do not.
 
         A Payment is looked up in its document, any other record under its own key.
@@ -190,9 +174,9 @@ class ReadBack:
             return self._find_payments(write.record)
         kind, natural_key = write.record.kind, write.operation.natural_key
         elements = self._mirror.read_record(kind, natural_key)
-        return ReadBackCopies([element for element in elements if element.natural_key == natural_key])
+        return [element for element in elements if element.natural_key == natural_key], ""
 
-    def _find_payments(self, record: Payment) -> ReadBackCopies:
+    def _find_payments(self, record: Payment) -> Copies:
         """Return the live Payments of a document with our reference, or else the state of the document."""
         ids = ParentIds(self._store, [record])
         if ids.missing(record):
@@ -204,7 +188,7 @@ class ReadBack:
         own_ids = [str(payment.xero_id) for payment in documents[0].payments if payment.reference == record.reference]
         own_payments = [payment for own_id in own_ids for payment in self._mirror.read_record(Kind.PAYMENT, own_id)]
         live = [payment for payment in own_payments if payment.status not in REMOVED_STATUSES]
-        return ReadBackCopies(live, "" if live else _describe_document(documents[0]))
+        return live, "" if live else _describe_document(documents[0])
 
     def mirrored_rows(self, kind: Kind, writes: Sequence[JournalledWrite]) -> list[list[MirrorRecord]]:
         """Return the rows of the mirror with each write's natural key or, for documents, with its reference.
@@ -223,21 +207,17 @@ class ReadBack:
         unique_rows = {row.xero_id: row for row in rows}.values()
         return [[row for row in unique_rows if _matches(row, write)] for write in writes]
 
-    def _find_allocations(self, writes: Sequence[JournalledWrite]) -> list[list[Element]]:
+    def _find_allocations(self, writes: Sequence[JournalledWrite]) -> list[Sequence[Element]]:
         """Return the Allocations for each write, from one read of each Credit Note, whose own list does not lag."""
         ids = ParentIds(self._store, [write.record for write in writes])
-        note_ids = [self._note_id(write, ids) for write in writes]
+        records = [write.record for write in writes if isinstance(write.record, Allocation)]
+        note_ids = [ids.xero_id(Kind.CREDIT_NOTE, record.credit_note_id) for record in records]
         allocations = {note_id: self.allocations_of(note_id) for note_id in dict.fromkeys(note_ids)}
         keys = [write.correlation_key(ids) for write in writes]
         return [
             [allocation for allocation in allocations[note_id] if allocation.correlation_key == key]
             for note_id, key in zip(note_ids, keys, strict=True)
         ]
-
-    @staticmethod
-    def _note_id(write: JournalledWrite, ids: ParentIds) -> str:
-        assert isinstance(write.record, Allocation)
-        return ids.xero_id(Kind.CREDIT_NOTE, write.record.credit_note_id)
 
     def allocations_of(self, note_id: str) -> list[Element]:
         """Return the present Allocations of a Credit Note, read from Xero."""

@@ -5,6 +5,7 @@ writes or whose documents it writes, and every e-mail address and telephone numb
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,6 @@ from shopify_xero_pipeline.loading.batch_sender import DeliveryResult
 from shopify_xero_pipeline.loading.refusals import mask
 from shopify_xero_pipeline.state.canonical import canonical_json, parse_exact_json
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.client import XeroResponse
 from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Contact, Document, Kind
 
@@ -29,19 +29,18 @@ def redact_response(reply: DeliveryResult, writes: Sequence[JournalledWrite], st
         writes: the writes of the batch.
         store: mapping and mirror, for the data of the customers.
     """
-    if reply.answer is None or not _has_messages(reply.answer):
+    answer = reply.answer
+    if answer is None or not any(f'"{name}"'.encode() in answer.body for name in MESSAGE_FIELDS):
         return reply
-    personal = list(personal_values(store, writes))
-    return replace(reply, reason=mask(reply.reason, personal), answer=_redact_body(reply.answer, personal))
+    personal = list(_personal_values(store, writes))
+    with suppress(ValueError):  # no step reads messages from a body that is not JSON
+        redacted = _redact_messages(parse_exact_json(answer.body), personal)
+        answer = replace(answer, body=canonical_json(redacted).encode())
+    return replace(reply, reason=mask(reply.reason, personal), answer=answer)
 
 
-def personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Iterator[str]:
-    """Yield the known personal data of the customers of a batch.
-
-    Args:
-        store: mapping and mirror.
-        writes: the writes of the batch.
-    """
+def _personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Iterator[str]:
+    """Yield the known personal data of the customers of a batch."""
     records = [write.record for write in writes]
     yield from (text for record in records if isinstance(record, Contact) for text in _texts(record.content()))
     contact_ids = _contact_ids(store, records, {write.operation.order_id for write in writes} - {None})
@@ -49,18 +48,6 @@ def personal_values(store: StateStore, writes: Sequence[JournalledWrite]) -> Ite
     yield from (text for row in mapped.values() for text in _texts(parse_exact_json(row.payload)))
     mirrored = store.mirror_by_xero_id(Kind.CONTACT, [row.xero_id for row in mapped.values()])
     yield from (name for row in mirrored.values() if (name := Element.from_row(row).text("Name")))
-
-
-def _has_messages(answer: XeroResponse) -> bool:
-    return any(f'"{name}"'.encode() in answer.body for name in MESSAGE_FIELDS)
-
-
-def _redact_body(answer: XeroResponse, personal: Sequence[str]) -> XeroResponse:
-    try:
-        content = parse_exact_json(answer.body)
-    except ValueError:
-        return answer
-    return replace(answer, body=canonical_json(_redact_messages(content, personal)).encode())
 
 
 def _contact_ids(store: StateStore, records: Iterable[AnyRecord], order_ids: Iterable[str | None]) -> set[str]:

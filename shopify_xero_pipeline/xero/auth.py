@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_result
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http import retries
+from shopify_xero_pipeline.http.retries import RetryableError, RetryPolicy, retry_after
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
@@ -26,9 +25,9 @@ API_HOST = "https://api.xero.com"
 IDENTITY_HOST = "https://identity.xero.com"
 LOGIN_HOST = "https://login.xero.com"
 SCOPES = "accounting.contacts accounting.invoices accounting.payments accounting.settings.read"
-MAX_ATTEMPTS = 4  # of a token request
-FIRST_BACK_OFF, LONGEST_PAUSE = 2.0, 15.0
-"""Seconds between two token requests; a longer Retry-After ends the attempts.
+UNUSABLE = "Xero's sign-in service gave no usable response (status {}). Try again later."
+RETRIES = RetryPolicy(attempts=4, first=2.0, longest=15.0)
+"""The attempts of a token request.
 
 All pauses together end before another process gives up its wait for the renewal (`oauth_token.MAX_REFRESH_SECONDS`).
 """
@@ -102,7 +101,7 @@ class TokenEndpoint:
         self._rng = rng
 
     def request_token(self, form: Mapping[str, str]) -> TokenResponse:
-        """Request a token, up to `MAX_ATTEMPTS` times while no usable response arrives.
+        """Request a token, again while no usable response arrives.
 
         Args:
             form: fields of the request, such as `grant_type`.
@@ -112,7 +111,10 @@ class TokenEndpoint:
             XeroUnavailableError: no usable response arrived.
         """
         issued_at = self._clock.now()  # before the request, so that the token never counts as valid too long
-        answer = self._post_with_retries(form)
+        try:
+            answer = RETRIES.run(lambda number: self._post(form, number), self._clock, self._rng)
+        except RetryableError as error:
+            raise XeroUnavailableError(str(error)) from None
         if answer.status_code in (400, 401, 403):
             raise GrantRefusedError(_error_code(answer))
         try:
@@ -120,39 +122,21 @@ class TokenEndpoint:
             expires_at = issued_at + timedelta(seconds=int(body["expires_in"]))
             return TokenResponse(str(body["access_token"]), str(body.get("refresh_token", "")), issued_at, expires_at)
         except (ValueError, KeyError, TypeError):
-            raise XeroUnavailableError(
-                f"Xero's sign-in service gave no usable response (status {answer.status_code}). Try again later."
-            ) from None
+            raise XeroUnavailableError(UNUSABLE.format(answer.status_code)) from None
 
-    def _post_with_retries(self, form: Mapping[str, str]) -> httpx.Response:
+    def _post(self, form: Mapping[str, str], attempt: int) -> httpx.Response:
         client_id, secret = self.credentials.client_id, self.credentials.client_secret
         auth = (client_id, secret) if secret else httpx.USE_CLIENT_DEFAULT
-        form = dict(form) if secret else {**form, "client_id": client_id}
-        retrying = Retrying(
-            sleep=self._clock.sleep,
-            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or state.upcoming_sleep > LONGEST_PAUSE,
-            wait=self._pause,
-            retry=retry_if_result(_is_transient),
-            retry_error_callback=_answer_of,
-        )
-        answer = retrying(lambda: self._post(form, auth, retrying.statistics["attempt_number"]))
-        if answer is None:
-            raise XeroUnavailableError("Xero's sign-in service cannot be reached. Check the network and try again.")
-        return answer
-
-    def _pause(self, state: RetryCallState) -> float:
-        answer, failures = _answer_of(state), state.attempt_number - 1
-        headers = answer.headers if answer is not None else None
-        return retries.pause(headers, self._rng, failures, first=FIRST_BACK_OFF, longest=LONGEST_PAUSE)
-
-    def _post(self, form: Mapping[str, str], auth: Any, attempt: int) -> httpx.Response | None:
+        data = dict(form) if secret else {**form, "client_id": client_id}
         try:
             with events.log_api_call(self._clock, "xero_sign_in", "POST", "/connect/token", attempt=attempt) as fields:
-                answer = self._http.post(self._url, data=form, auth=auth)
+                answer = self._http.post(self._url, data=data, auth=auth)
                 fields["status"] = answer.status_code
-                return answer
         except httpx.RequestError:
-            return None
+            raise RetryableError("Xero's sign-in service cannot be reached. Check the network and try again.") from None
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise RetryableError(UNUSABLE.format(answer.status_code), retry_after(answer.headers))
+        return answer
 
 
 class ClientCredentialsToken:
@@ -224,15 +208,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _answer_of(state: RetryCallState) -> httpx.Response | None:
-    """Return the response of the last attempt; None if none arrived."""
-    return state.outcome.result() if state.outcome else None
-
-
-def _is_transient(answer: httpx.Response | None) -> bool:
-    return answer is None or answer.status_code == 429 or answer.status_code >= 500
 
 
 def _error_code(answer: httpx.Response) -> str:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
-from shopify_xero_pipeline.http import retries
+from shopify_xero_pipeline.http.retries import RetryableError
 from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.api_calls import InMemoryCalls
@@ -24,17 +23,11 @@ from shopify_xero_pipeline.state.tokens import TokenStore
 from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
 from shopify_xero_pipeline.xero.oauth_token import build_access_token
-from shopify_xero_pipeline.xero.rate_limiter import (
-    FIRST_BACK_OFF,
-    LONGEST_BACK_OFF,
-    RateLimiter,
-    remaining_calls,
-)
+from shopify_xero_pipeline.xero.rate_limiter import RETRIES, RateLimiter, remaining_calls
 
 EXCHANGE_TIME_LIMIT = timedelta(seconds=30)
 """Time limit of a whole exchange, from the connection to the last byte of the response."""
 
-READ_ATTEMPTS = 6
 PAGE_SIZE = 1_000  # Xero's maximum (docs/contracts/xero.md §5)
 
 
@@ -81,18 +74,6 @@ class _Request:
         return self.method != "GET"
 
 
-class _RetryableError(Exception):
-    """A read without a usable response.
-
-    Attributes:
-        is_rate_limited: the rate limiter, not the back-off, decides on the time of the next attempt.
-    """
-
-    def __init__(self, message: str, *, is_rate_limited: bool = False) -> None:
-        super().__init__(message)
-        self.is_rate_limited = is_rate_limited
-
-
 class XeroClient:
     """The client of one organisation in Xero.
 
@@ -134,9 +115,9 @@ class XeroClient:
         self._http = http_client(clock, EXCHANGE_TIME_LIMIT.total_seconds(), transport=transport, headers=headers)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
         self._token = build_access_token(credentials, self._http, identity, clock, self._rng, tokens)
-        self._rate_limiter = RateLimiter(
-            calls or InMemoryCalls(clock), clock, self._rng, _credentials_hash(credentials)
-        )
+        parts = (credentials.client_id, credentials.client_secret, credentials.tenant_id or "", credentials.scopes)
+        hashed = digest("/".join(parts))[:12]  # distinguishes credentials without revealing them
+        self._rate_limiter = RateLimiter(calls or InMemoryCalls(clock), clock, self._rng, hashed)
         self.calls = 0
         self.time = ServerClock(clock)
         self._last_key, self._last_attempt = "", 0
@@ -151,7 +132,7 @@ class XeroClient:
         params: Mapping[str, str] | None = None,
         *,
         modified_since: datetime | None = None,
-        attempts: int = READ_ATTEMPTS,
+        attempts: int = RETRIES.attempts,
     ) -> dict[str, Any]:
         """Return the JSON object of a read, retried while no usable response arrives; empty after a 304.
 
@@ -168,16 +149,10 @@ class XeroClient:
             XeroUnavailableError: no usable response arrived in any attempt.
         """
         since = {"If-Modified-Since": f"{modified_since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if modified_since else {}
-        retrying = Retrying(
-            sleep=self._clock.sleep,
-            stop=stop_after_attempt(attempts),
-            wait=self._wait,
-            retry=retry_if_exception_type(_RetryableError),
-            reraise=True,
-        )
+        policy = replace(RETRIES, attempts=attempts)
         try:
-            return retrying(lambda: self._read(path, dict(params or {}), since, retrying.statistics["attempt_number"]))
-        except _RetryableError as error:
+            return policy.run(lambda number: self._read(path, params, since, number), self._clock, self._rng)
+        except RetryableError as error:
             times = "" if attempts == 1 else f" {attempts} times"
             raise XeroUnavailableError(f"Reading {path} failed{times}: {error}. Try again later.") from None
 
@@ -264,36 +239,31 @@ class XeroClient:
         return self._send_signed(_Request(method, path, headers, guard, body=body, attempt=attempt))
 
     def pause(self, answer: XeroResponse | None, attempt: int) -> float:
-        """Return the seconds before the next attempt, by Retry-After or exponential back-off with full jitter."""
-        headers = answer.headers if answer else None
-        return retries.pause(headers, self._rng, attempt, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
+        """Return the seconds before the next attempt of a write; `attempt` counts from 0."""
+        return RETRIES.pause(self._rng, attempt, answer.headers if answer else None)
 
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _RetryableError) and error.is_rate_limited:
-            return 0.0
-        return self.pause(None, state.attempt_number - 1)
-
-    def _read(self, path: str, params: dict[str, str], headers: dict[str, str], attempt: int) -> dict[str, Any]:
+    def _read(
+        self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str], attempt: int
+    ) -> dict[str, Any]:
         try:
-            answer = self._send_signed(_Request("GET", path, headers, _no_guard, params=params, attempt=attempt))
+            answer = self._send_signed(_Request("GET", path, headers, lambda: None, params=params, attempt=attempt))
         except httpx.RequestError as error:
             raise self._read_error(f"no response ({type(error).__name__})", path) from None
         if answer.status == 304:
             return {}
         if answer.status == 429:
-            raise _RetryableError("rate limit reached", is_rate_limited=True)
+            raise RetryableError("rate limit reached", pause=0.0)  # the rate limiter delays the next attempt
         if answer.status >= 500:
             raise self._read_error(f"status {answer.status}", path)
-        raise_for_status(answer, f"GET {path}")
+        _raise_for_status(answer, f"GET {path}")
         try:
             return answer.parsed()
         except ValueError:
-            raise _RetryableError("the response was not JSON") from None
+            raise RetryableError("the response was not JSON") from None
 
     def _read_error(self, cause: str, path: str) -> Exception:
         if self.may_retry:
-            return _RetryableError(cause)
+            return RetryableError(cause)
         return XeroUnavailableError(
             f"Reading {path} failed: {cause}. The retry budget is used up after many failures. Try again later."
         )
@@ -344,12 +314,18 @@ class XeroClient:
                 params=request.params or None,
                 extensions={"trace": trace},
             )
-            fields |= _log_fields(response)
+            today, this_minute = remaining_calls(response.headers)
+            fields |= {
+                "status": response.status_code,
+                "request_id": response.headers.get("xero-correlation-id"),
+                "calls_left": today,
+                "calls_left_minute": this_minute,
+            }
             self.time.record_response(response.headers.get("date"), started)
             return XeroResponse(response.status_code, dict(response.headers), response.content)
 
 
-def raise_for_status(answer: XeroResponse, call: str) -> None:
+def _raise_for_status(answer: XeroResponse, call: str) -> None:
     """Raise the exception for a 4xx response; other responses pass.
 
     Raises:
@@ -376,24 +352,3 @@ def _route(path: str) -> str:
     """Return a path without query and ids; every second part of Xero's paths is an id, as collection/id/collection."""
     parts = path.partition("?")[0].strip("/").split("/")
     return "".join(f"/{part}" if index % 2 == 0 else "/{id}" for index, part in enumerate(parts))
-
-
-def _log_fields(response: httpx.Response) -> dict[str, object]:
-    """Return the log fields of a response, with the calls left today and in this minute."""
-    today, this_minute = remaining_calls(response.headers)
-    return {
-        "status": response.status_code,
-        "request_id": response.headers.get("xero-correlation-id"),
-        "calls_left": today,
-        "calls_left_minute": this_minute,
-    }
-
-
-def _credentials_hash(credentials: XeroCredentials) -> str:
-    """Return a short hash that distinguishes credentials without revealing them."""
-    parts = (credentials.client_id, credentials.client_secret, credentials.tenant_id or "", credentials.scopes)
-    return digest("/".join(parts))[:12]
-
-
-def _no_guard() -> None:
-    """Do nothing: a read may be sent at any time."""

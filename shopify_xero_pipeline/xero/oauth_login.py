@@ -10,8 +10,7 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -120,7 +119,7 @@ class Login:
             XeroUnavailableError: Xero gave no usable response.
         """
         until = self._clock.elapsed() + CONSENT_TIMEOUT.total_seconds()
-        with self._http, _callback(host, port, self._state) as callback:
+        with self._http, _Callback(host, port, self._state) as callback:
             notify(f"Open this address in a browser and give consent:\n\n  {self._consent_url(callback.address)}\n")
             notify(f"Xero accepts the consent only if the app's redirect URI is {callback.address}. Waiting ...")
             code = callback.wait(self._clock, until)
@@ -137,7 +136,8 @@ class Login:
             "state": self._state,
         }
         if self._verifier:
-            query |= {"code_challenge": _challenge(self._verifier), "code_challenge_method": "S256"}
+            digest = base64.urlsafe_b64encode(hashlib.sha256(self._verifier.encode()).digest())
+            query |= {"code_challenge": digest.rstrip(b"=").decode(), "code_challenge_method": "S256"}  # RFC 7636
         return f"{host_of(self._base_url, LOGIN_HOST)}/identity/connect/authorize?{urlencode(query)}"
 
     def _redeem(self, code: str, redirect_uri: str) -> TokenResponse:
@@ -174,14 +174,10 @@ class Login:
         token.mark_verified()
         stored = self._tokens.peek()
         assert stored is not None
-        tenant_id = self._select_tenant([organisation.tenant_id for organisation in organisations])
+        tenant_ids = [organisation.tenant_id for organisation in organisations]
+        wanted_ids = [self._credentials.tenant_id] if self._credentials.tenant_id else tenant_ids
+        tenant_id = wanted_ids[0] if len(wanted_ids) == 1 and wanted_ids[0] in tenant_ids else None
         return LoginResult(organisations, tenant_id, stored.lapses_at)
-
-    def _select_tenant(self, tenant_ids: list[str]) -> str | None:
-        own_id = self._credentials.tenant_id
-        if own_id:
-            return own_id if own_id in tenant_ids else None
-        return tenant_ids[0] if len(tenant_ids) == 1 else None
 
 
 class _Callback(HTTPServer):
@@ -190,7 +186,13 @@ class _Callback(HTTPServer):
     def __init__(self, host: str, port: int, state: str) -> None:
         self.state = state
         self.answer: dict[str, str] | None = None
-        super().__init__((host, port), _Handler)
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError:
+            raise SettingsError(
+                f"Port {port} of {host} is in use: run `shopify-xero login` with another --port, and enter its address "
+                "in the app's settings."
+            ) from None
 
     @property
     def address(self) -> str:
@@ -245,21 +247,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-@contextmanager
-def _callback(host: str, port: int, state: str) -> Iterator[_Callback]:
-    try:
-        server = _Callback(host, port, state)
-    except OSError:
-        raise SettingsError(
-            f"Port {port} of {host} is in use: run `shopify-xero login` with another --port, and enter its address "
-            "in the app's settings."
-        ) from None
-    with server:
-        yield server
-
-
-def _challenge(verifier: str) -> str:
-    """Return PKCE's S256 challenge (RFC 7636)."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

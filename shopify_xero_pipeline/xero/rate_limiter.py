@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.http.retries import back_off, retry_after
+from shopify_xero_pipeline.http.retries import RetryPolicy, retry_after
 from shopify_xero_pipeline.state.api_calls import MINUTE, Call, InMemoryCalls, LimitStatus, RateWindow
 from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroDeniedError
 
@@ -29,7 +29,12 @@ FORGET_DAY_AFTER = timedelta(hours=1)
 POLL_SECONDS = 0.25
 """Interval in which the limiter checks whether a call in flight has ended."""
 
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 4.0, 20.0  # seconds; upper bounds of exponential back-off with full jitter
+RETRIES = RetryPolicy(attempts=6, first=4.0, longest=20.0)
+"""The attempts of a read; writes and 429s without Retry-After have the same pauses."""
+
+REFUSAL_RETRIES = RetryPolicy(attempts=3, first=2.0, longest=4.0, min_share=0.5)
+"""The attempts of a record that Xero refuses for a moment."""
+
 SLOT_VALID_FOR = timedelta(seconds=15)
 """How long a reserved slot is valid; its call then still ends before its entry counts as lost."""
 
@@ -182,7 +187,7 @@ class RateLimiter:
             limits.day_turns_at = None if seconds is None else now + timedelta(seconds=seconds)
             return
         if seconds is None:
-            seconds = back_off(self._rng, limits.limited, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF)
+            seconds = RETRIES.pause(self._rng, limits.limited)
             limits.limited += 1
         pause = timedelta(seconds=seconds)
         limits.limited_at = now

@@ -30,7 +30,7 @@ from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.errors import ShopifyUnavailableError, ShopifyUnreachableError
 from shopify_xero_pipeline.shopify.retry import UNAVAILABLE_ATTEMPTS
 from shopify_xero_pipeline.xero import client as xero
-from shopify_xero_pipeline.xero.auth import MAX_ATTEMPTS, XeroCredentials
+from shopify_xero_pipeline.xero.auth import RETRIES, XeroCredentials
 from shopify_xero_pipeline.xero.errors import XeroUnavailableError
 from shopify_xero_pipeline_tests.http.peer import SLOW, Answer, Peer, ok, peer
 from shopify_xero_pipeline_tests.support.stage import BOOKS, at
@@ -106,7 +106,7 @@ def test_a_write_to_xero_ends_in_doubt_and_left_once(slow: str) -> None:
 def test_signing_in_to_xero_ends(slow: str) -> None:
     with peer(SLOW[slow]) as other, xero_at(other) as client, pytest.raises(XeroUnavailableError, match=NO_SIGN_IN):
         client.get("/Organisation")
-    assert len(other.requests) == MAX_ATTEMPTS
+    assert len(other.requests) == RETRIES.attempts
 
 
 def test_an_answer_of_the_sign_in_service_that_cannot_be_unpacked_is_none() -> None:
@@ -116,7 +116,7 @@ def test_an_answer_of_the_sign_in_service_that_cannot_be_unpacked_is_none() -> N
         pytest.raises(XeroUnavailableError, match=NO_SIGN_IN),
     ):
         client.get("/Organisation")
-    assert len(other.requests) == MAX_ATTEMPTS
+    assert len(other.requests) == RETRIES.attempts
 
 
 @pytest.mark.parametrize("credentials", [StaticToken("t"), ClientCredentials("id", "x")])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopify_xero_pipeline.http.retries import back_off, pause, retry_after
+from shopify_xero_pipeline.http.retries import RetryPolicy, back_off, retry_after
 
 AT_NOON = {"date": "Mon, 30 Nov 2026 12:00:00 GMT"}
 
@@ -41,8 +41,9 @@ def test_the_back_off_doubles_up_to_its_limit(seed: int, failures: int) -> None:
 
 
 def test_a_pause_is_the_one_of_retry_after_and_else_the_back_off() -> None:
-    limits = {"first": 2.0, "longest": 15.0}
+    policy = RetryPolicy(attempts=4, first=2.0, longest=15.0)
+    drawn = back_off(random.Random(1), 1, first=2.0, longest=15.0)
 
-    assert pause({"retry-after": "40"}, random.Random(1), 0, **limits) == 40.0
-    assert pause({}, random.Random(1), 1, **limits) == back_off(random.Random(1), 1, **limits)
-    assert pause(None, random.Random(1), 1, **limits) == back_off(random.Random(1), 1, **limits)
+    assert policy.pause(random.Random(1), 0, {"retry-after": "40"}) == 40.0
+    assert policy.pause(random.Random(1), 1, {}) == drawn
+    assert policy.pause(random.Random(1), 1) == drawn

@@ -147,12 +147,12 @@ def no_answer_means_not_executed() -> Patches:
 def element_errors_ignored() -> Patches:
     sound = outcomes._element_outcome
 
-    def verdict(write: Any, found: Any, desk: Any, correlation_id: Any) -> Any:
+    def verdict(write: Any, found: Any, desk: Any) -> Any:
         if found.text("StatusAttributeString") == "ERROR" and write.operation.xero_id is None:
             made_up = str(uuid.uuid5(uuid.NAMESPACE_URL, write.operation.natural_key))
             given = elements.Element(found.kind, {**found.fields, elements.ID[found.kind]: made_up})
-            return desk.confirm(write, given, "created", correlation_id)
-        return sound(write, found, desk, correlation_id)
+            return desk.confirm(write, given, "created")
+        return sound(write, found, desk)
 
     return [patch.object(outcomes, "_element_outcome", verdict)]
 
