@@ -7,8 +7,6 @@ first plan fixes its number and date (docs/books.md §9).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from pydantic import TypeAdapter
-
 from shopify_xero_pipeline.books.records import (
     OrderBooks,
     PostedAllocation,
@@ -18,8 +16,8 @@ from shopify_xero_pipeline.books.records import (
 )
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord
 from shopify_xero_pipeline.xero.models import (
+    RECORD,
     Allocation,
-    AnyRecord,
     Contact,
     CreditNote,
     Document,
@@ -29,7 +27,6 @@ from shopify_xero_pipeline.xero.models import (
 )
 
 OrderRecord = Invoice | CreditNote | Payment | Allocation
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 def posted_records_by_order(

@@ -7,6 +7,7 @@ and ignores the environment's proxies, so credentials go only to the hosts in th
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from ipaddress import ip_address
 from ssl import SSLContext
 
 import httpcore
@@ -66,6 +67,16 @@ def build_client(
     )
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether an address is that of a server on this machine; other addresses may not replace a host's own."""
+    try:
+        url = httpx.URL(address)
+        is_local = url.host == "localhost" or ip_address(url.host).is_loopback
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return is_local and url.scheme in {"http", "https"} and not (url.userinfo or url.query or url.fragment)
+
+
 class BoundedTransport(httpx.BaseTransport):
     """A transport that receives each response whole, within the limits of time and size.
 
@@ -87,7 +98,9 @@ class BoundedTransport(httpx.BaseTransport):
             httpx.ConnectTimeout: no connection was made in time, so nothing was sent.
             httpx.RequestError: any other failure; the request may have been executed.
         """
-        exchange = Exchange(self._clock, _time_limit(request), MAX_HEADER_BYTES)
+        # The read time-out, which httpx itself applies to one read only, limits the whole exchange.
+        seconds: float | None = request.extensions.get("timeout", {}).get("read")
+        exchange = Exchange(self._clock, DEFAULT_SECONDS if seconds is None else seconds, MAX_HEADER_BYTES)
         with in_exchange(exchange):
             response = self._inner.handle_request(request)
             exchange.set_limit(MAX_BODY_BYTES)
@@ -160,12 +173,6 @@ def _read_parts(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]
             exchange.seconds()
         except TimeoutError as error:
             raise httpx.ReadTimeout(str(error)) from None
-
-
-def _time_limit(request: httpx.Request) -> float:
-    """Return the seconds for a whole exchange: the read time-out, which httpx itself applies to one read only."""
-    seconds: float | None = request.extensions.get("timeout", {}).get("read")
-    return DEFAULT_SECONDS if seconds is None else seconds
 
 
 @cache

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from shopify_xero_pipeline.state.canonical import canonical_json
 from shopify_xero_pipeline.state.records import Operation
 from shopify_xero_pipeline.xero import serialization
 from shopify_xero_pipeline.xero.elements import COLLECTION, Element
-from shopify_xero_pipeline.xero.models import Allocation, AnyRecord, Contact, Kind
+from shopify_xero_pipeline.xero.models import RECORD, Allocation, AnyRecord, Contact, Kind
 
 MAX_ELEMENTS = 50  # Xero's recommendation (docs/contracts/xero.md §3)
 ATTEMPTS_BEFORE_SPLIT = (MAX_ELEMENTS, 10, 1)
@@ -24,8 +22,6 @@ ATTEMPTS_BEFORE_SPLIT = (MAX_ELEMENTS, 10, 1)
 MAX_BYTES = 3_400_000  # of elements; Xero accepts bodies of 3.5 MB (docs/contracts/xero.md §3)
 KINDS_WITH_UNIT_PRICES = (Kind.ITEM, Kind.INVOICE, Kind.CREDIT_NOTE)
 """Sent with `unitdp=4`: otherwise Xero rounds UnitAmount to 2 decimals (docs/contracts/xero.md A.10)."""
-
-_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class BatchDraft:
 
 def parse_operation(operation: Operation) -> JournalledWrite:
     """Return an operation with its parsed record."""
-    return JournalledWrite(operation, _RECORD.validate_json(operation.payload))
+    return JournalledWrite(operation, RECORD.validate_json(operation.payload))
 
 
 def with_record(write: JournalledWrite, record: AnyRecord) -> JournalledWrite:

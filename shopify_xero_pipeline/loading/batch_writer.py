@@ -8,7 +8,6 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from shopify_xero_pipeline.clock import Clock, is_due
 from shopify_xero_pipeline.loading import batch_requests, outcomes
@@ -22,7 +21,7 @@ from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.client import XeroClient
+from shopify_xero_pipeline.xero.client import XeroClient, XeroResponse
 from shopify_xero_pipeline.xero.elements import COLLECTION, Element
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroError
 from shopify_xero_pipeline.xero.models import Kind
@@ -89,7 +88,9 @@ class BatchWriter:
             XeroError: Xero does not respond, or denies the connection; unsettled batches stay as they are.
         """
         for batch in self._journal.unsettled():
-            own_batch = self._journal.take_over(batch) if self._is_due(batch) else None
+            # The read-back may be due; Xero's clock decides.
+            may_be_due = is_due(batch.not_before, self._clock.now(), MAX_QUIET_TIME)
+            own_batch = self._journal.take_over(batch) if may_be_due else None
             if own_batch is not None:
                 try:
                     self._finish(own_batch)
@@ -98,10 +99,6 @@ class BatchWriter:
         operations = self._journal.in_state(OperationState.NEEDS_CHECK)
         for kind in Kind:
             self.read_back.check(kind, [operation for operation in operations if operation.kind == kind])
-
-    def _is_due(self, batch: Batch) -> bool:
-        """Return whether the read-back of a batch may be due; Xero's clock decides."""
-        return is_due(batch.not_before, self._clock.now(), MAX_QUIET_TIME)
 
     def _finish(self, batch: Batch) -> None:
         if batch.state is BatchState.INTENT:
@@ -112,7 +109,10 @@ class BatchWriter:
     def _conclude(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft, ids: ParentIds) -> BatchResult:
         reply = redact_response(reply, draft.writes, self._store)
         if reply.status is DeliveryStatus.ANSWERED:
-            return self._settle(batch, reply, draft, ids)
+            assert reply.answer is not None
+            if draft.method == "DELETE":
+                return self._settle_deletion(batch, reply.answer, draft, reply.reason)
+            return self._settle(batch, reply.answer, draft, ids)
         if reply.status in (DeliveryStatus.UNKNOWN, DeliveryStatus.IDEMPOTENCY_CONFLICT):
             return self._leave_open(batch, reply)
         _log_warning("batch_not_executed", batch, reply.reason)
@@ -127,56 +127,41 @@ class BatchWriter:
             )
         if reply.status is DeliveryStatus.REJECTED:
             return BatchResult(split_into=batch_requests.split_in_half(draft, ids))
-        return (
-            BatchResult(is_rate_limited=True)
-            if reply.status is DeliveryStatus.RATE_LIMITED
-            else BatchResult(stop_reason=reply.reason)
-        )
+        if reply.status is DeliveryStatus.RATE_LIMITED:
+            return BatchResult(is_rate_limited=True)
+        return BatchResult(stop_reason=reply.reason)
 
-    def _settle(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft, ids: ParentIds) -> BatchResult:
+    def _settle(self, batch: Batch, answer: XeroResponse, draft: BatchDraft, ids: ParentIds) -> BatchResult:
         """Settle the records in a response; the batch stays open if the response lacks one of them."""
-        assert reply.answer is not None
-        if draft.method == "DELETE":
-            return self._settle_deletion(batch, reply, draft)
-        elements = self._read_elements(reply, draft)
-        xero_ids = [element.xero_id for element in elements if element.xero_id]
-        context = outcomes.OutcomeContext(
-            self._clock.now(),
-            self._store.ids_by_xero_id(draft.kind, xero_ids),
-            correlation_id=reply.answer.correlation_id,
-        )
-        settle_batch = partial(
-            self._journal.settle, mine=batch, status=reply.answer.status, xero_settled_at=self._client.time.earliest
-        )
+        elements = self._read_elements(answer, draft)
+        owners = self._store.ids_by_xero_id(draft.kind, [element.xero_id for element in elements if element.xero_id])
+        context = outcomes.OutcomeContext(self._clock.now(), owners, correlation_id=answer.correlation_id)
         record_outcomes = outcomes.outcomes_from_response(draft.writes, elements, ids, context)
         counts = {"records": len(draft.writes), "settled": len(record_outcomes)}
         events.log_event("batch_settled", entity_type=batch.kind, batch=batch.id, **counts)
-        if len(record_outcomes) < len(draft.writes):
-            settle_batch(record_outcomes, over=False)
-            unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the response lacks the outcome", reply.answer)
+        is_complete = len(record_outcomes) == len(draft.writes)
+        settled_at = self._client.time.earliest
+        self._journal.settle(record_outcomes, batch, status=answer.status, xero_settled_at=settled_at, over=is_complete)
+        if not is_complete:
+            unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the response lacks the outcome", answer)
             return self._leave_open(batch, unknown)
-        settle_batch(record_outcomes)
         check_ids = {outcome.operation_id for outcome in record_outcomes if outcome.state is OperationState.NEEDS_CHECK}
         if check_ids:
             operations = self._journal.in_state(OperationState.NEEDS_CHECK)
             self.read_back.check(draft.kind, [operation for operation in operations if operation.id in check_ids])
         return BatchResult()
 
-    def _settle_deletion(self, batch: Batch, reply: DeliveryResult, draft: BatchDraft) -> BatchResult:
+    def _settle_deletion(self, batch: Batch, answer: XeroResponse, draft: BatchDraft, reason: str) -> BatchResult:
         """Settle a delete by a read-back, whatever its response: only the state in Xero counts."""
-        assert reply.answer is not None
-        record_outcomes = [
-            outcomes.needs_check(write, reply.reason, reply.answer.correlation_id) for write in draft.writes
-        ]
-        self._journal.settle(record_outcomes, batch, status=reply.answer.status)
+        record_outcomes = [outcomes.needs_check(write, reason, answer.correlation_id) for write in draft.writes]
+        self._journal.settle(record_outcomes, batch, status=answer.status)
         operations = self._journal.latest(draft.kind, [write.operation.shopify_id for write in draft.writes])
         self.read_back.check(draft.kind, list(operations.values()))
         return BatchResult()
 
-    def _read_elements(self, reply: DeliveryResult, draft: BatchDraft) -> list[Element]:
+    def _read_elements(self, answer: XeroResponse, draft: BatchDraft) -> list[Element]:
         """Return the response's elements; Allocations without an id are read from their Credit Note."""
-        assert reply.answer is not None
-        content = reply.answer.parsed().get(COLLECTION[draft.kind])
+        content = answer.parsed().get(COLLECTION[draft.kind])
         content = content if isinstance(content, list) else []
         elements = [Element(draft.kind, fields) for fields in content if isinstance(fields, dict)]
         if draft.kind is not Kind.ALLOCATION:

@@ -113,19 +113,12 @@ def deferred_result(day: date, change: Change, error: SyncError) -> LoadResult:
         change: the record's line in it.
         error: the failure, which may be dismissed.
     """
-    details = {"retryable": error.retryable, "correlation_id": error.correlation_id, "attempts": error.attempts}
+    details = error.model_dump(include={"retryable", "correlation_id", "attempts"})
     if error.dismissed_at is not None:
         reason = f"dismissed: {error.dismissal_reason}. It had failed: {error.reason}"
         return _build_result(day, change, outcome=LoadOutcome.DISMISSED, reason=reason, **details)
     next_try = f"retried after {error.next_attempt_at:%d %b %H:%M} UTC" if error.next_attempt_at else "retried later"
     return _build_result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({next_try})", **details)
-
-
-def operation_outcome(operation: Operation) -> LoadOutcome:
-    """Return the load outcome for the state of an operation."""
-    if operation.state is OperationState.CONFIRMED:
-        return LoadOutcome(operation.outcome or LoadOutcome.CREATED)
-    return LoadOutcome.FAILED if operation.state in FAILED else LoadOutcome.POSTPONED
 
 
 def written_results(days: Iterable[date], change: Change, operation: Operation) -> list[LoadResult]:
@@ -136,16 +129,13 @@ def written_results(days: Iterable[date], change: Change, operation: Operation) 
         change: the record's line in the change-set.
         operation: the record's newest operation.
     """
-    outcome = operation_outcome(operation)
+    if operation.state is OperationState.CONFIRMED:
+        outcome = LoadOutcome(operation.outcome or LoadOutcome.CREATED)
+    else:
+        outcome = LoadOutcome.FAILED if operation.state in FAILED else LoadOutcome.POSTPONED
     first_day, *other_days = days
     repeated = outcome if outcome in (LoadOutcome.FAILED, LoadOutcome.POSTPONED) else LoadOutcome.UNCHANGED
-    details = {
-        "reason": operation.reason,
-        "retryable": operation.retryable,
-        "xero_id": operation.xero_id,
-        "correlation_id": operation.correlation_id,
-        "attempts": operation.attempts,
-    }
+    details = operation.model_dump(include={"reason", "retryable", "xero_id", "correlation_id", "attempts"})
     return [_build_result(first_day, change, outcome=outcome, **details)] + [
         _build_result(day, change, outcome=repeated, **details) for day in other_days
     ]

@@ -24,7 +24,6 @@ from shopify_xero_pipeline.loading.safe_mode import SafeMode
 from shopify_xero_pipeline.loading.work_list import WorkList, planned_write
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.records import (
-    MirrorRecord,
     Operation,
     OperationOutcome,
     OperationState,
@@ -215,41 +214,37 @@ class Loader:
         """Map the records that Xero already holds; only a Contact without our ContactNumber still needs a request."""
         adoptions = [write for write in writes if write.operation.verb == "adopt"]
         xero_ids = [str(write.operation.xero_id) for write in adoptions]
-        mirrored = self._store.mirror_by_xero_id(kind, xero_ids)
+        rows = self._store.mirror_by_xero_id(kind, xero_ids)
+        elements = [Element.from_row(rows[xero_id]) if xero_id in rows else None for xero_id in xero_ids]
         context = outcomes.OutcomeContext(self._clock.now(), self._store.ids_by_xero_id(kind, xero_ids))
-        rows = [mirrored.get(xero_id) for xero_id in xero_ids]
-        pairs = zip(self._with_mirrored_codes(adoptions, rows), rows, strict=True)
-        adopted = [outcomes.adoption_outcome(write, row, context) for write, row in pairs]
+        pairs = zip(self._with_mirrored_codes(adoptions, elements), elements, strict=True)
+        adopted = [outcomes.adoption_outcome(write, element, context) for write, element in pairs]
         return self._settle([outcome for outcome in adopted if outcome is not None])
 
     def _adopt_existing(self, kind: Kind, writes: Sequence[JournalledWrite]) -> set[int]:
         """Map records to be created that the mirror holds under our key: a lost or older store created them."""
         creates = [write for write in writes if write.operation.verb == "create"]
-        mirrored = self._writer.read_back.mirrored_rows(kind, creates)
-        hits = [[row for row in rows if row.status not in REMOVED_STATUSES] for rows in mirrored]
-        owners = self._store.ids_by_xero_id(kind, [row.xero_id for rows in hits for row in rows])
+        mirrored = self._writer.read_back.mirrored(kind, creates)
+        hits = [[element for element in elements if element.status not in REMOVED_STATUSES] for elements in mirrored]
+        owners = self._store.ids_by_xero_id(kind, [str(element.xero_id) for elements in hits for element in elements])
         context = outcomes.OutcomeContext(self._clock.now(), owners)
-        creates = self._with_mirrored_codes(creates, [rows[0] if rows else None for rows in hits])
-        pairs = zip(creates, hits, strict=True)
+        creates = self._with_mirrored_codes(creates, [elements[0] if elements else None for elements in hits])
+        pairs = [(write, elements) for write, elements in zip(creates, hits, strict=True) if elements]
         return self._settle(
-            [
-                outcomes.outcome_from_lookup(write, [Element.from_row(row) for row in rows], context, how=MIRROR_LOOKUP)
-                for write, rows in pairs
-                if rows
-            ]
+            [outcomes.outcome_from_lookup(write, elements, context, how=MIRROR_LOOKUP) for write, elements in pairs]
         )
 
     def _with_mirrored_codes(
-        self, writes: Sequence[JournalledWrite], rows: Sequence[MirrorRecord | None]
+        self, writes: Sequence[JournalledWrite], elements: Sequence[Element | None]
     ) -> list[JournalledWrite]:
-        """Return writes with the Item codes on their lines in the mirror; a write without a row is unchanged."""
-        pairs = list(zip(writes, rows, strict=True))
-        ids = ParentIds(self._store, [write.record for write, row in pairs if row is not None])
+        """Return writes with the Item codes on their lines in the mirror; a write without an element is unchanged."""
+        pairs = list(zip(writes, elements, strict=True))
+        ids = ParentIds(self._store, [write.record for write, element in pairs if element is not None])
         return [
             write
-            if row is None
-            else batch_requests.with_record(write, ids.with_codes_in_xero(write.record, Element.from_row(row)))
-            for write, row in pairs
+            if element is None
+            else batch_requests.with_record(write, ids.with_codes_in_xero(write.record, element))
+            for write, element in pairs
         ]
 
     def _settle(self, record_outcomes: Sequence[OperationOutcome]) -> set[int]:

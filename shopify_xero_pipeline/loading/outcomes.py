@@ -16,7 +16,6 @@ from shopify_xero_pipeline.state.records import (
     UNANSWERED,
     Evidence,
     MappedRecord,
-    MirrorRecord,
     OperationOutcome,
     OperationState,
 )
@@ -173,18 +172,17 @@ def outcome_from_lookup(
 
 
 def adoption_outcome(
-    write: JournalledWrite, row: MirrorRecord | None, context: OutcomeContext
+    write: JournalledWrite, element: Element | None, context: OutcomeContext
 ) -> OperationOutcome | None:
     """Return the outcome of an adoption; None if a request must still write our ContactNumber.
 
     Args:
         write: the adoption.
-        row: the record in the mirror, or None.
+        element: the record in the mirror, or None.
         context: see `OutcomeContext`.
     """
-    if row is None:
+    if element is None:
         return rejection_outcome(write, "the record to adopt is no longer in Xero; plan the day again.", retryable=True)
-    element = Element.from_row(row)
     if isinstance(write.record, Contact) and element.natural_key != write.operation.natural_key:
         return None
     # The ContactNumber alone makes a Contact ours; an archived one, perhaps merged into another, is mapped as it is.

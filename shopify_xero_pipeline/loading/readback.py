@@ -161,7 +161,7 @@ class ReadBack:
         """
         sent_at = [batch.xero_sent_at for batch in batches if batch.xero_sent_at is not None]
         self._mirror.sweep(kind, back_to=min(sent_at, default=None), full=len(sent_at) < len(batches))
-        return [[Element.from_row(row) for row in rows] for rows in self.mirrored_rows(kind, writes)]
+        return self.mirrored(kind, writes)
 
     def _find_copies(self, write: JournalledWrite) -> Copies:
         """Return what explains a refusal, read by id, because lists lag and single records do not.
@@ -190,8 +190,8 @@ class ReadBack:
         live = [payment for payment in own_payments if payment.status not in REMOVED_STATUSES]
         return live, "" if live else _describe_document(documents[0])
 
-    def mirrored_rows(self, kind: Kind, writes: Sequence[JournalledWrite]) -> list[list[MirrorRecord]]:
-        """Return the rows of the mirror with each write's natural key or, for documents, with its reference.
+    def mirrored(self, kind: Kind, writes: Sequence[JournalledWrite]) -> list[Sequence[Element]]:
+        """Return the elements of the mirror with each write's natural key or, for documents, with its reference.
 
         A person may have changed a document's number; its reference still names the order.
 
@@ -205,7 +205,7 @@ class ReadBack:
             *self._store.mirror_by_reference(kind, references),
         ]
         unique_rows = {row.xero_id: row for row in rows}.values()
-        return [[row for row in unique_rows if _matches(row, write)] for write in writes]
+        return [[Element.from_row(row) for row in unique_rows if _matches(row, write)] for write in writes]
 
     def _find_allocations(self, writes: Sequence[JournalledWrite]) -> list[Sequence[Element]]:
         """Return the Allocations for each write, from one read of each Credit Note, whose own list does not lag."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from shopify_xero_pipeline.changes.drift import find_edits
 from shopify_xero_pipeline.changes.fields import parse_payload, payload_amount
 from shopify_xero_pipeline.changes.models import FieldDiff
-from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.pipeline import day_issues
@@ -24,7 +23,7 @@ from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import RECORD, Kind
 
 READ_CHUNK_BYTES = 64_000_000
 PARSE_CHUNK_OPERATIONS = 500

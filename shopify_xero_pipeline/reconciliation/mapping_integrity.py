@@ -6,10 +6,9 @@ This module only reads rows of the mapping. The comparison with Xero is in `comp
 from collections import Counter
 from collections.abc import Iterable
 
-from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.records import MappedRecord
-from shopify_xero_pipeline.xero.models import Allocation, Document, Kind, Payment
+from shopify_xero_pipeline.xero.models import RECORD, Allocation, Document, Kind, Payment
 
 
 def violations(rows: Iterable[MappedRecord]) -> dict[str, list[str]]:

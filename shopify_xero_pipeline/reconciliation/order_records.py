@@ -12,7 +12,6 @@ from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.drift import find_edits
 from shopify_xero_pipeline.changes.fields import parse_payload, payload_amount
 from shopify_xero_pipeline.changes.models import Change
-from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.xero_movements import (
@@ -23,7 +22,7 @@ from shopify_xero_pipeline.reconciliation.xero_movements import (
 from shopify_xero_pipeline.state.records import FrozenRecord, MappedRecord, MirrorRecord, Operation, SyncError
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES, Element
-from shopify_xero_pipeline.xero.models import Document, Kind
+from shopify_xero_pipeline.xero.models import RECORD, Document, Kind
 
 AMOUNT_FIELDS = frozenset({"total", "total_tax", "amount", "tax_type", "unit_amount", "quantity", "tax_amount"})
 

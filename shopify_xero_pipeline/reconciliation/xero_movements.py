@@ -11,12 +11,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from shopify_xero_pipeline.changes.posted_records import RECORD
 from shopify_xero_pipeline.reconciliation.movements import ZERO, AccountNames, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.shopify_movements import DOCUMENT_KEYS
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.elements import Element
-from shopify_xero_pipeline.xero.models import CreditNote, Invoice, Kind, Payment
+from shopify_xero_pipeline.xero.models import RECORD, CreditNote, Invoice, Kind, Payment
 
 DOCUMENT_SIGN = {Kind.INVOICE: 1, Kind.CREDIT_NOTE: -1}
 

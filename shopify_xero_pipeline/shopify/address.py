@@ -3,11 +3,9 @@
 This module only validates addresses. It refuses all other addresses, so that credentials never go to an unknown host.
 """
 
-import ipaddress
 import re
 
-import httpx
-
+from shopify_xero_pipeline.http.transport import is_loopback
 from shopify_xero_pipeline.shopify.errors import SettingError
 
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
@@ -30,24 +28,9 @@ def admin_address(shop: str, base_url: str | None) -> str:
         )
     if base_url is None:
         return f"https://{shop}"
-    if not _is_loopback(base_url):
+    if not is_loopback(base_url):
         raise SettingError(
             "SHOPIFY_BASE_URL is only for a sandbox on this machine, such as http://127.0.0.1:8765; credentials are "
             "sent to no other address. Remove the setting to connect to Shopify."
         )
     return base_url.rstrip("/")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        return False
-    if url.scheme not in {"http", "https"} or url.userinfo or url.query or url.fragment:
-        return False
-    if url.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(url.host).is_loopback
-    except ValueError:
-        return False

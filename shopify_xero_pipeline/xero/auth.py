@@ -9,14 +9,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import ip_address
-from typing import Protocol
-from urllib.parse import urlsplit
 
 import httpx
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.http.retries import RetryableError, RetryPolicy, retry_after
+from shopify_xero_pipeline.http.transport import is_loopback
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.tokens import usable_for
 from shopify_xero_pipeline.xero.errors import XeroSettingsError, XeroSignInError, XeroUnavailableError
@@ -62,22 +60,6 @@ class GrantRefusedError(Exception):
     def __init__(self, error_code: str) -> None:
         super().__init__(error_code)
         self.error_code = error_code
-
-
-class AccessToken(Protocol):
-    """The access token of the calls, by custom connection or by consent."""
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers that sign a call in, with a token that stays valid for some minutes."""
-        ...
-
-    def renew(self) -> None:
-        """Get another token, because Xero refused the present one."""
-        ...
-
-    def mark_verified(self) -> None:
-        """Record that Xero accepted a call with the present token."""
-        ...
 
 
 class TokenEndpoint:
@@ -195,19 +177,11 @@ def host_of(base_url: str | None, default: str) -> str:
     """
     if base_url is None:
         return default
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not _is_loopback(parts.hostname or ""):
+    if not is_loopback(base_url):
         raise XeroSettingsError(
             "XERO_BASE_URL is for a sandbox on this machine: use an address like http://127.0.0.1:8765 or leave it out."
         )
     return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _error_code(answer: httpx.Response) -> str:

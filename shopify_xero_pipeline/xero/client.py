@@ -20,9 +20,16 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.api_calls import InMemoryCalls
 from shopify_xero_pipeline.state.canonical import digest, parse_exact_json
 from shopify_xero_pipeline.state.tokens import TokenStore
-from shopify_xero_pipeline.xero.auth import API_HOST, IDENTITY_HOST, XeroCredentials, host_of
+from shopify_xero_pipeline.xero.auth import (
+    API_HOST,
+    IDENTITY_HOST,
+    ClientCredentialsToken,
+    TokenEndpoint,
+    XeroCredentials,
+    host_of,
+)
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroRefusedError, XeroUnavailableError
-from shopify_xero_pipeline.xero.oauth_token import build_access_token
+from shopify_xero_pipeline.xero.oauth_token import RefreshingToken
 from shopify_xero_pipeline.xero.rate_limiter import RETRIES, RateLimiter, remaining_calls
 
 EXCHANGE_TIME_LIMIT = timedelta(seconds=30)
@@ -114,7 +121,10 @@ class XeroClient:
         headers = {"Accept": "application/json"}
         self._http = http_client(clock, EXCHANGE_TIME_LIMIT.total_seconds(), transport=transport, headers=headers)
         identity = host_of(identity_url or base_url, IDENTITY_HOST)
-        self._token = build_access_token(credentials, self._http, identity, clock, self._rng, tokens)
+        endpoint = TokenEndpoint(credentials, self._http, identity, clock, self._rng)
+        self._token = (
+            ClientCredentialsToken(endpoint, clock) if tokens is None else RefreshingToken(endpoint, tokens, clock)
+        )
         parts = (credentials.client_id, credentials.client_secret, credentials.tenant_id or "", credentials.scopes)
         hashed = digest("/".join(parts))[:12]  # distinguishes credentials without revealing them
         self._rate_limiter = RateLimiter(calls or InMemoryCalls(clock), clock, self._rng, hashed)

@@ -18,28 +18,17 @@ from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Kind
 
-COLLECTION = {
-    Kind.CONTACT: "Contacts",
-    Kind.ITEM: "Items",
-    Kind.INVOICE: "Invoices",
-    Kind.CREDIT_NOTE: "CreditNotes",
-    Kind.PAYMENT: "Payments",
-    Kind.ALLOCATION: "Allocations",
+NAME = {
+    Kind.CONTACT: "Contact",
+    Kind.ITEM: "Item",
+    Kind.INVOICE: "Invoice",
+    Kind.CREDIT_NOTE: "CreditNote",
+    Kind.PAYMENT: "Payment",
+    Kind.ALLOCATION: "Allocation",
 }
-ID = {
-    Kind.CONTACT: "ContactID",
-    Kind.ITEM: "ItemID",
-    Kind.INVOICE: "InvoiceID",
-    Kind.CREDIT_NOTE: "CreditNoteID",
-    Kind.PAYMENT: "PaymentID",
-    Kind.ALLOCATION: "AllocationID",
-}
-KEY = {
-    Kind.CONTACT: "ContactNumber",
-    Kind.ITEM: "Code",
-    Kind.INVOICE: "InvoiceNumber",
-    Kind.CREDIT_NOTE: "CreditNoteNumber",
-}
+COLLECTION = {kind: f"{name}s" for kind, name in NAME.items()}
+ID = {kind: f"{name}ID" for kind, name in NAME.items()}
+KEY = {kind: f"{NAME[kind]}Number" for kind in (Kind.CONTACT, Kind.INVOICE, Kind.CREDIT_NOTE)} | {Kind.ITEM: "Code"}
 """The natural key of a kind; the key of Payments and Allocations has several parts."""
 
 SALES_FIELDS: dict[Kind, tuple[str, set[str | None]]] = {
@@ -290,7 +279,7 @@ class Element:
         return value if isinstance(value, Mapping) else {}
 
     def _parent(self, kind: Kind) -> "Element":
-        return Element(kind, self._nested("Invoice" if kind is Kind.INVOICE else "CreditNote"))
+        return Element(kind, self._nested(NAME[kind]))
 
     def _contact_content(self) -> dict[str, Any]:
         content = {ours: self.fields.get(theirs) for ours, theirs in CONTACT_FIELDS.items()}

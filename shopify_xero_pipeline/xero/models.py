@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from shopify_xero_pipeline.xero import references
 
@@ -204,6 +204,8 @@ class Allocation(XeroRecord):
 
 
 AnyRecord = Annotated[Contact | Item | Invoice | CreditNote | Payment | Allocation, Field(discriminator="kind")]
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config={"hide_input_in_errors": True})
+"""The parser of a stored record."""
 
 
 class Account(BaseModel):

@@ -7,22 +7,12 @@ after its first use (docs/contracts/xero.md §1). If Xero refuses a refresh toke
 once; after that a person must sign in.
 """
 
-import random
 from dataclasses import replace
-
-import httpx
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.database import LockTimeoutError
 from shopify_xero_pipeline.state.tokens import TokenSet, TokenStore
-from shopify_xero_pipeline.xero.auth import (
-    AccessToken,
-    ClientCredentialsToken,
-    GrantRefusedError,
-    TokenEndpoint,
-    XeroCredentials,
-    auth_headers,
-)
+from shopify_xero_pipeline.xero.auth import GrantRefusedError, TokenEndpoint, auth_headers
 from shopify_xero_pipeline.xero.errors import XeroConsentError, XeroSignInError, XeroUnavailableError
 
 MAX_REFRESH_SECONDS = 60  # time limit of the wait for the lock
@@ -118,25 +108,3 @@ def wrong_app(error: GrantRefusedError) -> XeroSignInError:
     return XeroSignInError(
         f"Xero does not accept the app ({error.error_code}). Check XERO_CLIENT_ID and XERO_CLIENT_SECRET."
     )
-
-
-def build_access_token(
-    credentials: XeroCredentials,
-    http: httpx.Client,
-    host: str,
-    clock: Clock,
-    rng: random.Random,
-    tokens: TokenStore | None,
-) -> AccessToken:
-    """Return the access token of a stored consent, or of a custom connection without one.
-
-    Args:
-        credentials: credentials of the app.
-        http: client for the token requests.
-        host: address of the sign-in service.
-        clock: the clock.
-        rng: draws the pauses before another token request.
-        tokens: store of a sign-in by consent; None for a custom connection.
-    """
-    identity = TokenEndpoint(credentials, http, host, clock, rng)
-    return ClientCredentialsToken(identity, clock) if tokens is None else RefreshingToken(identity, tokens, clock)
