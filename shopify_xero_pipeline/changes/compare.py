@@ -151,7 +151,7 @@ def _ownership_problem(record: AnyRecord, mirror: MirrorRecord, element: Element
     if mirror.status in REMOVED_STATUSES:
         return f"Xero shows {record.natural_key} {mirror.status.lower()}; it is reported and not created again"
     amount, _ = _amount(record)
-    xero_amount = element.amount or Decimal(0)
+    xero_amount = Decimal(0) if element.amount is None else element.amount
     if isinstance(record, Document) and mirror.reference != record.reference:
         return (
             f"the number {record.number} belongs to another document in Xero (reference {mirror.reference or 'empty'})"

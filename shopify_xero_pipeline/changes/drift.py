@@ -33,14 +33,14 @@ def find_edits(
         mirror: the record's row in the mirror.
         contact_xero_id: the Xero id of a document's Contact after merges; None if it is unknown.
     """
-    element = Element.from_row(mirror)
-    theirs = dict(flatten(element.content()))
+    content = Element.from_row(mirror).content()
+    theirs = dict(flatten(content))
     ours, desired = dict(flatten(posted)), dict(flatten(record.content()))
     if contact_xero_id is not None:
         ours["contact"] = contact_xero_id
     if isinstance(record, Document):
         ours["lines"] = str(len(record.lines))
-        theirs |= {"lines": str(len(element.lines))} if element.lines else {}
+        theirs |= {"lines": str(len(content["lines"]))} if content["lines"] else {}
     return tuple(
         FieldDiff(field=name, before=theirs[name], after=desired.get(name, text))
         for name, text in ours.items()

@@ -94,18 +94,18 @@ class BatchSender:
             StoreReplacedError: another store is in the place of this one; nothing was sent.
             StoreUnwritableError: the store cannot record the batch as sent; nothing was sent.
         """
-        started, attempt, maybe_executed = self._clock.elapsed(), 0, False
+        started, failures, maybe_executed = self._clock.elapsed(), 0, False
         sent_at = self._client.time.latest
         quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
         # The SENT mark and the send watermark must be on disk before the first byte leaves.
         batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
         self._journal.send_watermark.record_send(batch)
         while True:
-            reply = self._attempt(batch, started)
+            reply = self._attempt(batch, started, failures + 1)
             if reply.status is DeliveryStatus.ANSWERED:
                 return reply
             maybe_executed |= reply.status is DeliveryStatus.UNKNOWN
-            pause = self._client.pause(reply.answer, attempt)
+            pause = self._client.pause(reply.answer, failures)
             may_repeat = reply.retry_after and (self._client.may_retry or reply.status is DeliveryStatus.RATE_LIMITED)
             if not may_repeat or not self._is_in_window(started, pause):
                 break
@@ -114,7 +114,7 @@ class BatchSender:
             )
             self._journal.renew_lease(batch, timedelta(seconds=pause))
             self._clock.sleep(pause)
-            attempt += 1
+            failures += 1
         if maybe_executed and reply.status is not DeliveryStatus.IDEMPOTENCY_CONFLICT:
             return DeliveryResult(DeliveryStatus.UNKNOWN, reply.reason, reply.answer)
         return reply
@@ -124,7 +124,7 @@ class BatchSender:
         seconds = self._clock.elapsed() - started + pause + EXCHANGE_TIME_LIMIT.total_seconds()
         return seconds <= REPLAY_HORIZON.total_seconds()
 
-    def _attempt(self, batch: Batch, started: float) -> DeliveryResult:
+    def _attempt(self, batch: Batch, started: float, attempt: int = 1) -> DeliveryResult:
         def guard() -> None:
             # Either clock stops the send: elapsed seconds may stand still in a paused virtual machine, and the wall
             # clock may be set.
@@ -134,7 +134,9 @@ class BatchSender:
                 raise ReplayWindowExpiredError(f"the replay horizon of batch {batch.id} has ended")
 
         try:
-            answer = self._client.write(batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard)
+            answer = self._client.write(
+                batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard, attempt=attempt
+            )
         except ReplayWindowExpiredError:
             return DeliveryResult(DeliveryStatus.RATE_LIMITED, "the replay horizon has ended")
         except DailyQuotaExceededError as error:

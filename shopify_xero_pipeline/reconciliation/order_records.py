@@ -63,7 +63,7 @@ class PostedRecord:
     def amount_due(self) -> Decimal:
         """Xero's AmountDue of an Invoice, or the RemainingCredit of a Credit Note as a negative amount."""
         outstanding = Element.from_row(self.live_row).outstanding if self.live_row is not None else None
-        return DOCUMENT_SIGN[Kind(self.row.kind)] * (outstanding or ZERO)
+        return DOCUMENT_SIGN[Kind(self.row.kind)] * (ZERO if outstanding is None else outstanding)
 
 
 class ReconciliationInputs:

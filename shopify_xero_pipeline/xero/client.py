@@ -2,7 +2,7 @@
 
 This module has the sign-in of calls, the rate limits and the retries of reads. The limits of one exchange are in
 `http/`. A write is one attempt: `loading/batch_sender.py` decides on its repetition and its idempotency key. The
-meaning of elements is in `serialization.py`.
+meaning of elements is in `elements.py`.
 """
 
 import random
@@ -130,7 +130,6 @@ class XeroClient:
         self._rate_limiter = RateLimiter(calls or InMemoryCalls(clock), clock, self._rng, hashed)
         self.calls = 0
         self.time = ServerClock(clock)
-        self._last_key, self._last_attempt = "", 0
 
     def close(self) -> None:
         """Close the connections."""
@@ -227,7 +226,9 @@ class XeroClient:
         """Whether the retry budget covers another attempt after the last failure."""
         return self._rate_limiter.may_retry
 
-    def write(self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None]) -> XeroResponse:
+    def write(
+        self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None], attempt: int = 1
+    ) -> XeroResponse:
         """Send a write once; only an expired token, with which nothing was executed, makes the same bytes go out again.
 
         Args:
@@ -236,6 +237,7 @@ class XeroClient:
             body: exact bytes.
             key: idempotency key.
             guard: runs just before the bytes leave; raises if they may not.
+            attempt: number of the attempt with these bytes, for the log.
 
         Raises:
             httpx.RequestError: no complete response arrived; the write may have been executed.
@@ -244,13 +246,11 @@ class XeroClient:
             XeroDeniedError: the pause after a denial is not over; nothing was sent.
         """
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        attempt = self._last_attempt + 1 if key == self._last_key else 1
-        self._last_key, self._last_attempt = key, attempt
         return self._send_signed(_Request(method, path, headers, guard, body=body, attempt=attempt))
 
-    def pause(self, answer: XeroResponse | None, attempt: int) -> float:
-        """Return the seconds before the next attempt of a write; `attempt` counts from 0."""
-        return RETRIES.pause(self._rng, attempt, answer.headers if answer else None)
+    def pause(self, answer: XeroResponse | None, failures: int) -> float:
+        """Return the seconds before another attempt of a write after the first failure and `failures` more."""
+        return RETRIES.pause(self._rng, failures, answer.headers if answer else None)
 
     def _read(
         self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str], attempt: int

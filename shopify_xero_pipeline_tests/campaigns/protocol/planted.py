@@ -224,11 +224,7 @@ def quiet_by_our_clock() -> Patches:
         """It is over when our clock says so: then any instant of Xero's will do."""
         first = batch.first_sent_at or self._clock.now()
         over = self._clock.now() >= first + QUIESCENCE
-        return (
-            elements.EPOCH
-            if over
-            else self._client.ensure_server_time() + (first + QUIESCENCE - self._clock.now())
-        )
+        return elements.EPOCH if over else self._client.ensure_server_time() + (first + QUIESCENCE - self._clock.now())
 
     return [patch.object(readback.ReadBack, "_quiet_at", quiet_at)]
 
