@@ -40,6 +40,13 @@ def test_the_back_off_doubles_up_to_its_limit(seed: int, failures: int) -> None:
     assert 0 <= seconds <= min(15.0, 2.0 * 2**failures)
 
 
+@given(st.integers(), st.integers(min_value=0, max_value=50))
+def test_a_policy_can_have_a_shortest_pause(seed: int, failures: int) -> None:
+    policy = RetryPolicy(attempts=3, first=2.0, longest=4.0, min_share=0.5)
+
+    assert min(2.0, 2.0**failures) <= policy.pause(random.Random(seed), failures) <= 4.0
+
+
 def test_a_pause_is_the_one_of_retry_after_and_else_the_back_off() -> None:
     policy = RetryPolicy(attempts=4, first=2.0, longest=15.0)
     drawn = back_off(random.Random(1), 1, first=2.0, longest=15.0)
