@@ -55,7 +55,8 @@ def retry(
         tried = {(error.kind, error.shopify_id) for error in errors}
         still_failed = [error for error in store.failed_records() if (error.kind, error.shopify_id) in tried]
         output.print_failures(failures)
-        output.print_failed_records(still_failed)
+        if still_failed:  # otherwise the line "no failed records" would speak of all records
+            output.print_lines(record_lists.failed_record_lines(still_failed))
         output.print_pairs({"retried": len(tried), "still failed": len(still_failed)})
         order_ids = {orphan.order_id for orphan in orphans}
         open_again = [orphan for orphan in ownership.orphans() if orphan.order_id in order_ids]

@@ -31,7 +31,6 @@ from shopify_xero_pipeline.reconciliation.gift_cards import RollForward
 from shopify_xero_pipeline.reconciliation.months import Month
 from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
 from shopify_xero_pipeline.reconciliation.verdict import Standing
-from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.state.webhook_hints import REDACT_CUSTOMER, WebhookHint
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -50,7 +49,6 @@ COLOURS = {
     Standing.DISAGREE: "red",
 }
 MAX_PLAN_ROWS = 200
-MAX_FAILED_RECORDS = 25
 
 
 def reserve_stdout_for_json(path: Path | None) -> None:
@@ -144,19 +142,6 @@ def print_days(days: Sequence[DayReconciliation]) -> None:
         print_table(record_views.days_table(days))
     else:
         console.print("no day has been reconciled yet")
-
-
-def print_failed_records(errors: Sequence[SyncError]) -> None:
-    """Print the records that could not be written.
-
-    Args:
-        errors: failed records, of any day.
-    """
-    if errors:
-        print_table(record_views.failed_records_table(errors[:MAX_FAILED_RECORDS]))
-    else:
-        console.print("no failed records")
-    print_lines(record_lists.more_line(errors[MAX_FAILED_RECORDS:], "records"))
 
 
 def print_next_sync(days: Iterable[date]) -> None:

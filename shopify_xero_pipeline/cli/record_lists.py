@@ -16,11 +16,13 @@ from shopify_xero_pipeline.changes.models import Change
 from shopify_xero_pipeline.changes.unwritten_records import HeldLines, conflict_lines, decided_lines
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.pipeline import record_links
-from shopify_xero_pipeline.pipeline.record_views import record_label
+from shopify_xero_pipeline.pipeline.record_views import format_due, record_label
 from shopify_xero_pipeline.reconciliation import next_steps
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder, OrderWarning
+from shopify_xero_pipeline.reconciliation.verdict import count_of
+from shopify_xero_pipeline.state.records import SyncError
 from shopify_xero_pipeline.xero.models import Kind
 
 MAX_ENTRIES, MAX_NAMES, MAX_ORPHANS = 25, 8, 50
@@ -28,6 +30,8 @@ HEADING_FORMAT = "[italic]{}[/]"
 HIDDEN = "(personal data; see both pages)"
 WORST_FIRST = ("failed", "conflict", "posted", "postponed", "blocked", "waiting", "skipped")
 LISTED_ELSEWHERE = ("conflict", "failed")
+RETRY = "run `shopify-xero retry --all`, or wait for the next attempt"
+CORRECT_AND_SYNC = "remove the cause, then sync the day again; an unchanged retry fails again"
 Lines = Iterator[str | Text]
 """Lines of a list, with the markup of rich."""
 
@@ -108,6 +112,24 @@ def decided_blocks(held: HeldLines) -> Lines:
     yield from more_line(lines[MAX_ENTRIES:], "records")
 
 
+def failed_record_lines(errors: Iterable[SyncError]) -> Lines:
+    """Yield the records that Xero does not have, under each reason, or one line if there are none.
+
+    Args:
+        errors: failed records, of any day.
+    """
+    groups: dict[tuple[str, bool], list[SyncError]] = defaultdict(list)
+    for error in errors:
+        groups[error.reason, error.retryable].append(error)
+    yield HEADING_FORMAT.format("failed records") if groups else "no failed records"
+    for (reason, retryable), group in groups.items():
+        remedy = RETRY if retryable else CORRECT_AND_SYNC
+        yield from _block("failed", count_of(len(group), "record"), {"reason": reason, "what to do": remedy})
+        for error in group[:MAX_ENTRIES]:
+            yield escape(f"  {error.partition} {record_label(error.kind, error.natural_key)}: {_attempts(error)}")
+        yield from more_line(group[MAX_ENTRIES:], "records")
+
+
 def orphan_lines(orphans: Sequence[OrphanedOrder]) -> Lines:
     """Yield the records in Xero without an order, those that await a decision first, each with its page.
 
@@ -134,6 +156,12 @@ def more_line(rest: Sequence[object], noun: str) -> Lines:
     """
     if rest:
         yield f"… and {len(rest)} more {noun}; --json has all of them"
+
+
+def _attempts(error: SyncError) -> str:
+    due, request = format_due(error.next_attempt_at), error.correlation_id
+    texts = (count_of(error.attempts, "attempt"), due and f"next {due}", request and f"request {request}")
+    return ", ".join(text for text in texts if text)
 
 
 def _orphan_block(orphan: OrphanedOrder) -> Lines:

@@ -60,7 +60,7 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
         output.print_lines(record_lists.order_lines(listed_orders(current.days), current.listed_elsewhere))
         output.print_lines(record_lists.warning_lines(order_warnings(current.days)))
         output.print_lines(record_lists.orphan_lines(current.orphans))
-        output.print_failed_records(current.failed)
+        output.print_lines(record_lists.failed_record_lines(current.failed))
         output.print_pairs({"days with work left": ", ".join(map(str, current.unfinished)) or "none"})
         if current.requests:
             output.print_requests(current.requests)

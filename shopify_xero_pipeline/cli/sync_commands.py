@@ -130,7 +130,7 @@ def sync(
             output.print_lines(record_lists.order_lines(listed_orders(report.days), conflicts.orders_in_conflict(held)))
             output.print_lines(record_lists.warning_lines(order_warnings(report.days)))
             if report.failed_records:
-                output.print_failed_records(report.failed_records)
+                output.print_lines(record_lists.failed_record_lines(report.failed_records))
             output.print_lines(record_lists.orphan_lines([order for day in report.days for order in day.orphans]))
             output.print_report_verdict(report)
     more = {"conflicts": conflicts.conflict_entries(held), "warnings": sync_service.settings_review.warnings}

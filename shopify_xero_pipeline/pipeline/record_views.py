@@ -25,7 +25,6 @@ from shopify_xero_pipeline.xero.models import Kind
 
 ATTEMPT_COLUMNS = ("attempts", "next attempt", "request")
 WITH_NEXT_LOAD = "with the next load"
-DITTO = '"'
 DAY_COLUMNS = ("day", "orders", "posted", "not posted", "docs", "paid", "sales in Xero", "diff")
 
 
@@ -142,18 +141,6 @@ def open_records_table(records: Iterable[OpenRecord]) -> TableView:
         cells = (str(record.attempts), format_due(record.next_attempt_at, WITH_NEXT_LOAD), record.correlation_id)
         rows.append((str(record.day), record.order_name, record_label(record.kind, record.name), record.reason, *cells))
     return TableView(("day", "order", "record", "reason", *ATTEMPT_COLUMNS), rows)
-
-
-def failed_records_table(errors: Iterable[SyncError]) -> TableView:
-    """Return failed records by reason; a repeated reason is a ditto mark."""
-    rows, last_reason = [], ""
-    for error in sorted(errors, key=lambda error: error.reason):
-        reason = DITTO if error.reason == last_reason else error.reason
-        cells = (str(error.attempts), format_due(error.next_attempt_at), error.correlation_id or "")
-        name = record_label(error.kind, error.natural_key)
-        rows.append((str(error.partition), name, reason, _yes_or_no(error.retryable), *cells))
-        last_reason = error.reason
-    return TableView(("day", "record", "reason", "retry helps", *ATTEMPT_COLUMNS), rows, "failed records")
 
 
 def days_table(days: Iterable[DayReconciliation]) -> TableView:

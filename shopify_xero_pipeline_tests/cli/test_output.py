@@ -1,7 +1,7 @@
 """What is printed: every order and record that needs a look, with its reason, and nothing crashes on nothing."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_nothing_crashes_on_nothing(printed: Printed) -> None:
     output.print_days([])
     output.print_lines(record_lists.order_lines([]))
     output.print_lines(record_lists.conflict_blocks({}))
-    output.print_failed_records([])
+    output.print_lines(record_lists.failed_record_lines([]))
     output.print_plan([], 0)
     output.print_failures([])
     output.print_report_verdict(SyncReport())
@@ -169,17 +169,32 @@ def test_a_conflict_shows_both_sides_and_of_a_contact_only_which_fields_differ(p
 
 
 def test_failed_records_are_listed_with_reason_attempts_and_xeros_name_for_the_call(printed: Printed) -> None:
-    output.print_failed_records(
-        [sync_error(reason=AWKWARD), sync_error(retryable=True, correlation_id=None, natural_key="[/SH-1]")]
+    due = datetime(2026, 9, 22, 7, 5, tzinfo=UTC)
+    passing = sync_error(
+        reason="busy", retryable=True, attempts=1, next_attempt_at=due, correlation_id=None, natural_key="[/SH-1]"
     )
+    output.print_lines(record_lists.failed_record_lines([sync_error(reason=AWKWARD), passing]))
     lines = printed.lines()
-    assert f"2026-09-21 credit note SH-1001-R77 {AWKWARD} no 2 corr-1" in lines
-    assert any(line.startswith("2026-09-21 credit note [/SH-1] Xero refused it") for line in lines)
+    assert lines == [
+        "failed records",
+        "failed 1 record",
+        f"reason {AWKWARD}",
+        "what to do remove the cause, then sync the day again; an unchanged retry fails again",
+        "2026-09-21 credit note SH-1001-R77: 2 attempts, request corr-1",
+        "failed 1 record",
+        "reason busy",
+        "what to do run `shopify-xero retry --all`, or wait for the next attempt",
+        "2026-09-21 credit note [/SH-1]: 1 attempt, next 22 Sep 07:05 UTC",
+    ]
 
 
 def test_a_reason_that_many_records_failed_for_is_printed_once(printed: Printed) -> None:
-    output.print_failed_records([sync_error(natural_key=f"SH-{number}") for number in range(3)])
-    assert sum("Account 601 is archived" in line for line in printed.lines()) == 1
+    output.print_lines(record_lists.failed_record_lines(sync_error(natural_key=f"SH-{n}") for n in range(27)))
+    lines = printed.lines()
+    assert sum("Account 601 is archived" in line for line in lines) == 1
+    assert "failed 27 records" in lines
+    assert sum("credit note SH-" in line for line in lines) == 25
+    assert "… and 2 more records; --json has all of them" in lines
 
 
 def test_a_plan_is_printed_as_counts_and_every_line_that_would_write(printed: Printed) -> None:
@@ -329,10 +344,10 @@ def test_json_goes_to_a_file_to_standard_output_or_nowhere(tmp_path: Path, capsy
 
 def test_tables_make_way_for_json_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     output.reserve_stdout_for_json(Path("-"))
-    output.print_failed_records([])
+    output.print_lines(record_lists.failed_record_lines([]))
     assert capsys.readouterr() == ("", "no failed records\n")
     output.reserve_stdout_for_json(None)
-    output.print_failed_records([])
+    output.print_lines(record_lists.failed_record_lines([]))
     assert capsys.readouterr() == ("no failed records\n", "")
 
 

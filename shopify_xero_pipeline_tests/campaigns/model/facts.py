@@ -35,8 +35,8 @@ class Facts:
     `nets` are the agreements by number, with the header's gap in the first; `days` are their days, `money_days` those
     of the transactions; `due_day` is the last day of the payment terms. `taxes` are sums by the taxes of a row that the
     merchant remits, `tax_lines` by each tax; `channel_taxes` is what a sales channel remits. `paid` and `repaid` are at
-    the order's rate, `drifts` is the additional money by transaction; `net_payment` is what moved. `shown_due` is in
-    the customer's currency. `weird` has the reasons for which the books may refuse the order; if it is empty, they must
+    the order's rate, `drifts` is the additional money by transaction; `net_payment` is what moved. `shown_due` and
+    `shown_channel_taxes` are in the customer's currency. `weird` has the reasons for which the books may refuse the order; if it is empty, they must
     post it.
     """
 
@@ -63,6 +63,7 @@ class Facts:
     drifts: Mapping[int, int]
     is_foreign: bool
     shown_due: int
+    shown_channel_taxes: int
     net_payment: int
     outstanding: int
     status: str
@@ -118,6 +119,7 @@ def facts_of(order: Order) -> Facts:
         drifts=_drifts(order),
         is_foreign=order.is_foreign,
         shown_due=order.shown_due,
+        shown_channel_taxes=order.shown_channel_tax,
         net_payment=net + sum(_drifts(order).values()),
         outstanding=current - net - order.channel_tax_kept,
         status=status,
