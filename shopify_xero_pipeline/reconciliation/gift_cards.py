@@ -180,9 +180,11 @@ def _xero_changes(
     for row in account.mirror:
         if row.status in REMOVED_STATUSES:
             continue
-        order_ids = references.order_ids(row.reference)
-        name, outcome = orders.get(order_ids[0], ("", "not compared yet")) if order_ids else ("", "")
-        reason = "" if outcome == "posted" else f"order {name or order_ids[:1]} is {outcome}"
+        order_id = next(iter(references.order_ids(row.reference)), "")
+        name, outcome = orders.get(order_id, ("", "not compared yet"))
+        reason = "" if outcome == "posted" else f"order {name or order_id} is {outcome}"
+        if not order_id:
+            reason = "its reference names no order"
         if row.xero_id not in account.mapped:
             reason = "not booked by this pipeline"
         what = f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"

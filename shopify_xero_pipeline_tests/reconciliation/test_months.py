@@ -349,6 +349,17 @@ def test_our_own_postings_of_an_order_that_is_not_posted_in_full_are_named_apart
     assert [(one.order_name, one.outcome) for one in month.not_posted] == [("#1001", "failed")]
 
 
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [("#77 shopify:5077/1", "order 5077 is not compared yet"), ("for the shop", "its reference names no order")],
+)
+def test_our_own_postings_whose_order_is_not_compared_are_named_apart(shop: Shop, reference: str, why: str) -> None:
+    invoices = shop.houses[CARD_DAY].mirror[Kind.INVOICE]
+    invoices[:] = [row.model_copy(update={"reference": reference}) for row in invoices]
+    (cards,) = shop.month(SEPTEMBER).gift_cards
+    assert [(one.what, one.why) for one in cards.others] == [("invoice SH-1001", why)]
+
+
 def test_a_gift_card_sold_by_an_order_that_was_deleted_is_named_apart_until_a_person_decides(shop: Shop) -> None:
     deleted = orphaned_order(name="SH-1001", dated=CARD_DAY, amount=Decimal("50.00"))
     deleted = deleted.model_copy(update={"order_id": "5001", "order_name": "#1001", "day": CARD_DAY})
