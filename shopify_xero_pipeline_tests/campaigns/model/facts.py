@@ -36,8 +36,8 @@ class Facts:
     of the transactions; `due_day` is the last day of the payment terms. `taxes` are sums by the taxes of a row that the
     merchant remits, `tax_lines` by each tax; `channel_taxes` is what a sales channel remits. `paid` and `repaid` are at
     the order's rate, `drifts` is the additional money by transaction; `net_payment` is what moved. `shown_due` and
-    `shown_channel_taxes` are in the customer's currency. `weird` has the reasons for which the books may refuse the order; if it is empty, they must
-    post it.
+    `shown_channel_taxes` are in the customer's currency. `weird` has the reasons for which the books may refuse the
+    order; if it is empty, they must post it.
     """
 
     currency: str
