@@ -189,7 +189,9 @@ class Mail:
         if self._parts.scheme == "smtp" and server.has_extn("starttls"):
             server.starttls(context=ssl.create_default_context())
         elif self._parts.scheme == "smtp" and self._user:
-            raise smtplib.SMTPNotSupportedError("a password is sent to no server that does not encrypt")
+            raise smtplib.SMTPNotSupportedError(
+                "the server offers no STARTTLS, and a password is only sent encrypted: use smtps:// in ALERT_SMTP_URL"
+            )
         if self._user:
             server.login(self._user, self._password)
 

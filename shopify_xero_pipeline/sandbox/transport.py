@@ -61,7 +61,7 @@ class _Exchange:
 
     def response(self) -> httpx.Response:
         if self._status is None or not self._complete:
-            raise httpx.RemoteProtocolError("the app closed the connection before its answer was complete")
+            raise httpx.RemoteProtocolError("the app closed the connection before the response was complete")
         return httpx.Response(
             self._status, headers=self._headers, stream=httpx.ByteStream(b"".join(self._parts)), request=self._request
         )
