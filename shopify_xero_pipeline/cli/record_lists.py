@@ -126,7 +126,8 @@ def failed_record_lines(errors: Iterable[SyncError]) -> Lines:
         remedy = RETRY if retryable else CORRECT_AND_SYNC
         yield from _block("failed", count_of(len(group), "record"), {"reason": reason, "what to do": remedy})
         for error in group[:MAX_ENTRIES]:
-            yield escape(f"  {error.partition} {record_label(error.kind, error.natural_key)}: {_attempts(error)}")
+            name = f"{error.partition} {record_label(error.kind, error.natural_key)}"
+            yield f"  {escape(name)}: {escape(_attempts(error))}"
         yield from more_line(group[MAX_ENTRIES:], "records")
 
 
