@@ -551,6 +551,38 @@ def test_what_the_mirror_shows_is_not_created_again_by_a_plan_that_did_not_know(
     assert {kind: {key: row.xero_id for key, row in world.store.mapped(kind).items()} for kind in BILLED} == ids
 
 
+@pytest.mark.parametrize("adopts", [False, True])
+def test_a_document_that_is_recognised_has_the_codes_of_its_items_as_xero_has_them(
+    world: World, monkeypatch: pytest.MonkeyPatch, adopts: bool
+) -> None:
+    """Otherwise the next comparison would call each line edited. The store is asked for these records only."""
+    records = contact(), item(1), item(2, code="SKU-2")
+    world.load(*records)
+    world.load(of_variants("1", "2"))
+    world.url = world.url.replace("state.db", "rebuilt.db")
+    world.restart()
+    world.trust()
+    world.mirror.refresh((*BILLED, Kind.ITEM), timedelta(0))
+    world.load(*records)
+    asked: list[Collection[str] | None] = []
+    for name in ("mirror_by_xero_id", "ids_by_xero_id", "ids_by_natural_key"):
+        read = getattr(StateStore, name)
+
+        def counted_read(store: StateStore, kind: Kind, keys: Any = None, read: Any = read) -> Any:
+            asked.append(keys)
+            return read(store, kind, keys)
+
+        monkeypatch.setattr(StateStore, name, counted_read)
+
+    found = {"action": Action.ADOPT, "xero_id": world.live(Kind.INVOICE)[0].id} if adopts else {}
+    assert counted(world.load(of_variants("1", "2"), **found)) == {"adopted": 1}
+
+    (row,) = world.store.mapped(Kind.INVOICE).values()
+    assert [line["item_code"] for line in json.loads(row.payload)["lines"]] == ["SKU-1", "SKU-2"]
+    assert asked
+    assert None not in asked
+
+
 def test_a_contact_that_is_recognised_with_an_older_address_is_brought_up_to_date_by_the_next_load(
     world: World,
 ) -> None:
