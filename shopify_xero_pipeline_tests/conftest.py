@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import pytest
 
 from shopify_xero_pipeline_tests.support.postgres import Server, programs, running
 from shopify_xero_pipeline_tests.support.world import World
 
 SANDBOX = Path(__file__).parent / "sandbox"
+
+# Other programs share the machine: a time decides about no test.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -194,7 +194,7 @@ def alternating(got: Sequence[str], key: str) -> Iterator[bool]:
     return (word == ("rose", "over")[place % 2] for place, word in enumerate(mine))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sets(st.sampled_from("abc")), st.sets(st.sampled_from(("slack", "mail"))))))
 def test_whatever_happens_alarms_and_ends_alternate_and_in_the_end_all_is_told(
     script: list[tuple[set[str], set[str]]],

@@ -46,7 +46,7 @@ REGRESSIONS = (
     (626148, "zero"),
     (650889, "lines"),
 )
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 
 
 @st.composite

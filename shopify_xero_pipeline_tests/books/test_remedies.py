@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shopify_xero_pipeline.books import remedies
@@ -60,13 +60,11 @@ def with_account_for_store_credit() -> Organisation:
     return organisation(accounts=[account("840", "CURRLIAB", "LIABILITY", pays=True)])
 
 
-@settings(deadline=None)
 @given(NAMES.filter(lambda name: name.strip() and BooksPolicy().payment_account(name) is None))
 def test_the_line_for_a_gateway_works_when_pasted(name: str) -> None:
     works(paid_through(name), SHIPPED)
 
 
-@settings(deadline=None)
 @given(NAMES, RATES)
 @example("Shopify Payments", Decimal("0.15"))
 def test_the_line_for_a_tax_works_when_pasted(title: str, rate: Decimal | None) -> None:
@@ -76,13 +74,11 @@ def test_the_line_for_a_tax_works_when_pasted(title: str, rate: Decimal | None) 
     works(taxed((title, rate)), only_one)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, RATES), min_size=2, max_size=4))
 def test_the_line_for_a_combination_works_when_pasted(taxes: list[tuple[str, Decimal | None]]) -> None:
     works(taxed(*taxes), SHIPPED)
 
 
-@settings(deadline=None)
 @given(NAMES, RATES)
 def test_the_line_for_a_tax_that_is_a_line_of_its_own_works_when_pasted(title: str, rate: Decimal | None) -> None:
     none_yet = SHIPPED.replace("  mode: rates", "  mode: lines")
