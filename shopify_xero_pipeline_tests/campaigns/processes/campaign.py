@@ -90,7 +90,7 @@ def run(task: Task, url: str, context: ForkServerContext, on_progress: Callable[
     """
     began, clock, board = time.monotonic(), ScaledClock(task.scale), Board()
     rng = random.Random(task.seed)
-    with tempfile.TemporaryDirectory() as folder, _served(context, clock, task.seed) as address:
+    with tempfile.TemporaryDirectory() as folder, served(context, clock, task.seed) as address:
         unexpected = Path(folder) / "unexpected"
         orders = Orders(url, address, clock, unexpected, task.seed, task.guarded)
         crew = Crew(context, orders, board, task.workers, rng)
@@ -126,7 +126,7 @@ def _finish(crew: Crew, clock: ScaledClock) -> list[str]:
 
 
 @contextmanager
-def _served(context: ForkServerContext, clock: ScaledClock, seed: int) -> Iterator[str]:
+def served(context: ForkServerContext, clock: ScaledClock, seed: int) -> Iterator[str]:
     """Serve an empty organisation from another process; yield its address."""
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=server.serve, args=(clock, seed, there), daemon=True)

@@ -6,13 +6,16 @@ The negative control takes longer and is part of the command (`--without-guard`)
 import json
 import subprocess
 import sys
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline.sandbox.xero.records import Contact
+from shopify_xero_pipeline_tests.campaigns.processes.campaign import forks, served
 from shopify_xero_pipeline_tests.campaigns.processes.scaled import START, ScaledClock
 from shopify_xero_pipeline_tests.campaigns.processes.verdict import judge
 from shopify_xero_pipeline_tests.campaigns.processes.workload import records_of, wanted
@@ -49,6 +52,17 @@ def test_the_scaled_clock_is_one_for_all_that_are_given_it() -> None:
     same = ScaledClock(100, epoch=0.0)
     before, between, after = clock.now(), same.now(), clock.now()
     assert START < before <= between <= after
+
+
+def test_xero_has_one_date_header_which_runs_as_fast_as_the_clock_of_the_round() -> None:
+    """With a Date at another rate, processes disagree about Xero's time, and a quiet time may seem over at once."""
+    clock = ScaledClock(FAST)
+    with served(forks(), clock, seed=0) as address:
+        before = clock.now()
+        dates = httpx.get(f"{address}/connections", timeout=30).headers.get_list("date")
+        after = clock.now()
+    (at,) = map(parsedate_to_datetime, dates)
+    assert before.replace(microsecond=0) <= at <= after
 
 
 @pytest.fixture
