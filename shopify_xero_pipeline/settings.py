@@ -91,7 +91,7 @@ def _check_loopback(url: str) -> str:
         is_local = False
     if not is_local or not _has_host(url, ("http", "https")):
         raise ValueError(
-            "is for a sandbox on this machine and must be a loopback address such as http://127.0.0.1:8765. "
+            f"is for a sandbox on this machine and must be a loopback address such as {SANDBOX_ADDRESS}. "
             "Leave it unset otherwise."
         )
     return url.rstrip("/")

@@ -14,7 +14,7 @@ from shopify_xero_pipeline.books.lines import amount_types, lines_total, tax_tot
 from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.tax import sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
-from shopify_xero_pipeline.xero.models import Kind, Payment
+from shopify_xero_pipeline.xero.models import Kind, Payment, kind_label
 
 ORDER_HINT = "check the order in Shopify and enter it in Xero by hand"
 
@@ -144,7 +144,7 @@ def check_posted(context: OrderContext, documents: Iterable[AnyDocument]) -> Non
 
 
 def _describe(kind: Kind, total: Decimal) -> str:
-    return f"{kind.value.replace('_', ' ')} of {total}"
+    return f"{kind_label(kind)} of {total}"
 
 
 def _check_tax(context: OrderContext, booking: BookedAgreement) -> None:

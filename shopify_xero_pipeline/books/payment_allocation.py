@@ -21,7 +21,7 @@ from shopify_xero_pipeline.books.overpayments import offset_overpayments
 from shopify_xero_pipeline.books.settlement import SettlementState, build_allocations, build_payments
 from shopify_xero_pipeline.books.tax import sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, legacy_id
-from shopify_xero_pipeline.xero.models import Allocation, Kind, Line, Payment
+from shopify_xero_pipeline.xero.models import Allocation, Kind, Line, Payment, kind_label
 
 CHANNEL_TRANSACTION = "channel-tax-"
 CHANNEL_GATEWAY = "channel_tax"
@@ -204,7 +204,7 @@ def _unapplied_money_warnings(settlement: SettlementState, movements: Sequence[C
     """Return a warning for each movement left to others that exceeds the documents."""
     return tuple(
         f"{settlement.unapplied_amounts[movement.transaction_id]} of transaction {movement.transaction_id}"
-        f" ({movement.gateway}) has no {movement.side.value.replace('_', ' ')}; this gateway's money is entered in Xero"
+        f" ({movement.gateway}) has no {kind_label(movement.side)}; this gateway's money is entered in Xero"
         " by others, so they decide about it"
         for movement in movements
         if movement.is_left_to_others and settlement.unapplied_amounts[movement.transaction_id]

@@ -27,6 +27,10 @@ class Action(StrEnum):
     CONFLICT = "conflict"
 
 
+WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
+"""The actions of records that a load works on."""
+
+
 class FieldDiff(BaseModel):
     """A field that differs, with both sides as text."""
 

@@ -14,12 +14,11 @@ from shopify_xero_pipeline.changes.compare import build_change, plan_record
 from shopify_xero_pipeline.changes.drift import CHANGING, flag_manual_payments
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import KnownRecords
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord
 from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import RECORD, AnyRecord, Contact, Document, Kind
 
-WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 ACTION_OF_OUTCOME = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
 
 

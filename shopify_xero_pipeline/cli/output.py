@@ -15,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.changes.models import ChangeSet
-from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, ChangeSet
 from shopify_xero_pipeline.cli import record_lists
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.observability.json_names import with_former_names
@@ -32,7 +31,7 @@ from shopify_xero_pipeline.reconciliation.months import Month
 from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.state.webhook_hints import REDACT_CUSTOMER, WebhookHint
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import Kind, kind_label
 
 console = Console(highlight=False, emoji=False)  # emoji=False: `:red:` in a name is text
 UNWRAPPED_WIDTH = 100  # of a terminal that has room for the names of accounts
@@ -109,8 +108,7 @@ def print_rebuild(report: RebuildReport) -> None:
         "in Xero only": report.unclaimed,
     }
     rows = [
-        (record_views.kind_label(kind), *(record_views.format_count(by_kind[kind]) for by_kind in counts.values()))
-        for kind in Kind
+        (kind_label(kind), *(record_views.format_count(by_kind[kind]) for by_kind in counts.values())) for kind in Kind
     ]
     print_table(TableView(("kind", *counts), rows, "rebuilt from Shopify and Xero", numbers=counts))
     for line in report.conflicts:

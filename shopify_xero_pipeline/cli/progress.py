@@ -16,6 +16,7 @@ from shopify_xero_pipeline.cli import output
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.observability.escaping import escape_console
 from shopify_xero_pipeline.reconciliation.verdict import count_of
+from shopify_xero_pipeline.xero.models import kind_label
 
 VERBS = {"read": "reading", "plan": "planning", "sync": "writing", "reconciliation": "comparing"}
 
@@ -75,7 +76,7 @@ class RunProgress:
 
     def _begin(self, verb: str, fields: Mapping[str, object]) -> None:
         span = str(fields["partition"])
-        kinds = [f"{kind.replace('_', ' ')}s" for kind in str(fields["entity_type"]).split(" and ")]
+        kinds = [f"{kind_label(kind)}s" for kind in str(fields["entity_type"]).split(" and ")]
         self._step = f"{span}: {verb} {' and '.join(kinds)}"
         self._range = _count_days(span)
         self._records, self._settled, self._calls = 0, 0, 0

@@ -124,7 +124,7 @@ class BatchSender:
         seconds = self._clock.elapsed() - started + pause + EXCHANGE_TIME_LIMIT.total_seconds()
         return seconds <= REPLAY_HORIZON.total_seconds()
 
-    def _attempt(self, batch: Batch, started: float, attempt: int = 1) -> DeliveryResult:
+    def _attempt(self, batch: Batch, started: float, attempt: int) -> DeliveryResult:
         def guard() -> None:
             # Either clock stops the send: elapsed seconds may stand still in a paused virtual machine, and the wall
             # clock may be set.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
 from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.load_report import LoadResult, unchanged_result
 from shopify_xero_pipeline.state.canonical import checksum
@@ -17,7 +17,6 @@ from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline.xero.serialization import contains
 
-WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE})
 UPDATABLE_KINDS = frozenset({Kind.CONTACT, Kind.ITEM})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shopify_xero_pipeline.changes import cost
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.rate_limiter import (
@@ -31,7 +31,8 @@ KINDS_READ_BEFORE = (Kind.CONTACT, Kind.ITEM)
 """Kinds that a run reads only before it plans; it reads documents and payments back after each load that writes."""
 
 KINDS_READ_BACK = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT)
-WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+SENT_ACTIONS = WRITING_ACTIONS - {Action.ADOPT}
+"""The actions that a forecast counts as writes; an adoption needs one only for a Contact without our number."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,6 @@ class Forecast:
     def _new_changes(self, plan: ChangeSet) -> Iterable[Change]:
         for line in plan.changes:
             key = (line.kind, line.shopify_id, line.action)
-            if line.action in WRITING_ACTIONS and key not in self._planned:
+            if line.action in SENT_ACTIONS and key not in self._planned:
                 self._planned.add(key)
                 yield line

@@ -14,8 +14,7 @@ from functools import partial
 
 from shopify_xero_pipeline.changes.compare import build_change
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
-from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
 from shopify_xero_pipeline.changes.unmapped_posted import contact_from_element
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading.safe_mode import SafeMode

@@ -21,7 +21,7 @@ from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
 from shopify_xero_pipeline.reconciliation.unposted_orders import ListedOrder
 from shopify_xero_pipeline.reconciliation.verdict import OUTCOMES
 from shopify_xero_pipeline.state.records import SyncError
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import Kind, kind_label
 
 ATTEMPT_COLUMNS = ("attempts", "next attempt", "request")
 WITH_NEXT_LOAD = "with the next load"
@@ -54,11 +54,6 @@ def record_label(kind: str, natural_key: str, shopify_id: str = "") -> str:
         shopify_id: digits of its id in Shopify, used without a natural key.
     """
     return f"{kind_label(kind)} {natural_key or shopify_id}"
-
-
-def kind_label(kind: str) -> str:
-    """Return the name of a kind of record for people, such as `credit note`."""
-    return kind.replace("_", " ")
 
 
 def format_exact(amount: Decimal) -> str:

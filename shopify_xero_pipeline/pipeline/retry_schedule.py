@@ -19,7 +19,7 @@ from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.state.failed_records import FIRST_PAUSE, LONGEST_PAUSE, next_attempt_at
 from shopify_xero_pipeline.state.records import LONGEST_LEASE, Batch, BatchState, SyncError
 from shopify_xero_pipeline.state.store import StateStore
-from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline.xero.models import Kind, kind_label
 
 FAILED_RUN_REASON = "its last run failed"
 PLANNED_REASON = "writes are planned and not sent"
@@ -156,7 +156,7 @@ def _of_batch(batch: Batch, now: datetime) -> RetryReason:
 
 def _of_error(error: SyncError) -> RetryReason:
     due = error.next_attempt_at or error.last_failed_at + FIRST_PAUSE
-    record = f"{error.kind.replace('_', ' ')} {error.shopify_id}"
+    record = f"{kind_label(error.kind)} {error.shopify_id}"
     return RetryReason(f"{record} failed and is due at {due:%Y-%m-%d %H:%M} UTC", due)
 
 

@@ -21,7 +21,7 @@ from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, FORCE_RE
 from shopify_xero_pipeline.pipeline.settings_review import numbers_problem
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.shopify.models import Shop
-from shopify_xero_pipeline.xero.models import Kind, Organisation
+from shopify_xero_pipeline.xero.models import Kind, Organisation, kind_label
 
 NEWEST_ORDERS = 50
 """Number of orders to check, which is one page of Shopify and about two seconds of its rate limit."""
@@ -149,7 +149,7 @@ class SetupDiagnostics:
         try:
             self._sync_service.connections.mirror.refresh((kind,), FORCE_REFRESH)
         except EXPECTED_ERRORS as error:
-            self.checks.append(failed(f"Xero: {kind.value.replace('_', ' ')}s", str(error)))
+            self.checks.append(failed(f"Xero: {kind_label(kind)}s", str(error)))
             return False
         return True
 

@@ -19,6 +19,7 @@ from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_posting
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.elements import REMOVED_STATUSES
+from shopify_xero_pipeline.xero.models import kind_label
 
 OPENING, CLOSING = "opening", "closing"
 NO_ORDER_OUTCOME = "not in these books any more"
@@ -187,7 +188,7 @@ def _xero_changes(
             reason = "its reference names no order"
         if row.xero_id not in account.mapped:
             reason = "not booked by this pipeline"
-        what = f"{row.kind.replace('_', ' ')} {row.natural_key.strip('|')}"
+        what = f"{kind_label(row.kind)} {row.natural_key.strip('|')}"
         if name and not reason:
             what = name
         for posting in mirrored_postings(row, account_names):

@@ -27,6 +27,11 @@ class Kind(StrEnum):
     ALLOCATION = "allocation"
 
 
+def kind_label(kind: str) -> str:
+    """Return the name of a kind of record for people, such as `credit note`."""
+    return kind.replace("_", " ")
+
+
 class XeroRecord(BaseModel):
     """Base of all records, which are frozen and identified by kind and Shopify id."""
 

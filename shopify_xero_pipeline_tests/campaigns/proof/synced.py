@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from shopify_xero_pipeline.changes.models import Action, Change
-from shopify_xero_pipeline.changes.plan import WRITING_ACTIONS, has_writes
+from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change
+from shopify_xero_pipeline.changes.plan import has_writes
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadResult
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.nodes import ShopSource

@@ -27,7 +27,13 @@ def serving(app: ASGIApp) -> Iterator[str]:
     """Serve an app and give its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_config=None, lifespan="off", ws="none", loop="asyncio", timeout_graceful_shutdown=1
+        app,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        loop="asyncio",
+        date_header=False,  # the app's Date has its own clock's time
+        timeout_graceful_shutdown=1,
     )
     server = _Announcing(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
