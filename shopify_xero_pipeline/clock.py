@@ -7,7 +7,7 @@ decides which times are compared. No other module of the product reads the time 
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Protocol
 
 
@@ -121,6 +121,19 @@ MAX_DRIFT = timedelta(seconds=5)
 """Between the time of day and the elapsed seconds since a response; a larger difference means a clock that was set."""
 
 
+def parse_http_date(text: str) -> datetime | None:
+    """Return the instant of an HTTP date, in UTC, or None if the text is not exactly one date.
+
+    Two headers `Date`, as a proxy may send them, arrive as one text and give no time: one of them is wrong.
+    Source: RFC 9110 §5.6.7, which requires servers to send this form.
+    """
+    try:
+        at = parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return at if format_datetime(at, usegmt=True) == text else None
+
+
 @dataclass(frozen=True)
 class _Reading:
     """A server's time `at`; `sent` and `received` are `Clock.elapsed`, `local_time` is this machine's time."""
@@ -152,12 +165,9 @@ class ServerClock:
             date_header: the response's header `Date`.
             sent: `Clock.elapsed` just before the request was sent.
         """
-        try:
-            at = parsedate_to_datetime(date_header or "")
-        except ValueError:
-            return
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        self._last = _Reading(at.astimezone(UTC), sent, self._clock.elapsed(), self._clock.now())
+        at = parse_http_date(date_header or "")
+        if at is not None:
+            self._last = _Reading(at, sent, self._clock.elapsed(), self._clock.now())
 
     @property
     def earliest(self) -> datetime | None:

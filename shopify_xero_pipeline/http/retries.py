@@ -9,12 +9,11 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, parse_http_date
 
 T = TypeVar("T")
 
@@ -33,11 +32,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "")
     if _SECONDS.fullmatch(text):
         return float(text)
-    try:
-        until, now = (parsedate_to_datetime(date) for date in (text, headers.get("date", "")))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):  # no date, or one with a time zone and one without
-        return None
+    until, now = (parse_http_date(date) for date in (text, headers.get("date", "")))
+    return max(0.0, (until - now).total_seconds()) if until is not None and now is not None else None
 
 
 def back_off(rng: random.Random, failures: int, *, first: float, longest: float, min_share: float = 0.0) -> float:

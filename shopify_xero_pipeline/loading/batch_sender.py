@@ -92,6 +92,7 @@ class BatchSender:
         Raises:
             FenceLostError: another process has taken over the batch.
             StoreReplacedError: another store is in the place of this one; nothing was sent.
+            StoreBusyError: another process locks the store; nothing was sent.
             StoreUnwritableError: the store cannot record the batch as sent; nothing was sent.
         """
         started, failures, maybe_executed = self._clock.elapsed(), 0, False

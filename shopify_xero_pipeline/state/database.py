@@ -12,7 +12,7 @@ lock was acquired; a stricter level would read a snapshot from before the wait.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -62,8 +62,8 @@ class Database:
         name: its URL for messages, without password and options.
         engine: begins transactions that are alone in the store and durable once committed.
         lock: holds the lock of a purpose, for one process at a time. Entering waits at most that many whole seconds (of
-            real time) for another holder and then raises `LockTimeoutError`. The lock is released when its process
-            dies, and never blocks transactions.
+            real time) for another holder and then raises `LockTimeoutError`; it raises `StoreUnwritableError` if the
+            lock cannot be written. The lock is released when its process dies, and never blocks transactions.
     """
 
     name: str
@@ -154,12 +154,15 @@ def _begin_immediate(connection: Connection) -> None:
 def _hold_file(path: Path, purpose: str, wait: int) -> Iterator[None]:
     """Hold an exclusive transaction on a small file beside the store, never on the store itself."""
     lock = path.with_name(f"{path.name}.{purpose}.lock")
-    with closing(sqlite3.connect(lock, timeout=wait, isolation_level=None)) as connection:
-        lock.chmod(0o600)
+    with ExitStack() as stack:
         try:
+            connection = stack.enter_context(closing(sqlite3.connect(lock, timeout=wait, isolation_level=None)))
+            lock.chmod(0o600)
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            raise LockTimeoutError(purpose) from None
+        except (sqlite3.Error, OSError) as problem:
+            if isinstance(translate_error(problem, str(lock)), StoreBusyError):
+                raise LockTimeoutError(purpose) from None
+            raise StoreUnwritableError(str(lock), str(problem)) from None
         yield
 
 

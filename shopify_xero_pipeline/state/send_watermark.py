@@ -74,6 +74,7 @@ class SendWatermark:
 
         Raises:
             StoreReplacedError: another journal replaced this one.
+            StoreBusyError: another process does not release the lock of the watermark file.
             StoreUnwritableError: the watermark file cannot be written.
         """
         with self._file.lock():
@@ -118,6 +119,7 @@ class SendWatermark:
         """Clear a trust issue, after everything sent before it was read back.
 
         Raises:
+            StoreBusyError: another process does not release the lock of the watermark file.
             StoreUnwritableError: the watermark file cannot be written.
         """
         with self._file.lock():

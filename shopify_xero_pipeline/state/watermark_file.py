@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import LockTimeoutError
-from shopify_xero_pipeline.state.database_errors import StoreUnwritableError
+from shopify_xero_pipeline.state.database_errors import StoreBusyError, StoreUnwritableError
 
 SUFFIX = ".witness"
 XERO = "xero:"
@@ -94,13 +94,14 @@ class WatermarkFile:
         """Hold the lock that excludes other processes that write the file.
 
         Raises:
-            StoreUnwritableError: another process does not release the lock, or the lock cannot be written.
+            StoreBusyError: another process does not release the lock.
+            StoreUnwritableError: the lock cannot be written.
         """
         with ExitStack() as stack:
             try:
                 stack.enter_context(self._lock())
             except LockTimeoutError:
-                raise StoreUnwritableError(str(self._path), "it is locked by another process") from None
+                raise StoreBusyError(str(self._path)) from None
             yield
 
     def own(self) -> WatermarkClaim | None:

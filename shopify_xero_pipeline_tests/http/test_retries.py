@@ -21,6 +21,7 @@ AT_NOON = {"date": "Mon, 30 Nov 2026 12:00:00 GMT"}
         ({"retry-after": "Mon, 30 Nov 2026 11:00:00 GMT", **AT_NOON}, 0.0),
         ({"retry-after": "Mon, 30 Nov 2026 12:00:30 GMT"}, None),
         ({"retry-after": "Mon, 30 Nov 2026 12:00:30 -0000", **AT_NOON}, None),
+        ({"retry-after": "Mon, 30 Nov 2026 12:00:30 GMT", "date": ", ".join([AT_NOON["date"]] * 2)}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "-3"}, None),

@@ -97,6 +97,10 @@ def test_a_wrong_clock_costs_an_alert_and_nothing_else(tmp_path: Path, monkeypat
         assert shown.exit_code == 0
 
 
+DATE = "Mon, 21 Sep 2026 10:01:00 GMT"
+ANOTHER_DATE = "Mon, 21 Sep 2026 10:02:00 GMT"
+
+
 def test_a_servers_time_runs_on_between_its_answers_and_is_forgotten_when_our_clock_is_set() -> None:
     clock = ManualClock(NOW)
     server = ServerClock(clock)
@@ -109,7 +113,8 @@ def test_a_servers_time_runs_on_between_its_answers_and_is_forgotten_when_our_cl
     assert str(server.latest) == "2026-09-21 10:01:03+00:00", "it was asked 2 s before, and states whole seconds"
     clock._now += timedelta(seconds=6)
     assert (server.earliest, server.latest) == (None, None)
-    server.record_response("no date", clock.elapsed())
-    assert server.earliest is None
-    server.record_response("Mon, 21 Sep 2026 10:01:00 GMT", clock.elapsed())
+    for no_date in ("no date", "", "Mon, 21 Sep 2026 10:01:00 +0200", f"{DATE}, {DATE}", f"{DATE}, {ANOTHER_DATE}"):
+        server.record_response(no_date, clock.elapsed())
+        assert server.earliest is None, no_date
+    server.record_response(DATE, clock.elapsed())
     assert str(server.earliest) == "2026-09-21 10:01:00+00:00"

@@ -16,7 +16,12 @@ from sqlalchemy import Connection, event, text
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.state import database as opening
 from shopify_xero_pipeline.state.database import Database, LockTimeoutError, open_database
-from shopify_xero_pipeline.state.database_errors import StoreBusyError, StoreUnreachableError, StoreUrlError
+from shopify_xero_pipeline.state.database_errors import (
+    StoreBusyError,
+    StoreUnreachableError,
+    StoreUnwritableError,
+    StoreUrlError,
+)
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import BatchRequest, MirrorRecord, OperationState, PlannedWrite
 from shopify_xero_pipeline.state.store import StateStore
@@ -297,6 +302,17 @@ def test_what_one_holds_nobody_else_gets_and_other_work_goes_on(
         store.put_value("name", "text")
     assert is_free(other, "renewal")
     other.engine.dispose()
+
+
+def test_a_lock_whose_file_is_damaged_or_cannot_be_opened_is_unwritable(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'state.db'}")
+    damaged = tmp_path / "state.db.renewal.lock"
+    damaged.write_bytes(b"no database" * 100)
+    (tmp_path / "state.db.refresh.lock").mkdir()
+    for purpose in ("renewal", "refresh"):
+        with pytest.raises(StoreUnwritableError, match=rf"{purpose}\.lock"), database.lock(purpose, 0):
+            pass
+    database.engine.dispose()
 
 
 def test_a_lock_is_let_go_when_its_holder_fails(database: Database) -> None:

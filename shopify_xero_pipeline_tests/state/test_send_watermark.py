@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from shopify_xero_pipeline.clock import ManualClock
+from shopify_xero_pipeline.state import store as state_store
 from shopify_xero_pipeline.state.canonical import digest
-from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreReplacedError, StoreUnwritableError
+from shopify_xero_pipeline.state.database_errors import (
+    StoreBusyError,
+    StoreDamagedError,
+    StoreReplacedError,
+    StoreUnwritableError,
+)
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim
@@ -209,6 +215,19 @@ def test_on_a_full_disk_nothing_is_marked_sent_and_so_nothing_leaves(path: Path,
         sent = store.journal.mark_sent(intended)
         with disk_full(0), pytest.raises(StoreUnwritableError, match="witness"):
             store.send_watermark.record_send(sent)
+
+
+def test_a_watermark_file_that_another_process_locks_is_busy_and_not_unwritable(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is told to come again: no disk space or permission is missing."""
+    monkeypatch.setattr(state_store, "LOCK_SECONDS", 0)
+    with closing(trusted(opened(path, clock))) as store, closing(opened(path, clock)) as other:
+        request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="one")
+        sent = store.journal.mark_sent(store.journal.intend(request, []))
+        with other.send_watermark._file.lock(), pytest.raises(StoreBusyError, match="is locked by another process"):
+            store.send_watermark.record_send(sent)
+        store.send_watermark.record_send(sent)
 
 
 def test_a_database_that_may_not_grow_is_told_as_unwritable(path: Path, clock: ManualClock) -> None:
