@@ -78,12 +78,10 @@ def run_part(name: str, mutants: list[str]) -> bool:
 
 def copy_project(home: Path, part: Part) -> None:
     """Copy the project with settings that mutate this part and run its tests."""
-    home.mkdir()
-    for folder in (PACKAGE, TESTS):
-        shutil.copytree(folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile("books.yaml", home / "books.yaml")
+    shutil.copytree(".", home, ignore=shutil.ignore_patterns(".*", "__pycache__", "mutants.*"))
     settings = Path("pyproject.toml").read_text()
     lists = {
+        "also_copy": sorted(path.name for path in home.iterdir() if path.name not in (PACKAGE, "pyproject.toml")),
         "only_mutate": [f"{PACKAGE}/{changed}" for changed in part.changed],
         "pytest_add_cli_args": ["-m", "not campaign", *FAILED_FIRST, *part.options],
         "pytest_add_cli_args_test_selection": [f"{TESTS}/{test}" for test in part.tests],
