@@ -19,7 +19,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "settings": set(),
     "observability": {"clock", "settings"},
     "http": {"clock"},
-    "state": {"clock"},
+    "state": {"clock", "xero.references"},
     "shopify": {*RUNNING, "http"},
     "xero": {*RUNNING, "http", "settings", "state"},
     "books": RECORDS,

@@ -56,11 +56,15 @@ def code_of(variant: Variant, taken: Mapping[str, str]) -> str:
         variant: the variant.
         taken: codes in use, as for `build_item`.
     """
-    derived = f"V{variant.legacy_id}"
-    sku = (variant.sku or "").strip()
+    sku, derived = candidate_codes(variant)
     owner = taken.get(sku.casefold(), variant.legacy_id)
     usable = 0 < len(sku) <= CODE_LIMIT and sku == strip_control_chars(sku) and not DERIVED_CODE.fullmatch(sku)
     return sku if usable and owner == variant.legacy_id else derived
+
+
+def candidate_codes(variant: Variant) -> tuple[str, str]:
+    """Return the codes that the Item of a variant may get: its SKU, which may be empty, and its derived code."""
+    return (variant.sku or "").strip(), f"V{variant.legacy_id}"
 
 
 def item_name(title: str, option: str) -> str:

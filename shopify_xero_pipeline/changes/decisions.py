@@ -8,8 +8,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.known_records import documents_of
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Kind
 
 
@@ -78,7 +78,7 @@ def is_named(name: str, line: Change) -> bool:
         line.order_id,
         line.order_name,
         line.xero_id,
-        *documents_of(line.kind, line.natural_key),
+        *references.documents_of(line.kind, line.natural_key),
     }
 
 

@@ -4,7 +4,7 @@ The rules are in `books/`. This module adds only the decisions that need the map
 document numbers of other owners. The comparison is in `plan.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from shopify_xero_pipeline.books.contacts import build_contact, build_order_contact
@@ -64,7 +64,7 @@ def desired_items(
     items_by_day: dict[date, list[Item]] = {}
     for day in sorted({*products, *orders}):
         items: dict[str, Item] = {}
-        for title, variant in _variants(products.get(day, ()), orders.get(day, ())):
+        for title, variant in variants_with_titles(products.get(day, ()), orders.get(day, ())):
             key = variant.legacy_id
             items[key] = build_item(
                 variant,
@@ -85,7 +85,7 @@ def desired_order_books(
     policy: BooksPolicy,
     organisation: Organisation,
     ledgers: Mapping[str, PostedRecords],
-    documents: Iterable[MirrorRecord],
+    documents_with_numbers: Callable[[Collection[str]], Iterable[MirrorRecord]],
     shop_handle: str | None,
     cache: OrderBooksCache,
 ) -> dict[date, list[OrderBooks]]:
@@ -96,14 +96,21 @@ def desired_order_books(
         policy: the merchant's choices.
         organisation: Xero's settings.
         ledgers: posted records by order id.
-        documents: the Invoices and Credit Notes in the mirror.
+        documents_with_numbers: returns the documents in the mirror that have one of some numbers.
         shop_handle: the shop's handle, for links to orders.
         cache: the books of this run, for the same policy and shop.
     """
-    owners = {row.natural_key.casefold(): _order_id_of(row) for row in documents}
+    posted = {
+        order.legacy_id: ledgers.get(order.legacy_id, PostedRecords()) for day in orders.values() for order in day
+    }
+    first_books = [
+        cache.books(order, organisation, posted[order.legacy_id]) for day in orders.values() for order in day
+    ]
+    numbers = {document.number for books in first_books for document in books.documents}
+    owners = {row.natural_key.casefold(): _order_id_of(row) for row in documents_with_numbers(numbers)}
 
     def build_books(order: Order) -> OrderBooks:
-        ledger = ledgers.get(order.legacy_id, PostedRecords())
+        ledger = posted[order.legacy_id]
         books = cache.books(order, organisation, ledger)
         taken_numbers = {
             document.number for document in books.documents if _is_taken(document, order.legacy_id, owners)
@@ -116,21 +123,13 @@ def desired_order_books(
     return {day: [build_books(order) for order in day_orders] for day, day_orders in orders.items()}
 
 
-def foreign_document_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
-    """Return the numbers in Xero that begin with a prefix and a digit, but belong to no order of these books.
+def variants_with_titles(products: Iterable[Product], orders: Iterable[Order]) -> Iterator[tuple[str, Variant]]:
+    """Yield the variants of products and of orders' lines, each with the title of its product.
 
     Args:
-        documents: the Invoices and Credit Notes in the mirror.
-        prefix: the prefix of our document numbers.
+        products: products of the plan.
+        orders: orders of the plan.
     """
-    begins = prefix.casefold()
-    numbers = (row.natural_key for row in documents if not _order_id_of(row))
-    return sorted(
-        number for number in numbers if number.casefold().startswith(begins) and number[len(begins) :][:1].isdigit()
-    )
-
-
-def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[tuple[str, Variant]]:
     for product in products:
         for variant in product.variants:
             yield product.title, variant
@@ -138,6 +137,20 @@ def _variants(products: Sequence[Product], orders: Sequence[Order]) -> Iterator[
         for line in order.line_items:
             if line.variant is not None and line.product is not None:
                 yield line.product.title, line.variant
+
+
+def foreign_document_numbers(documents: Iterable[MirrorRecord], prefix: str) -> list[str]:
+    """Return the numbers in Xero that begin with a prefix and a digit, but belong to no order of these books.
+
+    Args:
+        documents: Invoices and Credit Notes in the mirror, among them all that begin with the prefix.
+        prefix: the prefix of our document numbers.
+    """
+    begins = prefix.casefold()
+    numbers = (row.natural_key for row in documents if not _order_id_of(row))
+    return sorted(
+        number for number in numbers if number.casefold().startswith(begins) and number[len(begins) :][:1].isdigit()
+    )
 
 
 def _is_taken(document: Document, order_id: str, owners: Mapping[str, str]) -> bool:

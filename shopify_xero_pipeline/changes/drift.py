@@ -11,9 +11,10 @@ from decimal import Decimal, InvalidOperation
 
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.fields import flatten
-from shopify_xero_pipeline.changes.known_records import KnownRecords, documents_of
+from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import Action, Change, FieldDiff
 from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Document, Kind, Payment
 
@@ -75,9 +76,11 @@ def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: Know
         adjusted.append(line if same_money is None else _adopt_payment(line, theirs.pop(same_money.xero_id)))
     for row in theirs.values():
         yield _manual_payment_conflict(row, books)
-    affected = {number for row in theirs.values() for number in documents_of(Kind(row.kind), row.natural_key)}
+    affected = {number for row in theirs.values() for number in references.documents_of(row.kind, row.natural_key)}
     for line in adjusted:
-        number = next((number for number in documents_of(line.kind, line.natural_key) if number in affected), None)
+        number = next(
+            (number for number in references.documents_of(line.kind, line.natural_key) if number in affected), None
+        )
         conflict = {"action": Action.CONFLICT, "reason": BESIDE_IT.format(number=number), "fields": ()}
         yield line.model_copy(update=conflict) if number is not None and line.action in CHANGING else line
 
@@ -85,7 +88,7 @@ def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: Know
 def _is_same_money(line: Change, row: MirrorRecord) -> bool:
     if line.action is not Action.CREATE or not isinstance(line.record, Payment) or row.kind != Kind.PAYMENT:
         return False
-    on_same_document = documents_of(Kind.PAYMENT, row.natural_key) == [line.record.document_number]
+    on_same_document = references.documents_of(Kind.PAYMENT, row.natural_key) == [line.record.document_number]
     return on_same_document and Element.from_row(row).amount == line.record.amount
 
 

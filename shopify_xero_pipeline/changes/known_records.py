@@ -38,10 +38,14 @@ class KnownRecords:
         live_last = sorted(mirror, key=lambda row: row.status not in NOT_LIVE)
         self._by_key = {row.natural_key.casefold(): row for row in live_last if row.natural_key}
         mapped_ids = {row.xero_id for row in self.mapped.values()}
+        self._allocations: dict[str | None, list[MappedRecord]] = defaultdict(list)
+        for allocation in self.mapped.values():
+            if allocation.kind == Kind.ALLOCATION:
+                self._allocations[allocation.order_id].append(allocation)
         self._unmapped_by_number: dict[str, list[MirrorRecord]] = defaultdict(list)
         for row in mirror:
             if row.xero_id not in mapped_ids and row.status not in NOT_LIVE:
-                for number in documents_of(Kind(row.kind), row.natural_key):
+                for number in references.documents_of(row.kind, row.natural_key):
                     self._unmapped_by_number[number].append(row)
 
     def mirrored(self, record: AnyRecord) -> MirrorRecord | None:
@@ -53,7 +57,7 @@ class KnownRecords:
 
     def allocations_of(self, order_id: str) -> Sequence[MappedRecord]:
         """Return the posted Allocations of an order."""
-        return [row for row in self.mapped.values() if row.kind == Kind.ALLOCATION and row.order_id == order_id]
+        return self._allocations.get(order_id, ())
 
     def unmapped_on(self, number: str) -> Sequence[MirrorRecord]:
         """Return the live Payments and Allocations on a document that are not in the mapping, by its number."""
@@ -73,13 +77,6 @@ class KnownRecords:
         """Return whether a mapped Contact is archived in Xero, unless it was merged into an active Contact."""
         row = self._by_xero_id.get(self.xero_id(shopify_id) or "")
         return row is not None and row.status == ARCHIVED
-
-
-def documents_of(kind: Kind, natural_key: str) -> Sequence[str]:
-    """Return the numbers of the documents of a Payment or Allocation, parsed from its natural key."""
-    if kind is Kind.ALLOCATION:
-        return references.documents_of_allocation(natural_key)
-    return [references.document_of_payment(natural_key)] if kind is Kind.PAYMENT else []
 
 
 def _gone(mapped: MappedRecord) -> MirrorRecord:

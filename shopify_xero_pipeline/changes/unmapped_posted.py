@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from shopify_xero_pipeline.books.contacts import NAMELESS, is_nameless
 from shopify_xero_pipeline.books.records import PostedAllocation, PostedDocument, PostedPayment, PostedRecords
-from shopify_xero_pipeline.changes.known_records import NOT_LIVE, documents_of
+from shopify_xero_pipeline.changes.known_records import NOT_LIVE
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.elements import Element
@@ -54,7 +54,7 @@ def include_unmapped_posted(
     }
     # In the order of their changes in Xero, so that every run builds the same records.
     for row in sorted(money, key=lambda row: (row.updated_at, row.natural_key)):
-        numbers = documents_of(Kind(row.kind), row.natural_key)
+        numbers = references.documents_of(row.kind, row.natural_key)
         if numbers and all(number in owners for number in numbers):
             order_id = owners[numbers[0]][0]
             complete[order_id] = _with_posted_money(complete[order_id], row, [owners[number][1] for number in numbers])

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from shopify_xero_pipeline.state.records import OPEN, Operation, OperationState
+from shopify_xero_pipeline.state.records import OPEN, MirrorRecord, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.elements import Element
@@ -30,18 +30,29 @@ def parents(record: AnyRecord) -> Iterator[tuple[Kind, str, str]]:
         yield Kind.INVOICE, record.invoice_id, record.invoice_number
 
 
-def _merge_targets(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]:
-    """Return the target of each Contact that a person merged into another, by Xero id (docs/contracts/xero.md §6.1)."""
-    targets: dict[str, str] = {}
+def contacts_with_merges(store: StateStore, xero_ids: Iterable[str]) -> dict[str, MirrorRecord]:
+    """Return mirrored Contacts and those into which a person merged them, by Xero id (docs/contracts/xero.md §6.1).
+
+    Args:
+        store: the state store.
+        xero_ids: Xero ids of Contacts.
+    """
+    rows: dict[str, MirrorRecord] = {}
     pending, known = set(xero_ids), set[str]()
     while pending:
         known |= pending
-        rows = store.mirror_by_xero_id(Kind.CONTACT, pending).values()
-        archived = [row for row in rows if row.status == "ARCHIVED"]
-        merges = {row.xero_id: Element.from_row(row).merged_into for row in archived}
-        targets |= {source: target for source, target in merges.items() if target}
-        pending = {*targets.values()} - known
-    return targets
+        mirrored = store.mirror_by_xero_id(Kind.CONTACT, pending)
+        rows |= mirrored
+        archived = [row for row in mirrored.values() if row.status == "ARCHIVED"]
+        pending = {Element.from_row(row).merged_into for row in archived} - known - {""}
+    return rows
+
+
+def _merge_targets(store: StateStore, xero_ids: Iterable[str]) -> dict[str, str]:
+    """Return the target of each Contact that a person merged into another, by Xero id."""
+    archived = [row for row in contacts_with_merges(store, xero_ids).values() if row.status == "ARCHIVED"]
+    merges = {row.xero_id: Element.from_row(row).merged_into for row in archived}
+    return {source: target for source, target in merges.items() if target}
 
 
 def _final_target(targets: dict[str, str], xero_id: str) -> str:

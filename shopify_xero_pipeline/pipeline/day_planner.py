@@ -12,29 +12,21 @@ from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes import desired_state
 from shopify_xero_pipeline.changes.decisions import with_decisions
 from shopify_xero_pipeline.changes.held_orders import held_orders
-from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.changes.plan import has_conflicts, has_writes, plan_contacts, plan_orders, plan_records
-from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
-from shopify_xero_pipeline.changes.unmapped_posted import include_unmapped_posted
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
+from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs
 from shopify_xero_pipeline.pipeline.settings_review import ORGANISATION_MAX_AGE, SettingsReview
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Kind
 
-DOCUMENTS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 ORDER_KINDS = (*DOCUMENTS, Kind.PAYMENT)
-COMPANION_KINDS = {Kind.PAYMENT: (Kind.PAYMENT, Kind.ALLOCATION)}
-"""Kinds of the records in one plan, if they are more than its own kind."""
-
-LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
-"""Kinds whose sweep lists all live records of a kind, so that an absent record is deleted."""
 
 
 class DayPlanner:
@@ -55,6 +47,10 @@ class DayPlanner:
         self._reviewed_days: set[date] = set()
 
     @cached_property
+    def _inputs(self) -> PlanInputs:
+        return PlanInputs(self._connections.store)
+
+    @cached_property
     def _books_cache(self) -> OrderBooksCache:
         return OrderBooksCache(self._connections.policy, self._connections.shop_handle)
 
@@ -73,9 +69,10 @@ class DayPlanner:
         """
         policy = self._connections.policy
         contacts = desired_state.desired_contacts(customers, orders, policy)
+        desired = [contact for day_contacts in contacts.values() for contact in day_contacts]
 
         def plan() -> list[ChangeSet]:
-            known, adopt = self._known_records(Kind.CONTACT), policy.contacts.adopt_by_email
+            known, adopt = self._inputs.contacts(desired), policy.contacts.adopt_by_email
             return plan_contacts(contacts, known, adopt=adopt, restore=policy.on_conflict == "restore")
 
         with events.log_operation(self._connections.clock, "plan", Kind.CONTACT, [*customers, *orders]):
@@ -94,9 +91,14 @@ class DayPlanner:
             PipelineError: a setting would post wrong amounts.
             XeroError: Xero could not be read.
         """
+        variants = [
+            variant
+            for day in {*products, *orders}
+            for _, variant in desired_state.variants_with_titles(products.get(day, ()), orders.get(day, ()))
+        ]
 
         def plan() -> list[ChangeSet]:
-            known, base = self._known_records(Kind.ITEM), self._connections.organisation().base_currency
+            known, base = self._inputs.items(variants), self._connections.organisation().base_currency
             shop = self._connections.shop_currency
             items = desired_state.desired_items(products, orders, shop_currency=shop, base_currency=base, known=known)
             return plan_records(Kind.ITEM, items, known, restore=self._connections.policy.on_conflict == "restore")
@@ -123,11 +125,12 @@ class DayPlanner:
             books_by_day = self.build_order_books(orders)
             books = [order for day in books_by_day.values() for order in day]
             posted.update(order.order_id for order in books if order.outcome is Outcome.POST)
-            contacts, held = self._known_records(Kind.CONTACT), self._held_orders(books)
+            contacts, held = self._inputs.contacts_of_documents(books), self._held_orders(books)
+            known = self._inputs.of_orders(kinds, books)
             return [
                 change_set
                 for kind in kinds
-                for change_set in plan_orders(kind, books_by_day, self._known_records(kind), contacts, held)
+                for change_set in plan_orders(kind, books_by_day, known[kind], contacts, held)
             ]
 
         with events.log_operation(self._connections.clock, "plan", " and ".join(kinds), orders):
@@ -139,20 +142,15 @@ class DayPlanner:
         Args:
             orders: orders by day.
         """
-        connections, store = self._connections, self._connections.store
+        connections = self._connections
         ids = [order.legacy_id for day_orders in orders.values() for order in day_orders]
-        ledgers = posted_records_by_order(store.mapped_of_orders(ids), store.frozen_of_orders(ids))
-        unmapped = store.unmapped_mirror((*DOCUMENTS, *COMPANION_KINDS[Kind.PAYMENT]))
-        if unmapped:
-            contacts = {row.xero_id: row.natural_key for row in store.mirror(Kind.CONTACT)}
-            ledgers = include_unmapped_posted(ledgers, set(ids), unmapped, contacts)
         self._books_cache.keep_only(ids)
         return desired_state.desired_order_books(
             orders,
             connections.policy,
             connections.organisation(),
-            ledgers,
-            [row for kind in DOCUMENTS for row in store.mirror(kind)],
+            self._inputs.posted_records(ids),
+            self._inputs.documents_with_numbers,
             connections.shop_handle,
             self._books_cache,
         )
@@ -213,9 +211,3 @@ class DayPlanner:
         contacts = ParentIds(store, [document for order in orders for document in order.documents]).contacts()
         by_shopify_id = {row.shopify_id: row for row in rows}
         return held_orders(orders, by_shopify_id, mirrored, contacts, day_issues.decisions(store))
-
-    def _known_records(self, kind: Kind) -> KnownRecords:
-        kinds, store = COMPANION_KINDS.get(kind, (kind,)), self._connections.store
-        mapped = {key: row for each in kinds for key, row in store.mapped(each).items()}
-        listed = [each for each in kinds if each in LISTING_KIND and store.mirror_swept_at(LISTING_KIND[each])]
-        return KnownRecords(mapped, [row for each in kinds for row in store.mirror(each)], listed)

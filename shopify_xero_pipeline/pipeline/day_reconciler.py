@@ -14,11 +14,11 @@ from shopify_xero_pipeline.pipeline import day_issues, pending_transactions, rec
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.day_planner import DayPlanner
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
+from shopify_xero_pipeline.pipeline.plan_inputs import PlanInputs
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import account_names
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
-from shopify_xero_pipeline.reconciliation.orphans import LISTED
 from shopify_xero_pipeline.reconciliation.shopify_movements import movements_by_order
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import NOT_YET_WRITTEN
@@ -80,9 +80,10 @@ class DayReconciler:
         ids = [order.legacy_id for day_orders in orders.values() for order in day_orders]
         documents = [document for books in books_by_day.values() for order in books for document in order.documents]
         parent_ids = ParentIds(store, documents)
+        mapped = store.mapped_of_orders(ids)
         inputs = ReconciliationInputs(
-            store.mapped_of_orders(ids),
-            {kind: store.mirror(kind) for kind in LISTED},
+            mapped,
+            PlanInputs(store).mirror_of_orders(mapped, ids),
             store.retry_queue.of_orders(ids),
             store.frozen_of_orders(ids),
             contacts=parent_ids.contacts(),

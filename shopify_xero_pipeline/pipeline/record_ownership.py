@@ -29,7 +29,8 @@ from shopify_xero_pipeline.reconciliation.orphans import (
     rows_by_order,
 )
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Order
-from shopify_xero_pipeline.state.records import KeptRecord, OrphanNote
+from shopify_xero_pipeline.state.record_keys import day_key, order_key
+from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.state.store import StateStore
 
 RECONCILE_AGAIN_KEY = "days.to_reconcile"
@@ -134,7 +135,7 @@ class RecordOwnership:
                 kind, [row.xero_id for row in mapped if row.kind == kind]
             ).items()
         }
-        unmapped = self._store.unmapped_mirror(LISTED)
+        unmapped = self._unmapped(order_ids)
         return build_orphaned_orders(notes, mapped, mirrored, unmapped, self._store.orphans.decisions(order_ids))
 
     def with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
@@ -241,13 +242,27 @@ class RecordOwnership:
     def _unmapped_orders(self, days: Collection[date]) -> dict[str, date]:
         """Return the orders whose first live record in Xero is on one of the days, and that have no mapping at all."""
         start, first_days = self._connections.policy.start_date, dict[str, date]()
-        for order_id, row in rows_by_order(self._store.unmapped_mirror(LISTED)):
+        for order_id, row in rows_by_order(self._unmapped(self._unmapped_orders_near(days))):
             if row.status not in NOT_LIVE:
                 day = max(record_date(row), start)
                 first_days[order_id] = min(day, first_days.get(order_id, day))
         in_days = {order_id: day for order_id, day in first_days.items() if day in days}
         mapped = self._store.days_of_orders(in_days)
         return {order_id: day for order_id, day in in_days.items() if order_id not in mapped}
+
+    def _unmapped_orders_near(self, days: Collection[date]) -> set[str]:
+        """Return the orders with an unmapped record on one of the days; those before the start date belong to it."""
+        start, keys = self._connections.policy.start_date, {day_key(day) for day in days}
+        rows = [row for kind in LISTED for row in self._store.unmapped_by_key(kind, keys)]
+        if start in days:
+            earlier = (day_key(date.min), day_key(start))
+            rows += [row for kind in LISTED for row in self._store.unmapped_between(kind, *earlier)]
+        return {order_id for order_id, _ in rows_by_order(rows)}
+
+    def _unmapped(self, order_ids: Iterable[str]) -> list[MirrorRecord]:
+        """Return the documents and Payments in Xero that refer to orders and are not mapped."""
+        keys = {order_key(order_id) for order_id in order_ids}
+        return [row for kind in LISTED for row in self._store.unmapped_by_key(kind, keys)]
 
     def _move_records(
         self,

@@ -21,10 +21,14 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH, Connections, PipelineError
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 from shopify_xero_pipeline.state.canonical import canonical_json, digest
+from shopify_xero_pipeline.state.record_keys import foreign_key
 from shopify_xero_pipeline.xero.models import Kind, Organisation
 
 REVIEWED_KEY = "settings.reviewed"
 ORGANISATION_MAX_AGE = timedelta(minutes=10)
+
+AFTER_DIGITS = ":"
+"""The character after the digits; a number of ours continues its prefix with a digit."""
 
 NUMBERED_KINDS = (Kind.INVOICE, Kind.CREDIT_NOTE)
 MAX_NUMBERS_LISTED = 3
@@ -110,7 +114,8 @@ class SettingsReview:
         """
         connections = self._connections
         connections.mirror.refresh(NUMBERED_KINDS, ORGANISATION_MAX_AGE)
-        documents = [row for kind in NUMBERED_KINDS for row in connections.store.mirror(kind)]
+        numbers = (foreign_key(connections.policy.prefix), foreign_key(f"{connections.policy.prefix}{AFTER_DIGITS}"))
+        documents = [row for kind in NUMBERED_KINDS for row in connections.store.unmapped_between(kind, *numbers)]
         return tuple(foreign_document_numbers(documents, connections.policy.prefix))
 
     def _review_again(self) -> tuple[Organisation, ReviewedSettings | None]:

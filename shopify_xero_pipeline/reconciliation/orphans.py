@@ -14,7 +14,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shopify_xero_pipeline.changes.fields import parse_payload
-from shopify_xero_pipeline.changes.known_records import documents_of
 from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.xero_movements import (
@@ -231,7 +230,7 @@ def _record(
     row: MappedRecord | MirrorRecord, figures: Posting, status: str, decisions: Mapping[str, KeptRecord]
 ) -> OrphanedRecord:
     decision, kind = decisions.get(row.xero_id), Kind(row.kind)
-    numbers, is_refund = documents_of(kind, row.natural_key), figures.side is StatementSection.REFUNDS
+    numbers, is_refund = references.documents_of(kind, row.natural_key), figures.side is StatementSection.REFUNDS
     return OrphanedRecord(
         kind=kind,
         xero_id=row.xero_id,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 
 from shopify_xero_pipeline.state import former_tables as former
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
+from shopify_xero_pipeline.state.key_rows import KEY_TABLES, put_keys
 from shopify_xero_pipeline.state.row_checksums import (
     add_missing_checksums,
     fetch,
@@ -110,6 +111,17 @@ def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
         connection.execute(insert(renaming.present), [with_checksum(row) for row in rows] if is_checksummed else rows)
 
 
+def _add_keys(connection: Connection) -> None:
+    """Add the keys of mapping and mirror rows. Each row is verified first.
+
+    Raises:
+        StoreDamagedError: a row does not match its checksum; the store is unchanged.
+    """
+    metadata.create_all(connection, tables=[*KEY_TABLES.values()], checkfirst=False)
+    for table, keys in KEY_TABLES.items():
+        put_keys(connection, keys, read(connection, select(table)))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _add_deleted_count,
     _add_checksums,
@@ -117,6 +129,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_xero_times,
     _add_orphans,
     _use_standard_names,
+    _add_keys,
 )
 """Order matters: the function at index 0 migrates version 1 to version 2, and so on."""
 

@@ -14,9 +14,19 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, sele
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
+from shopify_xero_pipeline.state.key_rows import put_keys
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.row_checksums import put_rows, read, update_rows
-from shopify_xero_pipeline.state.tables import batch, entity_mapping, key_value, operation, sync_errors, xero_mirror
+from shopify_xero_pipeline.state.tables import (
+    batch,
+    entity_mapping,
+    key_value,
+    mapping_key,
+    mirror_key,
+    operation,
+    sync_errors,
+    xero_mirror,
+)
 
 CONTACT = "contact"
 NOTE = "redacted_contact."
@@ -86,7 +96,7 @@ class Privacy:
             keys = _mirror_keys(connection, shopify_id)
             self._write_note(connection, shopify_id, {"keys": sorted(keys)})
             return {
-                "mapping": _update(connection, entity_mapping, [*mapped, entity_mapping.c.payload != payload], posted),
+                "mapping": _redact_mapping(connection, [*mapped, entity_mapping.c.payload != payload], posted),
                 "operations": _update(connection, operation, [*written, operation.c.payload != ""], EMPTY)
                 + _update(connection, operation, planned, withdrawn),
                 "failed records": _update(connection, sync_errors, [*failed, sync_errors.c.payload != ""], EMPTY),
@@ -180,7 +190,16 @@ def _redact_stored_mirror(connection: Connection, keys: Collection[str]) -> int:
     own = (table.c.kind == CONTACT, or_(table.c.xero_id.in_(keys), table.c.natural_key.in_(keys)))
     rows = read(connection, select(table).where(*own))
     personal = [row for row in rows if row["payload"] != _redact_payload(row["payload"])]
-    return len(update_rows(connection, table, personal, lambda row: {"payload": _redact_payload(row["payload"])}))
+    redacted = update_rows(connection, table, personal, lambda row: {"payload": _redact_payload(row["payload"])})
+    put_keys(connection, mirror_key, redacted)
+    return len(redacted)
+
+
+def _redact_mapping(connection: Connection, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]) -> int:
+    rows = read(connection, select(entity_mapping).where(*where))
+    redacted = update_rows(connection, entity_mapping, rows, lambda _: values)
+    put_keys(connection, mapping_key, redacted)
+    return len(redacted)
 
 
 def _redact_payload(payload: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.failed_records import next_attempt_at
+from shopify_xero_pipeline.state.key_rows import put_keys
 from shopify_xero_pipeline.state.privacy import redact_mirror_rows
 from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.records import (
@@ -31,7 +32,16 @@ from shopify_xero_pipeline.state.row_checksums import (
     update_rows,
     with_checksum,
 )
-from shopify_xero_pipeline.state.tables import entity_mapping, evidence, key_value, operation, sync_errors, xero_mirror
+from shopify_xero_pipeline.state.tables import (
+    entity_mapping,
+    evidence,
+    key_value,
+    mapping_key,
+    mirror_key,
+    operation,
+    sync_errors,
+    xero_mirror,
+)
 
 FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 R = TypeVar("R", MappedRecord, MirrorRecord, PlannedWrite)
@@ -60,7 +70,9 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
         for chunk in chunks(rows):
             ids = [row.shopify_id for row in chunk]
             connection.execute(DELETE_MAPPED, {"kind": kind, "ids": ids})
-            connection.execute(insert(entity_mapping), [with_checksum(row.model_dump()) for row in chunk])
+            values = [row.model_dump() for row in chunk]
+            connection.execute(insert(entity_mapping), [with_checksum(row) for row in values])
+            put_keys(connection, mapping_key, values)
             resolve_errors(connection, kind, ids, at)
 
 
@@ -81,7 +93,9 @@ def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set
         newest = {row.xero_id: row for row in rows}
         stored = fetch(connection, SELECT_MIRRORED, kind=kind, ids=newest)
         newer = {row["xero_id"] for row in stored if row["updated_at"] > newest[row["xero_id"]].updated_at}
-        put_rows(connection, xero_mirror, [row.model_dump() for key, row in newest.items() if key not in newer])
+        values = [row.model_dump() for key, row in newest.items() if key not in newer]
+        put_rows(connection, xero_mirror, values)
+        put_keys(connection, mirror_key, values)
         written |= newest.keys() - newer
     return written
 
@@ -198,7 +212,7 @@ def delete_mirror_except(connection: Connection, kind: str, keep: Sequence[str],
     older = (table.c.kind == kind, table.c.updated_at <= before)
     xero_ids = connection.scalars(select(table.c.xero_id).where(*older)).all()
     for ids in chunks(xero_id for xero_id in xero_ids if xero_id not in listed):
-        connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(ids)))
+        _delete_mirrored(connection, kind, ids)
 
 
 def delete_allocations_of(connection: Connection, kind: str, owner_ids: Collection[str]) -> None:
@@ -211,7 +225,9 @@ def delete_allocations_of(connection: Connection, kind: str, owner_ids: Collecti
     """
     table = xero_mirror
     for ids in chunks(owner_ids):
-        connection.execute(delete(table).where(table.c.kind == kind, table.c.reference.in_(ids)))
+        owned = select(table.c.xero_id).where(table.c.kind == kind, table.c.reference.in_(ids))
+        if xero_ids := connection.scalars(owned).all():
+            _delete_mirrored(connection, kind, xero_ids)
 
 
 def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: str, at: datetime) -> None:
@@ -224,10 +240,15 @@ def delete_record(connection: Connection, kind: str, shopify_id: str, xero_id: s
         xero_id: its Xero id.
         at: the present time, in UTC.
     """
-    mapping, mirror = entity_mapping, xero_mirror
-    connection.execute(delete(mapping).where(mapping.c.kind == kind, mapping.c.shopify_id == shopify_id))
-    connection.execute(delete(mirror).where(mirror.c.kind == kind, mirror.c.xero_id == xero_id))
+    for table in (entity_mapping, mapping_key):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.shopify_id == shopify_id))
+    _delete_mirrored(connection, kind, [xero_id])
     resolve_errors(connection, kind, [shopify_id], at)
+
+
+def _delete_mirrored(connection: Connection, kind: str, xero_ids: Sequence[str]) -> None:
+    for table in (xero_mirror, mirror_key):
+        connection.execute(delete(table).where(table.c.kind == kind, table.c.xero_id.in_(xero_ids)))
 
 
 def by_kind(records: Iterable[R]) -> dict[str, list[R]]:

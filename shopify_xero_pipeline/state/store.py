@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock
-from shopify_xero_pipeline.state import database_errors, queries, row_writes, verification
+from shopify_xero_pipeline.state import database_errors, queries, record_keys, row_writes, verification
 from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.database import Database, open_database
@@ -24,6 +24,7 @@ from shopify_xero_pipeline.state.database_errors import NoDatabaseError, StoreDa
 from shopify_xero_pipeline.state.failed_records import FailedRecords
 from shopify_xero_pipeline.state.invariants import InvariantResult, check_invariants
 from shopify_xero_pipeline.state.journal import Journal
+from shopify_xero_pipeline.state.key_rows import UNMAPPED_BY_KEY, UNMAPPED_IN_RANGE, read_by_key
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.privacy import Privacy
@@ -175,8 +176,28 @@ class StateStore:
             kind: the kind of the records.
             xero_ids: their Xero ids.
         """
+        return {xero_id: row.shopify_id for xero_id, row in self.mapped_by_xero_id(kind, xero_ids).items()}
+
+    def mapped_by_xero_id(self, kind: str, xero_ids: Collection[str]) -> dict[str, MappedRecord]:
+        """Return the mapping rows of Xero ids, by Xero id; unmapped ids are left out.
+
+        Args:
+            kind: the kind of the records.
+            xero_ids: their Xero ids.
+        """
         rows = self._select(MappedRecord, kind, entity_mapping, entity_mapping.c.xero_id, xero_ids)
-        return {row.xero_id: row.shopify_id for row in rows}
+        return {row.xero_id: row for row in rows}
+
+    def mapped_by_key(self, kind: str, keys: Collection[str]) -> list[MappedRecord]:
+        """Return the mapping rows of a kind that have one of some keys.
+
+        Args:
+            kind: the kind of the records.
+            keys: keys of `record_keys.py`.
+        """
+        with self._engine.begin() as connection:
+            rows = read_by_key(connection, entity_mapping, kind, keys) if keys else []
+        return [MappedRecord.model_validate(row) for row in rows]
 
     def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
         """Return the Shopify ids of mapped natural keys, by natural key.
@@ -185,8 +206,8 @@ class StateStore:
             kind: the kind of the records.
             natural_keys: their natural keys.
         """
-        rows = self._select(MappedRecord, kind, entity_mapping, entity_mapping.c.natural_key, natural_keys)
-        return {row.natural_key: row.shopify_id for row in rows}
+        rows = self.mapped_by_key(kind, {record_keys.number_key(natural_key) for natural_key in natural_keys})
+        return {row.natural_key: row.shopify_id for row in rows if row.natural_key in natural_keys}
 
     def mapped_of_orders(self, order_ids: Collection[str]) -> list[MappedRecord]:
         """Return the mapping rows of every document, payment and allocation of orders, in the order of posting.
@@ -331,6 +352,17 @@ class StateStore:
         """
         return self._select(MirrorRecord, kind, xero_mirror, xero_mirror.c.natural_key, natural_keys)
 
+    def mirror_by_key(self, kind: str, keys: Collection[str]) -> list[MirrorRecord]:
+        """Return the mirrored records of a kind that have one of some keys.
+
+        Args:
+            kind: the kind of the records.
+            keys: keys of `record_keys.py`.
+        """
+        with self._engine.begin() as connection:
+            rows = read_by_key(connection, xero_mirror, kind, keys) if keys else []
+        return [MirrorRecord.model_validate(row) for row in rows]
+
     def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
         """Return the mirrored records of one kind with one of these references.
 
@@ -361,6 +393,27 @@ class StateStore:
         unmapped = (mirror.c.kind.in_(kinds), mapping.c.kind.is_(None))
         query = select(mirror).outerjoin(mapping, same).where(*unmapped).order_by(*mirror.primary_key)
         return read_models(self._engine, MirrorRecord, query)
+
+    def unmapped_by_key(self, kind: str, keys: Collection[str]) -> list[MirrorRecord]:
+        """Return the mirrored records of a kind that have one of some keys and are not mapped.
+
+        Args:
+            kind: the kind of the records.
+            keys: keys of `record_keys.py`.
+        """
+        with self._engine.begin() as connection:
+            rows = read_by_key(connection, xero_mirror, kind, keys, query=UNMAPPED_BY_KEY) if keys else []
+        return [MirrorRecord.model_validate(row) for row in rows]
+
+    def unmapped_between(self, kind: str, first: str, after: str) -> list[MirrorRecord]:
+        """Return the mirrored records of a kind that are not mapped and have a key in a range.
+
+        Args:
+            kind: the kind of the records.
+            first: the first key of the range, as in `record_keys.py`.
+            after: the end of the range, which is not in it.
+        """
+        return read_models(self._engine, MirrorRecord, UNMAPPED_IN_RANGE, kind=kind, first=first, after=after)
 
     def update_mirror(
         self,

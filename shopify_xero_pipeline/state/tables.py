@@ -264,6 +264,22 @@ xero_mirror = Table(
     Index("mirror_by_reference", "kind", "reference"),
 )
 
+mapping_key = Table(
+    "mapping_key",
+    metadata,
+    *texts("kind", "key", "shopify_id", primary_key=True),
+    Index("keys_of_mapped", "kind", "shopify_id"),
+)
+"""The keys of the rows of the mapping (`record_keys.py`)."""
+
+mirror_key = Table(
+    "mirror_key",
+    metadata,
+    *texts("kind", "key", "xero_id", primary_key=True),
+    Index("keys_of_mirrored", "kind", "xero_id"),
+)
+"""The keys of the rows of the mirror (`record_keys.py`)."""
+
 key_value = Table(
     "key_value",
     metadata,

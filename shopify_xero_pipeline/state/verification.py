@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, func, literal, select, text, tuple_
 
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
+from shopify_xero_pipeline.state.key_rows import KEY_TABLES, verify_keys
 from shopify_xero_pipeline.state.row_checksums import Row, read
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, batch, evidence, operation
 
@@ -37,6 +38,13 @@ CONTRADICTIONS = {
     ),
     "evidence exists for a record that is not in the journal": (
         "evidence e LEFT JOIN operation o ON o.id = e.operation_id WHERE o.id IS NULL"
+    ),
+    "a key belongs to no row of the mapping": (
+        "mapping_key k LEFT JOIN entity_mapping m ON m.kind = k.kind AND m.shopify_id = k.shopify_id "
+        "WHERE m.kind IS NULL"
+    ),
+    "a key belongs to no row of the mirror": (
+        "mirror_key k LEFT JOIN xero_mirror m ON m.kind = k.kind AND m.xero_id = k.xero_id WHERE m.kind IS NULL"
     ),
 }
 
@@ -88,6 +96,8 @@ def _verify_rows(engine: Engine) -> None:
     while last_rows:
         with engine.begin() as connection:
             pages = {table: read(connection, _page_after(table, last)) for table, last in last_rows.items()}
+            for table in KEY_TABLES.keys() & pages.keys():
+                verify_keys(connection, table, pages[table])
         last_rows = {table: rows[-1] for table, rows in pages.items() if len(rows) == ROWS}
 
 

@@ -95,11 +95,13 @@ def allocation_key(note_number: str, invoice_number: str, amount: Decimal) -> st
     return f"{note_number}|{invoice_number}|{amount.normalize():f}"
 
 
-def document_of_payment(key: str) -> str:
-    """Return the number of the document in the key of a Payment."""
-    return key.rpartition("|")[2]
+def documents_of(kind: str, key: str) -> list[str]:
+    """Return the numbers of the documents of a Payment or Allocation; other kinds have none.
 
-
-def documents_of_allocation(key: str) -> list[str]:
-    """Return the numbers of Credit Note and Invoice in the key of an Allocation."""
-    return key.split("|")[:2]
+    Args:
+        kind: the kind of the record.
+        key: its natural key.
+    """
+    if kind == "allocation":
+        return key.split("|")[:2]
+    return [key.rpartition("|")[2]] if kind == "payment" else []

@@ -24,8 +24,10 @@ from shopify_xero_pipeline.state.former_tables import (
     Renaming,
     remembered,
 )
+from shopify_xero_pipeline.state.key_rows import KEY_TABLES
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
 from shopify_xero_pipeline.state.quarantine import quarantine_store
+from shopify_xero_pipeline.state.record_keys import number_key, order_key
 from shopify_xero_pipeline.state.records import (
     BatchRequest,
     BatchState,
@@ -109,8 +111,22 @@ def transaction(url: str) -> Iterator[Connection]:
         yield connection
 
 
+def _without_keys(connection: Connection) -> None:
+    """Take away what version 8 added."""
+    for keys in KEY_TABLES.values():
+        keys.drop(connection)
+    connection.execute(text("UPDATE meta SET value = '7' WHERE name = 'schema_version'"))
+
+
+def at_version_7(url: str) -> None:
+    """The store as it was before the keys of its rows."""
+    with transaction(url) as connection:
+        _without_keys(connection)
+
+
 def _with_former_names(connection: Connection) -> None:
     """Give tables, columns, keys and states the names that they had before version 7."""
+    _without_keys(connection)
     for renaming in RENAMINGS:
         rows = connection.execute(select(renaming.present)).mappings().all()
         renaming.present.drop(connection)
@@ -253,6 +269,21 @@ def test_a_store_of_version_4_keeps_its_requests_sound_and_reads_xero_anew(
         assert (sent.state, sent.xero_sent_at, sent.xero_quiet_at) == (BatchState.SENT, None, None)
 
 
+def test_a_store_of_version_7_gets_the_keys_of_its_rows(store: StateStore, url: str, clock: ManualClock) -> None:
+    ours = mirror_row(kind="invoice", reference="#1001 shopify:77/1")
+    theirs = mirror_row(kind="invoice", xero_id="x-2", natural_key="Bill-7", reference="by hand")
+    store.update_mirror("invoice", [ours, theirs], NOW)
+    store.close()
+    before = shape(url)
+    at_version_7(url)
+
+    with closing(StateStore(url, clock)) as again:
+        again.verify()
+        assert again.mirror_by_key("invoice", {order_key("77")}) == [ours]
+        assert again.mirror_by_key("invoice", {number_key("bill-7")}) == [theirs]
+    assert shape(url) == before
+
+
 def filled(store: StateStore) -> None:
     """Put something into each table that version 7 renamed, and an operation under review."""
     write = {
@@ -341,7 +372,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema version 8, this version of the project supports 7"):
+    with pytest.raises(StoreTooNewError, match="schema version 9, this version of the project supports 8"):
         StateStore(url, clock)
 
 
@@ -415,7 +446,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "9"
+    assert version(url) == "10"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["key", "value", "updated_at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -442,4 +473,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "9"
+    assert version(url) == "10"

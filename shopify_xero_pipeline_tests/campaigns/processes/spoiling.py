@@ -56,7 +56,7 @@ def spoiling(inner: httpx.BaseTransport) -> Iterator[tuple[Spoiler, httpx.BaseTr
             if spoiler.answers(self.command, self.path, self.wfile.write):
                 self.close_connection = True
                 return
-            self.send_response(answer.status_code)
+            self.send_response_only(answer.status_code)  # the answer has its own Date
             for name, text in answer.headers.multi_items():
                 self.send_header(name, text)
             self.end_headers()

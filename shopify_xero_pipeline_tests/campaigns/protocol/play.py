@@ -21,7 +21,7 @@ from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
 from shopify_xero_pipeline.loading.outcomes import IDENTITY_FIELDS
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
 from shopify_xero_pipeline.state.canonical import parse_exact_json
-from shopify_xero_pipeline.state.database_errors import StoreUnwritableError
+from shopify_xero_pipeline.state.database_errors import StoreBusyError, StoreUnwritableError
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.errors import XeroDeniedError, XeroSignInError, XeroUnavailableError
@@ -42,7 +42,7 @@ LOADS_TO_REST = 14
 SMALL_FROM = 100
 """From this seed on a run is about one order: fewer points to die at, and so more networks and people for the time."""
 
-EXPECTED = (XeroDeniedError, XeroSignInError, XeroUnavailableError, StoreUnwritableError)
+EXPECTED = (XeroDeniedError, XeroSignInError, XeroUnavailableError, StoreBusyError, StoreUnwritableError)
 
 NEVER = """
 CREATE TRIGGER frozen BEFORE UPDATE ON batch WHEN NEW.idempotency_key IS NOT OLD.idempotency_key

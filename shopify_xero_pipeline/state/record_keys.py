@@ -1,0 +1,110 @@
+"""Keys by which the store finds rows of the mapping and of the mirror, so that no question reads a whole kind.
+
+A row has several keys: its number, the name and e-mail of a Contact, the orders in a reference, the documents of money,
+and the day of a record of this project. They stand in `mapping_key` and `mirror_key`, and each write of a row writes
+them in the same transaction. This module only derives keys; texts are compared without regard to case, as Xero does.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from shopify_xero_pipeline.state.canonical import parse_exact_json
+from shopify_xero_pipeline.state.row_checksums import Row
+from shopify_xero_pipeline.xero import references
+
+CONTACT, PAYMENT = "contact", "payment"
+DOCUMENTS = ("invoice", "credit_note")
+MILLISECONDS = re.compile(r"/Date\((-?\d+)")
+
+
+def number_key(number: str) -> str:
+    """Return the key of a natural key: a ContactNumber, Item code, document number, or the key of money."""
+    return f"number:{number.casefold()}"
+
+
+def foreign_key(number: str) -> str:
+    """Return the key of the number of a document that belongs to no order."""
+    return f"foreign:{number.casefold()}"
+
+
+def name_key(name: str) -> str:
+    """Return the key of a Contact's name."""
+    return f"name:{name.casefold()}"
+
+
+def email_key(email: str) -> str:
+    """Return the key of a Contact's e-mail address."""
+    return f"email:{email.casefold()}"
+
+
+def order_key(order_id: str) -> str:
+    """Return the key of an order, given by the digits of its id, to which a document or Payment refers."""
+    return f"order:{order_id}"
+
+
+def day_key(day: date) -> str:
+    """Return the key of the calendar day of a document or Payment of this project; the keys sort by day."""
+    return f"day:{day.isoformat()}"
+
+
+def document_key(number: str) -> str:
+    """Return the key of a document that a Payment or an Allocation is on, given by its number."""
+    return f"document:{number}"
+
+
+def mapping_keys(row: Row) -> set[str]:
+    """Return the keys of a row of the mapping.
+
+    Args:
+        row: values by column name.
+    """
+    keys = {number_key(row["natural_key"])} if row["natural_key"] else set()
+    if row["kind"] == CONTACT and (name := parse_exact_json(row["payload"]).get("name")):
+        keys.add(name_key(name))
+    return keys
+
+
+def mirror_keys(row: Row) -> set[str]:
+    """Return the keys of a row of the mirror.
+
+    Args:
+        row: values by column name.
+    """
+    return {*_mirror_keys(row)}
+
+
+def _mirror_keys(row: Row) -> Iterator[str]:
+    kind, number = row["kind"], row["natural_key"]
+    if number:
+        yield number_key(number)
+    if kind == CONTACT:
+        yield from _contact_keys(row["payload"])
+    yield from (document_key(document) for document in references.documents_of(kind, number))
+    if kind in DOCUMENTS:
+        orders = references.orders_of(row["reference"], row["payload"])
+    else:
+        orders = references.order_ids(row["reference"]) if kind == PAYMENT else []
+    yield from (order_key(order_id) for order_id in orders)
+    if orders:
+        yield day_key(_day(row))
+    elif number and kind in DOCUMENTS:
+        yield foreign_key(number)
+
+
+def _contact_keys(payload: str) -> Iterator[str]:
+    fields = parse_exact_json(payload)
+    if name := fields.get("Name"):
+        yield name_key(name)
+    if email := fields.get("EmailAddress"):
+        yield email_key(email)
+
+
+def _day(row: Row) -> date:
+    """Return the day of a document or Payment, or else the day of its last change, as `Element.date` reads it."""
+    fields = parse_exact_json(row["payload"])
+    if text := fields.get("DateString"):
+        return date.fromisoformat(text[:10])
+    match = MILLISECONDS.match(str(fields.get("Date") or ""))
+    changed_at: datetime = row["updated_at"]
+    return (datetime.fromtimestamp(int(match[1]) / 1000, UTC) if match else changed_at.astimezone(UTC)).date()
