@@ -4,6 +4,7 @@ A key row has no checksum, because it only repeats a part of its checksummed row
 again, and a row that is found by a key must have it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,7 @@ def _rows_with_keys(table: Table, condition: Callable[[Column[str]], ColumnEleme
     """Return the query for the rows of a `kind` that have a key under a condition."""
     keys = KEY_TABLES[table]
     same = (keys.c.kind == table.c.kind) & (keys.c[ID[keys]] == table.c[ID[keys]])
-    selected = select(table).join(keys, same).where(keys.c.kind == bindparam("kind"), condition(keys.c.key))
-    return selected.order_by(*table.primary_key)
+    return select(table).join(keys, same).where(keys.c.kind == bindparam("kind"), condition(keys.c.key))
 
 
 def _unmapped(query: Select[Any]) -> Select[Any]:
@@ -83,7 +83,7 @@ def read_by_key(
     rows = {row[ID[keys]]: row for row in selected}
     if not all(KEYS_OF[keys](row) & wanted for row in rows.values()):
         raise StoreDamagedError(f"a row of {keys.name} does not belong to its record")
-    return [*rows.values()]
+    return [rows[key] for key in sorted(rows)]
 
 
 def verify_keys(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -98,9 +98,11 @@ def verify_keys(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         StoreDamagedError: a key is missing, or a row has a key that is not its own.
     """
     keys = KEY_TABLES[table]
-    name, expected = ID[keys], {(row["kind"], key, row[ID[keys]]) for row in rows for key in KEYS_OF[keys](row)}
-    query = select(keys).where(one_of(keys.c[name]))
-    stored = {(row["kind"], row["key"], row[name]) for row in fetch(connection, query, ids={row[name] for row in rows})}
-    kinds = {(row["kind"], row[name]) for row in rows}
-    if {key for key in stored if (key[0], key[2]) in kinds} != expected:
+    name, ids_by_kind = ID[keys], defaultdict[str, list[str]](list)
+    for row in rows:
+        ids_by_kind[row["kind"]].append(row[name])
+    expected = {(row["kind"], key, row[name]) for row in rows for key in KEYS_OF[keys](row)}
+    query = select(keys).where(keys.c.kind == bindparam("kind"), one_of(keys.c[name]))
+    stored = [row for kind, ids in ids_by_kind.items() for row in fetch(connection, query, ids=ids, kind=kind)]
+    if {(row["kind"], row["key"], row[name]) for row in stored} != expected:
         raise StoreDamagedError(f"the rows of {keys.name} do not match their records")

@@ -112,7 +112,7 @@ def _move_rows(connection: Connection, renaming: former.Renaming) -> None:
 
 
 def _add_keys(connection: Connection) -> None:
-    """Add the keys of mapping and mirror rows. Each row is verified first.
+    """Add the keys of mapping and mirror rows, and indexes. Each row is verified first.
 
     Raises:
         StoreDamagedError: a row does not match its checksum; the store is unchanged.
@@ -120,6 +120,10 @@ def _add_keys(connection: Connection) -> None:
     metadata.create_all(connection, tables=[*KEY_TABLES.values()], checkfirst=False)
     for table, keys in KEY_TABLES.items():
         put_keys(connection, keys, read(connection, select(table)))
+    connection.execute(text("DROP INDEX ix_operation_state"))
+    present = {index["name"] for table in metadata.tables for index in inspect(connection).get_indexes(table)}
+    for index in (index for table in metadata.tables.values() for index in table.indexes if index.name not in present):
+        index.create(connection)
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, sele
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
 from shopify_xero_pipeline.state.key_rows import put_keys
+from shopify_xero_pipeline.state.queries import with_prefix
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.row_checksums import put_rows, read, update_rows
 from shopify_xero_pipeline.state.tables import (
@@ -32,7 +33,7 @@ CONTACT = "contact"
 NOTE = "redacted_contact."
 """Prefix of the key of a redaction note, before the Contact's Shopify id; its value is `{"keys": [...], ...}`."""
 
-NOTES = select(key_value).where(key_value.c.key.startswith(NOTE, autoescape=True))
+NOTES = select(key_value).where(with_prefix(key_value.c.key, NOTE))
 
 CONTACT_FIELDS_RETAINED = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", "UpdatedDateUTC")
 EMPTY: Mapping[str, Any] = {"payload": ""}

@@ -22,6 +22,7 @@ from shopify_xero_pipeline.state.database import open_database
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreUrlError
 from shopify_xero_pipeline.state.orphans import DECISIONS
 from shopify_xero_pipeline.state.privacy import NOTE
+from shopify_xero_pipeline.state.queries import with_prefix
 from shopify_xero_pipeline.state.row_checksums import CHECKSUM_COLUMN, row_hash, with_checksum
 from shopify_xero_pipeline.state.tables import (
     CHECKSUMMED_TABLES,
@@ -43,7 +44,7 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 CARRIED_OVER_TABLES: Mapping[str, Select[Any]] = {
     oauth_token.name: select(oauth_token),
     key_value.name: select(key_value).where(
-        or_(*(key_value.c.key.startswith(prefix, autoescape=True) for prefix in (NOTE, f"{DECISIONS_KEY}.")))
+        or_(*(with_prefix(key_value.c.key, prefix) for prefix in (NOTE, f"{DECISIONS_KEY}.")))
     ),
     webhook_hint.name: REQUESTS,
     kept_record.name: DECISIONS,

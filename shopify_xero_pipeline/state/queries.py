@@ -43,11 +43,19 @@ def of_records(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return table.c.kind == bindparam("kind"), one_of(table.c.shopify_id)
 
 
+def with_prefix(column: Column[Any], prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a text begins with a prefix, as a range, because LIKE reads the whole table."""
+    return (column >= prefix) & (column < f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}")
+
+
 @cache
 def of_kind(table: Table, column: Column[Any] | None) -> Select[Any]:
-    """Return the query for the rows of a `kind`; with a column, only those in which it has one of the `ids`."""
-    query = select(table).where(table.c.kind == bindparam("kind")).order_by(*table.primary_key)
-    return query if column is None else query.where(one_of(column))
+    """Return the query for the rows of a `kind`; with a column, only those in which it has one of the `ids`.
+
+    The rows of a column are not sorted: SQLite would read the whole kind in that order instead of using the index.
+    """
+    query = select(table).where(table.c.kind == bindparam("kind"))
+    return query.order_by(*table.primary_key) if column is None else query.where(one_of(column))
 
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
@@ -68,11 +76,10 @@ BY_STATE = select(operation).where(one_of(operation.c.state, "states")).order_by
 PLANNED = select(operation).where(*of_records(operation), operation.c.state == OperationState.PLANNED)
 _RESUMED = (operation.c.state == OperationState.REJECTED) & (operation.c.outcome == UNANSWERED)
 UNFINISHED = select(operation).where(*of_records(operation), operation.c.state.in_(OPEN) | _RESUMED)
-_FROZEN_DOCUMENT = operation.c.kind.in_(DOCUMENTS) & operation.c.state.in_(OPEN)
+_FROZEN = operation.c.kind.in_(DOCUMENTS) | operation.c.state.in_(MAYBE_WRITTEN)
 FROZEN_OF_ORDERS = (
     select(operation)
-    .where(one_of(operation.c.order_id), operation.c.verb != "delete")
-    .where(_FROZEN_DOCUMENT | operation.c.state.in_(MAYBE_WRITTEN))
+    .where(one_of(operation.c.order_id), operation.c.verb != "delete", operation.c.state.in_(OPEN), _FROZEN)
     .order_by(operation.c.id)
 )
 WAITING = (

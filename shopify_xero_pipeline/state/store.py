@@ -28,7 +28,7 @@ from shopify_xero_pipeline.state.key_rows import UNMAPPED_BY_KEY, UNMAPPED_IN_RA
 from shopify_xero_pipeline.state.migrations import migrate
 from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.privacy import Privacy
-from shopify_xero_pipeline.state.queries import one_of
+from shopify_xero_pipeline.state.queries import one_of, with_prefix
 from shopify_xero_pipeline.state.records import (
     NOT_YET_WRITTEN,
     FrozenRecord,
@@ -482,9 +482,9 @@ class StateStore:
 
     def get_values(self, prefix: str) -> dict[str, str]:
         """Return the texts whose keys begin with a prefix and a dot, by the rest of the key."""
-        key, first, after = key_value.c.key, f"{prefix}.", f"{prefix}/"  # a key range: "/" is the character after "."
+        key, first = key_value.c.key, f"{prefix}."
         with self._engine.begin() as connection:
-            rows = read(connection, select(key_value).where(key >= first, key < after).order_by(key))
+            rows = read(connection, select(key_value).where(with_prefix(key, first)).order_by(key))
         return {row["key"].removeprefix(first): row["value"] for row in rows}
 
     def get_value(self, name: str) -> tuple[str, datetime] | None:
@@ -507,9 +507,11 @@ class StateStore:
     def _select(
         self, model: type[M], kind: str, table: Table, column: Column[Any], values: Collection[str] | None
     ) -> list[M]:
-        """Return the rows of a kind that have one of these values in a column; None for all rows of the kind."""
+        """Return the rows of a kind with one of these values in a column, sorted; None for all rows of the kind."""
         query = queries.of_kind(table, None if values is None else column)
-        return read_models(self._engine, model, query, ids=values, kind=kind)
+        rows = read_models(self._engine, model, query, ids=values, kind=kind)
+        _, id_column = table.primary_key
+        return sorted(rows, key=lambda row: str(getattr(row, id_column.name)))
 
 
 def _open(url: str, watermark_folder: Path | None) -> Database:

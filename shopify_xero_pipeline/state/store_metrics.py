@@ -13,6 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, func, 
 
 from shopify_xero_pipeline.state import queries
 from shopify_xero_pipeline.state.api_calls import CALL_RETENTION, LIMITS_KEY, LimitStatus, parse_limit_status
+from shopify_xero_pipeline.state.queries import with_prefix
 from shopify_xero_pipeline.state.records import OperationState
 from shopify_xero_pipeline.state.tables import (
     api_call,
@@ -136,7 +137,9 @@ _CLEAN_LOADS = (
     .subquery()
 )
 _LAST_CLEAN_LOAD = select(func.max(_CLEAN_LOADS.c.finished_at))
-_LAST_RECONCILIATION = select(func.max(key_value.c.updated_at)).where(key_value.c.key.startswith(RECONCILIATION_PREFIX))
+_LAST_RECONCILIATION = select(func.max(key_value.c.updated_at)).where(
+    with_prefix(key_value.c.key, RECONCILIATION_PREFIX)
+)
 _LIMITS = select(key_value.c.value).where(key_value.c.key == LIMITS_KEY)
 _IS_OPEN = webhook_hint.c.processed_at.is_(None)
 _REQUESTS: Select[int, Any] = select(func.count(), func.min(webhook_hint.c.received_at)).where(

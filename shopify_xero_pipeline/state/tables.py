@@ -168,6 +168,14 @@ sync_errors = Table(
     checksum_column(),
 )
 
+open_errors = Index(
+    "open_errors",
+    sync_errors.c.kind,
+    sync_errors.c.shopify_id,
+    sqlite_where=sync_errors.c.resolved_at.is_(None),
+    postgresql_where=sync_errors.c.resolved_at.is_(None),
+)
+
 sync_history = Table(
     "sync_history",
     metadata,
@@ -181,6 +189,7 @@ sync_history = Table(
     Column("finished_at", UtcDateTime, nullable=False),
     Column("deleted", Integer, nullable=False, server_default="0"),
     checksum_column(),
+    Index("history_of_day", "partition"),
 )
 
 operation = Table(
@@ -192,7 +201,7 @@ operation = Table(
     Column("order_name", SortableText),
     Column("partition", Date, nullable=False),
     *texts("run_id", "verb", "payload", "checksum"),
-    Column("state", SortableText, nullable=False, index=True),
+    Column("state", SortableText, nullable=False),
     Column("outcome", SortableText),
     Column("reason", SortableText, nullable=False),
     Column("retryable", Flag, nullable=False),
@@ -203,6 +212,7 @@ operation = Table(
     *instants("created_at", "updated_at"),
     checksum_column(),
     Index("operation_of_record", "kind", "shopify_id", "id"),
+    Index("operation_by_state", "state", "partition", "kind", "shopify_id"),
 )
 
 _is_open = text(f"state IN ({', '.join(repr(str(state)) for state in OPEN)})")
@@ -267,16 +277,16 @@ xero_mirror = Table(
 mapping_key = Table(
     "mapping_key",
     metadata,
-    *texts("kind", "key", "shopify_id", primary_key=True),
-    Index("keys_of_mapped", "kind", "shopify_id"),
+    *texts("kind", "shopify_id", "key", primary_key=True),
+    Index("mapped_by_key", "kind", "key", "shopify_id"),
 )
 """The keys of the rows of the mapping (`record_keys.py`)."""
 
 mirror_key = Table(
     "mirror_key",
     metadata,
-    *texts("kind", "key", "xero_id", primary_key=True),
-    Index("keys_of_mirrored", "kind", "xero_id"),
+    *texts("kind", "xero_id", "key", primary_key=True),
+    Index("mirrored_by_key", "kind", "key", "xero_id"),
 )
 """The keys of the rows of the mirror (`record_keys.py`)."""
 
@@ -318,6 +328,14 @@ webhook_hint = Table(
     Column("received_at", UtcDateTime, nullable=False, index=True),
     Column("processed_at", UtcDateTime),
     checksum_column(),
+)
+
+unprocessed_hints = Index(
+    "unprocessed_hints",
+    webhook_hint.c.received_at,
+    webhook_hint.c.id,
+    sqlite_where=webhook_hint.c.processed_at.is_(None),
+    postgresql_where=webhook_hint.c.processed_at.is_(None),
 )
 
 orphaned_order = Table(

@@ -140,8 +140,8 @@ def test_a_redacted_contact_keeps_only_the_key_of_its_number(store: StateStore) 
     "DELETE FROM mirror_key WHERE key = 'order:77'",
     "UPDATE mirror_key SET key = 'order:78' WHERE key = 'order:77'",
     "UPDATE mirror_key SET xero_id = 'x-7' WHERE key = 'order:77'",
-    "INSERT INTO mirror_key VALUES ('invoice', 'order:78', 'x-1')",
-    "INSERT INTO mirror_key VALUES ('invoice', 'order:78', 'x-8')",
+    "INSERT INTO mirror_key VALUES ('invoice', 'x-1', 'order:78')",
+    "INSERT INTO mirror_key VALUES ('invoice', 'x-8', 'order:78')",
     "DELETE FROM mapping_key",
     "UPDATE mapping_key SET kind = 'item'",
 ])  # fmt: skip
