@@ -36,8 +36,14 @@ def mapping_asset(database: str) -> dg.AssetSpec:
     specs=[dg.AssetCheckSpec(name, asset=MAPPING, description=text) for name, text in MAPPING_CHECK_NAMES.items()]
 )
 def mapping_intact(sync_service: dg.ResourceParam[SyncService]) -> Iterator[dg.AssetCheckResult]:
-    """Check the consistency of the mapping, without a call to Shopify or Xero."""
-    mapped = (row for kind in Kind for row in sync_service.connections.store.mapped(kind).values())
+    """Verify the whole state store and check the consistency of the mapping, without a call to Shopify or Xero.
+
+    Raises:
+        StoreDamagedError: the store is damaged; the checks fail with its message.
+    """
+    store = sync_service.connections.store
+    store.verify()
+    mapped = (row for kind in Kind for row in store.mapped(kind).values())
     for name, texts in violations(mapped).items():
         records = TableView(("record",), [(text,) for text in texts])
         yield dg.AssetCheckResult(

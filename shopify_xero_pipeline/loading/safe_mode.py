@@ -71,7 +71,7 @@ class SafeMode:
 
     def _find_issue(self) -> TrustIssue | None:
         """Return why the journal is not trusted; a new store is, if Xero has no record of ours."""
-        self._store.verify()
+        self._store.verify_if_due()
         issue = self._store.send_watermark.find_issue()
         if issue is None or not issue.new:
             return issue

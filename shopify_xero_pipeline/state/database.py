@@ -32,6 +32,7 @@ from shopify_xero_pipeline.state.database_errors import (
     StoreUrlError,
     translate_error,
 )
+from shopify_xero_pipeline.state.file_mark import FileMark
 
 BUSY_TIMEOUT = 10
 """Seconds to wait for the lock of another process, or for a connection."""
@@ -47,7 +48,7 @@ SESSION = {
     # A session that holds an advisory lock is idle during a call to Xero and must not lose the lock.
     "idle_session_timeout": "0",
 }
-OpenedDatabase: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]]]
+OpenedDatabase: TypeAlias = tuple[Engine, Callable[[str, int], AbstractContextManager[None]], FileMark | None]
 
 
 class LockTimeoutError(Exception):
@@ -64,11 +65,13 @@ class Database:
         lock: holds the lock of a purpose, for one process at a time. Entering waits at most that many whole seconds (of
             real time) for another holder and then raises `LockTimeoutError`; it raises `StoreUnwritableError` if the
             lock cannot be written. The lock is released when its process dies, and never blocks transactions.
+        mark: the mark of an SQLite file, which each transaction writes; None for a server.
     """
 
     name: str
     engine: Engine
     lock: Callable[[str, int], AbstractContextManager[None]]
+    mark: FileMark | None = None
 
     @property
     def is_file(self) -> bool:
@@ -88,7 +91,7 @@ def open_database(url: str) -> Database:
     parsed = _parse_url(url)
     name = parsed.set(query={}).render_as_string()
     try:
-        engine, lock = OPENERS[parsed.drivername](parsed)
+        engine, lock, mark = OPENERS[parsed.drivername](parsed)
     except (OSError, ValueError, sqlite3.DatabaseError, SQLAlchemyError) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
         translation = translate_error(cause, name)
@@ -97,7 +100,7 @@ def open_database(url: str) -> Database:
         error = NoDatabaseError if isinstance(translation, StoreDamagedError) else StoreUrlError
         detail = " ".join(str(cause).split())
         raise error(f"STATE_URL names {name}, which cannot be used as a state store: {detail}.") from None
-    return Database(name, engine, lock)
+    return Database(name, engine, lock, mark)
 
 
 def _parse_url(url: str) -> URL:
@@ -123,7 +126,8 @@ def _open_sqlite(url: URL) -> OpenedDatabase:
     if path.is_dir():
         raise ValueError("it is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    if not path.exists():  # a new time would not fit the file's mark
+        path.touch(mode=0o600)
     path.chmod(0o600)
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
@@ -132,7 +136,9 @@ def _open_sqlite(url: URL) -> OpenedDatabase:
     )
     event.listen(engine, "connect", _make_durable)
     event.listen(engine, "begin", _begin_immediate)
-    return engine, partial(_hold_file, path)
+    mark = FileMark(path)
+    event.listen(engine, "checkin", lambda _connection, _record: mark.write())
+    return engine, partial(_hold_file, path), mark
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -182,7 +188,7 @@ def _open_postgres(url: URL) -> OpenedDatabase:
     engine = _create_postgres_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
     key = _lock_key("transaction", schema)
     event.listen(engine, "begin", lambda connection: _call(connection, "pg_advisory_xact_lock", key))
-    return engine, partial(_hold_session, sessions, schema)
+    return engine, partial(_hold_session, sessions, schema), None
 
 
 def _create_postgres_engine(url: URL, **options: Any) -> Engine:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import queries, row_writes
 from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.records import (
     LEASE,
     Batch,
@@ -36,6 +37,7 @@ from shopify_xero_pipeline.state.row_checksums import (
 )
 from shopify_xero_pipeline.state.send_watermark import SendWatermark
 from shopify_xero_pipeline.state.tables import batch, operation
+from shopify_xero_pipeline.state.verification import DELETED, LOST_FROM_MAPPING
 
 CHANGES = ("update", "delete")
 """Verbs of writes to a record that is already mapped."""
@@ -401,10 +403,17 @@ class Journal:
         self._change(connection, changed, lambda row: values[row["shopify_id"]] | reset)
 
     def _select_current(self, connection: Connection, kind: str, writes: Sequence[PlannedWrite]) -> list[PlannedWrite]:
-        """Return the writes whose record is mapped as planned: not at all, or to the Xero id that they change."""
+        """Return the writes whose record is mapped as planned: not at all, or to the Xero id that they change.
+
+        Raises:
+            StoreDamagedError: a record was written and is missing from the mapping.
+        """
         ids = [write.shopify_id for write in writes]
         rows = read(connection, queries.MAPPED, kind=kind, ids=ids)
         mapped = {row["shopify_id"]: row["xero_id"] for row in rows}
+        confirmed = read(connection, queries.NEWEST_CONFIRMED, kind=kind, ids={*ids} - mapped.keys())
+        if any(row["outcome"] != DELETED for row in confirmed):
+            raise StoreDamagedError(LOST_FROM_MAPPING)
         return [
             write
             for write in writes

@@ -71,6 +71,9 @@ OPEN_ERRORS = FAILED.where(*of_records(sync_errors))
 
 _NEWEST_IDS = select(func.max(operation.c.id)).where(*of_records(operation)).group_by(operation.c.shopify_id)
 NEWEST = select(operation).where(operation.c.id.in_(_NEWEST_IDS))
+NEWEST_CONFIRMED = select(operation).where(
+    operation.c.id.in_(_NEWEST_IDS.where(operation.c.state == OperationState.CONFIRMED))
+)
 BY_ID = select(operation).where(one_of(operation.c.id))
 BY_STATE = select(operation).where(one_of(operation.c.state, "states")).order_by(operation.c.id)
 PLANNED = select(operation).where(*of_records(operation), operation.c.state == OperationState.PLANNED)

@@ -8,14 +8,14 @@ import os
 import platform
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Select, Table, delete, insert, or_, select
 
-from shopify_xero_pipeline.clock import Clock
+from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state import database_errors, queries, record_keys, row_writes, verification
 from shopify_xero_pipeline.state.api_calls import SharedCalls
 from shopify_xero_pipeline.state.canonical import digest
@@ -25,7 +25,7 @@ from shopify_xero_pipeline.state.failed_records import FailedRecords
 from shopify_xero_pipeline.state.invariants import InvariantResult, check_invariants
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.key_rows import UNMAPPED_BY_KEY, UNMAPPED_IN_RANGE, read_by_key
-from shopify_xero_pipeline.state.migrations import migrate
+from shopify_xero_pipeline.state.migrations import MIGRATIONS, migrate
 from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.privacy import Privacy
 from shopify_xero_pipeline.state.queries import one_of, with_prefix
@@ -62,6 +62,15 @@ from shopify_xero_pipeline.state.webhook_hints import WebhookHints
 
 ALLOCATION_CARRIER, ALLOCATION_TARGET = "credit_note", "allocation"
 LOCK_SECONDS = 10
+SCHEMA = str(len(MIGRATIONS) + 1)
+"""The present schema version."""
+
+VERIFIED_KEY = "store.verified"
+"""The key of the schema version of the last complete verification."""
+
+VERIFICATION_INTERVAL = timedelta(days=2)
+"""Longest time between complete verifications; the job `mapping_checks` verifies each night."""
+
 """Time to wait for the lock of the watermark file."""
 
 
@@ -87,10 +96,11 @@ class StateStore:
         self.name = self._database.name  # the URL for messages, without a password
         self._clock = clock
         self._engine = self._database.engine
-        self._verified = False
         database_errors.install_error_translation(self._engine, self.name)
         try:
-            verification.quick_check(self._engine)
+            self._is_suspect = not verification.is_as_left(self._engine, self._database.mark)
+            if self._is_suspect:
+                verification.quick_check(self._engine)
             migrate(self._engine)
             file = self._watermark_file(watermark_folder)
             self.send_watermark = SendWatermark(self._engine, file, needed=self._database.is_file)
@@ -110,14 +120,28 @@ class StateStore:
         self._engine.dispose()
 
     def verify(self) -> None:
-        """Verify all stored rows, once for each process: before its first load, and before it sends anything.
+        """Verify all stored rows.
 
         Raises:
             StoreDamagedError: the store is damaged.
         """
-        if not self._verified:
-            verification.verify(self._engine)
-            self._verified = True
+        verification.verify(self._engine)
+        self.put_value(VERIFIED_KEY, SCHEMA)
+        self._is_suspect = False
+
+    def verify_if_due(self) -> None:
+        """Verify all stored rows before a load, if it is due.
+
+        It is due if something other than this project changed the file, if the schema is new, or after
+        `VERIFICATION_INTERVAL`.
+
+        Raises:
+            StoreDamagedError: the store is damaged.
+        """
+        schema, at = self.get_value(VERIFIED_KEY) or ("", self._clock.now())
+        is_recent_verification = is_recent(at, self._clock.now(), VERIFICATION_INTERVAL)
+        if self._is_suspect or schema != SCHEMA or not is_recent_verification:
+            self.verify()
 
     def import_rows(self, rows_by_table: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Insert the rows of a quarantined store whose keys this store does not have.

@@ -1,8 +1,9 @@
-"""Verification of a state store before the first load of a process.
+"""Verification of a whole state store: each night, and before a load if the store may have been changed or damaged.
 
 SQLite has no checksums of its own, so the verification computes the checksum of every row again. Beside SQLite's own
-check it also checks two facts of this project: no row is ever deleted from the journal, and the mapping contains every
-confirmed write. It reads in short transactions, because the rows of 100,000 records take seconds.
+check it also checks facts of this project: no row is ever deleted from the journal, the mapping contains every
+confirmed write, and the keys of rows are complete. It reads in short transactions, because the rows of 100,000 records
+take a minute. Between two verifications each row is verified when it is read (`row_checksums.py`).
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, func, literal, select, text, tuple_
 
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
+from shopify_xero_pipeline.state.file_mark import FileMark
 from shopify_xero_pipeline.state.key_rows import KEY_TABLES, verify_keys
 from shopify_xero_pipeline.state.row_checksums import Row, read
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, batch, evidence, operation
@@ -19,6 +21,10 @@ ROWS = 2_000
 
 NEVER_DELETED = (operation, batch, evidence)
 
+DELETED = "deleted"
+"""Outcome of an operation that deleted its record in Xero."""
+
+LOST_FROM_MAPPING = "a written record is missing from the mapping"
 CONFIRMED = """
     SELECT o.kind, o.shopify_id, o.xero_id FROM operation o
     JOIN (SELECT max(id) AS id FROM operation WHERE state = 'confirmed' GROUP BY kind, shopify_id) last
@@ -26,9 +32,7 @@ CONFIRMED = """
 """
 SAME = "m.kind = o.kind AND m.shopify_id = o.shopify_id AND m.xero_id = o.xero_id"
 CONTRADICTIONS = {
-    "a written record is missing from the mapping": (
-        f"({CONFIRMED}) o LEFT JOIN entity_mapping m ON {SAME} WHERE m.kind IS NULL"
-    ),
+    LOST_FROM_MAPPING: (f"({CONFIRMED}) o LEFT JOIN entity_mapping m ON {SAME} WHERE m.kind IS NULL"),
     "the mapping contains a record that was never written": (
         f"entity_mapping m LEFT JOIN ({CONFIRMED}) o ON {SAME} WHERE o.kind IS NULL"
     ),
@@ -47,6 +51,15 @@ CONTRADICTIONS = {
         "mirror_key k LEFT JOIN xero_mirror m ON m.kind = k.kind AND m.xero_id = k.xero_id WHERE m.kind IS NULL"
     ),
 }
+
+
+def is_as_left(engine: Engine, mark: FileMark | None) -> bool:
+    """Return whether nothing but this project changed the store's file; a store on a server has no file.
+
+    The transaction excludes a process that is about to change the file.
+    """
+    with engine.begin():
+        return mark is None or mark.fits()
 
 
 def quick_check(engine: Engine) -> None:

@@ -39,6 +39,7 @@ from shopify_xero_pipeline.state.records import (
 from shopify_xero_pipeline.state.row_checksums import read, update_rows, with_checksum
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import metadata, one_open_operation, operation
+from shopify_xero_pipeline.state.verification import verify
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
 from shopify_xero_pipeline_tests.support.rows import mirror_row
 
@@ -266,7 +267,7 @@ def test_a_store_of_version_4_keeps_its_requests_sound_and_reads_xero_anew(
     at_version_4(url)
 
     with closing(StateStore(url, clock)) as again:
-        again.verify()
+        verify(again._engine)
         assert (again.mirror_swept_at("invoice"), again.mirror_watermark("invoice")) == (None, None)
         (sent,) = again.journal.unsettled()
         assert (sent.state, sent.xero_sent_at, sent.xero_quiet_at) == (BatchState.SENT, None, None)
@@ -281,7 +282,7 @@ def test_a_store_of_version_7_gets_the_keys_of_its_rows(store: StateStore, url: 
     at_version_7(url)
 
     with closing(StateStore(url, clock)) as again:
-        again.verify()
+        verify(again._engine)
         assert again.mirror_by_key("invoice", {order_key("77")}) == [ours]
         assert again.mirror_by_key("invoice", {number_key("bill-7")}) == [theirs]
     assert shape(url) == before
@@ -328,7 +329,7 @@ def test_a_store_of_version_6_gets_the_names_of_the_glossary_and_keeps_every_row
     assert {row[0] for row in former["remembered"][2]} == {_former_key(key) for key in PRESENT_KEYS}
 
     with closing(StateStore(url, clock)) as again:
-        again.verify()
+        verify(again._engine)
         assert (again.get_values("reconciliation"), again.get_value("shop.domain")) == (
             {"2026-09-21": "text of reconciliation.2026-09-21"},
             ("text of shop.domain", NOW),

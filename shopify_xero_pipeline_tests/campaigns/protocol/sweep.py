@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from shopify_xero_pipeline.state.file_mark import FileMark
 from shopify_xero_pipeline.state.watermark_file import SUFFIX
 from shopify_xero_pipeline_tests.campaigns.protocol.play import Outcome, Run, Spec, stage
 from shopify_xero_pipeline_tests.campaigns.protocol.scene import ENGINES
@@ -90,6 +91,7 @@ class Sweep:
         for other in self._run.scene.path.parent.glob(f"*{SUFFIX}"):
             shutil.copyfile(other, self._home / other.name)
         path.write_bytes(state)
+        FileMark(path).write()
         scene = self._run.scene
         scene.fork = None
         scene.path = scene.watch.path = ENGINES.path = path
