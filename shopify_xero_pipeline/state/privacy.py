@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, TextClause, and_, or_, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state.canonical import canonical_json, digest, parse_exact_json
@@ -19,6 +19,7 @@ from shopify_xero_pipeline.state.queries import with_prefix
 from shopify_xero_pipeline.state.records import BatchState, MirrorRecord, OperationState
 from shopify_xero_pipeline.state.row_checksums import put_rows, read, update_rows
 from shopify_xero_pipeline.state.tables import (
+    HAS_PAYLOAD,
     batch,
     entity_mapping,
     key_value,
@@ -164,14 +165,14 @@ def _forget_chunk(connection: Connection, before: datetime) -> int:
         and_(sync_errors.c.dismissed_at.is_not(None), sync_errors.c.dismissed_at < before),
     )
     return (
-        _update(connection, operation, [*settled, operation.c.payload != ""], EMPTY)
+        _update(connection, operation, [*settled, HAS_PAYLOAD], EMPTY)
         + _update(connection, batch, [*ended, has_content], {"body": b"", "response": None})
         + _update(connection, sync_errors, [closed, sync_errors.c.payload != ""], EMPTY)
     )
 
 
 def _update(
-    connection: Connection, table: Table, where: Collection[ColumnElement[bool]], values: Mapping[str, Any]
+    connection: Connection, table: Table, where: Collection[ColumnElement[bool] | TextClause], values: Mapping[str, Any]
 ) -> int:
     """Set the same values in at most `MAX_ROWS` rows of a checksummed table; return the number of rows."""
     rows = read(connection, select(table).where(*where).limit(MAX_ROWS))

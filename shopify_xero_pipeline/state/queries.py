@@ -60,11 +60,10 @@ def of_kind(table: Table, column: Column[Any] | None) -> Select[Any]:
 
 MAPPED = of_kind(entity_mapping, entity_mapping.c.shopify_id)
 MAPPED_OF_ORDERS = select(entity_mapping).where(one_of(entity_mapping.c.order_id))
-ORDER_DAYS = (
-    select(entity_mapping.c.order_id, entity_mapping.c.partition)
-    .where(entity_mapping.c.order_id.is_not(None))
-    .distinct()
+DAYS_OF_RECORDS = select(entity_mapping.c.order_id, entity_mapping.c.partition).where(
+    entity_mapping.c.order_id.is_not(None)
 )
+ORDER_DAYS = DAYS_OF_RECORDS.distinct()
 VALUES = select(key_value).where(one_of(key_value.c.key))
 FAILED = select(sync_errors).where(sync_errors.c.resolved_at.is_(None)).order_by(*sync_errors.primary_key)
 OPEN_ERRORS = FAILED.where(*of_records(sync_errors))

@@ -276,7 +276,7 @@ class StateStore:
 
     def orders_before(self, day: date) -> set[str]:
         """Return the ids of the orders with a record mapped to an earlier day."""
-        return {*self._order_days(queries.ORDER_DAYS.where(entity_mapping.c.partition < day))}
+        return {*self._order_days(queries.DAYS_OF_RECORDS.where(entity_mapping.c.partition < day))}
 
     def days_of_orders(self, order_ids: Collection[str]) -> dict[str, set[date]]:
         """Return the days of the mapped records of orders, by order id; orders without a record are left out.

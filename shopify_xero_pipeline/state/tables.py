@@ -215,6 +215,16 @@ operation = Table(
     Index("operation_by_state", "state", "partition", "kind", "shopify_id"),
 )
 
+HAS_PAYLOAD = text("payload <> ''")
+operation_with_payload = Index(
+    "operation_with_payload",
+    operation.c.state,
+    operation.c.updated_at,
+    sqlite_where=HAS_PAYLOAD,
+    postgresql_where=HAS_PAYLOAD,
+)
+"""The operations whose payloads are not yet emptied; the condition is literal, or SQLite would not use the index."""
+
 _is_open = text(f"state IN ({', '.join(repr(str(state)) for state in OPEN)})")
 
 one_open_operation = Index(

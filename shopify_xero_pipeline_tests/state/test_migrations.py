@@ -116,7 +116,7 @@ def _without_keys(connection: Connection) -> None:
     """Take away what version 8 added."""
     for keys in KEY_TABLES.values():
         keys.drop(connection)
-    for index in ("operation_by_state", "history_of_day", "open_errors", "unprocessed_hints"):
+    for index in ("operation_by_state", "operation_with_payload", "history_of_day", "open_errors", "unprocessed_hints"):
         connection.execute(text(f"DROP INDEX {index}"))
     connection.execute(text("CREATE INDEX ix_operation_state ON operation (state)"))
     connection.execute(text("UPDATE meta SET value = '7' WHERE name = 'schema_version'"))
