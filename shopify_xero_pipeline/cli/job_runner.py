@@ -37,6 +37,7 @@ from shopify_xero_pipeline.pipeline.api_quota import Forecast, daily_quota
 from shopify_xero_pipeline.pipeline.calendar import as_ranges
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
+from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
@@ -150,6 +151,7 @@ class JobRunner:
     """
 
     def __init__(self, sync_service: SyncService, instance: dg.DagsterInstance, storage: UPath) -> None:
+        collect_less_often()
         self.sync_service = sync_service
         self.postponed_days: list[date] = []
         self.is_transient = False

@@ -29,6 +29,7 @@ from shopify_xero_pipeline.state.row_checksums import (
     insert_rows,
     put_rows,
     read,
+    row_hash,
     update_rows,
     with_checksum,
 )
@@ -46,7 +47,7 @@ from shopify_xero_pipeline.state.tables import (
 FAILED = (OperationState.REJECTED, OperationState.NEEDS_REVIEW)
 R = TypeVar("R", MappedRecord, MirrorRecord, PlannedWrite)
 
-SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at).where(
+SELECT_MIRRORED = select(xero_mirror.c.xero_id, xero_mirror.c.updated_at, xero_mirror.c.row_hash).where(
     xero_mirror.c.kind == bindparam("kind"), queries.one_of(xero_mirror.c.xero_id)
 )
 OPEN_SINCE = select(sync_errors.c.first_failed_at).where(
@@ -79,21 +80,23 @@ def write_mapping(connection: Connection, records: Iterable[MappedRecord], at: d
 def write_mirror(connection: Connection, records: Iterable[MirrorRecord]) -> set[str]:
     """Write mirror rows, which replace earlier rows with their Xero ids. The last of several rows for one id counts.
 
-    A row is not written if the mirror already has a newer one, which another process has read since.
+    A row is not written if the mirror already has it, or a newer one that another process has read since.
 
     Args:
         connection: a connection in a transaction.
         records: the rows in reading order.
 
     Returns:
-        The Xero ids of the written rows.
+        The Xero ids of the rows that the mirror now has as given.
     """
     written = set[str]()
     for kind, rows in by_kind(redact_mirror_rows(connection, records)).items():
         newest = {row.xero_id: row for row in rows}
-        stored = fetch(connection, SELECT_MIRRORED, kind=kind, ids=newest)
-        newer = {row["xero_id"] for row in stored if row["updated_at"] > newest[row["xero_id"]].updated_at}
+        stored = {row["xero_id"]: row for row in fetch(connection, SELECT_MIRRORED, kind=kind, ids=newest)}
+        newer = {key for key, row in stored.items() if row["updated_at"] > newest[key].updated_at}
+        hashes = {row["row_hash"] for row in stored.values()}
         values = [row.model_dump() for key, row in newest.items() if key not in newer]
+        values = [row for row in values if row_hash(row) not in hashes]
         put_rows(connection, xero_mirror, values)
         put_keys(connection, mirror_key, values)
         written |= newest.keys() - newer

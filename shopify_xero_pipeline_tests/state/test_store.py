@@ -5,7 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import literal_column, select
+from sqlalchemy import event, literal_column, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 
 from shopify_xero_pipeline.clock import ManualClock
@@ -16,7 +16,7 @@ from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.records import BatchRequest, HistoryRow, MirrorRecord
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import Flag, UtcDateTime
-from shopify_xero_pipeline_tests.support.rows import mapped_row
+from shopify_xero_pipeline_tests.support.rows import mapped_row, mirror_row
 
 NOW = datetime(2026, 9, 22, 1, 2, 3, 456, tzinfo=UTC)
 DAY = date(2026, 9, 21)
@@ -215,3 +215,17 @@ def test_a_truth_value_other_than_0_or_1_is_damage(store: StateStore) -> None:
             assert connection.scalar(select(literal_column("1", Flag))) is True
             with pytest.raises(StoreDamagedError, match="a truth value"):
                 connection.scalar(select(literal_column("5", Flag)))
+
+
+def test_a_row_that_the_mirror_already_has_is_not_written_again(store: StateStore) -> None:
+    row = mirror_row(kind="invoice", natural_key="SH-1")
+    written: list[str] = []
+    event.listen(store._engine, "before_cursor_execute", lambda *values: written.append(values[2]))
+    store.update_mirror("invoice", [row], NOW)
+    inserts = [text for text in written if text.startswith("INSERT INTO xero_mirror")]
+    written.clear()
+    store.update_mirror("invoice", [row], NOW)
+    again = [text for text in written if "mirror" in text and not text.startswith("SELECT")]
+    store.update_mirror("invoice", [row.model_copy(update={"status": "VOIDED"})], NOW)
+    assert (len(inserts), again) == (1, [])
+    assert [row.status for row in store.mirror("invoice")] == ["VOIDED"]
