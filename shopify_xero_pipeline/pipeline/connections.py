@@ -45,6 +45,7 @@ FORCE_REFRESH = timedelta(seconds=-1)
 """Maximum age that no stored copy meets, so that it is read again."""
 
 SHOP_KEY, ORGANISATION_KEY = "shop.domain", "organisation.identity"
+SETTINGS_DOUBTED_KEY = "organisation.doubted"
 OWNERS = {
     SHOP_KEY: ("shop", "SHOPIFY_SHOP"),
     ORGANISATION_KEY: ("organisation in Xero", "XERO_CLIENT_ID and XERO_TENANT_ID"),
@@ -381,14 +382,23 @@ class Connections:
             XeroError: Xero could not be read.
         """
         known = self._stored_organisation()
-        if known is not None and (max_age is None or is_recent(known[1], self.clock.now(), max_age)):
+        if known is not None and (max_age is None or self._is_fresh(known[1], max_age)):
             return known[0]
         organisation = read_organisation(self.xero_client)
         identity = organisation.short_code or organisation.name
         _bind(self.store, ORGANISATION_KEY, identity)
         self.store.put_value(self._settings_key, organisation.model_dump_json())
+        self.store.put_values({SETTINGS_DOUBTED_KEY: None})
         self._organisation = organisation, self.clock.now()
         return organisation
+
+    def _is_fresh(self, read_at: datetime, max_age: timedelta) -> bool:
+        """Return whether settings are younger than an age and no write was refused since they were read."""
+        return is_recent(read_at, self.clock.now(), max_age) and self.store.get_value(SETTINGS_DOUBTED_KEY) is None
+
+    def doubt_settings(self) -> None:
+        """Make the next plan that writes read the organisation's settings again, because Xero refused a write."""
+        self.store.put_value(SETTINGS_DOUBTED_KEY, "yes")
 
     def _stored_organisation(self) -> tuple[Organisation, datetime] | None:
         """Return the settings of the last read and its time, UTC; the store is read once per run."""

@@ -8,11 +8,11 @@ from datetime import date, timedelta
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import is_recent
-from shopify_xero_pipeline.loading.load_report import COUNTED_OUTCOMES, LoadResult
+from shopify_xero_pipeline.loading.load_report import COUNTED_OUTCOMES, LoadOutcome, LoadResult
 from shopify_xero_pipeline.loading.loader import Loader
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH, Connections
-from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_WRITE_KEY
+from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_WRITE_KEY, WRITE_MARK
 
 PURGE_INTERVAL, LAST_PURGE_KEY = timedelta(days=1), "payloads.last_purge"
 
@@ -51,7 +51,9 @@ class DayLoader:
             log_fields |= {"calls": loaded.calls}
             log_fields |= {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}
         if loaded.calls:
-            connections.store.put_value(LAST_WRITE_KEY, f"batch {connections.store.journal.last_batch()}")
+            connections.store.put_value(LAST_WRITE_KEY, f"{WRITE_MARK}{connections.store.journal.last_batch()}")
+        if any(result.outcome is LoadOutcome.FAILED for result in loaded.results):
+            connections.doubt_settings()
         for result in loaded.results:
             results[result.day].append(result)
         self._purge_expired_payloads()

@@ -15,13 +15,14 @@ from shopify_xero_pipeline.changes.held_orders import held_orders
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.changes.plan import has_conflicts, has_writes, plan_contacts, plan_orders, plan_records
+from shopify_xero_pipeline.changes.reads_before_writes import documents_of_money, kinds_to_read
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs
-from shopify_xero_pipeline.pipeline.settings_review import ORGANISATION_MAX_AGE, SettingsReview
+from shopify_xero_pipeline.pipeline.settings_review import SETTINGS_MAX_AGE, SettingsReview
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Kind
@@ -164,9 +165,8 @@ class DayPlanner:
     ) -> list[ChangeSet]:
         """Review the settings, plan, plan again after a refresh of the mirror if it is needed, and store held lines.
 
-        The mirror is refreshed before any write, because a write must start from Xero's present state. It is refreshed
-        for a conflict, because a person may have just corrected Xero as the remedy asks; decided conflicts do not
-        count.
+        Before a write the mirror is refreshed for the kinds on which it depends (`changes/reads_before_writes.py`);
+        decided conflicts do not count. A plan from newer data may depend on more kinds, so the step repeats.
 
         Args:
             plan: makes the change-sets from the mirror.
@@ -180,14 +180,26 @@ class DayPlanner:
         """
         self._settings_review.check_settings()
         self._warn_of_blocked_orders(orders)
-        plans = self._apply_decisions(plan())
-        if has_writes(plans) or has_conflicts(plans) or self._mirror_refresh.is_due(kinds):
-            self._connections.organisation(max_age=ORGANISATION_MAX_AGE)
+        plans, refreshed = self._apply_decisions(plan()), set[Kind]()
+        is_due = self._mirror_refresh.is_due(kinds)
+        while outdated := self._kinds_to_read(plans, kinds, all_kinds=is_due) - refreshed:
+            self._connections.organisation(max_age=SETTINGS_MAX_AGE)
             self._settings_review.check_settings()
-            self._mirror_refresh.refresh(kinds)
+            self._mirror_refresh.refresh([kind for kind in kinds if kind in outdated])
+            refreshed |= outdated
             plans = self._apply_decisions(plan())
         day_issues.store_held_lines(self._connections.store, plans, posted)
         return plans
+
+    def _kinds_to_read(self, plans: Sequence[ChangeSet], kinds: Sequence[Kind], *, all_kinds: bool) -> set[Kind]:
+        """Return which of the kinds of a plan are read before it writes. A kind that was never read is one of them."""
+        if all_kinds:
+            return {*kinds}
+        store, documents = self._connections.store, documents_of_money(plans)
+        posted = {key for kind in DOCUMENTS for key in store.mapped(kind, documents)}
+        needed = kinds_to_read(plans, posted)
+        unread = {kind for kind in kinds if store.mirror_swept_at(kind) is None} if has_writes(plans) else set()
+        return (needed | unread) & {*kinds}
 
     def _warn_of_blocked_orders(self, orders: Mapping[date, Sequence[Order]]) -> None:
         """Warn if most orders of some days are blocked, once per day."""

@@ -20,6 +20,8 @@ DRIFT_CHECK_INTERVAL = timedelta(days=1)
 """Longest time without a sweep for changes by people (docs/books.md §11)."""
 
 LAST_WRITE_KEY, LAST_READBACK_KEY = "write.last_batch", "write.last_readback"
+WRITE_MARK = "batch "
+"""Start of the text of a last write, before the id of its last batch."""
 
 
 class MirrorRefresh:
@@ -61,10 +63,13 @@ class MirrorRefresh:
         self._refreshed_at |= dict.fromkeys(outdated, now)
 
     def read_back(self, *, always: bool = False) -> None:
-        """Sweep documents and payments if a load has written since the last read-back, at the end of a sync.
+        """Sweep the documents that a load has written or paid since the last read-back, at the end of a sync.
+
+        The response to a Payment has the Payment; only its document shows what is left to pay.
 
         Args:
-            always: sweep them after any earlier write, because a person may have voided orphaned records in Xero.
+            always: sweep documents and Payments after any earlier write, because a person may have voided orphaned
+                records in Xero.
 
         Raises:
             XeroError: Xero could not be read.
@@ -74,5 +79,11 @@ class MirrorRefresh:
         last_write, last_readback = store.get_value(LAST_WRITE_KEY), store.get_value(LAST_READBACK_KEY)
         if last_write is not None and (always or last_readback is None or last_readback[0] != last_write[0]):
             self._connections.organisation()
-            self._connections.mirror.refresh(LISTED, FORCE_REFRESH)
+            kinds = LISTED if always or last_readback is None else self._written_since(last_readback[0])
+            self._connections.mirror.refresh(kinds, FORCE_REFRESH)
             store.put_value(LAST_READBACK_KEY, last_write[0])
+
+    def _written_since(self, mark: str) -> list[Kind]:
+        """Return the kinds of the documents in the batches after a mark, which is the text of a last write."""
+        written = self._connections.store.journal.documents_since(int(mark.removeprefix(WRITE_MARK)))
+        return [kind for kind in LISTED if kind in written]

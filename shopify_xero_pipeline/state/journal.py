@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.state import queries, row_writes
-from shopify_xero_pipeline.state.canonical import digest
+from shopify_xero_pipeline.state.canonical import digest, parse_exact_json
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.records import (
     LEASE,
@@ -117,6 +117,12 @@ class Journal:
         """Return the id of the newest batch, 0 if there is none."""
         with self._engine.begin() as connection:
             return connection.scalar(queries.LAST_BATCH) or 0
+
+    def documents_since(self, batch_id: int) -> set[str]:
+        """Return the kinds of the documents that the batches after one have written, paid or allocated."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(queries.WRITTEN_SINCE, {"id": batch_id}).all()
+        return {kind for row in rows for kind in _documents(row.kind, row.payload)}
 
     # -- planning ------------------------------------------------------------------------------------------------------
 
@@ -455,3 +461,10 @@ class Journal:
 
     def _by_id(self, connection: Connection, operation_ids: Collection[int]) -> list[Row]:
         return [*read(connection, queries.BY_ID, ids=operation_ids)]
+
+
+def _documents(kind: str, payload: str) -> Collection[str]:
+    """Return the kinds of the documents that a write changes; both for money whose payload is emptied."""
+    if kind == "payment" and payload:
+        return [parse_exact_json(payload)["document_kind"]]
+    return queries.DOCUMENTS if kind in ("payment", "allocation") else [kind]

@@ -93,6 +93,7 @@ WAITING = (
 BATCH = select(batch).where(batch.c.id == bindparam("id"))
 BATCHES = select(batch).where(one_of(batch.c.id)).order_by(batch.c.id)
 UNSETTLED_BATCHES = select(batch).where(batch.c.state.in_(UNSETTLED)).order_by(batch.c.id)
+WRITTEN_SINCE = select(operation.c.kind, operation.c.payload).where(operation.c.batch_id > bindparam("id"))
 LAST_BATCH = select(func.max(batch.c.id))
 
 EVIDENCE_WITHOUT_CHECKSUM = select(evidence).where(one_of(evidence.c.operation_id), evidence.c.row_hash == "")

@@ -8,11 +8,14 @@ import pytest
 
 from shopify_xero_pipeline.changes.models import Action
 from shopify_xero_pipeline.defs.partitions import daily_partitions
+from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.pipeline.calendar import day_of_order
 from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.pipeline.test_volume import a_plain_order, copies
 from shopify_xero_pipeline_tests.support.stage import ZONE, Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file, carry, plans
 
@@ -55,7 +58,7 @@ def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_ord
         assert [plan.day for plan in stage.sync_service.planner.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
 
 
-def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_every_ten_minutes(stage: Stage) -> None:
+def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_once_a_day(stage: Stage) -> None:
     orders = stage.sync_service.extractor.read_orders([FIRST])
 
     def calls() -> int:
@@ -68,8 +71,42 @@ def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_eve
     assert calls() == 0, "the plans of one sync follow each other"
     fresh(stage)
     assert calls() == SWEEP, "another process does not know what people have done since"
-    stage.clock.sleep(660)
+    stage.clock.sleep(86_000)
+    assert calls() == SWEEP
+    stage.clock.sleep(500)
     assert calls() == SETTINGS_CALLS + SWEEP
+
+
+def test_after_a_refused_write_the_settings_are_read_again(stage: Stage) -> None:
+    stage.sandbox.faults.add(Fault(kind=FaultKind.REFUSED, path="/Contacts", method="PUT", times=1))
+    sync_service = stage.sync_service
+    orders = sync_service.extractor.read_orders([FIRST])
+    plan = sync_service.planner.plan_contacts({}, orders)
+    (results,) = sync_service.loader.load(plan, "a run").values()
+    assert any(result.outcome is LoadOutcome.FAILED for result in results)
+
+    def calls() -> int:
+        fresh(stage)
+        stage.sync_service.planner.plan_contacts({}, orders)
+        return stage.sync_service.connections.calls[1]
+
+    assert calls() == SETTINGS_CALLS + SWEEP
+    assert calls() == SWEEP
+
+
+@pytest.mark.campaign
+def test_a_day_of_plain_orders_of_new_customers_costs_six_calls(stage: Stage) -> None:
+    """Two reads before the writes, of Contacts and Invoices; three writes; and the paid Invoices after them."""
+    carry(stage.sync_service, [FIRST])
+    stage.clock.sleep(3600)
+    fresh(stage)
+    order = a_plain_order(stage)
+    orders = {FIRST + timedelta(days=1): list(copies(order, 10))}
+    planner, loader = stage.sync_service.planner, stage.sync_service.loader
+    for change_sets in (planner.plan_contacts({}, orders), planner.plan_items({}, orders), planner.plan_orders(orders)):
+        loader.load(change_sets, "a run")
+    stage.sync_service.reconciler.reconcile(orders)
+    assert stage.sync_service.connections.calls[1] == 6
 
 
 def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(stage: Stage) -> None:
