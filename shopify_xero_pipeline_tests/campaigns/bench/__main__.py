@@ -20,8 +20,14 @@ FILE = ROOT / ".local" / "bench" / "day.json"
 PAGE = ROOT / "docs" / "performance.md"
 HEAD = """# Performance
 
-Figures of the benchmarks, each with its date; do not edit them by hand. `make bench ARGS=--publish` measures again and
-writes this page. [architecture.md](architecture.md) describes the code.
+Figures of the benchmarks, each with its date; do not edit them by hand. [architecture.md](architecture.md) describes
+the code. One of these commands repeats a benchmark; the second one also writes this page:
+
+    make bench ARGS="--sizes 1000,10000 --callers 12"
+    make bench ARGS=--publish
+
+All figures, with the rows and steps of each function that reads the state store, are in `.local/bench/day.json`. Exit
+code 1 means that a count exceeds its goal; a time never decides.
 """
 
 

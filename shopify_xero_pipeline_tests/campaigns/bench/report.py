@@ -91,17 +91,17 @@ SECTIONS: dict[str, Sequence[Figure]] = {
 
 INTRODUCTION = """## A day, by the number of earlier orders
 
-The books hold earlier orders of three years. One day with {new_orders} new orders of {new_orders} new customers is
-synced, and then the same day again. Both syncs run in the steps of Dagster's assets, without Dagster, against the
-sandbox. The state store is an SQLite file in memory.
+The books hold earlier orders of three years. One day with {new_orders} new orders of as many new customers is synced,
+and then the same day again. Both syncs run in the steps of Dagster's assets, without Dagster, against the sandbox. The
+state store is an SQLite file, in memory if there is room.
 
 - *Rows read* are the rows that SQLite returns to the program. *Steps* are the instructions of SQLite's virtual machine;
-  they include the rows that SQLite visits and does not return.
+  they include those for rows that SQLite visits and does not return.
 - *Statements* include BEGIN, and not the PRAGMAs of a new connection; a statement with many sets of parameters counts
   once. *Rows written* are inserted, changed or deleted. A *transaction* lasts from its lock to the end of its commit.
-- *CPU* is without the sandbox. Times are medians of up to {repetitions} repetitions; those of the new day and of the
-  verification are of single runs. *Peak memory* is that of a new process, including the sandbox.
-- A process opens the store and, before its first load, verifies all its rows. The days do not include either.
+- *CPU* is without the sandbox. Times are medians of up to {repetitions} repetitions, counts are those of the first one;
+  the new day and the verification are single runs. *Peak memory* is that of a new process, including the sandbox.
+- A process opens the store and, before its first load, verifies all its rows. The days include neither.
 - A *sensor tick* is one of `changed_orders` without a change. A *webhook* is one delivery of Shopify about an order,
   recorded, and the tick that processes it.
 
@@ -116,8 +116,8 @@ def goal_sentence(results: Sequence[SizeResult]) -> str:
         results: the results of all sizes.
     """
     goal = f"The goal is at most {GOAL} rows read for each new record"
-    exceeded = [f"{ROWS_PER_RECORD.text(each)} with {each.orders:,} earlier orders" for each in exceeding(results)]
-    return f"{goal}. It is exceeded: {', '.join(exceeded)}." if exceeded else f"{goal}. It is met."
+    exceeded = [f"{ROWS_PER_RECORD.text(each)} rows with {each.orders:,}" for each in exceeding(results)]
+    return f"{goal}. It is exceeded: {'; '.join(exceeded)} earlier orders." if exceeded else f"{goal}. It is met."
 
 
 def exceeding(results: Sequence[SizeResult]) -> list[SizeResult]:
@@ -156,7 +156,8 @@ def caller_table(result: SizeResult, action: str, limit: int) -> Table:
         limit: the number of functions of either kind.
     """
     title = f"{action}, {result.orders:,} earlier orders"
-    table = Table("caller → function of the state store", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("caller → function of the state store", overflow="fold")
     table.add_column("rows read", justify="right")
     table.add_column("steps, thousands", justify="right")
     rows, steps = result.costs[action].callers, result.costs[action].caller_steps
