@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := uv==0.13.8
 ENV    := DAGSTER_HOME=$(CURDIR)/.local/dagster
 
-.PHONY: help demo test mutate simulate up check format lint types clean
+.PHONY: help demo test mutate bench simulate up check format lint types clean
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -23,6 +23,9 @@ test: $(BIN)/.synced ## the whole test suite with branch coverage
 
 mutate: $(BIN)/.synced ## whether the tests notice small changes to the code of the books
 	@$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.mutation $(ARGS)
+
+bench: $(BIN)/.synced ## what a day with 10 new orders costs, by the number of earlier orders (ARGS="--sizes 1000,10000")
+	@$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.bench $(ARGS)
 
 simulate: $(BIN)/.synced ## the write protocol under every fault, then 100,000 generated orders (ARGS="--seeds 5" or ARGS="--orders 1")
 	@$(if $(filter --orders,$(ARGS)),,$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.protocol $(ARGS))

@@ -22,19 +22,20 @@ figures and its date; do not edit those by hand. [write-protocol.md](write-proto
 """
 
 
-def write_section(name: str, markdown: str, page: Path = PAGE) -> None:
+def write_section(name: str, markdown: str, page: Path = PAGE, head: str = HEAD) -> None:
     """Write a campaign's section in place of its previous one; the other sections do not change.
 
     Args:
         name: the name of the section, in lower case with hyphens: `state-damage`.
         markdown: the section with its heading (`## ...`).
         page: the page; created if it does not exist.
+        head: the beginning of the page, before its sections.
     """
     sections = _sections(page.read_text(encoding="utf-8")) if page.exists() else {}
     sections[name] = markdown.strip()
     page.parent.mkdir(parents=True, exist_ok=True)
     parts = [f"<!-- {key} -->\n{sections[key]}\n<!-- end {key} -->\n" for key in sorted(sections, key=_place)]
-    page.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
+    page.write_text("\n".join([head, *parts]), encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -1,0 +1,196 @@
+"""The figures of the benchmark as tables: for the terminal and for `docs/performance.md`.
+
+This module only contains the figures, their names and their goal; `runs.py` measures.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from shopify_xero_pipeline_tests.campaigns import reliability
+from shopify_xero_pipeline_tests.campaigns.bench import actions
+from shopify_xero_pipeline_tests.campaigns.bench.measuring import REPETITIONS, Cost
+from shopify_xero_pipeline_tests.campaigns.bench.runs import SizeResult
+from shopify_xero_pipeline_tests.campaigns.bench.shop import NEW_ORDERS
+
+NEW_RECORDS = 3 * NEW_ORDERS
+"""A Contact, an Invoice and a Payment of each new order."""
+
+GOAL = 60
+"""Most rows that the new day may read for each new record, with any number of earlier orders."""
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of an action.
+
+    Attributes:
+        action: the action.
+        label: its name in a table.
+        value: returns it from the cost of the action.
+        decimals: its decimal places.
+    """
+
+    action: str
+    label: str
+    value: Callable[[Cost], float]
+    decimals: int = 0
+
+    def of(self, result: SizeResult) -> float:
+        """Return the figure of a size."""
+        return self.value(result.costs[self.action])
+
+    def text(self, result: SizeResult) -> str:
+        """Return the figure of a size as text."""
+        return f"{self.of(result):,.{self.decimals}f}"
+
+
+def _day_figures(action: str) -> Sequence[Figure]:
+    return (
+        Figure(action, "rows read", lambda cost: cost.rows_read),
+        Figure(action, "steps, thousands", lambda cost: cost.thousand_steps),
+        Figure(action, "statements", lambda cost: cost.statements),
+        Figure(action, "rows written", lambda cost: cost.rows_written),
+        Figure(action, "transactions", lambda cost: cost.transactions),
+        Figure(action, "longest transaction, s", lambda cost: cost.longest, 3),
+        Figure(action, "CPU, s", lambda cost: cost.cpu, 2),
+        Figure(action, "peak memory, MB", lambda cost: cost.peak),
+        Figure(action, "calls to Xero", lambda cost: cost.xero_calls),
+        Figure(action, "calls to Shopify", lambda cost: cost.shopify_calls),
+    )
+
+
+def _read_figures(action: str, label: str, *, with_memory: bool = False) -> Sequence[Figure]:
+    memory = [Figure(action, f"{label}: peak memory, MB", lambda cost: cost.peak)] if with_memory else []
+    return (
+        Figure(action, f"{label}: rows read", lambda cost: cost.rows_read),
+        Figure(action, f"{label}: steps, thousands", lambda cost: cost.thousand_steps),
+        Figure(action, f"{label}: CPU, s", lambda cost: cost.cpu, 3),
+        *memory,
+    )
+
+
+ROWS_PER_RECORD = Figure(actions.NEW, "rows read for each new record", lambda cost: cost.rows_read / NEW_RECORDS, 1)
+SECTIONS: dict[str, Sequence[Figure]] = {
+    f"A day with {NEW_ORDERS} new orders": (ROWS_PER_RECORD, *_day_figures(actions.NEW)),
+    "The same day again, unchanged": _day_figures(actions.UNCHANGED),
+    "The start of a process": (
+        *_read_figures(actions.OPENING, "opening"),
+        *_read_figures(actions.VERIFICATION, "verification", with_memory=True),
+    ),
+    "Other reads": (
+        *_read_figures(actions.STATUS, "status", with_memory=True),
+        *_read_figures(actions.MONTH, "status --month", with_memory=True),
+        *_read_figures(actions.TICK, "sensor tick"),
+        *_read_figures(actions.WEBHOOK, "webhook"),
+    ),
+}
+
+INTRODUCTION = """## A day, by the number of earlier orders
+
+The books hold earlier orders of three years. One day with {new_orders} new orders of as many new customers is synced,
+and then the same day again. Both syncs run in the steps of Dagster's assets, without Dagster, against the sandbox. The
+state store is an SQLite file, in memory if there is room.
+
+- *Rows read* are the rows that SQLite returns to the program. *Steps* are the instructions of SQLite's virtual machine;
+  they include those for rows that SQLite visits and does not return.
+- *Statements* include BEGIN, and not the PRAGMAs of a new connection; a statement with many sets of parameters counts
+  once. *Rows written* are inserted, changed or deleted. A *transaction* lasts from its lock to the end of its commit.
+- *CPU* is without the sandbox. Times are medians of up to {repetitions} repetitions, counts are those of the first one;
+  the new day and the verification are single runs. *Peak memory* is that of a new process, including the sandbox.
+- A process opens the store and, before its first load, verifies all its rows. The days include neither.
+- A *sensor tick* is one of `changed_orders` without a change. A *webhook* is one delivery of Shopify about an order,
+  recorded, and the tick that processes it.
+
+{goal}
+"""
+
+
+def goal_sentence(results: Sequence[SizeResult]) -> str:
+    """Return whether the goal is met, and with how many earlier orders it is not.
+
+    Args:
+        results: the results of all sizes.
+    """
+    goal = f"The goal is at most {GOAL} rows read for each new record"
+    exceeded = [f"{ROWS_PER_RECORD.text(each)} rows with {each.orders:,}" for each in exceeding(results)]
+    return f"{goal}. It is exceeded: {'; '.join(exceeded)} earlier orders." if exceeded else f"{goal}. It is met."
+
+
+def exceeding(results: Sequence[SizeResult]) -> list[SizeResult]:
+    """Return the results that exceed the goal.
+
+    Args:
+        results: the results of all sizes.
+    """
+    return [result for result in results if ROWS_PER_RECORD.of(result) > GOAL]
+
+
+def terminal_tables(results: Sequence[SizeResult]) -> list[Table]:
+    """Return the tables for the terminal.
+
+    Args:
+        results: the results of all sizes, smallest first.
+    """
+    tables = []
+    for title, figures in SECTIONS.items():
+        head, *columns = _head(results)
+        table = Table(head, title=title, title_justify="left")
+        for column in columns:
+            table.add_column(column, justify="right")
+        for row in _rows(figures, results):
+            table.add_row(*row)
+        tables.append(table)
+    return tables
+
+
+def caller_table(result: SizeResult, action: str, limit: int) -> Table:
+    """Return the functions that read most rows or take most steps in an action.
+
+    Args:
+        result: the result of a size.
+        action: the action.
+        limit: the number of functions of either kind.
+    """
+    title = f"{action}, {result.orders:,} earlier orders"
+    table = Table(title=title, title_justify="left")
+    table.add_column("caller → function of the state store", overflow="fold")
+    table.add_column("rows read", justify="right")
+    table.add_column("steps, thousands", justify="right")
+    rows, steps = result.costs[action].callers, result.costs[action].caller_steps
+    for caller in dict.fromkeys([*[*rows][:limit], *[*steps][:limit]]):
+        table.add_row(caller, f"{rows.get(caller, 0):,}", f"{steps.get(caller, 0):,}")
+    return table
+
+
+def section(results: Sequence[SizeResult]) -> str:
+    """Return the section of the page.
+
+    Args:
+        results: the results of all sizes, smallest first.
+    """
+    parts = [INTRODUCTION.format(new_orders=NEW_ORDERS, repetitions=REPETITIONS, goal=goal_sentence(results))]
+    for title, figures in SECTIONS.items():
+        parts.append(f"### {title}\n\n{reliability.table(_head(results), _rows(figures, results))}\n")
+    return "\n".join([*parts, reliability.measured()])
+
+
+def _head(results: Sequence[SizeResult]) -> Row:
+    first, *others = results
+    ratios = (f"{each.orders:,} : {first.orders:,}" for each in others)
+    return ("earlier orders", *(f"{each.orders:,}" for each in results), *ratios)
+
+
+def _rows(figures: Sequence[Figure], results: Sequence[SizeResult]) -> list[Row]:
+    first, *others = results
+    return [
+        (figure.label, *map(figure.text, results), *(_ratio(figure.of(each), figure.of(first)) for each in others))
+        for figure in figures
+    ]
+
+
+def _ratio(value: float, base: float) -> str:
+    return f"{value / base:,.1f}" if base else "-"

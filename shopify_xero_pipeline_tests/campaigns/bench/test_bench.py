@@ -1,0 +1,77 @@
+"""The stores that the benchmark fills, and the day that it measures on them."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from shopify_xero_pipeline.pipeline.books_status import books_status
+from shopify_xero_pipeline.reconciliation.verdict import Standing
+from shopify_xero_pipeline.state.tables import xero_mirror
+from shopify_xero_pipeline.xero.models import Kind
+from shopify_xero_pipeline_tests.campaigns.bench.actions import NEW, UNCHANGED, measure_new_day, measure_unchanged_day
+from shopify_xero_pipeline_tests.campaigns.bench.counting import counted
+from shopify_xero_pipeline_tests.campaigns.bench.scene import Scene, fill, opened
+from shopify_xero_pipeline_tests.campaigns.bench.shop import NEW_ORDERS, SYNCED_AT
+from shopify_xero_pipeline_tests.support.sync_round import FIRST
+
+pytestmark = pytest.mark.campaign
+SIZES = [40, 400]
+DAYS = 30
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    scene = Scene(tmp_path_factory.mktemp("scene"), request.param, DAYS)
+    fill(scene)
+    return scene
+
+
+def test_a_filled_store_is_intact_and_all_its_orders_agree(scene: Scene) -> None:
+    with opened(scene, SYNCED_AT + timedelta(hours=1)) as stage:
+        store = stage.sync_service.connections.store
+        store.verify()
+        assert [result.number for result in store.invariants() if result.violations] == []
+        status = books_status(stage.sync_service)
+        assert (status.standing, sum(day.count("posted") for day in status.days)) == (Standing.AGREE, scene.orders)
+        assert len({row.order_id for row in store.mapped(Kind.INVOICE).values()}) == scene.orders
+        assert store.unmapped_mirror(list(Kind)) == []
+
+
+def test_a_copy_has_no_id_of_its_original(scene: Scene) -> None:
+    with opened(scene, SYNCED_AT + timedelta(hours=1)) as stage:
+        store = stage.sync_service.connections.store
+        rows = [row for kind in Kind if kind is not Kind.ITEM for row in store.mapped(kind).values()]
+        mirrored = [row for kind in Kind if kind is not Kind.ITEM for row in store.mirror(kind)]
+    originals = [row for row in rows if row.partition >= FIRST]
+    own = {part for row in originals for part in (row.xero_id, *re.findall(r"\d{9,}", row.natural_key))}
+    copied = {row.xero_id for row in rows if row.partition < FIRST}
+    texts = [f"{row.shopify_id} {row.natural_key} {row.payload}" for row in rows if row.partition < FIRST]
+    texts += [f"{row.natural_key} {row.reference} {row.payload}" for row in mirrored if row.xero_id in copied]
+    assert len(texts) == 2 * len(copied) > 0
+    assert [text for text in texts if own & {*re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){4}|\d+", text)}] == []
+
+
+def test_the_new_day_is_posted_once_and_the_unchanged_day_writes_nothing(scene: Scene) -> None:
+    new = measure_new_day(scene)[NEW]
+    assert new.xero_calls > 0
+    unchanged = measure_unchanged_day(scene)[UNCHANGED]
+    assert unchanged.xero_calls == 0
+    with opened(scene, SYNCED_AT + timedelta(days=3)) as stage:
+        invoices = stage.sync_service.connections.store.mapped(Kind.INVOICE)
+        assert len({row.order_id for row in invoices.values()}) == scene.orders + NEW_ORDERS
+        assert len({row.natural_key for row in invoices.values()}) == len(invoices)
+
+
+def test_rows_that_sqlite_returns_are_counted_whatever_reads_them(scene: Scene) -> None:
+    with opened(scene, SYNCED_AT + timedelta(days=3)) as stage:
+        store = stage.sync_service.connections.store
+        with counted() as tally, store._engine.begin() as connection:
+            contacts = connection.scalars(select(xero_mirror.c.xero_id).where(xero_mirror.c.kind == "contact")).all()
+            payments = [*connection.execute(select(xero_mirror).where(xero_mirror.c.kind == "payment"))]
+            connection.scalar(select(func.count()).select_from(xero_mirror))
+            assert connection.execute(select(xero_mirror)).first() is not None
+        assert len(payments) > len(contacts) > 0
+        assert tally.rows_read == len(contacts) + len(payments) + 2
+        assert (tally.transactions, tally.rows_written, tally.statements) == (1, 0, 5)  # BEGIN and four queries
