@@ -53,7 +53,7 @@ def discount_on_card(context: OrderContext, sale: Sale) -> Decimal:
     price = item.original_unit_price_set.shop_money.amount
     face = (
         round_half_up(price, context.currency)
-        * (abs(sale.quantity or 0) or 1)  # a sale without a quantity is one card
+        * abs(sale.quantity or 1)  # a sale without a quantity is one card
         * (-1 if sale.action_type == "RETURN" else 1)
     )
     return face - total if abs(face) > abs(total) else ZERO

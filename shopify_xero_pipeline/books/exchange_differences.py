@@ -245,8 +245,7 @@ class _RateConverter:
         document = self.refund_documents.get(movement.transaction_id)
         if document is None or document.kind is not movement.side:
             return None
-        credit = self.open_credit.setdefault(document.shopify_id, self.totals[document.shopify_id].times(-1))
-        return credit if credit.presentment > 0 else None
+        return self.open_credit.setdefault(document.shopify_id, self.totals[document.shopify_id].times(-1))
 
     def _existing_at(self, movement: CashMovement, *, is_before: bool = False) -> list[BookedAgreement]:
         """Return the agreements that count for a movement: the first, that of its own refund, and all earlier ones."""

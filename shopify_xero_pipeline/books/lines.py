@@ -76,7 +76,7 @@ class SaleRow:
     @property
     def units(self) -> int:
         """The number of units, at least one."""
-        return abs(self.sale.quantity or 0) or 1
+        return abs(self.sale.quantity or 1)
 
 
 def amount_types(context: OrderContext) -> AmountTypes:
@@ -187,9 +187,7 @@ def _card_lines(context: OrderContext, row: SaleRow, discount: Decimal) -> list[
     if not face:
         return [discount_line]
     quantity = Decimal(row.units)
-    unit = round_half_up(face / quantity, context.currency)
-    price = (quantity, unit) if unit * quantity == face else (ONE, face)
-    return [_line(row, *price, context.policy.tax.none, ZERO), discount_line]
+    return [_line(row, quantity, face / quantity, context.policy.tax.none, ZERO), discount_line]
 
 
 def _rows_with_tax_lines(context: OrderContext, row: SaleRow) -> list[Line]:

@@ -175,13 +175,13 @@ def _known_settings(path: Path, model: type[BaseModel]) -> Iterator[str]:
     here: Schema = schema
     for part in path:
         here = _resolved(here, schema)
-        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
-    yield from _resolved(here, schema).get("properties", {})
+        here = here["items"] if isinstance(part, int) else here["properties"][part]
+    yield from _resolved(here, schema)["properties"]
 
 
 def _resolved(node: Schema, schema: Schema) -> Schema:
     reference = node.get("$ref")
-    return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else node
+    return schema["$defs"][reference.removeprefix("#/$defs/")] if reference else node
 
 
 def _dotted(path: Path) -> str:

@@ -269,7 +269,7 @@ def _empty_settings(policy: BooksPolicy) -> Iterator[Problem]:
 def _tax_types(comparison: _Comparison) -> Iterator[Problem]:
     uses, tax = _line_uses(comparison.policy), comparison.policy.tax
     taxable = [use for use in uses if use.role in (*REVENUE_SETTINGS, "overrides")]
-    untaxed = [use for use in uses if use not in taxable and use.role != "tax"]
+    untaxed = [use for use in uses if use not in taxable]
     zero = [Decimal(0)]
     if tax.mode == "lines":  # all lines of all documents have tax.none
         yield from _tax_type("tax.none", tax.none, zero, uses, comparison)

@@ -58,10 +58,11 @@ def tax(
     rate: str | None = "0.15",
     channel_liable: bool | None = None,
     currency: str = "NZD",
+    presentment: tuple[str, str] | None = None,
 ) -> SaleTax:
     """Return a tax of a sale row."""
     line = TaxLine(title=title, rate=None if rate is None else Decimal(rate), channel_liable=channel_liable)
-    return SaleTax(amount=bag(amount, currency), tax_line=line)
+    return SaleTax(amount=bag(amount, currency, presentment), tax_line=line)
 
 
 def sale(

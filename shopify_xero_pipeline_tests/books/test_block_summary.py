@@ -41,6 +41,23 @@ def test_reasons_that_one_line_mends_or_that_differ_in_figures_alone_are_one_kin
     assert found.reasons == ((3, LOCKED.format(1001, 1)), (2, "sale 7 has no rule; enter it by hand"))
 
 
+def test_reasons_of_one_remedy_are_one_kind_and_reasons_of_two_are_two() -> None:
+    """One line mends both cards; each of the two gateways needs a line of its own, which only a digit tells apart."""
+    adjust = "refunds exceed the credit notes: {} has no credit note; add to books.yaml: refund: {{uncovered: adjust}}"
+    gateway = "no account for money through pay{0}; add to books.yaml under payments: pay{0}: '604'"
+    reasons = [adjust.format("visa"), gateway.format(1), adjust.format("amex"), gateway.format(2)]
+    assert count_blocked_orders(map(blocked, reasons)).reasons == ((2, reasons[0]), (1, reasons[1]), (1, reasons[3]))
+
+
+def test_the_most_frequent_kind_is_first_and_of_equals_the_first_one() -> None:
+    reasons = ["b is wrong", "a is wrong", "c is wrong", "c is wrong"]
+    assert count_blocked_orders(map(blocked, reasons)).reasons == (
+        (2, "c is wrong"),
+        (1, "b is wrong"),
+        (1, "a is wrong"),
+    )
+
+
 @pytest.mark.parametrize(("posted", "stopped", "are_most"), [(1, 1, False), (1, 2, True), (0, 1, True), (0, 0, False)])
 def test_most_are_more_than_half(posted: int, stopped: int, are_most: bool) -> None:
     assert count_blocked_orders([POSTED] * posted + [blocked("no")] * stopped).are_most is are_most

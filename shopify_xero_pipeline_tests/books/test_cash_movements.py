@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from shopify_xero_pipeline.books.cash_movements import cash_rounding, net_payment, pending_refunds
+from shopify_xero_pipeline.books.documents import net_amount
+from shopify_xero_pipeline.books.lines import lines_total, tax_total
+from shopify_xero_pipeline.books.order_context import OrderContext
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy, RefundPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedAllocation, PostedPayment, PostedRecords
@@ -385,3 +389,30 @@ def test_two_transactions_of_one_instant_are_taken_by_id() -> None:
     at = datetime(2026, 9, 22, tzinfo=UTC)
     books = posted(SOLD, money=[transaction(100, "40.00", at=at), transaction(99, "60.00", at=at)])
     assert [payment.shopify_id for payment in books.payments] == ["99/SH-1001", "100/SH-1001"]
+
+
+def test_rounding_of_cash_that_never_arrived_counts_for_nothing() -> None:
+    failed = cash("10.02", number=90, status="FAILURE", rounding="0.03")
+    books = posted(agreement(1, sale("10.02")), money=[failed, cash("10.02", rounding="-0.02")])
+    assert books.cash_rounding == Decimal("-0.02")
+    assert shown_payments(books) == [("SH-1001", "10.00", "603")]
+
+
+def test_a_refund_under_way_has_no_account_yet_and_may_have_no_gateway() -> None:
+    under_way = transaction(92, "5.00", "REFUND", status="PENDING", gateway=None)
+    context = OrderContext(order(SOLD, transactions=[under_way]), BooksPolicy(), organisation(), PostedRecords())
+    (movement,) = pending_refunds(context)
+    assert (movement.account, movement.gateway, movement.amount) == ("", "", Decimal("5.00"))
+
+
+def test_a_sum_of_nothing_is_an_amount_too() -> None:
+    context = OrderContext(order(SOLD), BooksPolicy(), organisation(), PostedRecords())
+    sums = (
+        net_payment(context, ()),
+        cash_rounding(context, ()),
+        net_amount(context, agreement(2)),
+        lines_total((), "Inclusive"),
+        tax_total(()),
+    )
+    assert [type(amount) for amount in sums] == [Decimal] * 5
+    assert not any(sums)

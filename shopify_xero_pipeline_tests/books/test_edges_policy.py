@@ -89,6 +89,42 @@ def test_the_complaint_names_the_line_the_setting_and_the_remedy(text: str, mess
     assert complaint(text) == message
 
 
+@pytest.mark.parametrize(
+    ("text", "setting", "known"),
+    [
+        ("refund: {zzz: 1}", "refund.zzz", "uncovered"),
+        ("rounding: {zzz: 1}", "rounding.zzz", "cap"),
+        (
+            "accounts: {overrides: [{sku: A, account: '200', zzz: 1}]}",
+            "accounts.overrides[0].zzz",
+            "account, product_type, sku, tag, vendor",
+        ),
+        (
+            "tax: {zzz: 1}",
+            "tax.zzz",
+            "channel_liable, lines, mode, none, rates, untaxed, untaxed_by_country",
+        ),
+        (
+            "tax: {rates: [{title: A, tax_type: X, zzz: 1}]}",
+            "tax.rates[0].zzz",
+            "combination, country, jurisdiction, province, rate, tax_type, title, title_like",
+        ),
+        (
+            "tax: {rates: [{combination: [{title: A, zzz: 1}, {title: B}], tax_type: X}]}",
+            "tax.rates[0].combination[0].zzz",
+            "jurisdiction, rate, title, title_like",
+        ),
+        (
+            "tax: {lines: [{title: A, account: '820', zzz: 1}]}",
+            "tax.lines[0].zzz",
+            "account, country, jurisdiction, province, rate, title, title_like",
+        ),
+    ],
+)
+def test_a_setting_that_resembles_none_lists_those_of_its_group(text: str, setting: str, known: str) -> None:
+    assert complaint(text) == f"books.yaml line 1: {setting} is not a setting; valid settings: {known}"
+
+
 def test_what_is_missing_from_an_empty_file_is_missing_on_its_first_line() -> None:
     assert complaint("", Wanting) == "books.yaml line 1: needed is missing; add it"
     assert complaint("\n\nother: 1", Wanting) == "books.yaml line 3: needed is missing; add it"

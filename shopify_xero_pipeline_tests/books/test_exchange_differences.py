@@ -7,7 +7,7 @@ import pytest
 
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
+from shopify_xero_pipeline.books.records import PostedRecords
 from shopify_xero_pipeline.shopify.models import Agreement, Order, Refund, Sale, Transaction
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline_tests.books.booking import DAY, blocked, edited, posted, refunded
@@ -28,53 +28,13 @@ from shopify_xero_pipeline_tests.books.builders import (
     shown_payments,
     transaction,
 )
+from shopify_xero_pipeline_tests.books.euros import LATER, OWN, PAID, money, moved, row, settled, sold
 from shopify_xero_pipeline_tests.books.policy_examples import euros_captured, euros_given_back
 
 ADJUST = BooksPolicy.from_yaml("refund: {uncovered: adjust}", "books.yaml")
 PLACED = BooksPolicy(post_when="placed")
-LATER = NOON + 7 * DAY
-OWN = ("SH-1001", "38.79", "0")
-
-
-def row(total: str, euros: str, action: str = "ORDER", number: int = 1) -> Sale:
-    return sale(total, number=number, line=11, action=action, presentment=(euros, "EUR"))
-
-
-def sold(
-    *later: Agreement, money: list[Transaction], refunds: tuple[Refund, ...] = (), euros: str = "45.00", **stated: Any
-) -> Order:
-    """Return an order of 38.79, EUR 45.00 unless said otherwise."""
-    content: dict[str, Any] = {
-        "lines": [line_item(11, "38.79")],
-        "presentment": "EUR",
-        "original_total_price_set": bag("38.79", presentment=(euros, "EUR")),
-    }
-    first = agreement(1, row("38.79", euros))
-    return order(first, *later, transactions=money, refunds=refunds, **(content | stated))
-
-
-def moved(number: int, amount: str, euros: str, kind: str = "SALE", **more: Any) -> Transaction:
-    return transaction(number, amount, kind, presentment=(euros, "EUR"), **({"at": LATER} | more))
-
-
-PAID = moved(91, "38.79", "45.00", at=NOON)
 BACK = refunded(2, row("-17.24", "-20.00", "RETURN"), day=7, refund=31)
 WITH_92 = (refund(31, 92, at=LATER),)
-
-
-def money(books: OrderBooks) -> tuple[Any, ...]:
-    return shown_documents(books), shown_payments(books), shown_allocations(books)
-
-
-def settled(books: OrderBooks) -> bool:
-    """Tell whether nothing is open on any document."""
-    open_amounts = {document.shopify_id: document.total for document in books.documents}
-    for payment in books.payments:
-        open_amounts[payment.document_id] -= payment.amount
-    for entry in books.allocations:
-        open_amounts[entry.credit_note_id] -= entry.amount
-        open_amounts[entry.invoice_id] -= entry.amount
-    return not any(open_amounts.values())
 
 
 def test_what_a_refund_costs_more_by_the_rate_is_a_credit_note_of_its_own_paid_by_the_same_refund() -> None:

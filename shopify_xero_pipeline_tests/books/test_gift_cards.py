@@ -5,7 +5,17 @@ import pytest
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.shopify.models import LineItem, Order, Sale
 from shopify_xero_pipeline_tests.books.booking import DAY, edited, left_alone, posted, refunded, returned
-from shopify_xero_pipeline_tests.books.builders import NOON, agreement, line_item, order, refund, sale, tax, transaction
+from shopify_xero_pipeline_tests.books.builders import (
+    NOON,
+    agreement,
+    line_item,
+    order,
+    organisation,
+    refund,
+    sale,
+    tax,
+    transaction,
+)
 
 CARDS = line_item(11, "50.00", title="Gift card")
 MUG = line_item(12, "23.00", title="Mug")
@@ -101,3 +111,24 @@ def test_a_card_without_its_order_line_or_of_more_than_its_price_is_owed_as_it_s
     assert lines(alone, "SH-1001") == [("Gift card", "1", "40.00", "830", "NONE")]
     dearer = order(agreement(1, cards("60.00", 1)), lines=[CARDS], transactions=[transaction(91, "60.00")])
     assert lines(dearer, "SH-1001") == [("Gift card", "1", "60.00", "830", "NONE")]
+
+
+@pytest.mark.parametrize("quantity", [None, 0])
+def test_a_sale_without_a_quantity_is_one_card(quantity: int | None) -> None:
+    subject = order(agreement(1, cards("40.00", quantity)), lines=[CARDS], transactions=[transaction(91, "40.00")])
+    assert lines(subject, "SH-1001") == [
+        ("Gift card", "1", "50.00", "830", "NONE"),
+        ("Discount on Gift card", "1", "-10.00", "200", "NONE"),
+    ]
+
+
+def test_a_card_in_yen_is_worth_whole_yen() -> None:
+    row = sale("13500", line_type="GIFT_CARD", quantity=3, line=11, currency="JPY")
+    subject = order(
+        agreement(1, row),
+        lines=[line_item(11, "5000", title="Gift card", currency="JPY")],
+        transactions=[transaction(91, "13500", currency="JPY")],
+        currency="JPY",
+    )
+    document = posted(subject, xero=organisation(base="JPY", currencies=("JPY",))).documents[0]
+    assert [(str(line.quantity), str(line.unit_amount)) for line in document.lines] == [("3", "5000"), ("1", "-1500")]

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
@@ -241,3 +243,54 @@ def test_rows_that_are_free_of_tax_are_no_reason_for_a_warning() -> None:
     assert kept(sale("105.00", tax("5.00", "IGST", "0.05")), sale("50.00"), policy=INDIA).warnings == ()
     assert kept(sale("105.00", tax("5.00", "IGST", "0.05")), policy=INDIA).warnings == ()
     assert kept(sale("50.00"), policy=INDIA).warnings == ()
+
+
+def test_two_taxes_of_all_rows_on_the_first_are_both_named() -> None:
+    split = "  rates: [{combination: [{title: CGST}, {title: SGST}], tax_type: GST5}]\n"
+    both = tax("26.81", "CGST", "0.025"), tax("26.81", "SGST", "0.025")
+    assert kept(sale("375.34", *both), sale("750.66"), policy=split).warnings == (
+        "all tax (CGST 2.5 % and SGST 2.5 %, 53.62) is on rows of 321.72, but was charged on 1,072.38: Xero's tax"
+        " report shows 321.72 as its base",
+    )
+
+
+@pytest.mark.parametrize(
+    ("taxed", "amount", "others", "warned"),
+    [
+        ("55.00", "5.00", "51.00", True),  # 5 % of 101.00 is 5.05: five cents can come from rounding
+        ("55.00", "5.00", "51.20", False),  # 5 % of 101.20 is 5.06
+        ("375.34", "53.62", "760.28", True),  # 5 % of 1,082.00 is 54.10: less than a hundredth of the tax
+        ("375.34", "53.62", "765.00", False),  # 5 % of 1,086.72 is 54.34
+        ("351.72", "30.00", "750.66", False),  # the tax of neither base
+        ("105.00", "5.00", "0.50", False),  # the tax of both bases
+    ],
+)
+def test_tax_counts_as_charged_on_all_rows_only_if_it_fits_their_sum_and_not_its_own_row(
+    taxed: str, amount: str, others: str, warned: bool
+) -> None:
+    rows = sale(taxed, tax(amount, "IGST", "0.05")), sale(others)
+    assert bool(kept(*rows, policy=INDIA).warnings) is warned
+
+
+def test_in_mode_lines_no_tax_has_a_base_in_xero_to_warn_of() -> None:
+    rows = sale("375.34", tax("53.62", "IGST", "0.05")), sale("750.66")
+    books = kept(*rows, policy="  mode: lines\n  lines: [{title: IGST, account: '835'}]\n")
+    assert (books.outcome, books.warnings) == (Outcome.POST, ())
+
+
+def test_the_channel_counts_what_a_refund_under_way_will_give_back() -> None:
+    """After goods of 23.00 came back, 20.00 are under way: of 92.00, 80.00 stay paid, and 12.00 are the tax."""
+    back = agreement(2, sale("-23.00", tax("-3.00", channel_liable=True), action="RETURN"), reason="REFUND", refund=31)
+    subject = order(
+        agreement(1, CHANNEL_ROW),
+        back,
+        transactions=[transaction(91, "100.00"), transaction(92, "20.00", "REFUND", status="PENDING")],
+        refunds=[refund(31, 92)],
+        display_financial_status="PAID",
+    )
+    books = build_order_books(subject, BooksPolicy(), organisation())
+    assert shown_payments(books) == [
+        ("SH-1001", "100.00", "601"),
+        ("SH-1001", "15.00", "835"),
+        ("SH-1001-R2", "3.00", "835"),
+    ]

@@ -100,6 +100,12 @@ def test_a_rate_makes_a_family_more_exact_and_must_be_the_taxs_own() -> None:
     assert chosen(rules, tax("0.50", "Fresno County Tax", "0.005")) == ["1"]
 
 
+def test_of_two_equal_patterns_the_one_with_a_jurisdiction_wins() -> None:
+    rules = "    - {title_like: '*Tax', account: '1'}\n    - {title_like: '*Tax', jurisdiction: city, account: '2'}"
+    assert chosen(rules, tax("1.00", "Lynwood City Tax", "0.01")) == ["2"]
+    assert chosen(rules, tax("1.00", "Fresno County Tax", "0.01")) == ["1"]
+
+
 def test_a_pattern_means_its_other_characters_as_they_stand() -> None:
     rules = "    - {title_like: 'Tax [A] (5.?%)*', account: '1'}"
     assert chosen(rules, tax("1.00", "TAX [a] (5.5%) and more")) == ["1"]
@@ -238,3 +244,25 @@ def test_an_entry_that_stands_twice_takes_everything_in_at_its_first_place() -> 
     )
     found = match_taxes(policy, tax_usage([rows(tax("1.00", "A"))]))
     assert [len(one.taxes) for one in found] == [1, 0]
+
+
+def test_taxes_of_one_title_are_one_combination_in_any_order_and_one_without_a_rate_is_first() -> None:
+    without, low, high = tax("9.00", "Levy", None), tax("2.00", "Levy", "0.01"), tax("1.00", "Levy", "0.02")
+    seen = tax_usage([rows(high, low, without), rows(without, high, low, number=5002)])
+    assert [([name.label for name in one.taxes], one.orders, one.amounts) for one in seen] == [
+        (["Levy", "Levy 1 %", "Levy 2 %"], 2, (36, 8, 4))
+    ]
+    higher = tax("1.00", "Levy", "2")
+    assert [name.rate for name in tax_usage([rows(higher, low, without)])[0].taxes] == [None, Decimal("0.01"), 2]
+
+
+def test_an_entry_is_told_with_all_its_conditions() -> None:
+    policy = BooksPolicy.from_yaml(
+        "tax: {rates: [{title: GST, rate: 0.15, country: NZ, tax_type: A},"
+        " {title_like: 'V*', jurisdiction: state, rate: 0.2, country: US, province: CA, tax_type: B}]}",
+        "books.yaml",
+    )
+    assert [one.criteria for one in match_taxes(policy, [])] == [
+        "title: GST, rate: 0.15, country: NZ",
+        "title_like: V*, jurisdiction: state, rate: 0.2, country: US, province: CA",
+    ]
