@@ -39,13 +39,16 @@ from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroError
 from shopify_xero_pipeline.xero.mirror import Mirror
 from shopify_xero_pipeline.xero.models import Organisation
 from shopify_xero_pipeline.xero.oauth_login import HOST, Login, LoginResult
-from shopify_xero_pipeline.xero.organisation import organisation_name, read_organisation
+from shopify_xero_pipeline.xero.organisation import organisation_name, read_organisation, read_organisation_again
 
 FORCE_REFRESH = timedelta(seconds=-1)
 """Maximum age that no stored copy meets, so that it is read again."""
 
 SHOP_KEY, ORGANISATION_KEY = "shop.domain", "organisation.identity"
-SETTINGS_DOUBTED_KEY = "organisation.doubted"
+ACCOUNTS_READ_KEY, SETTINGS_DOUBTED_KEY = "organisation.accounts_read", "organisation.doubted"
+SETTINGS_MAX_AGE = timedelta(days=1)
+"""Age up to which a plan uses Xero's currencies, accounts and tax rates; a refused write ends it earlier."""
+
 OWNERS = {
     SHOP_KEY: ("shop", "SHOPIFY_SHOP"),
     ORGANISATION_KEY: ("organisation in Xero", "XERO_CLIENT_ID and XERO_TENANT_ID"),
@@ -384,17 +387,25 @@ class Connections:
         known = self._stored_organisation()
         if known is not None and (max_age is None or self._is_fresh(known[1], max_age)):
             return known[0]
-        organisation = read_organisation(self.xero_client)
-        identity = organisation.short_code or organisation.name
-        _bind(self.store, ORGANISATION_KEY, identity)
+        if known is not None and max_age != FORCE_REFRESH and self._has_fresh_accounts():
+            organisation = read_organisation_again(self.xero_client, known[0])
+            _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
+        else:
+            organisation = read_organisation(self.xero_client)
+            _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
+            self.store.put_values({ACCOUNTS_READ_KEY: "yes", SETTINGS_DOUBTED_KEY: None})
         self.store.put_value(self._settings_key, organisation.model_dump_json())
-        self.store.put_values({SETTINGS_DOUBTED_KEY: None})
         self._organisation = organisation, self.clock.now()
         return organisation
 
     def _is_fresh(self, read_at: datetime, max_age: timedelta) -> bool:
-        """Return whether settings are younger than an age and no write was refused since they were read."""
+        """Return whether settings are younger than an age, and no write was refused since they were read."""
         return is_recent(read_at, self.clock.now(), max_age) and self.store.get_value(SETTINGS_DOUBTED_KEY) is None
+
+    def _has_fresh_accounts(self) -> bool:
+        """Return whether currencies, accounts and tax rates are fresh. The organisation itself is read more often."""
+        known = self.store.get_value(ACCOUNTS_READ_KEY)
+        return known is not None and self._is_fresh(known[1], SETTINGS_MAX_AGE)
 
     def doubt_settings(self) -> None:
         """Make the next plan that writes read the organisation's settings again, because Xero refused a write."""

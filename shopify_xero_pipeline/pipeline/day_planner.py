@@ -22,7 +22,7 @@ from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs
-from shopify_xero_pipeline.pipeline.settings_review import SETTINGS_MAX_AGE, SettingsReview
+from shopify_xero_pipeline.pipeline.settings_review import ORGANISATION_MAX_AGE, SettingsReview
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
 from shopify_xero_pipeline.xero.models import Kind
@@ -183,7 +183,7 @@ class DayPlanner:
         plans, refreshed = self._apply_decisions(plan()), set[Kind]()
         is_due = self._mirror_refresh.is_due(kinds)
         while outdated := self._kinds_to_read(plans, kinds, all_kinds=is_due) - refreshed:
-            self._connections.organisation(max_age=SETTINGS_MAX_AGE)
+            self._connections.organisation(max_age=ORGANISATION_MAX_AGE)
             self._settings_review.check_settings()
             self._mirror_refresh.refresh([kind for kind in kinds if kind in outdated])
             refreshed |= outdated

@@ -26,8 +26,6 @@ from shopify_xero_pipeline.xero.models import Kind, Organisation
 
 REVIEWED_KEY = "settings.reviewed"
 ORGANISATION_MAX_AGE = timedelta(minutes=10)
-SETTINGS_MAX_AGE = timedelta(days=1)
-"""Age up to which a plan uses Xero's settings; a refused write ends it earlier (`Connections.doubt_settings`)."""
 
 AFTER_DIGITS = ":"
 """The character after the digits; a number of ours continues its prefix with a digit."""

@@ -57,6 +57,9 @@ LINE_FIELDS = {
     "item_code": "ItemCode",
 }
 STORED_CONTACT_FIELDS = frozenset({*CONTACT_FIELDS_RETAINED, *CONTACT_FIELDS.values(), "Phones", "Addresses"})
+RESPONSE_STATUS = "StatusAttributeString"
+"""Field of an element in a response to a write; the record itself does not have it."""
+
 REMOVED_STATUSES = frozenset({"VOIDED", "DELETED"})
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of a refused create (docs/contracts/xero.md §3)
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -133,7 +136,7 @@ class Element:
     def has_errors(self) -> bool:
         """Whether Xero refused the element."""
         flags = ("ValidationErrors", "HasErrors", "HasValidationErrors")
-        return any(self.fields.get(flag) for flag in flags) or self.text("StatusAttributeString") == "ERROR"
+        return any(self.fields.get(flag) for flag in flags) or self.text(RESPONSE_STATUS) == "ERROR"
 
     # -- money and dates -----------------------------------------------------------------------------------------------
 
@@ -259,6 +262,7 @@ class Element:
         is_allocation, is_contact = self.kind is Kind.ALLOCATION, self.kind is Kind.CONTACT
         note_id = self._parent(Kind.CREDIT_NOTE).text(ID[Kind.CREDIT_NOTE]) if is_allocation else ""
         contact_fields = {name: value for name, value in self.fields.items() if name in STORED_CONTACT_FIELDS}
+        fields = {name: value for name, value in self.fields.items() if name != RESPONSE_STATUS}
         return MirrorRecord(
             kind=self.kind,
             xero_id=str(self.fields[ID[self.kind]]),
@@ -266,7 +270,7 @@ class Element:
             reference=note_id or self.reference,
             status=self.status,
             updated_at=self.updated_at,
-            payload=canonical_json(contact_fields if is_contact else _without_names(self.fields)),
+            payload=canonical_json(contact_fields if is_contact else _without_names(fields)),
         )
 
     def fingerprint(self) -> str:

@@ -27,18 +27,27 @@ def read_organisation(client: XeroClient) -> Organisation:
     Raises:
         XeroError: Xero does not respond, or denies the connection.
     """
-    organisation = _first_organisation(client.get("/Organisation"))
+    head = _head(client)
     return Organisation(
-        name=organisation["Name"],
-        short_code=organisation.get("ShortCode"),
-        base_currency=organisation["BaseCurrency"],
+        **head,
         currencies=frozenset(currency["Code"] for currency in client.get("/Currencies").get("Currencies") or [])
-        | {organisation["BaseCurrency"]},
-        period_lock_date=parse_day(organisation.get("PeriodLockDate")),
-        end_of_year_lock_date=parse_day(organisation.get("EndOfYearLockDate")),
+        | {head["base_currency"]},
         accounts=tuple(map(_parse_account, client.get("/Accounts").get("Accounts") or [])),
         tax_rates=tuple(map(_parse_tax_rate, client.get("/TaxRates").get("TaxRates") or [])),
     )
+
+
+def read_organisation_again(client: XeroClient, known: Organisation) -> Organisation:
+    """Return a known organisation with its name and lock dates read again, in one call.
+
+    Args:
+        client: the client.
+        known: the organisation of an earlier `read_organisation`, with its currencies, accounts and tax rates.
+
+    Raises:
+        XeroError: Xero does not respond, or denies the connection.
+    """
+    return known.model_copy(update=_head(client))
 
 
 def organisation_name(client: XeroClient) -> str:
@@ -48,6 +57,17 @@ def organisation_name(client: XeroClient) -> str:
         XeroError: Xero does not respond, or denies the connection.
     """
     return str(_first_organisation(client.get("/Organisation", attempts=1))["Name"])
+
+
+def _head(client: XeroClient) -> dict[str, Any]:
+    organisation = _first_organisation(client.get("/Organisation"))
+    return {
+        "name": organisation["Name"],
+        "short_code": organisation.get("ShortCode"),
+        "base_currency": organisation["BaseCurrency"],
+        "period_lock_date": parse_day(organisation.get("PeriodLockDate")),
+        "end_of_year_lock_date": parse_day(organisation.get("EndOfYearLockDate")),
+    }
 
 
 def _first_organisation(answer: Mapping[str, Any]) -> Mapping[str, Any]:

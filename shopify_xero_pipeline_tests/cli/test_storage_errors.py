@@ -234,7 +234,7 @@ def test_a_state_store_on_a_disk_that_is_read_only_is_not_called_damaged(
     def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(Path, "touch", read_only)
+    monkeypatch.setattr(Path, "chmod", read_only)
     house.stage.restart()
     sentence = one_sentence(invoke("status"), exit_codes.FIX_SETTING, "cannot be written", "Read-only file system")
     assert "rebuild" not in sentence

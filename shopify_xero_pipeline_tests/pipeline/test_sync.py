@@ -20,7 +20,7 @@ from shopify_xero_pipeline_tests.support.stage import ZONE, Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, books_file, carry, plans
 
 SUMMER_TIME = date(2026, 9, 27)
-SETTINGS_CALLS, SWEEP = 4, 1
+SETTINGS_CALLS, ORGANISATION, SWEEP = 4, 1, 1
 NUMBERS_CALLS = 2  # Invoices and Credit Notes, looked through once for numbers that begin as ours do
 
 
@@ -58,7 +58,7 @@ def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_ord
         assert [plan.day for plan in stage.sync_service.planner.plan_orders(orders, (Kind.PAYMENT,))] == [*orders]
 
 
-def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_once_a_day(stage: Stage) -> None:
+def test_each_sync_that_would_write_looks_at_xero_itself_and_once_a_day_at_its_accounts(stage: Stage) -> None:
     orders = stage.sync_service.extractor.read_orders([FIRST])
 
     def calls() -> int:
@@ -71,9 +71,11 @@ def test_each_sync_that_would_write_looks_at_xero_itself_and_at_its_settings_onc
     assert calls() == 0, "the plans of one sync follow each other"
     fresh(stage)
     assert calls() == SWEEP, "another process does not know what people have done since"
-    stage.clock.sleep(86_000)
-    assert calls() == SWEEP
-    stage.clock.sleep(500)
+    stage.clock.sleep(660)
+    assert calls() == ORGANISATION + SWEEP, "it may have been connected to another, or have locked a month"
+    stage.clock.sleep(85_700)
+    assert calls() == ORGANISATION + SWEEP
+    stage.clock.sleep(660)
     assert calls() == SETTINGS_CALLS + SWEEP
 
 
@@ -95,8 +97,8 @@ def test_after_a_refused_write_the_settings_are_read_again(stage: Stage) -> None
 
 
 @pytest.mark.campaign
-def test_a_day_of_plain_orders_of_new_customers_costs_six_calls(stage: Stage) -> None:
-    """Two reads before the writes, of Contacts and Invoices; three writes; and the paid Invoices after them."""
+def test_a_day_of_plain_orders_of_new_customers_costs_seven_calls(stage: Stage) -> None:
+    """The organisation, Contacts and Invoices before the writes; three writes; and the paid Invoices after them."""
     carry(stage.sync_service, [FIRST])
     stage.clock.sleep(3600)
     fresh(stage)
@@ -106,7 +108,7 @@ def test_a_day_of_plain_orders_of_new_customers_costs_six_calls(stage: Stage) ->
     for change_sets in (planner.plan_contacts({}, orders), planner.plan_items({}, orders), planner.plan_orders(orders)):
         loader.load(change_sets, "a run")
     stage.sync_service.reconciler.reconcile(orders)
-    assert stage.sync_service.connections.calls[1] == 6
+    assert stage.sync_service.connections.calls[1] == 7
 
 
 def test_what_a_person_entered_meanwhile_is_found_before_anything_is_written(stage: Stage) -> None:
