@@ -66,6 +66,7 @@ class JsonIOManager(dg.IOManager):
         self._clock = clock or SystemClock()
         self._run_id = ""
         self._values: dict[tuple[dg.AssetKey, str], Any] = {}
+        self._has_purged = False
 
     def purge_before(self, before: datetime) -> int:
         """Delete the days with personal data that were last written before an instant; return their number."""
@@ -116,9 +117,10 @@ class JsonIOManager(dg.IOManager):
         if set(by_key) != expected:
             raise ValueError(f"{context.asset_key.to_user_string()} must return each of the days {sorted(expected)}")
         with self._translate_os_errors():
-            if self._retention is not None and context.asset_key in PERSONAL_DATA_KEYS:
-                self.purge_before(self._clock.now() - self._retention)
             values = self._run_values(context.run_id)
+            if self._retention is not None and context.asset_key in PERSONAL_DATA_KEYS and not self._has_purged:
+                self.purge_before(self._clock.now() - self._retention)
+                self._has_purged = True  # once a run, because it looks at every stored day
             for key, value in by_key.items():
                 _write(self._path(context.asset_key, key), value)
                 values[context.asset_key, key] = value
@@ -139,7 +141,7 @@ class JsonIOManager(dg.IOManager):
     def _run_values(self, run_id: str) -> dict[tuple[dg.AssetKey, str], Any]:
         """Return the values that a run has stored; drop those of an earlier run, because files may have changed."""
         if run_id != self._run_id:
-            self._run_id, self._values = run_id, {}
+            self._run_id, self._values, self._has_purged = run_id, {}, False
         return self._values
 
     def _read(self, asset: dg.AssetKey, day: str) -> Any:

@@ -45,7 +45,7 @@ FORCE_REFRESH = timedelta(seconds=-1)
 """Maximum age that no stored copy meets, so that it is read again."""
 
 SHOP_KEY, ORGANISATION_KEY = "shop.domain", "organisation.identity"
-ACCOUNTS_READ_KEY, SETTINGS_DOUBTED_KEY = "organisation.accounts_read", "organisation.doubted"
+SETTINGS_DOUBTED_KEY = "organisation.doubted"
 SETTINGS_MAX_AGE = timedelta(days=1)
 """Age up to which a plan uses Xero's currencies, accounts and tax rates; a refused write ends it earlier."""
 
@@ -372,40 +372,41 @@ class Connections:
         known = self._stored_organisation()
         return None if known is None else known[0]
 
-    def organisation(self, max_age: timedelta | None = None) -> Organisation:
+    def organisation(
+        self, max_age: timedelta | None = None, *, accounts_max_age: timedelta | None = None
+    ) -> Organisation:
         """Return the organisation's settings, from Xero if the stored ones are too old or of other credentials.
 
         Call this before any other read or write in Xero, because it refuses a store of another organisation.
 
         Args:
             max_age: the maximum age of stored settings; None accepts any age.
+            accounts_max_age: the maximum age of currencies, accounts and tax rates; None for the same.
 
         Raises:
             PipelineError: the store belongs to another organisation.
             XeroError: Xero could not be read.
         """
         known = self._stored_organisation()
-        if known is not None and (max_age is None or self._is_fresh(known[1], max_age)):
-            return known[0]
-        if known is not None and max_age != FORCE_REFRESH and self._has_fresh_accounts():
+        has_fresh_accounts = max_age is None or self._has_fresh_accounts(accounts_max_age or max_age)
+        if known is not None and has_fresh_accounts:
+            if max_age is None or is_recent(known[1], self.clock.now(), max_age):
+                return known[0]
             organisation = read_organisation_again(self.xero_client, known[0])
             _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
         else:
             organisation = read_organisation(self.xero_client)
             _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
-            self.store.put_values({ACCOUNTS_READ_KEY: "yes", SETTINGS_DOUBTED_KEY: None})
+            self.store.put_values({self._accounts_key: "yes", SETTINGS_DOUBTED_KEY: None})
         self.store.put_value(self._settings_key, organisation.model_dump_json())
         self._organisation = organisation, self.clock.now()
         return organisation
 
-    def _is_fresh(self, read_at: datetime, max_age: timedelta) -> bool:
-        """Return whether settings are younger than an age, and no write was refused since they were read."""
-        return is_recent(read_at, self.clock.now(), max_age) and self.store.get_value(SETTINGS_DOUBTED_KEY) is None
-
-    def _has_fresh_accounts(self) -> bool:
-        """Return whether currencies, accounts and tax rates are fresh. The organisation itself is read more often."""
-        known = self.store.get_value(ACCOUNTS_READ_KEY)
-        return known is not None and self._is_fresh(known[1], SETTINGS_MAX_AGE)
+    def _has_fresh_accounts(self, max_age: timedelta) -> bool:
+        """Return whether accounts are younger than an age, and no write was refused since they were read."""
+        stored = self.store.get_present([self._accounts_key, SETTINGS_DOUBTED_KEY])
+        _, read_at = stored.get(self._accounts_key, ("", None))
+        return SETTINGS_DOUBTED_KEY not in stored and is_recent(read_at, self.clock.now(), max_age)
 
     def doubt_settings(self) -> None:
         """Make the next plan that writes read the organisation's settings again, because Xero refused a write."""
@@ -419,7 +420,15 @@ class Connections:
 
     @property
     def _settings_key(self) -> str:
-        return f"organisation.settings.{_hash(f'{self.settings.xero_client_id}/{self._tenant}')}"
+        return f"organisation.settings.{self._credentials_hash}"
+
+    @property
+    def _accounts_key(self) -> str:
+        return f"organisation.accounts_read.{self._credentials_hash}"
+
+    @property
+    def _credentials_hash(self) -> str:
+        return _hash(f"{self.settings.xero_client_id}/{self._tenant}")
 
 
 def _bind(store: StateStore, key: str, value: str) -> None:

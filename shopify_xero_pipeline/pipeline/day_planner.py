@@ -19,7 +19,7 @@ from shopify_xero_pipeline.changes.reads_before_writes import documents_of_money
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues
-from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.connections import SETTINGS_MAX_AGE, Connections
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs
 from shopify_xero_pipeline.pipeline.settings_review import ORGANISATION_MAX_AGE, SettingsReview
@@ -183,7 +183,7 @@ class DayPlanner:
         plans, refreshed = self._apply_decisions(plan()), set[Kind]()
         is_due = self._mirror_refresh.is_due(kinds)
         while outdated := self._kinds_to_read(plans, kinds, all_kinds=is_due) - refreshed:
-            self._connections.organisation(max_age=ORGANISATION_MAX_AGE)
+            self._connections.organisation(ORGANISATION_MAX_AGE, accounts_max_age=SETTINGS_MAX_AGE)
             self._settings_review.check_settings()
             self._mirror_refresh.refresh([kind for kind in kinds if kind in outdated])
             refreshed |= outdated

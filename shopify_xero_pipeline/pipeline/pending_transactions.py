@@ -40,10 +40,12 @@ def pending_by_order(store: StateStore, days: Iterable[date]) -> dict[str, list[
         store: the state store.
         days: the days of the books.
     """
+    months = {f"{day:%Y-%m}" for day in days}
+    texts = (text for month, text in store.get_values(PENDING_KEY).items() if month in months)
     return {
         order_id: transaction_ids
-        for month in {f"{day:%Y-%m}" for day in days}
-        for by_order in _load_month(store, month).values()
+        for text in texts
+        for by_order in _parse_month(text).values()
         for order_id, transaction_ids in by_order.items()
     }
 
@@ -70,5 +72,9 @@ def store_pending(store: StateStore, orders: Mapping[date, Sequence[Order]]) -> 
 
 def _load_month(store: StateStore, month: str) -> PendingByDay:
     known = store.get_value(f"{PENDING_KEY}.{month}")
-    pending: PendingByDay = json.loads(known[0]) if known is not None else {}
+    return _parse_month(known[0]) if known is not None else {}
+
+
+def _parse_month(text: str) -> PendingByDay:
+    pending: PendingByDay = json.loads(text)
     return pending

@@ -12,6 +12,8 @@ from itertools import count
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.pipeline.books_status import books_status
 from shopify_xero_pipeline.pipeline.change_detection import ChangeDetector
+from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH
+from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_READBACK_KEY, LAST_WRITE_KEY, WRITE_MARK
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.state.webhook_hints import WebhookHint
@@ -23,6 +25,7 @@ from shopify_xero_pipeline_tests.support.stage import Stage, at
 
 NEW, UNCHANGED, VERIFICATION, OPENING = "new day", "unchanged day", "verification", "opening"
 STATUS, MONTH, TICK, WEBHOOK = "status", "status --month", "tick", "webhook"
+HOUR = 3_600
 SEQUENCE_SECONDS = 30
 """Time between two repetitions: the interval of the sensor of changed orders."""
 
@@ -61,10 +64,22 @@ def measure_new_day(scene: Scene) -> Costs:
     with _metered(scene, hour=18) as (stage, meter):
         store = stage.sync_service.connections.store
         verification = meter.measure(store.verify)
+        _read_xero_as_each_day(stage)
         written = Counter[Kind]()
         cost = meter.measure(lambda: written.update(sync_day(stage.sync_service)))
     assert written == dict.fromkeys((Kind.CONTACT, Kind.INVOICE, Kind.PAYMENT), NEW_ORDERS)
     return {VERIFICATION: verification, NEW: cost}
+
+
+def _read_xero_as_each_day(stage: Stage) -> None:
+    """Read settings and all kinds from Xero, as the first sync of a day does, and leave nothing to read back."""
+    connections = stage.sync_service.connections
+    connections.organisation(FORCE_REFRESH)
+    connections.mirror.refresh(Kind, FORCE_REFRESH)
+    mark = f"{WRITE_MARK}{connections.store.journal.last_batch()}"
+    connections.store.put_values({LAST_WRITE_KEY: mark, LAST_READBACK_KEY: mark})
+    stage.clock.sleep(HOUR)
+    stage.restart()
 
 
 def measure_unchanged_day(scene: Scene) -> Costs:

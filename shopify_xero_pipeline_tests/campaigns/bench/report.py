@@ -118,6 +118,7 @@ state store is an SQLite file, in memory if there is room.
   once. *Rows written* are inserted, changed or deleted. A *transaction* lasts from its lock to the end of its commit.
 - *CPU* is without the sandbox. Times are medians of up to {repetitions} repetitions, counts are those of the first one;
   the new day and the verification are single runs. *Peak memory* is that of a new process, including the sandbox.
+- The day is not the first sync of its day, which reads all kinds and the settings once more.
 - The days include neither the opening of the store nor its complete verification, which follows each night and before a
   load after anything unusual.
 - A *sensor tick* is one of `changed_orders` without a change. A *webhook* is one delivery of Shopify about an order,
