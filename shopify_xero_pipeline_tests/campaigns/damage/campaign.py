@@ -18,6 +18,7 @@ import httpx
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError, StoreUrlError
+from shopify_xero_pipeline.state.file_mark import FileMark
 from shopify_xero_pipeline.state.migrations import StoreTooNewError
 from shopify_xero_pipeline.state.quarantine import quarantine_store
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, metadata
@@ -32,6 +33,7 @@ DELAYS = (150, 400, 700, 3_600)
 UNKNOWABLE = ("page as it was before",)
 """Damage that may go undetected, since a whole earlier page has valid checksums; the books must still be exact."""
 
+AT_NIGHT = "told at night"
 SWEPT = {"Contacts", "Items", "Invoices", "CreditNotes", "Payments"}
 REPORTED = (StoreDamagedError, StoreTooNewError, StoreUrlError)
 
@@ -76,17 +78,30 @@ def harm_of(seed: int) -> str:
     return names[seed % len(names)]
 
 
-def suffer(life: Life, seed: int, folder: Path) -> Outcome:
-    """Play one case in an empty folder."""
+def suffer(life: Life, seed: int, folder: Path, *, hidden: bool = False) -> Outcome:
+    """Play one case in an empty folder.
+
+    Args:
+        life: the life whose store is damaged.
+        seed: chooses the damage.
+        folder: an empty folder.
+        hidden: whether the mark of the store's file fits, as after damage that a failing disk makes. Then the load
+            verifies only the rows that it uses, and the night verifies the others.
+    """
     rng = random.Random(seed)
     outcome = Outcome(seed, harm_of(seed))
     files = HARMS[outcome.harm](life, rng)
     outcome.changed = _changed(life.files, files, folder.with_name(f"{folder.name}-looked-at"))
     world = begin(life, folder, files)
     watch, delay = Watch(world), rng.choice(DELAYS)
+    if hidden and (folder / STORE).exists():
+        FileMark(folder / STORE).write()
     world.wait(delay)
     outcome.detected = _first_load(world, life, watch)
-    _judge_first(outcome, world, life, watch)
+    if hidden:
+        outcome.detected = outcome.detected or _at_night(world)
+    else:
+        _judge_first(outcome, world, life, watch)
     _finish(world, life, outcome)
     world.store.close()
     return outcome
@@ -104,6 +119,14 @@ def _first_load(world: World, life: Life, watch: Watch) -> str:
     return "safe mode" if doubted else ""
 
 
+def _at_night(world: World) -> str:
+    try:
+        world.store.verify()
+    except REPORTED:
+        return AT_NIGHT
+    return ""
+
+
 def _judge_first(outcome: Outcome, world: World, life: Life, watch: Watch) -> None:
     if outcome.detected.startswith("crash"):
         outcome.problems.append(outcome.detected)
@@ -119,7 +142,7 @@ def _judge_first(outcome: Outcome, world: World, life: Life, watch: Watch) -> No
 
 def _finish(world: World, life: Life, outcome: Outcome) -> None:
     """Rebuild after reported damage, load until nothing is left, and compare Xero with the records."""
-    if outcome.detected == "told" or outcome.detected.startswith("crash"):
+    if outcome.detected in ("told", AT_NIGHT) or outcome.detected.startswith("crash"):
         quarantine_store(world.url, world.clock.now())
     for _ in range(8):
         world.restart()
@@ -164,6 +187,20 @@ def _content(files: Files, path: Path) -> dict[str, object]:
             except sqlite3.Error as problem:
                 rows[name] = f"{type(problem).__name__}"
     return rows
+
+
+def hidden_table_of(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int, int, int, int, int, int]]:
+    """Yield a row for each kind of damage that the mark of the file does not show.
+
+    The counts are: cases; reported by the load or safe mode; reported at night; not reported; duplicates and lost
+    records at the end.
+    """
+    for name in HARMS:
+        cases = [outcome for outcome in outcomes if outcome.harm == name]
+        told = sum(outcome.detected not in ("", AT_NIGHT) for outcome in cases)
+        night = sum(outcome.detected == AT_NIGHT for outcome in cases)
+        wrong = sum(outcome.duplicates for outcome in cases), sum(outcome.lost for outcome in cases)
+        yield (name, len(cases), told, night, len(cases) - told - night, *wrong)
 
 
 def table_of(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int, int, int, int, int, int, int, int]]:

@@ -25,6 +25,12 @@ def test_every_kind_of_damage_is_noticed_before_anything_is_sent_and_mended(life
     assert {outcome.detected for outcome in outcomes} >= {"told", "safe mode"}
 
 
+def test_damage_that_the_mark_of_the_file_does_not_show_leaves_the_books_exact(life: Life, tmp_path: Path) -> None:
+    outcomes = [suffer(life, seed, tmp_path / str(seed), hidden=True) for seed in ONE_OF_EACH]
+    assert [outcome for outcome in outcomes if outcome.problems] == []
+    assert {outcome.detected for outcome in outcomes} >= {"told", "safe mode"}
+
+
 def test_without_safe_mode_a_restored_copy_would_post_again(
     life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
