@@ -145,8 +145,13 @@ def _finish(world: World, life: Life, outcome: Outcome) -> None:
     if outcome.detected in ("told", AT_NIGHT) or outcome.detected.startswith("crash"):
         quarantine_store(world.url, world.clock.now())
     for _ in range(8):
-        world.restart()
-        report = world.load(*life.records)
+        try:
+            world.restart()
+            report = world.load(*life.records)
+        except REPORTED:  # of damage that the first load did not meet
+            outcome.detected = "told"
+            quarantine_store(world.url, world.clock.now())
+            continue
         if not report.count(LoadOutcome.POSTPONED):
             break
         world.wait(700)
