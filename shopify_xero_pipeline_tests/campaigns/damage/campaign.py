@@ -102,7 +102,10 @@ def suffer(life: Life, seed: int, folder: Path, *, hidden: bool = False) -> Outc
         outcome.detected = outcome.detected or _at_night(world)
     else:
         _judge_first(outcome, world, life, watch)
+    at_first = outcome.detected
     _finish(world, life, outcome)
+    if not hidden and outcome.detected != at_first:
+        outcome.problems.append("the damage was told only by a later load")
     world.store.close()
     return outcome
 
