@@ -291,6 +291,43 @@ def test_settling_writes_mapping_mirror_failures_and_evidence_together_or_not_at
     assert [error.shopify_id for error in store.failed_records()] == ["2/1"]
 
 
+@pytest.mark.parametrize(("kind", "payload", "documents"), [
+    ("invoice", "{}", {"invoice"}),
+    ("credit_note", "", {"credit_note"}),
+    ("contact", "{}", {"contact"}),
+    ("payment", '{"document_kind":"invoice"}', {"invoice"}),
+    ("payment", '{"document_kind":"credit_note"}', {"credit_note"}),
+    ("payment", "", {"invoice", "credit_note"}),
+    ("allocation", '{"amount":"1"}', {"invoice", "credit_note"}),
+])  # fmt: skip
+def test_the_documents_that_later_batches_changed_are_told(
+    store: StateStore, journal: Journal, kind: str, payload: str, documents: set[str]
+) -> None:
+    assert journal.documents_since(0) == set()
+    journal.plan([write(1, kind=kind, payload=payload), write(2, kind="item")])
+    journal.intend(request("one"), [latest(journal, kind=kind)])
+    assert journal.documents_since(0) == documents
+    journal.intend(request("two"), [latest(journal, 2, "item")])
+    assert journal.documents_since(0) == {*documents, "item"}
+    assert journal.documents_since(1) == {"item"}
+    assert journal.documents_since(2) == set()
+
+
+def test_a_written_record_that_the_mapping_lost_is_damage_when_it_is_planned_again(
+    store: StateStore, journal: Journal
+) -> None:
+    journal.plan([write(1), write(2)])
+    batch = journal.mark_sent(journal.intend(request(), [latest(journal, 1), latest(journal, 2)]))
+    journal.settle([confirmed(latest(journal, 1)), confirmed(latest(journal, 2), xero_id="x-2")], batch)
+    journal.plan([write(3)])
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM entity_mapping WHERE shopify_id = '1/1'")
+    journal.plan([write(3, payload='{"total":"2.00"}')])
+    with pytest.raises(StoreDamagedError, match="a written record is missing from the mapping"):
+        journal.plan([write(1), write(4)])
+    assert journal.latest("invoice", ["4/1"]) == {}, "nothing of the plan is stored"
+
+
 def test_a_failure_keeps_its_first_time_and_counts_attempts_until_it_is_resolved(
     store: StateStore, journal: Journal, clock: ManualClock
 ) -> None:
