@@ -137,6 +137,7 @@ def _open_sqlite(url: URL) -> OpenedDatabase:
     event.listen(engine, "connect", _make_durable)
     event.listen(engine, "begin", _begin_immediate)
     mark = FileMark(path)
+    event.listen(engine, "begin", lambda _connection: mark.check())
     event.listen(engine, "checkin", lambda _connection, _record: mark.write())
     return engine, partial(_hold_file, path), mark
 

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, func, literal, select, text, tuple_
 
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
-from shopify_xero_pipeline.state.file_mark import FileMark
 from shopify_xero_pipeline.state.key_rows import KEY_TABLES, verify_keys
 from shopify_xero_pipeline.state.row_checksums import Row, read
 from shopify_xero_pipeline.state.tables import CHECKSUMMED_TABLES, batch, evidence, operation
@@ -51,15 +50,6 @@ CONTRADICTIONS = {
         "mirror_key k LEFT JOIN xero_mirror m ON m.kind = k.kind AND m.xero_id = k.xero_id WHERE m.kind IS NULL"
     ),
 }
-
-
-def is_as_left(engine: Engine, mark: FileMark | None) -> bool:
-    """Return whether nothing but this project changed the store's file; a store on a server has no file.
-
-    The transaction excludes a process that is about to change the file.
-    """
-    with engine.begin():
-        return mark is None or mark.fits()
 
 
 def quick_check(engine: Engine) -> None:

@@ -133,6 +133,35 @@ def test_a_store_that_something_else_changed_is_verified_before_a_load(
     assert passes == ["quick_check", "verify"], "once"
 
 
+def test_a_process_that_does_not_verify_hides_no_change_from_the_next_load(
+    path: Path, clock: ManualClock, passes: list[str]
+) -> None:
+    time.sleep(0.05)
+    by_another_program(path)
+    for _ in range(2):
+        with opened(path, clock) as looking:
+            looking.put_value("name", "looked")
+    assert passes == ["quick_check", "quick_check"]
+    load(path, clock)
+    assert passes[2:] == ["quick_check", "verify"]
+
+
+def test_a_process_that_was_running_hides_no_change_from_the_next_load(
+    path: Path, clock: ManualClock, passes: list[str]
+) -> None:
+    with opened(path, clock) as running:
+        running.put_value("name", "before")
+        time.sleep(0.05)
+        by_another_program(path)
+        running.put_value("name", "after")
+        load(path, clock)
+        assert passes == ["quick_check", "verify"]
+        running.verify_if_due()
+        assert passes[2:] == ["verify"], "it saw the change itself"
+    load(path, clock)
+    assert len(passes) == 3
+
+
 def test_a_file_of_another_length_does_not_fit_whatever_its_time(path: Path) -> None:
     assert FileMark(path).fits()
     by_a_longer_file(path)

@@ -91,7 +91,7 @@ class Sweep:
         for other in self._run.scene.path.parent.glob(f"*{SUFFIX}"):
             shutil.copyfile(other, self._home / other.name)
         path.write_bytes(state)
-        FileMark(path).write()
+        FileMark(path).trust()
         scene = self._run.scene
         scene.fork = None
         scene.path = scene.watch.path = ENGINES.path = path
