@@ -392,13 +392,12 @@ class Connections:
         if known is not None and has_fresh_accounts:
             if max_age is None or is_recent(known[1], self.clock.now(), max_age):
                 return known[0]
-            organisation = read_organisation_again(self.xero_client, known[0])
-            _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
+            organisation, read = read_organisation_again(self.xero_client, known[0]), dict[str, str | None]()
         else:
             organisation = read_organisation(self.xero_client)
-            _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
-            self.store.put_values({self._accounts_key: "yes", SETTINGS_DOUBTED_KEY: None})
-        self.store.put_value(self._settings_key, organisation.model_dump_json())
+            read = {self._accounts_key: "yes", SETTINGS_DOUBTED_KEY: None}
+        _bind(self.store, ORGANISATION_KEY, organisation.short_code or organisation.name)
+        self.store.put_values({**read, self._settings_key: organisation.model_dump_json()})
         self._organisation = organisation, self.clock.now()
         return organisation
 

@@ -42,7 +42,7 @@ class FileMark:
 
     def trust(self) -> None:
         """Write the mark of a file that was verified completely."""
-        self.is_trusted = True
+        self.is_trusted, self._written = True, ""
         self.write()
 
     def write(self) -> None:

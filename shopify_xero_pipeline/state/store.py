@@ -226,9 +226,7 @@ class StateStore:
             kind: the kind of the records.
             keys: keys of `record_keys.py`.
         """
-        with self._engine.begin() as connection:
-            rows = read_by_key(connection, entity_mapping, kind, keys) if keys else []
-        return [MappedRecord.model_validate(row) for row in rows]
+        return self._select_by_key(MappedRecord, entity_mapping, kind, keys)
 
     def ids_by_natural_key(self, kind: str, natural_keys: Collection[str]) -> dict[str, str]:
         """Return the Shopify ids of mapped natural keys, by natural key.
@@ -390,9 +388,7 @@ class StateStore:
             kind: the kind of the records.
             keys: keys of `record_keys.py`.
         """
-        with self._engine.begin() as connection:
-            rows = read_by_key(connection, xero_mirror, kind, keys) if keys else []
-        return [MirrorRecord.model_validate(row) for row in rows]
+        return self._select_by_key(MirrorRecord, xero_mirror, kind, keys)
 
     def mirror_by_reference(self, kind: str, references: Collection[str]) -> list[MirrorRecord]:
         """Return the mirrored records of one kind with one of these references.
@@ -432,9 +428,7 @@ class StateStore:
             kind: the kind of the records.
             keys: keys of `record_keys.py`.
         """
-        with self._engine.begin() as connection:
-            rows = read_by_key(connection, xero_mirror, kind, keys, query=UNMAPPED_BY_KEY) if keys else []
-        return [MirrorRecord.model_validate(row) for row in rows]
+        return self._select_by_key(MirrorRecord, xero_mirror, kind, keys, UNMAPPED_BY_KEY)
 
     def unmapped_between(self, kind: str, first: str, after: str) -> list[MirrorRecord]:
         """Return the mirrored records of a kind that are not mapped and have a key in a range.
@@ -534,6 +528,16 @@ class StateStore:
             }
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _select_by_key(
+        self, model: type[M], table: Table, kind: str, keys: Collection[str], query: Select[Any] | None = None
+    ) -> list[M]:
+        """Return the rows of a kind with one of some keys; without keys, no transaction is needed."""
+        if not keys:
+            return []
+        with self._engine.begin() as connection:
+            rows = read_by_key(connection, table, kind, keys, query)
+        return [model.model_validate(row) for row in rows]
 
     def _select(
         self, model: type[M], kind: str, table: Table, column: Column[Any], values: Collection[str] | None

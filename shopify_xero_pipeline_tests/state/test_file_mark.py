@@ -162,6 +162,18 @@ def test_a_process_that_was_running_hides_no_change_from_the_next_load(
     assert len(passes) == 3
 
 
+def test_a_running_process_whose_mark_was_lost_writes_it_again_once_it_has_verified(
+    path: Path, clock: ManualClock, passes: list[str]
+) -> None:
+    with opened(path, clock) as running:
+        running.put_value("name", "before")
+        by_a_lost_mark(path)
+        running.verify_if_due()
+        running.verify_if_due()
+    load(path, clock)
+    assert passes == ["verify"]
+
+
 def test_a_file_of_another_length_does_not_fit_whatever_its_time(path: Path) -> None:
     assert FileMark(path).fits()
     by_a_longer_file(path)
