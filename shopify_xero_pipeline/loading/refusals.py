@@ -116,8 +116,12 @@ def is_key_clash(message: str) -> bool:
 
 
 def may_be_copy(message: str) -> bool:
-    """Return whether an earlier copy of the record would explain a refusal; the read-back then reads it by id."""
-    return refusal_kind(message).may_be_copy
+    """Return whether an earlier copy of the record would explain a refusal; the read-back then reads it by id.
+
+    Each reason counts: of a copy of a Contact, Xero names the name before the number.
+    """
+    kinds = (kind for kind in REFUSAL_KINDS if re.search(kind.pattern, message, re.IGNORECASE))
+    return any(kind.may_be_copy for kind in kinds)
 
 
 def explain(message: str) -> str:

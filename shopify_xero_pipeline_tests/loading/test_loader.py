@@ -922,15 +922,15 @@ def test_a_process_that_slept_through_a_take_over_changes_nothing_when_it_wakes(
         world.restart()
         slept.append(str(counted(world.load(part))))
 
-    sleeper, journal = world.loader, world.store.journal
-    mark = journal.mark_sent
+    sleeper, watermark = world.loader, world.store.journal.send_watermark
+    record = watermark.record_send
 
-    def mark_and_sleep(batch: Batch, **times: Any) -> Batch:
-        marked = mark(batch, **times)
+    def record_and_sleep(mark_sent: Callable[[], Batch]) -> Batch:
+        marked = record(mark_sent)
         beside()
         return marked
 
-    journal.mark_sent = mark_and_sleep  # type: ignore[method-assign, assignment]
+    watermark.record_send = record_and_sleep  # type: ignore[method-assign]
     report = sleeper.load([change_set(part)], "sleeper")
 
     assert slept == ["{'created': 1}", "{'unchanged': 1}"]
@@ -1054,6 +1054,17 @@ def test_what_xero_refuses_because_our_own_copy_is_there_is_found_by_its_id_and_
 
     assert len(world.live(records[collection].kind)) == 1
     assert world.store.failed_records() == []
+
+
+def test_a_contact_whose_name_and_number_are_taken_is_found_by_its_number_and_adopted(world: World) -> None:
+    """Another Contact bears the name; the copy with the number was renamed, and the lists do not show it yet."""
+    world.enter_contact(Name="Aroha 1")
+    world.enter_contact(Name="Aroha 1 (1)", ContactNumber="shopify:1")
+    hiding(world, "Contacts")
+
+    assert counted(world.load(contact(1))) == {"adopted": 1}
+
+    assert {one.name for one in world.live(Kind.CONTACT)} == {"Aroha 1", "Aroha 1 (1)"}
 
 
 def test_money_of_a_person_that_explains_a_refusal_is_shown_beside_it(world: World) -> None:
