@@ -17,6 +17,7 @@ import httpx
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.loading import refusals
 from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.state.api_calls import Call
 from shopify_xero_pipeline.state.journal import Journal
 from shopify_xero_pipeline.state.records import Batch
 from shopify_xero_pipeline.xero.client import EXCHANGE_TIME_LIMIT, XeroClient, XeroResponse
@@ -83,11 +84,15 @@ class BatchSender:
         self._journal = journal
         self._clock = clock
 
-    def send(self, batch: Batch) -> DeliveryResult:
+    def send(self, batch: Batch, slot: Call) -> DeliveryResult:
         """Send a batch, repeating it until a response arrives or the replay horizon ends.
 
         Only the process that marked a batch SENT sends it, and measures the replay horizon by its own elapsed seconds,
         which no other process knows.
+
+        Args:
+            batch: a batch in state INTENT.
+            slot: the slot of the first attempt, from `XeroClient.ready`.
 
         Raises:
             FenceLostError: another process has taken over the batch.
@@ -99,10 +104,11 @@ class BatchSender:
         sent_at = self._client.time.latest
         quiet_at = sent_at + QUIESCENCE if sent_at is not None else None
         # The SENT mark and the send watermark must be on disk before the first byte leaves.
-        batch = self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
-        self._journal.send_watermark.record_send(batch)
+        batch = self._journal.send_watermark.record_send(
+            lambda: self._journal.mark_sent(batch, xero_sent_at=sent_at, xero_quiet_at=quiet_at)
+        )
         while True:
-            reply = self._attempt(batch, started, failures + 1)
+            reply = self._attempt(batch, started, failures + 1, slot if failures == 0 else None)
             if reply.status is DeliveryStatus.ANSWERED:
                 return reply
             maybe_executed |= reply.status is DeliveryStatus.UNKNOWN
@@ -125,7 +131,7 @@ class BatchSender:
         seconds = self._clock.elapsed() - started + pause + EXCHANGE_TIME_LIMIT.total_seconds()
         return seconds <= REPLAY_HORIZON.total_seconds()
 
-    def _attempt(self, batch: Batch, started: float, attempt: int) -> DeliveryResult:
+    def _attempt(self, batch: Batch, started: float, attempt: int, slot: Call | None) -> DeliveryResult:
         def guard() -> None:
             # Either clock stops the send: elapsed seconds may stand still in a paused virtual machine, and the wall
             # clock may be set.
@@ -136,7 +142,7 @@ class BatchSender:
 
         try:
             answer = self._client.write(
-                batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard, attempt=attempt
+                batch.method, batch.path, batch.body, key=batch.idempotency_key, guard=guard, attempt=attempt, slot=slot
             )
         except ReplayWindowExpiredError:
             return DeliveryResult(DeliveryStatus.RATE_LIMITED, "the replay horizon has ended")

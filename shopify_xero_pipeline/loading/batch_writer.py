@@ -17,9 +17,10 @@ from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.readback import ReadBack
 from shopify_xero_pipeline.loading.response_redaction import redact_response
 from shopify_xero_pipeline.observability import events
+from shopify_xero_pipeline.state.api_calls import Call
 from shopify_xero_pipeline.state.canonical import digest
 from shopify_xero_pipeline.state.journal import JournalOrderError
-from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, OperationState
+from shopify_xero_pipeline.state.records import Batch, BatchRequest, BatchState, Operation, OperationState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.client import XeroClient, XeroResponse
 from shopify_xero_pipeline.xero.elements import COLLECTION, Element
@@ -36,16 +37,18 @@ class BatchResult:
         stop_reason: why the load must stop sending; empty if it may go on.
         is_unknown: the outcome of the batch is unknown.
         is_rate_limited: the batch was not executed and may be sent again.
+        to_check: operations that Xero refused, to be read back.
     """
 
     split_into: Sequence[BatchDraft] = ()
     stop_reason: str = ""
     is_unknown: bool = False
     is_rate_limited: bool = False
+    to_check: Sequence[Operation] = ()
 
 
 class BatchWriter:
-    """Writes batches, and recovers the unsettled batches of earlier runs."""
+    """Writes batches, each in any thread, and recovers the unsettled batches of earlier runs."""
 
     def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random) -> None:
         self._client = client
@@ -56,15 +59,18 @@ class BatchWriter:
         self._sender = BatchSender(client, store.journal, clock)
         self.read_back = ReadBack(client, store, clock)
 
-    def write(self, draft: BatchDraft, ids: ParentIds) -> BatchResult:
+    def write(self, draft: BatchDraft, ids: ParentIds, slot: Call) -> BatchResult:
         """Send one batch and settle the outcomes in its response.
 
+        Args:
+            draft: the request.
+            ids: Xero ids of the parents of its records.
+            slot: the slot of the request in the rate limits, from `XeroClient.ready`.
+
         Raises:
-            DailyQuotaExceededError: only the reserve of the daily quota is left; nothing was sent.
             XeroDeniedError: the connection may not write; nothing was executed.
-            XeroUnavailableError: Xero's time is not known; nothing was sent.
+            XeroError: Xero's time is not known after a lost response; the batch is settled by a later load.
         """
-        self._client.ready()
         request = BatchRequest(
             kind=draft.kind,
             method=draft.method,
@@ -74,7 +80,12 @@ class BatchWriter:
         )
         try:
             batch = self._journal.intend(request, [write.operation for write in draft.writes])
-            return self._conclude(batch, self._sender.send(batch), draft, ids)
+        except JournalOrderError as error:
+            self._client.release(slot)
+            events.log_event("left_to_another_process", reason=str(error))
+            return BatchResult()
+        try:
+            return self._conclude(batch, self._sender.send(batch, slot), draft, ids)
         except JournalOrderError as error:
             events.log_event("left_to_another_process", reason=str(error))
             return BatchResult()
@@ -146,18 +157,15 @@ class BatchWriter:
             unknown = DeliveryResult(DeliveryStatus.UNKNOWN, "the response lacks the outcome", answer)
             return self._leave_open(batch, unknown)
         check_ids = {outcome.operation_id for outcome in record_outcomes if outcome.state is OperationState.NEEDS_CHECK}
-        if check_ids:
-            operations = self._journal.in_state(OperationState.NEEDS_CHECK)
-            self.read_back.check(draft.kind, [operation for operation in operations if operation.id in check_ids])
-        return BatchResult()
+        operations = self._journal.in_state(OperationState.NEEDS_CHECK) if check_ids else ()
+        return BatchResult(to_check=[operation for operation in operations if operation.id in check_ids])
 
     def _settle_deletion(self, batch: Batch, answer: XeroResponse, draft: BatchDraft, reason: str) -> BatchResult:
         """Settle a delete by a read-back, whatever its response: only the state in Xero counts."""
         record_outcomes = [outcomes.needs_check(write, reason, answer.correlation_id) for write in draft.writes]
         self._journal.settle(record_outcomes, batch, status=answer.status)
         operations = self._journal.latest(draft.kind, [write.operation.shopify_id for write in draft.writes])
-        self.read_back.check(draft.kind, list(operations.values()))
-        return BatchResult()
+        return BatchResult(to_check=list(operations.values()))
 
     def _read_elements(self, answer: XeroResponse, draft: BatchDraft) -> list[Element]:
         """Return the response's elements; Allocations without an id are read from their Credit Note."""

@@ -7,9 +7,10 @@ load that stopped for any reason.
 
 import logging
 import random
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
@@ -18,6 +19,7 @@ from shopify_xero_pipeline.loading import batch_requests, load_report, outcomes,
 from shopify_xero_pipeline.loading.batch_requests import BatchDraft, JournalledWrite
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
 from shopify_xero_pipeline.loading.batch_writer import BatchResult, BatchWriter
+from shopify_xero_pipeline.loading.in_flight import OneAtATime, Workers, send_drafts
 from shopify_xero_pipeline.loading.load_report import LoadReport, LoadResult
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
@@ -57,15 +59,24 @@ class Loader:
         store: mapping, journal, failed records, history and mirror.
         clock: time and pauses.
         rng: draws idempotency keys and jitter; the system's source of randomness by default.
+        workers: send requests side by side; one at a time by default.
     """
 
-    def __init__(self, client: XeroClient, store: StateStore, clock: Clock, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        client: XeroClient,
+        store: StateStore,
+        clock: Clock,
+        rng: random.Random | None = None,
+        workers: Workers | None = None,
+    ) -> None:
         self._client = client
         self._store = store
         self._journal = store.journal
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._writer = BatchWriter(client, store, clock, self._rng)
+        self._workers = workers or OneAtATime()
         self._safe_mode = SafeMode(client, store, clock)
         self._stop_reason, self._consecutive_unknown, self._consecutive_rate_limited = "", 0, 0
         self._blocked_orders: set[str | None] = set()
@@ -257,10 +268,15 @@ class Loader:
         waiting |= self._blocked_by_pending_allocation(kind, writes)
         self._journal.postpone(waiting)
         ready = self._complete([write for write in writes if write.operation.id not in waiting], ids)
-        queue = deque(batch_requests.build_drafts(kind, ready, ids))
-        while queue and not self._stop_reason:
-            draft = queue.popleft()
-            queue.extendleft(reversed(self._send(draft, ids)))
+        drafts = batch_requests.build_drafts(kind, ready, ids)
+        send_drafts(drafts, self._workers, prepare=partial(self._prepare, ids=ids), conclude=self._conclude)
+
+    def _prepare(self, draft: BatchDraft, ids: ParentIds) -> Callable[[], BatchResult] | None:
+        """Return the job that sends a draft, once it may leave; None if this load sends nothing more."""
+        with self._stop_if_unavailable():
+            if not self._stop_reason:
+                return partial(self._writer.write, draft, ids, self._client.ready())
+        return None
 
     def _complete(self, writes: Sequence[JournalledWrite], ids: ParentIds) -> list[JournalledWrite]:
         """Return the writes with their Item codes, after storing the codes in the journal."""
@@ -290,11 +306,12 @@ class Loader:
             if write.operation.order_id in order_ids and write.operation.verb != DELETE_VERB
         }
 
-    def _send(self, draft: BatchDraft, ids: ParentIds) -> Sequence[BatchDraft]:
-        """Send one batch; return the drafts to send next in its place."""
+    def _conclude(self, draft: BatchDraft, sent: Future[BatchResult]) -> Sequence[BatchDraft]:
+        """Read back what Xero refused in a batch; return the drafts to send next in its place."""
         result = BatchResult()
         with self._stop_if_unavailable():
-            result = self._writer.write(draft, ids)
+            result = sent.result()
+            self._writer.read_back.check(draft.kind, result.to_check)
         self._consecutive_unknown = self._consecutive_unknown + 1 if result.is_unknown else 0
         self._consecutive_rate_limited = self._consecutive_rate_limited + 1 if result.is_rate_limited else 0
         if result.stop_reason:

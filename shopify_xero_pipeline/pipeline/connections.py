@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 
 from shopify_xero_pipeline.books.policy import BooksPolicy, PolicyError
-from shopify_xero_pipeline.clock import Clock, is_recent
+from shopify_xero_pipeline.clock import Clock, SystemClock, is_recent
+from shopify_xero_pipeline.loading.in_flight import OneAtATime, Threads, Workers
 from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
@@ -102,6 +103,10 @@ class Connections:
         shopify_transport: replaces the network to Shopify in tests.
         xero_transport: replaces the network to Xero in tests.
         rng: the source of jitter and idempotency keys.
+
+    Attributes:
+        workers: send the requests of a load; side by side by the clock of the machine, one at a time by an injected
+            clock, which only one thread may advance.
     """
 
     def __init__(
@@ -118,6 +123,7 @@ class Connections:
         self._shopify_transport = shopify_transport
         self._xero_transport = xero_transport
         self.rng = rng or random.SystemRandom()
+        self.workers: Workers = Threads() if isinstance(clock, SystemClock) else OneAtATime()
         self._opened: list[ShopifyClient | XeroClient | StateStore] = []
         self._organisation: tuple[Organisation, datetime] | None = None
 

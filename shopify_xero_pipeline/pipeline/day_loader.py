@@ -46,7 +46,9 @@ class DayLoader:
         with events.log_operation(connections.clock, "sync", kinds, results) as log_fields:
             # A call completes an unfinished token refresh.
             connections.organisation(FORCE_REFRESH if connections.unfinished_token_refresh() is not None else None)
-            loader = Loader(connections.xero_client, connections.store, connections.clock, connections.rng)
+            loader = Loader(
+                connections.xero_client, connections.store, connections.clock, connections.rng, connections.workers
+            )
             loaded = loader.load(change_sets, run_id, respect_retry_schedule=respect_retry_schedule)
             log_fields |= {"calls": loaded.calls}
             log_fields |= {outcome.value: loaded.count(outcome) for outcome in COUNTED_OUTCOMES}

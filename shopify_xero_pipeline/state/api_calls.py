@@ -20,6 +20,10 @@ from shopify_xero_pipeline.state.tables import api_call as table
 from shopify_xero_pipeline.state.tables import key_value
 
 MINUTE = timedelta(seconds=60)
+TRANSIT = timedelta(seconds=2)
+"""Longest time that a request takes to arrive, after which Xero counts it. A slower one can meet a 429, which costs
+only its pause."""
+
 LOST_AFTER = timedelta(seconds=60)
 """Time after which a call without an end no longer counts as in flight: its process has died."""
 
@@ -56,9 +60,9 @@ class Call:
     def counts_until(self, now: datetime) -> datetime:
         """Return the instant until which the call counts among the calls of a minute.
 
-        Xero counts a call on arrival, at an unknown moment between its start and its end.
+        Xero counts a call on arrival, at an unknown moment between its start and its end, but within `TRANSIT`.
         """
-        return (self.ended_at or min(now, self.started_at + LOST_AFTER)) + MINUTE
+        return min(self.ended_at or now, self.started_at + TRANSIT) + MINUTE
 
 
 class ClockReading(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ lock was acquired; a stricter level would read a snapshot from before the wait.
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -134,12 +135,35 @@ def _open_sqlite(url: URL) -> OpenedDatabase:
     engine = create_engine(
         f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT}
     )
+    turn = _Turn()
     event.listen(engine, "connect", _make_durable)
+    event.listen(engine, "begin", lambda connection: turn.begin(connection.info))
     event.listen(engine, "begin", _begin_immediate)
     mark = FileMark(path)
     event.listen(engine, "begin", lambda _connection: mark.check())
     event.listen(engine, "checkin", lambda _connection, _record: mark.write())
+    event.listen(engine, "checkin", lambda _connection, record: turn.end(record.info))
     return engine, partial(_hold_file, path), mark
+
+
+class _Turn:
+    """The turn of one thread of this process, from the start of its transaction to the end of its connection.
+
+    SQLite's own wait for a lock polls in steps of up to 100 ms, and a mark is written after its commit.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def begin(self, info: dict[str, Any]) -> None:
+        """Wait for the other threads; after `BUSY_TIMEOUT` SQLite itself waits, and then refuses the transaction."""
+        if not info.get("has_turn"):
+            info["has_turn"] = self._lock.acquire(timeout=BUSY_TIMEOUT)
+
+    def end(self, info: dict[str, Any]) -> None:
+        """Let the next thread begin."""
+        if info.pop("has_turn", False):
+            self._lock.release()
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

@@ -8,7 +8,7 @@ long to wait and what to read back.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -69,10 +69,17 @@ class SendWatermark:
                 _write_value(connection, EPOCH, secrets.token_hex(16))
                 _write_value(connection, DOUBT, _dump_issue(TrustIssue(NEW, None, new=True)))
 
-    def record_send(self, marked: Batch) -> None:
-        """Write a batch to the watermark file, after the commit of its mark SENT and before its first byte leaves.
+    def record_send(self, mark_sent: Callable[[], Batch]) -> Batch:
+        """Mark a batch SENT and write it to the watermark file, before its first byte leaves; return the batch.
+
+        The lock of the file includes the mark, so that the file names the batch that this host marked last: a copy of
+        the journal that has this batch has every batch that was sent before.
+
+        Args:
+            mark_sent: marks the batch SENT in the journal.
 
         Raises:
+            JournalOrderError: the batch was sent before, or another process has taken it over.
             StoreReplacedError: another journal replaced this one.
             StoreBusyError: another process does not release the lock of the watermark file.
             StoreUnwritableError: the watermark file cannot be written.
@@ -83,8 +90,10 @@ class SendWatermark:
                 values = _read_values(connection)
                 if earlier is not None and not _is_known(connection, values, earlier):
                     raise StoreReplacedError
+            marked = mark_sent()
             claim = WatermarkClaim.of(values.get(EPOCH, ""), marked.id, marked.first_sent_at, marked.xero_quiet_at)
             self._file.write(claim if earlier is None else claim.after(earlier))
+            return marked
 
     def find_issue(self) -> TrustIssue | None:
         """Return the trust issue of the journal, or None. A new issue is stored until a call of `trust`."""
@@ -123,10 +132,12 @@ class SendWatermark:
             StoreUnwritableError: the watermark file cannot be written.
         """
         with self._file.lock():
+            own = self._file.own()
             with self._engine.begin() as connection:
                 values, last = _read_values(connection), _last_sent(connection)
-            number, at, quiet_at = last if last is not None else (0, None, None)
-            self._file.write(WatermarkClaim.of(values[EPOCH], number, at, quiet_at))
+                is_last = own is not None and own.batch > 0 and _is_in_journal(connection, values, own)
+            if not is_last:
+                self._file.write(WatermarkClaim.of(values[EPOCH], *(last or (0, None, None))))
             with self._engine.begin() as connection:
                 if _parse_issue(_read_values(connection).get(DOUBT)) == issue:
                     _write_value(connection, ANSWERED, "\n".join(issue.claims))
@@ -157,8 +168,10 @@ def _reason(unknown: Sequence[WatermarkClaim], epoch: str | None) -> str:
 
 def _is_known(connection: Connection, values: Mapping[str, str], claim: WatermarkClaim) -> bool:
     """Return whether the journal contains the batch of a claim, or has read it back."""
-    if claim.text in values.get(ANSWERED, "").splitlines():
-        return True
+    return claim.text in values.get(ANSWERED, "").splitlines() or _is_in_journal(connection, values, claim)
+
+
+def _is_in_journal(connection: Connection, values: Mapping[str, str], claim: WatermarkClaim) -> bool:
     if claim.epoch != values.get(EPOCH):
         return False
     sent_at = connection.scalar(SENT_AT, {"id": claim.batch})

@@ -27,7 +27,8 @@ class WatermarkClaim:
 
     Attributes:
         epoch: the random name of the journal, assigned when it was created; empty if the file is unreadable.
-        batch: the id of the last batch marked SENT, 0 if there is none.
+        batch: the id of the batch marked SENT last, 0 if there is none; not the greatest id, because requests in flight
+            overtake each other.
         sent_at: the time of its mark, by our clock; None if there is none.
         quiet_at: the end of the quiet time of all batches marked SENT, by Xero's clock; None if unknown.
         text: the line.
@@ -64,12 +65,11 @@ class WatermarkClaim:
         return cls("", 0, None, None, f"unreadable {digest(line)}")
 
     def after(self, earlier: "WatermarkClaim") -> "WatermarkClaim":
-        """Return this claim merged with an earlier one of the same journal; claims may be written out of order."""
-        if earlier.epoch != self.epoch:
+        """Return this claim with the end of the quiet time of an earlier one of the same journal, if that is later."""
+        if earlier.epoch != self.epoch or not earlier.batch:
             return self
-        last = max(earlier, self, key=lambda claim: claim.batch)
         quiet_at = max(earlier.quiet_at, self.quiet_at) if earlier.quiet_at and self.quiet_at else None
-        return WatermarkClaim.of(self.epoch, last.batch, last.sent_at, quiet_at if earlier.batch else self.quiet_at)
+        return WatermarkClaim.of(self.epoch, self.batch, self.sent_at, quiet_at)
 
 
 class WatermarkFile:

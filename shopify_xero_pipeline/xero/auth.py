@@ -137,14 +137,18 @@ class ClientCredentialsToken:
             grant = self._request()
         return auth_headers(grant.access, self._identity.credentials.tenant_id)
 
-    def renew(self) -> None:
-        """Get a new token.
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """Get a new token, unless another thread has already replaced the refused one.
+
+        Args:
+            refused: the headers of the call that Xero refused.
 
         Raises:
             XeroSignInError: Xero does not accept the credentials or the scopes.
             XeroUnavailableError: no usable response arrived.
         """
-        self._request()
+        if self.headers() == refused:
+            self._request()
 
     def mark_verified(self) -> None:
         """Do nothing: a custom connection can always request another token."""

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from shopify_xero_pipeline.clock import Clock, ServerClock
 from shopify_xero_pipeline.http.retries import RetryableError
 from shopify_xero_pipeline.http.transport import build_client as http_client
 from shopify_xero_pipeline.observability import events
-from shopify_xero_pipeline.state.api_calls import InMemoryCalls
+from shopify_xero_pipeline.state.api_calls import Call, InMemoryCalls
 from shopify_xero_pipeline.state.canonical import digest, parse_exact_json
 from shopify_xero_pipeline.state.tokens import TokenStore
 from shopify_xero_pipeline.xero.auth import (
@@ -65,7 +66,7 @@ class XeroResponse:
 
 @dataclass(frozen=True)
 class _Request:
-    """A request; `guard` runs just before it is sent, and raises if it may not be sent."""
+    """A request; `guard` runs just before it is sent, and raises if it may not be sent. `slot` is from `ready`."""
 
     method: str
     path: str
@@ -74,6 +75,7 @@ class _Request:
     body: bytes | None = None
     params: Mapping[str, str] | None = None
     attempt: int = 1
+    slot: Call | None = None
 
     @property
     def writes(self) -> bool:
@@ -82,7 +84,7 @@ class _Request:
 
 
 class XeroClient:
-    """The client of one organisation in Xero.
+    """The client of one organisation in Xero, for any number of threads.
 
     Args:
         credentials: credentials of the app.
@@ -129,6 +131,7 @@ class XeroClient:
         hashed = digest("/".join(parts))[:12]  # distinguishes credentials without revealing them
         self._rate_limiter = RateLimiter(calls or InMemoryCalls(clock), clock, self._rng, hashed)
         self.calls = 0
+        self._counting = Lock()
         self.time = ServerClock(clock)
 
     def close(self) -> None:
@@ -191,8 +194,8 @@ class XeroClient:
             yield elements, paging.get("itemCount")
             page += 1
 
-    def ready(self) -> None:
-        """Wait until a write can be sent at once, with a valid token, Xero's time and a reserved slot in the limits.
+    def ready(self) -> Call:
+        """Wait until a write can be sent at once, with a valid token and Xero's time; return its slot in the limits.
 
         Raises:
             DailyQuotaExceededError: only the reserve of the daily quota is left.
@@ -203,7 +206,11 @@ class XeroClient:
         if self.time.latest is None:
             self._rate_limiter.refuse_writes()
             self.ensure_server_time()
-        self._rate_limiter.reserve_slot()
+        return self._rate_limiter.acquire(writes=True, reserve=False)
+
+    def release(self, slot: Call) -> None:
+        """Give back a slot of `ready` that no request uses."""
+        self._rate_limiter.release(slot, lost=False)
 
     def ensure_server_time(self) -> datetime:
         """Return the lower bound of Xero's present time, from one call if it is not known.
@@ -227,7 +234,15 @@ class XeroClient:
         return self._rate_limiter.may_retry
 
     def write(
-        self, method: str, path: str, body: bytes, *, key: str, guard: Callable[[], None], attempt: int = 1
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        key: str,
+        guard: Callable[[], None],
+        attempt: int = 1,
+        slot: Call | None = None,
     ) -> XeroResponse:
         """Send a write once; only an expired token, with which nothing was executed, makes the same bytes go out again.
 
@@ -238,6 +253,7 @@ class XeroClient:
             key: idempotency key.
             guard: runs just before the bytes leave; raises if they may not.
             attempt: number of the attempt with these bytes, for the log.
+            slot: a slot of `ready`; without one the request waits for the limits.
 
         Raises:
             httpx.RequestError: no complete response arrived; the write may have been executed.
@@ -246,7 +262,7 @@ class XeroClient:
             XeroDeniedError: the pause after a denial is not over; nothing was sent.
         """
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return self._send_signed(_Request(method, path, headers, guard, body=body, attempt=attempt))
+        return self._send_signed(_Request(method, path, headers, guard, body=body, attempt=attempt, slot=slot))
 
     def pause(self, answer: XeroResponse | None, failures: int) -> float:
         """Return the seconds before another attempt of a write after the first failure and `failures` more."""
@@ -280,19 +296,21 @@ class XeroClient:
 
     def _send_signed(self, request: _Request) -> XeroResponse:
         for can_renew in (True, False):
-            answer = self._exchange(replace(request, headers={**request.headers, **self._token.headers()}))
+            signature = self._token.headers()
+            answer = self._exchange(replace(request, headers={**request.headers, **signature}))
             # Xero's spelling; with a missing scope another token would not help (docs/contracts/xero.md §1).
             is_expired = answer.status == 401 and "insufficent_scope" not in answer.headers.get("www-authenticate", "")
             if not (is_expired and can_renew):
                 break
-            self._token.renew()
+            self._token.renew(signature)
+            request = replace(request, slot=None)
         if answer.status == 403 or (answer.status == 401 and request.writes):
             self._rate_limiter.record_denial(answer.status)
         return answer
 
     def _exchange(self, request: _Request) -> XeroResponse:
         """Send a request once, with an entry in the call record before and after; a crash in between leaves it open."""
-        call = self._rate_limiter.acquire(writes=request.writes, reserve=True)
+        call = self._rate_limiter.acquire(writes=request.writes, reserve=True, slot=request.slot)
         try:
             answer = self._send(request)
         except Exception as error:
@@ -313,7 +331,8 @@ class XeroClient:
 
         request.guard()
         started = self._clock.elapsed()
-        self.calls += 1
+        with self._counting:
+            self.calls += 1
         route = _route(request.path)
         with events.log_api_call(self._clock, "xero", request.method, route, attempt=request.attempt) as fields:
             response = self._http.request(

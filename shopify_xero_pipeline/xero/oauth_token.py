@@ -7,6 +7,7 @@ after its first use (docs/contracts/xero.md §1). If Xero refuses a refresh toke
 once; after that a person must sign in.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shopify_xero_pipeline.clock import Clock
@@ -43,19 +44,33 @@ class RefreshingToken:
             XeroSignInError: Xero does not accept the app's credentials.
             XeroUnavailableError: Xero issues no new token now.
         """
-        if self._cached is None or not self._cached.is_fresh(self._clock.now()):
-            self._cached = self._load_or_renew(refused_generation=None)
-        return auth_headers(self._cached.access, self._identity.credentials.tenant_id)
+        cached = self._cached
+        if cached is None or not cached.is_fresh(self._clock.now()):
+            cached = self._cached = self._load_or_renew(refused_generation=None)
+        return self._headers_of(cached)
 
-    def renew(self) -> None:
-        """Get another token, because Xero refused the present one; raises the exceptions of `headers`."""
-        self._cached = self._load_or_renew(refused_generation=self._cached.generation if self._cached else None)
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """Get another token, unless another thread has already replaced the refused one.
+
+        Args:
+            refused: the headers of the call that Xero refused.
+
+        Raises:
+            XeroError: as for `headers`.
+        """
+        cached = self._cached
+        if cached is not None and self._headers_of(cached) == refused:
+            self._cached = self._load_or_renew(refused_generation=cached.generation)
 
     def mark_verified(self) -> None:
         """Record that Xero accepted the present tokens, and delete the previous refresh token."""
-        if self._cached is not None and self._cached.verified_at is None:
-            self._tokens.mark_verified(self._cached)
-            self._cached = replace(self._cached, verified_at=self._clock.now(), previous_refresh="")
+        cached = self._cached
+        if cached is not None and cached.verified_at is None:
+            self._tokens.mark_verified(cached)
+            self._cached = replace(cached, verified_at=self._clock.now(), previous_refresh="")
+
+    def _headers_of(self, tokens: TokenSet) -> dict[str, str]:
+        return auth_headers(tokens.access, self._identity.credentials.tenant_id)
 
     def _load_or_renew(self, refused_generation: int | None) -> TokenSet:
         stored = self._load()

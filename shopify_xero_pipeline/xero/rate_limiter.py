@@ -68,7 +68,7 @@ class RateLimiter:
         self._clock = clock
         self._rng = rng
         self._credentials = credentials
-        self._slot: Call | None = None
+        self._probe: Call | None = None
         self.may_retry = True
 
     def refuse_writes(self) -> None:
@@ -82,35 +82,28 @@ class RateLimiter:
             self._refuse_denied(window)
             _refuse_spent(window, reserve=False)
 
-    def reserve_slot(self) -> None:
-        """Wait until a write may be sent, and reserve its slot for the next call of this client.
-
-        Raises:
-            DailyQuotaExceededError: no call is left today, or only the reserve.
-            XeroDeniedError: the pause after a denial is not over.
-        """
-        self._slot = self.acquire(writes=True, reserve=False)
-
-    def acquire(self, *, writes: bool, reserve: bool) -> Call:
+    def acquire(self, *, writes: bool, reserve: bool, slot: Call | None = None) -> Call:
         """Wait until a call may be sent, and return its entry in the call record.
 
         Args:
             writes: the call changes data in Xero.
             reserve: the call may use the reserve of the daily quota.
+            slot: an entry that an earlier call of this method returned; it is valid for `SLOT_VALID_FOR`.
 
         Raises:
             DailyQuotaExceededError: no call is left today, or only the reserve.
             XeroDeniedError: the call writes, and the pause after a denial is not over.
         """
-        slot, self._slot = self._slot, None
         if slot is not None and slot.started_at <= self._clock.now() <= slot.started_at + SLOT_VALID_FOR:
             return slot
         while True:
             with self._calls.transaction() as window:
-                if writes:
+                is_probing = writes and self._probe is not None and self._probe.ended_at is None
+                if writes and not is_probing:
                     self._refuse_denied(window)
                 _refuse_spent(window, reserve)
-                pause = max(_server_imposed_delay(window), _local_delay(window))
+                probe_delay = POLL_SECONDS if is_probing and window.status.denied else 0.0
+                pause = max(probe_delay, _server_imposed_delay(window), _local_delay(window))
                 if pause <= 0:
                     return self._enter(window, writes)
             self._clock.sleep(pause)
@@ -163,9 +156,11 @@ class RateLimiter:
             limits.denied_until = window.now + DENIED_FOR
 
     def _enter(self, window: RateWindow, writes: bool) -> Call:
+        call = window.start()
         if writes and window.status.denied:  # this call alone tests whether the denial persists
             window.status.denied_until = window.now + PROBE_FOR
-        return window.start()
+            self._probe = call
+        return call
 
     def _refuse_denied(self, window: RateWindow) -> None:
         limits = window.status

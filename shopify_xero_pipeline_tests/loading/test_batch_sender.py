@@ -1,6 +1,7 @@
 """The protocol around one request: when the same bytes may leave again, and what is known in the end."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from shopify_xero_pipeline.loading.batch_sender import BatchSender, DeliveryStatus
+from shopify_xero_pipeline.loading.batch_sender import BatchSender, DeliveryResult, DeliveryStatus
 from shopify_xero_pipeline.state.journal import JournalOrderError
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
 from shopify_xero_pipeline.state.tables import batch
@@ -38,7 +39,7 @@ class Line:
             rng=random.Random(3),
         )
         self.began = self.clock.now()
-        client.ready()
+        self.slot = client.ready()
         self.delivery = BatchSender(client, self.journal, self.clock)
         self.batch = self.journal.intend(
             BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="key"), []
@@ -57,6 +58,9 @@ class Line:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def send(self) -> DeliveryResult:
+        return self.delivery.send(self.batch, self.slot)
 
     def reload(self) -> Batch:
         return next(one for one in self.journal.unsettled() if one.id == self.batch.id)
@@ -90,7 +94,7 @@ def test_a_lost_answer_is_replayed_with_the_same_key_and_bytes(
 ) -> None:
     line = Line(tmp_path, trouble, ok())
 
-    assert line.delivery.send(line.batch).status is DeliveryStatus.ANSWERED
+    assert line.send().status is DeliveryStatus.ANSWERED
 
     assert [(body, key) for _, body, key in line.sent] == [(b"{}", "key")] * 2
 
@@ -99,7 +103,7 @@ def test_a_lost_answer_is_replayed_with_the_same_key_and_bytes(
 def test_nothing_leaves_later_than_two_minutes_after_the_first_byte(tmp_path: Path, takes: float) -> None:
     line = Line(tmp_path, httpx.ReadTimeout("slow"), takes=takes)
 
-    reply = line.delivery.send(line.batch)
+    reply = line.send()
 
     assert reply.status is DeliveryStatus.UNKNOWN
     assert len(line.sent) >= 3
@@ -129,7 +133,7 @@ def test_an_answer_that_says_enough_is_not_asked_for_again(
 ) -> None:
     line = Line(tmp_path, answer)
 
-    assert line.delivery.send(line.batch).status is fate
+    assert line.send().status is fate
 
     assert len(line.sent) == (2 if answer.status_code == 401 else 1)
 
@@ -143,7 +147,7 @@ def test_what_never_reached_xero_is_known_not_to_be_executed(
 ) -> None:
     line = Line(tmp_path, trouble)
 
-    assert line.delivery.send(line.batch).status is fate
+    assert line.send().status is fate
 
 
 @pytest.mark.parametrize(
@@ -153,14 +157,14 @@ def test_what_never_reached_xero_is_known_not_to_be_executed(
 def test_one_lost_answer_leaves_doubt_whatever_comes_after_it(tmp_path: Path, last: httpx.Response | Exception) -> None:
     line = Line(tmp_path, httpx.ReadError("reset"), last)
 
-    assert line.delivery.send(line.batch).status is DeliveryStatus.UNKNOWN
+    assert line.send().status is DeliveryStatus.UNKNOWN
 
 
 def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> None:
     spent = httpx.Response(503, headers={"X-DayLimit-Remaining": "0"})
     line = Line(tmp_path, spent)
 
-    reply = line.delivery.send(line.batch)
+    reply = line.send()
 
     assert reply.status is DeliveryStatus.UNKNOWN
     assert len(line.sent) == 1
@@ -168,9 +172,16 @@ def test_a_spent_day_in_the_middle_of_replays_leaves_doubt(tmp_path: Path) -> No
 
 def test_a_request_that_comes_too_late_after_its_mark_does_not_leave(tmp_path: Path) -> None:
     line = Line(tmp_path, ok())
-    line.journal.send_watermark.record_send = lambda _batch: line.clock.sleep(120.5)  # type: ignore[method-assign, assignment]
+    record_send = line.journal.send_watermark.record_send
 
-    reply = line.delivery.send(line.batch)
+    def record_late(mark_sent: Callable[[], Batch]) -> Batch:
+        marked = record_send(mark_sent)
+        line.clock.sleep(120.5)
+        return marked
+
+    line.journal.send_watermark.record_send = record_late  # type: ignore[method-assign]
+
+    reply = line.send()
 
     assert (reply.status, line.sent) == (DeliveryStatus.RATE_LIMITED, []), (
         "nothing has left, so it may be planned afresh"
@@ -182,7 +193,7 @@ def test_only_the_process_that_marked_a_request_sends_it(tmp_path: Path) -> None
     line.journal.mark_sent(line.batch)
 
     with pytest.raises(JournalOrderError, match="is sent, not intent"):
-        line.delivery.send(line.reload())
+        line.delivery.send(line.reload(), line.slot)
 
     assert line.sent == []
 
@@ -198,9 +209,7 @@ def test_a_clock_that_goes_back_between_marking_and_sending_stops_the_request(tm
 
     line.journal.mark_sent = mark_and_turn_back  # type: ignore[method-assign, assignment]
 
-    assert line.delivery.send(line.batch).status is DeliveryStatus.RATE_LIMITED, (
-        "nothing has left, so it may be planned afresh"
-    )
+    assert line.send().status is DeliveryStatus.RATE_LIMITED, "nothing has left, so it may be planned afresh"
     assert line.sent == []
 
 
@@ -210,7 +219,7 @@ def test_a_request_that_comes_too_late_after_one_without_an_answer_leaves_doubt(
     sleep = line.clock.sleep
     line.clock.sleep = lambda seconds: sleep(seconds + 31)  # type: ignore[method-assign]
 
-    assert line.delivery.send(line.batch).status is DeliveryStatus.UNKNOWN
+    assert line.send().status is DeliveryStatus.UNKNOWN
     assert len(line.sent) == 1
 
 
@@ -219,7 +228,7 @@ def test_a_request_is_marked_with_xeros_time_and_when_it_is_quiet(tmp_path: Path
     line = Line(tmp_path, httpx.Response(500))
     line.clock.sleep(100)
 
-    line.delivery.send(line.batch)
+    line.send()
 
     sent = line.reload()
     assert sent.xero_sent_at == datetime(2026, 9, 22, 0, 1, 41, tzinfo=UTC)
@@ -230,7 +239,7 @@ def test_after_our_clock_was_set_xeros_time_is_not_known_until_it_is_asked_again
     line = Line(tmp_path, httpx.Response(500))
     line.clock._now += timedelta(days=3)
 
-    line.delivery.send(line.batch)
+    line.send()
 
     assert line.reload().xero_sent_at is None
 
@@ -242,7 +251,7 @@ def test_a_token_that_cannot_be_renewed_in_the_middle_of_a_write_has_executed_no
     line = Line(tmp_path, httpx.Response(401))
     line.sign_in = sign_in
 
-    assert line.delivery.send(line.batch).status is fate
+    assert line.send().status is fate
 
 
 def test_credentials_that_are_no_longer_accepted_stop_the_load_and_leave_the_records_planned(world: World) -> None:

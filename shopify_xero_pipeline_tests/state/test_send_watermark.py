@@ -20,6 +20,7 @@ from shopify_xero_pipeline.state.database_errors import (
     StoreUnwritableError,
 )
 from shopify_xero_pipeline.state.records import Batch, BatchRequest
+from shopify_xero_pipeline.state.send_watermark import TrustIssue
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.watermark_file import WatermarkClaim
 from shopify_xero_pipeline_tests.support.postgres import Server
@@ -53,13 +54,17 @@ QUIET = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 """By Xero's clock, some days ahead of ours."""
 
 
-def marked(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> Batch:
+def intended(store: StateStore, key: str) -> Batch:
     request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key=key)
-    return store.journal.mark_sent(store.journal.intend(request, []), xero_quiet_at=quiet_at)
+    return store.journal.intend(request, [])
+
+
+def marked(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> Batch:
+    return store.journal.mark_sent(intended(store, key), xero_quiet_at=quiet_at)
 
 
 def send(store: StateStore, key: str, quiet_at: datetime | None = QUIET) -> None:
-    store.send_watermark.record_send(marked(store, key, quiet_at))
+    store.send_watermark.record_send(lambda: marked(store, key, quiet_at))
 
 
 def why(store: StateStore) -> str:
@@ -169,14 +174,41 @@ def test_a_watermark_file_in_which_a_bit_flipped_is_unreadable(path: Path, clock
         assert "missing or damaged" in why(store)
 
 
-def test_requests_recorded_out_of_order_never_lower_the_watermark(path: Path, clock: ManualClock) -> None:
+def test_the_watermark_names_the_request_that_was_marked_last_and_the_latest_quiet_time(
+    path: Path, clock: ManualClock
+) -> None:
     with closing(trusted(opened(path, clock))) as store:
-        first = marked(store, "one", QUIET + timedelta(seconds=1))
-        send(store, "two")
-        store.send_watermark.record_send(first)
+        first = intended(store, "one")
+        send(store, "two", QUIET + timedelta(seconds=1))
+        store.send_watermark.record_send(lambda: store.journal.mark_sent(first, xero_quiet_at=QUIET))
         claim = WatermarkClaim.parse(path.with_name("state.db.witness").read_text())
-        assert (claim.batch, claim.quiet_at) == (2, QUIET + timedelta(seconds=1))
+        assert (claim.batch, claim.quiet_at) == (1, QUIET + timedelta(seconds=1))
         assert store.send_watermark.find_issue() is None
+
+
+def test_a_copy_without_the_mark_of_a_request_that_another_one_overtook_is_detected(
+    path: Path, clock: ManualClock
+) -> None:
+    copy = path.with_name("copy.db")
+    with closing(trusted(opened(path, clock))) as store:
+        overtaken = intended(store, "one")
+        send(store, "two")
+        copy.write_bytes(path.read_bytes())
+        store.send_watermark.record_send(lambda: store.journal.mark_sent(overtaken, xero_quiet_at=QUIET))
+    path.write_bytes(copy.read_bytes())
+    with closing(opened(path, clock)) as restored:
+        assert why(restored) == "it is older than the last request sent: a copy was restored"
+
+
+def test_trust_leaves_the_name_of_the_request_that_was_marked_last(path: Path, clock: ManualClock) -> None:
+    file = path.with_name("state.db.witness")
+    with closing(trusted(opened(path, clock))) as store:
+        overtaken = intended(store, "one")
+        send(store, "two")
+        store.send_watermark.record_send(lambda: store.journal.mark_sent(overtaken, xero_quiet_at=QUIET))
+        last = file.read_text()
+        store.send_watermark.trust(TrustIssue("a reason", None))
+        assert file.read_text() == last
 
 
 def test_each_host_of_a_server_has_a_watermark_file_and_reads_them_all(
@@ -214,7 +246,7 @@ def test_on_a_full_disk_nothing_is_marked_sent_and_so_nothing_leaves(path: Path,
             store.journal.mark_sent(intended)
         sent = store.journal.mark_sent(intended)
         with disk_full(0), pytest.raises(StoreUnwritableError, match="witness"):
-            store.send_watermark.record_send(sent)
+            store.send_watermark.record_send(lambda: sent)
 
 
 def test_a_watermark_file_that_another_process_locks_is_busy_and_not_unwritable(
@@ -226,8 +258,8 @@ def test_a_watermark_file_that_another_process_locks_is_busy_and_not_unwritable(
         request = BatchRequest(kind="invoice", method="PUT", path="/Invoices", body=b"{}", idempotency_key="one")
         sent = store.journal.mark_sent(store.journal.intend(request, []))
         with other.send_watermark._file.lock(), pytest.raises(StoreBusyError, match="is locked by another process"):
-            store.send_watermark.record_send(sent)
-        store.send_watermark.record_send(sent)
+            store.send_watermark.record_send(lambda: sent)
+        store.send_watermark.record_send(lambda: sent)
 
 
 def test_a_database_that_may_not_grow_is_told_as_unwritable(path: Path, clock: ManualClock) -> None:

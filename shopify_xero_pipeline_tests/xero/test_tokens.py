@@ -96,7 +96,7 @@ class Process:
         """Call Xero as the client does: a refused token is renewed once. Return the status."""
         answer = self._sent()
         if answer.status_code == 401:
-            self.token.renew()
+            self.token.renew(self.token.headers())
             answer = self._sent()
         if answer.status_code < 400:
             self.token.mark_verified()
@@ -202,10 +202,20 @@ def test_the_spent_token_is_kept_until_the_new_pair_has_worked(scene: Scene) -> 
 def test_a_token_that_was_refused_is_renewed_once_for_all_who_used_it(scene: Scene) -> None:
     one, two = scene.process(), scene.process()
     assert (one.call(), two.call()) == (200, 200)
-    one.token.renew()
-    two.token.renew()
+    refused = one.token.headers()
+    one.token.renew(refused)
+    two.token.renew(refused)
     assert scene.asked == [scene.first]
     assert one.token.headers() == two.token.headers()
+
+
+def test_a_refused_token_that_another_thread_has_replaced_is_not_renewed_again(scene: Scene) -> None:
+    process = scene.process()
+    assert process.call() == 200
+    refused = process.token.headers()
+    process.token.renew(refused)
+    process.token.renew(refused)
+    assert scene.asked == [scene.first]
 
 
 def test_an_answer_that_is_no_success_proves_nothing(scene: Scene) -> None:
@@ -314,7 +324,7 @@ def test_an_unfinished_renewal_is_finished_by_the_next_process_although_its_toke
     process = scene.process(EXECUTED)
     assert process.call() == 200
     with pytest.raises(Killed):
-        process.token.renew()
+        process.token.renew(process.token.headers())
     assert scene.process().call() == 200
     assert scene.asked == [scene.first, scene.first]
 

@@ -92,11 +92,12 @@ def work(course: Course) -> None:
 
 def _call(http: httpx.Client, token: RefreshingToken, address: str) -> None:
     for _ in range(PATIENCE):
-        answer = http.get(f"{address}/connections", headers=token.headers())
+        signature = token.headers()
+        answer = http.get(f"{address}/connections", headers=signature)
         if answer.status_code == 200:
             token.mark_verified()
             return
-        token.renew()
+        token.renew(signature)
     raise AssertionError(f"no usable token in {PATIENCE} attempts: {answer.status_code}")
 
 

@@ -68,7 +68,7 @@ class Engines:
             engine = self._free.pop()
             engine.url = make_url(url)
             return engine
-        given = options | {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "creator": self._open}
+        given = options | {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 9, "creator": self._open}
         engine = create_engine(url, **given)
         # Before the product's own: when this is called, its transaction has not begun yet.
         event.listen(engine, "begin", lambda connection: self._tell(engine, 0, connection))

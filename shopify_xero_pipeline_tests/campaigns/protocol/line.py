@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -49,6 +50,7 @@ class Line(httpx.BaseTransport):
             self._process.point("call: before")
         if call.is_write:
             self._scene.may_suspend(self._process)
+            self._process.lives()
         if trace := request.extensions.get("trace"):
             trace("http11.send_request_headers.started", {})
         answer = self._write(call) if call.is_write else self._read(call)
@@ -85,7 +87,7 @@ class Line(httpx.BaseTransport):
         trouble = self._scene.troubles.draw(call)
         if trouble is not None:
             self._scene.tally[f"fault {trouble}"] += 1
-        self._scene.rest(self._rng.uniform(0.05, 1.5))
+        self._under_way(call)
         lost = self._lost(call, trouble)
         if lost is not None:
             raise lost
@@ -100,6 +102,16 @@ class Line(httpx.BaseTransport):
         if call.is_write and (other is None or trouble in EXECUTED_FIRST):
             self._process.point("call: executed")
         return spoilt(trouble, answer, self._rng) if trouble in SPOILT else answer
+
+    def _under_way(self, call: Call) -> None:
+        """Let the request travel; should its process die meanwhile, it is lost, or arrives all the same."""
+        travelling, goes_on = self._process.travelling, partial(self._goes_on, call)
+        if call.is_write:
+            self._scene.tally["side by side"] += bool(travelling)
+            travelling.append(goes_on)
+        self._process.rest(self._rng.uniform(0.05, 1.5))
+        if call.is_write:
+            travelling.remove(goes_on)
 
     def _repeated(self, call: Call) -> Call:
         """Execute a call, and return it as something before Xero repeats it: without its key."""
@@ -121,7 +133,7 @@ class Line(httpx.BaseTransport):
             return None
         if trouble is Trouble.ANSWER_LOST or (trouble is Trouble.LOST and self._rng.random() < 0.5):
             return httpx.ReadError("reset")
-        self._scene.rest(DEADLINE)
+        self._process.rest(DEADLINE)
         return httpx.ReadTimeout("no answer in time")
 
     def _execute(self, call: Call, server_error: str = "") -> Answer:

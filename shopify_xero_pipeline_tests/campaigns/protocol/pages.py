@@ -19,7 +19,8 @@ SIMULATOR = """## The protocol in simulated time
 The campaign runs the real loader, state store (SQLite) and client against the sandbox's Xero, with simulated time,
 network and crashes. For each seed it plays one run without a crash, one with a crash at each point at which durable
 state changes, two with two to six crashes, and two with two or three processes at once, some of them suspended for up
-to 25 minutes. Each host has its own clock: wrong by up to three days, drifting, and set at any moment. A request
+to 25 minutes. A process has one to five requests in flight, in batches of 1, 2 or 50 records; the seed draws the order
+in which they go on. Each host has its own clock: wrong by up to three days, drifting, and set at any moment. A request
 arrives up to 230 s late, even after its sender has crashed; lists lag up to 300 s behind. Part payments, refunds and
 Allocations, for which Xero has no duplicate check, are in every workload. Seeds below 100 use up to three orders in up
 to three plans, the others one order. Each run ends without further faults and with time to settle, the clocks still
@@ -65,6 +66,7 @@ def write_simulator(tally: Tally, stride: int, seconds: float) -> None:
         ("deaths", sum(times for name, times in counts.items() if name.startswith("crash "))),
         ("calls", counts["calls"]),
         ("requests journalled", counts["requests"]),
+        ("requests that left while another one of their process was in flight", counts["side by side"]),
         ("faults", sum(times for name, times in counts.items() if name.startswith("fault "))),
         ("answers replayed under their key", counts["replayed"]),
         ("records read back", counts["read back"]),

@@ -109,7 +109,7 @@ def replayed_after_any_restart() -> Patches:
             return
         writes = tuple(batch_requests.parse_operation(operation) for operation in self._journal.operations_of(batch.id))
         draft = batch_requests.BatchDraft(Kind(batch.kind), batch.method, batch.path, writes, batch.body)
-        reply = self._sender._attempt(batch, self._clock.elapsed(), 1)
+        reply = self._sender._attempt(batch, self._clock.elapsed(), 1, None)
         self._conclude(batch, reply, draft, ParentIds(self._store, [write.record for write in writes]))
 
     return [patch.object(batch_writer.BatchWriter, "_finish", finish), *no_deadline_guard()]

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
+from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
 from shopify_xero_pipeline.loading.outcomes import IDENTITY_FIELDS
 from shopify_xero_pipeline.sandbox.xero.answers import Rejected
@@ -39,6 +41,9 @@ COMMAND = "python -m shopify_xero_pipeline_tests.campaigns.protocol"
 RESTARTS = (1, 20, 29, 31, 44, 46, 60, 89, 91, 100, 119, 121, 150, 300, 400, 599, 601, 700, 3600)
 GAPS = (5, 120, 700, 4000)
 LOADS_TO_REST = 14
+BATCH_SIZES = ((50, 10, 1), (2, 1, 1), (1, 1, 1), (1, 1, 1))
+"""Elements of a batch by attempt. A run has few records, so that only small batches are in flight side by side."""
+
 SMALL_FROM = 100
 """From this seed on a run is about one order: fewer points to die at, and so more networks and people for the time."""
 
@@ -156,11 +161,14 @@ class Run:
         self._seed, self._loaders = spec.seed, spec.loaders
         self._rng = random.Random(f"{spec.seed} waits")
         self._report: LoadReport | None = None
+        self._batch_sizes = rng.choice(BATCH_SIZES)
         self.scene.organisation.refusals = dict(self.trade.refusals)
         self._invite_people()
 
     def outcome(self, jobs: Sequence[Callable[[], None]] = ()) -> Outcome:
         """Play to the end and judge; with jobs, they are what happens before the rest."""
+        elements = patch.object(batch_requests, "ATTEMPTS_BEFORE_SPLIT", self._batch_sizes)
+        elements.start()
         try:
             if jobs:
                 self.scene.turns.run(jobs)
@@ -171,6 +179,8 @@ class Run:
             self._rest()
         except Exception as failure:  # whatever escapes is a finding of this run
             self.result.problems.append(f"escaped: {type(failure).__name__}: {failure}")
+        finally:
+            elements.stop()
         self.result.points = self.scene.all_points
         self.result.tally.update(self.scene.tally)
         self.result.problems += self.scene.watch.problems

@@ -22,6 +22,7 @@ from shopify_xero_pipeline.xero.client import XeroClient
 from shopify_xero_pipeline_tests.campaigns.protocol.engines import Engines
 from shopify_xero_pipeline_tests.campaigns.protocol.line import Line
 from shopify_xero_pipeline_tests.campaigns.protocol.organisation import Organisation
+from shopify_xero_pipeline_tests.campaigns.protocol.requests import Requests
 from shopify_xero_pipeline_tests.campaigns.protocol.timeline import HostClock, ProcessClock, Timeline
 from shopify_xero_pipeline_tests.campaigns.protocol.trade import Plan
 from shopify_xero_pipeline_tests.campaigns.protocol.troubles import Character, Troubles
@@ -71,13 +72,16 @@ class Scene:
         self._clocks = clocks
         self.dying_rate = 0.0
         self.passing_rate = 0.0
+        flights = random.Random(f"{seed} flights")
+        self.in_flight = flights.choice((1, 2, 3, 5, 5))
+        self.overtaking_rate = flights.choice((0.0, 0.1, 0.5)) if self.in_flight > 1 else 0.0
         self.suspending_rate = 0.0
         self._processes = 0
         ENGINES.rest = self.rest
         self._rng = random.Random(f"{seed} stage")
 
     def rest(self, seconds: float) -> None:
-        """Let time pass; other processes, if there are any, go on meanwhile."""
+        """Let time pass; other processes and requests, if there are any, go on meanwhile."""
         self.turns.rest(seconds)
 
     def start(self) -> "Process":
@@ -103,11 +107,13 @@ class Scene:
             self.tally[f"crash {name}"] += 1
             if dying is not None:
                 dying()
-            raise SimulatedCrash
+            process.die()
         if name == "transaction: before":
             self._lets_others_pass()
 
     def _lets_others_pass(self) -> None:
+        if self.overtaking_rate and self._rng.random() < self.overtaking_rate:
+            self.rest(0)
         if self.passing_rate and self._rng.random() < self.passing_rate:
             self.rest(self._rng.choice((0, 0, 1, 5)))
         if self.suspending_rate and self._rng.random() < self.suspending_rate / 8:
@@ -130,18 +136,25 @@ class Scene:
 
 
 class Process:
-    """One process from its start to its end or death."""
+    """One process from its start to its end or death.
+
+    Attributes:
+        travelling: its writes on their way to Xero: what becomes of each when the process dies.
+    """
 
     def __init__(self, scene: Scene, rng: random.Random, host: HostClock) -> None:
         self._scene = scene
         self._changed = False
         self._before = 0
-        self.clock = ProcessClock(scene.timeline, scene.rest, host)
+        self._is_dead = False
+        self.travelling: list[Callable[[], None]] = []
+        self.clock = ProcessClock(scene.timeline, self.rest, host)
         self.store = StateStore(f"sqlite:///{scene.path}", self.clock)
         self._engine = self.store._engine
         ENGINES.hooks[self._engine] = (self._begins, self._commits)
         self.client = XeroClient(CREDENTIALS, clock=self.clock, transport=Line(scene, self), rng=rng)
-        self.loader = Loader(self.client, self.store, self.clock, rng)
+        requests = Requests(scene.turns, scene.in_flight, self.lives)
+        self.loader = Loader(self.client, self.store, self.clock, rng, requests)
 
     def load(self, plan: Plan, run_id: str) -> LoadReport:
         """Load a plan, all families at once."""
@@ -154,11 +167,39 @@ class Process:
 
     def point(self, name: str, dying: Callable[[], None] | None = None) -> None:
         """Pass a point; see `Scene.passes`."""
+        self.lives()
         self._scene.passes(self, name, dying)
+        self.lives()
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass, in which another request of this process may meet its death."""
+        self._scene.rest(seconds)
+        self.lives()
+
+    def die(self) -> None:
+        """Die, with every request of this process.
+
+        Raises:
+            SimulatedCrash: always.
+        """
+        self._is_dead = True
+        for goes_on in self.travelling:
+            goes_on()
+        raise SimulatedCrash
+
+    def lives(self) -> None:
+        """Raise if this process has died.
+
+        Raises:
+            SimulatedCrash: it has.
+        """
+        if self._is_dead:
+            raise SimulatedCrash
 
     def _begins(self, connection: Connection) -> None:
+        self.lives()
         self._before = _changes(connection)
-        if self._changed or self._scene.passing_rate:
+        if self._changed or self._scene.passing_rate or self._scene.overtaking_rate:
             self._changed = False
             self.point("transaction: before")
 

@@ -11,9 +11,13 @@ pytestmark = pytest.mark.campaign
 STRIDE = 8
 
 
-@pytest.mark.parametrize("seed", [0, 3, 6, 18])
+@pytest.mark.parametrize("seed", [0, 5, 9, 21])
 def test_nothing_is_doubled_lost_or_stuck_wherever_processes_die(seed: int) -> None:
     assert whole_seed(seed, STRIDE).failed == []
+
+
+def test_requests_of_a_process_are_in_flight_side_by_side() -> None:
+    assert play(Spec(5)).tally["side by side"] > 0
 
 
 def test_a_copy_that_dies_at_a_point_is_the_run_that_is_played_with_that_death() -> None:

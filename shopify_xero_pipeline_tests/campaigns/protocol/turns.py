@@ -1,28 +1,45 @@
-"""Several processes on one timeline: one at a time goes on, until it waits or lets another one pass, as the seed says.
+"""Jobs on one timeline: one at a time goes on, until it waits or lets another one pass, as the seed says.
 
-Each process is a thread, but only one of them ever runs: the baton is handed over where a process sleeps, calls or is
-about to begin a transaction. Nothing of the protocol is known here.
+A job is a process, or a request of one. Each is a coroutine of its own (a greenlet), so that only one ever runs and the
+operating system can copy them all; control changes where a job sleeps, calls or is about to begin a transaction.
+Nothing of the protocol is known here.
 """
 
 import random
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+
+from greenlet import getcurrent, greenlet
 
 from shopify_xero_pipeline_tests.campaigns.protocol.timeline import Timeline
 
 
-class _Turn:
-    def __init__(self, job: Callable[[], None], now: datetime) -> None:
-        self.job = job
-        self.wake = now
-        self.go = threading.Semaphore(0)
+class Turn:
+    """One job.
+
+    Attributes:
+        over: whether it has ended.
+        failure: what it raised.
+    """
+
+    def __init__(self, job: Callable[[], None], lives: Callable[[], None], now: datetime, parent: greenlet) -> None:
         self.over = False
+        self.lives = lives
         self.failure: BaseException | None = None
+        self.goes_on: Callable[[], bool] = lambda: True
+        self.wake: datetime | None = now
+        self.line = greenlet(lambda: self._live(job), parent)
+
+    def _live(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as failure:
+            self.failure = failure
+        self.over = True
 
 
 class Turns:
-    """Runs jobs in turns.
+    """Runs jobs in turns. Who is no job, the play itself, waits as a job does.
 
     Args:
         timeline: whose time passes while all of them wait.
@@ -32,8 +49,9 @@ class Turns:
     def __init__(self, timeline: Timeline, rng: random.Random) -> None:
         self._timeline = timeline
         self._rng = rng
-        self._back = threading.Semaphore(0)
-        self._running: _Turn | None = None
+        self._play = getcurrent()
+        self._jobs: list[Turn] = []
+        self._running: Turn | None = None
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Run all jobs to their ends.
@@ -41,41 +59,54 @@ class Turns:
         Raises:
             BaseException: what the first job raised that failed.
         """
-        turns = [_Turn(job, self._timeline.now()) for job in jobs]
-        threads = [threading.Thread(target=self._live, args=(turn,), daemon=True) for turn in turns]
-        for thread in threads:
-            thread.start()
-        while alive := [turn for turn in turns if not turn.over]:
-            ready = [turn for turn in alive if turn.wake <= self._timeline.now()]
-            if ready:
-                self._let(self._rng.choice(ready))
-            else:
-                self._timeline.sleep((min(turn.wake for turn in alive) - self._timeline.now()).total_seconds())
+        turns = [self.start(job) for job in jobs]
+        self.wait(lambda: all(turn.over for turn in turns))
         for turn in turns:
             if turn.failure is not None:
                 raise turn.failure
 
+    def start(self, job: Callable[[], None], lives: Callable[[], None] = lambda: None) -> Turn:
+        """Start a job, which goes on when its turn comes; `lives` raises in it if it is to end instead."""
+        self._jobs.append(Turn(job, lives, self._timeline.now(), self._play))
+        return self._jobs[-1]
+
     def rest(self, seconds: float) -> None:
-        """Let the others go on for so many seconds; called by a job."""
+        """Let the others go on for so many seconds."""
+        wake = self._timeline.now() + timedelta(seconds=max(seconds, 0))
+        self.wait(lambda: self._timeline.now() >= wake, wake)
+
+    def wait(self, goes_on: Callable[[], bool], wake: datetime | None = None) -> None:
+        """Let the others go on until something is so.
+
+        Args:
+            goes_on: whether it is so.
+            wake: when it will be so by itself; None if only the others can bring it about.
+        """
         mine = self._running
         if mine is None:
-            self._timeline.sleep(seconds)
+            self._let_others(goes_on, wake)
             return
-        mine.wake = self._timeline.now() + timedelta(seconds=max(seconds, 0))
-        self._back.release()
-        mine.go.acquire()
+        mine.goes_on, mine.wake = goes_on, wake
+        self._play.switch()
+        mine.lives()
 
-    def _let(self, turn: _Turn) -> None:
-        self._running = turn
-        turn.go.release()
-        self._back.acquire()
-        self._running = None
+    def _let_others(self, goes_on: Callable[[], bool], wake: datetime | None) -> None:
+        while True:
+            self._jobs = [turn for turn in self._jobs if not turn.over]
+            ready: list[Turn | None] = [turn for turn in self._jobs if turn.goes_on()]
+            if goes_on():
+                ready.append(None)
+            if not ready:
+                self._pass_time(wake)
+                continue
+            chosen = self._rng.choice(ready)
+            if chosen is None:
+                return
+            self._running = chosen
+            chosen.line.switch()
+            self._running = None
 
-    def _live(self, turn: _Turn) -> None:
-        turn.go.acquire()
-        try:
-            turn.job()
-        except BaseException as failure:
-            turn.failure = failure
-        turn.over = True
-        self._back.release()
+    def _pass_time(self, wake: datetime | None) -> None:
+        times = [at for at in (wake, *(turn.wake for turn in self._jobs)) if at is not None]
+        assert times, "all of them wait for each other"
+        self._timeline.sleep((min(times) - self._timeline.now()).total_seconds())
