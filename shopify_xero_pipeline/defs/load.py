@@ -1,20 +1,23 @@
 """Load assets, which write each day's change-set to Xero and report the outcome of every record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
-from shopify_xero_pipeline.defs.check_results import log_evaluation, report_partitions
+from shopify_xero_pipeline.defs.check_results import CheckOutcome, Metadata, log_evaluation, report_partitions
 from shopify_xero_pipeline.defs.jobs import respects_retry_schedule
 from shopify_xero_pipeline.defs.metadata.records import all_loaded_outcome, load_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
 from shopify_xero_pipeline.defs.open_failures import CHECKS, evaluate_loads
 from shopify_xero_pipeline.defs.plan import MAPPING, Plans
 from shopify_xero_pipeline.defs.resources import count_api_calls
-from shopify_xero_pipeline.loading.load_report import LoadOutcome
+from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadResult
 from shopify_xero_pipeline.pipeline.sync import SyncService
+from shopify_xero_pipeline.state.records import SyncError
 
 POOL = "xero"
 WRITING_OUTCOMES = frozenset({LoadOutcome.CREATED, LoadOutcome.UPDATED, LoadOutcome.ADOPTED, LoadOutcome.DELETED})
@@ -66,21 +69,41 @@ def _build_load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.Asset
     def load(
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: Plans
     ) -> Iterator[Any]:
+        outcomes = _Outcomes(sync_service, [*plans])
         with count_api_calls(sync_service) as calls:
-            results_by_day = sync_service.loader.load(
-                [plans[day] for day in sorted(plans)],
-                run_id=context.run.run_id,
+            sync_service.loader.load_range(
+                plans,
+                context.run.run_id,
+                outcomes.add,
                 respect_retry_schedule=respects_retry_schedule(context.run.tags),
             )
-        links = Links(sync_service.connections.shop_domain)
-        row_count = sum(result.outcome in WRITING_OUTCOMES for results in results_by_day.values() for result in results)
-        if row_count:
-            context.log_event(dg.AssetMaterialization(MAPPING, metadata={"mapping rows written": row_count}))
-        errors = sync_service.connections.store.failed_records(days=results_by_day.keys())
-        checks = {day: all_loaded_outcome(results, links, errors) for day, results in results_by_day.items()}
-        metadata = {day: {**checks[day].metadata, **load_metadata(results)} for day, results in results_by_day.items()}
-        yield from report_partitions(context, {"all_loaded": checks}, metadata, calls)
+        if outcomes.rows_written:
+            context.log_event(
+                dg.AssetMaterialization(MAPPING, metadata={"mapping rows written": outcomes.rows_written})
+            )
+        yield from report_partitions(context, {"all_loaded": outcomes.checks}, outcomes.metadata, calls)
         log_evaluation(context, key, CHECKS[key], evaluate_loads(sync_service, [key])[key])
 
     asset: dg.AssetsDefinition = load
     return asset
+
+
+class _Outcomes:
+    """The check and the metadata of each day, from the results of its load."""
+
+    def __init__(self, sync_service: SyncService, days: Collection[date]) -> None:
+        self._store, self._days = sync_service.connections.store, days
+        self._links = Links(sync_service.connections.shop_domain)
+        self.checks: dict[date, CheckOutcome] = {}
+        self.metadata: dict[date, Metadata] = {}
+        self.rows_written = 0
+
+    def add(self, day: date, results: Sequence[LoadResult]) -> None:
+        self.checks[day] = all_loaded_outcome(results, self._links, self._errors)
+        self.metadata[day] = {**self.checks[day].metadata, **load_metadata(results)}
+        self.rows_written += sum(result.outcome in WRITING_OUTCOMES for result in results)
+
+    @cached_property
+    def _errors(self) -> list[SyncError]:
+        """The failed records of the range, read after the load."""
+        return self._store.failed_records(days=self._days)

@@ -60,10 +60,11 @@ class LoadResult(BaseModel):
 
 
 class LoadReport(BaseModel):
-    """The results of one load and the number of its calls to Xero."""
+    """The results of one portion of a load, its days, and the number of calls to Xero of the whole load."""
 
     model_config = ConfigDict(frozen=True)
 
+    days: tuple[date, ...] = ()
     results: tuple[LoadResult, ...] = ()
     calls: int = 0
 
@@ -121,11 +122,12 @@ def deferred_result(day: date, change: Change, error: SyncError) -> LoadResult:
     return _build_result(day, change, outcome=LoadOutcome.FAILED, reason=f"{error.reason} ({next_try})", **details)
 
 
-def written_results(days: Iterable[date], change: Change, operation: Operation) -> list[LoadResult]:
+def written_results(days: Iterable[date], first_day: date, change: Change, operation: Operation) -> list[LoadResult]:
     """Return the results of a written record, one for each day that wants it; only the first counts as written.
 
     Args:
-        days: the days, earliest first; at least one.
+        days: days that want it.
+        first_day: the earliest day of the load that wants it.
         change: the record's line in the change-set.
         operation: the record's newest operation.
     """
@@ -133,12 +135,9 @@ def written_results(days: Iterable[date], change: Change, operation: Operation) 
         outcome = LoadOutcome(operation.outcome or LoadOutcome.CREATED)
     else:
         outcome = LoadOutcome.FAILED if operation.state in FAILED else LoadOutcome.POSTPONED
-    first_day, *other_days = days
     repeated = outcome if outcome in (LoadOutcome.FAILED, LoadOutcome.POSTPONED) else LoadOutcome.UNCHANGED
     details = operation.model_dump(include={"reason", "retryable", "xero_id", "correlation_id", "attempts"})
-    return [_build_result(first_day, change, outcome=outcome, **details)] + [
-        _build_result(day, change, outcome=repeated, **details) for day in other_days
-    ]
+    return [_build_result(day, change, outcome=outcome if day == first_day else repeated, **details) for day in days]
 
 
 def _build_result(day: date, change: Change, **details: object) -> LoadResult:

@@ -7,11 +7,10 @@ load that stopped for any reason.
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias
 
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.clock import Clock, is_recent
@@ -23,14 +22,13 @@ from shopify_xero_pipeline.loading.in_flight import OneAtATime, Workers, send_dr
 from shopify_xero_pipeline.loading.load_report import LoadReport, LoadResult
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.loading.safe_mode import SafeMode
-from shopify_xero_pipeline.loading.work_list import WorkList, planned_write
+from shopify_xero_pipeline.loading.work_list import DELETE_VERB, DueWrite, LoadPlan, WorkList, planned_write
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.state.records import (
     Operation,
     OperationOutcome,
     OperationState,
     PlannedWrite,
-    SyncError,
 )
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.xero.client import XeroClient
@@ -39,12 +37,9 @@ from shopify_xero_pipeline.xero.errors import DailyQuotaExceededError, XeroUnava
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline.xero.rate_limiter import REFUSAL_RETRIES
 
-Key: TypeAlias = tuple[str, str]
-"""Kind and Shopify id."""
+WRITES_IN_HAND = 2_500
+"""Writes of a kind whose contents are in memory: 50 full batches, so that at most one in 50 is not full."""
 
-Planned: TypeAlias = Mapping[Kind, Sequence[PlannedWrite]]
-
-DELETE_VERB = "delete"
 MIRROR_LOOKUP = "the whole mirror, by natural key and reference"
 UNCONFIRMED_STATES = (OperationState.IN_BATCH, OperationState.NEEDS_CHECK, OperationState.NEEDS_REVIEW)
 MAX_CONSECUTIVE_UNKNOWN = 3  # batches without a usable response, after which the load stops sending
@@ -84,35 +79,48 @@ class Loader:
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False
     ) -> LoadReport:
+        """Write change-sets and return their report; see `load_portions`."""
+        reports: list[LoadReport] = []
+        self.load_portions([change_sets], run_id, reports.append, respect_retry_schedule=respect_retry_schedule)
+        return reports[0]
+
+    def load_portions(
+        self,
+        portions: Iterable[Sequence[ChangeSet]],
+        run_id: str,
+        report: Callable[[LoadReport], None],
+        *,
+        respect_retry_schedule: bool = False,
+    ) -> None:
         """Write the change-sets of one family of kinds; a failed record never stops the others.
 
-        The loader postpones records that it cannot send now, because a parent is missing, the daily quota is used up
-        or Xero is unavailable. They stay planned and the next load sends them.
+        Memory holds the contents of one portion and of `WRITES_IN_HAND` writes; batches are filled across portions. The
+        loader postpones records that it cannot send now, because a parent is missing, the daily quota is used up or
+        Xero is unavailable. They stay planned and the next load sends them.
 
         Args:
-            change_sets: the plan, for any number of days.
+            portions: the plan, for any number of days in order; it is read once before the first request and once
+                after the last one.
             run_id: the Dagster run or the command.
+            report: receives the report of each portion after everything is sent.
             respect_retry_schedule: defer failed records until their next try is due, as for runs without a person.
 
         Raises:
             XeroDeniedError: Xero does not allow this connection to write.
             XeroSignInError: Xero does not accept the credentials.
         """
-        started, calls = self._clock.elapsed(), self._client.calls
+        started, calls, plan = self._clock.elapsed(), self._client.calls, LoadPlan()
         # The unsettled writes come first: their outcome decides what is still to be planned.
         self.recover()
-        work = WorkList(change_sets)
-        planned, deferred = self._plan(work, run_id, respect_retry_schedule=respect_retry_schedule)
-        events.log_event("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in planned.values()))
-        self._blocked_orders = set()
-        for kind, writes in _stages(planned):
-            self._load_kind(kind, [write.shopify_id for write in writes])
-            self._block(kind, writes)
-        results = (*work.unchanged, *self._results(work, planned, deferred))
-        report = LoadReport(results=results, calls=self._client.calls - calls)
-        duration_ms = int((self._clock.elapsed() - started) * 1000)
-        self._store.record_history(report.history(run_id, self._clock.now(), duration_ms))
-        return report
+        for change_sets in portions:
+            self._plan(change_sets, plan, run_id, respect_retry_schedule=respect_retry_schedule)
+        events.log_event("load_planned", level=logging.DEBUG, records=sum(len(writes) for writes in plan.due.values()))
+        self._send(plan)
+        calls, duration_ms = self._client.calls - calls, int((self._clock.elapsed() - started) * 1000)
+        for change_sets in portions:
+            report_of_portion = self._report(change_sets, plan, calls)
+            self._store.record_history(report_of_portion.history(run_id, self._clock.now(), duration_ms))
+            report(report_of_portion)
 
     def recover(self) -> None:
         """Settle the unsettled writes of earlier loads without sending a new one.
@@ -127,25 +135,33 @@ class Loader:
                 self._writer.recover()
 
     def _plan(
-        self, work: WorkList, run_id: str, *, respect_retry_schedule: bool
-    ) -> tuple[Planned, dict[Key, SyncError]]:
-        """Bring the journal in line with the change-sets; return the planned writes and the deferred failures."""
+        self, change_sets: Sequence[ChangeSet], plan: LoadPlan, run_id: str, *, respect_retry_schedule: bool
+    ) -> None:
+        """Bring the journal in line with a portion, and add its writes and deferred failures to the plan."""
+        work = WorkList(change_sets, plan.first_days)
         before = self._journal.planned_of(work.kinds, work.days)
-        planned = {kind: self._build_writes(kind, work, run_id) for kind in Kind}
-        writes = {(write.kind, write.shopify_id): write for kind_writes in planned.values() for write in kind_writes}
+        writes = {
+            (write.kind, write.shopify_id): write for kind in Kind for write in self._build_writes(kind, work, run_id)
+        }
         unchanged = {(result.kind.value, result.shopify_id) for result in work.unchanged if result.xero_id}
         self._store.retry_queue.resolve(unchanged | (work.wanted() - writes.keys()))
         deferred = self._store.retry_queue.deferred(writes.values(), respect_retry_schedule=respect_retry_schedule)
+        due = [write for key, write in writes.items() if key not in deferred]
         due_keys = writes.keys() - deferred.keys()
         unwanted = [operation for operation in before if (operation.kind, operation.shopify_id) not in due_keys]
-        self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed)
-        self._journal.plan([write for key, write in writes.items() if key in due_keys])
+        self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed | plan.first_days.keys())
+        self._journal.plan(due)
         self._journal.skip(work.left_out(run_id), "the plan excludes it")
-        due = {
-            kind: [write for write in kind_writes if (write.kind, write.shopify_id) in due_keys]
-            for kind, kind_writes in planned.items()
-        }
-        return due, deferred
+        plan.add(due)
+        plan.deferred |= deferred
+
+    def _send(self, plan: LoadPlan) -> None:
+        """Send the writes of a plan, stage by stage."""
+        self._blocked_orders = set()
+        for kind, writes in plan.stages():
+            for start in range(0, len(writes), WRITES_IN_HAND):
+                self._load_kind(kind, [write.shopify_id for write in writes[start : start + WRITES_IN_HAND]])
+            self._block(kind, writes)
 
     def _build_writes(self, kind: Kind, work: WorkList, run_id: str) -> list[PlannedWrite]:
         wanted = work.of(kind)
@@ -286,7 +302,7 @@ class Loader:
         self._journal.complete(payloads)
         return completed
 
-    def _block(self, kind: Kind, writes: Sequence[PlannedWrite]) -> None:
+    def _block(self, kind: Kind, writes: Sequence[DueWrite]) -> None:
         """Block the orders whose Allocations should be deleted but are still in Xero."""
         deletes = [write for write in writes if write.verb == DELETE_VERB]
         mapped = self._store.mapped(kind, [write.shopify_id for write in deletes])
@@ -324,21 +340,27 @@ class Loader:
             self._stop_reason = "Xero's rate limit stayed reached; the rest is sent later"
         return [draft] if result.is_rate_limited else result.split_into
 
-    def _results(self, work: WorkList, planned: Planned, deferred: Mapping[Key, SyncError]) -> Iterator[LoadResult]:
+    def _report(self, change_sets: Sequence[ChangeSet], plan: LoadPlan, calls: int) -> LoadReport:
+        work = WorkList(change_sets, plan.first_days)
+        results = (*work.unchanged, *self._results(work, plan))
+        return LoadReport(days=tuple(sorted(work.days)), results=results, calls=calls)
+
+    def _results(self, work: WorkList, plan: LoadPlan) -> Iterator[LoadResult]:
         """Yield the result of each wanted record."""
         # An unconfirmed earlier write may still change a mapped record; an operation of this load replaces it.
         unconfirmed = self._journal.in_state(*UNCONFIRMED_STATES[:2])
         latest = {(operation.kind, operation.shopify_id): operation for operation in unconfirmed}
-        for kind, writes in planned.items():
-            newest = self._journal.latest(kind, [write.shopify_id for write in writes])
+        for kind, due in plan.due.items():
+            newest = self._journal.latest(kind, [shopify_id for shopify_id in work.of(kind) if shopify_id in due])
             latest |= {(kind.value, shopify_id): operation for shopify_id, operation in newest.items()}
         for key, wanted in work.wanted().items():
+            days, first_day, change = wanted.days, wanted.first_day, wanted.change
             if key in latest:
-                yield from load_report.written_results(wanted.days, wanted.change, latest[key])
-            elif key in deferred:
-                yield from (load_report.deferred_result(day, wanted.change, deferred[key]) for day in wanted.days)
+                yield from load_report.written_results(days, first_day, change, latest[key])
+            elif key in plan.deferred:
+                yield from (load_report.deferred_result(day, change, plan.deferred[key]) for day in days)
             else:
-                yield from (load_report.unchanged_result(day, wanted.change) for day in wanted.days)
+                yield from (load_report.unchanged_result(day, change) for day in days)
 
     @contextmanager
     def _stop_if_unavailable(self) -> Iterator[None]:
@@ -352,11 +374,3 @@ class Loader:
 def _planned_writes(operations: Mapping[str, Operation]) -> list[JournalledWrite]:
     planned = (operation for operation in operations.values() if operation.state is OperationState.PLANNED)
     return [batch_requests.parse_operation(operation) for operation in planned]
-
-
-def _stages(planned: Planned) -> Iterator[tuple[Kind, list[PlannedWrite]]]:
-    """Yield the writes in their order: parents first, and deletes of Allocations before the money in their place."""
-    for kind, writes in planned.items():
-        if kind is Kind.PAYMENT:
-            yield Kind.ALLOCATION, [write for write in planned[Kind.ALLOCATION] if write.verb == DELETE_VERB]
-        yield kind, [write for write in writes if write.verb != DELETE_VERB]

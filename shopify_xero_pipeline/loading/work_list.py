@@ -1,22 +1,28 @@
 """The work list of a load, with each record once, however many days want it.
 
-The mapping is newer than a plan, so it decides here again whether a record is created, updated, adopted or unchanged.
-This module sends and stores nothing.
+A load reads the change-sets of a range in portions, and remembers of earlier portions only what `LoadPlan` holds. The
+mapping is newer than a plan, so it decides here again whether a record is created, updated, adopted or unchanged. This
+module sends and stores nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple, TypeAlias
 
 from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
 from shopify_xero_pipeline.loading import batch_requests
 from shopify_xero_pipeline.loading.load_report import LoadResult, unchanged_result
 from shopify_xero_pipeline.state.canonical import checksum
-from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, PlannedWrite
+from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, PlannedWrite, SyncError
 from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind
 from shopify_xero_pipeline.xero.serialization import contains
 
+Key: TypeAlias = tuple[str, str]
+"""Kind and Shopify id."""
+
+DELETE_VERB = "delete"
 UPDATABLE_KINDS = frozenset({Kind.CONTACT, Kind.ITEM})
 
 
@@ -27,16 +33,60 @@ class WantedRecord:
     Attributes:
         change: its line in the newest change-set.
         record: its content there.
-        days: every day that wants it, earliest first.
+        first_day: the earliest day of the load that wants it.
+        days: every day of the portion that wants it, earliest first.
     """
 
     change: Change
     record: AnyRecord
+    first_day: date
     days: list[date] = field(default_factory=list)
 
 
+class DueWrite(NamedTuple):
+    """A planned write without its content, which the journal has."""
+
+    shopify_id: str
+    verb: str
+    order_id: str | None
+
+
+@dataclass
+class LoadPlan:
+    """What a load has planned, in the order of the plan and without contents.
+
+    Attributes:
+        first_days: the earliest day that wants each record.
+        due: the writes of this load by kind, then by Shopify id.
+        deferred: the failures that this load does not retry.
+    """
+
+    first_days: dict[Key, date] = field(default_factory=dict)
+    due: dict[Kind, dict[str, DueWrite]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    deferred: dict[Key, SyncError] = field(default_factory=dict)
+
+    def add(self, writes: Iterable[PlannedWrite]) -> None:
+        """Add writes; a later portion may want a record again."""
+        for write in writes:
+            self.due[Kind(write.kind)][write.shopify_id] = DueWrite(write.shopify_id, write.verb, write.order_id)
+
+    def stages(self) -> Iterator[tuple[Kind, list[DueWrite]]]:
+        """Yield the writes in order: parents first, and deletes of Allocations before the money in their place."""
+        for kind, writes in self.due.items():
+            if kind is Kind.PAYMENT:
+                yield (
+                    Kind.ALLOCATION,
+                    [write for write in self.due[Kind.ALLOCATION].values() if write.verb == DELETE_VERB],
+                )
+            yield kind, [write for write in writes.values() if write.verb != DELETE_VERB]
+
+
 class WorkList:
-    """The records of change-sets by kind and Shopify id, in the order of the plan.
+    """The records of one portion of change-sets by kind and Shopify id, in the order of the plan.
+
+    Args:
+        change_sets: the portion.
+        first_days: the earliest day that wants each record, of this and all earlier portions; the list adds its own.
 
     Attributes:
         unchanged: results of the records that need no write.
@@ -45,7 +95,8 @@ class WorkList:
         kinds: their kinds; Payments include the Allocations to delete.
     """
 
-    def __init__(self, change_sets: Sequence[ChangeSet]) -> None:
+    def __init__(self, change_sets: Sequence[ChangeSet], first_days: dict[Key, date]) -> None:
+        self._first_days = first_days
         self.unchanged: list[LoadResult] = []
         self.listed = {
             (change.kind.value, change.shopify_id) for change_set in change_sets for change in change_set.changes
@@ -65,7 +116,7 @@ class WorkList:
         """Return the wanted records of one kind by Shopify id."""
         return self._wanted[kind]
 
-    def wanted(self) -> dict[tuple[str, str], WantedRecord]:
+    def wanted(self) -> dict[Key, WantedRecord]:
         """Return all wanted records by kind and Shopify id."""
         return {(kind.value, key): wanted for kind, records in self._wanted.items() for key, wanted in records.items()}
 
@@ -75,12 +126,13 @@ class WorkList:
 
     def _add(self, day: date, change: Change) -> None:
         if change.kind is Kind.ITEM and change.action is Action.SKIPPED and change.record is not None:
-            self._left_out[change.shopify_id] = WantedRecord(change, change.record, [day])
+            self._left_out[change.shopify_id] = WantedRecord(change, change.record, day, [day])
         if change.action is Action.UNCHANGED:
             self.unchanged.append(unchanged_result(day, change, change.reason))
         if change.action not in WRITING_ACTIONS or change.record is None:
             return
-        wanted = self._wanted[change.kind].setdefault(change.shopify_id, WantedRecord(change, change.record))
+        first_day = self._first_days.setdefault((change.kind.value, change.shopify_id), day)
+        wanted = self._wanted[change.kind].setdefault(change.shopify_id, WantedRecord(change, change.record, first_day))
         wanted.change, wanted.record = change, change.record
         wanted.days.append(day)
 
@@ -102,7 +154,7 @@ def planned_write(
     if change.action is Action.DELETE:
         if mapped is None:
             return None
-        verb, xero_id = "delete", mapped.xero_id
+        verb, xero_id = DELETE_VERB, mapped.xero_id
     elif mapped is not None:
         if record.kind not in UPDATABLE_KINDS or (
             mapped.checksum == content and not _is_restore(wanted, mapped, mirrored)
@@ -120,7 +172,7 @@ def _build_write(wanted: WantedRecord, run_id: str, verb: str, xero_id: str | No
         natural_key=record.natural_key,
         order_id=change.order_id,
         order_name=change.order_name,
-        partition=wanted.days[0],
+        partition=wanted.first_day,
         run_id=run_id,
         verb=verb,
         payload=batch_requests.serialize_payload(record),
