@@ -24,7 +24,7 @@ test: $(BIN)/.synced ## the whole test suite with branch coverage
 mutate: $(BIN)/.synced ## whether the tests notice small changes to the code of the books
 	@$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.mutation $(ARGS)
 
-bench: $(BIN)/.synced ## what a day with 10 new orders costs, by the number of earlier orders (ARGS="--sizes 1000,10000")
+bench: $(BIN)/.synced ## what the pipeline costs, part by part (ARGS="--part pace")
 	@$(BIN)/python -m shopify_xero_pipeline_tests.campaigns.bench $(ARGS)
 
 simulate: $(BIN)/.synced ## the write protocol under every fault, then 100,000 generated orders (ARGS="--seeds 5" or ARGS="--orders 1")

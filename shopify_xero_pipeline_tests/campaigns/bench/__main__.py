@@ -3,32 +3,53 @@
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench import actions, report
-from shopify_xero_pipeline_tests.campaigns.bench.runs import SizeResult, run_size
+from shopify_xero_pipeline_tests.campaigns.bench import actions, pace, report
+from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Part, Step
+from shopify_xero_pipeline_tests.campaigns.bench.runs import run_size
 from shopify_xero_pipeline_tests.support.scratch import in_memory
 
 ROOT = Path(__file__).parents[3]
-FILE = ROOT / ".local" / "bench" / "day.json"
+FOLDER = ROOT / ".local" / "bench"
 PAGE = ROOT / "docs" / "performance.md"
 HEAD = """# Performance
 
 Figures of the benchmarks, each with its date; do not edit them by hand. [architecture.md](architecture.md) describes
-the code. One of these commands repeats a benchmark; the second one also writes this page:
+the code. One of these commands repeats a benchmark; the last one also writes this page:
 
-    make bench ARGS="--sizes 1000,10000 --callers 12"
+    make bench ARGS="--part pace"
+    make bench ARGS="--part day --sizes 1000,10000 --callers 12"
     make bench ARGS=--publish
 
-All figures, with the rows and steps of each function that reads the state store, are in `.local/bench/day.json`. Exit
-code 1 means that a count exceeds its goal; a time never decides.
+All figures of a part are in `.local/bench/<part>.json`; those of the day include the rows and steps of each function
+that reads the state store. Exit code 1 means that a count exceeds its goal; a time never decides.
 """
+
+
+def measure_day(options: Options, step: Step) -> Outcome:
+    """Measure a day with 10 new orders, by the number of earlier orders in the books."""
+    results = []
+    for orders in options.sizes:
+        with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
+            step_of_size = partial(_prefixed, f"{orders:,} earlier orders", step)
+            results.append(run_size(Path(folder), orders, options.repeat, step_of_size))
+    tables = report.terminal_tables(results)
+    for action in (actions.NEW, actions.UNCHANGED) if options.callers else ():
+        tables.append(report.caller_table(results[-1], action, options.callers))
+    figures = {"sizes": [asdict(result) for result in results]}
+    is_exceeded = bool(report.exceeding(results))
+    return Outcome(report.section(results), tables, figures, report.goal_sentence(results), is_exceeded)
+
+
+PARTS: Mapping[str, Part] = {"day": measure_day, "pace": pace.measure}
 
 
 def _parse_sizes(_context: click.Context, _option: click.Parameter, text: str) -> list[int]:
@@ -39,37 +60,36 @@ def _parse_sizes(_context: click.Context, _option: click.Parameter, text: str) -
         raise click.BadParameter("give numbers separated by commas, such as 1000,10000") from None
 
 
-@click.command(help="Measure a day with 10 new orders, by the number of earlier orders in the books.")
+@click.command(help="Measure what the pipeline costs, part by part.")
+@click.option("--part", "names", multiple=True, type=click.Choice([*PARTS]), help="Only this part; all by default.")
 @click.option("--sizes", default="1000,10000,100000", show_default=True, callback=_parse_sizes, help="Earlier orders.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Runs of the new day.")
 @click.option("--callers", default=0, show_default=True, help="List so many functions that read most rows.")
-@click.option("--publish", is_flag=True, help="Write the section of docs/performance.md.")
-def main(sizes: list[int], repeat: int, callers: int, publish: bool) -> None:
-    """Measure and print; the exit code is 0 only if the counts meet the goal."""
-    console = Console(stderr=True)
-    results = [_run(orders, repeat, console) for orders in sizes]
-    _write(results)
-    for table in report.terminal_tables(results):
-        console.print(table)
-    if callers:
-        for action in (actions.NEW, actions.UNCHANGED):
-            console.print(report.caller_table(results[-1], action, callers))
-    if publish:
-        reliability.write_section("day", report.section(results), PAGE, HEAD)
-    has_exceeded = bool(report.exceeding(results))
-    console.print(report.goal_sentence(results), style="red" if has_exceeded else "green")
+@click.option("--publish", is_flag=True, help="Write the sections of docs/performance.md.")
+def main(names: Sequence[str], sizes: list[int], repeat: int, callers: int, publish: bool) -> None:
+    """Measure and print; the exit code is 0 only if the counts meet the goals."""
+    console, has_exceeded = Console(stderr=True), False
+    for name in names or PARTS:
+        with console.status("") as status:
+            outcome = PARTS[name](Options(sizes, repeat, callers), partial(_prefixed, name, status.update))
+        _write(name, outcome)
+        for table in outcome.tables:
+            console.print(table)
+        if publish:
+            reliability.write_section(name, outcome.section, PAGE, HEAD)
+        console.print(outcome.goals, style="red" if outcome.exceeded else "green")
+        has_exceeded |= outcome.exceeded
     sys.exit(1 if has_exceeded else 0)
 
 
-def _run(orders: int, repeat: int, console: Console) -> SizeResult:
-    with tempfile.TemporaryDirectory(dir=in_memory()) as folder, console.status("") as status:
-        return run_size(Path(folder), orders, repeat, lambda step: status.update(f"{orders:,} earlier orders: {step}"))
+def _prefixed(prefix: str, step: Step, text: str) -> None:
+    step(f"{prefix}: {text}")
 
 
-def _write(results: Sequence[SizeResult]) -> None:
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    content = {"measured": reliability.measured(), "sizes": [asdict(result) for result in results]}
-    FILE.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def _write(name: str, outcome: Outcome) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    content = {"measured": reliability.measured(), **outcome.figures}
+    (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

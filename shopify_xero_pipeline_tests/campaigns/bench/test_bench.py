@@ -12,6 +12,7 @@ from shopify_xero_pipeline.state.tables import xero_mirror
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.campaigns.bench.actions import NEW, UNCHANGED, measure_new_day, measure_unchanged_day
 from shopify_xero_pipeline_tests.campaigns.bench.counting import counted
+from shopify_xero_pipeline_tests.campaigns.bench.pace import measure_pace
 from shopify_xero_pipeline_tests.campaigns.bench.scene import Scene, fill, opened
 from shopify_xero_pipeline_tests.campaigns.bench.shop import NEW_ORDERS, SYNCED_AT
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
@@ -76,3 +77,10 @@ def test_rows_that_sqlite_returns_are_counted_whatever_reads_them(scene: Scene) 
         assert len(payments) > len(contacts) > 0
         assert tally.rows_read == len(contacts) + len(payments) + 2
         assert (tally.transactions, tally.rows_written, tally.statements) == (1, 0, 5)  # BEGIN and four queries
+
+
+def test_five_calls_are_in_flight_when_they_take_seconds_and_xero_refuses_none() -> None:
+    pace = measure_pace(latency=4.0, orders=250)
+
+    assert (pace.calls, pace.in_flight, pace.refused) == (15, 5, 0)
+    assert pace.seconds == 3 * 4, "a Contact, an Invoice and a Payment follow each other; five batches of each do not"
