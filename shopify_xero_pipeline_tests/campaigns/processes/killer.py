@@ -15,9 +15,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import httpx
-from sqlalchemy.exc import OperationalError
 
 from shopify_xero_pipeline.loading.batch_sender import QUIESCENCE
+from shopify_xero_pipeline.state.database_errors import StoreBusyError
 from shopify_xero_pipeline.state.records import BatchState
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline_tests.campaigns.processes.board import Aim, Board, Phase
@@ -124,7 +124,7 @@ class Crew:
         """Return whether the store has a batch marked as sent of which Xero has received nothing."""
         try:
             batches = [batch for batch in store.journal.unsettled() if batch.state is BatchState.SENT]
-        except OperationalError:
+        except StoreBusyError:  # another thread of the worker was in a transaction
             return False
         keys = [batch.idempotency_key for batch in batches]
         answers = [httpx.get(f"{self._orders.address}/_round/arrived", params={"key": key}) for key in keys]

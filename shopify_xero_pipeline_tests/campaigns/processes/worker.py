@@ -1,6 +1,7 @@
 """A worker, a process that repeatedly loads days that others load too, until all of them are done.
 
-It runs the unchanged product with a faster clock and a transport that may stop or kill the process at a chosen moment.
+It runs the product with a faster clock, batches of two records, and a transport that may stop or kill the process at a
+chosen moment. Up to five requests of a process are in flight, each in a thread.
 An error ends a run, and another one starts; an unexpected error is recorded for the campaign.
 """
 
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shopify_xero_pipeline.loading import batch_requests
+from shopify_xero_pipeline.loading.in_flight import Threads
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.loading.loader import Loader
 from shopify_xero_pipeline.state.database_errors import StoreBusyError
@@ -36,6 +39,7 @@ PUT_OFF = (StoreBusyError, XeroUnavailableError)
 
 MOST_DAYS = 6  # in one load
 NEWEST = 10  # days from which most loads are chosen
+BATCH_SIZES = (2, 1, 1)  # elements by attempt, so that several requests of a load are in flight
 LONGEST_REST = 10.0  # scaled seconds
 
 
@@ -54,6 +58,7 @@ class Orders:
 def work(orders: Orders, board: Board, number: int) -> None:
     """Load until all is done; the exit code is 0 only then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    batch_requests.ATTEMPTS_BEFORE_SPLIT = BATCH_SIZES
     logging.disable()
     end_with_parent()
     place, rng = board.places[number], random.Random(f"{orders.seed} {number}")
@@ -74,7 +79,7 @@ def work(orders: Orders, board: Board, number: int) -> None:
 def _load_all(store: StateStore, orders: Orders, board: Board, place: Place, rng: random.Random) -> None:
     """Load until all is done; an error ends it like a run."""
     with closing(_client(store, orders, place, rng)) as client:
-        loader = Loader(client, store, orders.clock, rng)
+        loader = Loader(client, store, orders.clock, rng, Threads())
         while True:
             over, days = board.over, _days(board, rng)
             postponed = [loader.load(plan, f"run {days}").count(LoadOutcome.POSTPONED) for plan in plans(days)]
