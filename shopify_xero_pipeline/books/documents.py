@@ -155,8 +155,9 @@ def _assemble(
 ) -> AnyDocument:
     types = amount_types(context)
     posting_date = document_date(context, tail, day, number)
-    note = posting_date.note
-    first = lines[0].model_copy(update={"description": lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note})
+    if note := posting_date.note:
+        description = lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note
+        lines = (lines[0].model_copy(update={"description": description}), *lines[1:])
     content = {
         "shopify_id": context.document_id(tail),
         "number": number,
@@ -166,7 +167,7 @@ def _assemble(
         "contact_id": contact_id,
         "date": posting_date.posting_date,
         "line_amount_types": types,
-        "lines": (first, *lines[1:]),
+        "lines": lines,
         "currency": context.currency,
         "total": lines_total(lines, types),
         "total_tax": tax_total(lines),

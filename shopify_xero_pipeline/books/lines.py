@@ -253,8 +253,7 @@ def _line_with_unit_price(
     discount = quantity * unit - amount
     if unit != price or discount < 0 or abs(tax) > unit:
         return None
-    line = _line(row, quantity, unit, tax_type, tax)
-    return line.model_copy(update={"discount_amount": discount}) if discount else line
+    return _line(row, quantity, unit, tax_type, tax, discount or None)
 
 
 def _tax_change_lines(context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
@@ -275,12 +274,15 @@ def _tax_change_lines(context: OrderContext, row: SaleRow, amount: Decimal, tax:
     return [_line(row, ONE, base, tax_type, tax), rest]
 
 
-def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal) -> Line:
+def _line(
+    row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal, discount: Decimal | None = None
+) -> Line:
     count = f" ({row.units} units)" if quantity != row.units else ""
     return Line(
         description=truncate(row.description, DESCRIPTION_LIMIT, count + row.note),
         quantity=quantity,
         unit_amount=unit,
+        discount_amount=discount,
         account_code=row.account,
         tax_type=tax_type,
         tax_amount=tax,
