@@ -44,8 +44,10 @@ def discount_on_card(context: OrderContext, sale: Sale) -> Decimal:
     A sale with the action UPDATE changes the price of cards already sold, so all of it is discount. A sale without an
     order line, or above the face value, has no discount.
     """
+    if sale.line_type != "GIFT_CARD":
+        return ZERO
     item = context.line_item_of(sale)
-    if sale.line_type != "GIFT_CARD" or item is None:
+    if item is None:
         return ZERO
     total = shop_amount(sale.total_amount, context.currency)
     if sale.action_type == "UPDATE":

@@ -19,9 +19,11 @@ from shopify_xero_pipeline.xero.models import Kind
 
 MONEY_IN = frozenset({"SALE", "CAPTURE"})
 MONEY_OUT = frozenset({"REFUND", "CHANGE"})
-NO_MONEY = frozenset({"AUTHORIZATION", "EMV_AUTHORIZATION", "VOID", "SUGGESTED_REFUND"})
+MONEY = MONEY_IN | MONEY_OUT
+KINDS = MONEY | {"AUTHORIZATION", "EMV_AUTHORIZATION", "VOID", "SUGGESTED_REFUND"}
 PENDING = frozenset({"PENDING", "AWAITING_RESPONSE"})
-STATUSES = PENDING | {"SUCCESS", "FAILURE", "ERROR"}
+OPEN_OR_DONE = PENDING | {"SUCCESS"}
+STATUSES = OPEN_OR_DONE | {"FAILURE", "ERROR"}
 
 
 class Direction(StrEnum):
@@ -89,7 +91,7 @@ def check_transactions(context: OrderContext) -> None:
         OrderBlockedError: a kind or a status is not supported.
     """
     for transaction in context.order.transactions:
-        if transaction.kind not in MONEY_IN | MONEY_OUT | NO_MONEY:
+        if transaction.kind not in KINDS:
             raise OrderBlockedError(_unsupported(transaction, f"kind {transaction.kind}"))
         if transaction.status not in STATUSES:
             raise OrderBlockedError(_unsupported(transaction, f"status {transaction.status}"))
@@ -97,7 +99,7 @@ def check_transactions(context: OrderContext) -> None:
 
 def moves_money(transaction: Transaction) -> bool:
     """Return whether a transaction succeeded and is of a kind that moves money."""
-    return transaction.status == "SUCCESS" and transaction.kind in MONEY_IN | MONEY_OUT
+    return transaction.status == "SUCCESS" and transaction.kind in MONEY
 
 
 def was_paid(context: OrderContext) -> bool:
@@ -135,11 +137,10 @@ def pending_refunds(context: OrderContext) -> list[CashMovement]:
 
 def waits_for_others(context: OrderContext) -> bool:
     """Return whether others enter completed or pending money of the order in Xero."""
-    kinds, statuses = MONEY_IN | MONEY_OUT, PENDING | {"SUCCESS"}
     return any(
         context.policy.is_left_to_others(transaction.gateway or "")
         for transaction in context.order.transactions
-        if transaction.kind in kinds and transaction.status in statuses
+        if transaction.kind in MONEY and transaction.status in OPEN_OR_DONE
     )
 
 

@@ -13,9 +13,10 @@ from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.dates import agreement_date, document_date, due_date
 from shopify_xero_pipeline.books.lines import (
     DESCRIPTION_LIMIT,
+    BookedSale,
     adjustment_line,
     amount_types,
-    build_lines,
+    book_sales,
     lines_total,
     tax_total,
 )
@@ -34,10 +35,14 @@ AnyDocument = Invoice | CreditNote
 
 @dataclass(frozen=True)
 class BookedAgreement:
-    """An agreement with its lines and its document, if it needs one. `sign` is -1 for a credit note."""
+    """An agreement with its sales, its lines and its document, if it needs one. `sign` is -1 for a credit note.
+
+    The lines are those of the sales and, for the order's first agreement, a rounding line.
+    """
 
     agreement: Agreement
     sign: int
+    sales: tuple[BookedSale, ...]
     lines: tuple[Line, ...]
     document: AnyDocument | None
 
@@ -77,17 +82,18 @@ def book_agreement(
     if is_main and net < 0:
         raise OrderBlockedError(f"the order's original total is negative, {net}; enter it in Xero by hand")
     sign = -1 if net < 0 else 1
-    lines = build_lines(context, agreement, sign)
+    sales = book_sales(context, agreement, sign)
+    lines = tuple(line for sale in sales for line in sale.lines)
     if is_main:
         lines += _rounding_lines(context, lines)
     is_posted = context.posted_document(agreement.legacy_id) is not None
     needs_document = net != 0 or (is_main and is_zero_value) or is_posted or not _cancels_out(lines)
     if not lines or not needs_document:
-        return BookedAgreement(agreement, sign, lines, None)
+        return BookedAgreement(agreement, sign, sales, lines, None)
     kind = Kind.INVOICE if sign > 0 else Kind.CREDIT_NOTE
     number, day = number_of_agreement(context, agreement), agreement_date(context, agreement)
     document = _assemble(context, kind, agreement.legacy_id, number, day, lines, contact_id)
-    return BookedAgreement(agreement, sign, lines, document)
+    return BookedAgreement(agreement, sign, sales, lines, document)
 
 
 def adjustment_document(
@@ -149,8 +155,9 @@ def _assemble(
 ) -> AnyDocument:
     types = amount_types(context)
     posting_date = document_date(context, tail, day, number)
-    note = posting_date.note
-    first = lines[0].model_copy(update={"description": lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note})
+    if note := posting_date.note:
+        description = lines[0].description[: DESCRIPTION_LIMIT - len(note)] + note
+        lines = (lines[0].model_copy(update={"description": description}), *lines[1:])
     content = {
         "shopify_id": context.document_id(tail),
         "number": number,
@@ -160,7 +167,7 @@ def _assemble(
         "contact_id": contact_id,
         "date": posting_date.posting_date,
         "line_amount_types": types,
-        "lines": (first, *lines[1:]),
+        "lines": lines,
         "currency": context.currency,
         "total": lines_total(lines, types),
         "total_tax": tax_total(lines),

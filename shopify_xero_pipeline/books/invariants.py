@@ -12,7 +12,6 @@ from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.documents import AnyDocument, BookedAgreement, net_amount
 from shopify_xero_pipeline.books.lines import amount_types, lines_total, tax_total
 from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
-from shopify_xero_pipeline.books.tax import sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, Transaction
 from shopify_xero_pipeline.xero.models import Kind, Payment, kind_label
 
@@ -151,8 +150,7 @@ def _check_tax(context: OrderContext, booking: BookedAgreement) -> None:
     """Check in mode `rates` that lines carry the tax of their sales, less the tax that the sales channel remits."""
     if amount_types(context) == "NoTax":
         return
-    taxes = [tax for sale in booking.agreement.sales for tax in sale_taxes(context, sale, booking.sign)]
-    stated = sum((tax.amount for tax in taxes if not tax.channel_liable), ZERO)
+    stated = sum((tax.amount for sale in booking.sales for tax in sale.row.own_taxes), ZERO)
     total = tax_total(booking.lines)
     if total != stated:
         raise OrderBlockedError(

@@ -43,6 +43,8 @@ class SaleRow:
         sign: -1 on credit notes.
         total: the amount with tax, in the shop's currency.
         taxes: all taxes of the sale.
+        own_taxes: those that the merchant remits.
+        channel_taxes: those that the sales channel remits.
         account: the account code.
         note: the amount in the customer's currency, for the description; '' in the shop's currency.
     """
@@ -52,6 +54,8 @@ class SaleRow:
     sign: int
     total: Decimal
     taxes: tuple[SaleTaxAmount, ...]
+    own_taxes: tuple[SaleTaxAmount, ...]
+    channel_taxes: tuple[SaleTaxAmount, ...]
     account: str
     description: str
     note: str
@@ -64,19 +68,17 @@ class SaleRow:
         return self.item.variant.legacy_id
 
     @property
-    def own_taxes(self) -> tuple[SaleTaxAmount, ...]:
-        """Taxes that the merchant remits."""
-        return tuple(tax for tax in self.taxes if not tax.channel_liable)
-
-    @property
-    def channel_taxes(self) -> tuple[SaleTaxAmount, ...]:
-        """Taxes that the sales channel remits."""
-        return tuple(tax for tax in self.taxes if tax.channel_liable)
-
-    @property
     def units(self) -> int:
         """The number of units, at least one."""
         return abs(self.sale.quantity or 1)
+
+
+@dataclass(frozen=True)
+class BookedSale:
+    """A sale with its lines."""
+
+    row: SaleRow
+    lines: tuple[Line, ...]
 
 
 def amount_types(context: OrderContext) -> AmountTypes:
@@ -86,8 +88,8 @@ def amount_types(context: OrderContext) -> AmountTypes:
     return "Inclusive" if context.order.taxes_included else "Exclusive"
 
 
-def build_lines(context: OrderContext, agreement: Agreement, sign: int) -> tuple[Line, ...]:
-    """Return an agreement's lines, in the order of the sales ledger.
+def book_sales(context: OrderContext, agreement: Agreement, sign: int) -> tuple[BookedSale, ...]:
+    """Return an agreement's sales with their lines, in the order of the sales ledger.
 
     Args:
         context: the order.
@@ -97,7 +99,7 @@ def build_lines(context: OrderContext, agreement: Agreement, sign: int) -> tuple
     Raises:
         OrderBlockedError: a sale is not supported.
     """
-    return tuple(line for sale in agreement.sales for line in _lines_of_row(context, _row(context, sale, sign)))
+    return tuple(_book_sale(context, sale, sign) for sale in agreement.sales)
 
 
 def adjustment_line(context: OrderContext, description: str, account: str, amount: Decimal) -> Line:
@@ -139,6 +141,11 @@ def lines_total(lines: Sequence[Line], types: AmountTypes) -> Decimal:
     return amounts + tax_total(lines) if types == "Exclusive" else amounts
 
 
+def _book_sale(context: OrderContext, sale: Sale, sign: int) -> BookedSale:
+    row = _row(context, sale, sign)
+    return BookedSale(row, tuple(_lines_of_row(context, row)))
+
+
 def _row(context: OrderContext, sale: Sale, sign: int) -> SaleRow:
     if sale.action_type not in ACTION_TYPES:
         raise OrderBlockedError(
@@ -147,12 +154,15 @@ def _row(context: OrderContext, sale: Sale, sign: int) -> SaleRow:
         )
     item = context.line_item_of(sale)
     money = sale.total_amount.presentment_money
+    total, taxes = sign * shop_amount(sale.total_amount, context.currency), sale_taxes(context, sale, sign)
     return SaleRow(
         sale=sale,
         item=item,
         sign=sign,
-        total=sign * shop_amount(sale.total_amount, context.currency),
-        taxes=sale_taxes(context, sale, sign),
+        total=total,
+        taxes=taxes,
+        own_taxes=tuple(tax for tax in taxes if not tax.channel_liable),
+        channel_taxes=tuple(tax for tax in taxes if tax.channel_liable),
         account=account_of(context, sale),
         description=_description(sale, item),
         # The amount in the customer's currency if it is another one (docs/books.md §8.1).
@@ -225,8 +235,9 @@ def _tax_type(context: OrderContext, row: SaleRow) -> str:
         return policy.none
     if row.channel_taxes and not row.own_taxes:
         return policy.channel_liable
-    untaxed = policy.none if row.sale.line_type in {"TIP", "ADJUSTMENT"} else untaxed_type(context)
-    return tax_type_for(context, row.own_taxes, untaxed)
+    if row.own_taxes:
+        return tax_type_for(context, row.own_taxes)
+    return policy.none if row.sale.line_type in {"TIP", "ADJUSTMENT"} else untaxed_type(context)
 
 
 def _line_with_unit_price(
@@ -242,8 +253,7 @@ def _line_with_unit_price(
     discount = quantity * unit - amount
     if unit != price or discount < 0 or abs(tax) > unit:
         return None
-    line = _line(row, quantity, unit, tax_type, tax)
-    return line.model_copy(update={"discount_amount": discount}) if discount else line
+    return _line(row, quantity, unit, tax_type, tax, discount or None)
 
 
 def _tax_change_lines(context: OrderContext, row: SaleRow, amount: Decimal, tax: Decimal, tax_type: str) -> list[Line]:
@@ -264,12 +274,15 @@ def _tax_change_lines(context: OrderContext, row: SaleRow, amount: Decimal, tax:
     return [_line(row, ONE, base, tax_type, tax), rest]
 
 
-def _line(row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal) -> Line:
+def _line(
+    row: SaleRow, quantity: Decimal, unit: Decimal, tax_type: str, tax: Decimal, discount: Decimal | None = None
+) -> Line:
     count = f" ({row.units} units)" if quantity != row.units else ""
     return Line(
         description=truncate(row.description, DESCRIPTION_LIMIT, count + row.note),
         quantity=quantity,
         unit_amount=unit,
+        discount_amount=discount,
         account_code=row.account,
         tax_type=tax_type,
         tax_amount=tax,
@@ -281,6 +294,8 @@ def _description(sale: Sale, item: LineItem | None) -> str:
     if item is None:
         return strip_control_chars(sale.title) or LABELS[sale.line_type]
     variant = strip_control_chars(item.variant_title)
-    product_title = strip_control_chars(item.product.title) if item.product is not None else ""
-    title = strip_control_chars(item.title) or product_title or LABELS[sale.line_type]
+    title = strip_control_chars(item.title)
+    if not title and item.product is not None:
+        title = strip_control_chars(item.product.title)
+    title = title or LABELS[sale.line_type]
     return f"{title} - {variant}" if variant and variant != NO_VARIANT else title

@@ -47,12 +47,12 @@ class OrderContext:
     shop_handle: str | None = None
     taken: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def order_id(self) -> str:
         """The digits of the order's id."""
         return self.order.legacy_id
 
-    @property
+    @cached_property
     def currency(self) -> str:
         """The shop's currency when the order was placed; the currency of all its documents."""
         return self.order.currency_code
@@ -91,6 +91,11 @@ class OrderContext:
         """The order's first agreement, which is its earliest one with the reason ORDER."""
         candidates = (agreement for agreement in self.order.agreements if agreement.reason == ORDER)
         return min(candidates, key=lambda agreement: (agreement.happened_at, _id(agreement)), default=None)
+
+    @cached_property
+    def tax_types(self) -> dict[tuple[tuple[str, Decimal | None], ...], str]:
+        """The TaxTypes found so far, by the titles and rates of the taxes of a sale (`tax.py`)."""
+        return {}
 
     @property
     def sales(self) -> list[Sale]:

@@ -26,7 +26,7 @@ from shopify_xero_pipeline.books.outcome import NotPostable, PostingScope, posti
 from shopify_xero_pipeline.books.payment_allocation import CHANNEL_TRANSACTION, settle_order
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome, PostedRecords
-from shopify_xero_pipeline.books.tax import tax_base_warnings
+from shopify_xero_pipeline.books.tax_base import tax_base_warnings
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.xero.models import Contact, Organisation
 
@@ -106,7 +106,7 @@ def _build_posting(context: OrderContext, scope: PostingScope) -> OrderBooks:
             "warnings": (
                 *warnings,
                 *override_warnings(context),
-                *tax_base_warnings(context, scope.agreements),
+                *tax_base_warnings(context, bookings),
                 *_outstanding_warning(books, exchange),
                 *settlement.warnings,
             ),

@@ -29,7 +29,10 @@ def offset_overpayments(
     for index, repayment in enumerate(movements):
         if repayment.direction is Direction.OUT:
             _offset(context, bookings, movements[:index], repayment, amounts)
-    remaining = (replace(movement, amount=amounts[movement.transaction_id]) for movement in movements)
+    if all(movement.amount == amounts[movement.transaction_id] for movement in movements):
+        remaining: Sequence[CashMovement] = movements
+    else:
+        remaining = [replace(movement, amount=amounts[movement.transaction_id]) for movement in movements]
     return [movement for movement in remaining if movement.amount or movement.rounding or movement.exchange]
 
 

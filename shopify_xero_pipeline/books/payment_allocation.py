@@ -19,7 +19,6 @@ from shopify_xero_pipeline.books.numbering import EXCHANGE, ROUNDING, UNCOVERED_
 from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.overpayments import offset_overpayments
 from shopify_xero_pipeline.books.settlement import SettlementState, build_allocations, build_payments
-from shopify_xero_pipeline.books.tax import sale_taxes
 from shopify_xero_pipeline.shopify.models import Agreement, legacy_id
 from shopify_xero_pipeline.xero.models import Allocation, Kind, Line, Payment, kind_label
 
@@ -227,7 +226,7 @@ def _settle_channel_tax(
 ) -> Decimal:
     """Settle the sales channel's tax from its account if exactly that tax is missing; return the net amount."""
     context = settlement.context
-    taxes = [_channel_tax(context, booking.agreement) for booking in bookings]
+    taxes = [_channel_tax(booking) for booking in bookings]
     total = sum(taxes, ZERO)
     posted_ids = [payment.transaction_id for payment in context.posted_records.payments]
     is_posted = any(posted_id.startswith(CHANNEL_TRANSACTION) for posted_id in posted_ids)
@@ -259,9 +258,9 @@ def _settle_channel_tax(
     return sum((application.movement.sign * application.amount for application in applications), ZERO)
 
 
-def _channel_tax(context: OrderContext, agreement: Agreement) -> Decimal:
-    taxes = [tax for sale in agreement.sales for tax in sale_taxes(context, sale, 1)]
-    return sum((tax.amount for tax in taxes if tax.channel_liable), ZERO)
+def _channel_tax(booking: BookedAgreement) -> Decimal:
+    """Return the tax that the sales channel remits, in the sign of the ledger."""
+    return sum((booking.sign * tax.amount for sale in booking.sales for tax in sale.row.channel_taxes), ZERO)
 
 
 def _channel_movement(context: OrderContext, agreement: Agreement, amount: Decimal) -> CashMovement:

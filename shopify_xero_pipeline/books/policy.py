@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -147,7 +148,7 @@ class PlacedTax(TaxPart):
             raise ValueError(f"{province!r} is not a province code; write it as Shopify does, such as CA or NSW")
         return province
 
-    @property
+    @cached_property
     def is_catch_all(self) -> bool:
         """Whether it matches every tax, and every combination of taxes, of its place."""
         (part, *others) = self.parts
@@ -253,12 +254,12 @@ class BooksPolicy(Policy):
         """
         return parse_policy(cls, text, source)
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The shop's time zone, which determines the calendar day of an instant."""
         return ZoneInfo(self.time_zone)
 
-    @property
+    @cached_property
     def _accounts_by_gateway(self) -> Mapping[str, str]:
         return {_gateway_key(name): code for name, code in self.payments.items()}
 

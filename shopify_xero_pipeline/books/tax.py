@@ -4,7 +4,7 @@
 tax without an entry blocks the order, and the reason contains the entry to add.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,11 +12,7 @@ from shopify_xero_pipeline.books.currency import ZERO, shop_amount
 from shopify_xero_pipeline.books.order_context import OrderBlockedError, OrderContext
 from shopify_xero_pipeline.books.tax_rules import Place, most_exact
 from shopify_xero_pipeline.books.unmapped import label, no_tax_account, no_tax_rate
-from shopify_xero_pipeline.shopify.models import Agreement, Order, Sale
-
-OUTSIDE_TAX = frozenset({"TIP", "ADJUSTMENT", "GIFT_CARD"})
-MIN_DIFFERENCE, SHARE = Decimal("0.05"), Decimal("0.01")
-"""Largest rounding difference between a tax and its rate times its base: 0.05, or a hundredth of the tax."""
+from shopify_xero_pipeline.shopify.models import Order, Sale
 
 
 @dataclass(frozen=True)
@@ -73,24 +69,25 @@ def sale_taxes(context: OrderContext, sale: Sale, sign: int) -> tuple[SaleTaxAmo
     return taxes
 
 
-def tax_type_for(context: OrderContext, taxes: Sequence[SaleTaxAmount], untaxed: str) -> str:
+def tax_type_for(context: OrderContext, taxes: Sequence[SaleTaxAmount]) -> str:
     """Return the TaxType for those taxes of one sale that the merchant remits.
 
     Args:
         context: the order, for its place of delivery.
-        taxes: the sale's taxes, including those of 0 %.
-        untaxed: the TaxType of a sale without taxes.
+        taxes: the sale's taxes, at least one, including those of 0 %.
 
     Raises:
         OrderBlockedError: no entry of `tax.rates` matches them.
     """
-    if not taxes:
-        return untaxed
-    place = place_of(context.order)
-    rule = most_exact(context.policy.tax.rates, taxes, place)
-    if rule is None:
-        raise OrderBlockedError(no_tax_rate(context, taxes, place.country))
-    return rule.tax_type
+    named = tuple((tax.title, tax.rate) for tax in taxes)
+    tax_type = context.tax_types.get(named)
+    if tax_type is None:
+        place = place_of(context.order)
+        rule = most_exact(context.policy.tax.rates, taxes, place)
+        if rule is None:
+            raise OrderBlockedError(no_tax_rate(context, taxes, place.country))
+        tax_type = context.tax_types[named] = rule.tax_type
+    return tax_type
 
 
 def tax_account_for(context: OrderContext, tax: SaleTaxAmount) -> str:
@@ -117,49 +114,3 @@ def place_of(order: Order) -> Place:
         if address is not None and address.country_code_v2:
             return Place(address.country_code_v2, address.province_code)
     return Place()
-
-
-def tax_base_warnings(context: OrderContext, agreements: Sequence[Agreement]) -> tuple[str, ...]:
-    """Return a warning for each agreement whose tax was charged on more sales than carry it; none in mode `lines`.
-
-    Some shops and apps put all tax of an order on its first sale, which is common in India. Total and tax remain
-    exactly as Shopify states them; only the base in Xero's tax report is that of the sale, which is too low.
-
-    Args:
-        context: the order.
-        agreements: its agreements in these books.
-
-    Raises:
-        OrderBlockedError: the taxes of a sale do not add up to Shopify's figure.
-    """
-    if context.policy.tax.mode == "lines":
-        return ()
-    return tuple(warning for agreement in agreements for warning in _base_warnings(context, agreement))
-
-
-def _base_warnings(context: OrderContext, agreement: Agreement) -> Iterator[str]:
-    sales = [
-        (
-            shop_amount(sale.total_amount, context.currency) - shop_amount(sale.total_tax_amount, context.currency),
-            sale_taxes(context, sale, 1),
-        )
-        for sale in agreement.sales
-        if sale.line_type not in OUTSIDE_TAX
-    ]
-    taxed = [(net, taxes) for net, taxes in sales if any(tax.amount for tax in taxes)]
-    kinds = {tuple((tax.label, tax.rate) for tax in taxes) for _, taxes in taxed}
-    if len(kinds) != 1 or len(taxed) == len(sales):
-        return
-    rate = sum((tax.rate or ZERO for tax in taxed[0][1]), ZERO)
-    tax_amount = sum((tax.amount for _, taxes in taxed for tax in taxes), ZERO)
-    taxed_net, total_net = sum((net for net, _ in taxed), ZERO), sum((net for net, _ in sales), ZERO)
-    if _is_close(tax_amount, rate * total_net) and not _is_close(tax_amount, rate * taxed_net):
-        labels = " and ".join(tax.label for tax in taxed[0][1])
-        yield (
-            f"all tax ({labels}, {tax_amount:,.2f}) is on rows of {taxed_net:,.2f}, but was charged on"
-            f" {total_net:,.2f}: Xero's tax report shows {taxed_net:,.2f} as its base"
-        )
-
-
-def _is_close(tax_amount: Decimal, computed: Decimal) -> bool:
-    return abs(tax_amount - computed) <= max(MIN_DIFFERENCE, SHARE * abs(tax_amount))

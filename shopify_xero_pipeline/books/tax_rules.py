@@ -47,7 +47,7 @@ def most_exact(entries: Sequence[Entry], taxes: Sequence[NamedTax], place: Place
         and entry.province in (None, place.province)
         and (entry.is_catch_all or (len(entry.parts) == len(taxes) and _can_pair(entry.parts, taxes)))
     ]
-    return max(matches, key=_exactness, default=None)
+    return max(matches, key=_exactness) if len(matches) > 1 else next(iter(matches), None)
 
 
 def jurisdiction_of(title: str) -> Jurisdiction | None:

@@ -19,6 +19,8 @@ def strip_control_chars(text: str | None) -> str:
         spaced = "".join(" " if char.isspace() else char for char in text)
         text = "".join(char for char in spaced if unicodedata.category(char) not in UNPRINTABLE)
     text = " ".join(text.split())
+    if text.isascii():
+        return text
     return text if any(map(_is_visible, text)) else ""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
+from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
 from shopify_xero_pipeline.xero import references
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -86,7 +86,7 @@ def without_personal_data(line: Change) -> Change:
     """Return a line without its record and, for a Contact, without the values of its changed fields."""
     fields = line.fields
     if line.kind is Kind.CONTACT:
-        fields = tuple(field.model_copy(update={"before": None, "after": None}) for field in fields)
+        fields = tuple(FieldDiff(field.field, None, None) for field in fields)
     return line.model_copy(update={"record": None, "fields": fields})
 
 

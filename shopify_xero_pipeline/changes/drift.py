@@ -35,8 +35,7 @@ def find_edits(
         contact_xero_id: the Xero id of a document's Contact after merges; None if it is unknown.
     """
     content = Element.from_row(mirror).content()
-    theirs = dict(flatten(content))
-    ours, desired = dict(flatten(posted)), dict(flatten(record.content()))
+    theirs, ours, desired = flatten(content), flatten(posted), flatten(record.content())
     if contact_xero_id is not None:
         ours["contact"] = contact_xero_id
     if isinstance(record, Document):

@@ -3,23 +3,32 @@
 This module knows no kind of record. The meaning of a difference is decided in `compare.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from shopify_xero_pipeline.changes.models import FieldDiff
 from shopify_xero_pipeline.state.canonical import parse_exact_json
 
 
-def flatten(content: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of every leaf, such as `lines.0.tax_amount` or `address.city`."""
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            yield from flatten(value, f"{path}.{name}" if path else str(name))
-    elif isinstance(content, list | tuple):
-        for index, value in enumerate(content):
-            yield from flatten(value, f"{path}.{index}")
-    elif content is not None:
-        yield path, str(content)
+def flatten(content: Mapping[str, object]) -> dict[str, str]:
+    """Return the text of every leaf by its path, such as `lines.0.tax_amount` or `address.city`.
+
+    Args:
+        content: objects, arrays and values of JSON; nulls are left out.
+    """
+    texts: dict[str, str] = {}
+    _add_leaves(texts, "", content.items())
+    return texts
+
+
+def _add_leaves(texts: dict[str, str], prefix: str, members: Iterable[tuple[object, object]]) -> None:
+    for name, value in members:
+        if isinstance(value, dict):
+            _add_leaves(texts, f"{prefix}{name}.", value.items())
+        elif isinstance(value, list):
+            _add_leaves(texts, f"{prefix}{name}.", enumerate(value))
+        elif value is not None:
+            texts[f"{prefix}{name}"] = str(value)
 
 
 def parse_payload(payload: str) -> dict[str, object]:
@@ -35,13 +44,10 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tu
         before: one content of a record.
         after: another content of the same record.
     """
-    old, new = dict(flatten(before)), dict(flatten(after))
-    paths = list(new) + [path for path in old if path not in new]
-    return tuple(
-        FieldDiff(field=path, before=old.get(path), after=new.get(path))
-        for path in paths
-        if old.get(path) != new.get(path)
-    )
+    old, new = flatten(before), flatten(after)
+    changed = [FieldDiff(path, old.get(path), text) for path, text in new.items() if old.get(path) != text]
+    removed = [FieldDiff(path, text, None) for path, text in old.items() if path not in new]
+    return (*changed, *removed)
 
 
 def payload_amount(payload: str) -> Decimal | None:

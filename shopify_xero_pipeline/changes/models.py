@@ -4,6 +4,7 @@ This module only has the models. The comparison is in `plan.py`. A change-set ma
 mapping again before it sends a request.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -31,10 +32,9 @@ WRITING_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.
 """The actions of records that a load works on."""
 
 
-class FieldDiff(BaseModel):
+@dataclass(frozen=True, slots=True)
+class FieldDiff:
     """A field that differs, with both sides as text."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     field: str
     before: str | None

@@ -146,7 +146,7 @@ class _LedgerReader:
             elif policy.tax.mode == "lines":
                 yield tax_account_for(self.context, tax), tax
             else:
-                yield tax_type_for(self.context, own, policy.tax.none), tax
+                yield tax_type_for(self.context, own), tax
 
     def _transaction(self, cash: "_CashMovement", cancelled: Decimal) -> Iterator[Movement]:
         entry = cash.entry

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
-from shopify_xero_pipeline.shopify.models import Order, ShopifyModel
+from shopify_xero_pipeline.shopify.models import Order, Product, ShopifyModel
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
 Model = TypeVar("Model", bound=ShopifyModel)
@@ -23,31 +23,45 @@ def parse_order(node: Json) -> Order:
     Raises:
         UnexpectedShapeError: a field is missing or has another type.
     """
-    order = _flatten(node)
-    for agreement in order["agreements"]:
-        for sale in agreement["sales"]:
-            sale["title"] = _title(sale)
-    for refund in order["refunds"]:
-        refund["transactionIds"] = [transaction["id"] for transaction in refund["transactions"]]
-    return _validate(Order, order)
+    terms = node.get("paymentTerms")
+    lists = {
+        "lineItems": _rows(node.get("lineItems")),
+        "agreements": [_agreement(agreement) for agreement in _rows(node["agreements"])],
+        "refunds": [_refund(refund) for refund in node["refunds"]],
+        "paymentTerms": terms and {"paymentSchedules": _rows(terms["paymentSchedules"])},
+    }
+    return _validate(Order, node | lists)
 
 
-def parse_record(model: type[Model], node: Json) -> Model:
-    """Return the record of a complete node, for every model except `Order`.
+def parse_product(node: Json) -> Product:
+    """Return the product of a complete node.
 
     Raises:
         UnexpectedShapeError: a field is missing or has another type.
     """
-    return _validate(model, _flatten(node))
+    return _validate(Product, node | {"variants": _rows(node.get("variants"))})
 
 
-def _flatten(value: Any) -> Any:
-    """Return a copy of a node with each connection replaced by the list of its nodes."""
-    if isinstance(value, dict):
-        if "pageInfo" in value:
-            return [_flatten(node) for node in nodes_of(value)]
-        return {key: _flatten(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
-    return [_flatten(inner) for inner in value] if isinstance(value, list) else value
+def parse_record(model: type[Model], node: Json) -> Model:
+    """Return the record of a node without connections.
+
+    Raises:
+        UnexpectedShapeError: a field is missing or has another type.
+    """
+    return _validate(model, node)
+
+
+def _rows(value: Any) -> Any:
+    """Return the nodes of a connection; a list stays as it is."""
+    return nodes_of(value) if isinstance(value, dict) else value
+
+
+def _agreement(node: Json) -> Json:
+    return node | {"sales": [sale | {"title": _title(sale)} for sale in _rows(node["sales"])]}
+
+
+def _refund(node: Json) -> Json:
+    return {**node, "transactionIds": [transaction["id"] for transaction in _rows(node["transactions"])]}
 
 
 def _title(sale: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteRe
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
 from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
 from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
-from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
+from shopify_xero_pipeline.shopify.parsing import parse_order, parse_product, parse_record
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, require_object
 
@@ -225,7 +225,7 @@ class ShopifyReader:
         self._require("read_products")
         nodes = self._search.read(_PRODUCTS, start, end)
         complete = self._complete(nodes, partial(complete_product, self._pager), partial(self._nodes, "ProductsById"))
-        products = [parse_record(Product, node) for node in complete]
+        products = [parse_product(node) for node in complete]
         # A product that was read again may have left the window; a later window contains it.
         products = [product for product in products if start <= product.updated_at < end]
         return sorted(products, key=lambda product: (product.updated_at, product.id))

@@ -5,7 +5,7 @@ from shopify_xero_pipeline.changes.fields import differences, flatten, parse_pay
 
 def test_nested_content_is_flattened_to_paths() -> None:
     content = {"name": "Tee", "lines": [{"tax": Decimal("1.50")}, {"tax": None}], "sold": True}
-    assert dict(flatten(content)) == {"name": "Tee", "lines.0.tax": "1.50", "sold": "True"}
+    assert flatten(content) == {"name": "Tee", "lines.0.tax": "1.50", "sold": "True"}
 
 
 def test_differences_name_what_came_what_went_and_what_changed() -> None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.shopify.models import Node as Model
-from shopify_xero_pipeline.shopify.parsing import parse_order, parse_record
+from shopify_xero_pipeline.shopify.parsing import parse_order, parse_product, parse_record
 
 M = TypeVar("M", bound=Model)
 
@@ -73,7 +73,7 @@ class Trade:
         self.nodes = {gid: orders[gid][-1].node for gid, day in days.items() if day in set(self.days)}
         self.orders = Timeline({gid: _history(orders[gid], parse_order) for gid in self.nodes})
         self.customers = _timeline(source, "customers", until, partial(parse_record, Customer))
-        self.products = _timeline(source, "products", until, partial(parse_record, Product))
+        self.products = _timeline(source, "products", until, parse_product)
 
     def day_of(self, instant: datetime) -> date:
         """Return the calendar day of an instant in the shop's time zone."""
