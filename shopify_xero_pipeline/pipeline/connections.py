@@ -22,6 +22,8 @@ from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailableError, ThrottledError
+from shopify_xero_pipeline.shopify.first_pages import FirstPages
+from shopify_xero_pipeline.shopify.models import Shop
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.state.database_errors import (
     StoreBusyError,
@@ -199,15 +201,34 @@ class Connections:
         Raises:
             PolicyError: the time zones differ.
         """
-        reader = self.shop_reader
-        shop = reader.shop()
+        self._check_shop(self.shop_reader.shop())
+        return self.shop_reader
+
+    def first_pages(self, start: datetime, end: datetime) -> FirstPages | None:
+        """Return the first pages of a window with the shop, read in one request; see `ShopifyReader.first_pages`.
+
+        Raises:
+            PolicyError: the time zones differ.
+            ShopifyError: Shopify could not be read.
+        """
+        pages = self.shop_reader.first_pages(start, end)
+        if pages is not None:
+            self._check_shop(pages.shop)
+            self.__dict__["reader"] = self.shop_reader  # the shop is checked, so that it is not read again
+        return pages
+
+    def _check_shop(self, shop: Shop) -> None:
+        """Check that the shop has the time zone of `books.yaml`, and store its currency.
+
+        Raises:
+            PolicyError: the time zones differ.
+        """
         if shop.iana_timezone != self.policy.time_zone:
             raise PolicyError(
                 f"{self.settings.books_file}: time_zone is {self.policy.time_zone}, but the shop's is "
                 f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or orders would belong to wrong days."
             )
         self.store.put_value("shop.currency", shop.currency_code)
-        return reader
 
     @cached_property
     def xero_client(self) -> XeroClient:

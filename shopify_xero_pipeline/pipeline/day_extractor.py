@@ -13,7 +13,9 @@ from shopify_xero_pipeline.pipeline import reconciled_days
 from shopify_xero_pipeline.pipeline.calendar import first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
+from shopify_xero_pipeline.shopify.first_pages import FirstPages, Window
 from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
+from shopify_xero_pipeline.shopify.paging import Json
 
 N = TypeVar("N", bound=Node)
 
@@ -29,9 +31,12 @@ class DayExtractor:
     def __init__(self, connections: Connections, record_ownership: RecordOwnership) -> None:
         self._connections = connections
         self._record_ownership = record_ownership
+        self._first_pages: FirstPages | None = None
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
         """Return the customers last changed on each day; redacted ones have only their id.
+
+        The method also reads the first pages of the days' products and orders, for the reads that follow in this run.
 
         Args:
             days: days in the shop's time zone.
@@ -41,7 +46,9 @@ class DayExtractor:
         """
         with events.log_operation(self._connections.clock, "read", "customer", days) as log_fields:
             redacted = self._connections.store.privacy.redacted_customers()
-            read = self._connections.reader.customers(*self._time_window(days))
+            window = self._time_window(days)
+            self._first_pages = self._connections.first_pages(*window)
+            read = self._connections.reader.customers(*window, self._take_first_page("customers", window))
             customers = [customer.redacted_if(redacted) for customer in read]
             log_fields["rows"] = len(customers)
         return self._split_by_day(days, customers, lambda customer: customer.updated_at)
@@ -56,7 +63,8 @@ class DayExtractor:
             ShopifyError: Shopify could not be read.
         """
         with events.log_operation(self._connections.clock, "read", "product", days) as log_fields:
-            products = self._connections.reader.products(*self._time_window(days))
+            window = self._time_window(days)
+            products = self._connections.reader.products(*window, self._take_first_page("products", window))
             log_fields["rows"] = len(products)
         return self._split_by_day(days, products, lambda product: product.updated_at)
 
@@ -73,8 +81,11 @@ class DayExtractor:
         """
         with events.log_operation(self._connections.clock, "read", "order", days) as log_fields:
             reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
-            read_at = reader.time()  # before the orders, so that no later change counts as read
-            placed = reader.orders(*self._time_window(days))
+            window = self._time_window(days)
+            first, pages = self._take_first_page("orders", window), self._first_pages
+            # The time before the orders, so that no later change counts as read.
+            read_at = reader.time() if first is None or pages is None else pages.read_at
+            placed = reader.orders(*window, first)
             start = first_instant(policy)
             opening = self._opening_orders(start) if policy.start_date in days else []
             listed = [*opening, *placed]
@@ -91,7 +102,10 @@ class DayExtractor:
         changed = [order.id for order in reader.changed_orders(start) if order.processed_at < start]
         return [order for order in reader.orders_by_id(changed) if has_activity_since(order, start)]
 
-    def _time_window(self, days: Sequence[date]) -> tuple[datetime, datetime]:
+    def _take_first_page(self, name: str, window: Window) -> Json | None:
+        return None if self._first_pages is None else self._first_pages.take(name, window)
+
+    def _time_window(self, days: Sequence[date]) -> Window:
         zone = self._connections.policy.zone
         return (
             datetime.combine(min(days), time(), zone),

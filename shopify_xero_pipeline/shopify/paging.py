@@ -96,7 +96,13 @@ class Pager:
                 return data
 
     def pages(
-        self, operation: str, variables: Mapping[str, Any], find: Callable[[Json], Json], after: str | None = None
+        self,
+        operation: str,
+        variables: Mapping[str, Any],
+        find: Callable[[Json], Json],
+        after: str | None = None,
+        *,
+        first: Json | None = None,
     ) -> Iterator[tuple[Json, Json]]:
         """Yield the data of each page of an operation with its paged connection.
 
@@ -105,13 +111,14 @@ class Pager:
             variables: its other variables.
             find: returns the paged connection in the data.
             after: the cursor before the first page; None for the start of the list.
+            first: the data of the first page, if another operation has read it; None if not.
 
         Raises:
             IncompleteReadError: a page has a next page but no cursor.
         """
         while True:
             cursor = after
-            data = self.ask(operation, partial(_page, variables, cursor))
+            data, first = first or self.ask(operation, partial(_page, variables, cursor)), None
             connection = find(data)
             yield data, connection
             page = connection["pageInfo"]

@@ -10,6 +10,7 @@ from functools import partial
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError
+from shopify_xero_pipeline.shopify.first_pages import FirstPages, first_page_sizes, has_return_fees
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
 from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
 from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
@@ -28,6 +29,7 @@ _CHANGED = Listing("ChangedOrders", "orders", "updated_at", "updatedAt")
 # The filter matches whole days (docs/contracts/shopify.md §3.6) in an undocumented time zone, hence the margin.
 _CUSTOMERS = Listing("Customers", "customers", "updated_at", "updatedAt", margin=timedelta(days=1))
 _PRODUCTS = Listing("Products", "products", "updated_at", "updatedAt")
+_FIRST = (_ORDERS, _CUSTOMERS, _PRODUCTS)
 
 _FOR_ORDERS = ("read_orders", "read_customers", "read_products", "read_payment_terms")
 
@@ -35,6 +37,7 @@ _FOR_ORDERS = ("read_orders", "read_customers", "read_products", "read_payment_t
 def _first_pages() -> dict[str, PageSize]:
     """Return the first page sizes, well below 1,000 points by the cost model (docs/contracts/shopify.md §3.2)."""
     return {
+        "FirstPages": PageSize(54, most=54),
         "Orders": PageSize(54, most=148),
         "NewestOrders": PageSize(54),
         "OrdersById": PageSize(8, most=100),
@@ -64,7 +67,33 @@ class ShopifyReader:
         Raises:
             ShopifyError: the read failed.
         """
-        answer = self._client.execute(document("Shop"), {})
+        return self._shop_of(self._client.execute(document("Shop"), {}))
+
+    def first_pages(self, start: datetime, end: datetime) -> FirstPages | None:
+        """Return the shop and the first pages of a window's customers, products and orders, read in one request.
+
+        Returns:
+            The pages, for the reads of the lists of the same window; None if the app may not read one of the lists,
+            because the read of that list names the missing access scope.
+
+        Raises:
+            ShopifyError: the read failed.
+        """
+        sent_at, has_fees = self._clock.elapsed(), self._scopes is not None and self._has_scope("read_returns")
+        texts = {listing.root: listing.window(start, end) for listing in _FIRST}
+        try:
+            data = self._pager.ask("FirstPages", lambda rows: {**texts, **first_page_sizes(rows), "fees": has_fees})
+        except AccessDeniedError:
+            return None
+        shop, now = self._shop_of(data), self.time()
+        read_at = None if now is None else now - timedelta(seconds=self._clock.elapsed() - sent_at)
+        pages = {root: {name: data[name] for name in (root, f"{root}Count")} for root in texts}
+        if self._has_scope("read_returns") and not has_fees and data["orders"] and has_return_fees(data):
+            del pages["orders"]  # the orders are read again, with the names of their fees
+        return FirstPages(shop, read_at, (start, end), pages, self._clock, sent_at)
+
+    def _shop_of(self, answer: Json) -> Shop:
+        """Return the shop in a response, and store the access scopes in it."""
         self._scopes = frozenset(scope["handle"] for scope in answer["currentAppInstallation"]["accessScopes"])
         return parse_record(Shop, answer["shop"])
 
@@ -72,8 +101,13 @@ class ShopifyReader:
         """Return a lower bound of Shopify's present time, from its last response; None if unknown."""
         return self._client.time.earliest
 
-    def orders(self, start: datetime, end: datetime) -> list[Order]:
+    def orders(self, start: datetime, end: datetime, first: Json | None = None) -> list[Order]:
         """Return the orders with `processedAt` in the window, each with its whole history, oldest first.
+
+        Args:
+            start: the start of the window.
+            end: the end of the window.
+            first: the first page from `first_pages`; None to read it.
 
         Raises:
             AccessDeniedError: a scope is missing; `read_all_orders` for a window that starts more than 60 days ago.
@@ -82,7 +116,7 @@ class ShopifyReader:
         """
         self._require(*_FOR_ORDERS)
         self._require_visible(start)
-        nodes = self._search.read(_ORDERS, start, end, {"fees": self._has_scope("read_returns")})
+        nodes = self._search.read(_ORDERS, start, end, {"fees": self._has_scope("read_returns")}, first=first)
         return self._parse_orders(nodes)
 
     def orders_by_id(self, ids: Iterable[str]) -> list[Order]:
@@ -204,26 +238,28 @@ class ShopifyReader:
             self._now() - VISIBLE_WITHOUT_ALL_ORDERS + timedelta(minutes=1)
         )  # margin: the limit moves on during a read
 
-    def customers(self, start: datetime, end: datetime) -> list[Customer]:
-        """Return the customers with their last change in the window, by time of change.
+    def customers(self, start: datetime, end: datetime, first: Json | None = None) -> list[Customer]:
+        """Return the customers with their last change in the window, by time of change; arguments as in `orders`.
 
         Raises:
             AccessDeniedError: the scope `read_customers` is missing.
             ShopifyError: the read failed.
         """
         self._require("read_customers")
-        customers = [parse_record(Customer, node) for node in self._search.read(_CUSTOMERS, start, end)]
+        customers = [parse_record(Customer, node) for node in self._search.read(_CUSTOMERS, start, end, first=first)]
         return sorted(customers, key=lambda customer: (customer.updated_at, customer.id))
 
-    def products(self, start: datetime, end: datetime) -> list[Product]:
+    def products(self, start: datetime, end: datetime, first: Json | None = None) -> list[Product]:
         """Return the products with their last change in the window, with all variants, by time of change.
+
+        The arguments are those of `orders`.
 
         Raises:
             AccessDeniedError: the scope `read_products` is missing.
             ShopifyError: the read failed.
         """
         self._require("read_products")
-        nodes = self._search.read(_PRODUCTS, start, end)
+        nodes = self._search.read(_PRODUCTS, start, end, first=first)
         complete = self._complete(nodes, partial(complete_product, self._pager), partial(self._nodes, "ProductsById"))
         products = [parse_product(node) for node in complete]
         # A product that was read again may have left the window; a later window contains it.

@@ -49,6 +49,10 @@ class Listing:
             return since
         return f"{since} {self.term}:<='{_format_second(end + timedelta(microseconds=999_999))}'"  # rounds up
 
+    def window(self, start: datetime, end: datetime | None) -> str:
+        """Return the search text for a window that is widened by the margin; the first page and the count have it."""
+        return self.text(start - self.margin, None if end is None else end + self.margin)
+
 
 def parse_instant(text: str) -> datetime:
     """Return the instant of a text such as `2026-06-15T13:21:43Z`.
@@ -80,7 +84,13 @@ class WindowSearch:
         self._clock = clock
 
     def read(
-        self, listing: Listing, start: datetime, end: datetime | None, variables: Mapping[str, Any] | None = None
+        self,
+        listing: Listing,
+        start: datetime,
+        end: datetime | None,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        first: Json | None = None,
     ) -> list[Json]:
         """Return the nodes with an instant in [start, end), each once, in its last state.
 
@@ -92,6 +102,7 @@ class WindowSearch:
             start: the start of the window, aware, inclusive.
             end: the end of the window, aware, exclusive; None for no end.
             variables: further variables of the operation.
+            first: the data with the first page of the list and its count, if it was read already; None if not.
 
         Raises:
             ValueError: an instant is naive, or the window is empty.
@@ -102,7 +113,7 @@ class WindowSearch:
             raise ValueError("a window needs aware instants, because a naive one has no defined day")
         if end is not None and end <= start:
             raise ValueError(f"an empty window: {start} to {end}")
-        nodes, count = self._read_window(listing, start, end, variables or {})
+        nodes, count = self._read_window(listing, start, end, variables or {}, first)
         if len(nodes) < count:
             fields = {"operation": listing.operation, "found": len(nodes), "counted": count}
             events.log_event("shortfall_read_again", level=logging.WARNING, **fields)
@@ -116,16 +127,22 @@ class WindowSearch:
         return [node for node in nodes.values() if _is_within(parse_instant(node[listing.key]), start, end)]
 
     def _read_window(
-        self, listing: Listing, start: datetime, end: datetime | None, variables: Mapping[str, Any]
+        self,
+        listing: Listing,
+        start: datetime,
+        end: datetime | None,
+        variables: Mapping[str, Any],
+        first: Json | None = None,
     ) -> tuple[dict[str, Json], int]:
         """Read a window with as many lists as needed; return the nodes by id, and the count of the last list."""
         nodes: dict[str, Json] = {}
         since = start - listing.margin
         until = None if end is None else end + listing.margin
-        window = listing.text(since, until)
+        window = listing.window(start, end)
         while True:
             parameters = {**variables, "query": listing.text(since, until), "window": window}
-            count, resume = self._read_list(listing, parameters, nodes)
+            count, resume = self._read_list(listing, parameters, nodes, first)
+            first = None
             if resume is None:
                 return nodes, count
             if resume <= since:
@@ -136,12 +153,12 @@ class WindowSearch:
             since = resume
 
     def _read_list(
-        self, listing: Listing, variables: Mapping[str, Any], nodes: dict[str, Json]
+        self, listing: Listing, variables: Mapping[str, Any], nodes: dict[str, Json], first: Json | None
     ) -> tuple[int, datetime | None]:
         """Add the nodes of one list; return the count, and the start of the next list or None after the last."""
         count, rows = 0, 0
         for data, connection in self._pager.pages(
-            listing.operation, variables, lambda answer: require_object(answer, listing.root)
+            listing.operation, variables, lambda answer: require_object(answer, listing.root), first=first
         ):
             count = int(require_object(data, f"{listing.root}Count")["count"])
             page = nodes_of(connection)

@@ -173,10 +173,14 @@ def let_shopify_fail(house: Marked) -> None:
     node = {"id": "gid://shopify/Customer/1", "displayName": {PERSONAL: 1}, "updatedAt": f"{PERSONAL} yesterday"}
     page = {"nodes": [node], "pageInfo": {"hasNextPage": False, "endCursor": None}}
     count = {"count": 1, "precision": "EXACT"}
-    odd = {"data": {"customers": page, "customersCount": count}}
+    zone = {"id": "gid://shopify/Shop/1", "name": "S", "ianaTimezone": "Pacific/Auckland", "currencyCode": "NZD"}
+    scopes = [{"handle": scope} for scope in ("read_customers", "read_orders", "read_products", "read_payment_terms")]
+    lists = {name: {**page, "nodes": []} for name in ("orders", "products")} | {"customers": page}
+    counts = {f"{name}Count": count for name in lists}
+    odd = {"data": {"shop": zone, "currentAppInstallation": {"accessScopes": scopes}, **lists, **counts}}
     said = {"Content-Type": "application/json", "X-Shopify-API-Version": "2026-10"}
     house.fault(FaultKind.ANSWER, path="access_token", status=401, answer=json.dumps({"error": f"{SECRET}x"}))
-    for asked, answer in (("query Orders", echo), ("query Customers", odd)):
+    for asked, answer in (("query Orders", echo), ("query FirstPages", odd)):
         house.fault(FaultKind.ANSWER, path="graphql", body=asked, status=200, headers=said, answer=json.dumps(answer))
     for _ in range(2):
         assert "failed" in house.command("plan", "--day", str(FIRST), code=2)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from shopify_xero_pipeline.changes.models import Action
@@ -11,6 +12,7 @@ from shopify_xero_pipeline.defs.partitions import daily_partitions
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
 from shopify_xero_pipeline.pipeline.calendar import day_of_order
 from shopify_xero_pipeline.pipeline.connections import PipelineError
+from shopify_xero_pipeline.pipeline.reconciled_days import READ_UP_TO_KEY
 from shopify_xero_pipeline.sandbox.faults import Fault, FaultKind
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline.shopify.models import Order
@@ -48,6 +50,37 @@ def test_an_hour_in_which_nothing_changed_costs_no_call_to_xero(tmp_path: Path) 
         assert stage.size() == size
         shopify, xero = stage.sync_service.connections.calls
         assert (shopify > 0, xero) == (True, 0)
+
+
+def test_a_run_of_a_day_takes_a_token_and_one_read_of_shopify(stage: Stage, instance: dg.DagsterInstance) -> None:
+    days = [FIRST + timedelta(days=1)]
+    report = stage.runner(instance).sync(days)
+    assert (report.succeeded, report.shopify_calls) == (True, 2)
+    stage.clock.sleep(3600)
+    stage.restart()
+    again = stage.runner(instance).sync(days)
+    assert (again.succeeded, again.shopify_calls, again.xero_calls) == (True, 2, 0)
+    twice = stage.runner(instance).sync(days)  # another run in this process reads Shopify again
+    assert (twice.succeeded, twice.shopify_calls, twice.xero_calls) == (True, 1, 0)
+
+
+def test_a_day_counts_as_read_up_to_the_time_before_its_orders_were_read(stage: Stage) -> None:
+    """The orders come with the customers, so a change in between is not part of them."""
+    extractor, read_at = stage.sync_service.extractor, stage.clock.now()
+    day = FIRST + timedelta(days=1)
+    extractor.read_customers([day])
+    stage.clock.sleep(30)
+    extractor.read_orders([day])
+    assert _read_up_to(stage, day) == read_at
+    stage.clock.sleep(30)
+    extractor.read_orders([day])
+    assert _read_up_to(stage, day) == read_at + timedelta(seconds=60)
+
+
+def _read_up_to(stage: Stage, day: date) -> datetime:
+    known = stage.sync_service.connections.store.get_value(f"{READ_UP_TO_KEY}.{day}")
+    assert known is not None
+    return datetime.fromisoformat(known[0])
 
 
 def test_every_day_asked_for_gets_its_plan_although_nothing_but_days_without_orders_is_new(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
 from shopify_xero_pipeline.shopify import reader
+from shopify_xero_pipeline.shopify.first_pages import first_page_sizes
 from shopify_xero_pipeline.shopify.queries import document, documents
 from shopify_xero_pipeline_tests.shopify.cost import requested_cost
 
@@ -29,7 +30,7 @@ def test_the_files_together_and_every_operation_are_valid_in_the_real_schema(rea
 
 
 def test_every_operation_is_a_document_of_its_own() -> None:
-    assert len(documents()) == 16
+    assert len(documents()) == 17
     assert "fragment LineItemFields" not in document("ChangedOrders")
     with pytest.raises(KeyError):
         document("Nothing")
@@ -39,7 +40,7 @@ def test_every_operation_is_a_document_of_its_own() -> None:
 def test_the_first_page_asked_for_costs_less_than_a_query_may(operation: str) -> None:
     size = reader._first_pages().get(operation)
     rows = size.rows if size else 250
-    assert requested_cost(document(operation), {"first": rows, "ids": ["id"] * rows}) < 1000
+    assert requested_cost(document(operation), {**first_page_sizes(rows), "ids": ["id"] * rows}) < 1000
 
 
 @pytest.mark.parametrize("operation", ["Orders", "Products"])
@@ -50,7 +51,7 @@ def test_the_largest_page_a_list_grows_to_costs_less_than_a_query_may(operation:
 
 @pytest.mark.parametrize("operation", sorted(documents()))
 def test_one_record_is_affordable_even_by_the_older_linear_model(operation: str) -> None:
-    assert requested_cost(document(operation), {"first": 1, "ids": ["id"]}, linear=True) < 1000
+    assert requested_cost(document(operation), {**first_page_sizes(1), "ids": ["id"]}, linear=True) < 1000
 
 
 def test_the_model_gives_the_observed_costs() -> None:
