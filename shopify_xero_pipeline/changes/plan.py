@@ -20,6 +20,8 @@ from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import RECORD, AnyRecord, Contact, Document, Kind
 
 ACTION_OF_OUTCOME = {Outcome.WAITING: Action.WAITING, Outcome.SKIPPED: Action.SKIPPED, Outcome.BLOCKED: Action.BLOCKED}
+NUMBERED_ADOPTION = "a Contact of this e-mail and name is already in Xero; only its ContactNumber is set"
+"""The reason of an adoption that needs a request."""
 
 
 def has_conflicts(change_sets: Iterable[ChangeSet]) -> bool:
@@ -205,8 +207,8 @@ def _with_adoptions(plan: ChangeSet, adoptable: Mapping[tuple[str, str], MirrorR
     for line in plan.changes:
         owner = adoptable.get(_adoption_key(line.record)) if line.action is Action.CREATE else None
         if owner is not None:
-            reason = "a Contact of this e-mail and name is already in Xero; only its ContactNumber is set"
-            line = line.model_copy(update={"action": Action.ADOPT, "reason": reason, "xero_id": owner.xero_id})
+            adopted = {"action": Action.ADOPT, "reason": NUMBERED_ADOPTION, "xero_id": owner.xero_id}
+            line = line.model_copy(update=adopted)
         lines.append(line)
     return plan.model_copy(update={"changes": tuple(lines)})
 

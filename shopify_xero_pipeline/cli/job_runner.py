@@ -33,11 +33,14 @@ from shopify_xero_pipeline.defs.run_requests import ACTIVE_STATUSES
 from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE, StepFailure, step_failures
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import storage_errors
-from shopify_xero_pipeline.pipeline.api_quota import Forecast, daily_quota
+from shopify_xero_pipeline.pipeline.api_quota import daily_quota
 from shopify_xero_pipeline.pipeline.calendar import as_ranges
+from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
 from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
+from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_WRITE_KEY
+from shopify_xero_pipeline.pipeline.plan_inputs import posted_documents
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
@@ -228,11 +231,14 @@ class JobRunner:
         Raises:
             SettingsError: see `run`.
         """
-        forecast, started_at = Forecast(), time.monotonic()
+        connections = self.sync_service.connections
+        is_first_write = connections.store.get_value(LAST_WRITE_KEY) is None
+        forecast, started_at = Forecast(is_first_write=is_first_write), connections.clock.elapsed()
 
         def add_range(first: date, last: date) -> None:
-            forecast.add(self.plans(day for day in days if first <= day <= last))
-            forecast.seconds = time.monotonic() - started_at
+            plans = self.plans(day for day in days if first <= day <= last)
+            forecast.add(plans, posted_documents(connections.store, plans))
+            forecast.seconds = connections.clock.elapsed() - started_at
             if on_chunk is not None:
                 on_chunk(first, last)
 

@@ -20,7 +20,8 @@ from shopify_xero_pipeline.cli import record_lists
 from shopify_xero_pipeline.observability.escaping import escape_console as escape
 from shopify_xero_pipeline.observability.json_names import with_former_names
 from shopify_xero_pipeline.pipeline import record_views
-from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
+from shopify_xero_pipeline.pipeline.api_quota import DailyQuota
+from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.order_history import OrderHistory
 from shopify_xero_pipeline.pipeline.rebuild import RebuildReport
 from shopify_xero_pipeline.pipeline.record_views import TableView
@@ -240,11 +241,11 @@ def print_failures(failures: Iterable[str]) -> None:
 
 def print_forecast(forecast: Forecast, budget: DailyQuota) -> None:
     """Print the cost of a backfill before it starts: calls to Xero, minutes, and days of the daily quota."""
-    days = forecast.days_of_quota(budget)
+    days = budget.days_of(forecast.calls)
     remaining = "" if budget.remaining is None else f", of which {budget.remaining} are left today"
     console.print(
         f"{forecast.records} records to write in {forecast.ranges} runs: {forecast.calls} calls to Xero "
-        f"({forecast.writes} to write, {forecast.reads} to read), at least {forecast.minutes} minutes",
+        f"({forecast.writes} to write, {forecast.read_calls} to read), at least {forecast.minutes} minutes",
         soft_wrap=True,
     )
     console.print(

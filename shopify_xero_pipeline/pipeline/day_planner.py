@@ -15,13 +15,13 @@ from shopify_xero_pipeline.changes.held_orders import held_orders
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.changes.plan import has_conflicts, has_writes, plan_contacts, plan_orders, plan_records
-from shopify_xero_pipeline.changes.reads_before_writes import documents_of_money, kinds_to_read
+from shopify_xero_pipeline.changes.reads_before_writes import kinds_to_read
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.pipeline.connections import SETTINGS_MAX_AGE, Connections
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
-from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs
+from shopify_xero_pipeline.pipeline.plan_inputs import DOCUMENTS, PlanInputs, posted_documents
 from shopify_xero_pipeline.pipeline.settings_review import ORGANISATION_MAX_AGE, SettingsReview
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product
 from shopify_xero_pipeline.state.records import MirrorRecord
@@ -195,9 +195,8 @@ class DayPlanner:
         """Return which of the kinds of a plan are read before it writes. A kind that was never read is one of them."""
         if all_kinds:
             return {*kinds}
-        store, documents = self._connections.store, documents_of_money(plans)
-        posted = {key for kind in DOCUMENTS for key in store.mapped(kind, documents)}
-        needed = kinds_to_read(plans, posted)
+        store = self._connections.store
+        needed = kinds_to_read(plans, posted_documents(store, plans))
         unread = {kind for kind in kinds if store.mirror_swept_at(kind) is None} if has_writes(plans) else set()
         return (needed | unread) & {*kinds}
 

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from shopify_xero_pipeline.books.items import candidate_codes
 from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
 from shopify_xero_pipeline.changes.known_records import KnownRecords
+from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.changes.posted_records import posted_records_by_order
+from shopify_xero_pipeline.changes.reads_before_writes import documents_of_money
 from shopify_xero_pipeline.changes.unmapped_posted import include_unmapped_posted
 from shopify_xero_pipeline.loading.parent_ids import contacts_with_merges
 from shopify_xero_pipeline.reconciliation.orphans import LISTED
@@ -27,6 +29,17 @@ KINDS_OF_PLAN = {Kind.PAYMENT: MONEY}
 
 LISTING_KIND = {Kind.ITEM: Kind.ITEM, Kind.ALLOCATION: Kind.CREDIT_NOTE}
 """Kinds whose sweep lists all live records of a kind, so that an absent record is deleted."""
+
+
+def posted_documents(store: StateStore, change_sets: Iterable[ChangeSet]) -> set[str]:
+    """Return the Shopify ids of the posted documents among those of all money that plans write.
+
+    Args:
+        store: the state store.
+        change_sets: plans of any kinds and days.
+    """
+    documents = documents_of_money(change_sets)
+    return {shopify_id for kind in DOCUMENTS for shopify_id in store.mapped(kind, documents)}
 
 
 class PlanInputs:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet, FieldDiff
 from shopify_xero_pipeline.cli import diagnostics_output, output, record_lists
-from shopify_xero_pipeline.pipeline.api_quota import DailyQuota, Forecast
+from shopify_xero_pipeline.pipeline.api_quota import DailyQuota
+from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, Status
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation

@@ -312,7 +312,9 @@ def fail_now_and_then(stage: Stage) -> None:
         Fault(
             kind=FaultKind.REFUSED, path="/Invoices", body="SH-", answer=f"{PERSONAL} <{PERSONAL}@example.com> is odd"
         ),
-        Fault(kind=FaultKind.ANSWER, path="graphql", body="query FirstPages", status=503, answer=f"{PERSONAL}@example.com"),
+        Fault(
+            kind=FaultKind.ANSWER, path="graphql", body="query FirstPages", status=503, answer=f"{PERSONAL}@example.com"
+        ),
     ):
         stage.sandbox.faults.add(fault)
 
