@@ -38,7 +38,6 @@ from shopify_xero_pipeline.pipeline.calendar import as_ranges
 from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
-from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
 from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_WRITE_KEY
 from shopify_xero_pipeline.pipeline.plan_inputs import posted_documents
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -154,7 +153,6 @@ class JobRunner:
     """
 
     def __init__(self, sync_service: SyncService, instance: dg.DagsterInstance, storage: UPath) -> None:
-        collect_less_often()
         self.sync_service = sync_service
         self.postponed_days: list[date] = []
         self.is_transient = False
