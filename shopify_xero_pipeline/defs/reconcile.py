@@ -53,7 +53,7 @@ def reconciliation_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         pool=POOL,
         check_specs=specs,
         freshness_policy=FRESHNESS_POLICY,
-        **daily_asset_args(partitions, "books", "python"),
+        **daily_asset_args(partitions, "books", "python", "pandas"),
     )
     def reconciliation(
         context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], orders: dict[date, list[Order]]

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from operator import attrgetter
 
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
-from shopify_xero_pipeline.reconciliation.rollup import group_by
+from shopify_xero_pipeline.reconciliation.rollup import group_by, sum_by
 from shopify_xero_pipeline.xero.models import Organisation
 
 ZERO = Decimal(0)
@@ -110,13 +109,12 @@ def sum_movements(movements: Iterable[Movement]) -> list[Movement]:
     Args:
         movements: movements of any orders and days.
     """
-    rows = group_by((attrgetter(*KEY_COLUMNS)(movement), movement.amounts) for movement in movements)
-    sums = []
-    for key in sorted(rows):
-        amounts = [sum(column, ZERO).quantize(CENT) for column in zip(*rows[key], strict=True)]
-        if any(amounts):
-            sums.append(dict(zip((*KEY_COLUMNS, *AMOUNT_COLUMNS), (*key, *amounts), strict=True)))
-    return [Movement.model_validate(row) for row in sums]
+    rows = [{name: getattr(movement, name) for name in (*KEY_COLUMNS, *AMOUNT_COLUMNS)} for movement in movements]
+    if not rows:
+        return []
+    sums = sum_by(rows, KEY_COLUMNS, AMOUNT_COLUMNS).to_dict("records")
+    rounded = [{**row, **{name: row[name].quantize(CENT) for name in AMOUNT_COLUMNS}} for row in sums]
+    return [Movement.model_validate(row) for row in rounded if any(row[name] for name in AMOUNT_COLUMNS)]
 
 
 def differences(movements: Iterable[Movement], names: AccountNames) -> list[tuple[date, str]]:
