@@ -35,17 +35,17 @@ def find_edits(
         contact_xero_id: the Xero id of a document's Contact after merges; None if it is unknown.
     """
     content = Element.from_row(mirror).content()
-    theirs, ours, desired = flatten(content), flatten(posted), flatten(record.content())
+    theirs, ours = flatten(content), flatten(posted)
     if contact_xero_id is not None:
         ours["contact"] = contact_xero_id
     if isinstance(record, Document):
         ours["lines"] = str(len(record.lines))
         theirs |= {"lines": str(len(content["lines"]))} if content["lines"] else {}
-    return tuple(
-        FieldDiff(field=name, before=theirs[name], after=desired.get(name, text))
-        for name, text in ours.items()
-        if text and name in theirs and not _same(text, theirs[name])
-    )
+    edited = [name for name, text in ours.items() if text and name in theirs and not _same(text, theirs[name])]
+    if not edited:
+        return ()
+    desired = flatten(record.content())
+    return tuple(FieldDiff(name, theirs[name], desired.get(name, ours[name])) for name in edited)
 
 
 def flag_manual_payments(books: OrderBooks, lines: Sequence[Change], known: KnownRecords) -> Iterator[Change]:
@@ -126,6 +126,8 @@ def _manual_payment_conflict(row: MirrorRecord, books: OrderBooks) -> Change:
 
 def _same(ours: str, theirs: str) -> bool:
     """Return whether two texts are equal as numbers, or as words without regard to case and spacing."""
+    if ours == theirs:
+        return True
     try:
         return Decimal(ours) == Decimal(theirs)
     except InvalidOperation:

@@ -149,16 +149,15 @@ def planned_write(
         run_id: the Dagster run or the command.
     """
     record, change = wanted.record, wanted.change
-    content = checksum(record.content())
     verb, xero_id = ("adopt", change.xero_id) if change.action is Action.ADOPT and change.xero_id else ("create", None)
     if change.action is Action.DELETE:
         if mapped is None:
             return None
         verb, xero_id = DELETE_VERB, mapped.xero_id
     elif mapped is not None:
-        if record.kind not in UPDATABLE_KINDS or (
-            mapped.checksum == content and not _is_restore(wanted, mapped, mirrored)
-        ):
+        if record.kind not in UPDATABLE_KINDS:
+            return None
+        if mapped.checksum == checksum(record.content()) and not _is_restore(wanted, mapped, mirrored):
             return None
         verb, xero_id = "update", mapped.xero_id
     return _build_write(wanted, run_id, verb, xero_id)

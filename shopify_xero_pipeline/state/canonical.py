@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_DECODER = json.JSONDecoder(parse_float=Decimal)  # json.loads would build one for each call
 
 
 def canonical_json(content: object) -> str:
@@ -39,4 +40,4 @@ def parse_exact_json(text: str | bytes) -> Any:
     Raises:
         ValueError: the text is not JSON.
     """
-    return json.loads(text, parse_float=Decimal)
+    return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
