@@ -3,7 +3,7 @@
 The queries are in `shopify/reader.py`. This module only decides which records belong to a day.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -12,10 +12,17 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import reconciled_days
 from shopify_xero_pipeline.pipeline.calendar import first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.portions import RECORDS_IN_HAND
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
 
 N = TypeVar("N", bound=Node)
+
+FIRST_WINDOW_DAYS = 31
+"""Days that are read together before the number of their records is known."""
+
+WINDOW_GROWTH = 4
+"""How many times as many days the next window may have, because sales vary."""
 
 
 class DayExtractor:
@@ -31,23 +38,19 @@ class DayExtractor:
         self._record_ownership = record_ownership
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
-        """Return the customers last changed on each day; redacted ones have only their id.
-
-        Args:
-            days: days in the shop's time zone.
-
-        Raises:
-            ShopifyError: Shopify could not be read.
-        """
-        with events.log_operation(self._connections.clock, "read", "customer", days) as log_fields:
-            redacted = self._connections.store.privacy.redacted_customers()
-            read = self._connections.reader.customers(*self._time_window(days))
-            customers = [customer.redacted_if(redacted) for customer in read]
-            log_fields["rows"] = len(customers)
-        return self._split_by_day(days, customers, lambda customer: customer.updated_at)
+        """Return the customers last changed on each day; see `customers_by_day`."""
+        return dict(self.customers_by_day(days))
 
     def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
-        """Return the products last changed on each day.
+        """Return the products last changed on each day; see `products_by_day`."""
+        return dict(self.products_by_day(days))
+
+    def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
+        """Return the orders placed on each day; see `orders_by_day`."""
+        return dict(self.orders_by_day(days))
+
+    def customers_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Customer]]]:
+        """Yield the customers last changed on each day; redacted ones have only their id.
 
         Args:
             days: days in the shop's time zone.
@@ -55,13 +58,33 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        with events.log_operation(self._connections.clock, "read", "product", days) as log_fields:
-            products = self._connections.reader.products(*self._time_window(days))
-            log_fields["rows"] = len(products)
-        return self._split_by_day(days, products, lambda product: product.updated_at)
+        redacted = self._connections.store.privacy.redacted_customers()
 
-    def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
-        """Return the orders placed on each day, with their whole histories.
+        def read(window: Sequence[date]) -> dict[date, list[Customer]]:
+            read = self._connections.reader.customers(*self._time_window(window))
+            customers = [customer.redacted_if(redacted) for customer in read]
+            return self._split_by_day(window, customers, lambda customer: customer.updated_at)
+
+        return self._read_windows("customer", days, read)
+
+    def products_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Product]]]:
+        """Yield the products last changed on each day.
+
+        Args:
+            days: days in the shop's time zone.
+
+        Raises:
+            ShopifyError: Shopify could not be read.
+        """
+
+        def read(window: Sequence[date]) -> dict[date, list[Product]]:
+            products = self._connections.reader.products(*self._time_window(window))
+            return self._split_by_day(window, products, lambda product: product.updated_at)
+
+        return self._read_windows("product", days, read)
+
+    def orders_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Order]]]:
+        """Yield the orders placed on each day, with their whole histories.
 
         The start date also has the earlier orders that were changed or paid on or after it (docs/books.md §10).
 
@@ -71,19 +94,38 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        with events.log_operation(self._connections.clock, "read", "order", days) as log_fields:
-            reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
-            read_at = reader.time()  # before the orders, so that no later change counts as read
-            placed = reader.orders(*self._time_window(days))
-            start = first_instant(policy)
-            opening = self._opening_orders(start) if policy.start_date in days else []
-            listed = [*opening, *placed]
-            redacted = store.privacy.redacted_customers()
-            unlisted = self._record_ownership.unlisted_orders(days, listed)
-            orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
-            log_fields["rows"] = len(orders)
-            reconciled_days.record_read(store, days, read_at)
+        return self._read_windows("order", days, self._read_orders)
+
+    def _read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
+        """Return the orders of a window, and store when they were read."""
+        reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
+        read_at = reader.time()  # before the orders, so that no later change counts as read
+        placed = reader.orders(*self._time_window(days))
+        start = first_instant(policy)
+        opening = self._opening_orders(start) if policy.start_date in days else []
+        listed = [*opening, *placed]
+        redacted = store.privacy.redacted_customers()
+        unlisted = self._record_ownership.unlisted_orders(days, listed)
+        orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
+        reconciled_days.record_read(store, days, read_at)
         return self._split_by_day(days, orders, lambda order: max(order.processed_at, start))
+
+    def _read_windows(
+        self, kind: str, days: Sequence[date], read: Callable[[Sequence[date]], dict[date, list[N]]]
+    ) -> Iterator[tuple[date, list[N]]]:
+        """Yield the records of each day, window by window; a window is complete before its first day is yielded.
+
+        A window has as many days as have about `RECORDS_IN_HAND` records, by the window before it.
+        """
+        with events.log_operation(self._connections.clock, "read", kind, days) as log_fields:
+            log_fields["rows"], first, length = 0, 0, FIRST_WINDOW_DAYS
+            while first < len(days):
+                records_by_day = read(days[first : first + length])
+                rows = sum(map(len, records_by_day.values()))
+                log_fields["rows"] += rows
+                first += length
+                length = min(max(length * RECORDS_IN_HAND // max(rows, 1), 1), length * WINDOW_GROWTH)
+                yield from records_by_day.items()
 
     def _opening_orders(self, start: datetime) -> list[Order]:
         """Return the orders from before the start date that were changed or paid on or after it."""

@@ -96,8 +96,8 @@ class DayPlanner:
         """Yield the change-set of Contacts of each day.
 
         Args:
-            customers: changed customers by day. This mapping and the next one may read a day when it is asked for, up
-                to three times.
+            customers: changed customers by day. This mapping and the next one may read a day at each
+                access, up to three times.
             orders: orders by day.
 
         Raises:
@@ -121,7 +121,7 @@ class DayPlanner:
         """Yield the change-set of Items of each day.
 
         Args:
-            products: changed products by day. This mapping and the next one may read a day when it is asked for, up to
+            products: changed products by day. This mapping and the next one may read a day at each access, up to
                 three times.
             orders: orders by day.
 
@@ -155,7 +155,7 @@ class DayPlanner:
         """Yield the change-set of Invoices, Credit Notes and Payments (with Allocations) of each day.
 
         Args:
-            orders: orders by day; the mapping may read a day when it is asked for, up to three times.
+            orders: orders by day; the mapping may read a day at each access, up to three times.
             kinds: the kinds to plan, in one pass.
 
         Raises:

@@ -58,14 +58,14 @@ class DayReconciler:
         """Store each day's three columns, after a read-back from Xero if a load has written since the last one.
 
         Args:
-            orders: orders by day; the mapping may read a day when it is asked for.
+            orders: orders by day; the mapping may read a day at each access.
 
         Raises:
             ShopifyError: Shopify could not be read.
             XeroError: Xero could not be read.
         """
         with events.log_operation(self._connections.clock, "reconciliation", "order", orders) as log_fields:
-            has_open_orphans = any(orphan.is_open for orphan in self._record_ownership.orphans(orders))
+            has_open_orphans = any(orphan.is_open for orphan in self._record_ownership.orphans({*orders}))
             self._mirror_refresh.read_back(always=has_open_orphans)
             listed, unwanted, unequal, earlier = dict[str, date](), dict[str, str](), 0, EarlierDays()
             for portion in Portions[Order]({}, orders):
@@ -73,7 +73,7 @@ class DayReconciler:
                 unequal += self._store_days(portion.orders, books_by_day)
                 listed |= {order.legacy_id: day for day, placed in portion.orders.items() for order in placed}
                 unwanted |= unwanted_orders(books_by_day)
-            self._record_ownership.record_orphans(orders, listed, unwanted)
+            self._record_ownership.record_orphans({*orders}, listed, unwanted)
             log_fields["orders"], log_fields["unequal"] = len(listed), unequal
 
     def _store_days(

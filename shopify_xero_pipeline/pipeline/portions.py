@@ -45,19 +45,17 @@ class Portions(Generic[N]):
     orders: Mapping[date, Sequence[Order]]
 
     def __iter__(self) -> Iterator[Portion[N]]:
-        days, first = sorted({*self.others, *self.orders}), 0
+        # Sets of keys, because `in` of a mapping may read the day.
+        others_days, orders_days = {*self.others}, {*self.orders}
+        days, first = sorted(others_days | orders_days), 0
         while first < len(days) or first == 0:
             others, orders, count, last = dict[date, Sequence[N]](), dict[date, Sequence[Order]](), 0, first
             while last < len(days) and count < RECORDS_IN_HAND:
-                count += self._read(days[last], others, orders)
-                last += 1
+                day = days[last]
+                if day in others_days:
+                    others[day] = self.others[day]
+                if day in orders_days:
+                    orders[day] = self.orders[day]
+                count, last = count + len(others.get(day, ())) + len(orders.get(day, ())), last + 1
             yield Portion(others, orders, is_whole=first == 0 and last >= len(days))
             first = max(last, 1)
-
-    def _read(self, day: date, others: dict[date, Sequence[N]], orders: dict[date, Sequence[Order]]) -> int:
-        """Read a day and return the number of its records."""
-        if day in self.others:
-            others[day] = self.others[day]
-        if day in self.orders:
-            orders[day] = self.orders[day]
-        return len(others.get(day, ())) + len(orders.get(day, ()))
