@@ -279,7 +279,7 @@ class _CachedDay(NamedTuple):
 
 
 class _DayCache:
-    """The days that were used last, up to a size of their JSON; the last one is kept whatever its size.
+    """The days that were used last, up to a size of their JSON; the last one stays whatever its size.
 
     Args:
         limit: the size in bytes.

@@ -113,7 +113,7 @@ class _Results:
 def _days_with_charts(
     sync_service: SyncService, days: Sequence[date]
 ) -> Iterator[tuple[DayReconciliation, list[DayReconciliation]]]:
-    """Yield the reconciliation of each day with those of its chart, of which only the movements are kept."""
+    """Yield the reconciliation of each day with those of its chart, which lack their orders."""
     chart: list[DayReconciliation] = []
     before = days_between(days[0] - CHART_DAYS + timedelta(days=1), days[0] - timedelta(days=1))
     for day in sync_service.reconciliations.each_of(days, before):
