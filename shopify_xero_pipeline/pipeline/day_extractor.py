@@ -72,9 +72,8 @@ class DayExtractor:
             ShopifyError: Shopify could not be read.
         """
         with events.log_operation(self._connections.clock, "read", "order", days) as log_fields:
-            reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
-            read_at = reader.time()  # before the orders, so that no later change counts as read
-            placed = reader.orders(*self._time_window(days))
+            policy, store = self._connections.policy, self._connections.store
+            placed, read_at = self._placed_orders(*self._time_window(days))
             start = first_instant(policy)
             opening = self._opening_orders(start) if policy.start_date in days else []
             listed = [*opening, *placed]
@@ -84,6 +83,15 @@ class DayExtractor:
             log_fields["rows"] = len(orders)
             reconciled_days.record_read(store, days, read_at)
         return self._split_by_day(days, orders, lambda order: max(order.processed_at, start))
+
+    def _placed_orders(self, start: datetime, end: datetime) -> tuple[list[Order], datetime | None]:
+        """Return the orders placed in a window, and Shopify's time before the read; later changes do not count as read."""
+        reader, bulk_reader = self._connections.reader, self._connections.bulk_reader
+        if not bulk_reader.is_large(start, end):
+            read_at = reader.time()
+            return reader.orders(start, end), read_at
+        with bulk_reader.read(start, end) as read:
+            return [order for _, orders in read.days(self._connections.policy.zone) for order in orders], read.read_at
 
     def _opening_orders(self, start: datetime) -> list[Order]:
         """Return the orders from before the start date that were changed or paid on or after it."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
-from shopify_xero_pipeline.shopify.models import Order, ShopifyModel
+from shopify_xero_pipeline.shopify.models import Order, ShopifyModel, legacy_id
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
 Model = TypeVar("Model", bound=ShopifyModel)
@@ -18,13 +18,21 @@ _FEES = {"RestockingFee": "Restocking fee", "ReturnShippingFee": "Return shippin
 
 
 def parse_order(node: Json) -> Order:
-    """Return the order of a complete node.
+    """Return the order of a complete node, its parts by id, which is the order of their creation.
+
+    The rows of a bulk operation have no order (docs/contracts/shopify.md §3.7), and an order is the same record whether
+    it was read by pages or in bulk.
 
     Raises:
         UnexpectedShapeError: a field is missing or has another type.
     """
     order = _flatten(node)
+    order["lineItems"].sort(key=_number)
+    order["agreements"].sort(key=_number)
+    if order["paymentTerms"]:
+        order["paymentTerms"]["paymentSchedules"].sort(key=lambda schedule: schedule["dueAt"] or "")
     for agreement in order["agreements"]:
+        agreement["sales"].sort(key=_number)
         for sale in agreement["sales"]:
             sale["title"] = _title(sale)
     for refund in order["refunds"]:
@@ -48,6 +56,12 @@ def _flatten(value: Any) -> Any:
             return [_flatten(node) for node in nodes_of(value)]
         return {key: _flatten(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()}
     return [_flatten(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _number(part: Mapping[str, Any]) -> tuple[int, str]:
+    """Return the sort key of a part of an order: the number in its id."""
+    digits = legacy_id(part["id"])
+    return len(digits), digits
 
 
 def _title(sale: Mapping[str, Any]) -> str | None:
