@@ -85,7 +85,7 @@ class DayExtractor:
         return self._split_by_day(days, orders, lambda order: max(order.processed_at, start))
 
     def _placed_orders(self, start: datetime, end: datetime) -> tuple[list[Order], datetime | None]:
-        """Return the orders placed in a window, and Shopify's time before the read; later changes do not count as read."""
+        """Return the orders placed in a window, and Shopify's time before it read them, for later changes."""
         reader, bulk_reader = self._connections.reader, self._connections.bulk_reader
         if not bulk_reader.is_large(start, end):
             read_at = reader.time()

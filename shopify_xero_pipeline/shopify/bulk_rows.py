@@ -26,17 +26,19 @@ _BATCH = 1_000  # rows in one statement
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE part (id TEXT PRIMARY KEY, parent TEXT, type TEXT, at REAL, place INTEGER, size INTEGER) WITHOUT ROWID;
+CREATE TABLE part (
+    id TEXT, parent TEXT, type TEXT, at REAL, place INTEGER, size INTEGER, PRIMARY KEY (id, parent)
+) WITHOUT ROWID;
 CREATE TABLE refund (id TEXT PRIMARY KEY, order_id TEXT, at REAL, position INTEGER) WITHOUT ROWID;
 """
 _INDEXES = """
 CREATE INDEX part_parent ON part (parent);
-CREATE INDEX part_at ON part (at, id) WHERE parent IS NULL;
+CREATE INDEX part_at ON part (at, id) WHERE parent = '';
 CREATE INDEX refund_at ON refund (at, order_id, position);
 """
 _ORPHANS = """
 SELECT count(*) FROM part AS child LEFT JOIN part AS owner ON owner.id = child.parent
-WHERE child.parent IS NOT NULL AND owner.id IS NULL
+WHERE child.parent <> '' AND owner.id IS NULL
 """
 _BELOW = """
 SELECT parent, type, place, size FROM part WHERE parent = :id
@@ -55,7 +57,7 @@ class _Row(msgspec.Struct):
 
     id: str
     type: str = msgspec.field(name="__typename")
-    parent: str | None = msgspec.field(name="__parentId", default=None)
+    parent: str = msgspec.field(name="__parentId", default="")
     processed_at: str | None = msgspec.field(name="processedAt", default=None)
     terms: _Reference | None = msgspec.field(name="paymentTerms", default=None)
     refunds: list[_Reference] = msgspec.field(default_factory=list)
@@ -123,7 +125,7 @@ class BulkRows:
         The refunds have no transactions, which a bulk query cannot read.
         """
         for order_id, place, size in self._index.execute(
-            "SELECT id, place, size FROM part WHERE parent IS NULL ORDER BY at, id"
+            "SELECT id, place, size FROM part WHERE parent = '' ORDER BY at, id"
         ):
             yield self._assemble(order_id, self._node(place, size))
 
@@ -140,7 +142,7 @@ class BulkRows:
             if line.strip():
                 row = _decode(decoder, line)
                 self._lines += 1
-                self._roots += row.parent is None
+                self._roots += not row.parent
                 parts += self._parts(row, place, len(line))
             place += len(line)
             if len(parts) >= _BATCH:
@@ -150,7 +152,7 @@ class BulkRows:
 
     def _parts(self, row: _Row, place: int, size: int) -> Iterator[tuple[object, ...]]:
         at = None
-        if row.parent is None:
+        if not row.parent:
             at = parse_instant(row.processed_at or "").timestamp()
             refunds = [(refund.id, row.id, at, position) for position, refund in enumerate(row.refunds)]
             self._index.executemany("INSERT OR REPLACE INTO refund VALUES (?, ?, ?, ?)", refunds)
@@ -184,7 +186,7 @@ class BulkRows:
         return order
 
 
-_COUNT = "SELECT count(*) FROM part WHERE parent IS NULL"
+_COUNT = "SELECT count(*) FROM part WHERE parent = ''"
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], line: bytes) -> _Row:

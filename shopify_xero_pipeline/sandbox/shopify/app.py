@@ -144,7 +144,7 @@ class _Admin:
             content = self._bulk.file(request.path_params["name"], signature, self._clock.now())
         if content is None or "x-shopify-access-token" in request.headers:  # a token must not reach the storage
             return Response("<Error><Code>ExpiredToken</Code></Error>", 403, media_type="application/xml")
-        return _file_response(content, request)
+        return _file_response(content, request, may_compress=self._options.gzip)
 
     def _bulk_call(self, request: Request, version: str) -> _BulkCall:
         base_url, outcome = str(request.base_url).rstrip("/"), request.scope.get(BULK_OUTCOME_HINT)
@@ -214,7 +214,7 @@ class _Admin:
         return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
 
 
-def _file_response(content: bytes, request: Request) -> Response:
+def _file_response(content: bytes, request: Request, *, may_compress: bool) -> Response:
     """Return a file, compressed if the client accepts that, or its rest from the byte of a Range on."""
     ranged = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
     if ranged is not None and (start := int(ranged[1])) < len(content):
@@ -222,7 +222,7 @@ def _file_response(content: bytes, request: Request) -> Response:
         return Response(content[start:], 206, headers, media_type="application/jsonl")
     if ranged is not None:
         return Response(b"", 416, {"Content-Range": f"bytes */{len(content)}"})
-    if "gzip" not in request.headers.get("accept-encoding", ""):
+    if not may_compress or "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(content, 200, media_type="application/jsonl")
     packed = gzip.compress(content, compresslevel=1, mtime=0)
     return Response(packed, 200, {"Content-Encoding": "gzip"}, media_type="application/jsonl")

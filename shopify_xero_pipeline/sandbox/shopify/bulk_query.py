@@ -158,7 +158,8 @@ class _Analysis:
                 node_type = get_named_type(type_)
                 if not _is_node(node_type):
                     self.without_node.append(name)
-                has_id = "id" in {each for each, _, _ in self._fields(node.selection_set, node_type)}
+                fields = self._fields(node.selection_set, node_type)
+                has_id = any(each == "id" and selected.name.value == "id" for each, selected, _ in fields)
                 self._walk(node.selection_set, node_type, _Place(depth, connection=name, has_id=has_id))
 
     def _fields(

@@ -45,6 +45,7 @@ class ShopifyOptions:
         bulk_limit: bulk operations of one app that run at once.
         bulk_start: time from the creation of a bulk operation to its start.
         bulk_rows_per_second: rows that a bulk operation writes a second.
+        gzip: whether files of bulk operations are served compressed.
         bulk_seed: seed of the order of the rows.
         payments: whether the shop uses Shopify Payments; without it `shopifyPaymentsAccount` is null.
     """
@@ -69,4 +70,5 @@ class ShopifyOptions:
     bulk_start: timedelta = timedelta(seconds=2)
     bulk_rows_per_second: int = 5_000
     bulk_seed: int = 0
+    gzip: bool = True
     payments: bool = False
