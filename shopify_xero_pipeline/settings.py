@@ -199,6 +199,13 @@ class Settings(BaseModel):
         return "sqlite" if self.state_url.startswith("sqlite") else "postgres"
 
     @property
+    def bulk_folder(self) -> Path:
+        """The folder for the rows of reads in bulk, beside the file of the state store or the witness file."""
+        if self.database == "sqlite":
+            return Path(self.state_url.partition("///")[2].partition("?")[0]).parent / "bulk"
+        return (self.state_witness or LOCAL_FOLDER / "witness").parent / "bulk"
+
+    @property
     def has_any_credential(self) -> bool:
         """Whether a shop or any credential is set for either side."""
         shopify = self.shopify_shop, self.shopify_client_id, self.shopify_client_secret, self.shopify_access_token

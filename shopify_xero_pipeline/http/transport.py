@@ -87,7 +87,7 @@ class BoundedTransport(httpx.BaseTransport):
 
     def __init__(self, clock: Clock, inner: httpx.BaseTransport | None = None) -> None:
         self._clock = clock
-        self._inner = inner or _Pool()
+        self._inner = inner or NetworkTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its whole response, decompressed.
@@ -120,7 +120,7 @@ class BoundedTransport(httpx.BaseTransport):
         self._inner.close()
 
 
-class _Pool(httpx.BaseTransport):
+class NetworkTransport(httpx.BaseTransport):
     """The network: httpcore's connection pool, on sockets that check the limits."""
 
     def __init__(self) -> None:
@@ -129,6 +129,7 @@ class _Pool(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request in the current exchange and return its response, whose body is received as it is read."""
         inner_request = httpcore.Request(
             method=request.method,
             url=httpcore.URL(
@@ -148,6 +149,7 @@ class _Pool(httpx.BaseTransport):
         )
 
     def close(self) -> None:
+        """Close the connections."""
         self._pool.close()
 
 

@@ -5,7 +5,7 @@ to nothing. Requests accept only gzip; a response in another encoding is an erro
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import httpx
 
@@ -13,6 +13,33 @@ from shopify_xero_pipeline.http.exchange import AnswerTooLargeError
 
 ACCEPTED = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
+_MAX_PART_BYTES = 1_000_000  # of a decompressed part, whatever the size of the compressed one
+
+
+def decompress_parts(parts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the parts of a body, decompressed, each of a limited size.
+
+    Args:
+        parts: the body as received.
+        encoding: the header Content-Encoding; may be empty.
+
+    Raises:
+        httpx.DecodingError: the body is not gzip, is truncated, or is encoded otherwise or twice.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        yield from parts
+        return
+    inflater = _create_inflater(encoding)
+    try:
+        for part in parts:
+            while part:
+                yield inflater.decompress(part, _MAX_PART_BYTES)
+                part = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from None
+    if not inflater.eof:
+        raise httpx.DecodingError("the response body is truncated")
 
 
 def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
@@ -33,9 +60,7 @@ def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
             body += part
             _check_size(body, max_bytes)
         return bytes(body)
-    if encoding not in ("gzip", "x-gzip"):
-        raise httpx.DecodingError("the response has a Content-Encoding that the request did not accept")
-    inflater, is_empty = zlib.decompressobj(_GZIP), True
+    inflater, is_empty = _create_inflater(encoding), True
     try:
         for part in parts:
             is_empty = is_empty and not part
@@ -46,6 +71,12 @@ def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
     if not (inflater.eof or is_empty):
         raise httpx.DecodingError("the response body is truncated")
     return bytes(body)
+
+
+def _create_inflater(encoding: str) -> "zlib._Decompress":
+    if encoding not in ("gzip", "x-gzip"):
+        raise httpx.DecodingError("the response has a Content-Encoding that the request did not accept")
+    return zlib.decompressobj(_GZIP)
 
 
 def _check_size(body: bytearray, max_bytes: int) -> None:

@@ -20,6 +20,7 @@ from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.settings import Settings, SettingsError
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken
+from shopify_xero_pipeline.shopify.bulk_reader import BulkOrderReader
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import ShopifyError, ShopifyUnavailableError, ThrottledError
 from shopify_xero_pipeline.shopify.first_pages import FirstPages
@@ -229,6 +230,15 @@ class Connections:
                 f"{shop.iana_timezone}: set time_zone to {shop.iana_timezone}, or orders would belong to wrong days."
             )
         self.store.put_value("shop.currency", shop.currency_code)
+
+    @cached_property
+    def bulk_reader(self) -> BulkOrderReader:
+        """The reader of long windows of orders.
+
+        Raises:
+            PolicyError: the time zones of the shop and of `books.yaml` differ.
+        """
+        return BulkOrderReader(self.reader, self.shopify_client, self.clock, self.settings.bulk_folder)
 
     @cached_property
     def xero_client(self) -> XeroClient:

@@ -102,16 +102,37 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        return self._read_windows("order", days, self._read_orders)
+        window, bulk_reader = self._time_window(days), self._connections.bulk_reader
+        is_large = bulk_reader.is_large(*window)
+        return self._read_in_bulk(days) if is_large else self._read_windows("order", days, self._read_orders)
+
+    def _read_in_bulk(self, days: Sequence[date]) -> Iterator[tuple[date, list[Order]]]:
+        """Yield the orders of each day from one bulk operation for all of them."""
+        wanted, zone = {*days}, self._connections.policy.zone
+        with (
+            events.log_operation(self._connections.clock, "read", "order", days) as log_fields,
+            self._connections.bulk_reader.read(*self._time_window(days)) as read,
+        ):
+            log_fields["rows"] = 0
+            for day, placed in read.days(zone):
+                if day in wanted:
+                    orders = self._complete([day], placed, read.read_at)[day]
+                    log_fields["rows"] += len(orders)
+                    yield day, orders
 
     def _read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
-        """Return the orders of a window, and store when they were read."""
-        reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
-        window = self._time_window(days)
+        """Return the orders of a window, read by pages."""
+        window, reader = self._time_window(days), self._connections.reader
         first, pages = self._take_first_page("orders", window), self._first_pages
         # The time before the orders, so that no later change counts as read.
         read_at = reader.time() if first is None or pages is None else pages.read_at
-        placed = reader.orders(*window, first)
+        return self._complete(days, reader.orders(*window, first), read_at)
+
+    def _complete(
+        self, days: Sequence[date], placed: Sequence[Order], read_at: datetime | None
+    ) -> dict[date, list[Order]]:
+        """Return the orders of days with those that Shopify lists elsewhere, and store when they were read."""
+        policy, store = self._connections.policy, self._connections.store
         start = first_instant(policy)
         opening = self._opening_orders(start) if policy.start_date in days else []
         listed = [*opening, *placed]

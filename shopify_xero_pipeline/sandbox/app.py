@@ -27,6 +27,7 @@ from shopify_xero_pipeline.sandbox.date_header import DateHeader
 from shopify_xero_pipeline.sandbox.faults import Faults
 from shopify_xero_pipeline.sandbox.nodes import RecordKind, ShopSource
 from shopify_xero_pipeline.sandbox.shopify.app import shopify_app
+from shopify_xero_pipeline.sandbox.shopify.bulk_operations import FOLDER
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 from shopify_xero_pipeline.sandbox.transport import ASGIApp, Receive, Scope, Send
 from shopify_xero_pipeline.sandbox.xero.app import xero_app
@@ -132,7 +133,7 @@ class Sandbox:
             await self._faulty(scope, receive, send)
 
     async def _apis(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/admin/"):
+        if scope["type"] == "http" and scope["path"].startswith(("/admin/", FOLDER)):
             await self._shopify(scope, receive, send)
             return
         try:

@@ -29,6 +29,9 @@ SERVER_ERROR_HINT = "sandbox.server_error"
 REFUSAL_HINT = "sandbox.refusal"
 """Scope key with a text and a message: Xero's app refuses each record that contains the text, with that message."""
 
+BULK_OUTCOME_HINT = "sandbox.bulk_outcome"
+"""Scope key with a status: Shopify's app ends the bulk operation that the call creates in that state."""
+
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -52,6 +55,7 @@ class FaultKind(StrEnum):
     SHUFFLED = "shuffled"  # *
     NO_ID = "no_id"  # *
     REFUSED = "refused"
+    BULK_OUTCOME = "bulk_outcome"
     ANSWER = "answer"
     ANSWER_AFTER_COMMIT = "answer_after_commit"  # *
 
@@ -69,7 +73,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         retry_after: seconds in the header of a minute or day limit; None sends no header. Other kinds never send one.
         status: HTTP status of `answer` and `answer_after_commit`.
         headers: headers of the same two kinds.
-        answer: body of the same two kinds; for `refused`, Xero's message for each record that contains `body`.
+        answer: body of the same two kinds; for `refused`, Xero's message for each record that contains `body`; for
+            `bulk_outcome` FAILED, CANCELED, EXPIRED, or RUNNING for a bulk operation that stalls.
         seed: seed of the shuffle; a list of two or more elements never keeps its order.
         fired: how often it has fired.
         seen: how many matching calls it has counted.
@@ -234,6 +239,9 @@ class _Call:
             await self._server_error(after_commit=kind is FaultKind.SERVER_ERROR_AFTER_COMMIT)
         elif kind is FaultKind.REFUSED:
             self._scope[REFUSAL_HINT] = (fault.body, fault.answer or "Refused by a fault of the sandbox.")
+            await self.forward()
+        elif kind is FaultKind.BULK_OUTCOME:
+            self._scope[BULK_OUTCOME_HINT] = fault.answer
             await self.forward()
         elif kind in _CONNECTION_ERRORS:
             await self._lose(kind)

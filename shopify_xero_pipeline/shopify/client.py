@@ -10,21 +10,27 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from tenacity import Retrying
 
 from shopify_xero_pipeline.clock import Clock, ServerClock
+from shopify_xero_pipeline.http.download import Downloader
 from shopify_xero_pipeline.http.transport import build_client as http_client
+from shopify_xero_pipeline.http.transport import is_loopback
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.shopify.address import admin_address
 from shopify_xero_pipeline.shopify.auth import ClientCredentials, StaticToken, TokenProvider
 from shopify_xero_pipeline.shopify.errors import (
     AuthenticationFailedError,
+    ResultExpiredError,
     ShopifyUnavailableError,
     ShopifyUnreachableError,
     ThrottledError,
     TokenRefusedError,
+    UnexpectedShapeError,
 )
 from shopify_xero_pipeline.shopify.responses import API_VERSION, check_version, json_object, parse_data, request_id_of
 from shopify_xero_pipeline.shopify.retry import build_retrying
@@ -74,7 +80,11 @@ class ShopifyClient:
         self._graphql_url, self._token_url = address + GRAPHQL, address + ACCESS_TOKEN
         self._clock = clock
         self._deadline: float | None = None
-        self._retrying = build_retrying(clock, rng or random.Random(), self.seconds_left)  # noqa: S311 - jitter, not a secret
+        self._is_local = base_url is not None
+        jitter = rng or random.Random()  # noqa: S311 - not a secret
+        self._retrying = build_retrying(clock, jitter, self.seconds_left)
+        self._starting = build_retrying(clock, jitter, self.seconds_left, is_read=False)
+        self._downloader = Downloader(clock, _CALL_SECONDS, transport=transport)
         self._http = http_client(clock, _CALL_SECONDS, transport=transport)
         self._tokens = TokenProvider(credentials, self._request_token, clock)
         self._bucket = Bucket()
@@ -90,6 +100,7 @@ class ShopifyClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._downloader.close()
 
     @contextmanager
     def time_budget(self, seconds: float) -> Iterator[None]:
@@ -119,19 +130,76 @@ class ShopifyClient:
         Raises:
             ShopifyError: the error of the last response; its subclass gives the cause.
         """
+        return self._execute(self._retrying, document, variables)
+
+    def start(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Execute a mutation that starts something, without repeating it if Shopify may have executed it.
+
+        Args:
+            document: a document with one mutation.
+            variables: the variables of the mutation.
+
+        Raises:
+            ShopifyUnavailableError: the outcome is unknown.
+            ShopifyError: Shopify did not execute it; its subclass gives the cause.
+        """
+        return self._execute(self._starting, document, variables)
+
+    def download(self, url: str, file: Path) -> None:
+        """Append the rest of a bulk operation's result to a local file, which holds the beginning of it.
+
+        The signed address alone gives access to the result, so it appears in no log and no error.
+
+        Args:
+            url: the address of the result.
+            file: the local file.
+
+        Raises:
+            ResultExpiredError: the address has expired.
+            ShopifyError: the download failed; what arrived of it is in the file.
+        """
+        if not (url.startswith("https://") or (self._is_local and is_loopback(url.split("?")[0]))):
+            raise UnexpectedShapeError("Shopify returned an invalid address of a result. It is not used; report this.")
+        self._retrying(self._download, url, file)
+
+    def _download(self, url: str, file: Path) -> None:
+        with events.log_api_call(
+            self._clock, "shopify", "GET", "result of a bulk operation", bytes=file.stat().st_size
+        ) as fields:
+            status = self._append(url, file)
+            fields |= {"status": status, "bytes": file.stat().st_size}
+        if status in (400, 403, 404, 410):  # a storage's words for a signed address that has expired
+            raise ResultExpiredError(
+                "The result of a bulk operation has expired. Run it again; it is read anew.", status=status
+            )
+        if status not in (200, 206, 416):
+            raise ShopifyUnavailableError("The result of a bulk operation is not available now.", status=status)
+
+    def _append(self, url: str, file: Path) -> int:
+        self.calls += 1
         try:
-            return self._retrying(self._send, document, variables)
+            return self._downloader.append(url, file)
+        except httpx.HTTPError as failure:
+            kind = type(failure).__name__
+        # Outside the handler, because httpx's exception, as context, would contain the signed address.
+        raise ShopifyUnavailableError(
+            f"The result of a bulk operation was not received completely ({kind}). Try again later."
+        )
+
+    def _execute(self, retrying: Retrying, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return retrying(self._send, retrying, document, variables)
         except TokenRefusedError:
             if not self._tokens.renewable:
                 raise
         self._tokens.discard()
-        return self._retrying(self._send, document, variables)
+        return retrying(self._send, retrying, document, variables)
 
     def requested_points(self, document: str) -> int | None:
         """Return the requested cost of a document in points, from its last response; None if unknown."""
         return self._bucket.requested_points(document)
 
-    def _send(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _send(self, retrying: Retrying, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a document once, after a wait for the rate limit."""
         token = self._tokens.token()
         pause = self._bucket.wait_before(document, self._clock.elapsed())
@@ -143,7 +211,7 @@ class ShopifyClient:
             self._clock.sleep(pause)
         body = {"query": document, "variables": dict(variables)}
         operation = match.group(1) if (match := _OPERATION.search(document)) else "the query"
-        attempt = self._retrying.statistics["attempt_number"]
+        attempt = retrying.statistics["attempt_number"]
         with events.log_api_call(
             self._clock, "shopify", "POST", GRAPHQL, operation=operation, attempt=attempt, points_left=None
         ) as fields:

@@ -98,3 +98,11 @@ class IncompleteReadError(ShopifyError):
 
 class UnexpectedShapeError(ShopifyError):
     """A response does not match the schema of the pinned API version."""
+
+
+class ResultExpiredError(ShopifyError):
+    """The result of a bulk operation is no longer available; a new operation creates it again."""
+
+
+class BulkQueryFailedError(ShopifyUnavailableError):
+    """Shopify failed to execute a bulk query, and its partial data is not used; a later operation may succeed."""

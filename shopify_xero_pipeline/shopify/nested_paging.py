@@ -41,6 +41,24 @@ def complete_order(pager: Pager, order: Json, *, fees: bool) -> None:
         reader.extend("MoreRefundTransactions", {"id": refund["id"]}, transactions, find)
 
 
+def add_refund_transactions(order: Json, refunds: Mapping[str, Json]) -> None:
+    """Add the first page of transactions to each refund of an order from a bulk operation, in place.
+
+    Args:
+        order: an order node; refunds that have their transactions stay unchanged.
+        refunds: nodes of the document `RefundsById`, by id.
+
+    Raises:
+        RecordChangedError: a refund was deleted, or the order changed after the bulk operation; read it again.
+    """
+    for refund in order["refunds"]:
+        if "transactions" not in refund:
+            node = refunds.get(refund["id"])
+            if node is None or node["order"]["updatedAt"] != order["updatedAt"]:
+                raise RecordChangedError
+            refund["transactions"] = node["transactions"]
+
+
 def complete_product(pager: Pager, product: Json) -> None:
     """Add the missing variants to a product in place.
 

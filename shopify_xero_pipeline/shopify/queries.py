@@ -28,3 +28,20 @@ def document(operation: str) -> str:
         KeyError: the operation does not exist.
     """
     return documents()[operation]
+
+
+def bulk_query(operation: str, values: Mapping[str, str | bool]) -> str:
+    """Return the document of one operation without variables, which a bulk query cannot have.
+
+    Args:
+        operation: the name of the operation.
+        values: the values of its variables; a field with `@include(if: $name)` is removed if the value is False.
+
+    Raises:
+        KeyError: the operation does not exist, or a variable has no value.
+    """
+    from graphql import parse, print_ast, visit
+
+    from shopify_xero_pipeline.shopify.inlining import Inlining
+
+    return print_ast(visit(parse(document(operation), no_location=True), Inlining(values)))

@@ -12,14 +12,22 @@ from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError
 from shopify_xero_pipeline.shopify.first_pages import FirstPages, first_page_sizes, has_return_fees
 from shopify_xero_pipeline.shopify.models import ChangedOrder, Customer, Order, OrderMoney, Product, Shop, legacy_id
-from shopify_xero_pipeline.shopify.nested_paging import RecordChangedError, complete_order, complete_product
+from shopify_xero_pipeline.shopify.nested_paging import (
+    RecordChangedError,
+    add_refund_transactions,
+    complete_order,
+    complete_product,
+)
 from shopify_xero_pipeline.shopify.paging import Json, Pager, PageSize, nodes_of
 from shopify_xero_pipeline.shopify.parsing import parse_order, parse_product, parse_record
-from shopify_xero_pipeline.shopify.queries import document
+from shopify_xero_pipeline.shopify.queries import bulk_query, document
 from shopify_xero_pipeline.shopify.search import Listing, WindowSearch, require_object
 
 VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)
 """Age of the oldest order that `read_orders` alone returns (docs/contracts/shopify.md §1.5)."""
+
+BULK_REFUNDS = 150
+"""Refunds in one query, below 1,000 points by the cost model."""
 
 _RECORD_ATTEMPTS = 4
 """Reads of a record that changes while its pages are read."""
@@ -43,6 +51,7 @@ def _first_pages() -> dict[str, PageSize]:
         "OrdersById": PageSize(8, most=100),
         "Products": PageSize(54),
         "ProductsById": PageSize(8, most=100),
+        "RefundsById": PageSize(BULK_REFUNDS),
     }
 
 
@@ -118,6 +127,60 @@ class ShopifyReader:
         self._require_visible(start)
         nodes = self._search.read(_ORDERS, start, end, {"fees": self._has_scope("read_returns")}, first=first)
         return self._parse_orders(nodes)
+
+    def count_orders(self, start: datetime, end: datetime) -> int:
+        """Return Shopify's count of the orders with `processedAt` in the window, or up to a second outside of it.
+
+        Raises:
+            AccessDeniedError: a scope is missing.
+            ShopifyError: the read failed.
+        """
+        self._require("read_orders")
+        answer = self._client.execute(document("CountOrders"), {"window": _ORDERS.text(start, end)})
+        return int(require_object(answer, "ordersCount")["count"])
+
+    def bulk_orders_query(self, start: datetime, end: datetime) -> str:
+        """Return the bulk query for the orders that `orders` returns; it may return orders a second outside.
+
+        Raises:
+            AccessDeniedError: a scope is missing, as in `orders`.
+            ShopifyError: the read failed.
+        """
+        self._require(*_FOR_ORDERS)
+        self._require_visible(start)
+        values: dict[str, str | bool] = {"query": _ORDERS.text(start, end), "fees": self._has_scope("read_returns")}
+        return bulk_query("BulkOrders", values)
+
+    def refunds(self, ids: list[str]) -> dict[str, Json]:
+        """Return the nodes of refunds with the first page of their transactions, by id.
+
+        Args:
+            ids: global ids.
+
+        Raises:
+            ShopifyError: the read failed.
+        """
+        return {node["id"]: node for node in self._nodes("RefundsById", ids)}
+
+    def complete_bulk_order(self, node: Json, refunds: Mapping[str, Json]) -> Order | None:
+        """Return the order of a node of a bulk operation; None if it was deleted.
+
+        An order that changed after the operation is read again.
+
+        Args:
+            node: an order node without the transactions of its refunds.
+            refunds: nodes from `refunds`, by id.
+
+        Raises:
+            IncompleteReadError: the order changes faster than it can be read.
+            ShopifyError: the read failed.
+        """
+
+        def complete(order: Json) -> None:
+            add_refund_transactions(order, refunds)
+            complete_order(self._pager, order, fees=self._has_scope("read_returns"))
+
+        return next((parse_order(order) for order in self._complete([node], complete, self._order_nodes)), None)
 
     def orders_by_id(self, ids: Iterable[str]) -> list[Order]:
         """Return orders by id, each with its whole history, oldest first; deleted orders are left out.

@@ -1,14 +1,17 @@
-"""The local Shopify as an ASGI app: token endpoint and GraphQL endpoint with their headers and refusals.
+"""The local Shopify as an ASGI app: endpoints for tokens, GraphQL and files, with their headers and refusals.
 
 This module only connects HTTP with one operation; the parts of an operation have their own modules. `faults.py` wraps
 this app from outside.
 """
 
+import gzip
 import json
+import re
 import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,9 +25,11 @@ from starlette.routing import Route
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.sandbox.date_header import DateHeader
+from shopify_xero_pipeline.sandbox.faults import BULK_OUTCOME_HINT
 from shopify_xero_pipeline.sandbox.nodes import Node, ShopSource
-from shopify_xero_pipeline.sandbox.shopify import documents
+from shopify_xero_pipeline.sandbox.shopify import bulk_query, documents
 from shopify_xero_pipeline.sandbox.shopify.access import Tokens
+from shopify_xero_pipeline.sandbox.shopify.bulk_operations import FOLDER, BulkOperations
 from shopify_xero_pipeline.sandbox.shopify.call import Call
 from shopify_xero_pipeline.sandbox.shopify.cost import Bucket, QueryCost, throttled, too_expensive
 from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, error_node
@@ -46,6 +51,7 @@ def shopify_app(source: ShopSource, clock: Clock, *, options: ShopifyOptions | N
     routes = [
         Route("/admin/oauth/access_token", admin.access_token, methods=["POST"]),
         Route("/admin/api/{version}/graphql.json", admin.graphql, methods=["POST"]),
+        Route(FOLDER + "{name}", admin.bulk_file, methods=["GET"]),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(DateHeader, clock=clock)])
     app.state.admin = admin
@@ -62,6 +68,31 @@ class _GraphQLRequest:
     show_searches: bool
 
 
+@dataclass(frozen=True)
+class _BulkCall:
+    """The app's bulk operations during one call, with the fault that ends a new one."""
+
+    operations: BulkOperations
+    now: datetime
+    base_url: str
+    version: str
+    outcome: str | None
+
+    def run(self, query: str, *, is_grouped: bool) -> Node:
+        return self.operations.run(
+            query, is_grouped=is_grouped, now=self.now, version=self.version, outcome=self.outcome
+        )
+
+    def cancel(self, gid: str) -> Node:
+        return self.operations.cancel(gid, self.now, self.base_url)
+
+    def node(self, gid: str) -> Node | None:
+        return self.operations.node(gid, self.now, self.base_url)
+
+    def nodes(self) -> list[Node]:
+        return self.operations.nodes(self.now, self.base_url)
+
+
 class _Admin:
     """One shop behind the two endpoints; it executes calls one after the other."""
 
@@ -72,6 +103,7 @@ class _Admin:
         self._tokens = Tokens(options)
         self._calls = 0
         self._lock = threading.Lock()
+        self._bulk = BulkOperations(options, bulk_query.problems, self._execute_bulk)
         self.bucket = Bucket(options, clock.now())
 
     async def access_token(self, request: Request) -> Response:
@@ -103,7 +135,23 @@ class _Admin:
         if body is None:
             return self._json(400, {"errors": {"query": "Required parameter missing or invalid"}}, version)
         with self._lock:
-            return self._json(200, self._answer(body), version)
+            return self._json(200, self._answer(body, self._bulk_call(request, version)), version)
+
+    async def bulk_file(self, request: Request) -> Response:
+        """Respond with the file of a bulk operation, or from a byte on, without a token (E12)."""
+        with self._lock:
+            signature = request.query_params.get("Signature", "")
+            content = self._bulk.file(request.path_params["name"], signature, self._clock.now())
+        if content is None or "x-shopify-access-token" in request.headers:  # a token must not reach the storage
+            return Response("<Error><Code>ExpiredToken</Code></Error>", 403, media_type="application/xml")
+        return _file_response(content, request, may_compress=self._options.gzip)
+
+    def _bulk_call(self, request: Request, version: str) -> _BulkCall:
+        base_url, outcome = str(request.base_url).rstrip("/"), request.scope.get(BULK_OUTCOME_HINT)
+        return _BulkCall(self._bulk, self._clock.now(), base_url, version, outcome)
+
+    def _execute_bulk(self, query: str, at: datetime) -> bulk_query.BulkResult:
+        return bulk_query.execute(query, Call(self._records.at(at), self._options))
 
     def _serving_version(self, version: str) -> str:
         """Return the version, or for an unsupported one the oldest supported version (3.8)."""
@@ -117,7 +165,7 @@ class _Admin:
             headers["X-Shopify-API-Version"] = version
         return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
-    def _answer(self, request: _GraphQLRequest) -> Node:
+    def _answer(self, request: _GraphQLRequest, bulk: _BulkCall) -> Node:
         document = documents.read(request.query)
         if document.errors:
             return {"errors": list(document.errors)}
@@ -128,7 +176,7 @@ class _Admin:
         if errors:
             return {"errors": errors}
         cost = QueryCost(documents.schema(), document.fragments, variables, linear=self._options.linear_cost)
-        return self._execute(document, operation, request, cost)
+        return self._execute(document, operation, request, cost, bulk)
 
     def _execute(
         self,
@@ -136,6 +184,7 @@ class _Admin:
         operation: OperationDefinitionNode,
         request: _GraphQLRequest,
         cost: QueryCost,
+        bulk: _BulkCall,
     ) -> Node:
         """Execute an operation if the bucket holds enough points (E6)."""
         requested = cost.requested(operation)
@@ -145,7 +194,7 @@ class _Admin:
             return {"errors": [error], "extensions": self._costs(requested, None)}
         if not self.bucket.take(requested, now):
             return {"errors": [throttled()], "extensions": self._costs(requested, None)}
-        call = Call(self._records.at(now), self._options)
+        call = Call(self._records.at(now), self._options, bulk)
         name = operation.name.value if operation.name else None
         result = execute_sync(
             documents.schema(), document.tree, None, call, variable_values=request.variables, operation_name=name
@@ -163,6 +212,20 @@ class _Admin:
     def _costs(self, requested: int, actual: int | None) -> Node:
         status = self.bucket.status(self._clock.now())
         return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
+
+
+def _file_response(content: bytes, request: Request, *, may_compress: bool) -> Response:
+    """Return a file, compressed if the client accepts that, or its rest from the byte of a Range on."""
+    ranged = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+    if ranged is not None and (start := int(ranged[1])) < len(content):
+        headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        return Response(content[start:], 206, headers, media_type="application/jsonl")
+    if ranged is not None:
+        return Response(b"", 416, {"Content-Range": f"bytes */{len(content)}"})
+    if not may_compress or "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(content, 200, media_type="application/jsonl")
+    packed = gzip.compress(content, compresslevel=1, mtime=0)
+    return Response(packed, 200, {"Content-Encoding": "gzip"}, media_type="application/jsonl")
 
 
 def _parse_form(body: bytes, content_type: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ of single fields is in `root.py` and `resolvers.py`.
 """
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
@@ -14,6 +14,26 @@ from shopify_xero_pipeline.sandbox.shopify.term_comparison import instant
 
 _VISIBLE_WITHOUT_ALL_ORDERS = timedelta(days=60)  # without the scope read_all_orders
 _SHOP_RECORDS = frozenset({"Order", "Customer", "Product", "ProductVariant"})
+
+
+class BulkAccess(Protocol):
+    """The app's bulk operations during one call; nodes have the fields of the type BulkOperation."""
+
+    def run(self, query: str, *, is_grouped: bool) -> Node:
+        """Create an operation and return the payload of the mutation."""
+        ...
+
+    def cancel(self, gid: str) -> Node:
+        """Cancel an operation and return the payload of the mutation."""
+        ...
+
+    def node(self, gid: str) -> Node | None:
+        """Return an operation by its id; None if it does not exist."""
+        ...
+
+    def nodes(self) -> list[Node]:
+        """Return all operations, the newest first."""
+        ...
 
 
 class Entry(NamedTuple):
@@ -34,18 +54,23 @@ class Call:
     Args:
         moment: the shop at the call's instant.
         options: the shop's options.
+        bulk: the app's bulk operations; None within a bulk query.
 
     Attributes:
         searches: the entries of `extensions.search`, one a searched list.
     """
 
-    def __init__(self, moment: Moment, options: ShopifyOptions) -> None:
+    def __init__(self, moment: Moment, options: ShopifyOptions, bulk: BulkAccess | None = None) -> None:
         self.moment = moment
         self.options = options
+        self.bulk = bulk
         self.searches: list[Node] = []
 
     def by_id(self, gid: str) -> Entry | None:
         """Return a record by its id; None if it does not exist or is not visible."""
+        if type_of(gid) == "BulkOperation":
+            operation = self.bulk.node(gid) if self.bulk is not None else None
+            return None if operation is None else Entry(operation, {})
         if type_of(gid) in _SHOP_RECORDS:
             node = self.moment.record(gid)
             return None if node is None or (type_of(gid) == "Order" and self.too_old(node)) else Entry(node, {})

@@ -19,6 +19,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     get_named_type,
     is_abstract_type,
     is_leaf_type,
@@ -30,6 +31,7 @@ from shopify_xero_pipeline.sandbox.nodes import Node
 from shopify_xero_pipeline.sandbox.shopify.options import ShopifyOptions
 
 DOCUMENTATION = "https://shopify.dev/api/usage/rate-limits"
+_MUTATION = 10  # points of a mutation, whatever it returns
 _FREE = frozenset({"MoneyBag", "MoneyV2", "PageInfo"})  # types without points
 
 
@@ -81,12 +83,15 @@ class QueryCost:
         """Return the operation's cost with full pages.
 
         Raises:
-            ValueError: the schema has no query type.
+            ValueError: the schema has no such operation.
         """
-        root = self._schema.query_type
+        root = self._schema.get_root_type(operation.operation)
         if root is None:
-            raise ValueError("the schema has no query type")
+            raise ValueError("the schema has no such operation")
         grouped = collect_fields(self._schema, self._fragments, self._variables, root, operation.selection_set)
+        if operation.operation == OperationType.MUTATION:
+            self._root = _Selection(_MUTATION * len(grouped), _MUTATION * len(grouped), ())
+            return self._root.full
         self._root = self._sum(0, [self._children(root, grouped)])
         return self._root.full
 

@@ -42,6 +42,11 @@ class ShopifyOptions:
         restore_rate: points restored a second.
         page_limit: maximum `first` or `last`, and maximum ids in one `nodes`.
         list_limit: number of objects after which one list cannot be paged further.
+        bulk_limit: bulk operations of one app that run at once.
+        bulk_start: time from the creation of a bulk operation to its start.
+        bulk_rows_per_second: rows that a bulk operation writes a second.
+        gzip: whether files of bulk operations are served compressed.
+        bulk_seed: seed of the order of the rows.
         payments: whether the shop uses Shopify Payments; without it `shopifyPaymentsAccount` is null.
     """
 
@@ -61,4 +66,9 @@ class ShopifyOptions:
     restore_rate: int = 100
     page_limit: int = 250
     list_limit: int = 25_000
+    bulk_limit: int = 5
+    bulk_start: timedelta = timedelta(seconds=2)
+    bulk_rows_per_second: int = 5_000
+    bulk_seed: int = 0
+    gzip: bool = True
     payments: bool = False

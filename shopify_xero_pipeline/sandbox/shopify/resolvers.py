@@ -33,7 +33,7 @@ from shopify_xero_pipeline.sandbox.shopify.call import Call, Entry
 from shopify_xero_pipeline.sandbox.shopify.connections import elements, stored_page, window
 from shopify_xero_pipeline.sandbox.shopify.derived import DERIVED, guess_type
 from shopify_xero_pipeline.sandbox.shopify.errors import INTERNAL, FieldError
-from shopify_xero_pipeline.sandbox.shopify.root import ROOT
+from shopify_xero_pipeline.sandbox.shopify.root import MUTATIONS, ROOT
 from shopify_xero_pipeline.sandbox.shopify.scalars import SCALARS
 
 _OWNERS = frozenset({"Order", "Product", "Customer"})
@@ -76,8 +76,8 @@ def _scoped_resolver(parent: str, name: str, field: GraphQLField) -> GraphQLFiel
 
 
 def _resolver(parent: str, name: str, field: GraphQLField) -> GraphQLFieldResolver:
-    if parent == "QueryRoot":
-        return ROOT[name]
+    if parent in ("QueryRoot", "Mutation"):
+        return (ROOT if parent == "QueryRoot" else MUTATIONS)[name]
     if parent.endswith("Connection"):
         return _PAGE[name]
     stored = _stored(parent, name, field)

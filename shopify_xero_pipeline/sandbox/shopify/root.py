@@ -1,4 +1,4 @@
-"""The root fields of the Admin API: the shop's lists and their counts, records by id, the shop and the app.
+"""The root fields of the Admin API: lists and their counts, records by id, the shop, the app, bulk operations.
 
 Fields of the records are in `resolvers.py`; search fields and sort keys of lists are in `lists.py`.
 """
@@ -10,12 +10,13 @@ from typing import Any
 from graphql import GraphQLFieldResolver, GraphQLResolveInfo
 
 from shopify_xero_pipeline.sandbox.nodes import Node
-from shopify_xero_pipeline.sandbox.shopify.call import Call, Entry
-from shopify_xero_pipeline.sandbox.shopify.connections import Page, encode, window
+from shopify_xero_pipeline.sandbox.shopify.call import BulkAccess, Call, Entry
+from shopify_xero_pipeline.sandbox.shopify.connections import Page, encode, stored_page, window
 from shopify_xero_pipeline.sandbox.shopify.errors import BAD_REQUEST, FieldError
 from shopify_xero_pipeline.sandbox.shopify.lists import CUSTOMER_COUNT_FIELDS, LISTS, ListKind
 from shopify_xero_pipeline.sandbox.shopify.records import Listing, Slice, type_of
 from shopify_xero_pipeline.sandbox.shopify.search import Search, SearchField, parse_search
+from shopify_xero_pipeline.sandbox.shopify.term_comparison import Kind
 
 
 def _list(kind: ListKind) -> GraphQLFieldResolver:
@@ -145,7 +146,53 @@ def _payments(_root: Any, info: GraphQLResolveInfo) -> Entry | None:
     return Entry(account, {})
 
 
+_BULK_FIELDS = {
+    "created_at": SearchField(Kind.TIME, lambda node: [node["createdAt"]]),
+    "id": SearchField(Kind.ID, lambda node: [node["id"]]),
+    "operation_type": SearchField(Kind.WORD, lambda node: [node["type"]]),
+    "status": SearchField(Kind.WORD, lambda node: [node["status"]]),
+}
+
+
+def _bulk(info: GraphQLResolveInfo) -> BulkAccess:
+    bulk: BulkAccess | None = info.context.bulk
+    if bulk is None:
+        raise FieldError("A bulk query cannot read bulk operations.", BAD_REQUEST)
+    return bulk
+
+
+def _bulk_operations(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry:
+    page_window = window(arguments, info.context.options.page_limit)
+    search = _search(_BULK_FIELDS, arguments, info)
+    rows = [node for node in _bulk(info).nodes() if search.matches(node)]
+    if arguments.get("sortKey") == "COMPLETED_AT":
+        rows.sort(key=lambda node: node["completedAt"] or "", reverse=True)
+    return Entry(stored_page(rows, page_window), {})
+
+
+def _current_bulk_operation(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry | None:
+    nodes = [node for node in _bulk(info).nodes() if node["type"] == arguments.get("type")]
+    return Entry(nodes[0], {}) if nodes else None
+
+
+def _run_bulk_query(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry:
+    return Entry(_bulk(info).run(arguments["query"], is_grouped=arguments["groupObjects"]), {})
+
+
+def _cancel_bulk_operation(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Entry:
+    return Entry(_bulk(info).cancel(arguments["id"]), {})
+
+
+MUTATIONS: Mapping[str, GraphQLFieldResolver] = {
+    "bulkOperationCancel": _cancel_bulk_operation,
+    "bulkOperationRunQuery": _run_bulk_query,
+}
+"""The mutations' resolvers by field name."""
+
 ROOT: Mapping[str, GraphQLFieldResolver] = {
+    "bulkOperation": _record("BulkOperation"),
+    "bulkOperations": _bulk_operations,
+    "currentBulkOperation": _current_bulk_operation,
     "orders": _list("orders"),
     "customers": _list("customers"),
     "products": _list("products"),
