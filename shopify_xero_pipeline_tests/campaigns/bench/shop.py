@@ -73,10 +73,10 @@ def _new_orders(plain: Node) -> Iterator[Node]:
     """Yield copies of an order on the new day, each of a new customer."""
     text = json.dumps(plain)
     own_id = re.compile(rf"(?<!\d)({'|'.join({*OWN_ID.findall(text)})})(?!\d)")
-    shift, last_name = NEW_DAY - _placed_on(plain), plain["customer"]["lastName"]
+    later, last_name = NEW_DAY - _placed_on(plain), plain["customer"]["lastName"]
     for number in range(NEW_ORDERS):
         copy = own_id.sub(rf"\g<1>{number:02d}", text).replace(f'{last_name}"', f'{last_name} {number}"')
-        copy = INSTANT.sub(lambda match: _shift(match[0], shift), copy)
+        copy = INSTANT.sub(lambda match: shift(match[0], later), copy)
         node: Node = json.loads(copy)
         for customer in (node["customer"], node["purchasingEntity"]):
             customer["defaultEmailAddress"] = {"emailAddress": f"new.{number}@example.com"}
@@ -84,5 +84,6 @@ def _new_orders(plain: Node) -> Iterator[Node]:
         yield {**node, "name": f"#{FIRST_NEW_NUMBER + number}"}
 
 
-def _shift(text: str, by: timedelta) -> str:
+def shift(text: str, by: timedelta) -> str:
+    """Return an instant in Shopify's format, moved by a duration."""
     return (datetime.fromisoformat(text) + by).strftime("%Y-%m-%dT%H:%M:%SZ")
