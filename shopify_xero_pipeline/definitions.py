@@ -29,7 +29,6 @@ from shopify_xero_pipeline.defs.sensors import build_sensors
 from shopify_xero_pipeline.defs.trends import trends_asset
 from shopify_xero_pipeline.observability import logs
 from shopify_xero_pipeline.pipeline.connections import load_policy
-from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
 from shopify_xero_pipeline.settings import Settings
 
 
@@ -93,7 +92,6 @@ def _build_assets(
 def defs() -> dg.Definitions:
     """Return the code location for the environment and `books.yaml`, with the installation's own objects."""
     settings = Settings.from_environment(os.environ)
-    collect_less_often()
     logs.configure_process_logging(settings)
     install_run_logger(settings)
     product = build_definitions(

@@ -41,7 +41,8 @@ def test_every_way_to_start_dagster_loads_the_same_module() -> None:
     assert callable(defs)
 
 
-def test_the_instance_lets_one_run_at_a_time_write_to_xero(tmp_path: Path) -> None:
+def test_the_instance_lets_one_run_at_a_time_write_to_xero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         pools = instance.get_concurrency_config().pool_config

@@ -181,6 +181,10 @@ def test_the_guard_of_the_ui_knows_nothing_of_dagster() -> None:
     assert {name.split(".")[0] for name in imports(guard)} == {"collections", "starlette", "urllib"}
 
 
-def test_nothing_private_to_dagster_is_imported() -> None:
-    private = [name_of(path) for path in ROOT.rglob("*.py") for name in imports(path) if name.startswith("dagster._")]
-    assert private == []
+def test_nothing_private_to_dagster_is_imported_but_the_documented_bases_of_its_storage() -> None:
+    """https://docs.dagster.io/api/dagster/internals names them for `dagster.yaml`, and no public module has them."""
+    private = {
+        (name_of(path), name) for path in ROOT.rglob("*.py") for name in imports(path) if name.startswith("dagster._")
+    }
+    bases = ("_core.storage.base_storage", "_core.storage.event_log", "_core.storage.runs", "_core.storage.schedules")
+    assert private == {("defs.run_storage", f"dagster.{name}") for name in (*bases, "_serdes")}

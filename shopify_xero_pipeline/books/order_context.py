@@ -94,7 +94,7 @@ class OrderContext:
 
     @cached_property
     def tax_types(self) -> dict[tuple[tuple[str, Decimal | None], ...], str]:
-        """The TaxTypes found so far, by the titles and rates of the taxes of a sale (`tax.py`)."""
+        """The TaxTypes of earlier lines, by the titles and rates of the taxes of a sale (`tax.py`)."""
         return {}
 
     @property

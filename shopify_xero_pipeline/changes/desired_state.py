@@ -12,6 +12,7 @@ from shopify_xero_pipeline.books.items import DERIVED_CODE, build_item
 from shopify_xero_pipeline.books.orders import build_order_books
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.records import OrderBooks, PostedRecords
+from shopify_xero_pipeline.changes.earlier_days import EarlierDays
 from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.order_books_cache import OrderBooksCache
 from shopify_xero_pipeline.shopify.models import Customer, Order, Product, Variant
@@ -45,6 +46,7 @@ def desired_items(
     shop_currency: str,
     base_currency: str,
     known: KnownRecords,
+    earlier: EarlierDays | None = None,
 ) -> dict[date, list[Item]]:
     """Return each day's Items, of its products' variants and of its orders' variants, each Item once a day.
 
@@ -57,10 +59,13 @@ def desired_items(
         shop_currency: the currency of Shopify's prices.
         base_currency: Xero's base currency.
         known: the mapping and mirror of Items.
+        earlier: the Items of the earlier days of the range; those of these days are added.
     """
+    earlier = earlier or EarlierDays()
     codes = {row.natural_key[1:]: row.natural_key for row in known.mirror if DERIVED_CODE.fullmatch(row.natural_key)}
     codes |= {key: row.natural_key for key, row in known.mapped.items()}
-    taken = {code.casefold(): key for key, code in codes.items()}
+    taken = {code.casefold(): key for assigned in (codes, earlier.item_codes) for key, code in assigned.items()}
+    codes |= earlier.item_codes
     items_by_day: dict[date, list[Item]] = {}
     for day in sorted({*products, *orders}):
         items: dict[str, Item] = {}
@@ -74,7 +79,7 @@ def desired_items(
                 taken=taken,
                 code=codes.get(key),
             )
-            codes[key] = items[key].code
+            codes[key] = earlier.item_codes[key] = items[key].code
             taken[codes[key].casefold()] = key
         items_by_day[day] = list(items.values())
     return items_by_day
@@ -88,6 +93,7 @@ def desired_order_books(
     documents_with_numbers: Callable[[Collection[str]], Iterable[MirrorRecord]],
     shop_handle: str | None,
     cache: OrderBooksCache,
+    earlier: EarlierDays | None = None,
 ) -> dict[date, list[OrderBooks]]:
     """Return the books of each day's orders. A number that is in use elsewhere is replaced.
 
@@ -99,7 +105,9 @@ def desired_order_books(
         documents_with_numbers: returns the documents in the mirror that have one of some numbers.
         shop_handle: the shop's handle, for links to orders.
         cache: the books of this run, for the same policy and shop.
+        earlier: the document numbers of the earlier days of the range; those of these days are added.
     """
+    assigned = (earlier or EarlierDays()).document_numbers
     posted = {
         order.legacy_id: ledgers.get(order.legacy_id, PostedRecords()) for day in orders.values() for order in day
     }
@@ -108,6 +116,7 @@ def desired_order_books(
     ]
     numbers = {document.number for books in first_books for document in books.documents}
     owners = {row.natural_key.casefold(): _order_id_of(row) for row in documents_with_numbers(numbers)}
+    owners |= {number: assigned[number] for number in map(str.casefold, numbers) if number in assigned}
 
     def build_books(order: Order) -> OrderBooks:
         ledger = posted[order.legacy_id]
@@ -117,7 +126,9 @@ def desired_order_books(
         }
         if taken_numbers:
             books = build_order_books(order, policy, organisation, ledger, shop_handle=shop_handle, taken=taken_numbers)
-        owners.update({document.number.casefold(): order.legacy_id for document in books.documents})
+        own_numbers = {document.number.casefold(): order.legacy_id for document in books.documents}
+        owners.update(own_numbers)
+        assigned.update(own_numbers)
         return books
 
     return {day: [build_books(order) for order in day_orders] for day, day_orders in orders.items()}

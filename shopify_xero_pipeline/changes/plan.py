@@ -12,6 +12,7 @@ from shopify_xero_pipeline.books.contacts import is_nameless, with_id_suffix
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.compare import build_change, plan_record
 from shopify_xero_pipeline.changes.drift import CHANGING, flag_manual_payments
+from shopify_xero_pipeline.changes.earlier_days import EarlierDays
 from shopify_xero_pipeline.changes.fields import parse_payload
 from shopify_xero_pipeline.changes.known_records import KnownRecords
 from shopify_xero_pipeline.changes.models import WRITING_ACTIONS, Action, Change, ChangeSet
@@ -43,7 +44,12 @@ def has_writes(change_sets: Iterable[ChangeSet]) -> bool:
 
 
 def plan_records(
-    kind: Kind, records_by_day: Mapping[date, Sequence[AnyRecord]], known: KnownRecords, *, restore: bool = False
+    kind: Kind,
+    records_by_day: Mapping[date, Sequence[AnyRecord]],
+    known: KnownRecords,
+    *,
+    restore: bool = False,
+    earlier: EarlierDays | None = None,
 ) -> list[ChangeSet]:
     """Return a change-set for each day. A record that several days need is planned on the first of them.
 
@@ -52,16 +58,22 @@ def plan_records(
         records_by_day: the desired records by day, in the shop's time zone.
         known: the mapping and mirror of the kind.
         restore: whether the plan overwrites a person's change of a Contact or Item in Xero.
+        earlier: the records of this kind on the earlier days of the range; those of these days are added.
     """
-    first_day: dict[str, date] = {}
+    first_days = (earlier or EarlierDays()).first_days
     return [
-        ChangeSet(kind=kind, day=day, changes=tuple(_lines(records_by_day[day], day, first_day, known, restore)))
+        ChangeSet(kind=kind, day=day, changes=tuple(_lines(records_by_day[day], day, first_days, known, restore)))
         for day in sorted(records_by_day)
     ]
 
 
 def plan_contacts(
-    contacts_by_day: Mapping[date, Sequence[Contact]], known: KnownRecords, *, adopt: bool = True, restore: bool = False
+    contacts_by_day: Mapping[date, Sequence[Contact]],
+    known: KnownRecords,
+    *,
+    adopt: bool = True,
+    restore: bool = False,
+    earlier: EarlierDays | None = None,
 ) -> list[ChangeSet]:
     """Return the change-sets of Contacts with unique names.
 
@@ -70,13 +82,15 @@ def plan_contacts(
         known: the mapping and mirror of Contacts.
         adopt: whether a Contact that a person created is adopted if its e-mail and name are the customer's.
         restore: whether the plan overwrites a person's change of a Contact in Xero.
+        earlier: the Contacts of the earlier days of the range; those of these days are added.
     """
+    earlier = earlier or EarlierDays()
     adoptable = _adoptable_contacts(known) if adopt else {}
-    names = _ContactNames(known, adoptable)
+    names = _ContactNames(known, adoptable, earlier.contact_names)
     unique_by_day = {
         day: [names.with_unique_name(contact) for contact in contacts_by_day[day]] for day in sorted(contacts_by_day)
     }
-    plans = plan_records(Kind.CONTACT, unique_by_day, known, restore=restore)
+    plans = plan_records(Kind.CONTACT, unique_by_day, known, restore=restore, earlier=earlier)
     return [_with_adoptions(plan, adoptable) for plan in plans]
 
 
@@ -109,10 +123,10 @@ def plan_orders(
 
 
 def _lines(
-    records: Sequence[AnyRecord], day: date, first_day: dict[str, date], known: KnownRecords, restore: bool
+    records: Sequence[AnyRecord], day: date, first_days: dict[str, date], known: KnownRecords, restore: bool
 ) -> Iterable[Change]:
     for record in records:
-        planned_day = first_day.setdefault(record.shopify_id, day)
+        planned_day = first_days.setdefault(record.shopify_id, day)
         line = plan_record(record, known.mapped.get(record.shopify_id), known.mirrored(record), restore=restore)
         if planned_day != day and line.action in WRITING_ACTIONS:
             line = build_change(Action.UNCHANGED, record, reason=f"planned with {planned_day}")
@@ -176,9 +190,12 @@ def _not_posted(kind: Kind, books: OrderBooks, action: Action, reason: str) -> C
 class _ContactNames:
     """The Contact names in use. No two live Contacts share a name, and a posted Contact keeps its name."""
 
-    def __init__(self, known: KnownRecords, adoptable: Mapping[tuple[str, str], MirrorRecord]) -> None:
+    def __init__(
+        self, known: KnownRecords, adoptable: Mapping[tuple[str, str], MirrorRecord], assigned: dict[str, str]
+    ) -> None:
         self._known = known
         self._adoptable = adoptable
+        self._assigned = assigned
         ours = {row.xero_id: key for key, row in known.mapped.items()}
         self._owner = {
             Element.from_row(row).text("Name").casefold(): ours.get(row.xero_id, row.natural_key or row.xero_id)
@@ -197,7 +214,8 @@ class _ContactNames:
         renamed = with_id_suffix(contact)
         if posted == renamed.name:
             return renamed
-        owner = self._owner.setdefault(contact.name.casefold(), contact.shopify_id)
+        name = contact.name.casefold()
+        owner = self._owner.get(name) or self._assigned.setdefault(name, contact.shopify_id)
         is_own = owner in {contact.shopify_id, contact.contact_number} or _adoption_key(contact) in self._adoptable
         return contact if is_own else renamed
 

@@ -1,4 +1,4 @@
-"""In-process runs of the jobs for commands, on the configured Dagster instance, in ranges of at most 31 days.
+"""In-process runs of the jobs for commands, on the configured Dagster instance, one run for each range of days.
 
 The UI lists these runs under their job, like those of schedules. Results are read from the stored plans and
 reconciliations, so nothing is counted twice. `output.py` prints them.
@@ -26,7 +26,7 @@ from shopify_xero_pipeline.definitions import build_definitions
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
 from shopify_xero_pipeline.defs.jobs import RESPECT_RETRY_SCHEDULE_TAG
 from shopify_xero_pipeline.defs.load import POOL, UPSTREAM_LOADS
-from shopify_xero_pipeline.defs.partitions import range_tags
+from shopify_xero_pipeline.defs.partitions import range_tags, run_time_limit
 from shopify_xero_pipeline.defs.plan import ASSET_OF_KIND
 from shopify_xero_pipeline.defs.run_liveness import end_dead_runs, hold_run_lock
 from shopify_xero_pipeline.defs.run_requests import ACTIVE_STATUSES
@@ -38,12 +38,12 @@ from shopify_xero_pipeline.pipeline.calendar import as_ranges
 from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TryLaterError
 from shopify_xero_pipeline.pipeline.file_locations import check_storage, dagster_home
-from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
 from shopify_xero_pipeline.pipeline.mirror_refresh import LAST_WRITE_KEY
 from shopify_xero_pipeline.pipeline.plan_inputs import posted_documents
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.pipeline.watchdog import time_limit
+from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.settings import LOCAL_FOLDER, check_folder, check_yaml
 
 QUIET_RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -154,7 +154,6 @@ class JobRunner:
     """
 
     def __init__(self, sync_service: SyncService, instance: dg.DagsterInstance, storage: UPath) -> None:
-        collect_less_often()
         self.sync_service = sync_service
         self.postponed_days: list[date] = []
         self.is_transient = False
@@ -171,7 +170,7 @@ class JobRunner:
 
         Args:
             job: `sync` or `plan`.
-            days: days in the shop's time zone; consecutive days share a run.
+            days: days in the shop's time zone; consecutive days share a run, however many they are.
             on_chunk: called after each range with its first and last day.
             respect_retry_schedule: whether failed records are skipped until their next attempt is due.
 
@@ -210,7 +209,7 @@ class JobRunner:
         after = self.sync_service.connections.calls
         done = [day for day in days if day not in self.postponed_days]
         return SyncReport(
-            days=[] if failures else self.sync_service.reconciliations.of_days(done),
+            days=[] if failures else self._reconciliations(done),
             postponed_days=self.postponed_days,
             failures=failures,
             is_transient=self.is_transient,
@@ -220,6 +219,11 @@ class JobRunner:
             shopify_calls=after[0] - before[0],
             xero_calls=after[1] - before[1],
         )
+
+    def _reconciliations(self, days: Sequence[date]) -> list[DayReconciliation]:
+        """Return the reconciliations of days without their movements, which the report of a sync does not use."""
+        each = self.sync_service.reconciliations.each_of(sorted(set(days)), ())
+        return [day.model_copy(update={"movements": (), "left": ()}) for day in each]
 
     def forecast(self, days: Sequence[date], on_chunk: OnChunk | None = None) -> tuple[Forecast, list[str]]:
         """Plan days; return the forecast of their sync and the messages of failed steps.
@@ -270,15 +274,15 @@ class JobRunner:
     def _run(self, job: str, first: date, last: date, tags: dict[str, str]) -> list[StepFailure]:
         is_single_day = first == last
         partition_key = first.isoformat() if is_single_day else None
-        tags = tags if is_single_day else {**range_tags(first, last), **tags}
+        run_seconds = self._instance.run_monitoring_max_runtime_seconds
+        tags = tags if is_single_day else {**range_tags(first, last, run_seconds), **tags}
         resolved = self.definitions.resolve_job_def(job)
         run_id = str(uuid.uuid4())
-        max_seconds = self._instance.run_monitoring_max_runtime_seconds
         with (
             redirect_stderr(cast("TextIO", _StandardError(sys.stderr))),
             hold_run_lock(self._instance, run_id),
             events.bind_context(sync_id=run_id),
-            time_limit(max_seconds) as limit,
+            time_limit(run_time_limit(tags, run_seconds)) as limit,
         ):
             result = resolved.execute_in_process(
                 instance=self._instance,

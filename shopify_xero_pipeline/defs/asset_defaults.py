@@ -7,8 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN
-
 OWNERS = ["team:bookkeeping"]
 
 
@@ -28,7 +26,7 @@ def daily_asset_args(partitions: dg.PartitionsDefinition[str], group: str, *kind
     """
     return {
         "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.multi_run(MAX_DAYS_PER_RUN),
+        "backfill_policy": dg.BackfillPolicy.single_run(),
         "group_name": group,
         "kinds": {*kinds},
     }

@@ -3,7 +3,7 @@
 A customer or product belongs to the day of its last change, an order to the day it was placed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import add_partition_metadata
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager, StoredDays
 from shopify_xero_pipeline.defs.metadata import records as metadata
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -25,40 +26,54 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
     @dg.asset(key=["shopify", "customers"], **common)
     def customers(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
-    ) -> dict[date, list[Customer]]:
+        context: dg.AssetExecutionContext,
+        sync_service: dg.ResourceParam[SyncService],
+        io_manager: dg.ResourceParam[JsonIOManager],
+    ) -> StoredDays:
         """Customers last changed on the day. The customer of an order is read with the order."""
-        return _read(context, sync_service, sync_service.extractor.read_customers, metadata.row_count_metadata)
+        stored = io_manager.days(context, context.asset_key)
+        return _read(
+            context, stored, sync_service, sync_service.extractor.customers_by_day, metadata.row_count_metadata
+        )
 
     @dg.asset(key=["shopify", "products"], **common)
     def products(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
-    ) -> dict[date, list[Product]]:
+        context: dg.AssetExecutionContext,
+        sync_service: dg.ResourceParam[SyncService],
+        io_manager: dg.ResourceParam[JsonIOManager],
+    ) -> StoredDays:
         """Products last changed on the day, each with all its variants."""
-        return _read(context, sync_service, sync_service.extractor.read_products, metadata.row_count_metadata)
+        stored = io_manager.days(context, context.asset_key)
+        return _read(context, stored, sync_service, sync_service.extractor.products_by_day, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "orders"], **common)
     def orders(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService]
-    ) -> dict[date, list[Order]]:
+        context: dg.AssetExecutionContext,
+        sync_service: dg.ResourceParam[SyncService],
+        io_manager: dg.ResourceParam[JsonIOManager],
+    ) -> StoredDays:
         """Orders placed on the day, with their whole history: sales agreements, transactions, refunds.
 
         A later edit or refund belongs to the day of its order; sync that day again to read it.
         """
-        return _read(context, sync_service, sync_service.extractor.read_orders, metadata.order_metadata)
+        stored = io_manager.days(context, context.asset_key)
+        return _read(context, stored, sync_service, sync_service.extractor.orders_by_day, metadata.order_metadata)
 
     return [customers, products, orders]
 
 
 def _read(
     context: dg.AssetExecutionContext,
+    stored: StoredDays,
     sync_service: SyncService,
-    read_days: Callable[[Sequence[date]], dict[date, list[N]]],
+    read_days: Callable[[Sequence[date]], Iterator[tuple[date, list[N]]]],
     describe: Callable[[Sequence[N]], dict[str, Any]],
-) -> dict[date, list[N]]:
-    """Return the records of the run's days, and add metadata to the materialisation of each day."""
+) -> StoredDays:
+    """Store the records of the run's days as they are read, and add metadata to the materialisation of each day."""
+    entries: dict[date, dict[str, Any]] = {}
     with count_api_calls(sync_service) as calls:
-        records_by_day = read_days([date.fromisoformat(key) for key in context.partition_keys])
-    entries = {day: describe(records) for day, records in records_by_day.items()}
+        for day, records in read_days([*stored]):
+            stored.store(day, records)
+            entries[day] = describe(records)
     add_partition_metadata(context, context.asset_key, entries, calls)
-    return records_by_day
+    return stored

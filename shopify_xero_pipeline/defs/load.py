@@ -9,11 +9,12 @@ import dagster as dg
 
 from shopify_xero_pipeline.defs.asset_defaults import daily_asset_args
 from shopify_xero_pipeline.defs.check_results import CheckOutcome, Metadata, log_evaluation, report_partitions
+from shopify_xero_pipeline.defs.io_managers import StoredDays
 from shopify_xero_pipeline.defs.jobs import respects_retry_schedule
 from shopify_xero_pipeline.defs.metadata.records import all_loaded_outcome, load_metadata
 from shopify_xero_pipeline.defs.metadata.tables import Links
 from shopify_xero_pipeline.defs.open_failures import CHECKS, evaluate_loads
-from shopify_xero_pipeline.defs.plan import MAPPING, Plans
+from shopify_xero_pipeline.defs.plan import MAPPING
 from shopify_xero_pipeline.defs.resources import count_api_calls
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadResult
 from shopify_xero_pipeline.pipeline.sync import SyncService
@@ -67,7 +68,7 @@ def _build_load(name: str, partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         **daily_asset_args(partitions, "xero", "xero"),
     )
     def load(
-        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: Plans
+        context: dg.AssetExecutionContext, sync_service: dg.ResourceParam[SyncService], plans: StoredDays
     ) -> Iterator[Any]:
         outcomes = _Outcomes(sync_service, [*plans])
         with count_api_calls(sync_service) as calls:

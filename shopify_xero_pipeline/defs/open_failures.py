@@ -19,6 +19,7 @@ from shopify_xero_pipeline.pipeline.open_failures import OpenRecord, days_with_m
 from shopify_xero_pipeline.pipeline.record_views import TableView, join_first, open_records_table, record_label
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.disagreements import Disagreement
+from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.verdict import count_of
 from shopify_xero_pipeline.xero.models import Kind
 
@@ -105,9 +106,7 @@ def all_days_agree(disagreements: Sequence[Disagreement], links: Links) -> Check
     days = days_with_most({disagreement.day: disagreement.orders for disagreement in disagreements})
     orders = [(disagreement.day, order) for disagreement in disagreements for order in disagreement.named]
     first = orders[0][1]
-    days_to_check = [
-        (str(day.day), str(day.orders), f"{day.difference:,.2f}" if day.difference else "") for day in disagreements
-    ]
+    days_to_check = [(str(day.day), str(day.orders), format_amounts(day.differences.items())) for day in disagreements]
     description = (
         f"{count_of(sum(disagreement.orders for disagreement in disagreements), 'order')} to look at, "
         f"on {_format_days(days)}. {'' if len(orders) == 1 else 'The first: '}{first.order_name}: {first.reason}"

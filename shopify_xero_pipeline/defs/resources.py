@@ -18,6 +18,7 @@ from shopify_xero_pipeline.alerts import service
 from shopify_xero_pipeline.alerts.channels import Channel
 from shopify_xero_pipeline.clock import SystemClock
 from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.partitions import run_time_limit
 from shopify_xero_pipeline.defs.run_liveness import hold_run_lock
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS, TRANSIENT_ERRORS, Connections
@@ -52,7 +53,8 @@ class SyncServiceResource(dg.ConfigurableResource[SyncService]):
                 if run is not None and instance is not None:
                     stack.enter_context(events.bind_context(sync_id=run.run_id))
                     stack.enter_context(hold_run_lock(instance, run.run_id))
-                    stack.enter_context(time_limit(instance.run_monitoring_max_runtime_seconds))
+                    seconds = run_time_limit(run.tags, instance.run_monitoring_max_runtime_seconds)
+                    stack.enter_context(time_limit(seconds))
                 yield sync_service
         finally:
             sync_service.connections.close()

@@ -16,7 +16,7 @@ from shopify_xero_pipeline.defs.reconcile import RECONCILIATION_KEY
 from shopify_xero_pipeline.pipeline.calendar import as_ranges, days_between
 
 HIGH_PRIORITY_TAGS: Mapping[str, str] = {"dagster/priority": "10"}
-"""Tags of requests that precede queued backfills, so that they wait for one range of a backfill at most."""
+"""Tags of requests that precede queued backfills, which wait in the queue."""
 
 PARTITION_TAG = "dagster/partition"
 SYNC_ASSETS = frozenset(
@@ -42,19 +42,24 @@ ACTIVE_STATUSES = (*WAITING_STATUSES, dg.DagsterRunStatus.STARTED, dg.DagsterRun
 
 
 def run_requests(
-    days: Iterable[date], key: Callable[[date, date], str], tags: Mapping[str, str] = HIGH_PRIORITY_TAGS
+    instance: dg.DagsterInstance,
+    days: Iterable[date],
+    key: Callable[[date, date], str],
+    tags: Mapping[str, str] = HIGH_PRIORITY_TAGS,
 ) -> list[dg.RunRequest]:
     """Return a request for each range of days.
 
     Args:
+        instance: the instance of the runs, whose time limit they have.
         days: the days, in any order.
         key: returns the suffix of a range's run key for its first and last day.
         tags: tags besides those of the range and of the retry schedule.
     """
+    run_seconds = instance.run_monitoring_max_runtime_seconds
     return [
         dg.RunRequest(
             run_key=f"{first}..{last}{key(first, last)}",
-            tags={**range_tags(first, last), RESPECT_RETRY_SCHEDULE_TAG: "yes", **tags},
+            tags={**range_tags(first, last, run_seconds), RESPECT_RETRY_SCHEDULE_TAG: "yes", **tags},
         )
         for first, last in as_ranges(days)
     ]

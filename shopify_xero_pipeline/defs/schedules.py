@@ -20,13 +20,13 @@ from shopify_xero_pipeline.defs.run_requests import (
     failed_days,
     run_requests,
 )
-from shopify_xero_pipeline.pipeline.calendar import MAX_DAYS_PER_RUN, days_between
+from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.pipeline.reconciled_days import last_reconciled_at, reconciled_up_to
 from shopify_xero_pipeline.pipeline.sync import SyncService
 
 EARLY_HOUR = 3  # before it the hourly schedule also syncs yesterday
 MORNING_HOUR = 5  # from it on the nightly schedule (04:30) has run
-OUTAGE_LOOKBACK = timedelta(days=MAX_DAYS_PER_RUN)
+OUTAGE_LOOKBACK = timedelta(days=31)
 DAYS_PER_NIGHT = 7
 """The least recently reconciled days that are synced again each night."""
 
@@ -117,11 +117,11 @@ def build_schedules(
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         days = {day for day in hourly_days(tick) if day >= start} - days_of_runs(context.instance, WAITING_STATUSES)
         with as_dagster_failure():
-            recent = sync_service.connections.days()[-MAX_DAYS_PER_RUN - 2 :]
+            recent = sync_service.connections.days()[-OUTAGE_LOOKBACK.days - 2 :]
             missed = missed_days(tick, start, reconciled_up_to(sync_service.connections.store, recent))
         if missed:
             days |= {*missed} - days_of_runs(context.instance, ACTIVE_STATUSES)
-        return run_requests(days, _build_key(tick))
+        return run_requests(context.instance, days, _build_key(tick))
 
     @dg.schedule(job=SYNC, cron_schedule="30 4 * * *", description=DESCRIPTIONS["nightly"], **common)
     def nightly(
@@ -137,7 +137,7 @@ def build_schedules(
         days, yesterday = nightly_days(tick, start, done, unfinished), tick.date() - timedelta(days=1)
         # A started run may have read yesterday before its end, so only a waiting one replaces the request.
         busy = (days_of_runs(instance, ACTIVE_STATUSES) - {yesterday}) | days_of_runs(instance, WAITING_STATUSES)
-        return run_requests(set(days) - busy, _build_key(tick), {})
+        return run_requests(context.instance, set(days) - busy, _build_key(tick), {})
 
     checks = [
         dg.ScheduleDefinition(name, job=job, cron_schedule=cron, description=DESCRIPTIONS[name], **common)

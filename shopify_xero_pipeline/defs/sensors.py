@@ -93,7 +93,7 @@ def build_sensors(
             latest = max(change.at for change in in_range)
             return f":{latest:%Y-%m-%dT%H:%M:%SZ} {_hash_names(change.name for change in in_range)}"
 
-        requests = run_requests([change.day for change in changes], key)
+        requests = run_requests(context.instance, [change.day for change in changes], key)
         return _build_result(requests, detection.cursor, _explain_skip(detection, len(unscheduled), len(changes)))
 
     @dg.sensor(
@@ -126,7 +126,8 @@ def build_sensors(
         def key(first: date, last: date) -> str:
             return f":{_hash_names(f'{day} {state.root[day]}' for day in due_days if first <= day <= last)}"
 
-        return _build_result(run_requests(due_days, key), state.model_dump_json(), _describe_next(reasons, state))
+        requests = run_requests(context.instance, due_days, key)
+        return _build_result(requests, state.model_dump_json(), _describe_next(reasons, state))
 
     return [changed_orders, unfinished_writes, dead_runs]
 

@@ -6,6 +6,7 @@ The UI plots the numbers of a materialisation in the sidebar of its asset, above
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -51,7 +52,11 @@ def trend_metadata(day: DayReconciliation, history: Sequence[HistoryRow], calls:
         calls += max((row.calls for row in rows), default=0)  # each kind of a load has the calls of the whole load
     numbers["records failed"] = sum(row.failed for row in history)
     numbers["records postponed"] = sum(row.postponed for row in history)
-    numbers["difference"] = plot_value(day.difference)
+    differences = day.differences
+    if len(differences) > 1:  # amounts of several currencies have no sum
+        numbers |= {f"difference in {currency}": plot_value(amount) for currency, amount in differences.items()}
+    else:
+        numbers["difference"] = plot_value(sum(differences.values(), Decimal(0)))
     for currency in sorted({movement.currency for movement in day.movements}):
         for name, amount in zip(NAMES, document_totals(day, currency), strict=True):
             numbers[f"documents in {currency}, {name}"] = plot_value(amount)

@@ -9,13 +9,12 @@ from datetime import date, datetime, time, timedelta
 
 from shopify_xero_pipeline.books.policy import BooksPolicy
 
-MAX_DAYS_PER_RUN = 31
 MAX_GAP_DAYS = 3
 """Longest gap that a range bridges, because one more run costs more than these days."""
 
 
 def as_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Group days into ranges of at most `MAX_DAYS_PER_RUN`, and bridge gaps of up to `MAX_GAP_DAYS` days.
+    """Group days into ranges, and bridge gaps of up to `MAX_GAP_DAYS` days.
 
     Args:
         days: in any order, duplicates allowed.
@@ -27,7 +26,7 @@ def as_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
     for day in sorted(set(days)):
         if ranges:
             first, last = ranges[-1]
-            if day - last <= timedelta(days=MAX_GAP_DAYS + 1) and day - first < timedelta(days=MAX_DAYS_PER_RUN):
+            if day - last <= timedelta(days=MAX_GAP_DAYS + 1):
                 ranges[-1] = (first, day)
                 continue
         ranges.append((day, day))

@@ -3,7 +3,7 @@
 The queries are in `shopify/reader.py`. This module only decides which records belong to a day.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -12,12 +12,19 @@ from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import reconciled_days
 from shopify_xero_pipeline.pipeline.calendar import first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.portions import RECORDS_IN_HAND
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.shopify.first_pages import FirstPages, Window
 from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
 from shopify_xero_pipeline.shopify.paging import Json
 
 N = TypeVar("N", bound=Node)
+
+FIRST_WINDOW_DAYS = 31
+"""Days that are read together before the number of their records is known."""
+
+WINDOW_GROWTH = 4
+"""How many times as many days the next window may have, because sales vary."""
 
 
 class DayExtractor:
@@ -34,7 +41,19 @@ class DayExtractor:
         self._first_pages: FirstPages | None = None
 
     def read_customers(self, days: Sequence[date]) -> dict[date, list[Customer]]:
-        """Return the customers last changed on each day; redacted ones have only their id.
+        """Return the customers last changed on each day; see `customers_by_day`."""
+        return dict(self.customers_by_day(days))
+
+    def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
+        """Return the products last changed on each day; see `products_by_day`."""
+        return dict(self.products_by_day(days))
+
+    def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
+        """Return the orders placed on each day; see `orders_by_day`."""
+        return dict(self.orders_by_day(days))
+
+    def customers_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Customer]]]:
+        """Yield the customers last changed on each day; redacted ones have only their id.
 
         The method also reads the first pages of the days' products and orders, for the reads that follow in this run.
 
@@ -44,17 +63,19 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        with events.log_operation(self._connections.clock, "read", "customer", days) as log_fields:
-            redacted = self._connections.store.privacy.redacted_customers()
+        redacted = self._connections.store.privacy.redacted_customers()
+
+        def read(days: Sequence[date]) -> dict[date, list[Customer]]:
             window = self._time_window(days)
-            self._first_pages = self._connections.first_pages(*window)
             read = self._connections.reader.customers(*window, self._take_first_page("customers", window))
             customers = [customer.redacted_if(redacted) for customer in read]
-            log_fields["rows"] = len(customers)
-        return self._split_by_day(days, customers, lambda customer: customer.updated_at)
+            return self._split_by_day(days, customers, lambda customer: customer.updated_at)
 
-    def read_products(self, days: Sequence[date]) -> dict[date, list[Product]]:
-        """Return the products last changed on each day.
+        self._first_pages = self._connections.first_pages(*self._time_window(days[:FIRST_WINDOW_DAYS]))
+        return self._read_windows("customer", days, read)
+
+    def products_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Product]]]:
+        """Yield the products last changed on each day.
 
         Args:
             days: days in the shop's time zone.
@@ -62,14 +83,16 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        with events.log_operation(self._connections.clock, "read", "product", days) as log_fields:
+
+        def read(days: Sequence[date]) -> dict[date, list[Product]]:
             window = self._time_window(days)
             products = self._connections.reader.products(*window, self._take_first_page("products", window))
-            log_fields["rows"] = len(products)
-        return self._split_by_day(days, products, lambda product: product.updated_at)
+            return self._split_by_day(days, products, lambda product: product.updated_at)
 
-    def read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
-        """Return the orders placed on each day, with their whole histories.
+        return self._read_windows("product", days, read)
+
+    def orders_by_day(self, days: Sequence[date]) -> Iterator[tuple[date, list[Order]]]:
+        """Yield the orders placed on each day, with their whole histories.
 
         The start date also has the earlier orders that were changed or paid on or after it (docs/books.md §10).
 
@@ -79,22 +102,41 @@ class DayExtractor:
         Raises:
             ShopifyError: Shopify could not be read.
         """
-        with events.log_operation(self._connections.clock, "read", "order", days) as log_fields:
-            reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
-            window = self._time_window(days)
-            first, pages = self._take_first_page("orders", window), self._first_pages
-            # The time before the orders, so that no later change counts as read.
-            read_at = reader.time() if first is None or pages is None else pages.read_at
-            placed = reader.orders(*window, first)
-            start = first_instant(policy)
-            opening = self._opening_orders(start) if policy.start_date in days else []
-            listed = [*opening, *placed]
-            redacted = store.privacy.redacted_customers()
-            unlisted = self._record_ownership.unlisted_orders(days, listed)
-            orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
-            log_fields["rows"] = len(orders)
-            reconciled_days.record_read(store, days, read_at)
+        return self._read_windows("order", days, self._read_orders)
+
+    def _read_orders(self, days: Sequence[date]) -> dict[date, list[Order]]:
+        """Return the orders of a window, and store when they were read."""
+        reader, policy, store = self._connections.reader, self._connections.policy, self._connections.store
+        window = self._time_window(days)
+        first, pages = self._take_first_page("orders", window), self._first_pages
+        # The time before the orders, so that no later change counts as read.
+        read_at = reader.time() if first is None or pages is None else pages.read_at
+        placed = reader.orders(*window, first)
+        start = first_instant(policy)
+        opening = self._opening_orders(start) if policy.start_date in days else []
+        listed = [*opening, *placed]
+        redacted = store.privacy.redacted_customers()
+        unlisted = self._record_ownership.unlisted_orders(days, listed)
+        orders = [order.redacted_if(redacted) for order in (*listed, *unlisted)]
+        reconciled_days.record_read(store, days, read_at)
         return self._split_by_day(days, orders, lambda order: max(order.processed_at, start))
+
+    def _read_windows(
+        self, kind: str, days: Sequence[date], read: Callable[[Sequence[date]], dict[date, list[N]]]
+    ) -> Iterator[tuple[date, list[N]]]:
+        """Yield the records of each day, window by window; a window is complete before its first day is yielded.
+
+        A window has as many days as have about `RECORDS_IN_HAND` records, by the window before it.
+        """
+        with events.log_operation(self._connections.clock, "read", kind, days) as log_fields:
+            log_fields["rows"], first, length = 0, 0, FIRST_WINDOW_DAYS
+            while first < len(days):
+                records_by_day = read(days[first : first + length])
+                rows = sum(map(len, records_by_day.values()))
+                log_fields["rows"] += rows
+                first += length
+                length = min(max(length * RECORDS_IN_HAND // max(rows, 1), 1), length * WINDOW_GROWTH)
+                yield from records_by_day.items()
 
     def _opening_orders(self, start: datetime) -> list[Order]:
         """Return the orders from before the start date that were changed or paid on or after it."""

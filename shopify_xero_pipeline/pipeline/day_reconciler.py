@@ -8,6 +8,7 @@ from datetime import date
 
 from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.books.tax_usage import tax_usage
+from shopify_xero_pipeline.changes.earlier_days import EarlierDays
 from shopify_xero_pipeline.loading.parent_ids import ParentIds
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline import day_issues, pending_transactions, reconciled_days
@@ -15,7 +16,8 @@ from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.day_planner import DayPlanner
 from shopify_xero_pipeline.pipeline.mirror_refresh import MirrorRefresh
 from shopify_xero_pipeline.pipeline.plan_inputs import PlanInputs
-from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
+from shopify_xero_pipeline.pipeline.portions import Portions
+from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership, unwanted_orders
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, reconcile_day
 from shopify_xero_pipeline.reconciliation.movements import account_names
 from shopify_xero_pipeline.reconciliation.order_records import ReconciliationInputs
@@ -47,27 +49,41 @@ class DayReconciler:
         self._record_ownership = record_ownership
 
     def reconcile(self, orders: Mapping[date, Sequence[Order]]) -> list[DayReconciliation]:
-        """Return each day's three columns, after a read-back from Xero if a load has written since the last one.
+        """Reconcile days and return their stored reconciliations; see `reconcile_range`."""
+        self.reconcile_range(orders)
+        store = self._connections.store
+        return self._record_ownership.with_orphans(reconciled_days.load_reconciliations(store, sorted(orders)))
+
+    def reconcile_range(self, orders: Mapping[date, Sequence[Order]]) -> None:
+        """Store each day's three columns, after a read-back from Xero if a load has written since the last one.
 
         Args:
-            orders: orders by day.
+            orders: orders by day; the mapping may read a day at each access.
 
         Raises:
             ShopifyError: Shopify could not be read.
             XeroError: Xero could not be read.
         """
         with events.log_operation(self._connections.clock, "reconciliation", "order", orders) as log_fields:
-            has_open_orphans = any(orphan.is_open for orphan in self._record_ownership.orphans(orders))
+            has_open_orphans = any(orphan.is_open for orphan in self._record_ownership.orphans({*orders}))
             self._mirror_refresh.read_back(always=has_open_orphans)
-            books_by_day = self._planner.build_order_books(orders)
-            days = self._compare_days(orders, books_by_day)
-            reconciled_days.store_reconciliations(self._connections.store, days)
-            pending_transactions.store_pending(self._connections.store, orders)
-            self._record_ownership.record_orphans(orders, books_by_day)
-            days = self._record_ownership.with_orphans(days)
-            log_fields["orders"] = sum(len(day.rows) for day in days)
-            log_fields["unequal"] = sum(len(day.unequal) for day in days)
-        return days
+            listed, unwanted, unequal, earlier = dict[str, date](), dict[str, str](), 0, EarlierDays()
+            for portion in Portions[Order]({}, orders):
+                books_by_day = self._planner.build_order_books(portion.orders, earlier)
+                unequal += self._store_days(portion.orders, books_by_day)
+                listed |= {order.legacy_id: day for day, placed in portion.orders.items() for order in placed}
+                unwanted |= unwanted_orders(books_by_day)
+            self._record_ownership.record_orphans({*orders}, listed, unwanted)
+            log_fields["orders"], log_fields["unequal"] = len(listed), unequal
+
+    def _store_days(
+        self, orders: Mapping[date, Sequence[Order]], books_by_day: Mapping[date, Sequence[OrderBooks]]
+    ) -> int:
+        """Compare days, store them with their pending transactions, and return the number of unequal orders."""
+        days = self._compare_days(orders, books_by_day)
+        reconciled_days.store_reconciliations(self._connections.store, days)
+        pending_transactions.store_pending(self._connections.store, orders)
+        return sum(len(day.unequal) for day in days)
 
     def _compare_days(
         self, orders: Mapping[date, Sequence[Order]], books_by_day: Mapping[date, Sequence[OrderBooks]]

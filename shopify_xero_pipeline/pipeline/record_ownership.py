@@ -82,35 +82,29 @@ class RecordOwnership:
         order_ids = [order.legacy_id for order in self._look_up(missing) if self._day_of(order) in days]
         return self._connections.reader.orders_by_id(order_ids) if order_ids else []
 
-    def record_orphans(
-        self, orders: Mapping[date, Sequence[Order]], books: Mapping[date, Sequence[OrderBooks]]
-    ) -> None:
+    def record_orphans(self, days: Collection[date], listed: Mapping[str, date], unwanted: Mapping[str, str]) -> None:
         """Store the orphans of some days after their load, and move the records of orders that changed their day.
 
         The day that an order left or reached is reconciled again.
 
         Args:
-            orders: extracted orders by day.
-            books: the order books of these orders by day.
+            days: the days.
+            listed: the day of each extracted order, by its Shopify id.
+            unwanted: the reasons of the orders that the books do not want posted; see `unwanted_orders`.
 
         Raises:
             ShopifyError: Shopify could not be read; nothing was stored.
         """
-        listed = {order.legacy_id: day for day, day_orders in orders.items() for order in day_orders}
-        posted = {
-            order_id: day for order_id, day in self._store.orders_of_days(orders).items() if order_id not in listed
-        }
-        unmapped = {order_id: day for order_id, day in self._unmapped_orders(orders).items() if order_id not in listed}
+        posted = {order_id: day for order_id, day in self._store.orders_of_days(days).items() if order_id not in listed}
+        unmapped = {order_id: day for order_id, day in self._unmapped_orders(days).items() if order_id not in listed}
         noted = {note.order_id for note in self._store.orphans.notes() if note.cause in NULL_CAUSES}
         missing = {order_id: day for order_id, day in (posted | unmapped).items() if order_id not in noted}
         existing = self._look_up(missing)  # an order with a null note was looked up when the days were extracted
         present_days = {order.legacy_id: self._day_of(order) for order in existing if order.legacy_id in posted}
-        self._move_records(listed, present_days, posted, orders)
-        if self._connections.policy.start_date in orders:
+        self._move_records(listed, present_days, posted, days)
+        if self._connections.policy.start_date in days:
             self._note_before_start(order for order in existing if order.legacy_id in unmapped)
-        self._note_unwanted(
-            listed, [order for day in books.values() for order in day if order.outcome in UNPOSTED_OUTCOMES]
-        )
+        self._note_unwanted(listed, unwanted)
 
     def orphans(self, days: Collection[date] | None = None) -> list[OrphanedOrder]:
         """Return the orphans by day; those from before the start date belong to the start date.
@@ -320,9 +314,8 @@ class RecordOwnership:
             ]
         )
 
-    def _note_unwanted(self, listed: Mapping[str, date], unwanted: Iterable[OrderBooks]) -> None:
+    def _note_unwanted(self, listed: Mapping[str, date], reasons: Mapping[str, str]) -> None:
         """Store posted orders that the books no longer want as orphans, and delete the notes of other listed orders."""
-        reasons = {order.order_id: order.reason for order in unwanted}
         posted = self._store.days_of_orders(reasons)
         noted = {note.order_id for note in self._store.orphans.notes()}
         self._store.orphans.clear([order_id for order_id in listed if order_id in noted and order_id not in posted])
@@ -342,6 +335,17 @@ class RecordOwnership:
         if days != self._requested_days():
             reasons = {str(day): reason for day, reason in sorted(days.items())}
             self._store.put_value(RECONCILE_AGAIN_KEY, json.dumps(reasons))
+
+
+def unwanted_orders(books: Mapping[date, Sequence[OrderBooks]]) -> dict[str, str]:
+    """Return the reasons of the orders that wait or are skipped, by order id.
+
+    Args:
+        books: order books by day.
+    """
+    return {
+        order.order_id: order.reason for day in books.values() for order in day if order.outcome in UNPOSTED_OUTCOMES
+    }
 
 
 def orphan_summary(order: OrphanedOrder) -> dict[str, object]:

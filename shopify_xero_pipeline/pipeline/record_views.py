@@ -5,7 +5,7 @@ stores it as metadata. Each of them escapes the texts for its place, so the text
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -138,6 +138,16 @@ def open_records_table(records: Iterable[OpenRecord]) -> TableView:
     return TableView(("day", "order", "record", "reason", *ATTEMPT_COLUMNS), rows)
 
 
+def differences_text(differences: Mapping[str, Decimal], separator: str = ", ") -> str:
+    """Return differences by currency as text, such as `1.00 EUR, 2.00 NZD`; `0.00` without any.
+
+    Args:
+        differences: the differences by currency.
+        separator: the text between two currencies.
+    """
+    return format_amounts(differences.items(), separator) or "0.00"
+
+
 def days_table(days: Iterable[DayReconciliation]) -> TableView:
     """Return one row per day: orders by outcome, documents, payments, sales and difference.
 
@@ -152,7 +162,7 @@ def days_table(days: Iterable[DayReconciliation]) -> TableView:
         counts = (str(len(day.rows)), str(len(posted)), ", ".join(others))
         written = (str(sum(row.documents for row in day.rows)), str(sum(row.payments for row in day.rows)))
         sales = format_amounts(((row.currency, row.xero_sales) for row in posted), "\n")
-        rows.append((str(day.day), *counts, *written, sales, f"{day.difference:.2f}"))
+        rows.append((str(day.day), *counts, *written, sales, differences_text(day.differences, "\n")))
     return TableView(DAY_COLUMNS, rows, numbers=[name for name in DAY_COLUMNS if name != "not posted"])
 
 

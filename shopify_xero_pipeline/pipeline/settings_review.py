@@ -12,10 +12,9 @@ from datetime import timedelta
 from pydantic import BaseModel, ConfigDict
 
 from shopify_xero_pipeline.books import remedies
-from shopify_xero_pipeline.books.block_summary import count_blocked_orders
+from shopify_xero_pipeline.books.block_summary import BlockedOrders
 from shopify_xero_pipeline.books.policy import BooksPolicy
 from shopify_xero_pipeline.books.preflight import Problem, Severity, blocking_problems, policy_problems
-from shopify_xero_pipeline.books.records import OrderBooks
 from shopify_xero_pipeline.changes.desired_state import foreign_document_numbers
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH, Connections, PipelineError
@@ -91,14 +90,13 @@ class SettingsReview:
         self._warn(sentences, is_logged=is_new)
         self._accepted = organisation
 
-    def check_orders(self, books: Iterable[OrderBooks], days: str) -> None:
+    def check_orders(self, blocked: BlockedOrders, days: str) -> None:
         """Warn, before any write, if most orders of some days are blocked.
 
         Args:
-            books: the order books of the days.
+            blocked: the blocked orders of the days.
             days: the days as text for the warning.
         """
-        blocked = count_blocked_orders(books)
         if not blocked.are_most:
             return
         sentences = [f"{blocked.count} of {blocked.of} orders of {days} are blocked and stay out of the books"]

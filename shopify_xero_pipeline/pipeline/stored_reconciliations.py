@@ -3,7 +3,7 @@
 Everything is read from the state store without a call.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from shopify_xero_pipeline.pipeline import day_issues, reconciled_days
@@ -38,6 +38,17 @@ class StoredReconciliations:
             days: days of the books; those without a reconciliation are omitted.
         """
         return self._record_ownership.with_orphans(reconciled_days.load_reconciliations(self._connections.store, days))
+
+    def each_of(self, days: Sequence[date], before: Sequence[date]) -> Iterator[DayReconciliation]:
+        """Yield the last reconciliations of earlier days and of days, in order; after the first of the days one by one.
+
+        Args:
+            days: days of the books, in order.
+            before: the days before them; those without a reconciliation are omitted.
+        """
+        yield from self.of_days([*before, *days[:1]])
+        for day in days[1:]:
+            yield from self.of_days([day])
 
     def disagreements(self) -> list[Disagreement]:
         """Return the days whose last reconciliation disagrees, oldest first, without a read of the other days.

@@ -77,8 +77,15 @@ class SyncReport:
         is_complete = not self.failures and not self.postponed_days
         return is_complete and self.standing in (Standing.AGREE, Standing.INCOMPLETE)
 
+    def _difference(self) -> str | None:
+        """Return the sum of the differences; None in several currencies, whose amounts have no sum."""
+        amounts = [item for day in self.days for item in day.differences.items()]
+        if len({currency for currency, _ in amounts}) > 1:
+            return None
+        return f"{sum((amount for _, amount in amounts), Decimal(0)):.2f}"
+
     def summary(self) -> dict[str, object]:
-        """Return the figures under the keys of `--json`; amounts are decimal text, `difference` sums all currencies."""
+        """Return the figures under the keys of `--json`; amounts are decimal text; see docs/commands.md."""
         agreement = self.agreement
         return {
             "verdict": self.standing.value,
@@ -89,7 +96,7 @@ class SyncReport:
             "documents": sum(row.documents for day in self.days for row in day.rows),
             "payments": sum(row.payments for day in self.days for row in day.rows),
             "unequal": agreement.unequal.count,
-            "difference": f"{sum((day.difference for day in self.days), Decimal(0)):.2f}",
+            "difference": self._difference(),
             "differences": {currency: f"{amount:.2f}" for currency, amount in agreement.unequal.amounts.items()},
             "duplicates": agreement.duplicates,
             "lost": agreement.lost,

@@ -126,9 +126,13 @@ class DayReconciliation(FrozenModel):
         return [row for row in self.rows if row.problems]
 
     @property
-    def difference(self) -> Decimal:
-        """The sum of the orders' differences over all currencies, which is only compared with zero."""
-        return sum((row.difference for row in self.rows), ZERO)
+    def differences(self) -> dict[str, Decimal]:
+        """The sum of the orders' differences by currency; empty if none differs in an amount."""
+        sums: dict[str, Decimal] = {}
+        for row in self.rows:
+            if row.difference:
+                sums[row.currency] = sums.get(row.currency, ZERO) + row.difference
+        return sums
 
     @property
     def undecided(self) -> list[OrphanedOrder]:

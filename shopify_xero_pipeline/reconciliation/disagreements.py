@@ -31,14 +31,14 @@ class Disagreement(FrozenModel):
         day: the orders' day, in the shop's time zone.
         agreement: the figures of the day; incomplete and unfinished days have a summary, too.
         orders: the number of orders that break a check.
-        difference: the day's difference, as in `DayReconciliation.difference`.
+        differences: the day's differences by currency, as in `DayReconciliation.differences`.
         named: the first 20 of those orders.
     """
 
     day: date
     agreement: Agreement = Agreement()
     orders: int
-    difference: Decimal
+    differences: Mapping[str, Decimal] = {}
     named: tuple[NamedOrder, ...]
 
 
@@ -53,7 +53,7 @@ def disagreement_of_day(day: DayReconciliation) -> Disagreement | None:
         for row in rows[:MAX_NAMES]
     )
     return Disagreement(
-        day=day.day, agreement=agreement, orders=len(rows), difference=day.difference, named=tuple(named)
+        day=day.day, agreement=agreement, orders=len(rows), differences=day.differences, named=tuple(named)
     )
 
 
@@ -69,7 +69,7 @@ def with_undecided(summaries: Mapping[date, Disagreement], orphans: Iterable[Orp
         if orphan.is_open:
             name = orphan.order_name or orphan.name
             order = NamedOrder(order_id=orphan.order_id, order_name=name, reason=orphan.reason)
-            summary = days.get(orphan.day) or Disagreement(day=orphan.day, orders=0, difference=Decimal(0), named=())
+            summary = days.get(orphan.day) or Disagreement(day=orphan.day, orders=0, named=())
             named = (*summary.named, order)[:MAX_NAMES]
             days[orphan.day] = summary.model_copy(update={"orders": summary.orders + 1, "named": named})
     return [days[day] for day in sorted(days)]

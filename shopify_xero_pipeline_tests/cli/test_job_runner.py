@@ -20,6 +20,7 @@ from shopify_xero_pipeline.cli.job_runner import JobRunner
 from shopify_xero_pipeline.defs.step_failures import INTERRUPTED_MESSAGE
 from shopify_xero_pipeline.pipeline import file_locations
 from shopify_xero_pipeline.pipeline.connections import EXPECTED_ERRORS
+from shopify_xero_pipeline.pipeline.record_views import days_table
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.settings import SettingsError
@@ -205,6 +206,22 @@ def test_the_plans_of_days_are_read_in_the_order_in_which_they_would_be_carried_
     found = JobRunner(stage.sync_service, instance, UPath(tmp_path / "plans")).plans([FIRST, FIRST + timedelta(days=1)])
     assert [plan.kind for plan in found] == [Kind.ITEM, Kind.PAYMENT]
     assert found[0].changes == (line,)
+
+
+def test_differences_of_several_currencies_have_no_sum() -> None:
+    rows = [
+        order_row(xero_sales=Decimal("9.99"), problems=("sales differ",)),
+        order_row(currency="AUD", xero_sales=Decimal("8.00"), problems=("sales differ",)),
+    ]
+    days = [DayReconciliation(day=FIRST, rows=(row,)) for row in rows]
+    assert [day.differences for day in days] == [{"NZD": Decimal("0.01")}, {"AUD": Decimal("2.00")}]
+    figures = SyncReport(days=days).summary()
+    assert (figures["difference"], figures["differences"]) == (None, {"AUD": "2.00", "NZD": "0.01"})
+    assert SyncReport(days=days[:1]).summary()["difference"] == "0.01"
+    assert SyncReport().summary()["difference"] == "0.00"
+    both = DayReconciliation(day=FIRST, rows=tuple(rows))
+    (row,) = days_table([both]).rows
+    assert row[-1] == "2.00 AUD\n0.01 NZD"
 
 
 def test_a_report_sums_its_days_under_the_promised_names() -> None:

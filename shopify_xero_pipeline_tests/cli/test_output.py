@@ -54,7 +54,7 @@ def test_days_are_printed_with_their_outcomes_and_money_by_currency(printed: Pri
     )
     output.print_days([DayReconciliation(day=DAY, rows=rows)])
     lines = printed.lines()
-    assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01" in lines
+    assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01 AUD" in lines
     assert "10.00 NZD" in lines
 
 

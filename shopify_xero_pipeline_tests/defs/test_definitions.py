@@ -52,11 +52,11 @@ def test_the_lineage_is_the_one_of_the_architecture(definitions: dg.Definitions)
     assert found == LINEAGE
 
 
-def test_every_days_asset_takes_up_to_31_days_a_run(definitions: dg.Definitions) -> None:
+def test_a_backfill_of_any_length_is_one_run(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         assert graph.get(key).partitions_def is not None
-        assert graph.get(key).backfill_policy == dg.BackfillPolicy.multi_run(31)
+        assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 
 def test_only_the_mapping_and_the_list_of_open_failures_have_no_days(definitions: dg.Definitions) -> None:

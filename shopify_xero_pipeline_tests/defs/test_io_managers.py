@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError
 from upath import UPath
 
 from shopify_xero_pipeline.clock import ManualClock
-from shopify_xero_pipeline.defs.io_managers import JsonIOManager
+from shopify_xero_pipeline.defs.io_managers import JsonIOManager, StoredDays
 from shopify_xero_pipeline.xero.models import Item
 
 FIRST = date(2026, 9, 21)
@@ -34,7 +34,7 @@ def written(manager: JsonIOManager, obj: Any, days: list[date] = DAYS) -> None:
         manager.handle_output(context, obj)
 
 
-def read(manager: JsonIOManager, days: list[date] = DAYS) -> dict[date, Any]:
+def read(manager: JsonIOManager, days: list[date] = DAYS) -> StoredDays:
     with dg.build_input_context(
         asset_key=KEY, asset_partitions_def=PARTITIONS, asset_partition_key_range=range_of(days)
     ) as context:

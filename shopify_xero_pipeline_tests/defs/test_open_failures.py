@@ -175,11 +175,16 @@ def test_of_many_days_the_five_worst_are_named() -> None:
 
 
 def test_the_books_say_how_many_orders_to_look_at_on_which_days_and_a_difference_only_where_there_is_one() -> None:
-    def wrong(day: date, orders: int, difference: str) -> Disagreement:
+    def wrong(day: date, orders: int, **differences: str) -> Disagreement:
         named = NamedOrder(order_id="5001", order_name="#1001", reason="sales: Shopify 10.00, Xero 9.99")
-        return Disagreement(day=day, orders=orders, difference=Decimal(difference), named=(named,))
+        return Disagreement(
+            day=day,
+            orders=orders,
+            differences={key: Decimal(text) for key, text in differences.items()},
+            named=(named,),
+        )
 
-    passed, says, shown = open_failures.all_days_agree([wrong(FIRST, 1, "0.00"), wrong(NEXT, 2, "1234.5")], LINKS)
+    passed, says, shown = open_failures.all_days_agree([wrong(FIRST, 1), wrong(NEXT, 2, NZD="1234.5", AUD="-3")], LINKS)
     assert not passed
     assert says == (
         "3 orders to look at, on 2 days: 2026-09-22 (2), 2026-09-21 (1). "
@@ -187,7 +192,7 @@ def test_the_books_say_how_many_orders_to_look_at_on_which_days_and_a_difference
     )
     assert cells(shown["days"]) == [
         {"day": "2026-09-21", "orders": "1", "difference": ""},
-        {"day": "2026-09-22", "orders": "2", "difference": "1,234.50"},
+        {"day": "2026-09-22", "orders": "2", "difference": "-3.00 AUD, 1,234.50 NZD"},
     ]
 
 

@@ -41,3 +41,14 @@ def test_a_days_orders_records_documents_and_calls_are_drawn() -> None:
         "orders waiting", "orders skipped", "orders blocked",
         "contacts written", "items written", "credit notes written",
     ]  # fmt: skip
+
+
+def test_differences_of_several_currencies_are_plotted_by_currency() -> None:
+    rows = tuple(
+        order_row(currency=currency, xero_sales=Decimal("9.00"), problems=("!",)) for currency in ("NZD", "AUD")
+    )
+    found = trend_metadata(DayReconciliation(day=DAY, rows=rows), [], calls=0)
+    assert {name: value.value for name, value in found.items() if "difference" in name} == {
+        "difference in NZD": 1.0,
+        "difference in AUD": 1.0,
+    }

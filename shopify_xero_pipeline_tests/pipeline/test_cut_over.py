@@ -55,7 +55,7 @@ def test_with_opening_post_what_came_later_is_posted_and_agrees_to_the_cent(
 ) -> None:
     stage, older = posted
     assert older.count("posted") > 3
-    assert (older.unequal, older.difference) == ([], 0)
+    assert (older.unequal, older.differences) == ([], {})
     documents = [one for one in stage.sandbox.books.documents.values()]
     assert min(document.date for document in documents) == START
     for row in older.rows:

@@ -67,7 +67,7 @@ def test_many_new_orders_of_as_many_new_customers_take_at_most_so_many_calls(
         assert carried(sync_service, orders)
         (compared,) = sync_service.reconciler.reconcile(orders)
         assert compared.count("posted") == count
-        assert (compared.difference, compared.lost, compared.extra, compared.unequal) == (0, 0, 0, [])
+        assert (compared.differences, compared.lost, compared.extra, compared.unequal) == ({}, 0, 0, [])
         assert len(stage.sandbox.books.contacts) == count
         before, size = sync_service.connections.calls[1], stage.size()
         assert before <= calls

@@ -62,7 +62,7 @@ def test_a_posted_and_paid_order_agrees_in_all_three_columns() -> None:
     row = day.rows[0]
     assert (row.outcome, row.sales, row.mapped_sales, row.xero_sales) == ("posted", *[Decimal("100.00")] * 3)
     assert (row.money, row.mapped_money, row.xero_money) == (Decimal("100.00"),) * 3
-    assert (row.documents, row.payments, day.difference, day.lost, day.extra) == (1, 1, 0, 0, 0)
+    assert (row.documents, row.payments, day.differences, day.lost, day.extra) == (1, 1, {}, 0, 0)
     assert not day.unequal
     assert not day.unaccounted
 
@@ -93,7 +93,7 @@ def test_a_cash_rounding_document_stands_outside_the_sales_column() -> None:
 def test_a_cent_of_difference_in_xero_is_named_with_the_arithmetic() -> None:
     theirs = seen(invoice(), "x-0", Total=Decimal("99.99"))
     day = compared(paid(), [invoice(), payment()], shown_as={Kind.INVOICE: [theirs]})
-    assert day.difference == Decimal("0.01")
+    assert day.differences == {"NZD": Decimal("0.01")}
     assert day.rows[0].problems == (
         "invoice SH-1001: posted 100.00, Xero shows 99.99",
         "sales: Shopify 100.00, mapping 100.00, Xero 99.99",
@@ -140,7 +140,7 @@ def test_an_order_with_a_record_missing_has_failed_and_says_why() -> None:
     day = compared(paid(), [invoice()], errors=[error])
     assert day.rows[0].outcome == "failed"
     assert day.rows[0].reason == "Account type is invalid (not in Xero yet: shopify:1/21|SH-1001)"
-    assert day.difference == 0
+    assert day.differences == {}
 
 
 def test_an_order_not_tried_yet_says_what_is_missing() -> None:

@@ -16,7 +16,7 @@ from shopify_xero_pipeline.defs.metadata.tables import (
     record_table,
     summarise_failures,
 )
-from shopify_xero_pipeline.pipeline.record_views import TableView, order_rows_table, orphans_table
+from shopify_xero_pipeline.pipeline.record_views import TableView, differences_text, order_rows_table, orphans_table
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.verdict import agreement_of_days
 
@@ -68,7 +68,7 @@ def reconciliation_metadata(day: DayReconciliation) -> dict[str, Any]:
         **({"orphans": record_table(orphans_table(day.orphans))} if day.orphans else {}),
         **({"warnings": record_table(TableView(("order", "warning"), warnings))} if warnings else {}),
         "undecided orphans": str(len(day.undecided)),
-        "difference": f"{day.difference:.2f}",
+        "difference": differences_text(day.differences),
         "missing in Xero": str(day.lost),
         "duplicates": str(day.extra),
     }

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench import actions, order_cost, pace, report, throughput
+from shopify_xero_pipeline_tests.campaigns.bench import actions, call_report, order_cost, pace, report, throughput
 from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Part, Step
 from shopify_xero_pipeline_tests.campaigns.bench.runs import run_size
 from shopify_xero_pipeline_tests.support.scratch import in_memory
@@ -50,6 +50,7 @@ def measure_day(options: Options, step: Step) -> Outcome:
 
 
 PARTS: Mapping[str, Part] = {
+    "calls": call_report.measure,
     "day": measure_day,
     "order": order_cost.measure,
     "pace": pace.measure,

@@ -4,15 +4,12 @@ The sandbox runs in the same process; its CPU time is subtracted. This module me
 `actions.py`.
 """
 
-import gc
 import resource
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter, process_time, thread_time
 
-from shopify_xero_pipeline.pipeline.garbage_collection import collect_less_often
 from shopify_xero_pipeline.sandbox.transport import ASGIApp, Receive, Scope, Send
 from shopify_xero_pipeline_tests.campaigns.bench.counting import counted
 from shopify_xero_pipeline_tests.support.stage import Stage
@@ -120,17 +117,6 @@ class Meter:
             prepare()
             costs.append(self.measure(action))
         return median_cost(costs)
-
-
-@contextmanager
-def collecting_as_a_sync() -> Iterator[None]:
-    """Collect garbage as seldom as a process that syncs does, within the block."""
-    former = gc.get_threshold()
-    collect_less_often()
-    try:
-        yield
-    finally:
-        gc.set_threshold(*former)
 
 
 def median_cost(costs: Sequence[Cost]) -> Cost:

@@ -33,7 +33,6 @@ from shopify_xero_pipeline.state.canonical import canonical_json, checksum
 from shopify_xero_pipeline.xero.models import AnyRecord, Kind, Organisation
 from shopify_xero_pipeline.xero.serialization import to_xero
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench.measuring import collecting_as_a_sync
 from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Step, terminal_table
 from shopify_xero_pipeline_tests.support.scratch import in_memory
 from shopify_xero_pipeline_tests.support.stage import at, staged
@@ -164,8 +163,7 @@ def measure_orders(shop: Shop, repetitions: int) -> OrderCost:
         shop: the orders.
         repetitions: the number of passes over all orders.
     """
-    with collecting_as_a_sync():
-        passes = [_measure_pass(shop) for _ in range(repetitions)]
+    passes = [_measure_pass(shop) for _ in range(repetitions)]
     calls = _Calls()
     records = sum(len(_run(chunk, shop, calls.count)) for chunk in _chunks(shop.texts))
     orders = len(shop.texts)

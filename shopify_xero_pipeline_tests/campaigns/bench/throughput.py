@@ -20,7 +20,7 @@ from shopify_xero_pipeline.pipeline.calendar import days_between
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.sandbox.shop_generator import GeneratedShop
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench.measuring import SandboxTimer, collecting_as_a_sync
+from shopify_xero_pipeline_tests.campaigns.bench.measuring import SandboxTimer
 from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Step, terminal_table
 from shopify_xero_pipeline_tests.support import postgres
 from shopify_xero_pipeline_tests.support.stage import at, staged
@@ -83,7 +83,7 @@ class Run:
 def measure(_options: Options, step: Step) -> Outcome:
     """Measure a sync on each store."""
     shop, runs = GeneratedShop(1), dict[str, list[Run]]()
-    with _empty_stores() as stores, collecting_as_a_sync():
+    with _empty_stores() as stores:
         for number in range(1, REPETITIONS + 1):
             for store, new_url in stores.items():
                 step(f"{store}, repetition {number} of {REPETITIONS}")

@@ -67,7 +67,7 @@ def prove(
         documents = xero_documents(stage.sync_service)
     problems = [*done.failures, *(f"{line.natural_key}: {line.reason}" for line in done.conflicts)]
     problems += disagreements(trade.nodes.values(), documents, TAX_ACCOUNTS)
-    problems += [f"{day.day}: the reconciliation differs by {day.difference}" for day in days if day.difference]
+    problems += [f"{day.day}: the reconciliation differs by {day.differences}" for day in days if day.differences]
     names = {gid.rpartition("/")[2]: node["name"] for gid, node in trade.nodes.items()}
     left_alone = {names[order_id]: reason for order_id, reason in done.left_alone.items()}
     return Proof(len(trade.nodes), len(documents), left_alone, problems)

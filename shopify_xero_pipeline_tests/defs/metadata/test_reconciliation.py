@@ -21,7 +21,7 @@ def test_a_day_shows_three_columns_by_currency_and_what_is_not_posted_or_not_equ
     )
     shown = reconciliation.reconciliation_metadata(DayReconciliation(day=DAY, rows=rows))
     assert text(shown["orders"]) == "1 blocked, 3 posted"
-    assert shown["difference"] == "1224.51"
+    assert shown["difference"] == "1,224.50 AUD, 0.01 NZD"
     columns = text(shown["three-way totals"])
     assert "| NZD | sales | 20.00 | 20.00 | 19.99 |" in columns
     assert "| NZD | money | 20.00 | 20.00 | 20.00 |" in columns

@@ -26,6 +26,7 @@ class _Announcing(uvicorn.Server):
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serve an app and give its address."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer takes 40 ms
     config = uvicorn.Config(
         app,
         log_config=None,
