@@ -12,7 +12,15 @@ import click
 from rich.console import Console
 
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench import actions, call_report, extraction, pace, report
+from shopify_xero_pipeline_tests.campaigns.bench import (
+    actions,
+    call_report,
+    extraction,
+    order_cost,
+    pace,
+    report,
+    throughput,
+)
 from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Part, Step
 from shopify_xero_pipeline_tests.campaigns.bench.runs import run_size
 from shopify_xero_pipeline_tests.support.scratch import in_memory
@@ -53,7 +61,9 @@ PARTS: Mapping[str, Part] = {
     "calls": call_report.measure,
     "day": measure_day,
     "extraction": extraction.measure,
+    "order": order_cost.measure,
     "pace": pace.measure,
+    "throughput": throughput.measure,
 }
 
 
