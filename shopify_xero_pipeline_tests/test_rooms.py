@@ -186,5 +186,5 @@ def test_nothing_private_to_dagster_is_imported_but_the_documented_bases_of_its_
     private = {
         (name_of(path), name) for path in ROOT.rglob("*.py") for name in imports(path) if name.startswith("dagster._")
     }
-    bases = ("_core.storage.base_storage", "_core.storage.event_log", "_core.storage.runs", "_core.storage.schedules")
-    assert private == {("defs.run_storage", f"dagster.{name}") for name in (*bases, "_serdes")}
+    bases = ("_core.storage.event_log", "_core.storage.runs", "_serdes")
+    assert private == {("defs.run_storage", f"dagster.{name}") for name in bases}

@@ -1,27 +1,24 @@
-"""Dagster's storage of runs, events and schedules on SQLite, with connections that stay open between two uses.
+"""Dagster's storage of runs and events on SQLite, with connections that stay open between two uses.
 
 Dagster's SQLite classes make an engine and open the file for each event and each query. These subclasses only replace
 that: files, tables and durability are Dagster's, so that either kind of class can use a DAGSTER_HOME at any time.
-`dagster.yaml` names `SqliteStorage`. Its base classes are documented (https://docs.dagster.io/api/dagster/internals)
-in modules whose names are private, so `test_rooms.py` permits them to this module alone.
+`dagster.yaml` names them. Their base classes are documented (https://docs.dagster.io/api/dagster/internals) in modules
+whose names are private, so `test_rooms.py` permits them to this module alone. A class named in `dagster.yaml` is not
+told the folder of its instance; it opens its files as soon as the instance registers itself.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage, SqlPollingEventWatcher
 from dagster._core.storage.runs import SqliteRunStorage
-from dagster._core.storage.schedules import SqliteScheduleStorage
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, QueuePool, create_engine
-
-from shopify_xero_pipeline.pipeline.file_locations import dagster_home
 
 BUSY_SECONDS = 30
 """Time to wait for another process's transaction, as in Dagster's event storage."""
@@ -93,15 +90,30 @@ class SqliteEventLog(SqliteEventLogStorage):
     """Dagster's event log, which keeps the file of all runs open, and the file of one run until that run ends.
 
     Args:
-        base_dir: the folder of the files, `history/runs/` of DAGSTER_HOME.
+        inst_data: the entry of `dagster.yaml`.
     """
 
-    def __init__(self, base_dir: str) -> None:
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._entry = inst_data
         self._one_at_a_time = threading.Lock()
         self._files: dict[str, SqliteFile] = {}
         self._tables: set[str] = set()
         self._secondary_indexes: set[str] = set()
-        super().__init__(base_dir)
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Return the settings of the entry: none."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, _config: Any) -> "SqliteEventLog":
+        """Return the event log of an entry of `dagster.yaml`."""
+        return cls(inst_data)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Open `history/runs/` of an instance, Dagster's default folder."""
+        super().__init__(str(Path(instance.root_directory) / "history" / "runs"), self._entry)
+        super().register_instance(instance)
         self._watcher = SqlPollingEventWatcher(self)
 
     def run_connection(self, run_id: str | None = None) -> Any:
@@ -180,11 +192,32 @@ class SqliteEventLog(SqliteEventLogStorage):
 
 
 class SqliteRuns(SqliteRunStorage):
-    """Dagster's list of runs, which keeps its file open."""
+    """Dagster's list of runs, which keeps its file open.
 
-    def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._file = SqliteFile(conn_string.removeprefix("sqlite:///"))
-        super().__init__(conn_string, inst_data)
+    Args:
+        inst_data: the entry of `dagster.yaml`.
+    """
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._entry = inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Return the settings of the entry: none."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, _config: Any) -> "SqliteRuns":
+        """Return the list of an entry of `dagster.yaml`."""
+        return cls(inst_data)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Open `history/runs.db` of an instance, Dagster's default file."""
+        folder = Path(instance.root_directory) / "history"
+        SqliteRunStorage.from_local(str(folder))  # creates the file and its tables, unless they exist
+        self._file = SqliteFile(folder / "runs.db")
+        super().__init__(f"sqlite:///{folder / 'runs.db'}", self._entry)
+        super().register_instance(instance)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -196,50 +229,3 @@ class SqliteRuns(SqliteRunStorage):
         """Close the file."""
         super().dispose()
         self._file.close()
-
-
-class SqliteStorage(DagsterStorage[dg.DagsterInstance], ConfigurableClass):
-    """The storage of an instance, in the files in which Dagster's default storage has it.
-
-    Args:
-        base_dir: DAGSTER_HOME.
-        inst_data: the entry of `dagster.yaml`.
-    """
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        home = Path(base_dir)
-        self._inst_data = inst_data
-        self._runs = SqliteRuns.from_local(str(home / "history"))
-        self._event_log = SqliteEventLog(str(home / "history" / "runs"))
-        self._schedules = SqliteScheduleStorage.from_local(str(home / "schedules"))
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    @property
-    def inst_data(self) -> ConfigurableClassData | None:
-        """The entry of `dagster.yaml`."""
-        return self._inst_data
-
-    @classmethod
-    def config_type(cls) -> Any:
-        """Return the settings of the entry: `base_dir`, by default DAGSTER_HOME."""
-        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Any:
-        """Return the storage of an entry of `dagster.yaml`."""
-        return cls(config_value.get("base_dir") or str(dagster_home()), inst_data)
-
-    @property
-    def run_storage(self) -> SqliteRuns:
-        """The list of runs."""
-        return self._runs
-
-    @property
-    def event_log_storage(self) -> SqliteEventLog:
-        """The event log."""
-        return self._event_log
-
-    @property
-    def schedule_storage(self) -> SqliteScheduleStorage:
-        """The state of schedules and sensors."""
-        return self._schedules

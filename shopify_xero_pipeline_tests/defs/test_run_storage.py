@@ -24,9 +24,10 @@ RUN = "7f038e69-06f4-48e0-b9b2-e01f4d2bf4e4"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for an instance, which is not DAGSTER_HOME: that of `dagster dev` without one is a temporary folder."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "unused"))
     folder = tmp_path / "home"
     folder.mkdir()
-    monkeypatch.setenv("DAGSTER_HOME", str(folder))
     return folder
 
 
