@@ -35,7 +35,7 @@ def test_a_filled_store_is_intact_and_all_its_orders_agree(scene: Scene) -> None
         store.verify()
         assert [result.number for result in store.invariants() if result.violations] == []
         status = books_status(stage.sync_service)
-        assert (status.standing, sum(day.count("posted") for day in status.days)) == (Standing.AGREE, scene.orders)
+        assert (status.standing, status.agreement.of("posted").count) == (Standing.AGREE, scene.orders)
         assert len({row.order_id for row in store.mapped(Kind.INVOICE).values()}) == scene.orders
         assert store.unmapped_mirror(list(Kind)) == []
 
