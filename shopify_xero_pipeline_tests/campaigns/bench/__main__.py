@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from shopify_xero_pipeline_tests.campaigns import reliability
-from shopify_xero_pipeline_tests.campaigns.bench import actions, pace, report
+from shopify_xero_pipeline_tests.campaigns.bench import actions, on_postgres, pace, report
 from shopify_xero_pipeline_tests.campaigns.bench.parts import Options, Outcome, Part, Step
 from shopify_xero_pipeline_tests.campaigns.bench.runs import run_size
 from shopify_xero_pipeline_tests.support.scratch import in_memory
@@ -49,7 +49,7 @@ def measure_day(options: Options, step: Step) -> Outcome:
     return Outcome(report.section(results), tables, figures, report.goal_sentence(results), is_exceeded)
 
 
-PARTS: Mapping[str, Part] = {"day": measure_day, "pace": pace.measure}
+PARTS: Mapping[str, Part] = {"day": measure_day, "postgres": on_postgres.measure, "pace": pace.measure}
 
 
 def _parse_sizes(_context: click.Context, _option: click.Parameter, text: str) -> list[int]:
