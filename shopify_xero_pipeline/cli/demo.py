@@ -30,6 +30,7 @@ from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import summarize_day
 from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders
 from shopify_xero_pipeline.reconciliation.verdict import Standing
@@ -256,7 +257,7 @@ def _print_results(stage: DemoStage, report: SyncReport, expected: Sequence[str]
     if stage.incidents:
         rows = [(str(day), event, outcome) for day, event, outcome in sorted(stage.incidents)]
         output.print_table(TableView(("day", "incident", "outcome"), rows))
-    output.print_days(report.days)
+    output.print_days([summarize_day(day) for day in report.days])
     output.print_lines(record_lists.order_lines(listed_orders(report.days)))
     output.print_report_verdict(report)
     if expected:

@@ -26,7 +26,7 @@ from shopify_xero_pipeline.pipeline.order_history import OrderHistory
 from shopify_xero_pipeline.pipeline.rebuild import RebuildReport
 from shopify_xero_pipeline.pipeline.record_views import TableView
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary
 from shopify_xero_pipeline.reconciliation.gift_cards import RollForward
 from shopify_xero_pipeline.reconciliation.months import Month
 from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
@@ -131,11 +131,11 @@ def print_plan(change_sets: Sequence[ChangeSet], calls: int) -> None:
     console.print(f"loading the plan takes {calls} write calls to Xero")
 
 
-def print_days(days: Sequence[DayReconciliation]) -> None:
+def print_days(days: Sequence[DaySummary]) -> None:
     """Print one row per day: orders by outcome, documents, payments, sales and difference.
 
     Args:
-        days: reconciled days, in the order to print.
+        days: summaries of reconciled days, in the order to print.
     """
     if days:
         print_table(record_views.days_table(days))

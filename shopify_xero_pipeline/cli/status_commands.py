@@ -68,7 +68,9 @@ def status(name: str | None, month: datetime | None, json_file: Path | None) -> 
             output.print_pairs({"sign-in to Xero": warning})
         if current.days:
             output.print_verdict(current.standing, current.message)
-    output.write_json(json_file, current.summary())
+        if json_file is not None:
+            reconciliations = sync_service.reconciliations.of_days(sync_service.connections.days())
+            output.write_json(json_file, current.summary(reconciliations))
     sys.exit(exit_codes.from_standing(current.standing))
 
 
@@ -119,10 +121,8 @@ def doctor(state_only: bool, offline: bool, json_file: Path | None) -> None:
                     secrets=sync_service.connections.settings.secrets(),
                     offline=offline or bool(checks),
                 )
-                reconciliations = sync_service.reconciliations.of_days(sync_service.connections.days())
-                taxes = match_taxes(
-                    sync_service.connections.policy, (tax for day in reconciliations for tax in day.taxes)
-                )
+                totals = sync_service.reconciliations.totals(sync_service.connections.days())
+                taxes = match_taxes(sync_service.connections.policy, (tax for day in totals for tax in day.taxes))
     except EXPECTED_ERRORS as problem:
         later = isinstance(problem, TRANSIENT_ERRORS)
         if later and not checks:

@@ -101,6 +101,7 @@ def sync(
     from shopify_xero_pipeline.pipeline import conflicts, day_issues
     from shopify_xero_pipeline.pipeline.api_quota import daily_quota
     from shopify_xero_pipeline.pipeline.sync_report import SyncReport
+    from shopify_xero_pipeline.reconciliation.day_summaries import summarize_day
     from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
 
     planned: dict[str, object] = {}
@@ -125,7 +126,7 @@ def sync(
         output.print_postponed_days(report.postponed_days)
         if report.days:
             held = day_issues.held_lines(sync_service.connections.store, [day.day for day in report.days])
-            output.print_days(report.days)
+            output.print_days([summarize_day(day) for day in report.days])
             output.print_lines(record_lists.conflict_blocks(held))
             output.print_lines(record_lists.order_lines(listed_orders(report.days), conflicts.orders_in_conflict(held)))
             output.print_lines(record_lists.warning_lines(order_warnings(report.days)))

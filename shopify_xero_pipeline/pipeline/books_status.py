@@ -14,14 +14,15 @@ from shopify_xero_pipeline.pipeline import conflicts, day_issues
 from shopify_xero_pipeline.pipeline.record_ownership import orphan_summary
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.unposted_orders import listed_orders, order_warnings
 from shopify_xero_pipeline.reconciliation.verdict import (
     Agreement,
     Standing,
-    agreement_of_orders,
     count_of,
     refused_records,
+    sum_agreements,
     undecided_orders,
     worst_standing,
 )
@@ -34,7 +35,7 @@ class BooksStatus:
     """The state of the books.
 
     Attributes:
-        days: the last reconciliation of each day.
+        days: the summary of each day's last reconciliation.
         failed: records that could not be written, without dismissed ones.
         unfinished: days with pending writes.
         held: lines of the last plans that write nothing although the books want a record, by day.
@@ -42,7 +43,7 @@ class BooksStatus:
         requests: privacy requests.
     """
 
-    days: Sequence[DayReconciliation]
+    days: Sequence[DaySummary]
     failed: Sequence[SyncError]
     unfinished: Sequence[date]
     held: HeldLines
@@ -53,7 +54,7 @@ class BooksStatus:
     def agreement(self) -> Agreement:
         """Agreement of the reconciled days, with the undecided orphans and refused records of all days."""
         extra = {"undecided": undecided_orders(self.orphans), "refused": refused_records(self.failed)}
-        return agreement_of_orders(self.days).model_copy(update=extra)
+        return sum_agreements(day.agreement for day in self.days).model_copy(update=extra)
 
     @property
     def standing(self) -> Standing:
@@ -77,12 +78,16 @@ class BooksStatus:
         """Shopify ids of the orders whose conflict or failed record is listed with its reason."""
         return conflicts.orders_in_conflict(self.held) | {error.order_id or "" for error in self.failed}
 
-    def summary(self) -> dict[str, object]:
-        """Return the state under the keys of `--json`."""
+    def summary(self, reconciliations: Sequence[DayReconciliation]) -> dict[str, object]:
+        """Return the state under the keys of `--json`.
+
+        Args:
+            reconciliations: the last reconciliation of each day, with all of its orders.
+        """
         return {
             "verdict": self.standing.value,
             "message": self.message,
-            "days": [day.model_dump(mode="json") for day in self.days],
+            "days": [day.model_dump(mode="json") for day in reconciliations],
             "listed_orders": [order.model_dump(mode="json") for order in listed_orders(self.days)],
             "order_warnings": [warning.model_dump(mode="json") for warning in order_warnings(self.days)],
             "conflicts": conflicts.conflict_entries(self.held),
@@ -97,7 +102,7 @@ class BooksStatus:
 def books_status(sync_service: SyncService) -> BooksStatus:
     """Return the state of a shop's books without a call to Shopify or Xero."""
     return BooksStatus(
-        days=sync_service.reconciliations.of_days(sync_service.connections.days()),
+        days=sync_service.reconciliations.summaries(sync_service.connections.days()),
         failed=sync_service.connections.store.failed_records(),
         unfinished=sorted(sync_service.record_ownership.unfinished_days()),
         held=day_issues.held_lines(sync_service.connections.store),

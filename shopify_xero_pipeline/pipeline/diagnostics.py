@@ -17,7 +17,7 @@ from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.pipeline.connections import FORCE_REFRESH
 from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
-from shopify_xero_pipeline.reconciliation.verdict import Standing, agreement_of_orders, count_of
+from shopify_xero_pipeline.reconciliation.verdict import Standing, count_of
 from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.state.records import MappedRecord, MirrorRecord, OperationState
@@ -144,8 +144,8 @@ def _check_days(sync_service: SyncService) -> InvariantResult:
 
     I14 covers orphans. Orders that are not in the books are noted.
     """
-    days = sync_service.reconciliations.of_days(sync_service.connections.days())
-    agreements = {day.day: agreement_of_orders([day]) for day in days}
+    days = sync_service.reconciliations.summaries(sync_service.connections.days())
+    agreements = {day.day: day.agreement for day in days}
     violations = [
         f"{day}: {', '.join(agreement.differences)}" for day, agreement in agreements.items() if agreement.differences
     ]

@@ -1,16 +1,29 @@
 """The last reconciliation of each day in the state store, and the time up to which it has Shopify's changes.
 
+A reconciliation is stored with its summary and its totals, in one transaction. Lists of days read the summaries, months
+read the totals too; neither grows with the orders of a day.
+
 This module only stores and reads; `day_reconciler.py` reconciles.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from shopify_xero_pipeline.pipeline import day_issues
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, without_moved_orders
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary, DayTotals, summarize_day, total_day
+from shopify_xero_pipeline.state.queries import chunks
 from shopify_xero_pipeline.state.store import StateStore
 
 RECONCILIATION_KEY = "reconciliation"
+SUMMARY_KEY, TOTALS_KEY = "day_summary", "day_totals"
+SUMMARIES_STORED_KEY = "day_summaries.stored"
+"""The mark that each stored reconciliation has its summary, which stores of an earlier version lack."""
+
+DAYS_PER_TRANSACTION = 20
+"""Days that one transaction summarizes, so that the store is not locked for long."""
+
 READ_UP_TO_KEY, RECONCILED_UP_TO_KEY = "orders_read_up_to", "reconciled_up_to"
 
 
@@ -27,7 +40,7 @@ def record_read(store: StateStore, days: Iterable[date], read_at: datetime | Non
 
 
 def store_reconciliations(store: StateStore, days: Sequence[DayReconciliation]) -> None:
-    """Store each day's reconciliation, its disagreement and the time of its read in one transaction.
+    """Store each day's reconciliation with its summaries and the time of its read in one transaction.
 
     Args:
         store: the state store.
@@ -37,9 +50,12 @@ def store_reconciliations(store: StateStore, days: Sequence[DayReconciliation]) 
     for day in days:
         text, _ = read_up_to.get(day.day, ("", None))
         up_to = {f"{RECONCILED_UP_TO_KEY}.{day.day}": text} if text else {}
-        store.put_values(
-            {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **day_issues.issue_entry(day), **up_to}
-        )
+        store.put_values({**reconciliation_entries(day), **up_to})
+
+
+def reconciliation_entries(day: DayReconciliation) -> dict[str, str | None]:
+    """Return the store entries of a day: its reconciliation, summary, totals, and disagreement or None."""
+    return {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **_summary_entries(day)}
 
 
 def drop_reconciliations(store: StateStore, days: Iterable[date]) -> None:
@@ -49,7 +65,8 @@ def drop_reconciliations(store: StateStore, days: Iterable[date]) -> None:
         store: the state store.
         days: days of the books.
     """
-    keys = [key for day in days for key in (f"{RECONCILIATION_KEY}.{day}", day_issues.issue_key(day))]
+    names = (RECONCILIATION_KEY, SUMMARY_KEY, TOTALS_KEY)
+    keys = [key for day in days for key in (*(f"{name}.{day}" for name in names), day_issues.issue_key(day))]
     store.put_values(dict.fromkeys(keys))
 
 
@@ -64,6 +81,42 @@ def load_reconciliations(store: StateStore, days: Iterable[date]) -> list[DayRec
     return without_moved_orders([(DayReconciliation.model_validate_json(text), at) for text, at in values])
 
 
+def load_summaries(store: StateStore, days: Iterable[date]) -> list[DaySummary]:
+    """Return the summary of each day, without the orders that moved to another day.
+
+    Args:
+        store: the state store.
+        days: days of the books; those without a reconciliation are omitted.
+    """
+    summarize_stored_days(store)
+    values = _values_of_days(store, SUMMARY_KEY, days)
+    summaries = {day: DaySummary.model_validate_json(text) for day, (text, _) in values.items()}
+    for reconciliation in load_reconciliations(store, _days_of_moved_orders(store, summaries)):
+        summaries[reconciliation.day] = summarize_day(reconciliation)
+    return [*summaries.values()]
+
+
+def load_totals(store: StateStore, days: Iterable[date]) -> list[DayTotals]:
+    """Return the totals of each day.
+
+    Args:
+        store: the state store.
+        days: days of the books; those without a reconciliation are omitted.
+    """
+    summarize_stored_days(store)
+    return [DayTotals.model_validate_json(text) for text, _ in _values_of_days(store, TOTALS_KEY, days).values()]
+
+
+def summarize_stored_days(store: StateStore) -> None:
+    """Store the summaries of all stored reconciliations, once for a store of an earlier version."""
+    if store.get_value(SUMMARIES_STORED_KEY) is not None:
+        return
+    names = store.names_of_values(RECONCILIATION_KEY)
+    for chunk in chunks(names, DAYS_PER_TRANSACTION):
+        store.derive_values(chunk, _derived_entries)
+    store.put_value(SUMMARIES_STORED_KEY, "yes")
+
+
 def last_reconciled_at(store: StateStore, days: Iterable[date]) -> dict[date, datetime]:
     """Return the time of each day's last reconciliation, by the local clock in UTC.
 
@@ -71,7 +124,8 @@ def last_reconciled_at(store: StateStore, days: Iterable[date]) -> dict[date, da
         store: the state store.
         days: days of the books; those without a reconciliation are omitted.
     """
-    return {day: stored_at for day, (_, stored_at) in _values_of_days(store, RECONCILIATION_KEY, days).items()}
+    summarize_stored_days(store)
+    return {day: stored_at for day, (_, stored_at) in _values_of_days(store, SUMMARY_KEY, days).items()}
 
 
 def reconciled_up_to(store: StateStore, days: Iterable[date]) -> dict[date, datetime]:
@@ -83,6 +137,31 @@ def reconciled_up_to(store: StateStore, days: Iterable[date]) -> dict[date, date
     """
     values = _values_of_days(store, RECONCILED_UP_TO_KEY, days)
     return {day: datetime.fromisoformat(text) for day, (text, _) in values.items()}
+
+
+def _summary_entries(day: DayReconciliation) -> dict[str, str | None]:
+    return {
+        f"{SUMMARY_KEY}.{day.day}": summarize_day(day).model_dump_json(exclude={"orphans"}, exclude_defaults=True),
+        f"{TOTALS_KEY}.{day.day}": total_day(day).model_dump_json(exclude_defaults=True),
+        **day_issues.issue_entry(day),
+    }
+
+
+def _derived_entries(text: str) -> dict[str, str | None]:
+    """Return the entries beside a reconciliation, from its text."""
+    return _summary_entries(DayReconciliation.model_validate_json(text))
+
+
+def _days_of_moved_orders(store: StateStore, summaries: Mapping[date, DaySummary]) -> list[date]:
+    """Return the days that share an order with another day, of which at least one has not posted it."""
+    days_by_order: dict[str, set[date]] = defaultdict(set)
+    for day, summary in summaries.items():
+        for row in summary.rows:
+            if row.outcome != "posted":
+                days_by_order[row.order_id].add(day)
+    for order_id, mapped_days in store.days_of_orders(days_by_order).items():
+        days_by_order[order_id] |= mapped_days & summaries.keys()
+    return sorted({day for days in days_by_order.values() if len(days) > 1 for day in days})
 
 
 def _values_of_days(store: StateStore, key: str, days: Iterable[date]) -> dict[date, tuple[str, datetime]]:

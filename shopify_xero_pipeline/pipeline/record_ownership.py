@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from typing import TypeVar
 
 from shopify_xero_pipeline.books.records import OrderBooks, Outcome
 from shopify_xero_pipeline.changes.known_records import NOT_LIVE
@@ -20,6 +21,7 @@ from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.reconciled_days import drop_reconciliations
 from shopify_xero_pipeline.pipeline.record_links import xero_page
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary
 from shopify_xero_pipeline.reconciliation.orphans import (
     LISTED,
     OrphanCause,
@@ -33,6 +35,7 @@ from shopify_xero_pipeline.state.record_keys import day_key, order_key
 from shopify_xero_pipeline.state.records import KeptRecord, MirrorRecord, OrphanNote
 from shopify_xero_pipeline.state.store import StateStore
 
+D = TypeVar("D", DayReconciliation, DaySummary)
 RECONCILE_AGAIN_KEY = "days.to_reconcile"
 NULL_CAUSES = (OrphanCause.DELETED, OrphanCause.HIDDEN)
 """Causes of orders for which Shopify returned null."""
@@ -132,11 +135,11 @@ class RecordOwnership:
         unmapped = self._unmapped(order_ids)
         return build_orphaned_orders(notes, mapped, mirrored, unmapped, self._store.orphans.decisions(order_ids))
 
-    def with_orphans(self, days: Sequence[DayReconciliation]) -> list[DayReconciliation]:
+    def with_orphans(self, days: Sequence[D]) -> list[D]:
         """Return days with their present orphans, so that a decision takes effect immediately.
 
         Args:
-            days: reconciliations.
+            days: reconciliations, or their summaries.
         """
         orphans = self.orphans({day.day for day in days}) if days else []
         by_day = {day.day: tuple(orphan for orphan in orphans if orphan.day == day.day) for day in days}

@@ -14,7 +14,8 @@ from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.loading.load_report import LoadResult
 from shopify_xero_pipeline.pipeline.open_failures import OpenRecord
 from shopify_xero_pipeline.pipeline.record_links import xero_page
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.comparison import OrderRow
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.rollup import format_amounts
 from shopify_xero_pipeline.reconciliation.statements import NAMES, Statement
@@ -148,21 +149,20 @@ def differences_text(differences: Mapping[str, Decimal], separator: str = ", ") 
     return format_amounts(differences.items(), separator) or "0.00"
 
 
-def days_table(days: Iterable[DayReconciliation]) -> TableView:
+def days_table(days: Iterable[DaySummary]) -> TableView:
     """Return one row per day: orders by outcome, documents, payments, sales and difference.
 
     Args:
-        days: reconciled days.
+        days: summaries of reconciled days.
     """
     rows = []
     for day in days:
-        others = [f"{day.count(name)} {name}" for name in OUTCOMES if name != "posted" and day.count(name)]
+        counts = {name: day.agreement.of(name).count for name in OUTCOMES}
+        posted = counts.pop("posted")
+        others = [f"{count} {name}" for name, count in counts.items() if count]
         others += [f"{len(day.undecided)} without an order"] if day.undecided else []
-        posted = [row for row in day.rows if row.outcome == "posted"]
-        counts = (str(len(day.rows)), str(len(posted)), ", ".join(others))
-        written = (str(sum(row.documents for row in day.rows)), str(sum(row.payments for row in day.rows)))
-        sales = format_amounts(((row.currency, row.xero_sales) for row in posted), "\n")
-        rows.append((str(day.day), *counts, *written, sales, differences_text(day.differences, "\n")))
+        cells = (str(day.day), str(day.orders), str(posted), ", ".join(others), str(day.documents), str(day.payments))
+        rows.append((*cells, format_amounts(day.xero_sales.items(), "\n"), differences_text(day.differences, "\n")))
     return TableView(DAY_COLUMNS, rows, numbers=[name for name in DAY_COLUMNS if name != "not posted"])
 
 

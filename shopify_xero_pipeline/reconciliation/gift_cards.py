@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import TypeAlias
 
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, StatementSection
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, Movement, StatementSection
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import NOTHING
 from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings
@@ -32,6 +32,9 @@ LINE_OF_SECTION = {
     StatementSection.PAYMENTS: (REDEEMED, -1),
     StatementSection.REFUNDS: (REFUNDED, 1),
 }
+
+OrderLabel: TypeAlias = tuple[str, str]
+"""The name and the outcome of an order."""
 
 
 class RollLine(FrozenModel):
@@ -121,19 +124,21 @@ class LiabilityAccount:
         code: `accounts.gift_cards` of `books.yaml`.
         mirror: rows of the mirror, at least all that use the account.
         mapped: Xero ids of the records in the mapping.
+        orders: the name and the outcome of each order of these records that was compared or is orphaned, by its id.
         base_currency: the currency of records without a currency.
     """
 
     code: str
     mirror: Sequence[MirrorRecord]
     mapped: Collection[str]
+    orders: Mapping[str, OrderLabel]
     base_currency: str
 
 
 def roll_forward(
     first: date,
     after: date,
-    days: Sequence[DayReconciliation],
+    movements: Iterable[Movement],
     account: LiabilityAccount,
     account_names: AccountNames,
     began: date,
@@ -143,16 +148,14 @@ def roll_forward(
     Args:
         first: the first day of the month, in the shop's time zone.
         after: the first day of the next month.
-        days: all compared days.
+        movements: the movements of all compared days, by date or by month.
         account: the account with its rows in the mirror.
         account_names: account names, and the accounts that hold tax.
         began: the first day of the books.
     """
-    orders = {orphan.order_id: (orphan.order_name, NO_ORDER_OUTCOME) for day in days for orphan in day.orphans}
-    orders |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
-    shopify_changes = _shopify_changes(days, account.code)
+    shopify_changes = _shopify_changes(movements, account.code)
     shopify = group_by((change.currency, change) for change in shopify_changes if change.posted < after)
-    xero_changes = _xero_changes(account, account_names, orders)
+    xero_changes = _xero_changes(account, account_names)
     xero = group_by((change.currency, change) for change in xero_changes if change.posted < after)
     label = account_names.label(account.code)
     return [
@@ -161,28 +164,25 @@ def roll_forward(
     ]
 
 
-def _shopify_changes(days: Iterable[DayReconciliation], code: str) -> Iterator[_Change]:
-    for movement in (movement for day in days for movement in day.movements):
+def _shopify_changes(movements: Iterable[Movement], code: str) -> Iterator[_Change]:
+    for movement in movements:
         if movement.key == code and movement.side in LINE_OF_SECTION and movement.category:
             line, sign = LINE_OF_SECTION[movement.side]
             yield _Change(movement.posted, movement.currency, line, sign * movement.shopify)
 
 
-def _xero_changes(
-    account: LiabilityAccount, account_names: AccountNames, orders: Mapping[str, tuple[str, str]]
-) -> Iterator[_Change]:
+def _xero_changes(account: LiabilityAccount, account_names: AccountNames) -> Iterator[_Change]:
     """Yield the postings on the account in Xero.
 
     Args:
         account: the account with its rows in the mirror.
         account_names: account names, and the accounts that hold tax.
-        orders: the name and the outcome of each order by its id.
     """
     for row in account.mirror:
         if row.status in REMOVED_STATUSES:
             continue
-        order_id = next(iter(references.order_ids(row.reference)), "")
-        name, outcome = orders.get(order_id, ("", "not compared yet"))
+        order_id = order_of_row(row)
+        name, outcome = account.orders.get(order_id, ("", "not compared yet"))
         reason = "" if outcome == "posted" else f"order {name or order_id} is {outcome}"
         if not order_id:
             reason = "its reference names no order"
@@ -197,6 +197,11 @@ def _xero_changes(
                 amount = sign * posting.amount
                 other = OtherPosting(posted=posting.posted, what=what, amount=amount, why=reason) if reason else None
                 yield _Change(posting.posted, posting.currency or account.base_currency, line, amount, what, other)
+
+
+def order_of_row(row: MirrorRecord) -> str:
+    """Return the id of the order in the reference of a record; empty without one."""
+    return next(iter(references.order_ids(row.reference)), "")
 
 
 def _roll_forward_in(

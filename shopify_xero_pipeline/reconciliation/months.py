@@ -9,7 +9,7 @@ liability in `gift_cards.py`.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
-from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary, DayTotals
 from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount, RollForward, roll_forward
 from shopify_xero_pipeline.reconciliation.movements import (
     AccountNames,
@@ -127,7 +127,8 @@ def next_month(month: date) -> date:
 
 def build_month(
     first: date,
-    days: Sequence[DayReconciliation],
+    days: Sequence[DaySummary],
+    totals: Sequence[DayTotals],
     books_period: tuple[date, date],
     account: LiabilityAccount,
     account_names: AccountNames,
@@ -137,7 +138,8 @@ def build_month(
 
     Args:
         first: the first day of the month, in the shop's time zone.
-        days: all compared days, including those before and after the month.
+        days: the summaries of all compared days, including those before and after the month.
+        totals: the totals of these days.
         books_period: the first and the last day of these books: the start date and today.
         account: the gift-card liability account with its rows in the mirror.
         account_names: account names, and the accounts that hold tax.
@@ -147,14 +149,14 @@ def build_month(
     own_days = {day.day for day in days if first <= day.day < after}
     start, end = max(first, books_period[0]), min(after - timedelta(days=1), books_period[1])
     expected = (start + timedelta(days=offset) for offset in range((end - start).days + 1))
-    movements = [movement for day in days for movement in day.movements]
-    decided = [_negated(movement) for day in days for movement in day.left]
-    unbalanced = [order for day in days for order in day.broken if first <= order.posted < after]
+    movements = [movement for day in totals for movement in day.movements]
+    decided = [_negated(movement) for day in totals for movement in day.left]
+    unbalanced = [order for day in totals for order in day.broken if first <= order.posted < after]
     unbalanced_ids = {order.order_id for order in unbalanced}
     statements = undecided = _statements(movements, first, after, unbalanced, account_names)
     if decided:
         undecided = _statements([*movements, *decided], first, after, unbalanced, account_names)
-    gift_cards = roll_forward(first, after, days, account, account_names, books_period[0])
+    gift_cards = roll_forward(first, after, movements, account, account_names, books_period[0])
     rows = [(day.day, row) for day in days for row in day.rows]
     own_rows = [(day, row) for day, row in rows if day in own_days]
     return Month(

@@ -10,6 +10,7 @@ from decimal import Decimal
 from shopify_xero_pipeline.changes.models import Action, Change, ChangeSet
 from shopify_xero_pipeline.reconciliation import next_steps
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
+from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary
 from shopify_xero_pipeline.reconciliation.movements import FrozenModel
 
 POSTED_ACTIONS = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE, Action.UNCHANGED})
@@ -38,11 +39,11 @@ class ListedOrder(FrozenModel):
     difference: Decimal = Decimal(0)
 
 
-def listed_orders(days: Iterable[DayReconciliation]) -> list[ListedOrder]:
+def listed_orders(days: Iterable[DayReconciliation | DaySummary]) -> list[ListedOrder]:
     """Return the orders of compared days that are not posted in full, or whose columns differ.
 
     Args:
-        days: compared days.
+        days: compared days, or their summaries.
     """
     return [
         listed_order(day.day, row)
@@ -69,11 +70,11 @@ class OrderWarning(FrozenModel):
     warning: str
 
 
-def order_warnings(days: Iterable[DayReconciliation]) -> list[OrderWarning]:
+def order_warnings(days: Iterable[DayReconciliation | DaySummary]) -> list[OrderWarning]:
     """Return the warnings about the orders of compared days. Warnings do not affect the verdict.
 
     Args:
-        days: compared days.
+        days: compared days, or their summaries.
     """
     return [
         OrderWarning(day=day.day, order_id=row.order_id, order_name=row.order_name, warning=warning)

@@ -203,6 +203,24 @@ def agreement_of_orders(days: Iterable[DayReconciliation]) -> Agreement:
     )
 
 
+def sum_agreements(agreements: Iterable[Agreement]) -> Agreement:
+    """Return the figures of several days together, from the figures of each.
+
+    Args:
+        agreements: the figures of days, in the order of the days; their failed records without an order are ignored.
+    """
+    days = list(agreements)
+    return Agreement(
+        outcomes={name: _sum_counts(day.of(name) for day in days) for name in OUTCOMES},
+        unequal=_sum_counts(day.unequal for day in days),
+        unexplained=_sum_counts(day.unexplained for day in days),
+        duplicates=sum(day.duplicates for day in days),
+        lost=sum(day.lost for day in days),
+        left=_sum_counts(day.left for day in days),
+        undecided=_sum_counts(day.undecided for day in days),
+    )
+
+
 def refused_records(errors: Iterable[SyncError]) -> tuple[str, ...]:
     """Return the failed records that belong to no order, such as `item PC-01`.
 
@@ -230,6 +248,15 @@ def _live_amount(orphan: OrphanedOrder) -> tuple[str, Decimal]:
 
 def _sales_count(rows: Iterable[OrderRow]) -> OrderCount:
     return orders_of((row.order_name, row.currency, row.sales) for row in rows)
+
+
+def _sum_counts(counts: Iterable[OrderCount]) -> OrderCount:
+    not_empty = [count for count in counts if count.count]
+    return OrderCount(
+        count=sum(count.count for count in not_empty),
+        amounts=by_currency(amount for count in not_empty for amount in count.amounts.items()),
+        named=tuple(name for count in not_empty for name in count.named)[:MAX_NAMES],
+    )
 
 
 def orders_of(orders: Iterable[tuple[str, str, Decimal]]) -> OrderCount:

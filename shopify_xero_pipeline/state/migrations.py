@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 from shopify_xero_pipeline.state import former_tables as former
 from shopify_xero_pipeline.state.database_errors import StoreUrlError
 from shopify_xero_pipeline.state.key_rows import KEY_TABLES, put_keys
+from shopify_xero_pipeline.state.queries import chunks, of_kind
+from shopify_xero_pipeline.state.record_keys import DOCUMENTS, PAYMENT
 from shopify_xero_pipeline.state.row_checksums import (
     add_missing_checksums,
     fetch,
@@ -24,6 +26,7 @@ from shopify_xero_pipeline.state.tables import (
     kept_record,
     meta,
     metadata,
+    mirror_key,
     one_open_operation,
     operation,
     xero_mirror,
@@ -126,6 +129,19 @@ def _add_keys(connection: Connection) -> None:
         index.create(connection)
 
 
+def _add_account_keys(connection: Connection) -> None:
+    """Add the keys of the accounts of documents and Payments in the mirror. Each row is verified first.
+
+    Raises:
+        StoreDamagedError: a row does not match its checksum; the store is unchanged.
+    """
+    for kind in (*DOCUMENTS, PAYMENT):
+        xero_ids = connection.scalars(select(xero_mirror.c.xero_id).where(xero_mirror.c.kind == kind)).all()
+        query = of_kind(xero_mirror, xero_mirror.c.xero_id)
+        for ids in chunks(xero_ids):  # not all rows at once, which may be hundreds of thousands
+            put_keys(connection, mirror_key, read(connection, query, kind=kind, ids=ids))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _add_deleted_count,
     _add_checksums,
@@ -134,6 +150,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_orphans,
     _use_standard_names,
     _add_keys,
+    _add_account_keys,
 )
 """Order matters: the function at index 0 migrates version 1 to version 2, and so on."""
 

@@ -1,13 +1,15 @@
 """Keys by which the store finds rows of the mapping and of the mirror, so that no question reads a whole kind.
 
 A row has several keys: its number, the name and e-mail of a Contact, the orders in a reference, the documents of money,
-and the day of a record of this project. They stand in `mapping_key` and `mirror_key`, and each write of a row writes
-them in the same transaction. This module only derives keys; texts are compared without regard to case, as Xero does.
+the accounts of documents and Payments, and the day of a record of this project. They stand in `mapping_key` and
+`mirror_key`, and each write of a row writes them in the same transaction. This module only derives keys; texts are
+compared without regard to case, as Xero does.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from shopify_xero_pipeline.state.canonical import parse_exact_json
 from shopify_xero_pipeline.state.row_checksums import Row
@@ -53,6 +55,11 @@ def document_key(number: str) -> str:
     return f"document:{number}"
 
 
+def account_key(code: str) -> str:
+    """Return the key of an account on which a line of a document, or a Payment, is booked."""
+    return f"account:{code}"
+
+
 def mapping_keys(row: Row) -> set[str]:
     """Return the keys of a row of the mapping.
 
@@ -78,8 +85,10 @@ def _mirror_keys(row: Row) -> Iterator[str]:
     kind, number = row["kind"], row["natural_key"]
     if number:
         yield number_key(number)
+    fields = parse_exact_json(row["payload"]) if kind in (CONTACT, PAYMENT, *DOCUMENTS) else {}
     if kind == CONTACT:
-        yield from _contact_keys(row["payload"])
+        yield from _contact_keys(fields)
+    yield from (account_key(code) for code in _accounts(kind, fields))
     yield from (document_key(document) for document in references.documents_of(kind, number))
     if kind in DOCUMENTS:
         orders = references.orders_of(row["reference"], row["payload"])
@@ -87,22 +96,28 @@ def _mirror_keys(row: Row) -> Iterator[str]:
         orders = references.order_ids(row["reference"]) if kind == PAYMENT else []
     yield from (order_key(order_id) for order_id in orders)
     if orders:
-        yield day_key(_day(row))
+        yield day_key(_day(row, fields))
     elif number and kind in DOCUMENTS:
         yield foreign_key(number)
 
 
-def _contact_keys(payload: str) -> Iterator[str]:
-    fields = parse_exact_json(payload)
+def _accounts(kind: str, fields: Mapping[str, Any]) -> set[str]:
+    """Return the codes of the accounts of a document's lines, or of a Payment."""
+    if kind == PAYMENT:
+        return {str((fields.get("Account") or {}).get("Code") or "")} - {""}
+    lines = (fields.get("LineItems") or ()) if kind in DOCUMENTS else ()
+    return {str(line.get("AccountCode") or "") for line in lines} - {""}
+
+
+def _contact_keys(fields: Mapping[str, Any]) -> Iterator[str]:
     if name := fields.get("Name"):
         yield name_key(name)
     if email := fields.get("EmailAddress"):
         yield email_key(email)
 
 
-def _day(row: Row) -> date:
+def _day(row: Row, fields: Mapping[str, Any]) -> date:
     """Return the day of a document or Payment, or else the day of its last change, as `Element.date` reads it."""
-    fields = parse_exact_json(row["payload"])
     if text := fields.get("DateString"):
         return date.fromisoformat(text[:10])
     match = MILLISECONDS.match(str(fields.get("Date") or ""))

@@ -7,13 +7,13 @@ transactions. No transaction is open during a network call.
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, delete, insert, or_, select
+from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select
 
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state import database_errors, queries, record_keys, row_writes, verification
@@ -499,11 +499,14 @@ class StateStore:
             return
         now = self._clock.now()
         with self._engine.begin() as connection:
-            for name, text in texts.items():
-                if text is None:
-                    connection.execute(delete(key_value).where(key_value.c.key == name))
-                else:
-                    row_writes.put_value(connection, name, text, now)
+            self._write_values(connection, texts, now)
+
+    def _write_values(self, connection: Connection, texts: Mapping[str, str | None], at: datetime) -> None:
+        for name, text in texts.items():
+            if text is None:
+                connection.execute(delete(key_value).where(key_value.c.key == name))
+            else:
+                row_writes.put_value(connection, name, text, at)
 
     def get_values(self, prefix: str) -> dict[str, str]:
         """Return the texts whose keys begin with a prefix and a dot, by the rest of the key."""
@@ -511,6 +514,23 @@ class StateStore:
         with self._engine.begin() as connection:
             rows = read(connection, select(key_value).where(with_prefix(key, first)).order_by(key))
         return {row["key"].removeprefix(first): row["value"] for row in rows}
+
+    def names_of_values(self, prefix: str) -> list[str]:
+        """Return the keys that begin with a prefix and a dot, without their texts."""
+        key = key_value.c.key
+        with self._engine.begin() as connection:
+            return [*connection.scalars(select(key).where(with_prefix(key, f"{prefix}.")).order_by(key))]
+
+    def derive_values(self, names: Collection[str], derive: Callable[[str], Mapping[str, str | None]]) -> None:
+        """Store texts that follow from stored ones, each with the time of its source, in one transaction.
+
+        Args:
+            names: the keys of the sources; absent keys are left out.
+            derive: returns the texts by key from the text of a source; None deletes.
+        """
+        with self._engine.begin() as connection:
+            for row in read(connection, queries.VALUES, ids=names):
+                self._write_values(connection, derive(row["value"]), row["updated_at"])
 
     def get_value(self, name: str) -> tuple[str, datetime] | None:
         """Return the text of a key and the time when it was stored, in UTC; None if there is none."""

@@ -175,16 +175,16 @@ def test_a_write_of_which_nothing_is_known_calls_until_it_is_read_back(house: Ho
 def test_days_are_synced_while_one_of_the_newest_was_compared_lately(house: House) -> None:
     sync_service, clock = house.stage.sync_service, house.stage.clock
     assert house.causes() == []
-    sync_service.connections.store.put_value(f"reconciliation.{FIRST + timedelta(days=1)}", "today's")
+    sync_service.connections.store.put_value(f"day_summary.{FIRST + timedelta(days=1)}", "today's")
     clock.sleep(20 * 3600)
-    sync_service.connections.store.put_value(f"reconciliation.{FIRST}", "yesterday's, later")
+    sync_service.connections.store.put_value(f"day_summary.{FIRST}", "yesterday's, later")
     clock.sleep(24 * 3600)
     assert house.causes() == []
     clock.sleep(3600)
     assert house.causes() == ["nothing-synced"]
     clock.sleep(40 * 86_400)
     assert house.causes() == ["nothing-synced"]
-    sync_service.connections.store.put_value(f"reconciliation.{sync_service.connections.today()}", "today's")
+    sync_service.connections.store.put_value(f"day_summary.{sync_service.connections.today()}", "today's")
     assert house.causes() == []
 
 

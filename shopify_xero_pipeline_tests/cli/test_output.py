@@ -15,6 +15,7 @@ from shopify_xero_pipeline.pipeline.call_forecast import Forecast
 from shopify_xero_pipeline.pipeline.setup_diagnostics import Check, Status
 from shopify_xero_pipeline.pipeline.sync_report import SyncReport
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
+from shopify_xero_pipeline.reconciliation.day_summaries import summarize_day
 from shopify_xero_pipeline.reconciliation.gift_cards import OtherPosting, RollForward, RollLine
 from shopify_xero_pipeline.reconciliation.months import Month
 from shopify_xero_pipeline.reconciliation.movements import StatementSection, UnbalancedOrder
@@ -52,7 +53,7 @@ def test_days_are_printed_with_their_outcomes_and_money_by_currency(printed: Pri
         order_row(currency="AUD", sales=Decimal("1234.50"), xero_sales=Decimal("1234.49")),
         order_row(outcome="blocked", reason="no rate", documents=0, payments=0),
     )
-    output.print_days([DayReconciliation(day=DAY, rows=rows)])
+    output.print_days([summarize_day(DayReconciliation(day=DAY, rows=rows))])
     lines = printed.lines()
     assert "2026-09-21 3 2 1 blocked 2 2 1,234.49 AUD 0.01 AUD" in lines
     assert "10.00 NZD" in lines
@@ -82,7 +83,7 @@ def test_what_stands_without_an_order_is_printed_record_by_record_and_what_was_d
 
 
 def test_a_day_without_orders_is_printed_too(printed: Printed) -> None:
-    output.print_days([DayReconciliation(day=DAY, rows=())])
+    output.print_days([summarize_day(DayReconciliation(day=DAY, rows=()))])
     assert "2026-09-21 0 0 0 0 0.00" in printed.lines()
 
 

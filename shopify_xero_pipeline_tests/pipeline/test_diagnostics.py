@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from shopify_xero_pipeline.pipeline import diagnostics
+from shopify_xero_pipeline.pipeline.reconciled_days import store_reconciliations
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
 from shopify_xero_pipeline.state.invariants import InvariantResult
 from shopify_xero_pipeline.state.row_checksums import add_missing_checksums
@@ -117,7 +118,7 @@ def test_what_a_person_did_to_our_records_in_xero_is_found(stage: Stage) -> None
 def test_a_day_whose_books_do_not_agree_is_found(stage: Stage) -> None:
     day = stage.sync_service.reconciliations.of_days([FIRST])[0]
     wrong = day.model_copy(update={"rows": (day.rows[0].model_copy(update={"lost": 1}), *day.rows[1:])})
-    stage.sync_service.connections.store.put_value(f"reconciliation.{FIRST}", wrong.model_dump_json())
+    store_reconciliations(stage.sync_service.connections.store, [wrong])
     assert examined(stage, offline=True)["I9"].violations
 
 

@@ -105,6 +105,13 @@ def test_the_status_reads_by_key(stage: Stage) -> None:
     assert scans(stage, statements) == []
 
 
+def test_a_month_reads_by_key(stage: Stage) -> None:
+    reconciliations = stage.sync_service.reconciliations
+    with executed() as statements:
+        assert reconciliations.month_statement(FIRST.replace(day=1)).gift_cards
+    assert scans(stage, statements) == []
+
+
 def test_a_scan_is_noticed(stage: Stage) -> None:
     store = stage.sync_service.connections.store
     with executed() as statements:

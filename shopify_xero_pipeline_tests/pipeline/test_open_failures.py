@@ -110,7 +110,7 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     assert sync_service.reconciliations.disagreements() == []
     selects = [(words, values) for words, values in asked if "FROM key_value" in words]
-    assert [values for _, values in selects] == [("disagreements.stored",), ("disagreement.", "disagreement/")]
+    assert [values for _, values in selects] == [("day_summaries.stored",), ("disagreement.", "disagreement/")]
     others = [words for words, _ in asked if words.startswith("SELECT") and "FROM key_value" not in words]
     assert len(others) == 2  # whether an order is noted as an orphan, or mapped to a day before the start date
     with engine.begin() as connection:

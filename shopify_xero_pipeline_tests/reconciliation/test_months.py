@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
-from shopify_xero_pipeline.reconciliation.gift_cards import LiabilityAccount
+from shopify_xero_pipeline.reconciliation.day_summaries import summarize_day, total_day
+from shopify_xero_pipeline.reconciliation.gift_cards import NO_ORDER_OUTCOME, LiabilityAccount
 from shopify_xero_pipeline.reconciliation.months import Month, build_month
 from shopify_xero_pipeline.reconciliation.movements import StatementSection, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
@@ -94,10 +95,12 @@ class Shop:
             for row in house.shown
         ]
         mapped = {f"{day}{row.xero_id}" for day, house in self.houses.items() for row in house.mapped}
-        account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, "NZD")
-        return build_month(
-            first, days, (START, TODAY), account, next(iter(self.houses.values())).account_names, orphans
-        )
+        orders = {one.order_id: (one.order_name, NO_ORDER_OUTCOME) for one in orphans}
+        orders |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
+        account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, orders, "NZD")
+        summaries, totals = [summarize_day(day) for day in days], [total_day(day) for day in days]
+        names = next(iter(self.houses.values())).account_names
+        return build_month(first, summaries, totals, (START, TODAY), account, names, orphans)
 
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""

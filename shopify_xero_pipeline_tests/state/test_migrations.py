@@ -27,7 +27,7 @@ from shopify_xero_pipeline.state.former_tables import (
 from shopify_xero_pipeline.state.key_rows import KEY_TABLES
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, Migration, StoreTooNewError, migrate
 from shopify_xero_pipeline.state.quarantine import quarantine_store
-from shopify_xero_pipeline.state.record_keys import number_key, order_key
+from shopify_xero_pipeline.state.record_keys import account_key, number_key, order_key
 from shopify_xero_pipeline.state.records import (
     BatchRequest,
     BatchState,
@@ -273,6 +273,25 @@ def test_a_store_of_version_4_keeps_its_requests_sound_and_reads_xero_anew(
         assert (sent.state, sent.xero_sent_at, sent.xero_quiet_at) == (BatchState.SENT, None, None)
 
 
+def test_a_store_of_version_8_gets_the_keys_of_accounts(store: StateStore, url: str, clock: ManualClock) -> None:
+    line = '{"LineItems":[{"AccountCode":"830"},{"AccountCode":"200"},{"Description":"thanks"}]}'
+    invoice = mirror_row(kind="invoice", reference="#1001 shopify:77/1", payload=line)
+    payment = mirror_row(kind="payment", reference="shopify:77/2", payload='{"Account":{"Code":"830"}}')
+    contact = mirror_row(kind="contact", reference="", payload='{"Name":"830"}')
+    for row in (invoice, payment, contact):
+        store.update_mirror(row.kind, [row], NOW)
+    store.close()
+    with transaction(url) as connection:
+        connection.execute(text("DELETE FROM mirror_key WHERE key LIKE 'account:%'"))
+        connection.execute(text("UPDATE meta SET value = '8' WHERE name = 'schema_version'"))
+
+    with closing(StateStore(url, clock)) as again:
+        verify(again._engine)
+        found = {kind: again.mirror_by_key(kind, {account_key("830")}) for kind in ("invoice", "payment", "contact")}
+    assert found == {"invoice": [invoice], "payment": [payment], "contact": []}
+    assert version(url) == "9"
+
+
 def test_a_store_of_version_7_gets_the_keys_of_its_rows(store: StateStore, url: str, clock: ManualClock) -> None:
     ours = mirror_row(kind="invoice", reference="#1001 shopify:77/1")
     theirs = mirror_row(kind="invoice", xero_id="x-2", natural_key="Bill-7", reference="by hand")
@@ -376,7 +395,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema version 9, this version of the project supports 8"):
+    with pytest.raises(StoreTooNewError, match="schema version 10, this version of the project supports 9"):
         StateStore(url, clock)
 
 
@@ -450,7 +469,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "10"
+    assert version(url) == "11"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["key", "value", "updated_at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -477,4 +496,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "10"
+    assert version(url) == "11"

@@ -17,6 +17,7 @@ from shopify_xero_pipeline_tests.campaigns.bench import (
     call_report,
     extraction,
     idle,
+    on_postgres,
     order_cost,
     pace,
     report,
@@ -65,6 +66,7 @@ PARTS: Mapping[str, Part] = {
     "idle": idle.measure,
     "order": order_cost.measure,
     "pace": pace.measure,
+    "postgres": on_postgres.measure,
     "throughput": throughput.measure,
 }
 

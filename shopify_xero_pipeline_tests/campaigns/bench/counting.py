@@ -179,14 +179,20 @@ def counted() -> Iterator[Tally]:
     """Count the use of all SQLite stores of this process that connect within the block."""
     tally = Tally()
 
-    def connect(_dialect: Any, _record: Any, _arguments: Sequence[Any], options: dict[str, Any]) -> None:
-        options["factory"] = partial(CountingConnection, tally)
+    def connect(dialect: Any, _record: Any, _arguments: Sequence[Any], options: dict[str, Any]) -> None:
+        if dialect.name == "sqlite":
+            options["factory"] = partial(CountingConnection, tally)
 
     event.listen(Engine, "do_connect", connect)
     try:
         yield tally
     finally:
         event.remove(Engine, "do_connect", connect)
+
+
+def calling_function() -> str:
+    """Return the function of the state store that executes a statement now, and the function that called it."""
+    return _caller(sys._getframe(1))
 
 
 def _caller(frame: FrameType | None) -> str:

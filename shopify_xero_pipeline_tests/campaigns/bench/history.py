@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from shopify_xero_pipeline.pipeline.reconciled_days import summarize_stored_days
 from shopify_xero_pipeline.state import row_writes
 from shopify_xero_pipeline.state.records import HistoryRow, MappedRecord, MirrorRecord
 from shopify_xero_pipeline.state.row_checksums import fetch, put_rows
@@ -75,7 +76,17 @@ class HistoryWriter:
             if len(self._rows.mapped) >= ROWS_PER_TRANSACTION:
                 self._flush()
         self._flush()
+        self._continue_ids()
         self._store.put_values(texts)
+        summarize_stored_days(self._store)  # marks the summaries as complete
+
+    def _continue_ids(self) -> None:
+        """Let Postgres number the next rows after the written ones; SQLite does so itself."""
+        with self._store._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                for table in (batch, operation):
+                    sequence = func.pg_get_serial_sequence(table.name, "id")
+                    connection.scalar(select(func.setval(sequence, select(func.max(table.c.id)).scalar_subquery())))
 
     def _add_day(self, day: date, copies: Iterable[PlacedCopy]) -> None:
         """Add the records of a day, those of one kind in one request, and the counts of their load."""

@@ -12,6 +12,7 @@ from time import perf_counter, process_time, thread_time
 
 from shopify_xero_pipeline.sandbox.transport import ASGIApp, Receive, Scope, Send
 from shopify_xero_pipeline_tests.campaigns.bench.counting import counted
+from shopify_xero_pipeline_tests.campaigns.bench.postgres_counting import counted_on_postgres
 from shopify_xero_pipeline_tests.support.stage import Stage
 
 REPETITIONS = 5
@@ -89,7 +90,7 @@ class Meter:
         """
         connections = self._stage.sync_service.connections
         calls, sandbox_cpu = connections.calls, self._timer.cpu
-        with counted() as tally:
+        with counted() as tally, counted_on_postgres(tally):
             started, cpu = perf_counter(), process_time()
             action()
             seconds, cpu = perf_counter() - started, process_time() - cpu

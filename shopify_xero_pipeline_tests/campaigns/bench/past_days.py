@@ -11,7 +11,11 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from shopify_xero_pipeline.books.tax_usage import TaxUsage
-from shopify_xero_pipeline.pipeline.reconciled_days import READ_UP_TO_KEY, RECONCILED_UP_TO_KEY, RECONCILIATION_KEY
+from shopify_xero_pipeline.pipeline.reconciled_days import (
+    READ_UP_TO_KEY,
+    RECONCILED_UP_TO_KEY,
+    reconciliation_entries,
+)
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 from shopify_xero_pipeline.reconciliation.movements import Movement
 from shopify_xero_pipeline_tests.campaigns.bench.templates import Copy, PlacedCopy, copied_id
@@ -26,7 +30,7 @@ NO_AMOUNTS = {"shopify": Decimal(0), "mapping": Decimal(0), "xero": Decimal(0)}
 """The columns of a movement, in the order of `Movement.amounts`."""
 
 
-def stored_texts(day: date, placed: Sequence[PlacedCopy], results: Results) -> dict[str, str]:
+def stored_texts(day: date, placed: Sequence[PlacedCopy], results: Results) -> dict[str, str | None]:
     """Return the texts that the product stores for a synced day, by key.
 
     Args:
@@ -38,7 +42,7 @@ def stored_texts(day: date, placed: Sequence[PlacedCopy], results: Results) -> d
     return {
         f"{READ_UP_TO_KEY}.{day}": read_at,
         f"{RECONCILED_UP_TO_KEY}.{day}": read_at,
-        f"{RECONCILIATION_KEY}.{day}": reconcile(day, placed, results).model_dump_json(),
+        **reconciliation_entries(reconcile(day, placed, results)),
     }
 
 

@@ -3,7 +3,7 @@
 This module only contains the figures, their names and their goal; `runs.py` measures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -91,6 +91,14 @@ GOALS = (
     Goal(Figure(actions.NEW, "calls", lambda cost: cost.xero_calls), 7, "calls to Xero for the new day"),
     Goal(Figure(actions.UNCHANGED, "calls", lambda cost: cost.xero_calls), 0, "calls to Xero for the unchanged day"),
 )
+ROWS_TO_GROW = 1.3
+"""The most rows that a read of the books may take, as a multiple of those with the fewest earlier orders."""
+
+GROWTH_GOALS = tuple(
+    Figure(action, f"rows read by {action}", lambda cost: cost.rows_read) for action in (actions.STATUS, actions.MONTH)
+)
+"""Figures that may not grow with the number of earlier orders."""
+
 SECTIONS: dict[str, Sequence[Figure]] = {
     f"A day with {NEW_ORDERS} new orders": (ROWS_PER_RECORD, *_day_figures(actions.NEW)),
     "The same day again, unchanged": _day_figures(actions.UNCHANGED),
@@ -105,6 +113,13 @@ SECTIONS: dict[str, Sequence[Figure]] = {
         *_read_figures(actions.WEBHOOK, "webhook"),
     ),
 }
+
+SQLITE_ONLY = ("steps", "rows written", "transaction")
+ON_POSTGRES = {
+    title: tuple(figure for figure in figures if not any(word in figure.label for word in SQLITE_ONLY))
+    for title, figures in SECTIONS.items()
+}
+"""The figures that are counted on Postgres too."""
 
 INTRODUCTION = """## A day, by the number of earlier orders
 
@@ -132,14 +147,22 @@ def goal_sentence(results: Sequence[SizeResult]) -> str:
     """Return the goals, and which of them are not met with how many earlier orders.
 
     Args:
-        results: the results of all sizes.
+        results: the results of all sizes, smallest first.
     """
+    growing = " and ".join(figure.label for figure in GROWTH_GOALS)
     goals = f"The goals are at most {', '.join(f'{goal.limit} {goal.words}' for goal in GOALS)}"
+    goals += f", and at most {ROWS_TO_GROW} times the {growing} with the fewest earlier orders"
     exceeded = [
         f"{goal.figure.text(result)} {goal.words} with {result.orders:,} earlier orders"
         for goal in GOALS
         for result in results
         if goal.is_exceeded(result)
+    ]
+    exceeded += [
+        f"{figure.text(result)} {figure.label} with {result.orders:,} earlier orders, {figure.text(results[0])} before"
+        for figure in GROWTH_GOALS
+        for result in results
+        if _has_grown(figure, result, results[0])
     ]
     return f"{goals}. Exceeded: {'; '.join(exceeded)}." if exceeded else f"{goals}. They are met."
 
@@ -148,19 +171,30 @@ def exceeding(results: Sequence[SizeResult]) -> list[SizeResult]:
     """Return the results that exceed a goal.
 
     Args:
-        results: the results of all sizes.
+        results: the results of all sizes, smallest first.
     """
-    return [result for result in results if any(goal.is_exceeded(result) for goal in GOALS)]
+    return [
+        result
+        for result in results
+        if any(goal.is_exceeded(result) for goal in GOALS)
+        or any(_has_grown(figure, result, results[0]) for figure in GROWTH_GOALS)
+    ]
 
 
-def terminal_tables(results: Sequence[SizeResult]) -> list[Table]:
+def _has_grown(figure: Figure, result: SizeResult, smallest: SizeResult) -> bool:
+    """Return whether a figure exceeds its multiple of that of the smallest size."""
+    return figure.of(result) > ROWS_TO_GROW * figure.of(smallest)
+
+
+def terminal_tables(results: Sequence[SizeResult], sections: Mapping[str, Sequence[Figure]] = SECTIONS) -> list[Table]:
     """Return the tables for the terminal.
 
     Args:
         results: the results of all sizes, smallest first.
+        sections: the figures by title.
     """
     tables = []
-    for title, figures in SECTIONS.items():
+    for title, figures in sections.items():
         head, *columns = _head(results)
         table = Table(head, title=title, title_justify="left")
         for column in columns:
@@ -196,10 +230,21 @@ def section(results: Sequence[SizeResult]) -> str:
     Args:
         results: the results of all sizes, smallest first.
     """
-    parts = [INTRODUCTION.format(new_orders=NEW_ORDERS, repetitions=REPETITIONS, goal=goal_sentence(results))]
-    for title, figures in SECTIONS.items():
-        parts.append(f"### {title}\n\n{reliability.table(_head(results), _rows(figures, results))}\n")
-    return "\n".join([*parts, reliability.measured()])
+    introduction = INTRODUCTION.format(new_orders=NEW_ORDERS, repetitions=REPETITIONS, goal=goal_sentence(results))
+    return "\n".join([introduction, *page_tables(results, SECTIONS), reliability.measured()])
+
+
+def page_tables(results: Sequence[SizeResult], sections: Mapping[str, Sequence[Figure]]) -> list[str]:
+    """Return the tables for the page, each with its heading.
+
+    Args:
+        results: the results of all sizes, smallest first.
+        sections: the figures by title.
+    """
+    return [
+        f"### {title}\n\n{reliability.table(_head(results), _rows(figures, results))}\n"
+        for title, figures in sections.items()
+    ]
 
 
 def _head(results: Sequence[SizeResult]) -> Row:

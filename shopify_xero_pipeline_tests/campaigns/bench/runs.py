@@ -28,7 +28,7 @@ class SizeResult:
     Attributes:
         orders: the number of earlier orders.
         fill_seconds: the duration of the filling.
-        megabytes: the size of the filled store.
+        megabytes: the size of the filled store; 0 for one on a server.
         costs: the costs by action.
     """
 
@@ -38,7 +38,9 @@ class SizeResult:
     costs: Costs
 
 
-def run_size(folder: Path, orders: int, repeat: int, report: Callable[[str], object]) -> SizeResult:
+def run_size(
+    folder: Path, orders: int, repeat: int, report: Callable[[str], object], state_url: str = ""
+) -> SizeResult:
     """Fill a store and measure all actions on it.
 
     Args:
@@ -46,12 +48,14 @@ def run_size(folder: Path, orders: int, repeat: int, report: Callable[[str], obj
         orders: the number of earlier orders.
         repeat: the number of runs of the new day.
         report: receives the name of each step before it.
+        state_url: the URL of an empty state store for a single run of the new day; by default an SQLite file.
     """
-    scene = Scene(folder / "filled", orders)
+    scene = Scene(folder / "filled", orders, state_url=state_url)
     report("filling")
     started = time.perf_counter()
     _in_new_process(fill, scene)
-    seconds, megabytes = time.perf_counter() - started, scene.store_file.stat().st_size / 1e6
+    seconds = time.perf_counter() - started
+    megabytes = 0.0 if state_url else scene.store_file.stat().st_size / 1e6
     runs = [_run(actions.NEW, each, report) for each in _scenes(scene, repeat)]
     costs = {name: median_cost([run[name] for run in runs]) for name in runs[0]}
     for name in ACTIONS:

@@ -14,6 +14,7 @@ from shopify_xero_pipeline.pipeline.sync import SyncService
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.sandbox.xero.books import XeroBooks
 from shopify_xero_pipeline_tests.campaigns.bench.history import HistoryWriter
+from shopify_xero_pipeline_tests.campaigns.bench.postgres_counting import count_cursors
 from shopify_xero_pipeline_tests.campaigns.bench.shop import ORIGINAL_DAYS, SYNCED_AT, build_shop
 from shopify_xero_pipeline_tests.campaigns.bench.templates import TemplateReader
 from shopify_xero_pipeline_tests.support.stage import Stage, staged
@@ -30,11 +31,13 @@ class Scene:
         folder: the folder.
         orders: the number of earlier orders in the books.
         days: the number of days over which they are spread.
+        state_url: the URL of the state store; empty for an SQLite file in the folder.
     """
 
     folder: Path
     orders: int
     days: int = EARLIER_DAYS
+    state_url: str = ""
 
     @property
     def earlier_days(self) -> list[date]:
@@ -64,7 +67,18 @@ def opened(scene: Scene, now: datetime) -> Iterator[Stage]:
     scene.folder.mkdir(parents=True, exist_ok=True)
     file = books_file(scene.folder, start)
     books = XeroBooks.from_json(scene.xero_file.read_text()) if scene.xero_file.exists() else None
-    with staged(scene.folder, now, build_shop(), xero_books=books, BOOKS_FILE=file) as stage:
+    if scene.state_url:
+        count_cursors()
+    url = scene.state_url or f"sqlite:///{scene.store_file}"
+    with staged(
+        scene.folder,
+        now,
+        build_shop(),
+        xero_books=books,
+        BOOKS_FILE=file,
+        STATE_URL=url,
+        STATE_WITNESS=str(scene.folder),
+    ) as stage:
         yield stage
         scene.xero_file.write_text(stage.sandbox.books.to_json())
 

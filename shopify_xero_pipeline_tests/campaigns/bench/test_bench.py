@@ -10,9 +10,19 @@ from shopify_xero_pipeline.pipeline.books_status import books_status
 from shopify_xero_pipeline.reconciliation.verdict import Standing
 from shopify_xero_pipeline.state.tables import xero_mirror
 from shopify_xero_pipeline.xero.models import Kind
-from shopify_xero_pipeline_tests.campaigns.bench.actions import NEW, UNCHANGED, measure_new_day, measure_unchanged_day
+from shopify_xero_pipeline_tests.campaigns.bench.actions import (
+    MONTH,
+    NEW,
+    STATUS,
+    UNCHANGED,
+    measure_new_day,
+    measure_unchanged_day,
+)
 from shopify_xero_pipeline_tests.campaigns.bench.counting import counted
+from shopify_xero_pipeline_tests.campaigns.bench.measuring import Cost
 from shopify_xero_pipeline_tests.campaigns.bench.pace import measure_pace
+from shopify_xero_pipeline_tests.campaigns.bench.report import exceeding, goal_sentence
+from shopify_xero_pipeline_tests.campaigns.bench.runs import SizeResult
 from shopify_xero_pipeline_tests.campaigns.bench.scene import Scene, fill, opened
 from shopify_xero_pipeline_tests.campaigns.bench.shop import NEW_ORDERS, SYNCED_AT
 from shopify_xero_pipeline_tests.support.sync_round import FIRST
@@ -35,7 +45,7 @@ def test_a_filled_store_is_intact_and_all_its_orders_agree(scene: Scene) -> None
         store.verify()
         assert [result.number for result in store.invariants() if result.violations] == []
         status = books_status(stage.sync_service)
-        assert (status.standing, sum(day.count("posted") for day in status.days)) == (Standing.AGREE, scene.orders)
+        assert (status.standing, status.agreement.of("posted").count) == (Standing.AGREE, scene.orders)
         assert len({row.order_id for row in store.mapped(Kind.INVOICE).values()}) == scene.orders
         assert store.unmapped_mirror(list(Kind)) == []
 
@@ -77,6 +87,24 @@ def test_rows_that_sqlite_returns_are_counted_whatever_reads_them(scene: Scene) 
         assert len(payments) > len(contacts) > 0
         assert tally.rows_read == len(contacts) + len(payments) + 2
         assert (tally.transactions, tally.rows_written, tally.statements) == (1, 0, 5)  # BEGIN and four queries
+
+
+def result_of(orders: int, *, status: int, month: int) -> SizeResult:
+    rows = {NEW: 600, UNCHANGED: 400, STATUS: status, MONTH: month}
+    counts = dict.fromkeys(("thousand_steps", "statements", "transactions", "rows_written"), 0)
+    rest = {**counts, "longest": 0.0, "cpu": 0.0, "seconds": 0.0, "shopify_calls": 0, "xero_calls": 0}
+    costs = {name: Cost(rows_read=count, callers={}, caller_steps={}, **rest) for name, count in rows.items()}  # type: ignore[arg-type]
+    return SizeResult(orders, 0.0, 0.0, costs)
+
+
+def test_a_status_or_month_that_reads_more_rows_of_more_orders_exceeds_its_goal() -> None:
+    small = result_of(1_000, status=1_000, month=2_000)
+    good, bad = result_of(10_000, status=1_300, month=2_600), result_of(10_000, status=1_000, month=2_601)
+
+    assert exceeding([small, good]) == []
+    assert goal_sentence([small, good]).endswith("They are met.")
+    assert exceeding([small, bad]) == [bad]
+    assert "2,601 rows read by status --month with 10,000 earlier orders, 2,000 before" in goal_sentence([small, bad])
 
 
 def test_five_calls_are_in_flight_when_they_take_seconds_and_xero_refuses_none() -> None:
