@@ -25,8 +25,8 @@ SECONDS_PER_CALL = 60 / CALLS_PER_MINUTE
 ORGANISATION_CALLS = 1
 """Calls for the organisation's lock dates. Its accounts are read once a day, which planning has done."""
 
-OVERLAP_RECORDS = round(SWEEP_OVERLAP.total_seconds() / SECONDS_PER_CALL) * cost.BATCH_SIZE
-"""The most records that a sweep reads again, because it begins before its watermark."""
+OVERLAP_CALLS = round(SWEEP_OVERLAP.total_seconds() / SECONDS_PER_CALL)
+"""The calls whose records a sweep reads again, because it begins before its watermark."""
 
 PLANNED_TOGETHER = (
     ((Kind.CONTACT,), (Kind.CONTACT,)),
@@ -62,7 +62,8 @@ class Forecast:
     seconds: float = 0.0
     is_first_write: bool = False
     _planned: set[tuple[Kind, str, Action]] = field(default_factory=set)
-    _written: Counter[Kind] = field(default_factory=Counter)  # records of the last run that writes, by kind
+    _written: list[tuple[int, Counter[Kind]]] = field(default_factory=list)  # calls at the end of a run; its records
+    _swept_at: dict[Kind, int] = field(default_factory=dict)  # calls at the last sweep of a kind
     _organisation_read_at: float | None = None  # in seconds since the beginning of the sync
 
     def add(self, plans: Iterable[ChangeSet], posted: Collection[str] = ()) -> None:
@@ -85,7 +86,7 @@ class Forecast:
         self.records += len(lines)
         self.writes += cost.count_write_calls(new_plans)
         documents = Counter(_documents_of(lines).values())
-        self._written = Counter(line.kind for line in lines) | documents
+        self._written.append((self.writes + self.reads, Counter(line.kind for line in lines) | documents))
         self.reads += self._reads_after(documents.keys()) + _deletions(lines)
 
     @property
@@ -134,18 +135,19 @@ class Forecast:
         kinds: set[Kind] = set()
         for planned, readable in PLANNED_TOGETHER:
             kinds |= kinds_to_read([plan for plan in plans if plan.kind in planned], posted) & {*readable}
-        return sum(1 if kind is Kind.ITEM else _pages(self._changed_before(kind)) for kind in kinds)
+        return sum(map(self._sweep, kinds))
 
     def _reads_after(self, documents: Collection[Kind]) -> int:
         """Return the calls of the read-back, and those of a first load, which also looks for Contacts of ours."""
         kinds, self.is_first_write = LISTED if self.is_first_write else documents, False
         first_look = 1 if kinds is LISTED else 0
-        return first_look + sum(_pages(self._written[kind]) for kind in kinds)
+        return first_look + sum(map(self._sweep, kinds))
 
-    def _changed_before(self, kind: Kind) -> int:
-        """Return the number of records that a sweep before a run reads, which the previous run has written."""
-        is_swept_after = kind in (Kind.INVOICE, Kind.CREDIT_NOTE)
-        return min(self._written[kind], OVERLAP_RECORDS) if is_swept_after else self._written[kind]
+    def _sweep(self, kind: Kind) -> int:
+        """Return the calls of a sweep, which reads what was written since the last one and in the overlap before it."""
+        since = self._swept_at.get(kind, 0) - OVERLAP_CALLS
+        self._swept_at[kind] = self.writes + self.reads
+        return 1 if kind is Kind.ITEM else _pages(sum(sizes[kind] for at, sizes in self._written if at > since))
 
     def _organisation_reads(self) -> int:
         """Return the calls for the organisation before a run, at the pace of Xero's limit per minute."""

@@ -108,7 +108,22 @@ def test_a_list_of_documents_has_a_page_for_each_thousand() -> None:
     forecast.add([invoices(2_001)])
     assert counts(forecast) == (41, 3, 44)
     forecast.add([plan(Kind.INVOICE, *created(invoice(agreement="99")))])
-    assert counts(forecast) == (42, 3 + 1 + 3 + 1, 50)  # Contacts, the same Invoices again, then the new one
+    assert counts(forecast) == (42, 3 + 1 + 3 + 3, 52)  # Contacts, and twice the same Invoices, which the overlap has
+
+
+def test_a_sweep_reads_the_records_of_the_last_300_calls_again() -> None:
+    """Runs of 20 calls: before the sixteenth, the overlap of five minutes has the Invoices of fifteen."""
+    forecast, reads = Forecast(), []
+    for run in range(30):
+        before = forecast.read_calls
+        lines = [
+            build_change(Action.CREATE, invoice()).model_copy(update={"shopify_id": f"{run}/{n}"}) for n in range(850)
+        ]
+        forecast.add([plan(Kind.INVOICE, *lines)])
+        reads.append(forecast.read_calls - before)
+    assert forecast.writes == 30 * 17
+    assert reads[:3] == [1, 1 + 1 + 2, 1 + 2 + 3]  # Contacts and Invoices before, Invoices after
+    assert max(reads) <= 1 + 2 * (300 // 17 + 1)
 
 
 def test_the_lock_dates_are_read_again_after_ten_minutes_of_calls() -> None:
