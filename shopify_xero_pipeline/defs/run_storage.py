@@ -3,8 +3,8 @@
 Dagster's SQLite classes make an engine and open the file for each event and each query. These subclasses only replace
 that: files, tables and durability are Dagster's, so that either kind of class can use a DAGSTER_HOME at any time.
 `dagster.yaml` names them. Their base classes are documented (https://docs.dagster.io/api/dagster/internals) in modules
-whose names are private, so `test_rooms.py` permits them to this module alone. A class named in `dagster.yaml` does
-not get the folder of its instance; it opens its files as soon as the instance registers itself.
+whose names are private, so `test_rooms.py` permits them to this module alone. A class named in `dagster.yaml` does not
+get the folder of its instance; it opens its files as soon as the instance registers itself.
 """
 
 import os
