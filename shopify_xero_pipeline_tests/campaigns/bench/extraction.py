@@ -57,7 +57,7 @@ def _in_new_process(address: str, reader: str, report: Step) -> Extraction:
     report(f"reading by {reader}")
     window = [(SYNCED_AT - timedelta(days=DAYS + 60)).isoformat(), SYNCED_AT.isoformat()]
     command = [sys.executable, "-m", extracting.__name__, address, reader, *window]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     return Extraction(**json.loads(output))
 
 
