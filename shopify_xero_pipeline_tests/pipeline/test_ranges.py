@@ -18,7 +18,7 @@ from shopify_xero_pipeline_tests.campaigns.recording.record import RANDOM_ID
 from shopify_xero_pipeline_tests.support.stage import Stage, at, staged
 from shopify_xero_pipeline_tests.support.sync_round import FIRST, plans
 
-LAST = FIRST + timedelta(days=29)
+LAST = FIRST + timedelta(days=11)
 DAYS = days_between(FIRST, LAST)
 
 
@@ -74,11 +74,11 @@ def sync_range(folder: Path) -> tuple[list[str], list[str]]:
         return change_sets, [day.model_dump_json() for day in days]
 
 
-def test_thirty_days_in_portions_come_to_the_same_change_sets_requests_and_reconciliations(
+def test_twelve_days_in_portions_come_to_the_same_change_sets_requests_and_reconciliations(
     tmp_path: Path, requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = []
-    for name, size in (("whole", 1_000_000), ("portions", 20)):
+    for name, size in (("whole", 1_000_000), ("portions", 8)):
         for module in (portions, day_extractor):
             monkeypatch.setattr(module, "RECORDS_IN_HAND", size)
         requests.clear()
@@ -92,7 +92,7 @@ def test_thirty_days_in_portions_come_to_the_same_change_sets_requests_and_recon
 def test_a_range_of_several_portions_looks_at_xero_once_before_its_plan_and_once_after_its_load(
     stage: Stage, requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 20)
+    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 8)
     sync_service = stage.sync_service
     orders, planner = sync_service.extractor.read_orders(DAYS), sync_service.planner
     all_plans = (planner.plan_contacts({}, orders), planner.plan_items({}, orders))
@@ -110,7 +110,7 @@ def test_a_range_of_several_portions_looks_at_xero_once_before_its_plan_and_once
 def test_an_unchanged_range_of_several_portions_sends_nothing_to_xero(
     stage: Stage, requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 20)
+    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 8)
     sync_service = stage.sync_service
     for kind_plans in plans(sync_service, DAYS):
         sync_service.loader.load(kind_plans, "a run")
@@ -145,11 +145,11 @@ class FreshOrders(Mapping[date, Sequence[Order]]):
         return len(self._orders)
 
 
-@pytest.mark.parametrize("length", [10, 30])
+@pytest.mark.parametrize("length", [6, 12])
 def test_the_orders_in_memory_do_not_depend_on_the_length_of_a_range(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, length: int
 ) -> None:
-    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 10)
+    monkeypatch.setattr(portions, "RECORDS_IN_HAND", 4)
     sync_service = stage.sync_service
     read = sync_service.extractor.read_orders(DAYS[:length])
     longest = max(len(day) for day in read.values())
@@ -162,8 +162,8 @@ def test_the_orders_in_memory_do_not_depend_on_the_length_of_a_range(
     for step in steps:
         orders = FreshOrders(read)
         step(orders)
-        # Two portions and the cached books of a third one, each of up to 9 orders and one day.
-        assert orders.most_alive <= 3 * (9 + longest) < sum(map(len, read.values()))
+        # Two portions and the cached books of a third one, each of up to 3 orders and one day.
+        assert orders.most_alive <= 3 * (3 + longest) < sum(map(len, read.values()))
         assert max(orders.reads.values()) <= 4
 
 
@@ -184,17 +184,17 @@ def test_shopify_is_read_in_windows_that_grow_with_few_orders_and_each_day_is_yi
     windows: list[int] = []
     reader, read = stage.sync_service.connections.reader, type(stage.sync_service.connections.reader).orders
 
-    def count(start: Any, end: Any) -> list[Order]:
+    def count(start: Any, end: Any, first: Any = None) -> list[Order]:
         windows.append(round((end - start) / timedelta(days=1)))
-        return read(reader, start, end)
+        return read(reader, start, end, first)
 
     monkeypatch.setattr(reader, "orders", count)
     stream = stage.sync_service.extractor.orders_by_day(DAYS)
     next(stream)
     assert windows == [2]
     assert [day for day, _ in stream] == DAYS[1:]
-    assert windows == [2, 8, 20]
+    assert windows == [2, 8, 2]
     windows.clear()
     monkeypatch.setattr(day_extractor, "RECORDS_IN_HAND", 1)
     assert [*stage.sync_service.extractor.read_orders(DAYS)] == DAYS
-    assert windows == [2] + [1] * 28
+    assert windows == [2] + [1] * 10
