@@ -144,7 +144,7 @@ def test_an_interruption_ends_the_command_and_not_just_its_chunk(
     def interrupted(_days: list[date]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage.sync_service.extractor, "read_customers", interrupted)
+    monkeypatch.setattr(stage.sync_service.extractor, "customers_by_day", interrupted)
     chunks: list[date] = []
     failures = stage.runner(instance).run(
         "plan", [FIRST, FIRST + timedelta(days=20)], lambda first, _: chunks.append(first)
@@ -170,7 +170,7 @@ def test_an_unforeseen_failure_is_told_by_its_cause(
     def broken(_days: list[date]) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(stage.sync_service.extractor, "read_customers", broken)
+    monkeypatch.setattr(stage.sync_service.extractor, "customers_by_day", broken)
     (message,) = stage.runner(instance).run("plan", [FIRST])
     assert message == "shopify/customers: ZeroDivisionError: nobody thought of this"
 

@@ -56,13 +56,17 @@ class Kept:
         return self.books
 
     def get_present(self, names: Collection[str]) -> dict[str, tuple[str, datetime]]:
-        """Return the texts of the store: the last reconciliation of each day, and up to when it has Shopify's."""
+        """Return the texts of the store: the summary of each day, and up to when it has Shopify's changes."""
         return {
             f"{key}.{day}": (at.isoformat(), at)
             for day, at in self.compared.items()
-            for key in ("reconciliation", "reconciled_up_to")
+            for key in ("day_summary", "reconciled_up_to")
             if f"{key}.{day}" in names
         }
+
+    def get_value(self, _name: str) -> tuple[str, datetime]:
+        """Return that the store has a summary of each day."""
+        return "yes", datetime.now(UTC)
 
     def unfinished_days(self) -> set[date]:
         return self.left

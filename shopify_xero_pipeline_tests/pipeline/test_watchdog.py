@@ -99,7 +99,7 @@ def test_a_command_whose_run_hangs_ends_and_says_why_and_leaves_no_run_behind(
 ) -> None:
     monkeypatch.setattr(type(instance), "run_monitoring_max_runtime_seconds", 1)
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)  # the process is the tests'
-    monkeypatch.setattr(stage.sync_service.extractor, "read_customers", lambda _days: threading.Event().wait())
+    monkeypatch.setattr(stage.sync_service.extractor, "customers_by_day", lambda _days: threading.Event().wait())
     chunks: list[Any] = []
 
     failures = stage.runner(instance).run(
