@@ -45,7 +45,9 @@ SELECT parent, type, place, size FROM part WHERE parent = :id
 UNION ALL
 SELECT grandchild.parent, grandchild.type, grandchild.place, grandchild.size
 FROM part AS child JOIN part AS grandchild ON grandchild.parent = child.id WHERE child.parent = :id
+ORDER BY place
 """
+"""The rows of one connection keep Shopify's order, in which the lines of a document stand."""
 
 
 class _Reference(msgspec.Struct):

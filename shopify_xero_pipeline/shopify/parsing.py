@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shopify_xero_pipeline.shopify.errors import UnexpectedShapeError
-from shopify_xero_pipeline.shopify.models import Order, Product, ShopifyModel, legacy_id
+from shopify_xero_pipeline.shopify.models import Order, Product, ShopifyModel
 from shopify_xero_pipeline.shopify.paging import Json, nodes_of
 
 Model = TypeVar("Model", bound=ShopifyModel)
@@ -18,20 +18,17 @@ _FEES = {"RestockingFee": "Restocking fee", "ReturnShippingFee": "Return shippin
 
 
 def parse_order(node: Json) -> Order:
-    """Return the order of a complete node, its parts by id, which is the order of their creation.
-
-    The rows of a bulk operation have no order (docs/contracts/shopify.md §3.7), and an order is the same record whether
-    it was read by pages or in bulk.
+    """Return the order of a complete node.
 
     Raises:
         UnexpectedShapeError: a field is missing or has another type.
     """
     terms = node.get("paymentTerms")
     lists = {
-        "lineItems": _by_number(node.get("lineItems")),
-        "agreements": [_agreement(agreement) for agreement in _by_number(node["agreements"])],
+        "lineItems": _rows(node.get("lineItems")),
+        "agreements": [_agreement(agreement) for agreement in _rows(node["agreements"])],
         "refunds": [_refund(refund) for refund in node["refunds"]],
-        "paymentTerms": terms and {"paymentSchedules": _by_due_date(terms["paymentSchedules"])},
+        "paymentTerms": terms and {"paymentSchedules": _rows(terms["paymentSchedules"])},
     }
     return _validate(Order, node | lists)
 
@@ -59,28 +56,12 @@ def _rows(value: Any) -> Any:
     return nodes_of(value) if isinstance(value, dict) else value
 
 
-def _by_number(value: Any) -> Any:
-    """Return the nodes of a connection in the order of the numbers in their ids."""
-    rows = _rows(value)
-    return rows if rows is None else sorted(rows, key=_number)
-
-
-def _by_due_date(value: Any) -> list[Json]:
-    return sorted(_rows(value), key=lambda schedule: schedule["dueAt"] or "")
-
-
 def _agreement(node: Json) -> Json:
-    return node | {"sales": [sale | {"title": _title(sale)} for sale in _by_number(node["sales"])]}
+    return node | {"sales": [sale | {"title": _title(sale)} for sale in _rows(node["sales"])]}
 
 
 def _refund(node: Json) -> Json:
     return {**node, "transactionIds": [transaction["id"] for transaction in _rows(node["transactions"])]}
-
-
-def _number(part: Mapping[str, Any]) -> tuple[int, str]:
-    """Return the sort key of a part of an order: the number in its id."""
-    digits = legacy_id(part["id"])
-    return len(digits), digits
 
 
 def _title(sale: Mapping[str, Any]) -> str | None:

@@ -318,6 +318,6 @@ def test_a_stored_day_that_cannot_be_read_is_not_quoted(tmp_path: Path, asset: s
         ) as context,
         pytest.raises(dg.Failure) as caught,
     ):
-        JsonIOManager(UPath(tmp_path)).load_input(context)
+        JsonIOManager(UPath(tmp_path)).load_input(context)[FIRST]
     assert "is damaged" in str(caught.value.description)
     assert PERSONAL not in "".join(traceback.format_exception(caught.value))

@@ -98,6 +98,7 @@ def test_an_order_that_is_posted_on_another_day_since_is_not_waiting_on_the_form
     first, second = reconciliations.of_days(DAYS[:2])
     posted = next(row for row in second.rows if row.outcome == "posted")
     stale = posted.model_copy(update={"outcome": "waiting", "reason": "not paid"})
+    house.clock.sleep(60)
     store_reconciliations(store, [first.model_copy(update={"rows": (*first.rows, stale), "orphans": ()})])
     house.clock.sleep(60)
     assert stale in reconciliations.summaries(DAYS)[0].rows, "its day was compared after the other"

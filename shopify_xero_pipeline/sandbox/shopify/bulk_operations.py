@@ -4,7 +4,9 @@ Source: docs/contracts/shopify.md §3.7. The query itself is checked and execute
 """
 
 import hashlib
+import json
 import random
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -211,13 +213,23 @@ class BulkOperations:
     def _rows(self, operation: _Operation, started_at: datetime) -> Sequence[bytes]:
         if operation.result is None:
             result = self._execute(operation.query, started_at)
-            if not operation.is_grouped:  # the order of rows is not documented (docs/contracts/shopify.md §3.7)
-                random.Random(f"{self._options.bulk_seed}/{operation.number}").shuffle(result.rows)
+            if not operation.is_grouped:
+                _interleave(result.rows, random.Random(f"{self._options.bulk_seed}/{operation.number}"))
             operation.result = result
         return operation.result.rows
 
     def _duration(self, rows: int) -> timedelta:
         return timedelta(seconds=max(1.0, rows / self._options.bulk_rows_per_second))
+
+
+def _interleave(rows: list[bytes], rng: random.Random) -> None:
+    """Shuffle rows; those of one connection keep their order, which is all that Shopify promises (§3.7)."""
+    parents = [json.loads(row).get("__parentId", "") for row in rows]
+    queues: dict[str, deque[bytes]] = defaultdict(deque)
+    for parent, row in zip(parents, rows, strict=True):
+        queues[parent].append(row)
+    rng.shuffle(parents)
+    rows[:] = [queues[parent].popleft() for parent in parents]
 
 
 def _refusal(errors: list[Node]) -> Node:
