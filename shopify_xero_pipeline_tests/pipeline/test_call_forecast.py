@@ -176,7 +176,9 @@ WORKLOADS = {
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if "three runs" in name else ()) for name in WORKLOADS]
+)
 def test_the_forecast_is_right_within_five_percent(name: str, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     workload = WORKLOADS[name]
     file = books_file(tmp_path, ("start_date: 2026-09-21", f"start_date: {START_DATE}"))

@@ -34,6 +34,7 @@ def test_a_count_above_its_goal_is_named_and_a_time_never_decides() -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.long
 def test_an_hourly_run_opens_dagsters_files_once_and_calls_xero_not_at_all() -> None:
     product, no_op = measure_runs(lambda _: None, repetitions=1)
     assert product.counts["calls to Xero"] == 0
