@@ -31,10 +31,8 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
         io_manager: dg.ResourceParam[JsonIOManager],
     ) -> StoredDays:
         """Customers last changed on the day. The customer of an order is read with the order."""
-        stored = io_manager.days(context, context.asset_key)
-        return _read(
-            context, stored, sync_service, sync_service.extractor.customers_by_day, metadata.row_count_metadata
-        )
+        read_days = sync_service.extractor.customers_by_day
+        return _read(context, io_manager, sync_service, read_days, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "products"], **common)
     def products(
@@ -43,8 +41,8 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
         io_manager: dg.ResourceParam[JsonIOManager],
     ) -> StoredDays:
         """Products last changed on the day, each with all its variants."""
-        stored = io_manager.days(context, context.asset_key)
-        return _read(context, stored, sync_service, sync_service.extractor.products_by_day, metadata.row_count_metadata)
+        read_days = sync_service.extractor.products_by_day
+        return _read(context, io_manager, sync_service, read_days, metadata.row_count_metadata)
 
     @dg.asset(key=["shopify", "orders"], **common)
     def orders(
@@ -56,20 +54,20 @@ def extract_assets(partitions: dg.PartitionsDefinition[str]) -> Sequence[dg.Asse
 
         A later edit or refund belongs to the day of its order; sync that day again to read it.
         """
-        stored = io_manager.days(context, context.asset_key)
-        return _read(context, stored, sync_service, sync_service.extractor.orders_by_day, metadata.order_metadata)
+        return _read(context, io_manager, sync_service, sync_service.extractor.orders_by_day, metadata.order_metadata)
 
     return [customers, products, orders]
 
 
 def _read(
     context: dg.AssetExecutionContext,
-    stored: StoredDays,
+    io_manager: JsonIOManager,
     sync_service: SyncService,
     read_days: Callable[[Sequence[date]], Iterator[tuple[date, list[N]]]],
     describe: Callable[[Sequence[N]], dict[str, Any]],
 ) -> StoredDays:
     """Store the records of the run's days as they are read, and add metadata to the materialisation of each day."""
+    stored: StoredDays = io_manager.days(context, context.asset_key)
     entries: dict[date, dict[str, Any]] = {}
     with count_api_calls(sync_service) as calls:
         for day, records in read_days([*stored]):

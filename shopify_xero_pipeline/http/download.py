@@ -87,14 +87,6 @@ class Downloader:
                     part = next(parts, None)
                 if part is None:
                     return
-                _check_time(exchange)
+                exchange.check_time()
                 yield part
                 received += len(part)
-
-
-def _check_time(exchange: Exchange) -> None:
-    """Refuse a part that an injected transport delivers after the time limit; sockets check it themselves."""
-    try:
-        exchange.seconds()
-    except TimeoutError as error:
-        raise httpx.ReadTimeout(str(error)) from None

@@ -45,6 +45,17 @@ class Exchange:
             raise TimeoutError("the exchange exceeded its time limit")
         return seconds_left if at_most is None else min(seconds_left, at_most)
 
+    def check_time(self) -> None:
+        """Refuse what a transport without these sockets delivers after the time limit.
+
+        Raises:
+            httpx.ReadTimeout: the exchange has used up its time.
+        """
+        try:
+            self.seconds()
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(str(error)) from None
+
     def set_limit(self, max_bytes: int) -> None:
         """Set the number of bytes that may still be received."""
         self._bytes_left = max_bytes

@@ -171,10 +171,7 @@ def _read_parts(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]
     assert isinstance(response.stream, httpx.SyncByteStream)
     for part in response.stream:
         yield part
-        try:
-            exchange.seconds()
-        except TimeoutError as error:
-            raise httpx.ReadTimeout(str(error)) from None
+        exchange.check_time()
 
 
 @cache

@@ -16,12 +16,13 @@ _GZIP = zlib.MAX_WBITS | 16
 _MAX_PART_BYTES = 1_000_000  # of a decompressed part, whatever the size of the compressed one
 
 
-def decompress_parts(parts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def decompress_parts(parts: Iterable[bytes], encoding: str, *, may_be_empty: bool = False) -> Iterator[bytes]:
     """Yield the parts of a body, decompressed, each of a limited size.
 
     Args:
         parts: the body as received.
         encoding: the header Content-Encoding; may be empty.
+        may_be_empty: whether a body without a byte is complete, although gzip has a header.
 
     Raises:
         httpx.DecodingError: the body is not gzip, is truncated, or is encoded otherwise or twice.
@@ -30,15 +31,16 @@ def decompress_parts(parts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     if encoding in ("", "identity"):
         yield from parts
         return
-    inflater = _create_inflater(encoding)
+    inflater, is_empty = _create_inflater(encoding), True
     try:
         for part in parts:
+            is_empty = is_empty and not part
             while part:
                 yield inflater.decompress(part, _MAX_PART_BYTES)
                 part = inflater.unconsumed_tail
     except zlib.error as error:
         raise httpx.DecodingError(str(error)) from None
-    if not inflater.eof:
+    if not (inflater.eof or (is_empty and may_be_empty)):
         raise httpx.DecodingError("the response body is truncated")
 
 
@@ -54,22 +56,11 @@ def decompress(parts: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
         AnswerTooLargeError: the body is larger.
         httpx.DecodingError: the body is not gzip, is truncated, or is encoded otherwise or twice.
     """
-    encoding, body = encoding.strip().lower(), bytearray()
-    if encoding in ("", "identity"):
-        for part in parts:
-            body += part
-            _check_size(body, max_bytes)
-        return bytes(body)
-    inflater, is_empty = _create_inflater(encoding), True
-    try:
-        for part in parts:
-            is_empty = is_empty and not part
-            body += inflater.decompress(part, max_bytes - len(body) + 1)
-            _check_size(body, max_bytes)
-    except zlib.error as error:
-        raise httpx.DecodingError(str(error)) from None
-    if not (inflater.eof or is_empty):
-        raise httpx.DecodingError("the response body is truncated")
+    body = bytearray()
+    for part in decompress_parts(parts, encoding, may_be_empty=True):
+        body += part
+        if len(body) > max_bytes:
+            raise AnswerTooLargeError("the response is too large")
     return bytes(body)
 
 
@@ -77,8 +68,3 @@ def _create_inflater(encoding: str) -> "zlib._Decompress":
     if encoding not in ("gzip", "x-gzip"):
         raise httpx.DecodingError("the response has a Content-Encoding that the request did not accept")
     return zlib.decompressobj(_GZIP)
-
-
-def _check_size(body: bytearray, max_bytes: int) -> None:
-    if len(body) > max_bytes:
-        raise AnswerTooLargeError("the response is too large")

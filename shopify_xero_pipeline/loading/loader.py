@@ -149,7 +149,7 @@ class Loader:
         due = [write for key, write in writes.items() if key not in deferred]
         due_keys = writes.keys() - deferred.keys()
         unwanted = [operation for operation in before if (operation.kind, operation.shopify_id) not in due_keys]
-        self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, listed=work.listed | plan.first_days.keys())
+        self._journal.withdraw(work.kinds, work.days, unwanted=unwanted, is_listed=work.is_listed)
         self._journal.plan(due)
         self._journal.skip(work.left_out(run_id), "the plan excludes it")
         plan.add(due)

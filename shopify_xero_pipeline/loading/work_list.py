@@ -74,10 +74,8 @@ class LoadPlan:
         """Yield the writes in order: parents first, and deletes of Allocations before the money in their place."""
         for kind, writes in self.due.items():
             if kind is Kind.PAYMENT:
-                yield (
-                    Kind.ALLOCATION,
-                    [write for write in self.due[Kind.ALLOCATION].values() if write.verb == DELETE_VERB],
-                )
+                allocations = self.due[Kind.ALLOCATION].values()
+                yield Kind.ALLOCATION, [write for write in allocations if write.verb == DELETE_VERB]
             yield kind, [write for write in writes.values() if write.verb != DELETE_VERB]
 
 
@@ -90,7 +88,6 @@ class WorkList:
 
     Attributes:
         unchanged: results of the records that need no write.
-        listed: kind and Shopify id of every line of the change-sets.
         days: days of the change-sets.
         kinds: their kinds; Payments include the Allocations to delete.
     """
@@ -98,7 +95,7 @@ class WorkList:
     def __init__(self, change_sets: Sequence[ChangeSet], first_days: dict[Key, date]) -> None:
         self._first_days = first_days
         self.unchanged: list[LoadResult] = []
-        self.listed = {
+        self._listed = {
             (change.kind.value, change.shopify_id) for change_set in change_sets for change in change_set.changes
         }
         self.days = {change_set.day for change_set in change_sets}
@@ -111,6 +108,10 @@ class WorkList:
         for change_set in sorted(change_sets, key=lambda item: item.day):
             for change in change_set.changes:
                 self._add(change_set.day, change)
+
+    def is_listed(self, key: Key) -> bool:
+        """Return whether a line of this portion is about a record, or this or an earlier portion wants it."""
+        return key in self._listed or key in self._first_days
 
     def of(self, kind: Kind) -> dict[str, WantedRecord]:
         """Return the wanted records of one kind by Shopify id."""

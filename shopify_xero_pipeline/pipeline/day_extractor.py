@@ -14,9 +14,10 @@ from shopify_xero_pipeline.pipeline.calendar import first_instant
 from shopify_xero_pipeline.pipeline.connections import Connections
 from shopify_xero_pipeline.pipeline.portions import RECORDS_IN_HAND
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
-from shopify_xero_pipeline.shopify.first_pages import FirstPages, Window
+from shopify_xero_pipeline.shopify.first_pages import FirstPages
 from shopify_xero_pipeline.shopify.models import Customer, Node, Order, Product
 from shopify_xero_pipeline.shopify.paging import Json
+from shopify_xero_pipeline.shopify.search import Window
 
 N = TypeVar("N", bound=Node)
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
 
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.observability import events
@@ -26,7 +25,7 @@ from shopify_xero_pipeline.shopify.errors import BulkQueryFailedError, Incomplet
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.shopify.paging import Json
 from shopify_xero_pipeline.shopify.reader import BULK_REFUNDS, ShopifyReader
-from shopify_xero_pipeline.shopify.search import INDEX_LAG, parse_instant
+from shopify_xero_pipeline.shopify.search import INDEX_LAG, Window, parse_instant
 
 MANY_DAYS = timedelta(days=7)
 """Length of a window above which its orders are counted; a shorter one is read by pages without a call for that."""
@@ -42,8 +41,6 @@ _ATTEMPTS = 3
 """Operations of one read: further ones after a failure, an expired result or a shortfall."""
 
 _DOWNLOADS = 3
-
-Window: TypeAlias = tuple[datetime, datetime]
 
 
 class BulkRead:

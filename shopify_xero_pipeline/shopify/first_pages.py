@@ -10,14 +10,13 @@ from datetime import datetime
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.shopify.models import Shop
 from shopify_xero_pipeline.shopify.paging import MAX_PAGE_SIZE, Json, nodes_of
+from shopify_xero_pipeline.shopify.search import Window
 
 MAX_AGE = 60.0
 """Seconds for which a page may be used; the lists of a run follow each other within seconds."""
 
 CUSTOMERS_PER_ORDER = 5
 """Rows of the page of customers by those of the page of orders, because their window has a margin of a day."""
-
-Window = tuple[datetime, datetime]
 
 
 @dataclass

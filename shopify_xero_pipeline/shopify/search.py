@@ -10,12 +10,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from shopify_xero_pipeline.clock import Clock
 from shopify_xero_pipeline.observability import events
 from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError, UnexpectedShapeError
 from shopify_xero_pipeline.shopify.paging import Json, Pager, nodes_of
+
+Window: TypeAlias = tuple[datetime, datetime]
+"""The start, inclusive, and the end, exclusive."""
 
 INDEX_LAG = 30.0
 """Seconds after which the search index is current; about 10 s were observed, no bound is documented."""

@@ -8,7 +8,7 @@ Several processes may work on one journal. The last process to raise a batch's f
 take it over only after its lease expires. An operation changes only if it is still in the state that was read.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -157,7 +157,7 @@ class Journal:
         days: Collection[date],
         *,
         unwanted: Sequence[Operation],
-        listed: Collection[tuple[str, str]],
+        is_listed: Callable[[tuple[str, str]], bool],
     ) -> None:
         """Withdraw the operations that a new plan of these kinds and days no longer contains.
 
@@ -166,7 +166,7 @@ class Journal:
             days: the days of the plan.
             unwanted: the planned operations missing from the plan, as read before; an operation that another process
                 has changed since is not withdrawn.
-            listed: the (kind, Shopify id) of every record in the plan; the failures of other records are resolved.
+            is_listed: whether a record, by its (kind, Shopify id), is in the plan; the failures of others are resolved.
         """
         scope = (operation.c.kind.in_(kinds), operation.c.partition.in_(days))
         under_review = select(operation.c.kind, operation.c.shopify_id).where(
@@ -178,7 +178,10 @@ class Journal:
             rows = self._by_id(connection, as_read)
             self._change(connection, [row for row in rows if row == as_read[row["id"]]], lambda _: withdrawn)
             reviewed = {(row.kind, row.shopify_id) for row in connection.execute(under_review)}
-            row_writes.resolve_errors_except(connection, kinds, days, {*listed, *reviewed}, self._clock.now())
+            now = self._clock.now()
+            row_writes.resolve_errors_except(
+                connection, kinds, days, lambda record: is_listed(record) or record in reviewed, now
+            )
 
     def postpone(self, reasons: Mapping[int, str]) -> None:
         """Store why operations are not sent now; their state does not change.

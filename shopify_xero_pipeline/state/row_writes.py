@@ -4,7 +4,7 @@ The store and the journal share this module, so that a batch is settled and its 
 No function here opens or commits a transaction.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -170,7 +170,7 @@ def resolve_errors_except(
     connection: Connection,
     kinds: Collection[str],
     days: Collection[date],
-    keep: Collection[tuple[str, str]],
+    is_kept: Callable[[tuple[str, str]], bool],
     at: datetime,
 ) -> None:
     """Resolve the open failures of kinds and days, except for some records.
@@ -179,13 +179,13 @@ def resolve_errors_except(
         connection: a connection in a transaction.
         kinds: the kinds of the failures.
         days: the days of the failures.
-        keep: the (kind, Shopify id) of records whose failures stay open.
+        is_kept: whether the failure of a record stays open, by its (kind, Shopify id).
         at: the present time, in UTC.
     """
     table = sync_errors
     scope = (table.c.kind.in_(kinds), table.c.partition.in_(days), table.c.resolved_at.is_(None))
     rows = read(connection, select(table).where(*scope))
-    others = [row for row in rows if (row["kind"], row["shopify_id"]) not in keep]
+    others = [row for row in rows if not is_kept((row["kind"], row["shopify_id"]))]
     update_rows(connection, table, others, lambda _: {"resolved_at": at})
 
 

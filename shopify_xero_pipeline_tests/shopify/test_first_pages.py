@@ -16,11 +16,11 @@ from shopify_xero_pipeline.sandbox.transport import InProcessTransport
 from shopify_xero_pipeline.shopify.auth import StaticToken
 from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.errors import AccessDeniedError, IncompleteReadError
-from shopify_xero_pipeline.shopify.first_pages import FirstPages, Window
+from shopify_xero_pipeline.shopify.first_pages import FirstPages
 from shopify_xero_pipeline.shopify.paging import Json
 from shopify_xero_pipeline.shopify.queries import document
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
-from shopify_xero_pipeline.shopify.search import INDEX_LAG
+from shopify_xero_pipeline.shopify.search import INDEX_LAG, Window
 from shopify_xero_pipeline_tests.shopify.fakes import MiddleOfTheRoad
 from shopify_xero_pipeline_tests.support import nodes
 from shopify_xero_pipeline_tests.support.handmade_shop import HandmadeShop

@@ -127,7 +127,7 @@ def test_a_withdrawn_write_is_not_open_any_more(journal: Journal, store: StateSt
     journal.plan([write(1), write(2), write(3, partition=date(2026, 9, 20)), write(4, kind="contact")])
 
     unwanted = [one for one in journal.planned_of(["invoice"], [DAY]) if one.shopify_id != "2/1"]
-    journal.withdraw(["invoice"], [DAY], unwanted=unwanted, listed={("invoice", "2/1")})
+    journal.withdraw(["invoice"], [DAY], unwanted=unwanted, is_listed={("invoice", "2/1")}.__contains__)
 
     states = {number: latest(journal, number).state for number in (1, 2, 3)}
     assert states == {
@@ -147,7 +147,7 @@ def test_a_failure_that_a_new_plan_does_not_name_is_resolved_but_not_one_under_r
     states = {1: OperationState.REJECTED, 2: OperationState.REJECTED, 3: OperationState.NEEDS_REVIEW}
     journal.settle([failed(latest(journal, number), state=state) for number, state in states.items()], one)
 
-    journal.withdraw(["invoice"], [DAY], unwanted=[], listed={("invoice", "2/1")})
+    journal.withdraw(["invoice"], [DAY], unwanted=[], is_listed={("invoice", "2/1")}.__contains__)
 
     assert [error.shopify_id for error in store.failed_records()] == ["2/1", "3/1"]
 
@@ -527,7 +527,7 @@ def test_what_another_process_planned_or_changed_after_this_plan_was_read_is_not
     clock._now -= timedelta(days=2)
     journal.plan([write(2, run_id="another"), write(3)])
 
-    journal.withdraw(["invoice"], [DAY], unwanted=read, listed=set())
+    journal.withdraw(["invoice"], [DAY], unwanted=read, is_listed=lambda _record: False)
 
     assert [one.shopify_id for one in journal.in_state(OperationState.PLANNED)] == ["2/1", "3/1"]
 
@@ -645,7 +645,9 @@ def test_steps_that_are_refused_and_writes_that_are_withdrawn_say_why(journal: J
     ):
         journal.intend(request("other"), [latest(journal)])
     journal.plan([write(2)])
-    journal.withdraw(["invoice"], [DAY], unwanted=journal.planned_of(["invoice"], [DAY]), listed=set())
+    journal.withdraw(
+        ["invoice"], [DAY], unwanted=journal.planned_of(["invoice"], [DAY]), is_listed=lambda _record: False
+    )
     assert latest(journal, 2).reason == "no longer in the plan"
 
 
