@@ -81,7 +81,9 @@ class DayReconciler:
     ) -> int:
         """Compare days, store them with their pending transactions, and return the number of unequal orders."""
         days = self._compare_days(orders, books_by_day)
-        reconciled_days.store_reconciliations(self._connections.store, days)
+        reconciled_days.store_reconciliations(
+            self._connections.store, days, self._connections.policy.accounts.gift_cards
+        )
         pending_transactions.store_pending(self._connections.store, orders)
         return sum(len(day.unequal) for day in days)
 

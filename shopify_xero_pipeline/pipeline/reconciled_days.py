@@ -19,7 +19,10 @@ from shopify_xero_pipeline.state.store import StateStore
 RECONCILIATION_KEY = "reconciliation"
 SUMMARY_KEY, TOTALS_KEY = "day_summary", "day_totals"
 SUMMARIES_STORED_KEY = "day_summaries.stored"
-"""The mark that each stored reconciliation has its summary, which stores of an earlier version lack."""
+"""The key of the mark that each stored reconciliation has its summary and totals, which an earlier version lacks.
+
+The mark names the account of gift cards, because totals have the changes of this account.
+"""
 
 DAYS_PER_TRANSACTION = 20
 """Days that one transaction summarizes, so that the store is not locked for long."""
@@ -39,23 +42,29 @@ def record_read(store: StateStore, days: Iterable[date], read_at: datetime | Non
     store.put_values({f"{READ_UP_TO_KEY}.{day}": text for day in days})
 
 
-def store_reconciliations(store: StateStore, days: Sequence[DayReconciliation]) -> None:
+def store_reconciliations(store: StateStore, days: Sequence[DayReconciliation], gift_cards: str) -> None:
     """Store each day's reconciliation with its summaries and the time of its read in one transaction.
 
     Args:
         store: the state store.
         days: the reconciliations.
+        gift_cards: the code of the account of gift cards.
     """
     read_up_to = _values_of_days(store, READ_UP_TO_KEY, [day.day for day in days])
     for day in days:
         text, _ = read_up_to.get(day.day, ("", None))
         up_to = {f"{RECONCILED_UP_TO_KEY}.{day.day}": text} if text else {}
-        store.put_values({**reconciliation_entries(day), **up_to})
+        store.put_values({**reconciliation_entries(day, gift_cards), **up_to})
 
 
-def reconciliation_entries(day: DayReconciliation) -> dict[str, str | None]:
-    """Return the store entries of a day: its reconciliation, summary, totals, and disagreement or None."""
-    return {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **_summary_entries(day)}
+def reconciliation_entries(day: DayReconciliation, gift_cards: str) -> dict[str, str | None]:
+    """Return the store entries of a day: its reconciliation, summary, totals, and disagreement or None.
+
+    Args:
+        day: the reconciliation.
+        gift_cards: the code of the account of gift cards.
+    """
+    return {f"{RECONCILIATION_KEY}.{day.day}": day.model_dump_json(), **_summary_entries(day, gift_cards)}
 
 
 def drop_reconciliations(store: StateStore, days: Iterable[date]) -> None:
@@ -81,14 +90,15 @@ def load_reconciliations(store: StateStore, days: Iterable[date]) -> list[DayRec
     return without_moved_orders([(DayReconciliation.model_validate_json(text), at) for text, at in values])
 
 
-def load_summaries(store: StateStore, days: Iterable[date]) -> list[DaySummary]:
+def load_summaries(store: StateStore, days: Iterable[date], gift_cards: str) -> list[DaySummary]:
     """Return the summary of each day, without the orders that moved to another day.
 
     Args:
         store: the state store.
         days: days of the books; those without a reconciliation are omitted.
+        gift_cards: the code of the account of gift cards.
     """
-    summarize_stored_days(store)
+    summarize_stored_days(store, gift_cards)
     values = _values_of_days(store, SUMMARY_KEY, days)
     summaries = {day: DaySummary.model_validate_json(text) for day, (text, _) in values.items()}
     for reconciliation in load_reconciliations(store, _days_of_moved_orders(store, summaries)):
@@ -96,25 +106,32 @@ def load_summaries(store: StateStore, days: Iterable[date]) -> list[DaySummary]:
     return [*summaries.values()]
 
 
-def load_totals(store: StateStore, days: Iterable[date]) -> list[DayTotals]:
+def load_totals(store: StateStore, days: Iterable[date], gift_cards: str) -> list[DayTotals]:
     """Return the totals of each day.
 
     Args:
         store: the state store.
         days: days of the books; those without a reconciliation are omitted.
+        gift_cards: the code of the account of gift cards.
     """
-    summarize_stored_days(store)
+    summarize_stored_days(store, gift_cards)
     return [DayTotals.model_validate_json(text) for text, _ in _values_of_days(store, TOTALS_KEY, days).values()]
 
 
-def summarize_stored_days(store: StateStore) -> None:
-    """Store the summaries of all stored reconciliations, once for a store of an earlier version."""
-    if store.get_value(SUMMARIES_STORED_KEY) is not None:
+def summarize_stored_days(store: StateStore, gift_cards: str) -> None:
+    """Store the summaries of all stored reconciliations, once for an earlier version or another account of gift cards.
+
+    Args:
+        store: the state store.
+        gift_cards: the code of the account of gift cards.
+    """
+    mark = f"with gift cards on {gift_cards}"
+    if (store.get_value(SUMMARIES_STORED_KEY) or ("",))[0] == mark:
         return
     names = store.names_of_values(RECONCILIATION_KEY)
     for chunk in chunks(names, DAYS_PER_TRANSACTION):
-        store.derive_values(chunk, _derived_entries)
-    store.put_value(SUMMARIES_STORED_KEY, "yes")
+        store.derive_values(chunk, lambda text: _derived_entries(text, gift_cards))
+    store.put_value(SUMMARIES_STORED_KEY, mark)
 
 
 def last_reconciled_at(store: StateStore, days: Iterable[date]) -> dict[date, datetime]:
@@ -124,8 +141,10 @@ def last_reconciled_at(store: StateStore, days: Iterable[date]) -> dict[date, da
         store: the state store.
         days: days of the books; those without a reconciliation are omitted.
     """
-    summarize_stored_days(store)
-    return {day: stored_at for day, (_, stored_at) in _values_of_days(store, SUMMARY_KEY, days).items()}
+    wanted = [*days]
+    values = _values_of_days(store, SUMMARY_KEY, wanted)  # of the same time as the reconciliation, and smaller
+    values |= _values_of_days(store, RECONCILIATION_KEY, [day for day in wanted if day not in values])
+    return {day: values[day][1] for day in wanted if day in values}
 
 
 def reconciled_up_to(store: StateStore, days: Iterable[date]) -> dict[date, datetime]:
@@ -139,17 +158,17 @@ def reconciled_up_to(store: StateStore, days: Iterable[date]) -> dict[date, date
     return {day: datetime.fromisoformat(text) for day, (text, _) in values.items()}
 
 
-def _summary_entries(day: DayReconciliation) -> dict[str, str | None]:
+def _summary_entries(day: DayReconciliation, gift_cards: str) -> dict[str, str | None]:
     return {
         f"{SUMMARY_KEY}.{day.day}": summarize_day(day).model_dump_json(exclude={"orphans"}, exclude_defaults=True),
-        f"{TOTALS_KEY}.{day.day}": total_day(day).model_dump_json(exclude_defaults=True),
+        f"{TOTALS_KEY}.{day.day}": total_day(day, gift_cards).model_dump_json(exclude_defaults=True),
         **day_issues.issue_entry(day),
     }
 
 
-def _derived_entries(text: str) -> dict[str, str | None]:
+def _derived_entries(text: str, gift_cards: str) -> dict[str, str | None]:
     """Return the entries beside a reconciliation, from its text."""
-    return _summary_entries(DayReconciliation.model_validate_json(text))
+    return _summary_entries(DayReconciliation.model_validate_json(text), gift_cards)
 
 
 def _days_of_moved_orders(store: StateStore, summaries: Mapping[date, DaySummary]) -> list[date]:

@@ -1,8 +1,8 @@
 """Summaries of compared days, which are stored beside a day so that lists and months need not read all its orders.
 
 A `DaySummary` has the figures of a day, and whole rows only of orders that are listed. `DayTotals` has the day's
-movements by month. Both are small, however many orders the day has. This module only builds them; the comparison is in
-`comparison.py`, the verdict in `verdict.py`.
+movements by month and its changes of the gift-card liability. Both are small, however many orders the day has. This
+module only builds them; the comparison is in `comparison.py`, the verdict in `verdict.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from shopify_xero_pipeline.books.tax_usage import TaxUsage
+from shopify_xero_pipeline.reconciliation.card_changes import CardChange, card_changes
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
 from shopify_xero_pipeline.reconciliation.movements import FrozenModel, Movement, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
@@ -57,6 +58,7 @@ class DayTotals(FrozenModel):
         left: the part of `movements` that belongs to orders which a person left different in Xero.
         broken: the unbalanced orders.
         taxes: the taxes on the rows of all orders.
+        card_changes: the changes of the gift-card liability in Xero.
     """
 
     day: date
@@ -64,6 +66,7 @@ class DayTotals(FrozenModel):
     left: tuple[Movement, ...] = ()
     broken: tuple[UnbalancedOrder, ...] = ()
     taxes: tuple[TaxUsage, ...] = ()
+    card_changes: tuple[CardChange, ...] = ()
 
 
 def summarize_day(day: DayReconciliation) -> DaySummary:
@@ -82,14 +85,20 @@ def summarize_day(day: DayReconciliation) -> DaySummary:
     )
 
 
-def total_day(day: DayReconciliation) -> DayTotals:
-    """Return the movements of a day by month, and its taxes."""
+def total_day(day: DayReconciliation, gift_cards: str) -> DayTotals:
+    """Return the movements of a day by month, its taxes and its changes of the gift-card liability.
+
+    Args:
+        day: the reconciliation.
+        gift_cards: the code of the liability account.
+    """
     return DayTotals(
         day=day.day,
         movements=tuple(_sum_by_month(day.movements)),
         left=tuple(_sum_by_month(day.left)),
         broken=day.broken,
         taxes=day.taxes,
+        card_changes=tuple(card_changes(day.movements, gift_cards)),
     )
 
 

@@ -1,18 +1,20 @@
 """The gift-card liability of a month, as a roll-forward from the opening to the closing balance of the account in Xero.
 
 Shopify's side comes from the movements of posted orders. Xero's side comes from every Invoice, Credit Note and Payment
-on the account in the mirror. A posting without a posted order is listed separately and is no difference. Manual
-journals and bank transactions are not read. Cards issued by hand or sold before the start date are on neither side:
-their use is listed when it takes more from the account than was added before.
+on the account: those of compared orders from the comparison of their day, all others from the mirror. A posting without
+a posted order is listed separately and is no difference. Manual journals and bank transactions are not read. Cards
+issued by hand or sold before the start date are on neither side: their use is listed when it takes more from the
+account than was added before.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
-from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, Movement, StatementSection
+from shopify_xero_pipeline.reconciliation.card_changes import LINE_OF_SECTION, REDEEMED, REFUNDED, SOLD, CardChange
+from shopify_xero_pipeline.reconciliation.movements import AccountNames, FrozenModel, Movement
 from shopify_xero_pipeline.reconciliation.rollup import group_by
 from shopify_xero_pipeline.reconciliation.statements import NOTHING
 from shopify_xero_pipeline.reconciliation.xero_movements import mirrored_postings
@@ -23,15 +25,8 @@ from shopify_xero_pipeline.xero.models import kind_label
 
 OPENING, CLOSING = "opening", "closing"
 NO_ORDER_OUTCOME = "not in these books any more"
-SOLD, REDEEMED, REFUNDED = "sold, less taken back", "redeemed", "refunded to cards"
-LINE_ORDER = (SOLD, REFUNDED, REDEEMED)
 UNSOLD_REASON = "paid with a gift card that no order in these books sold"
-LINE_OF_SECTION = {
-    StatementSection.SALES: (SOLD, 1),
-    StatementSection.TAX: (SOLD, 1),
-    StatementSection.PAYMENTS: (REDEEMED, -1),
-    StatementSection.REFUNDS: (REFUNDED, 1),
-}
+SEVERAL_ORDERS = "several orders"
 
 OrderLabel: TypeAlias = tuple[str, str]
 """The name and the outcome of an order."""
@@ -118,21 +113,25 @@ class _Change:
 
 @dataclass(frozen=True)
 class LiabilityAccount:
-    """The liability account with its rows in the mirror.
+    """The liability account in Xero.
 
     Args:
         code: `accounts.gift_cards` of `books.yaml`.
-        mirror: rows of the mirror, at least all that use the account.
-        mapped: Xero ids of the records in the mapping.
-        orders: the name and the outcome of each order of these records that was compared or is orphaned, by its id.
         base_currency: the currency of records without a currency.
+        compared: the changes by the orders of the days that are compared with all their records.
+        mirror: the other records that use the account; records that do not use it have no effect.
+        mapped: Xero ids of those in the mapping.
+        orders: the name and the outcome of each order of these records that was compared or is orphaned, by its id.
+        posted_on: returns the records of compared orders that use the account on a date, each with the order's name.
     """
 
     code: str
-    mirror: Sequence[MirrorRecord]
-    mapped: Collection[str]
-    orders: Mapping[str, OrderLabel]
     base_currency: str
+    compared: Sequence[CardChange] = ()
+    mirror: Sequence[MirrorRecord] = ()
+    mapped: Collection[str] = ()
+    orders: Mapping[str, OrderLabel] = field(default_factory=dict)
+    posted_on: Callable[[date], Sequence[tuple[str, MirrorRecord]]] = lambda _: ()
 
 
 def roll_forward(
@@ -157,9 +156,8 @@ def roll_forward(
     shopify = group_by((change.currency, change) for change in shopify_changes if change.posted < after)
     xero_changes = _xero_changes(account, account_names)
     xero = group_by((change.currency, change) for change in xero_changes if change.posted < after)
-    label = account_names.label(account.code)
     return [
-        _roll_forward_in(currency, label, shopify[currency], xero[currency], first, began)
+        _Builder(account, account_names, currency, first, began).build(shopify[currency], xero[currency])
         for currency in sorted({*shopify, *xero})
     ]
 
@@ -172,15 +170,15 @@ def _shopify_changes(movements: Iterable[Movement], code: str) -> Iterator[_Chan
 
 
 def _xero_changes(account: LiabilityAccount, account_names: AccountNames) -> Iterator[_Change]:
-    """Yield the postings on the account in Xero.
+    """Yield the changes of compared orders, and the postings of the other records.
 
     Args:
-        account: the account with its rows in the mirror.
+        account: the account in Xero.
         account_names: account names, and the accounts that hold tax.
     """
+    for each in account.compared:
+        yield _Change(each.posted, each.currency, each.line, each.amount)
     for row in account.mirror:
-        if row.status in REMOVED_STATUSES:
-            continue
         order_id = order_of_row(row)
         name, outcome = account.orders.get(order_id, ("", "not compared yet"))
         reason = "" if outcome == "posted" else f"order {name or order_id} is {outcome}"
@@ -191,12 +189,20 @@ def _xero_changes(account: LiabilityAccount, account_names: AccountNames) -> Ite
         what = f"{kind_label(row.kind)} {row.natural_key.strip('|')}"
         if name and not reason:
             what = name
-        for posting in mirrored_postings(row, account_names):
-            if posting.key == account.code and posting.side in LINE_OF_SECTION:
-                line, sign = LINE_OF_SECTION[posting.side]
-                amount = sign * posting.amount
-                other = OtherPosting(posted=posting.posted, what=what, amount=amount, why=reason) if reason else None
-                yield _Change(posting.posted, posting.currency or account.base_currency, line, amount, what, other)
+        for change in _changes_of(row, account, account_names, what):
+            other = OtherPosting(posted=change.posted, what=what, amount=change.amount, why=reason)
+            yield replace(change, other=other) if reason else change
+
+
+def _changes_of(
+    row: MirrorRecord, account: LiabilityAccount, account_names: AccountNames, what: str
+) -> Iterator[_Change]:
+    """Yield the changes of the liability by a record in Xero; a voided or deleted one has none."""
+    for posting in mirrored_postings(row, account_names) if row.status not in REMOVED_STATUSES else ():
+        if posting.key == account.code and posting.side in LINE_OF_SECTION:
+            line, sign = LINE_OF_SECTION[posting.side]
+            currency = posting.currency or account.base_currency
+            yield _Change(posting.posted, currency, line, sign * posting.amount, what)
 
 
 def order_of_row(row: MirrorRecord) -> str:
@@ -204,38 +210,94 @@ def order_of_row(row: MirrorRecord) -> str:
     return next(iter(references.order_ids(row.reference)), "")
 
 
-def _roll_forward_in(
-    currency: str, account: str, shopify: Sequence[_Change], xero: Sequence[_Change], first: date, began: date
-) -> RollForward:
-    others = [change.other for change in xero if change.other is not None]
-    sides = [_side_amounts(changes, first) for changes in (shopify, [entry for entry in xero if entry.other is None])]
-    lines = [RollLine(what=what, shopify=sides[0][what], xero=sides[1][what]) for what in sides[0]]
-    total = sum((other.amount for other in others), NOTHING)
-    earlier = sum((other.amount for other in others if other.posted < first), NOTHING)
-    if others:
-        lines.append(RollLine(what="by others, before", shopify=None, xero=earlier))
-        lines.append(RollLine(what="by others, this month", shopify=None, xero=total - earlier))
-    lines.append(RollLine(what="the account in Xero", shopify=None, xero=sides[1][CLOSING] + total))
-    unsold = list(_unsold_uses(xero))
-    return RollForward(
-        currency=currency,
-        account=account,
-        lines=tuple(lines),
-        others=tuple(other for other in others if other.posted >= first),
-        unsold=tuple(use for use in unsold if use.posted >= first),
-        unsold_so_far=-sum((use.amount for use in unsold), NOTHING),
-        began=began,
-    )
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the roll-forward of one currency; the other fields are those of `roll_forward`."""
+
+    account: LiabilityAccount
+    account_names: AccountNames
+    currency: str
+    first: date
+    began: date
+
+    def build(self, shopify: Sequence[_Change], xero: Sequence[_Change]) -> RollForward:
+        """Return the roll-forward.
+
+        Args:
+            shopify: Shopify's changes up to the end of the month.
+            xero: Xero's changes up to the end of the month.
+        """
+        others = [change.other for change in xero if change.other is not None]
+        unsold = list(self._unsold_uses(xero))
+        return RollForward(
+            currency=self.currency,
+            account=self.account_names.label(self.account.code),
+            lines=tuple(self._lines(shopify, [change for change in xero if change.other is None], others)),
+            others=tuple(other for other in others if other.posted >= self.first),
+            unsold=tuple(use for use in unsold if use.posted >= self.first),
+            unsold_so_far=-sum((use.amount for use in unsold), NOTHING),
+            began=self.began,
+        )
+
+    def _lines(
+        self, shopify: Sequence[_Change], posted: Sequence[_Change], others: Sequence[OtherPosting]
+    ) -> Iterator[RollLine]:
+        ours, theirs = _side_amounts(shopify, self.first), _side_amounts(posted, self.first)
+        yield from (RollLine(what=what, shopify=ours[what], xero=theirs[what]) for what in ours)
+        total = sum((other.amount for other in others), NOTHING)
+        if others:
+            earlier = sum((other.amount for other in others if other.posted < self.first), NOTHING)
+            yield RollLine(what="by others, before", shopify=None, xero=earlier)
+            yield RollLine(what="by others, this month", shopify=None, xero=total - earlier)
+        yield RollLine(what="the account in Xero", shopify=None, xero=theirs[CLOSING] + total)
+
+    def _unsold_uses(self, changes: Iterable[_Change]) -> Iterator[OtherPosting]:
+        """Yield the amounts taken from the account beyond its balance; those of the month with the orders' names."""
+        balance = NOTHING
+        for posted, of_date in sorted(group_by((change.posted, change) for change in changes).items()):
+            uses = _uses_of_date(of_date, balance)
+            if uses and posted >= self.first:
+                uses = self._by_order(posted, of_date, balance, uses)
+            yield from uses
+            balance += sum((change.amount for change in of_date), NOTHING) - sum(use.amount for use in uses)
+
+    def _by_order(
+        self, posted: date, of_date: Sequence[_Change], balance: Decimal, uses: list[OtherPosting]
+    ) -> list[OtherPosting]:
+        """Return the uses of a date order by order, or as they are if the records changed since the comparison.
+
+        Args:
+            posted: the date.
+            of_date: the changes of the date.
+            balance: the balance before the date.
+            uses: the uses of the date, with those of compared orders as a sum.
+        """
+        orders = [
+            change
+            for name, row in self.account.posted_on(posted)
+            for change in _changes_of(row, self.account, self.account_names, name)
+            if change.currency == self.currency
+        ]
+        by_order = _uses_of_date([*orders, *(change for change in of_date if change.what)], balance)
+        is_same = sum(use.amount for use in by_order) == sum(use.amount for use in uses)
+        return by_order if is_same else uses
 
 
-def _unsold_uses(changes: Iterable[_Change]) -> Iterator[OtherPosting]:
-    """Yield the amounts taken from the account beyond its balance. On one day, additions come before uses."""
-    balance = NOTHING
-    for change in sorted(changes, key=lambda change: (change.posted, LINE_ORDER.index(change.line), change.what)):
+def _uses_of_date(changes: Iterable[_Change], balance: Decimal) -> list[OtherPosting]:
+    """Return the amounts that a date takes from the account beyond its balance. Additions come before uses.
+
+    Args:
+        changes: the changes of the date.
+        balance: the balance before the date.
+    """
+    uses = []
+    for change in sorted(changes, key=lambda change: (change.amount < 0, change.what)):
         balance += change.amount
         if balance < 0:
-            yield OtherPosting(posted=change.posted, what=change.what, amount=balance, why=UNSOLD_REASON)
+            what = change.what or SEVERAL_ORDERS
+            uses.append(OtherPosting(posted=change.posted, what=what, amount=balance, why=UNSOLD_REASON))
             balance = NOTHING
+    return uses
 
 
 def _side_amounts(changes: Iterable[_Change], first: date) -> dict[str, Decimal]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, delete, exists, insert, select
 
 from shopify_xero_pipeline.state import record_keys
 from shopify_xero_pipeline.state.database_errors import StoreDamagedError
@@ -32,9 +32,9 @@ def _rows_with_keys(table: Table, condition: Callable[[Column[str]], ColumnEleme
 
 
 def _unmapped(query: Select[Any]) -> Select[Any]:
-    """Return the query for the rows of the mirror that are not mapped."""
-    mapped = (entity_mapping.c.kind == xero_mirror.c.kind) & (entity_mapping.c.xero_id == xero_mirror.c.xero_id)
-    return query.outerjoin(entity_mapping, mapped).where(entity_mapping.c.kind.is_(None))
+    """Return the query for the rows of the mirror that are not mapped, decided by the key before the row is read."""
+    mapped = (entity_mapping.c.kind == mirror_key.c.kind) & (entity_mapping.c.xero_id == mirror_key.c.xero_id)
+    return query.where(~exists().where(mapped))
 
 
 BY_KEY = {table: _rows_with_keys(table, one_of) for table in KEY_TABLES}

@@ -24,6 +24,7 @@ from shopify_xero_pipeline.state.row_checksums import (
 from shopify_xero_pipeline.state.tables import (
     CHECKSUMMED_TABLES,
     kept_record,
+    mapped_on_day,
     meta,
     metadata,
     mirror_key,
@@ -142,6 +143,17 @@ def _add_account_keys(connection: Connection) -> None:
             put_keys(connection, mirror_key, read(connection, query, kind=kind, ids=ids))
 
 
+def _add_days_to_account_keys(connection: Connection) -> None:
+    """Add the day to the keys of accounts, and the time of posting to the index of the mapping by day.
+
+    Raises:
+        StoreDamagedError: a row does not match its checksum; the store is unchanged.
+    """
+    _add_account_keys(connection)
+    connection.execute(text("DROP INDEX IF EXISTS ix_entity_mapping_partition"))
+    mapped_on_day.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _add_deleted_count,
     _add_checksums,
@@ -151,6 +163,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _use_standard_names,
     _add_keys,
     _add_account_keys,
+    _add_days_to_account_keys,
 )
 """Order matters: the function at index 0 migrates version 1 to version 2, and so on."""
 

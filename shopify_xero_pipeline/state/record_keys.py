@@ -55,9 +55,21 @@ def document_key(number: str) -> str:
     return f"document:{number}"
 
 
-def account_key(code: str) -> str:
-    """Return the key of an account on which a line of a document, or a Payment, is booked."""
-    return f"account:{code}"
+def account_key(code: str, day: date) -> str:
+    """Return the key of an account on which a line of a document, or a Payment, is booked on a calendar day.
+
+    The keys of an account sort by day.
+
+    Args:
+        code: the code of the account.
+        day: the day of the document or Payment.
+    """
+    return f"account:{code}:{day.isoformat()}"
+
+
+def account_range(code: str) -> tuple[str, str]:
+    """Return the range of an account's keys: its first key, and the first text after all of them."""
+    return f"account:{code}:", f"account:{code};"  # a semicolon follows a colon
 
 
 def mapping_keys(row: Row) -> set[str]:
@@ -88,7 +100,9 @@ def _mirror_keys(row: Row) -> Iterator[str]:
     fields = parse_exact_json(row["payload"]) if kind in (CONTACT, PAYMENT, *DOCUMENTS) else {}
     if kind == CONTACT:
         yield from _contact_keys(fields)
-    yield from (account_key(code) for code in _accounts(kind, fields))
+    if accounts := _accounts(kind, fields):
+        day = _day(row, fields)
+        yield from (account_key(code, day) for code in accounts)
     yield from (document_key(document) for document in references.documents_of(kind, number))
     if kind in DOCUMENTS:
         orders = references.orders_of(row["reference"], row["payload"])

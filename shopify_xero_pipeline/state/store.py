@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, delete, insert, or_, select, true
 
 from shopify_xero_pipeline.clock import Clock, is_recent
 from shopify_xero_pipeline.state import database_errors, queries, record_keys, row_writes, verification
@@ -28,7 +28,7 @@ from shopify_xero_pipeline.state.key_rows import UNMAPPED_BY_KEY, UNMAPPED_IN_RA
 from shopify_xero_pipeline.state.migrations import MIGRATIONS, migrate
 from shopify_xero_pipeline.state.orphans import Orphans
 from shopify_xero_pipeline.state.privacy import Privacy
-from shopify_xero_pipeline.state.queries import one_of, with_prefix
+from shopify_xero_pipeline.state.queries import chunks, one_of, with_prefix
 from shopify_xero_pipeline.state.records import (
     NOT_YET_WRITTEN,
     FrozenRecord,
@@ -278,6 +278,25 @@ class StateStore:
         """
         mapped = self._order_days(queries.ORDER_DAYS.where(one_of(entity_mapping.c.partition)), days)
         return {order_id: min(order_days) for order_id, order_days in mapped.items()}
+
+    def days_posted_since(self, instants: Mapping[date, datetime | None]) -> set[date]:
+        """Return the days with a record that was posted after the instant of the day.
+
+        Args:
+            instants: an instant of each day, in UTC; without one, any record counts, as it does on all other days.
+        """
+        if not instants:
+            return {*self._days_posted(true())}
+        partition, posted_at = entity_mapping.c.partition, entity_mapping.c.posted_at
+        conditions = [partition < min(instants), partition > max(instants)]
+        for chunk in chunks(instants.items(), 100):
+            since = [(partition == day) & (true() if at is None else posted_at > at) for day, at in chunk]
+            conditions.append(or_(*since))
+        return {day for condition in conditions for day in self._days_posted(condition)}
+
+    def _days_posted(self, condition: ColumnElement[bool]) -> Sequence[date]:
+        with self._engine.begin() as connection:
+            return connection.scalars(select(entity_mapping.c.partition).where(condition).distinct()).all()
 
     def orders_before(self, day: date) -> set[str]:
         """Return the ids of the orders with a record mapped to an earlier day."""

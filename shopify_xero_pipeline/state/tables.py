@@ -141,12 +141,14 @@ entity_mapping = Table(
     *texts("kind", "shopify_id", primary_key=True),
     *texts("xero_id", "natural_key", "checksum", "payload"),
     Column("order_id", SortableText, index=True),
-    Column("partition", Date, nullable=False, index=True),
+    Column("partition", Date, nullable=False),
     Column("run_id", SortableText, nullable=False),
     Column("posted_at", UtcDateTime, nullable=False),
     checksum_column(),
     UniqueConstraint("kind", "xero_id"),
 )
+mapped_on_day = Index("mapped_on_day", entity_mapping.c.partition, entity_mapping.c.posted_at)
+"""The index that answers whether a record of a day was posted after an instant."""
 
 sync_errors = Table(
     "sync_errors",

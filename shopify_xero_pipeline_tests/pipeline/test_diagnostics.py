@@ -118,7 +118,7 @@ def test_what_a_person_did_to_our_records_in_xero_is_found(stage: Stage) -> None
 def test_a_day_whose_books_do_not_agree_is_found(stage: Stage) -> None:
     day = stage.sync_service.reconciliations.of_days([FIRST])[0]
     wrong = day.model_copy(update={"rows": (day.rows[0].model_copy(update={"lost": 1}), *day.rows[1:])})
-    store_reconciliations(stage.sync_service.connections.store, [wrong])
+    store_reconciliations(stage.sync_service.connections.store, [wrong], "830")
     assert examined(stage, offline=True)["I9"].violations
 
 

@@ -74,15 +74,19 @@ def test_a_day_that_agrees_again_is_no_longer_listed(stage: Stage) -> None:
     broken = order_row(order_name="#9", problems=("sales: 10, 9",), outcome="posted")
     sync_service = stage.sync_service
     assert sync_service.reconciliations.disagreements() == []
-    store_reconciliations(sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(), broken))])
+    store_reconciliations(
+        sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(), broken))], "830"
+    )
     assert disagreements(stage) == [(FIRST, 1, ["#9"])]
-    store_reconciliations(sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(),))])
+    store_reconciliations(sync_service.connections.store, [DayReconciliation(day=FIRST, rows=(order_row(),))], "830")
     assert disagreements(stage) == []
 
 
 def test_only_days_of_the_books_are_listed(stage: Stage) -> None:
     broken = DayReconciliation(day=FIRST - timedelta(days=1), rows=(order_row(outcome="failed", reason="no"),))
-    store_reconciliations(stage.sync_service.connections.store, [broken, broken.model_copy(update={"day": FIRST})])
+    store_reconciliations(
+        stage.sync_service.connections.store, [broken, broken.model_copy(update={"day": FIRST})], "830"
+    )
     assert disagreements(stage) == [(FIRST, 1, ["#1001"])]
 
 
@@ -103,7 +107,7 @@ def test_listing_the_days_that_disagree_reads_no_stored_day(stage: Stage) -> Non
     sync_service = stage.sync_service
     rows = tuple(order_row(order_name=f"#{number}") for number in range(50))
     days = [DayReconciliation(day=FIRST - timedelta(days=number), rows=rows) for number in range(100)]
-    store_reconciliations(sync_service.connections.store, days)
+    store_reconciliations(sync_service.connections.store, days, "830")
     sync_service.reconciliations.disagreements()
     asked: list[tuple[str, Any]] = []
     engine = sync_service.connections.store._engine

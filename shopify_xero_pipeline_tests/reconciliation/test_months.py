@@ -5,6 +5,7 @@ September: a gift card of 50.00 sold, and two mugs of 11.50. October: a mug of 1
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import pytest
 
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation, OrderRow
-from shopify_xero_pipeline.reconciliation.day_summaries import summarize_day, total_day
-from shopify_xero_pipeline.reconciliation.gift_cards import NO_ORDER_OUTCOME, LiabilityAccount
+from shopify_xero_pipeline.reconciliation.day_summaries import DayTotals, summarize_day, total_day
+from shopify_xero_pipeline.reconciliation.gift_cards import NO_ORDER_OUTCOME, LiabilityAccount, order_of_row
 from shopify_xero_pipeline.reconciliation.months import Month, build_month
 from shopify_xero_pipeline.reconciliation.movements import StatementSection, UnbalancedOrder
 from shopify_xero_pipeline.reconciliation.orphans import OrphanedOrder
 from shopify_xero_pipeline.reconciliation.statements import ControlTotal, Statement, StatementLine
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.state.records import MirrorRecord
+from shopify_xero_pipeline.xero.elements import Element
 from shopify_xero_pipeline.xero.models import Kind
 from shopify_xero_pipeline_tests.books.builders import agreement, line_item, order, refund, sale, tax, transaction
 from shopify_xero_pipeline_tests.reconciliation.read_back import House, milliseconds
@@ -84,6 +86,12 @@ class Shop:
         self.by_hand: list[MirrorRecord] = []
 
     def month(self, first: date, *more: OrderRow, orphans: Sequence[OrphanedOrder] = ()) -> Month:
+        """Return the month, which is the same from the records of gift cards and from the changes of compared days."""
+        from_records, from_changes = self.months(first, *more, orphans=orphans)
+        assert from_records == from_changes
+        return from_records
+
+    def months(self, first: date, *more: OrderRow, orphans: Sequence[OrphanedOrder] = ()) -> list[Month]:
         days = [house.reconcile(day) for day, house in self.houses.items()]
         gone = {one.day: DayReconciliation(day=one.day, rows=(), orphans=(one,)) for one in orphans}
         days = [gone.get(day.day, day) for day in days]
@@ -97,10 +105,13 @@ class Shop:
         mapped = {f"{day}{row.xero_id}" for day, house in self.houses.items() for row in house.mapped}
         orders = {one.order_id: (one.order_name, NO_ORDER_OUTCOME) for one in orphans}
         orders |= {row.order_id: (row.order_name, row.outcome) for day in days for row in day.rows}
-        account = LiabilityAccount("830", [*shown, *self.by_hand], mapped, orders, "NZD")
-        summaries, totals = [summarize_day(day) for day in days], [total_day(day) for day in days]
+        one_by_one = LiabilityAccount("830", "NZD", (), [*shown, *self.by_hand], mapped, orders)
+        summaries, totals = [summarize_day(day) for day in days], [total_day(day, "830") for day in days]
         names = next(iter(self.houses.values())).account_names
-        return build_month(first, summaries, totals, (START, TODAY), account, names, orphans)
+        return [
+            build_month(first, summaries, totals, (START, TODAY), account, names, orphans)
+            for account in (one_by_one, _as_compared(one_by_one, totals))
+        ]
 
     def enter(self, amount: str, day: date) -> None:
         """Enter an invoice of a gift card by hand."""
@@ -112,6 +123,20 @@ class Shop:
             "LineItems": [line],
         }
         self.by_hand.append(shown(Kind.INVOICE, f"hand-{len(self.by_hand)}", "INV-7", **content))
+
+
+def _as_compared(account: LiabilityAccount, totals: Sequence[DayTotals]) -> LiabilityAccount:
+    """Return an account with the changes of compared days instead of the records of posted orders."""
+    posted = {row.xero_id for row in account.mirror if row.xero_id in account.mapped}
+    posted -= {row.xero_id for row in account.mirror if account.orders.get(order_of_row(row), ("", ""))[1] != "posted"}
+
+    def posted_on(day: date) -> list[tuple[str, MirrorRecord]]:
+        rows = [row for row in account.mirror if row.xero_id in posted and Element.from_row(row).date == day]
+        return [(account.orders[order_of_row(row)][0], row) for row in rows]
+
+    changes = [change for day in totals for change in day.card_changes]
+    others = [row for row in account.mirror if row.xero_id not in posted]
+    return replace(account, compared=changes, mirror=others, posted_on=posted_on)
 
 
 @pytest.fixture
@@ -359,7 +384,7 @@ def test_our_own_postings_of_an_order_that_is_not_posted_in_full_are_named_apart
 def test_our_own_postings_whose_order_is_not_compared_are_named_apart(shop: Shop, reference: str, why: str) -> None:
     invoices = shop.houses[CARD_DAY].mirror[Kind.INVOICE]
     invoices[:] = [row.model_copy(update={"reference": reference}) for row in invoices]
-    (cards,) = shop.month(SEPTEMBER).gift_cards
+    (cards,) = shop.months(SEPTEMBER)[0].gift_cards
     assert [(one.what, one.why) for one in cards.others] == [("invoice SH-1001", why)]
 
 

@@ -187,7 +187,7 @@ def _without_orphans(connection: Connection) -> None:
     """Take away what version 6 added."""
     connection.execute(text("DROP TABLE orphaned_order"))
     connection.execute(text("DROP TABLE kept_record"))
-    connection.execute(text("DROP INDEX ix_entity_mapping_partition"))
+    connection.execute(text("DROP INDEX mapped_on_day"))
 
 
 def _drop(connection: Connection, added: Mapping[str, Sequence[str]]) -> None:
@@ -287,9 +287,30 @@ def test_a_store_of_version_8_gets_the_keys_of_accounts(store: StateStore, url: 
 
     with closing(StateStore(url, clock)) as again:
         verify(again._engine)
-        found = {kind: again.mirror_by_key(kind, {account_key("830")}) for kind in ("invoice", "payment", "contact")}
+        found = {
+            kind: again.mirror_by_key(kind, {account_key("830", DAY)}) for kind in ("invoice", "payment", "contact")
+        }
     assert found == {"invoice": [invoice], "payment": [payment], "contact": []}
-    assert version(url) == "9"
+
+
+def test_a_store_of_version_9_gets_the_day_in_the_keys_of_accounts(
+    store: StateStore, url: str, clock: ManualClock
+) -> None:
+    fields = '{"LineItems":[{"AccountCode":"830"}],"DateString":"2026-09-19T00:00:00"}'
+    invoice = mirror_row(kind="invoice", reference="#1001 shopify:77/1", payload=fields)
+    store.update_mirror("invoice", [invoice], NOW)
+    store.close()
+    before = shape(url)
+    with transaction(url) as connection:
+        connection.execute(text("UPDATE mirror_key SET key = 'account:830' WHERE key LIKE 'account:%'"))
+        connection.execute(text("DROP INDEX mapped_on_day"))
+        connection.execute(text("CREATE INDEX ix_entity_mapping_partition ON entity_mapping (partition)"))
+        connection.execute(text("UPDATE meta SET value = '9' WHERE name = 'schema_version'"))
+
+    with closing(StateStore(url, clock)) as again:
+        verify(again._engine)
+        assert again.mirror_by_key("invoice", {account_key("830", date(2026, 9, 19))}) == [invoice]
+    assert (shape(url), version(url)) == (before, "10")
 
 
 def test_a_store_of_version_7_gets_the_keys_of_its_rows(store: StateStore, url: str, clock: ManualClock) -> None:
@@ -395,7 +416,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(store: StateStore, ur
 def test_a_store_of_a_newer_version_is_refused(store: StateStore, url: str, clock: ManualClock) -> None:
     with opened(url) as engine:
         migrate(engine, [*MIGRATIONS, _add_note])
-    with pytest.raises(StoreTooNewError, match="schema version 10, this version of the project supports 9"):
+    with pytest.raises(StoreTooNewError, match="schema version 11, this version of the project supports 10"):
         StateStore(url, clock)
 
 
@@ -469,7 +490,7 @@ def test_a_store_whose_migration_is_killed_at_any_statement_is_old_or_new(store:
     kills = killed_everywhere(url, LONGER)
 
     assert kills >= 10
-    assert version(url) == "11"
+    assert version(url) == "12"
     assert "deleted" in columns(url, "sync_history")
     assert columns(url) == ["key", "value", "updated_at", "row_hash", "note"]
     with transaction(url) as connection:
@@ -496,4 +517,4 @@ def test_processes_that_start_at_once_bring_a_store_up_to_date_once(url: str, cl
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert version(url) == "11"
+    assert version(url) == "12"

@@ -40,6 +40,7 @@ def mapped(store: StateStore, order_id: str | None, day: date, number: int) -> N
         natural_key=f"SH-{number}",
         order_id=order_id,
         partition=day,
+        posted_at=NOW,
     )
     with store._engine.begin() as connection:
         row_writes.write_mapping(connection, [row], NOW)
@@ -78,6 +79,11 @@ def test_orders_are_found_by_the_days_of_their_records_and_move_with_all_of_them
     assert store.orders_of_days([FIRST, NEXT]) == {"1": FIRST, "2": NEXT}
     assert store.orders_before(FIRST) == {"3"}
     assert store.days_of_orders(["1", "2", "9"]) == {"1": {FIRST, NEXT}, "2": {NEXT}}
+
+    second = timedelta(seconds=1)
+    assert store.days_posted_since({}) == {FIRST - timedelta(days=9), FIRST, NEXT}
+    assert store.days_posted_since({FIRST: NOW, NEXT: NOW - second}) == {FIRST - timedelta(days=9), NEXT}
+    assert store.days_posted_since({FIRST - timedelta(days=9): NOW, FIRST: None, NEXT: NOW}) == {FIRST}
 
     store.assign({"1": NEXT, "3": FIRST, "9": FIRST})
     assert store.days_of_orders(["1", "2", "3"]) == {"1": {NEXT}, "2": {NEXT}, "3": {FIRST}}

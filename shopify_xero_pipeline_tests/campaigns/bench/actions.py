@@ -7,6 +7,7 @@ defines the actions and checks their results; `measuring.py` measures them.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import count
 
 from shopify_xero_pipeline.loading.load_report import LoadOutcome
@@ -22,6 +23,7 @@ from shopify_xero_pipeline_tests.campaigns.bench.measuring import Cost, Meter
 from shopify_xero_pipeline_tests.campaigns.bench.scene import Scene, opened
 from shopify_xero_pipeline_tests.campaigns.bench.shop import NEW_DAY, NEW_ORDERS
 from shopify_xero_pipeline_tests.support.stage import Stage, at
+from shopify_xero_pipeline_tests.support.sync_round import FIRST
 
 NEW, UNCHANGED, VERIFICATION, OPENING = "new day", "unchanged day", "verification", "opening"
 STATUS, MONTH, TICK, WEBHOOK = "status", "status --month", "tick", "webhook"
@@ -120,14 +122,13 @@ def measure_status(scene: Scene) -> Costs:
 
 
 def measure_month(scene: Scene) -> Costs:
-    """Return the cost of the statement of the new day's month.
+    """Return the cost of the statement of the last month in which every day has earlier orders.
 
     Args:
         scene: a scene with the new orders in the books.
     """
     with _metered(scene, hour=20) as (stage, meter):
-        stage.sync_service.connections.store.verify()
-        reconciliations, month = stage.sync_service.reconciliations, NEW_DAY.replace(day=1)
+        reconciliations, month = stage.sync_service.reconciliations, (FIRST - timedelta(days=31)).replace(day=1)
         return {MONTH: meter.repeat(lambda: _check(reconciliations.month_statement(month).standing))}
 
 

@@ -21,7 +21,7 @@ from shopify_xero_pipeline.state.records import HistoryRow, MappedRecord, Mirror
 from shopify_xero_pipeline.state.row_checksums import fetch, put_rows
 from shopify_xero_pipeline.state.store import StateStore
 from shopify_xero_pipeline.state.tables import batch, operation
-from shopify_xero_pipeline_tests.campaigns.bench.past_days import Results, stored_texts
+from shopify_xero_pipeline_tests.campaigns.bench.past_days import GIFT_CARDS, Results, stored_texts
 from shopify_xero_pipeline_tests.campaigns.bench.templates import Copy, OrderTemplate, PlacedCopy, RecordCopy
 
 FIRST_NUMBER = 10_001
@@ -78,7 +78,7 @@ class HistoryWriter:
         self._flush()
         self._continue_ids()
         self._store.put_values(texts)
-        summarize_stored_days(self._store)  # marks the summaries as complete
+        summarize_stored_days(self._store, GIFT_CARDS)  # marks the summaries as complete
 
     def _continue_ids(self) -> None:
         """Let Postgres number the next rows after the written ones; SQLite does so itself."""

@@ -26,6 +26,9 @@ Results: TypeAlias = Mapping[str, DayReconciliation]
 Multiples: TypeAlias = Sequence[tuple[DayReconciliation, int]]
 """The results of originals, each with the number of its copies on a day."""
 
+GIFT_CARDS = "830"
+"""The code of the account of gift cards in the sandbox's `books.yaml`."""
+
 NO_AMOUNTS = {"shopify": Decimal(0), "mapping": Decimal(0), "xero": Decimal(0)}
 """The columns of a movement, in the order of `Movement.amounts`."""
 
@@ -42,7 +45,7 @@ def stored_texts(day: date, placed: Sequence[PlacedCopy], results: Results) -> d
     return {
         f"{READ_UP_TO_KEY}.{day}": read_at,
         f"{RECONCILED_UP_TO_KEY}.{day}": read_at,
-        **reconciliation_entries(reconcile(day, placed, results)),
+        **reconciliation_entries(reconcile(day, placed, results), GIFT_CARDS),
     }
 
 
