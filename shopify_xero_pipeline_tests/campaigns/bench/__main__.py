@@ -14,6 +14,7 @@ from rich.console import Console
 from shopify_xero_pipeline_tests.campaigns import reliability
 from shopify_xero_pipeline_tests.campaigns.bench import (
     actions,
+    backfill,
     call_report,
     extraction,
     idle,
@@ -60,6 +61,7 @@ def measure_day(options: Options, step: Step) -> Outcome:
 
 
 PARTS: Mapping[str, Part] = {
+    "backfill": backfill.measure,
     "calls": call_report.measure,
     "day": measure_day,
     "extraction": extraction.measure,

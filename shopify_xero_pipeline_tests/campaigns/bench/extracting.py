@@ -14,8 +14,6 @@ from pathlib import Path
 from time import process_time
 from zoneinfo import ZoneInfo
 
-import httpx
-
 from shopify_xero_pipeline.clock import ManualClock
 from shopify_xero_pipeline.shopify.auth import StaticToken
 from shopify_xero_pipeline.shopify.bulk_reader import BulkOrderReader
@@ -23,6 +21,7 @@ from shopify_xero_pipeline.shopify.client import ShopifyClient
 from shopify_xero_pipeline.shopify.models import Order
 from shopify_xero_pipeline.shopify.reader import ShopifyReader
 from shopify_xero_pipeline.shopify.throttle import QueryCost
+from shopify_xero_pipeline_tests.campaigns.bench.remote_clock import RemoteClock, peak_memory
 
 PAGES, BULK = "pages", "bulk"
 
@@ -53,18 +52,6 @@ class Extraction:
     digest: str
 
 
-class _RemoteClock(ManualClock):
-    """A clock whose waits also advance that of the sandbox."""
-
-    def __init__(self, start: datetime, address: str) -> None:
-        super().__init__(start)
-        self._address = address
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        httpx.post(f"{self._address}/_sandbox/clock", json={"seconds": seconds}).raise_for_status()
-
-
 def extract(address: str, reader: str, start: datetime, end: datetime) -> Extraction:
     """Read all orders of a window with one reader, day by day if it can.
 
@@ -74,17 +61,17 @@ def extract(address: str, reader: str, start: datetime, end: datetime) -> Extrac
         start: the start of the window.
         end: the end of the window.
     """
-    clock = _RemoteClock(end, address)
+    clock = RemoteClock(end, address)
     client = ShopifyClient("sandbox.myshopify.com", StaticToken("sandbox"), clock=clock, base_url=address)
     costs = _record_costs(client)
-    base, cpu, digest, count = _peak(), process_time(), 0, 0
+    base, cpu, digest, count = peak_memory(), process_time(), 0, 0
     for orders in _groups(client, clock, reader, (start, end)):
         hashing = process_time()
         count, digest = count + len(orders), digest + sum(map(_hash, orders))
         cpu += process_time() - hashing
     seconds = process_time() - cpu
     points, waited = sum(cost.actual or 0 for cost in costs), clock.elapsed()
-    return Extraction(reader, count, client.calls, points, waited, seconds, _peak(), base, f"{digest:x}")
+    return Extraction(reader, count, client.calls, points, waited, seconds, peak_memory(), base, f"{digest:x}")
 
 
 def _groups(
@@ -122,12 +109,6 @@ def _record_costs(client: ShopifyClient) -> list[QueryCost]:
 
 def _hash(order: Order) -> int:
     return int.from_bytes(hashlib.blake2b(order.model_dump_json().encode(), digest_size=8).digest())
-
-
-def _peak() -> float:
-    """Return the largest memory of this process in MB; `getrusage` would include that of its parent."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1_024 / 1e6
 
 
 if __name__ == "__main__":
