@@ -57,6 +57,11 @@ class Loader:
         workers: send requests side by side; one at a time by default.
     """
 
+    _stop_reason: str
+    _consecutive_unknown: int
+    _consecutive_rate_limited: int
+    _blocked_orders: set[str | None]
+
     def __init__(
         self,
         client: XeroClient,
@@ -73,8 +78,6 @@ class Loader:
         self._writer = BatchWriter(client, store, clock, self._rng)
         self._workers = workers or OneAtATime()
         self._safe_mode = SafeMode(client, store, clock)
-        self._stop_reason, self._consecutive_unknown, self._consecutive_rate_limited = "", 0, 0
-        self._blocked_orders: set[str | None] = set()
 
     def load(
         self, change_sets: Sequence[ChangeSet], run_id: str, *, respect_retry_schedule: bool = False

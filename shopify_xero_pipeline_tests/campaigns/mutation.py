@@ -51,6 +51,8 @@ PARTS = {
             "loading/test_taking_back.py",
             "loading/test_faults.py",
             "loading/test_safe_mode.py",
+            "loading/test_portions.py",
+            "loading/test_in_flight.py",
         ),
         95.0,
         ("-k", "not postgres"),

@@ -127,6 +127,8 @@ def test_a_document_does_not_wait_for_an_item_that_the_plan_leaves_out(world: Wo
     tracked = change(item()).model_copy(update={"action": Action.SKIPPED, "reason": "tracked in Xero"})
     world.loader.load([ChangeSet(kind=Kind.ITEM, day=DAY, changes=(tracked,))], "items")
 
+    (skipped,) = world.store.journal.latest(Kind.ITEM, [tracked.shopify_id]).values()
+    assert skipped.reason == "the plan excludes it"
     assert counted(world.load(of_variants("1"))) == {"created": 1}
 
 

@@ -1,6 +1,7 @@
 """Loads of ranges, whose change-sets are read portion by portion: full batches, each record once, bounded memory."""
 
 import gc
+import logging
 import weakref
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -10,6 +11,7 @@ import pytest
 from shopify_xero_pipeline.changes.models import ChangeSet
 from shopify_xero_pipeline.loading import loader as loader_module
 from shopify_xero_pipeline.loading.load_report import LoadOutcome, LoadReport
+from shopify_xero_pipeline.observability.events import watch_events
 from shopify_xero_pipeline.sandbox.faults import FaultKind
 from shopify_xero_pipeline.xero.models import Contact, Kind
 from shopify_xero_pipeline_tests.support.records import DAY, contact, invoice, payment
@@ -60,6 +62,42 @@ def test_a_failure_counts_on_every_day_that_wants_the_record(world: World) -> No
     first, second = load(world, [[change_set(same, day=day(0))], [change_set(same, day=day(1))]])
 
     assert [one.outcome for one in (*first.results, *second.results)] == [LoadOutcome.FAILED] * 2
+
+
+def test_a_report_of_each_portion_has_the_duration_of_its_own_load(world: World) -> None:
+    load(world, days_of_contacts(days=1, each=1))
+    world.wait(3_600)
+    load(world, [[change_set(contact(99), day=day(1))]])
+    assert [row.duration_ms < 60_000 for row in world.store.history()] == [True, True]
+
+
+def test_a_load_logs_the_number_of_its_writes_for_developers(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[tuple[str, object]] = []
+    with watch_events(lambda event, fields: seen.append((event, fields.get("records")))), caplog.at_level(logging.INFO):
+        load(world, days_of_contacts(days=2, each=3))
+    assert ("load_planned", 6) in seen
+    assert "load_planned" not in caplog.text, "it is not for Dagster's event log"
+
+
+def test_a_person_who_loads_portions_does_not_wait_for_the_next_attempt_of_failed_records(world: World) -> None:
+    rule = world.fault(FaultKind.REFUSED, body="shopify:1", answer="The record is not acceptable")
+    portions = [[change_set(contact(1), day=day(0))]]
+    load(world, portions)
+    world.faults.clear()
+    assert rule.fired
+
+    (report,) = load(world, portions)
+    assert report.count(LoadOutcome.CREATED) == 1
+
+
+def test_failed_records_of_every_portion_wait_for_their_next_attempt(world: World) -> None:
+    portions = [[change_set(contact(number, email="nobody"), day=day(number))] for number in (1, 2)]
+    load(world, portions)
+
+    reports: list[LoadReport] = []
+    world.loader.load_portions(portions, "scheduled", reports.append, respect_retry_schedule=True)
+    assert [one.outcome for report in reports for one in report.results] == [LoadOutcome.FAILED] * 2
+    assert {report.calls for report in reports} == {0}
 
 
 def test_a_record_that_no_portion_wants_any_more_is_withdrawn_and_one_that_a_later_portion_wants_is_not(
