@@ -10,6 +10,7 @@ from functools import partial
 
 from shopify_xero_pipeline.pipeline import day_issues, reconciled_days
 from shopify_xero_pipeline.pipeline.connections import Connections
+from shopify_xero_pipeline.pipeline.plan_inputs import PlanInputs
 from shopify_xero_pipeline.pipeline.record_ownership import RecordOwnership
 from shopify_xero_pipeline.reconciliation.comparison import DayReconciliation
 from shopify_xero_pipeline.reconciliation.day_summaries import DaySummary, DayTotals
@@ -62,8 +63,7 @@ class StoredReconciliations:
         Args:
             days: days of the books; those without a reconciliation are omitted.
         """
-        gift_cards = self._connections.policy.accounts.gift_cards
-        summaries = reconciled_days.load_summaries(self._connections.store, days, gift_cards)
+        summaries = reconciled_days.load_summaries(self._connections.store, days, self._gift_card_account)
         return self._record_ownership.with_orphans(summaries)
 
     def totals(self, days: Iterable[date]) -> list[DayTotals]:
@@ -72,13 +72,12 @@ class StoredReconciliations:
         Args:
             days: days of the books; those without a reconciliation are omitted.
         """
-        gift_cards = self._connections.policy.accounts.gift_cards
-        return reconciled_days.load_totals(self._connections.store, days, gift_cards)
+        return reconciled_days.load_totals(self._connections.store, days, self._gift_card_account)
 
     def disagreements(self) -> list[Disagreement]:
         """Return the days whose last reconciliation disagrees, oldest first, without a read of the other days."""
         store, days = self._connections.store, self._connections.days()
-        reconciled_days.summarize_stored_days(store, self._connections.policy.accounts.gift_cards)
+        reconciled_days.summarize_stored_days(store, self._gift_card_account)
         disagreements = day_issues.days_in_disagreement(store).items()
         in_books = {day: disagreement for day, disagreement in disagreements if days[0] <= day <= days[-1]}
         return with_undecided(in_books, self._record_ownership.orphans())
@@ -99,6 +98,10 @@ class StoredReconciliations:
             orphans,
         )
 
+    @property
+    def _gift_card_account(self) -> str:
+        return self._connections.policy.accounts.gift_cards
+
     def _gift_cards(
         self,
         days: Sequence[DaySummary],
@@ -117,16 +120,17 @@ class StoredReconciliations:
             orphans: orphaned orders of all days.
             base_currency: the currency of records without a currency.
         """
-        code, store = self._connections.policy.accounts.gift_cards, self._connections.store
+        code, store = self._gift_card_account, self._connections.store
         changed = self._changed_days() | {orphan.day for orphan in orphans}
         orders = self._listed_orders(days, orphans, changed)
         mapped = store.mapped_of_orders({*orders, *store.orders_of_days(changed)})
+        mirrored = [row for rows in PlanInputs(store).mirror_of_orders(mapped, ()).values() for row in rows]
         unmapped = [row for kind in LISTED for row in store.unmapped_between(kind, *account_range(code))]
         return LiabilityAccount(
             code=code,
             base_currency=base_currency,
             compared=[change for day in totals if day.day not in changed for change in day.card_changes],
-            mirror=[*self._mirrored(mapped), *unmapped],
+            mirror=sorted([*mirrored, *unmapped], key=lambda row: (LISTED.index(Kind(row.kind)), row.xero_id)),
             mapped={row.xero_id for row in mapped},
             orders=orders,
             posted_on=partial(self._named_records, code),
@@ -153,12 +157,6 @@ class StoredReconciliations:
         labels |= {row.order_id: (row.order_name, row.outcome) for day in whole for row in day.rows}
         unposted = (row for day in days for row in day.rows if row.outcome != "posted")
         return labels | {row.order_id: (row.order_name, row.outcome) for row in unposted}
-
-    def _mirrored(self, mapped: Iterable[MappedRecord]) -> list[MirrorRecord]:
-        """Return the documents and Payments of mapped records in Xero."""
-        by_kind = group_by((Kind(row.kind), row.xero_id) for row in mapped)
-        store = self._connections.store
-        return [row for kind in LISTED for row in store.mirror_by_xero_id(kind, by_kind[kind]).values()]
 
     def _named_records(self, code: str, day: date) -> list[tuple[str, MirrorRecord]]:
         """Return the mapped records that use an account on a date, each with the name of its order.

@@ -291,6 +291,7 @@ def test_a_store_of_version_8_gets_the_keys_of_accounts(store: StateStore, url: 
             kind: again.mirror_by_key(kind, {account_key("830", DAY)}) for kind in ("invoice", "payment", "contact")
         }
     assert found == {"invoice": [invoice], "payment": [payment], "contact": []}
+    assert version(url) == "10"
 
 
 def test_a_store_of_version_9_gets_the_day_in_the_keys_of_accounts(
